@@ -3,6 +3,24 @@
 //! What lives here: types that carry their preconditions, the limits, the filter tree and the one
 //! table of error codes. What does not: anything that reads a file, a socket or a clock.
 
+mod document;
+mod error;
+mod error_code;
+mod filter;
+mod limits;
+mod metadata;
 mod metric;
+mod name;
+mod text;
+mod vector;
 
+pub use document::{Document, DocumentId, InvalidDocumentId, Seq};
+pub use error::{Error, Outcome, Result, Violation};
+pub use error_code::ErrorCode;
+pub use filter::{Filter, FilterError};
+pub use limits::Limits;
+pub use metadata::{InvalidMetadata, Metadata};
 pub use metric::{Metric, UnknownMetric};
+pub use name::{CollectionName, InvalidName};
+pub use text::{InvalidText, check_text};
+pub use vector::{Dimension, InvalidDimension, InvalidVector, check_vector};

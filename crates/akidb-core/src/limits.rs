@@ -1,0 +1,56 @@
+//! Every limit on what one request may ask, in one table.
+
+/// Declares [`Limits`] from one table of name, default and meaning.
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident = $default:expr;)+) => {
+        /// The limits that the service enforces. Each has a key of its name in `[limits]`.
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $name: usize,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            /// Name, default and meaning of each limit, for the documentation.
+            pub const TABLE: &[(&'static str, usize, &'static str)] =
+                &[$((stringify!($name), $default, concat!($($doc),+)),)+];
+        }
+    };
+}
+
+limits! {
+    /// Bytes of one REST body.
+    body_bytes = 32 << 20;
+    /// Bytes of one gRPC message, in either direction.
+    grpc_message_bytes = 8 << 20;
+    /// Documents in one upsert.
+    batch_documents = 10_000;
+    /// Ids in one get or delete.
+    batch_ids = 10_000;
+    /// Searches in one batch search.
+    batch_searches = 100;
+    /// Texts in one embed request.
+    embed_texts = 32;
+    /// Bytes of one text.
+    text_bytes = 1 << 20;
+    /// Bytes of one document's metadata, as JSON.
+    metadata_bytes = 64 << 10;
+    /// Levels of nesting in metadata.
+    metadata_depth = 16;
+    /// Levels of nesting in a filter.
+    filter_depth = 16;
+    /// Conditions, operators and operands in a filter.
+    filter_nodes = 1_024;
+    /// The largest `limit` plus `offset` of a search, and the largest page of a scroll.
+    result_window = 10_000;
+    /// Collections on the node.
+    collections = 100_000;
+    /// Requests running at once; more are refused as overloaded.
+    concurrent_requests = 512;
+}
