@@ -1,1 +1,27 @@
-//! placeholder
+//! Text to vectors: model directories, tokenising, batching and the native encoder.
+//!
+//! What lives here: finding, importing and verifying models ([`ModelStore`]), reading them in
+//! sentence-transformers' way ([`ModelDirectory`]), the backends behind [`Embedder`], and the
+//! [`EmbeddingEngine`] that queues, batches and runs texts on one owner thread. What does not:
+//! rules about requests (blank texts, sizes, rates), status codes, anything about collections.
+
+mod embedder;
+mod engine;
+mod error;
+mod hash_embedder;
+mod identity;
+mod loaded_model;
+mod metrics;
+mod pooling;
+mod store;
+mod tokenise;
+
+pub use embedder::{Embedder, EncoderInput};
+pub use engine::{EmbedOptions, Embedding, EmbeddingEngine, EngineSettings, Lane};
+pub use error::{EmbedError, EncodeError, ModelError};
+pub use hash_embedder::HashEmbedder;
+pub use identity::{InputType, ModelIdentity, Pooling, Precision, Prompts, UnknownPooling};
+pub use loaded_model::LoadedModel;
+pub use metrics::EmbeddingMetrics;
+pub use store::{ImportMode, InstalledModel, ModelStore, VerifyReport};
+pub use tokenise::{TextTokeniser, TokenisedText};

@@ -1,0 +1,39 @@
+//! The one trait behind which the backends stand.
+//!
+//! What does not live here: tokenising, queueing, and checking what comes out; the engine does.
+
+use crate::{error::EncodeError, identity::Pooling};
+
+/// One tokenised text of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct EncoderInput<'a> {
+    /// The numbers of its tokens, special tokens included.
+    pub token_ids: &'a [u32],
+    /// How its token states become one vector.
+    pub pooling: Pooling,
+    /// Whether its vector is scaled to length 1.
+    pub normalize: bool,
+}
+
+/// A backend: tokens in, vectors out.
+///
+/// It is owned and run by one thread. A vector must not depend on what shares its batch: the
+/// cosine between a text alone and in any batch is at least 0.99999. Callers may not rely on the
+/// vectors being finite or non-zero.
+pub trait Embedder: Send {
+    /// The number of values of a vector.
+    fn dimension(&self) -> usize;
+
+    /// Embeds `texts` into `vectors`, which is cleared first and then holds
+    /// `texts.len() * dimension` values, one row for each text in order.
+    ///
+    /// # Errors
+    ///
+    /// When the batch cannot be encoded; `vectors` then holds nothing of use. The caller may try
+    /// the texts one by one.
+    fn embed_batch(
+        &mut self,
+        texts: &[EncoderInput<'_>],
+        vectors: &mut Vec<f32>,
+    ) -> Result<(), EncodeError>;
+}

@@ -1,0 +1,316 @@
+//! The queue in front of a backend: admission, lanes, batches, deadlines.
+//!
+//! What lives here: [`EmbeddingEngine`], the handle. `queue` holds what waits, `request` gathers a
+//! request's answers, `owner` is the thread that alone runs the backend. What does not: what a
+//! text may look like, and which model is meant; the service decides both.
+
+mod owner;
+mod queue;
+mod request;
+mod shared;
+
+use std::{
+    future::Future,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::oneshot, task, time};
+
+use self::{
+    queue::Task,
+    request::PendingRequest,
+    shared::{CloseOnDrop, Shared},
+};
+use crate::{
+    error::EmbedError,
+    identity::{InputType, ModelIdentity, Pooling},
+    loaded_model::LoadedModel,
+    metrics::EmbeddingMetrics,
+    tokenise::{TextTokeniser, TokenisedText},
+};
+
+/// Requests of one text up to this many bytes are tokenised where they are, the others on a
+/// blocking thread: 1 KiB takes some 100 µs, about what the change of thread costs at worst.
+const INLINE_TOKENISE_BYTES: usize = 1024;
+
+/// The limits of an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// The most texts in a batch.
+    pub batch_size: usize,
+    /// The most tokens in a batch; a single longer text still runs, alone.
+    pub max_batch_tokens: usize,
+    /// The most tokens that wait, over both lanes.
+    pub queue_tokens: usize,
+    /// How long bulk texts are passed over by interactive ones before one bulk batch goes first.
+    pub bulk_ageing: Duration,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            batch_size: 64,
+            max_batch_tokens: 2048,
+            queue_tokens: 262_144,
+            bulk_ageing: Duration::from_millis(250),
+        }
+    }
+}
+
+/// Who waits for a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// A person: goes before bulk.
+    #[default]
+    Interactive,
+    /// An import or a re-embedding.
+    Bulk,
+}
+
+/// How a request is to be embedded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EmbedOptions {
+    /// Who waits for it.
+    pub lane: Lane,
+    /// When the answer is of no use any more.
+    pub deadline: Option<Instant>,
+    /// Which of the model's prompts goes before the texts.
+    pub input_type: Option<InputType>,
+    /// A pooling other than the model's.
+    pub pooling: Option<Pooling>,
+    /// Whether vectors are scaled to length 1, other than the model says.
+    pub normalize: Option<bool>,
+}
+
+/// One text's vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedding {
+    /// The vector; every value is finite and one at least is not zero.
+    pub values: Vec<f32>,
+    /// The tokens that were read, special tokens and prompt included.
+    pub tokens: u32,
+    /// Whether the end of the text was cut off.
+    pub truncated: bool,
+}
+
+/// A handle to a running model; clones share the queue and the thread.
+///
+/// When the last handle goes, what is queued still runs, then the thread ends.
+#[derive(Clone, Debug)]
+pub struct EmbeddingEngine {
+    shared: Arc<Shared>,
+    tokeniser: Arc<TextTokeniser>,
+    identity: Arc<ModelIdentity>,
+    metrics: EmbeddingMetrics,
+    _close_on_drop: Arc<CloseOnDrop>,
+}
+
+impl EmbeddingEngine {
+    /// Starts the thread that owns `model` from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no thread.
+    pub fn start(
+        model: LoadedModel,
+        settings: EngineSettings,
+        metrics: EmbeddingMetrics,
+    ) -> io::Result<Self> {
+        let LoadedModel {
+            identity,
+            tokeniser,
+            embedder,
+        } = model;
+        let shared = Arc::new(Shared::new(settings, metrics.clone()));
+        owner::start(embedder, Arc::clone(&shared))?;
+        Ok(Self {
+            _close_on_drop: Arc::new(CloseOnDrop(Arc::clone(&shared))),
+            shared,
+            tokeniser: Arc::new(tokeniser),
+            identity: Arc::new(identity),
+            metrics,
+        })
+    }
+
+    /// What the vectors are made by.
+    #[must_use]
+    pub fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    /// The number of values of a vector.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.identity.dimension as usize
+    }
+
+    /// The limits that the engine was started with.
+    #[must_use]
+    pub fn settings(&self) -> &EngineSettings {
+        self.shared.settings()
+    }
+
+    /// Counts the tokens of a text, prompt and special tokens included, as if nothing were cut.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbedError::TokeniseFailed`].
+    pub fn count_tokens(
+        &self,
+        text: &str,
+        input_type: Option<InputType>,
+    ) -> Result<u32, EmbedError> {
+        tokenise(
+            &self.tokeniser,
+            self.identity.prompts.text_for(input_type),
+            text,
+            0,
+        )
+        .map(|text| text.whole_text_tokens)
+    }
+
+    /// Embeds `texts`; the answer has one vector for each, in order.
+    ///
+    /// All texts are queued or none. Dropping the future takes those that still wait out of the
+    /// queue. Must be called in a Tokio runtime with time enabled.
+    ///
+    /// # Errors
+    ///
+    /// See [`EmbedError`]; one bad text fails its request, and only that one.
+    pub async fn embed(
+        &self,
+        texts: Vec<String>,
+        options: EmbedOptions,
+    ) -> Result<Vec<Embedding>, EmbedError> {
+        let started_at = Instant::now();
+        self.metrics.requests_total.inc();
+        let result = within_deadline(options.deadline, self.embed_uncounted(texts, &options)).await;
+        self.metrics
+            .latency_seconds
+            .observe(started_at.elapsed().as_secs_f64());
+        match &result {
+            Ok(embeddings) => self.count_embeddings(embeddings),
+            Err(error) => self
+                .metrics
+                .errors_total
+                .with_label_values(&[error.code()])
+                .inc(),
+        }
+        result
+    }
+
+    /// Takes no more requests, runs what is queued, and returns when the thread has ended.
+    ///
+    /// Requests that come later fail with [`EmbedError::ShuttingDown`].
+    pub async fn shutdown(&self) {
+        self.shared.close();
+        self.shared.ended().await;
+    }
+
+    async fn embed_uncounted(
+        &self,
+        texts: Vec<String>,
+        options: &EmbedOptions,
+    ) -> Result<Vec<Embedding>, EmbedError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.shared.refuse_when_closed()?;
+        let texts = self.tokenise_all(texts, options.input_type).await?;
+        let answer = self.queue(texts, options)?;
+        // A request is only dropped unanswered when the owner thread ends before it.
+        answer.await.unwrap_or(Err(EmbedError::ShuttingDown))
+    }
+
+    async fn tokenise_all(
+        &self,
+        texts: Vec<String>,
+        input_type: Option<InputType>,
+    ) -> Result<Vec<TokenisedText>, EmbedError> {
+        let prompt = self.identity.prompts.text_for(input_type);
+        if let [text] = texts.as_slice()
+            && text.len() + prompt.len() <= INLINE_TOKENISE_BYTES
+        {
+            return Ok(vec![tokenise(&self.tokeniser, prompt, text, 0)?]);
+        }
+        let (tokeniser, prompt) = (Arc::clone(&self.tokeniser), prompt.to_owned());
+        let tokenise_texts = move || {
+            let numbered = texts.iter().enumerate();
+            numbered
+                .map(|(index, text)| tokenise(&tokeniser, &prompt, text, index))
+                .collect()
+        };
+        task::spawn_blocking(tokenise_texts)
+            .await
+            .unwrap_or_else(|failure| {
+                // The runtime cancels blocking work only when it ends itself.
+                if failure.is_cancelled() {
+                    return Err(EmbedError::ShuttingDown);
+                }
+                let reason = "the tokeniser panicked".to_owned();
+                Err(EmbedError::TokeniseFailed { index: 0, reason })
+            })
+    }
+
+    fn queue(
+        &self,
+        texts: Vec<TokenisedText>,
+        options: &EmbedOptions,
+    ) -> Result<oneshot::Receiver<Result<Vec<Embedding>, EmbedError>>, EmbedError> {
+        let (request, answer) = PendingRequest::new(texts.len());
+        let request = Arc::new(request);
+        let enqueued_at = Instant::now();
+        let tasks = texts.into_iter().enumerate().map(|(index, text)| Task {
+            request: Arc::clone(&request),
+            index,
+            text,
+            pooling: options.pooling.unwrap_or(self.identity.pooling),
+            normalize: options.normalize.unwrap_or(self.identity.normalize),
+            deadline: options.deadline,
+            enqueued_at,
+        });
+        self.shared.admit(tasks.collect(), options.lane)?;
+        Ok(answer)
+    }
+
+    fn count_embeddings(&self, embeddings: &[Embedding]) {
+        let tokens = embeddings
+            .iter()
+            .map(|embedding| u64::from(embedding.tokens))
+            .sum();
+        let truncated = embeddings
+            .iter()
+            .filter(|embedding| embedding.truncated)
+            .count();
+        self.metrics.tokens_total.inc_by(tokens);
+        self.metrics.truncated_total.inc_by(truncated as u64);
+    }
+}
+
+async fn within_deadline<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T, EmbedError>>,
+) -> Result<T, EmbedError> {
+    match deadline {
+        None => work.await,
+        Some(deadline) => time::timeout_at(deadline.into(), work)
+            .await
+            .unwrap_or(Err(EmbedError::DeadlineExceeded)),
+    }
+}
+
+fn tokenise(
+    tokeniser: &TextTokeniser,
+    prompt: &str,
+    text: &str,
+    index: usize,
+) -> Result<TokenisedText, EmbedError> {
+    let result = if prompt.is_empty() {
+        tokeniser.tokenise(text)
+    } else {
+        tokeniser.tokenise(&format!("{prompt}{text}"))
+    };
+    result.map_err(|reason| EmbedError::TokeniseFailed { index, reason })
+}

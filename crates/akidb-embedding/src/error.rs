@@ -1,0 +1,247 @@
+//! The errors of this crate: of models, of one batch, of one request.
+//!
+//! What does not live here: HTTP, gRPC and exit codes; the service maps these to its own.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use crate::store::MODEL_NAME_RULE;
+
+/// A model cannot be found, read, imported or trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The name cannot be a model's name.
+    #[error("model name {name:?} is not allowed, {MODEL_NAME_RULE}")]
+    InvalidName {
+        /// The name that was given, cut to 80 characters.
+        name: String,
+    },
+    /// No directory of that name is in any of the places that were looked at.
+    #[error("model {name:?} was not found, looked at {}", list_paths(looked_at))]
+    NotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The directories that were looked for, in order.
+        looked_at: Vec<PathBuf>,
+    },
+    /// The operating system refused something.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or directory it was tried on.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file that every model needs is not there.
+    #[error("{} is missing, a model needs config.json, tokenizer.json and *.safetensors", file.display())]
+    MissingFile {
+        /// The file that was looked for.
+        file: PathBuf,
+    },
+    /// The weights are only there in a format that can run code when it is read.
+    #[error(
+        "{} holds weights only as {found}, allowed are *.safetensors; \
+         hint: convert them with `safetensors.torch.save_file`",
+        directory.display()
+    )]
+    OnlyPickledWeights {
+        /// The model's directory.
+        directory: PathBuf,
+        /// The pickle that was found.
+        found: String,
+    },
+    /// A file is not what its name promises.
+    #[error("{} is damaged or not understood: {reason}", file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// A file is sound but asks for something that this program does not do.
+    #[error("{}: {key} is {found:?}, supported is {supported}", file.display())]
+    Unsupported {
+        /// The file.
+        file: PathBuf,
+        /// The setting in the file.
+        key: String,
+        /// Its value, cut to 80 characters.
+        found: String,
+        /// What is allowed.
+        supported: String,
+    },
+    /// A tensor that the architecture needs is not in the weights.
+    #[error("{} lacks the tensor {tensor}", file.display())]
+    MissingTensor {
+        /// The weights file, or the directory where there are several.
+        file: PathBuf,
+        /// The tensor's name.
+        tensor: String,
+    },
+    /// A tensor's shape contradicts `config.json`.
+    #[error(
+        "{}: the tensor {tensor} has the shape {found:?}, config.json says {expected:?}",
+        file.display()
+    )]
+    WrongShape {
+        /// The weights file.
+        file: PathBuf,
+        /// The tensor's name.
+        tensor: String,
+        /// The shape that it has.
+        found: Vec<usize>,
+        /// The shape that it must have.
+        expected: Vec<usize>,
+    },
+    /// An archive or folder holds no model, or more than one.
+    #[error("{} holds {found} models, expected 1 folder with config.json, tokenizer.json and *.safetensors", source_path.display())]
+    NotOneModel {
+        /// The archive or folder.
+        source_path: PathBuf,
+        /// How many models were found.
+        found: usize,
+    },
+    /// An archive is refused for something in it.
+    #[error("archive {} is refused: {reason}", archive.display())]
+    ArchiveRefused {
+        /// The archive.
+        archive: PathBuf,
+        /// The entry or limit that is at fault.
+        reason: String,
+    },
+    /// Another model of that name is already there.
+    #[error(
+        "a different model named {name:?} is already at {}; hint: import it under another name or ask to replace it",
+        path.display()
+    )]
+    AlreadyExists {
+        /// The name.
+        name: String,
+        /// Where the present model lies.
+        path: PathBuf,
+    },
+}
+
+/// A backend cannot encode a batch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// A text has no tokens.
+    #[error("text {text} has no tokens")]
+    NoTokens {
+        /// The text's place in the batch.
+        text: usize,
+    },
+    /// A text has more tokens than the model has positions.
+    #[error("text {text} has {tokens} tokens, the limit is {limit}")]
+    TooManyTokens {
+        /// The text's place in the batch.
+        text: usize,
+        /// Its tokens.
+        tokens: usize,
+        /// The most tokens allowed.
+        limit: usize,
+    },
+    /// A token is not in the model's vocabulary.
+    #[error("text {text} holds the token {token}, the vocabulary ends at {vocabulary}")]
+    UnknownToken {
+        /// The text's place in the batch.
+        text: usize,
+        /// The token's number.
+        token: u32,
+        /// The number of tokens in the vocabulary.
+        vocabulary: usize,
+    },
+    /// The backend failed on its own account.
+    #[error("{reason}")]
+    Backend {
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// A request for embeddings was not fulfilled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EmbedError {
+    /// Too much is waiting; the request was not queued at all.
+    #[error(
+        "the embedding queue is full: {waiting_tokens} of {limit_tokens} tokens wait, \
+         the request has {request_tokens}"
+    )]
+    QueueFull {
+        /// The tokens of the request.
+        request_tokens: usize,
+        /// The tokens that wait already.
+        waiting_tokens: usize,
+        /// The most tokens that may wait.
+        limit_tokens: usize,
+        /// When there will be room, by the speed measured of late.
+        retry_after: Duration,
+    },
+    /// The request would not fit into an empty queue; it never will.
+    #[error("the request has {request_tokens} tokens, the embedding queue holds {limit_tokens}")]
+    RequestTooLarge {
+        /// The tokens of the request.
+        request_tokens: usize,
+        /// The most tokens that may wait.
+        limit_tokens: usize,
+    },
+    /// The deadline passed before the last text was embedded.
+    #[error("the deadline passed before the texts were embedded")]
+    DeadlineExceeded,
+    /// The engine takes no more requests.
+    #[error("the embedding engine is shutting down")]
+    ShuttingDown,
+    /// A text cannot be tokenised.
+    #[error("text {index} cannot be tokenised: {reason}")]
+    TokeniseFailed {
+        /// The text's place in the request.
+        index: usize,
+        /// What the tokeniser said.
+        reason: String,
+    },
+    /// A text cannot be encoded, or its vector is not finite or is zero.
+    #[error("text {index} cannot be embedded: {reason}")]
+    TextFailed {
+        /// The text's place in the request.
+        index: usize,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+impl EmbedError {
+    /// Every value of [`EmbedError::code`].
+    pub const CODES: [&'static str; 6] = [
+        "queue_full",
+        "request_too_large",
+        "deadline_exceeded",
+        "shutting_down",
+        "tokenise_failed",
+        "text_failed",
+    ];
+
+    /// A short stable name, the `code` label of `akidb_embedding_errors_total`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::QueueFull { .. } => Self::CODES[0],
+            Self::RequestTooLarge { .. } => Self::CODES[1],
+            Self::DeadlineExceeded => Self::CODES[2],
+            Self::ShuttingDown => Self::CODES[3],
+            Self::TokeniseFailed { .. } => Self::CODES[4],
+            Self::TextFailed { .. } => Self::CODES[5],
+        }
+    }
+}
+
+fn list_paths(paths: &[PathBuf]) -> String {
+    if paths.is_empty() {
+        return "no directory, none is configured".to_owned();
+    }
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
