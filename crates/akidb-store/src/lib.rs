@@ -1,1 +1,23 @@
-//! placeholder
+//! SQLite storage: the catalogue of collections, and one database per collection.
+//!
+//! This is the only crate that writes SQL. What lives here: the data directory and its lock,
+//! migrations, transactions, checksums. What does not: indexes, embedding, limits on requests.
+
+mod catalogue;
+mod checksum;
+mod connection;
+mod directory;
+mod documents;
+mod error;
+mod high_water;
+mod metrics;
+mod migrations;
+
+pub use catalogue::{Catalogue, CollectionRow};
+pub use directory::DataDirectory;
+pub use documents::{
+    Applied, CommittedChange, DocumentStore, Loader, LostRange, NewRow, Patch, Rows, StoreOptions,
+    StoredVector, Write,
+};
+pub use error::StoreError;
+pub use metrics::StoreMetrics;

@@ -1,0 +1,112 @@
+//! How connections are made: which pragmas, and that they took.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    Connection, Row, SqliteConnection,
+    migrate::Migrator,
+    sqlite::{
+        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+        SqliteSynchronous,
+    },
+};
+
+use crate::StoreError;
+
+/// WAL pages after which the writer checkpoints, 32 MiB at the page size below.
+const CHECKPOINT_PAGES: u32 = 4_096;
+
+/// Two or more vectors of common dimensions fit one page with little waste.
+const PAGE_BYTES: u32 = 8_192;
+
+/// The smallest version without the bug of two connections that checkpoint at once.
+const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
+
+/// Opens the one connection that writes, brings the schema up to date and reads the pragmas back.
+pub(crate) async fn open_writer(
+    path: &Path,
+    migrations: &Migrator,
+) -> Result<SqliteConnection, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .page_size(PAGE_BYTES)
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("fullfsync", "1")
+        .pragma("checkpoint_fullfsync", "1")
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma(
+            "journal_size_limit",
+            (CHECKPOINT_PAGES * PAGE_BYTES).to_string(),
+        )
+        .pragma("trusted_schema", "0")
+        .busy_timeout(Duration::from_secs(5));
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    check_version(&mut connection).await?;
+    migrations
+        .run(&mut connection)
+        .await
+        .map_err(|source| StoreError::Migration {
+            path: path.to_owned(),
+            source,
+        })?;
+    for (pragma, expected) in [
+        ("journal_mode", "wal"),
+        ("synchronous", "2"),
+        ("fullfsync", "1"),
+    ] {
+        check_pragma(&mut connection, pragma, expected).await?;
+    }
+    Ok(connection)
+}
+
+/// A pool of connections that can only read. They open when used and close when idle.
+pub(crate) fn open_readers(path: &Path, connections_max: u32) -> SqlitePool {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .create_if_missing(false)
+        .pragma("query_only", "1")
+        .pragma("trusted_schema", "0")
+        .row_buffer_size(256)
+        .busy_timeout(Duration::from_secs(5));
+    SqlitePoolOptions::new()
+        .min_connections(0)
+        .max_connections(connections_max)
+        .idle_timeout(Duration::from_secs(60))
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
+}
+
+async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let found: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(connection)
+        .await?;
+    let mut parts = found.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) < SQLITE_VERSION_MIN {
+        return Err(StoreError::SqliteTooOld { found });
+    }
+    Ok(())
+}
+
+async fn check_pragma(
+    connection: &mut SqliteConnection,
+    pragma: &'static str,
+    expected: &'static str,
+) -> Result<(), StoreError> {
+    let query = sqlx::AssertSqlSafe(format!(
+        "SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}"
+    ));
+    let found: String = sqlx::query(query).fetch_one(connection).await?.try_get(0)?;
+    if found != expected {
+        return Err(StoreError::PragmaRefused {
+            pragma,
+            expected,
+            found,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Opening a collection: the schema, the lost writes, and every vector for the index.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use akidb_core::Seq;
+use futures::TryStreamExt;
+use sqlx::{Row, SqliteConnection};
+use tokio::sync::mpsc;
+
+use super::{
+    CommittedChange, DocumentStore, LostRange, QUEUE_WRITES_MAX, StoreOptions, StoredVector,
+    Totals,
+    row::{read_seq, read_vector, seq_to_sql},
+    writer::Writer,
+};
+use crate::{StoreError, connection, high_water::HighWater, migrations};
+
+/// A collection that is open but takes no writes yet, so that its indexes can be built.
+pub struct Loader {
+    path: PathBuf,
+    connection: SqliteConnection,
+    high_water: HighWater,
+    totals: Totals,
+    lost: Vec<LostRange>,
+    options: StoreOptions,
+}
+
+impl DocumentStore {
+    /// Opens, or makes, the database in a collection's folder.
+    ///
+    /// # Errors
+    /// When the file can not be opened, or its schema is newer than this program.
+    pub async fn open(folder: &Path, options: StoreOptions) -> Result<Loader, StoreError> {
+        let path = folder.join("documents.db");
+        let (high_water, acknowledged) = HighWater::open(folder)?;
+        let mut connection = connection::open_writer(&path, &migrations::collection()).await?;
+        crate::directory::sync_directory(folder)?;
+        let lost = note_lost_writes(&mut connection, acknowledged, &options).await?;
+        let last_seq = last_seq(&mut connection).await?;
+        let documents: i64 = sqlx::query_scalar("SELECT count(*) FROM documents")
+            .fetch_one(&mut connection)
+            .await?;
+        let totals = Totals {
+            documents: documents.cast_unsigned().into(),
+            last_seq: last_seq.0.into(),
+        };
+        Ok(Loader {
+            path,
+            connection,
+            high_water,
+            totals,
+            lost,
+            options,
+        })
+    }
+}
+
+impl Loader {
+    /// Gives every vector to `visit`, by ascending sequence number, and returns how many rows
+    /// fail their checksum and were left out.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn vectors(
+        &mut self,
+        mut visit: impl FnMut(StoredVector) + Send,
+    ) -> Result<u64, StoreError> {
+        let mut damaged = 0;
+        let query = sqlx::query("SELECT seq, vector, checksum FROM vectors ORDER BY seq");
+        let mut rows = query.fetch(&mut self.connection);
+        while let Some(row) = rows.try_next().await? {
+            let seq = read_seq(&row, 0)?;
+            match read_vector(&row, seq, 1)? {
+                Some(vector) => visit(StoredVector { seq, vector }),
+                None => {
+                    damaged += 1;
+                    self.options.metrics.damaged_rows.inc();
+                    tracing::error!(
+                        database = %self.path.display(), %seq,
+                        "a stored vector fails its checksum and is not searched"
+                    );
+                }
+            }
+        }
+        Ok(damaged)
+    }
+
+    /// Starts the writer. `committed` is called after each commit and before its writes are
+    /// acknowledged, so that whoever sees an acknowledgement sees the write in the indexes.
+    #[must_use]
+    pub fn start(self, committed: impl FnMut(CommittedChange) + Send + 'static) -> DocumentStore {
+        let (queue, jobs) = mpsc::channel(QUEUE_WRITES_MAX);
+        let totals = Arc::new(self.totals);
+        let writer = Writer {
+            connection: self.connection,
+            high_water: self.high_water,
+            totals: Arc::clone(&totals),
+            metrics: self.options.metrics.clone(),
+            committed: Box::new(committed),
+        };
+        DocumentStore {
+            readers: connection::open_readers(&self.path, self.options.readers_max),
+            queue,
+            writer: tokio::spawn(writer.run(jobs)),
+            totals,
+            lost: self.lost,
+            metrics: self.options.metrics,
+        }
+    }
+}
+
+async fn last_seq(connection: &mut SqliteConnection) -> Result<Seq, StoreError> {
+    let last: i64 = sqlx::query_scalar("SELECT last_seq FROM sequence")
+        .fetch_one(connection)
+        .await?;
+    Ok(Seq(last.cast_unsigned()))
+}
+
+/// Compares the database with the high-water mark, and records a loss before anything is written
+/// over it. Lost numbers are never used again.
+async fn note_lost_writes(
+    connection: &mut SqliteConnection,
+    acknowledged: Seq,
+    options: &StoreOptions,
+) -> Result<Vec<LostRange>, StoreError> {
+    let stored = last_seq(connection).await?;
+    if acknowledged > stored {
+        let first = Seq(stored.0 + 1);
+        tracing::error!(%first, last = %acknowledged, "acknowledged writes are missing");
+        options
+            .metrics
+            .lost_writes
+            .inc_by(acknowledged.0 - stored.0);
+        let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
+        sqlx::query("INSERT OR REPLACE INTO lost_writes (first_seq, last_seq) VALUES (?1, ?2)")
+            .bind(seq_to_sql(first))
+            .bind(seq_to_sql(acknowledged))
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE sequence SET last_seq = ?1")
+            .bind(seq_to_sql(acknowledged))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+    }
+    let rows = sqlx::query("SELECT first_seq, last_seq FROM lost_writes ORDER BY first_seq")
+        .fetch_all(connection)
+        .await?;
+    let read =
+        |row: &_, column| Row::try_get::<i64, _>(row, column).map(|seq| Seq(seq.cast_unsigned()));
+    rows.iter()
+        .map(|row| {
+            Ok(LostRange {
+                first: read(row, 0)?,
+                last: read(row, 1)?,
+            })
+        })
+        .collect()
+}

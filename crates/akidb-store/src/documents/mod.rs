@@ -1,0 +1,169 @@
+//! One collection's `documents.db`: opened by a loader, then written by one task and read by a
+//! small pool.
+
+mod load;
+mod read;
+mod row;
+mod transaction;
+mod writer;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use akidb_core::{Document, DocumentId, Filter, Limits, Metadata, Seq};
+use serde_json::{Map, Value};
+use sqlx::SqlitePool;
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+
+use crate::{StoreError, StoreMetrics};
+pub use load::Loader;
+pub use row::{Rows, StoredVector};
+use writer::Job;
+
+/// Writes that may wait for the writer; more wait for a place.
+const QUEUE_WRITES_MAX: usize = 256;
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Connections that read at once.
+    pub readers_max: u32,
+    /// Where it reports.
+    pub metrics: StoreMetrics,
+}
+
+/// A document to write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewRow {
+    /// Replaces the document that has this id.
+    pub id: DocumentId,
+    /// The text.
+    pub text: Option<String>,
+    /// The metadata.
+    pub metadata: Metadata,
+    /// The vector, of the collection's dimension.
+    pub vector: Vec<f32>,
+}
+
+/// A change of one document's metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patch {
+    /// The document.
+    pub id: DocumentId,
+    /// A merge patch (RFC 7396).
+    pub merge: Map<String, Value>,
+    /// What the result must keep to.
+    pub limits: Arc<Limits>,
+}
+
+/// One write: applied whole or not at all.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Inserts or replaces; no id stands twice.
+    Upsert(Vec<NewRow>),
+    /// Deletes by id; unknown ids are nothing to do.
+    DeleteIds(Vec<DocumentId>),
+    /// Deletes what matches when the write is applied.
+    DeleteMatching(Filter),
+    /// Changes metadata.
+    PatchMetadata(Patch),
+}
+
+/// What a committed [`Write`] did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Applied {
+    /// Per row of the upsert, in its order: whether the id was new.
+    Upserted(Vec<bool>),
+    /// How many documents are gone.
+    Deleted(u64),
+    /// The new version, absent where no document had the id.
+    Patched(Option<Document>),
+}
+
+/// What one commit changed, for the indexes: first add, then remove.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CommittedChange {
+    /// New row versions, ascending.
+    pub added: Vec<Seq>,
+    /// Their vectors, row-major.
+    pub added_vectors: Vec<f32>,
+    /// Row versions that are gone, among them some of `added` where one commit wrote an id twice.
+    pub removed: Vec<Seq>,
+}
+
+/// Acknowledged writes that are missing, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostRange {
+    /// The first lost sequence number.
+    pub first: Seq,
+    /// The last one.
+    pub last: Seq,
+}
+
+/// Counts kept in step with the commits.
+#[derive(Debug, Default)]
+struct Totals {
+    documents: AtomicU64,
+    last_seq: AtomicU64,
+}
+
+/// An open collection.
+#[derive(Debug)]
+pub struct DocumentStore {
+    readers: SqlitePool,
+    queue: mpsc::Sender<Job>,
+    writer: JoinHandle<()>,
+    totals: Arc<Totals>,
+    lost: Vec<LostRange>,
+    metrics: StoreMetrics,
+}
+
+impl DocumentStore {
+    /// Hands a write to the writer, and waits until it is committed, synced and indexed.
+    ///
+    /// # Errors
+    /// Whatever the write met; [`StoreError::CommitUnknown`] is the only one after which it may
+    /// have been applied.
+    pub async fn write(&self, write: Write, deadline: Instant) -> Result<Applied, StoreError> {
+        let (job, reply) = Job::new(write, deadline);
+        let queued = tokio::time::timeout_at(deadline, self.queue.send(job)).await;
+        queued
+            .map_err(|_| StoreError::Expired)?
+            .map_err(|_| StoreError::Closed)?;
+        self.metrics.queue_depth.inc();
+        reply.await.unwrap_or_else(|_| {
+            Err(StoreError::CommitUnknown {
+                reason: "the writer has stopped".into(),
+            })
+        })
+    }
+
+    /// Documents stored now.
+    #[must_use]
+    pub fn document_count(&self) -> u64 {
+        self.totals.documents.load(Ordering::Acquire)
+    }
+
+    /// The sequence number of the last commit, 0 before the first.
+    #[must_use]
+    pub fn last_seq(&self) -> Seq {
+        Seq(self.totals.last_seq.load(Ordering::Acquire))
+    }
+
+    /// Writes that were acknowledged once and are missing.
+    #[must_use]
+    pub fn lost(&self) -> &[LostRange] {
+        &self.lost
+    }
+
+    /// Finishes the queued writes, checkpoints and closes every connection.
+    pub async fn close(self) {
+        drop(self.queue);
+        self.readers.close().await;
+        if let Err(error) = self.writer.await {
+            tracing::error!(%error, "the writer of a collection did not end in order");
+        }
+    }
+}

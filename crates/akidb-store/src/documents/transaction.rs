@@ -1,0 +1,233 @@
+//! The SQL of writes, inside one transaction of the writer.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use akidb_core::{Document, DocumentId, Filter, Metadata, Seq};
+use futures::TryStreamExt;
+use sqlx::SqliteConnection;
+
+use super::{
+    Applied, CommittedChange, NewRow, Patch, Write,
+    read::json_list,
+    row::{
+        StoredId, document_columns, read_document, read_seq, read_vector, seq_to_sql,
+        vector_to_bytes,
+    },
+};
+use crate::{StoreError, checksum};
+
+/// Rows inserted by one statement: enough that its fixed cost does not count.
+const ROWS_A_STATEMENT: usize = 64;
+
+static INSERT_DOCUMENTS: LazyLock<String> = LazyLock::new(|| {
+    insert(
+        "INSERT INTO documents (seq, id, text, metadata, checksum) VALUES ",
+        "(?, ?, ?, ?, ?)",
+    )
+});
+static INSERT_VECTORS: LazyLock<String> = LazyLock::new(|| {
+    insert(
+        "INSERT INTO vectors (seq, vector, checksum) VALUES ",
+        "(?, ?, ?)",
+    )
+});
+
+fn insert(head: &str, row: &str) -> String {
+    format!("{head}{}", [row; ROWS_A_STATEMENT].join(", "))
+}
+
+/// Writes applied to an open transaction, and what they change in all.
+pub(super) struct Transaction<'c> {
+    pub(super) connection: &'c mut SqliteConnection,
+    pub(super) last_seq: Seq,
+    pub(super) change: CommittedChange,
+}
+
+impl Transaction<'_> {
+    /// Applies one write. After an error of SQLite the whole transaction is to be rolled back; all
+    /// other errors leave it as it was.
+    pub(super) async fn apply(&mut self, write: Write) -> Result<Applied, StoreError> {
+        match write {
+            Write::Upsert(rows) => self.upsert(rows).await.map(Applied::Upserted),
+            Write::DeleteIds(ids) => self.delete_ids(&ids).await.map(Applied::Deleted),
+            Write::DeleteMatching(filter) => {
+                self.delete_matching(&filter).await.map(Applied::Deleted)
+            }
+            Write::PatchMetadata(patch) => self.patch(patch).await.map(Applied::Patched),
+        }
+    }
+
+    /// Records the last sequence number, as the last statement before the commit.
+    pub(super) async fn finish(&mut self) -> Result<(), StoreError> {
+        sqlx::query("UPDATE sequence SET last_seq = ?1")
+            .bind(seq_to_sql(self.last_seq))
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn upsert(&mut self, rows: Vec<NewRow>) -> Result<Vec<bool>, StoreError> {
+        let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
+        let existing = self.seqs_of(&json_list(&ids)).await?;
+        let created = ids.iter().map(|id| !existing.contains_key(id)).collect();
+        self.delete_seqs(&existing.into_values().collect::<Vec<_>>())
+            .await?;
+        for chunk in rows.chunks(ROWS_A_STATEMENT) {
+            self.insert_chunk(chunk).await?;
+        }
+        Ok(created)
+    }
+
+    /// A full chunk takes the long statement, which stays prepared; a rest goes row by row.
+    async fn insert_chunk(&mut self, rows: &[NewRow]) -> Result<(), StoreError> {
+        let rows_a_statement = if rows.len() == ROWS_A_STATEMENT {
+            ROWS_A_STATEMENT
+        } else {
+            1
+        };
+        for rows in rows.chunks(rows_a_statement) {
+            let (documents_sql, vectors_sql) = if rows.len() == ROWS_A_STATEMENT {
+                (INSERT_DOCUMENTS.as_str(), INSERT_VECTORS.as_str())
+            } else {
+                (
+                    "INSERT INTO documents (seq, id, text, metadata, checksum) \
+                     VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO vectors (seq, vector, checksum) VALUES (?, ?, ?)",
+                )
+            };
+            let mut documents = sqlx::query(documents_sql);
+            let mut vectors = sqlx::query(vectors_sql);
+            for row in rows {
+                let seq = self.next_seq();
+                let metadata = row.metadata.to_json();
+                let text = row.text.clone();
+                let sum = checksum::of_document(seq, &row.id, text.as_deref(), &metadata);
+                documents = documents
+                    .bind(seq_to_sql(seq))
+                    .bind(StoredId(row.id.clone()))
+                    .bind(text)
+                    .bind(metadata)
+                    .bind(sum);
+                let vector = vector_to_bytes(&row.vector);
+                let sum = checksum::of_vector(seq, &vector);
+                vectors = vectors.bind(seq_to_sql(seq)).bind(vector).bind(sum);
+                self.change.added.push(seq);
+                self.change.added_vectors.extend_from_slice(&row.vector);
+            }
+            documents.execute(&mut *self.connection).await?;
+            vectors.execute(&mut *self.connection).await?;
+        }
+        Ok(())
+    }
+
+    fn next_seq(&mut self) -> Seq {
+        self.last_seq.0 += 1;
+        self.last_seq
+    }
+
+    async fn seqs_of(&mut self, ids_json: &str) -> Result<HashMap<DocumentId, Seq>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT seq, id FROM documents WHERE id IN (SELECT value FROM json_each(?1))",
+        )
+        .bind(ids_json)
+        .fetch_all(&mut *self.connection)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let StoredId(id) = sqlx::Row::try_get_unchecked(row, 1)?;
+                Ok((id, read_seq(row, 0)?))
+            })
+            .collect()
+    }
+
+    async fn delete_ids(&mut self, ids: &[DocumentId]) -> Result<u64, StoreError> {
+        let seqs: Vec<_> = self.seqs_of(&json_list(ids)).await?.into_values().collect();
+        self.delete_seqs(&seqs).await
+    }
+
+    async fn delete_matching(&mut self, filter: &Filter) -> Result<u64, StoreError> {
+        let mut seqs = Vec::new();
+        {
+            let sql = concat!(
+                "SELECT ",
+                document_columns!(),
+                " FROM documents d ORDER BY d.seq"
+            );
+            let mut rows = sqlx::query(sql).fetch(&mut *self.connection);
+            while let Some(row) = rows.try_next().await? {
+                // A damaged row is known to match nothing.
+                if let Ok(document) = read_document(&row)?
+                    && filter.matches(&document.metadata)
+                {
+                    seqs.push(document.seq);
+                }
+            }
+        }
+        self.delete_seqs(&seqs).await
+    }
+
+    async fn delete_seqs(&mut self, seqs: &[Seq]) -> Result<u64, StoreError> {
+        if seqs.is_empty() {
+            return Ok(0);
+        }
+        let seqs_json = json_list(&seqs.iter().map(|seq| seq.0).collect::<Vec<_>>());
+        for sql in [
+            "DELETE FROM vectors WHERE seq IN (SELECT value FROM json_each(?1))",
+            "DELETE FROM documents WHERE seq IN (SELECT value FROM json_each(?1))",
+        ] {
+            sqlx::query(sql)
+                .bind(&seqs_json)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        self.change.removed.extend_from_slice(seqs);
+        Ok(seqs.len() as u64)
+    }
+
+    async fn patch(&mut self, patch: Patch) -> Result<Option<Document>, StoreError> {
+        let Some((document, vector)) = self.document(&patch.id).await? else {
+            return Ok(None);
+        };
+        let metadata: Metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
+        self.delete_seqs(&[document.seq]).await?;
+        let row = NewRow {
+            id: document.id,
+            text: document.text,
+            metadata,
+            vector,
+        };
+        self.insert_chunk(std::slice::from_ref(&row)).await?;
+        let NewRow {
+            id, text, metadata, ..
+        } = row;
+        Ok(Some(Document {
+            id,
+            text,
+            metadata,
+            vector: None,
+            seq: self.last_seq,
+        }))
+    }
+
+    async fn document(
+        &mut self,
+        id: &DocumentId,
+    ) -> Result<Option<(Document, Vec<f32>)>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            document_columns!(),
+            ", v.vector, v.checksum FROM documents d JOIN vectors v ON v.seq = d.seq \
+             WHERE d.id = ?1"
+        );
+        let row = sqlx::query(sql)
+            .bind(StoredId(id.clone()))
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let damaged = |id| StoreError::Damaged { ids: vec![id] };
+        let document = read_document(&row)?.map_err(damaged)?;
+        let vector = read_vector(&row, document.seq, 5)?;
+        let vector = vector.ok_or_else(|| damaged(document.id.clone()))?;
+        Ok(Some((document, vector)))
+    }
+}

@@ -1,0 +1,234 @@
+//! The one task that writes a collection: it groups what waits into one commit.
+
+use std::{
+    mem,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use akidb_core::Seq;
+use sqlx::{Connection, SqliteConnection};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use super::{Applied, CommittedChange, Totals, Write, transaction::Transaction};
+use crate::{StoreError, StoreMetrics, high_water::HighWater};
+
+/// Rows after which a group takes no further write.
+const GROUP_ROWS_MAX: usize = 4_096;
+
+/// A write and where its result goes.
+pub(super) struct Job {
+    write: Write,
+    deadline: Instant,
+    reply: Reply,
+}
+
+type Reply = oneshot::Sender<Result<Applied, StoreError>>;
+
+impl Job {
+    pub(super) fn new(
+        write: Write,
+        deadline: Instant,
+    ) -> (Self, oneshot::Receiver<Result<Applied, StoreError>>) {
+        let (reply, receiver) = oneshot::channel();
+        (
+            Self {
+                write,
+                deadline,
+                reply,
+            },
+            receiver,
+        )
+    }
+
+    fn rows(&self) -> usize {
+        match &self.write {
+            Write::Upsert(rows) => rows.len(),
+            Write::DeleteIds(ids) => ids.len(),
+            // It reads all rows, so it gets a transaction that others wait for, not share.
+            Write::DeleteMatching(_) => GROUP_ROWS_MAX,
+            Write::PatchMetadata(_) => 1,
+        }
+    }
+}
+
+/// What the task owns.
+pub(super) struct Writer {
+    pub(super) connection: SqliteConnection,
+    pub(super) high_water: HighWater,
+    pub(super) totals: Arc<Totals>,
+    pub(super) metrics: StoreMetrics,
+    pub(super) committed: Box<dyn FnMut(CommittedChange) + Send>,
+}
+
+impl Writer {
+    /// Runs until every sender is gone, then checkpoints and closes.
+    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.recv().await {
+            let group = self.collect(first, &mut jobs);
+            if let Err(reason) = self.commit(group).await {
+                tracing::error!(
+                    reason,
+                    "a commit failed, the collection takes no more writes"
+                );
+                return self.refuse_all(jobs).await;
+            }
+        }
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(%error, "closing a collection failed");
+        }
+    }
+
+    /// Takes what waits already, without waiting for more.
+    fn collect(&self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+        let now = Instant::now();
+        let mut rows = 0;
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            self.metrics.queue_depth.dec();
+            if job.deadline <= now {
+                send(job.reply, Err(StoreError::Expired));
+            } else {
+                rows += job.rows();
+                group.push(job);
+            }
+            next = if rows < GROUP_ROWS_MAX {
+                jobs.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        group
+    }
+
+    /// Commits a group and answers it. An error means that the commit itself failed.
+    async fn commit(&mut self, group: Vec<Job>) -> Result<(), String> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let (writes, replies): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|job| (job.write, job.reply)).unzip();
+        match self.write_group(writes).await {
+            Ok((results, change)) => {
+                self.publish(change, started.elapsed());
+                replies
+                    .into_iter()
+                    .zip(results)
+                    .for_each(|(reply, result)| send(reply, result));
+                Ok(())
+            }
+            Err(failure) => {
+                self.metrics.commit_errors.inc();
+                for reply in replies {
+                    send(reply, Err(failure.for_each_write()));
+                }
+                match failure {
+                    GroupFailure::RolledBack(_) => Ok(()),
+                    GroupFailure::Unknown(reason) => Err(reason),
+                }
+            }
+        }
+    }
+
+    async fn write_group(&mut self, writes: Vec<Write>) -> Result<GroupResult, GroupFailure> {
+        let last_seq = Seq(self.totals.last_seq.load(Ordering::Acquire));
+        let mut sql = self
+            .connection
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(|error| GroupFailure::RolledBack(error.into()))?;
+        let mut transaction = Transaction {
+            connection: &mut sql,
+            last_seq,
+            change: CommittedChange::default(),
+        };
+        let mut results = Vec::with_capacity(writes.len());
+        for write in writes {
+            results.push(match transaction.apply(write).await {
+                Err(error) if breaks_transaction(&error) => {
+                    return Err(GroupFailure::RolledBack(error));
+                }
+                result => result,
+            });
+        }
+        transaction
+            .finish()
+            .await
+            .map_err(GroupFailure::RolledBack)?;
+        let Transaction {
+            last_seq, change, ..
+        } = transaction;
+        match sql.commit().await.map_err(StoreError::from) {
+            Ok(()) => {}
+            Err(StoreError::Full) => return Err(GroupFailure::RolledBack(StoreError::Full)),
+            Err(error) => return Err(GroupFailure::Unknown(error.to_string())),
+        }
+        self.totals.last_seq.store(last_seq.0, Ordering::Release);
+        if let Err(error) = self.high_water.write(last_seq) {
+            tracing::warn!(%error, "the high-water mark could not be written");
+        }
+        Ok((results, change))
+    }
+
+    /// Makes a commit visible: counts first, then the indexes, and the replies after that.
+    fn publish(&mut self, change: CommittedChange, took: Duration) {
+        let added = change.added.len() as u64;
+        let removed = change.removed.len() as u64;
+        self.totals.documents.fetch_add(added, Ordering::AcqRel);
+        self.totals.documents.fetch_sub(removed, Ordering::AcqRel);
+        self.metrics.commit_seconds.observe(took.as_secs_f64());
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a group has a few thousand rows"
+        )]
+        self.metrics.commit_rows.observe((added + removed) as f64);
+        (self.committed)(change);
+    }
+
+    async fn refuse_all(self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(job) = jobs.recv().await {
+            self.metrics.queue_depth.dec();
+            send(job.reply, Err(StoreError::Poisoned));
+        }
+    }
+}
+
+/// One result a write, and the change of all of them.
+type GroupResult = (Vec<Result<Applied, StoreError>>, CommittedChange);
+
+enum GroupFailure {
+    RolledBack(StoreError),
+    Unknown(String),
+}
+
+impl GroupFailure {
+    /// The error, once for each write of the group.
+    fn for_each_write(&self) -> StoreError {
+        match self {
+            Self::RolledBack(StoreError::Full) => StoreError::Full,
+            Self::RolledBack(StoreError::Sqlite(error)) => StoreError::Sqlite(Arc::clone(error)),
+            Self::RolledBack(error) => StoreError::Malformed {
+                what: "row",
+                reason: error.to_string(),
+            },
+            Self::Unknown(reason) => StoreError::CommitUnknown {
+                reason: reason.clone(),
+            },
+        }
+    }
+}
+
+/// Errors after which a statement may be half done.
+fn breaks_transaction(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Metadata(_) | StoreError::Damaged { .. })
+}
+
+/// A client that no longer waits is no failure.
+fn send(reply: Reply, result: Result<Applied, StoreError>) {
+    mem::drop(reply.send(result));
+}

@@ -1,0 +1,134 @@
+//! What can go wrong between a caller and the disk.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use akidb_core::DocumentId;
+
+/// A failed store operation.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the data directory.
+    #[error(
+        "the data directory {} is in use by another AkiDB process{}",
+        path.display(),
+        holder.as_ref().map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    )]
+    Locked {
+        /// The data directory.
+        path: PathBuf,
+        /// The process id that the lock file names.
+        holder: Option<String>,
+    },
+    /// A file operation failed.
+    #[error("{action} {} failed: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The linked SQLite has known corruption bugs.
+    #[error("SQLite {found} is too old, AkiDB needs 3.51.3 or newer")]
+    SqliteTooOld {
+        /// Its version.
+        found: String,
+    },
+    /// A connection did not take a setting that durability depends on.
+    #[error("SQLite answers {found:?} for {pragma}, expected {expected:?}")]
+    PragmaRefused {
+        /// The setting.
+        pragma: &'static str,
+        /// What was set.
+        expected: &'static str,
+        /// What was read back.
+        found: String,
+    },
+    /// The schema could not be brought up to date, or is newer than this program.
+    #[error("the schema of {} can not be used: {source}", path.display())]
+    Migration {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A stored value has a form that no version of AkiDB writes.
+    #[error("the stored {what} is not valid: {reason}")]
+    Malformed {
+        /// Which value.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Rows whose checksum is wrong.
+    #[error("stored rows fail their checksum: {}", list(.ids))]
+    Damaged {
+        /// The ids of the first ones.
+        ids: Vec<DocumentId>,
+    },
+    /// No space left; the write was rolled back.
+    #[error("the disk is full")]
+    Full,
+    /// The write waited in the queue until its deadline; nothing was written.
+    #[error("the write was not started before its deadline")]
+    Expired,
+    /// The commit itself failed: the rows may or may not be there after a restart.
+    #[error("the commit failed, its outcome is unknown: {reason}")]
+    CommitUnknown {
+        /// What SQLite said.
+        reason: String,
+    },
+    /// An earlier commit failed, so this store takes no more writes.
+    #[error("writing has stopped after a failed commit")]
+    Poisoned,
+    /// The store was closed.
+    #[error("the collection is closed")]
+    Closed,
+    /// The writer can not apply a patch.
+    #[error(transparent)]
+    Metadata(#[from] akidb_core::InvalidMetadata),
+    /// Any other failure of SQLite.
+    #[error("SQLite failed: {0}")]
+    Sqlite(Arc<sqlx::Error>),
+}
+
+fn list(ids: &[DocumentId]) -> String {
+    ids.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_full(&error) {
+            return Self::Full;
+        }
+        match error {
+            sqlx::Error::PoolClosed => Self::Closed,
+            error => Self::Sqlite(Arc::new(error)),
+        }
+    }
+}
+
+/// `SQLITE_FULL`, or an IO error of the system for which space was the reason.
+fn is_full(error: &sqlx::Error) -> bool {
+    const SQLITE_FULL: &str = "13";
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == SQLITE_FULL)
+}
+
+impl StoreError {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}
