@@ -1,1 +1,26 @@
-//! placeholder
+//! The generated gRPC types, clients and servers of `/proto`.
+//!
+//! What lives here: what the protobuf compiler makes, and its descriptors. What does not: any
+//! logic; `akidb-grpc` decodes and encodes. The comments of the `.proto` files are the reference.
+
+/// Collections, documents and searches.
+pub mod collection {
+    /// The first version.
+    pub mod v1 {
+        #![expect(clippy::allow_attributes, missing_docs, reason = "generated")]
+        tonic::include_proto!("akidb.collection.v1");
+    }
+}
+
+/// Texts to vectors.
+pub mod embedding {
+    /// The first version.
+    pub mod v1 {
+        #![expect(clippy::allow_attributes, reason = "generated")]
+        tonic::include_proto!("akidb.embedding.v1");
+    }
+}
+
+/// The descriptors of both packages, an encoded `google.protobuf.FileDescriptorSet`, for reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/akidb_descriptors.bin"));
