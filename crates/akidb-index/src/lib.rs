@@ -1,1 +1,27 @@
-//! placeholder
+//! Vector indexes of AkiDB: synchronous, addressed by dense slots, rebuilt from the store at will.
+//!
+//! What lives here: the [`VectorIndex`] contract, the exact index behind it, and the distance
+//! kernels. What does not: documents, metadata, SQL, files, and any async runtime. An index holds
+//! derived data only; it can be thrown away and filled again from the store.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `vector_index` | the contract that every index keeps |
+//! | `search_request` | what a search asks for, and what it gives back |
+//! | `exact` | the flat index that looks at every vector |
+//! | `best_neighbours` | the bounded list of the best scores seen so far |
+//! | `lane` | vectors padded to whole cache lines, so that kernels have no tails |
+//! | `kernel` | dot product and squared distance, in the widest instructions of this machine |
+//! | `scoring` | from what a kernel measures to the score of a metric |
+
+mod best_neighbours;
+mod exact;
+mod kernel;
+mod lane;
+mod scoring;
+mod search_request;
+mod vector_index;
+
+pub use exact::ExactIndex;
+pub use search_request::{Neighbour, Parallelism, SearchRequest};
+pub use vector_index::VectorIndex;

@@ -1,0 +1,182 @@
+//! The flat index that looks at every vector: exact, ready at once, and the measure of the others.
+//!
+//! Vectors lie in chunks, each padded to whole cache lines and followed by nothing else, so that a
+//! search streams them at the speed of memory. A search takes hold of the state as it is at that
+//! moment and reads it without a lock. A writer changes the state in place where no search holds
+//! it; where one does, it copies the list of chunks and, of those it changes, the live flags (on
+//! removal) or the rows (of the last chunk, on append). So neither waits for the other.
+
+mod chunk;
+mod scan;
+mod state;
+
+use std::sync::Arc;
+
+use akidb_core::Metric;
+use parking_lot::{Mutex, RwLock};
+
+use self::{chunk::ChunkLayout, scan::Scan, state::State};
+use crate::{
+    Neighbour, SearchRequest, VectorIndex, kernel,
+    lane::{Lane, lanes_per_row, read_row},
+    scoring::Scoring,
+};
+
+/// A flat index: every search finds the exact best neighbours by scoring each allowed vector.
+///
+/// Memory: `dimension` rounded up to 16 components of 4 bytes for each vector, and a bit. Removed
+/// vectors keep their memory until their chunk of half a MiB holds no live one; call
+/// [`compacted`](Self::compacted) when too much of the index is dead.
+pub struct ExactIndex {
+    dimension: usize,
+    scoring: Scoring,
+    /// Held through each write, so that a writer can prepare before it takes `published`.
+    writer: Mutex<()>,
+    /// What searches take hold of. Locked only to clone the `Arc` or to change the state.
+    published: RwLock<Arc<State>>,
+}
+
+impl ExactIndex {
+    /// An index with no slots.
+    ///
+    /// # Panics
+    ///
+    /// If `dimension` is 0.
+    #[must_use]
+    pub fn new(dimension: usize, metric: Metric) -> Self {
+        assert!(dimension > 0, "vectors have at least one component");
+        let layout = ChunkLayout::new(lanes_per_row(dimension));
+        Self {
+            dimension,
+            scoring: Scoring::new(metric, &kernel::fastest()),
+            writer: Mutex::new(()),
+            published: RwLock::new(Arc::new(State::empty(layout))),
+        }
+    }
+
+    /// A new index that holds only the live vectors, in the same order under new slots from 0, and
+    /// the old slot of each new one. Scores stay the same to the bit.
+    ///
+    /// It holds one moment of this index. Writes made here meanwhile are not in it; the caller
+    /// either holds them back or makes them again on the new index.
+    #[must_use]
+    pub fn compacted(&self) -> (Self, Vec<u32>) {
+        let state = self.snapshot();
+        let mut compact = State::empty(state.layout());
+        let mut old_slots = Vec::with_capacity(state.live_count());
+        let mut rows: Vec<Lane> = Vec::new();
+        for chunk_at in 0..state.chunks().len() {
+            rows.clear();
+            for (slot, row) in state.live_rows(chunk_at) {
+                rows.extend_from_slice(row);
+                old_slots.push(slot);
+            }
+            let prepared = compact.prepare_append(&rows);
+            compact.append(prepared);
+        }
+        let index = Self {
+            dimension: self.dimension,
+            scoring: self.scoring,
+            writer: Mutex::new(()),
+            published: RwLock::new(Arc::new(compact)),
+        };
+        (index, old_slots)
+    }
+
+    /// The state at this moment; later writes do not change it.
+    fn snapshot(&self) -> Arc<State> {
+        Arc::clone(&self.published.read())
+    }
+
+    /// The components of a row, without its padding.
+    fn components(&self, row: &[Lane]) -> Vec<f32> {
+        let mut vector = vec![0.0; self.dimension];
+        read_row(row, &mut vector);
+        vector
+    }
+}
+
+impl VectorIndex for ExactIndex {
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn metric(&self) -> Metric {
+        self.scoring.metric()
+    }
+
+    fn slot_count(&self) -> usize {
+        self.published.read().slot_count()
+    }
+
+    fn live_count(&self) -> usize {
+        self.published.read().live_count()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + size_of::<State>() + self.snapshot().memory_bytes()
+    }
+
+    fn append(&self, first_slot: u32, vectors: &[f32]) {
+        assert_eq!(vectors.len() % self.dimension, 0, "vectors are whole rows");
+        let rows = self.scoring.rows(vectors, self.dimension);
+
+        let _writer = self.writer.lock();
+        let prepared = {
+            let state = self.snapshot();
+            let end = state.slot_count() + vectors.len() / self.dimension;
+            assert_eq!(
+                first_slot as usize,
+                state.slot_count(),
+                "slots follow one another"
+            );
+            assert!(end <= u32::MAX as usize, "slots stay below u32::MAX");
+            state.prepare_append(&rows)
+        };
+        Arc::make_mut(&mut self.published.write()).append(prepared);
+    }
+
+    fn remove(&self, slots: &[u32]) {
+        let _writer = self.writer.lock();
+        let slot_count = self.slot_count();
+        for &slot in slots {
+            assert!((slot as usize) < slot_count, "slot {slot} was appended");
+        }
+        Arc::make_mut(&mut self.published.write()).remove(slots);
+    }
+
+    fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Vec<Neighbour> {
+        assert_eq!(
+            query.len(),
+            self.dimension,
+            "the query has the dimension of the index"
+        );
+        if request.limit == 0 {
+            return Vec::new();
+        }
+        let query = self.scoring.rows(query, self.dimension);
+        let state = self.snapshot();
+        Scan {
+            state: &state,
+            scoring: self.scoring,
+            query: &query,
+            request,
+        }
+        .run()
+    }
+
+    fn vector(&self, slot: u32) -> Option<Vec<f32>> {
+        self.snapshot().row(slot).map(|row| self.components(row))
+    }
+
+    fn for_each_live(&self, visit: &mut dyn FnMut(u32, &[f32])) {
+        let state = self.snapshot();
+        let mut vector = vec![0.0; self.dimension];
+        for chunk_at in 0..state.chunks().len() {
+            for (slot, row) in state.live_rows(chunk_at) {
+                read_row(row, &mut vector);
+                visit(slot, &vector);
+            }
+        }
+    }
+}

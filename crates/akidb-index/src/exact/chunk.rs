@@ -1,0 +1,217 @@
+//! A run of consecutive slots: their rows, and which of them are live.
+
+use std::sync::Arc;
+
+use crate::lane::Lane;
+
+/// Bits in a word of live flags.
+const WORD_BITS: usize = u64::BITS as usize;
+
+/// How rows lie in chunks; the same for every chunk of an index.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct ChunkLayout {
+    /// Lanes in a row.
+    pub(super) row_lanes: usize,
+    /// Rows in a full chunk.
+    pub(super) chunk_rows: usize,
+}
+
+impl ChunkLayout {
+    /// Chunks of about half a MiB: long enough to stream, short enough to copy within a write.
+    const CHUNK_BYTES: usize = 512 * 1024;
+
+    pub(super) fn new(row_lanes: usize) -> Self {
+        let chunk_rows = (Self::CHUNK_BYTES / (row_lanes * size_of::<Lane>())).max(1);
+        Self {
+            row_lanes,
+            chunk_rows,
+        }
+    }
+}
+
+/// A run of consecutive slots. A clone shares the rows and copies the live flags, so removing is
+/// cheap while a search still reads the old flags.
+#[derive(Clone)]
+pub(super) struct Chunk {
+    /// Empty once the chunk is full and nothing in it lives.
+    rows: Arc<Vec<Lane>>,
+    row_count: usize,
+    live_words: Vec<u64>,
+    live_count: usize,
+}
+
+impl Chunk {
+    /// A chunk with no slot yet.
+    pub(super) fn empty() -> Self {
+        Self {
+            rows: Arc::default(),
+            row_count: 0,
+            live_words: Vec::new(),
+            live_count: 0,
+        }
+    }
+
+    pub(super) fn row_count(&self) -> usize {
+        self.row_count
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.rows.capacity() * size_of::<Lane>()
+            + self.live_words.capacity() * size_of::<u64>()
+    }
+
+    pub(super) fn is_live(&self, row: usize) -> bool {
+        let word = self.live_words.get(row / WORD_BITS).copied().unwrap_or(0);
+        word & (1 << (row % WORD_BITS)) != 0
+    }
+
+    /// The lanes of a live row.
+    #[inline]
+    pub(super) fn row(&self, layout: ChunkLayout, row: usize) -> &[Lane] {
+        &self.rows[row * layout.row_lanes..][..layout.row_lanes]
+    }
+
+    /// The numbers of the live rows, ascending.
+    #[inline]
+    pub(super) fn live_rows(&self) -> impl Iterator<Item = usize> {
+        self.live_words.iter().enumerate().flat_map(|(at, &word)| {
+            let mut left = word;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
+                left &= left - 1;
+                Some(at * WORD_BITS + bit)
+            })
+        })
+    }
+
+    /// Adds live rows, which must fit. Rows that a search still reads are copied, not moved.
+    pub(super) fn append(&mut self, layout: ChunkLayout, rows: &[Lane]) {
+        let added = rows.len() / layout.row_lanes;
+        assert!(
+            self.row_count + added <= layout.chunk_rows,
+            "rows fit in the chunk"
+        );
+        debug_assert_eq!(self.rows.len(), self.row_count * layout.row_lanes);
+
+        self.exclusive_rows(layout, rows.len())
+            .extend_from_slice(rows);
+        self.live_words
+            .resize((self.row_count + added).div_ceil(WORD_BITS), 0);
+        for row in self.row_count..self.row_count + added {
+            self.live_words[row / WORD_BITS] |= 1 << (row % WORD_BITS);
+        }
+        self.row_count += added;
+        self.live_count += added;
+    }
+
+    /// Takes a row out; says whether it was live. The last one of a full chunk frees its rows.
+    pub(super) fn remove(&mut self, layout: ChunkLayout, row: usize) -> bool {
+        let was_live = self.is_live(row);
+        if was_live {
+            self.live_words[row / WORD_BITS] &= !(1 << (row % WORD_BITS));
+            self.live_count -= 1;
+        }
+        if self.live_count == 0 && self.row_count == layout.chunk_rows {
+            self.rows = Arc::default();
+        }
+        was_live
+    }
+
+    /// The rows, not shared with any search, with space for `added` lanes more. Space grows by
+    /// doubling up to a full chunk, so that a small index stays small.
+    fn exclusive_rows(&mut self, layout: ChunkLayout, added: usize) -> &mut Vec<Lane> {
+        let needed = self.rows.len() + added;
+        let shared = Arc::get_mut(&mut self.rows).is_none();
+        if shared || self.rows.capacity() < needed {
+            let full = layout.chunk_rows * layout.row_lanes;
+            let mut grown = Vec::with_capacity(needed.max(self.rows.len() * 2).min(full));
+            grown.extend_from_slice(&self.rows);
+            self.rows = Arc::new(grown);
+        }
+        Arc::make_mut(&mut self.rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYOUT: ChunkLayout = ChunkLayout {
+        row_lanes: 2,
+        chunk_rows: 130,
+    };
+
+    fn rows(first: usize, count: usize) -> Vec<Lane> {
+        (first..first + count)
+            .flat_map(|row| [Lane([row as f32; 16]); 2])
+            .collect()
+    }
+
+    #[test]
+    fn a_chunk_is_about_half_a_mebibyte_at_every_dimension() {
+        for row_lanes in [1, 8, 24, 48, 64, 1_024] {
+            let layout = ChunkLayout::new(row_lanes);
+            let bytes = layout.chunk_rows * row_lanes * size_of::<Lane>();
+            assert!(
+                (400 * 1024..=512 * 1024).contains(&bytes),
+                "{row_lanes} lanes: {bytes} bytes"
+            );
+        }
+    }
+
+    #[test]
+    fn live_rows_follow_appends_and_removals() {
+        let mut chunk = Chunk::empty();
+        chunk.append(LAYOUT, &rows(0, 70));
+        chunk.append(LAYOUT, &rows(70, 60));
+        assert!(chunk.live_rows().eq(0..130));
+        assert_eq!(chunk.row(LAYOUT, 129), [Lane([129.0; 16]); 2]);
+
+        assert!((0..130).step_by(2).all(|row| chunk.remove(LAYOUT, row)));
+        assert!(!chunk.remove(LAYOUT, 64), "already removed");
+        assert!(chunk.live_rows().eq((1..130).step_by(2)));
+        assert_eq!(chunk.live_count, 65);
+    }
+
+    #[test]
+    fn the_last_removal_frees_the_rows_of_a_full_chunk() {
+        let mut chunk = Chunk::empty();
+        chunk.append(LAYOUT, &rows(0, 129));
+        (0..129).for_each(|row| assert!(chunk.remove(LAYOUT, row)));
+        assert!(
+            chunk.memory_bytes() > 129 * 128,
+            "not full yet, so it can still grow"
+        );
+
+        chunk.append(LAYOUT, &rows(129, 1));
+        assert_eq!(chunk.row(LAYOUT, 129), [Lane([129.0; 16]); 2]);
+        assert!(chunk.remove(LAYOUT, 129));
+        assert!(chunk.memory_bytes() < 512);
+        assert_eq!(chunk.row_count(), 130);
+    }
+
+    #[test]
+    fn a_clone_shares_rows_until_either_grows() {
+        let mut chunk = Chunk::empty();
+        chunk.append(LAYOUT, &rows(0, 2));
+        let seen_by_a_search = chunk.clone();
+        chunk.remove(LAYOUT, 0);
+        assert!(Arc::ptr_eq(&chunk.rows, &seen_by_a_search.rows));
+        assert!(seen_by_a_search.is_live(0) && !chunk.is_live(0));
+
+        chunk.append(LAYOUT, &rows(2, 1));
+        assert!(!Arc::ptr_eq(&chunk.rows, &seen_by_a_search.rows));
+        assert_eq!(seen_by_a_search.row_count(), 2);
+        assert!(chunk.live_rows().eq([1, 2]));
+    }
+
+    #[test]
+    fn space_never_passes_a_full_chunk() {
+        let mut chunk = Chunk::empty();
+        for row in 0..LAYOUT.chunk_rows {
+            chunk.append(LAYOUT, &rows(row, 1));
+            assert!(chunk.rows.capacity() <= LAYOUT.chunk_rows * LAYOUT.row_lanes);
+        }
+    }
+}
