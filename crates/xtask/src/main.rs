@@ -1,2 +1,47 @@
-//! placeholder
-fn main() {}
+//! What people and CI run in this repository besides cargo itself.
+//!
+//! What lives here: set-up, the demo, the test run, the checks before a merge, the generated
+//! files. What does not: anything that the node needs, or that needs the node's own crates.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command of the terminal: results on stdout, progress on stderr"
+)]
+
+mod build;
+mod check;
+mod demo;
+mod generate;
+mod model;
+mod node;
+mod process;
+mod rest;
+mod test_run;
+mod tools;
+mod workspace;
+
+use clap::Parser;
+
+/// Set-up, demo, tests and generated files of AkiDB.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Fetch the default model, start a node, insert documents and search them by meaning.
+    Demo(demo::Options),
+    /// Install what the tests need and run all of them.
+    Test(test_run::Options),
+    /// Check formatting, lints, generated files, dependencies and the metrics of a real node.
+    Check,
+    /// Write the generated pages of the documentation.
+    Generate(generate::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Task::parse() {
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(options) => test_run::run(&options),
+        Task::Check => check::run(),
+        Task::Generate(options) => generate::run(&options),
+    }
+}

