@@ -1,1 +1,22 @@
-//! placeholder
+//! The one service layer: every door decodes, calls one method here and encodes the answer.
+//!
+//! What lives here: rules, limits, admission, planning, metrics. What does not: wire formats (the
+//! doors), SQL (the store), distances (the index), tokens (the embedding).
+
+mod collections;
+mod config;
+mod failure;
+mod metrics;
+mod models;
+mod operation;
+mod operations;
+mod projection;
+mod request;
+mod service;
+
+pub use akidb_embedding::{EngineSettings, InputType, ModelIdentity, Pooling};
+pub use config::{Backend, EmbeddingConfig, ServiceConfig, StorageConfig};
+pub use models::ModelStartError;
+pub use operation::Operation;
+pub use request::*;
+pub use service::{OpenError, Service};

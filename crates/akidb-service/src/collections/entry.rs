@@ -1,0 +1,153 @@
+//! One collection, open or not.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use akidb_core::{Error, ErrorCode, Result};
+use akidb_embedding::ModelIdentity;
+use akidb_store::CollectionRow;
+use parking_lot::RwLock;
+use tokio::sync::Mutex;
+
+use super::OpenCollection;
+use crate::{StorageConfig, metrics::Metrics};
+
+/// A collection that the catalogue has.
+pub(crate) struct Entry {
+    pub(crate) row: CollectionRow,
+    pub(crate) model: Option<ModelIdentity>,
+    pub(crate) description: RwLock<Option<String>>,
+    folder: PathBuf,
+    open: RwLock<Option<Arc<OpenCollection>>>,
+    /// Held while opening and closing.
+    changing: Mutex<()>,
+    born: Instant,
+    last_used_ms: AtomicU64,
+}
+
+impl Entry {
+    pub(super) fn new(row: CollectionRow, folder: PathBuf) -> Result<Self> {
+        let model = row
+            .model
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|error| {
+                let message = format!(
+                    "the catalogue's model of {} can not be read: {error}",
+                    row.name
+                );
+                Error::new(ErrorCode::StorageFailed, message)
+            })?;
+        Ok(Self {
+            description: RwLock::new(row.description.clone()),
+            row,
+            model,
+            folder,
+            open: RwLock::default(),
+            changing: Mutex::default(),
+            born: Instant::now(),
+            last_used_ms: AtomicU64::new(0),
+        })
+    }
+
+    /// The open collection, and a note that it was used.
+    pub(super) fn opened(&self) -> Option<Arc<OpenCollection>> {
+        let now = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_used_ms.store(now, Ordering::Relaxed);
+        self.peek()
+    }
+
+    /// The open collection.
+    pub(super) fn peek(&self) -> Option<Arc<OpenCollection>> {
+        self.open.read().clone()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.read().is_some()
+    }
+
+    pub(super) fn idle_for(&self) -> Duration {
+        let last_used = Duration::from_millis(self.last_used_ms.load(Ordering::Relaxed));
+        self.born.elapsed().saturating_sub(last_used)
+    }
+
+    /// Makes the files of a new collection and leaves it open.
+    pub(super) async fn create(
+        &self,
+        config: &StorageConfig,
+        metrics: &Arc<Metrics>,
+    ) -> Result<()> {
+        let _changing = self.changing.lock().await;
+        let open = OpenCollection::open(&self.row, &self.folder, config, metrics).await?;
+        *self.open.write() = Some(Arc::new(open));
+        Ok(())
+    }
+
+    pub(super) async fn open(
+        &self,
+        config: &StorageConfig,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Arc<OpenCollection>> {
+        let _changing = self.changing.lock().await;
+        if let Some(open) = self.opened() {
+            return Ok(open);
+        }
+        let database = self.folder.join("documents.db");
+        if !database.is_file() {
+            let message = format!("{} is missing", database.display());
+            return Err(Error::new(ErrorCode::StorageFailed, message));
+        }
+        let open = OpenCollection::open(&self.row, &self.folder, config, metrics).await?;
+        let open = Arc::new(open);
+        *self.open.write() = Some(Arc::clone(&open));
+        Ok(open)
+    }
+
+    /// Closes the collection unless a request uses it. Says whether it is closed now.
+    pub(super) async fn close_if_unused(&self) -> bool {
+        let _changing = self.changing.lock().await;
+        let unused = {
+            let mut slot = self.open.write();
+            // Under the write lock nobody can take another reference.
+            match slot.take() {
+                Some(open) => Arc::try_unwrap(open).map_err(|used| *slot = Some(used)),
+                None => return true,
+            }
+        };
+        match unused {
+            Ok(open) => {
+                open.close().await;
+                true
+            }
+            Err(()) => false,
+        }
+    }
+
+    /// Waits until no request uses the collection, and closes it.
+    pub(super) async fn close_when_unused(&self, wait_max: Duration) {
+        let started = Instant::now();
+        while !self.close_if_unused().await {
+            if started.elapsed() > wait_max {
+                tracing::warn!(collection = %self.row.name, "requests still use it, not closed");
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Bytes of all files of the collection.
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        let Ok(files) = std::fs::read_dir(&self.folder) else {
+            return 0;
+        };
+        let sizes = files.filter_map(|file| file.ok()?.metadata().ok());
+        sizes.map(|file| file.len()).sum()
+    }
+}

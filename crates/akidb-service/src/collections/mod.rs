@@ -1,0 +1,238 @@
+//! The collections of a node: known by name, opened on first use, closed when idle.
+//!
+//! `entry` is one collection and its opening, `open` what an open one holds. What is asked of
+//! documents lives in the operations, not here.
+
+mod entry;
+mod open;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use akidb_core::{CollectionName, Error, ErrorCode, Result};
+use akidb_store::{Catalogue, CollectionRow, DataDirectory};
+use parking_lot::RwLock;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+pub(crate) use entry::Entry;
+pub(crate) use open::OpenCollection;
+
+use crate::{StorageConfig, failure::from_store, metrics::Metrics};
+
+/// How long dropping a collection waits for requests that still use it.
+const DROP_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Every collection of the node.
+pub(crate) struct Collections {
+    directory: DataDirectory,
+    catalogue: Catalogue,
+    config: StorageConfig,
+    metrics: Arc<Metrics>,
+    by_name: RwLock<BTreeMap<String, Arc<Entry>>>,
+    /// Held while the catalogue changes, so that a name is taken once.
+    changing: Mutex<()>,
+}
+
+impl Collections {
+    /// Reads the catalogue and removes what a dropping that was cut short has left.
+    pub(crate) async fn open(
+        directory: DataDirectory,
+        config: StorageConfig,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self> {
+        let catalogue = Catalogue::open(&directory).await.map_err(from_store)?;
+        let rows = catalogue.collections().await.map_err(from_store)?;
+        let known: std::collections::HashSet<Uuid> = rows.iter().map(|row| row.uuid).collect();
+        for uuid in directory.collection_folders().map_err(from_store)? {
+            if !known.contains(&uuid) {
+                tracing::info!(%uuid, "removing the rest of a dropped collection");
+                directory.remove_collection(uuid).map_err(from_store)?;
+            }
+        }
+        let entries = rows.into_iter().map(|row| {
+            let folder = directory.collection(row.uuid);
+            Ok((
+                row.name.as_str().to_owned(),
+                Arc::new(Entry::new(row, folder)?),
+            ))
+        });
+        let by_name = RwLock::new(entries.collect::<Result<_>>()?);
+        let collections = Self {
+            directory,
+            catalogue,
+            config,
+            metrics,
+            by_name,
+            changing: Mutex::default(),
+        };
+        collections.count();
+        Ok(collections)
+    }
+
+    /// The collection of a name.
+    pub(crate) fn find(&self, name: &str) -> Result<Arc<Entry>> {
+        CollectionName::new(name)
+            .map_err(|fault| Error::at(ErrorCode::InvalidName, "collection", fault))?;
+        self.by_name.read().get(name).cloned().ok_or_else(|| {
+            Error::new(
+                ErrorCode::CollectionNotFound,
+                format!("no collection is named {name:?}"),
+            )
+        })
+    }
+
+    /// The open collection of a name, opened where it is not.
+    pub(crate) async fn open_by_name(&self, name: &str) -> Result<Arc<OpenCollection>> {
+        self.open_entry(&self.find(name)?).await
+    }
+
+    /// Opens a collection where it is not open.
+    pub(crate) async fn open_entry(&self, entry: &Arc<Entry>) -> Result<Arc<OpenCollection>> {
+        if let Some(open) = entry.opened() {
+            return Ok(open);
+        }
+        self.close_least_recently_used().await;
+        entry.open(&self.config, &self.metrics).await
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
+        self.by_name.read().values().cloned().collect()
+    }
+
+    /// Adds a collection whose name must be free.
+    pub(crate) async fn create(
+        &self,
+        row: CollectionRow,
+        collections_max: usize,
+    ) -> Result<Arc<Entry>> {
+        let _changing = self.changing.lock().await;
+        let count = self.by_name.read().len();
+        if self.by_name.read().contains_key(row.name.as_str()) {
+            let message = format!("a collection named {:?} exists already", row.name.as_str());
+            return Err(Error::new(ErrorCode::CollectionExists, message));
+        }
+        if count >= collections_max {
+            let message = format!("the node has {count} collections, its limit `collections`");
+            return Err(Error::new(ErrorCode::LimitExceeded, message));
+        }
+        self.close_least_recently_used().await;
+        match self.create_files(&row).await {
+            Ok(entry) => {
+                self.by_name
+                    .write()
+                    .insert(row.name.as_str().to_owned(), Arc::clone(&entry));
+                self.count();
+                Ok(entry)
+            }
+            Err(error) => {
+                if let Err(error) = self.directory.remove_collection(row.uuid) {
+                    tracing::warn!(%error, "the rest of a failed creation stays until the restart");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The files first, then the catalogue: what it names is always there.
+    async fn create_files(&self, row: &CollectionRow) -> Result<Arc<Entry>> {
+        let folder = self
+            .directory
+            .create_collection(row.uuid)
+            .map_err(from_store)?;
+        let entry = Arc::new(Entry::new(row.clone(), folder)?);
+        entry.create(&self.config, &self.metrics).await?;
+        match self.catalogue.insert(row).await {
+            Ok(()) => Ok(entry),
+            Err(error) => {
+                entry.close_when_unused(DROP_WAIT_MAX).await;
+                Err(from_store(error))
+            }
+        }
+    }
+
+    /// Changes the description of a collection.
+    pub(crate) async fn describe(&self, entry: &Entry, description: Option<String>) -> Result<()> {
+        let _changing = self.changing.lock().await;
+        let stored = self
+            .catalogue
+            .set_description(entry.row.uuid, description.as_deref())
+            .await;
+        stored.map_err(from_store)?;
+        *entry.description.write() = description;
+        Ok(())
+    }
+
+    /// Drops a collection: out of the catalogue first, so that it is gone whatever happens then;
+    /// its disk is free when this returns.
+    pub(crate) async fn drop(&self, name: &str) -> Result<()> {
+        let entry = {
+            let _changing = self.changing.lock().await;
+            let entry = self.find(name)?;
+            self.catalogue
+                .delete(entry.row.uuid)
+                .await
+                .map_err(from_store)?;
+            self.by_name.write().remove(name);
+            entry
+        };
+        self.count();
+        entry.close_when_unused(DROP_WAIT_MAX).await;
+        self.directory
+            .remove_collection(entry.row.uuid)
+            .map_err(from_store)
+    }
+
+    /// Closes what was not used for the configured time.
+    pub(crate) async fn close_idle(&self) {
+        for entry in self.all() {
+            if entry.idle_for() >= self.config.idle_close_after {
+                entry.close_if_unused().await;
+            }
+        }
+        self.count();
+    }
+
+    /// Makes room for one more open collection, where all places are taken.
+    async fn close_least_recently_used(&self) {
+        let mut open: Vec<_> = self.all();
+        open.retain(|entry| entry.is_open());
+        if open.len() < self.config.max_open_collections {
+            return;
+        }
+        open.sort_by_key(|entry| std::cmp::Reverse(entry.idle_for()));
+        for entry in open {
+            if entry.close_if_unused().await {
+                return;
+            }
+        }
+    }
+
+    /// Brings the gauges up to date.
+    pub(crate) fn count(&self) {
+        let entries = self.all();
+        let open: Vec<_> = entries.iter().filter_map(|entry| entry.peek()).collect();
+        let sum =
+            |of: fn(&OpenCollection) -> usize| open.iter().map(|open| of(open)).sum::<usize>();
+        for (gauge, value) in [
+            (&self.metrics.collections, entries.len()),
+            (&self.metrics.collections_open, open.len()),
+            (
+                &self.metrics.index_vectors,
+                sum(|open| open.projection.live_count()),
+            ),
+            (
+                &self.metrics.index_memory_bytes,
+                sum(|open| open.projection.memory_bytes()),
+            ),
+        ] {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Closes everything. Requests have ended by now.
+    pub(crate) async fn close_all(&self) {
+        for entry in self.all() {
+            entry.close_when_unused(Duration::from_secs(5)).await;
+        }
+    }
+}

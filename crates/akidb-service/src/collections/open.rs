@@ -1,0 +1,105 @@
+//! What an open collection holds: its store, and the projection that searches see.
+
+use std::{path::Path, sync::Arc};
+
+use akidb_core::{Error, ErrorCode, Result, Seq};
+use akidb_store::{CollectionRow, CommittedChange, DocumentStore, StoreOptions};
+
+use crate::{StorageConfig, failure::from_store, metrics::Metrics, projection::Projection};
+
+/// Vectors handed to the index at once while a collection opens.
+const LOAD_ROWS: usize = 1_024;
+
+/// An open collection.
+pub(crate) struct OpenCollection {
+    pub(crate) row: CollectionRow,
+    pub(crate) store: DocumentStore,
+    pub(crate) projection: Projection,
+}
+
+impl OpenCollection {
+    /// Opens the store and builds the projection from it.
+    pub(super) async fn open(
+        row: &CollectionRow,
+        folder: &Path,
+        config: &StorageConfig,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self> {
+        let options = StoreOptions {
+            readers_max: config.readers_per_collection,
+            metrics: metrics.store.clone(),
+        };
+        let mut loader = DocumentStore::open(folder, options)
+            .await
+            .map_err(from_store)?;
+        let projection = Projection::new(row.dimension, row.metric);
+        let mut load = Load {
+            projection: &projection,
+            pending: CommittedChange::default(),
+        };
+        let mut wrong_dimension = None;
+        let visited = loader.vectors(|stored| {
+            if stored.vector.len() == row.dimension.get() {
+                load.add(stored.seq, &stored.vector);
+            } else {
+                wrong_dimension = Some(stored.seq);
+            }
+        });
+        visited.await.map_err(from_store)?;
+        load.flush();
+        if let Some(seq) = wrong_dimension {
+            let message = format!(
+                "the stored vector {seq} of {} has another dimension",
+                row.name
+            );
+            return Err(Error::new(ErrorCode::StorageFailed, message));
+        }
+        let store = loader.start(follow(projection.clone(), Arc::clone(metrics)));
+        Ok(Self {
+            row: row.clone(),
+            store,
+            projection,
+        })
+    }
+
+    pub(super) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// What the writer calls after each commit.
+fn follow(
+    projection: Projection,
+    metrics: Arc<Metrics>,
+) -> impl FnMut(CommittedChange) + Send + 'static {
+    move |change| {
+        let timer = metrics.index_append_seconds.start_timer();
+        projection.apply(&change);
+        timer.observe_duration();
+        if projection.compact_if_sparse() {
+            metrics.index_compactions.inc();
+        }
+    }
+}
+
+/// Gathers stored vectors into appends of some size.
+struct Load<'p> {
+    projection: &'p Projection,
+    pending: CommittedChange,
+}
+
+impl Load<'_> {
+    fn add(&mut self, seq: Seq, vector: &[f32]) {
+        self.pending.added.push(seq);
+        self.pending.added_vectors.extend_from_slice(vector);
+        if self.pending.added.len() == LOAD_ROWS {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.projection.apply(&self.pending);
+        self.pending.added.clear();
+        self.pending.added_vectors.clear();
+    }
+}

@@ -1,0 +1,79 @@
+//! What the service needs to know before it opens, resolved by whoever starts it.
+
+use std::{path::PathBuf, time::Duration};
+
+use akidb_core::Limits;
+use akidb_embedding::EngineSettings;
+
+/// Everything that [`Service::open`](crate::Service::open) takes.
+#[derive(Clone, Debug)]
+pub struct ServiceConfig {
+    /// Made where it is absent.
+    pub data_dir: PathBuf,
+    /// What one request may ask.
+    pub limits: Limits,
+    /// How collections are kept open.
+    pub storage: StorageConfig,
+    /// What embeds texts; without it only vectors are accepted.
+    pub embedding: Option<EmbeddingConfig>,
+}
+
+/// How collections are kept open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageConfig {
+    /// Collections open at once. Beyond it the one unused for longest is closed first.
+    pub max_open_collections: usize,
+    /// A collection unused for this long is closed.
+    pub idle_close_after: Duration,
+    /// Connections that read one collection at once.
+    pub readers_per_collection: u32,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            max_open_collections: 256,
+            idle_close_after: Duration::from_secs(600),
+            readers_per_collection: 4,
+        }
+    }
+}
+
+/// What embeds texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddingConfig {
+    /// What runs the model.
+    pub backend: Backend,
+    /// The name of the model.
+    pub model: String,
+    /// Where imported models are.
+    pub models_dir: PathBuf,
+    /// The directory of the model, looked at instead of `models_dir`.
+    pub model_path: Option<PathBuf>,
+    /// Refuse to start with a model of another dimension. The dimension of the hash backend.
+    pub dimension: Option<u32>,
+    /// Threads of the native backend.
+    pub threads: usize,
+    /// The limits of the queue and of batches.
+    pub engine: EngineSettings,
+}
+
+/// What runs a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Rust, in this process.
+    Native,
+    /// Deterministic vectors without weights, for tests.
+    Hash,
+}
+
+impl Backend {
+    /// The name on the wire and in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Hash => "hash",
+        }
+    }
+}

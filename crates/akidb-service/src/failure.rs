@@ -1,0 +1,82 @@
+//! From the errors of the lower layers to the one error of the service.
+
+use std::time::Duration;
+
+use akidb_core::{Error, ErrorCode, InvalidText, InvalidVector, Outcome};
+use akidb_embedding::EmbedError;
+use akidb_store::StoreError;
+
+/// When to try again after a full disk: somebody has to make room first.
+const RETRY_AFTER_FULL: Duration = Duration::from_secs(30);
+
+/// A store's error, as the answer to the request that met it.
+pub(crate) fn from_store(error: StoreError) -> Error {
+    let message = error.to_string();
+    match error {
+        StoreError::Full => {
+            Error::new(ErrorCode::StorageFull, message).with_retry_after(RETRY_AFTER_FULL)
+        }
+        StoreError::Damaged { .. } => Error::new(ErrorCode::DocumentDamaged, message),
+        StoreError::Expired => Error::new(ErrorCode::DeadlineExceeded, message),
+        StoreError::Closed => Error::new(ErrorCode::ShuttingDown, message),
+        StoreError::Metadata(fault) => Error::at(ErrorCode::InvalidMetadata, "metadata", fault),
+        StoreError::CommitUnknown { .. } => {
+            Error::new(ErrorCode::StorageFailed, message).with_outcome(Outcome::Unknown)
+        }
+        StoreError::Locked { .. }
+        | StoreError::Io { .. }
+        | StoreError::SqliteTooOld { .. }
+        | StoreError::PragmaRefused { .. }
+        | StoreError::Migration { .. }
+        | StoreError::Malformed { .. }
+        | StoreError::Poisoned
+        | StoreError::Sqlite(_) => Error::new(ErrorCode::StorageFailed, message),
+    }
+}
+
+/// An embedding error. `place_of` names the text of an index within the request.
+pub(crate) fn from_embedding(error: &EmbedError, place_of: impl Fn(usize) -> String) -> Error {
+    let message = error.to_string();
+    match error {
+        EmbedError::QueueFull { retry_after, .. } => {
+            Error::new(ErrorCode::QueueFull, message).with_retry_after(*retry_after)
+        }
+        EmbedError::RequestTooLarge { .. } => Error::new(ErrorCode::LimitExceeded, message),
+        EmbedError::DeadlineExceeded => Error::new(ErrorCode::DeadlineExceeded, message),
+        EmbedError::ShuttingDown => Error::new(ErrorCode::ShuttingDown, message),
+        EmbedError::TokeniseFailed { index, reason } | EmbedError::TextFailed { index, reason } => {
+            Error::at(ErrorCode::EmbeddingFailed, place_of(*index), reason)
+        }
+    }
+}
+
+/// A text that can not be embedded or stored.
+pub(crate) fn from_text(place: String, fault: &InvalidText) -> Error {
+    Error::at(ErrorCode::InvalidText, place, fault)
+}
+
+/// A vector that can not be stored or compared.
+pub(crate) fn from_vector(place: String, fault: &InvalidVector) -> Error {
+    match fault {
+        InvalidVector::WrongDimension { .. } => {
+            Error::at(ErrorCode::DimensionMismatch, place, fault)
+        }
+        InvalidVector::NotFinite { position } => Error::at(
+            ErrorCode::InvalidVector,
+            format!("{place}[{position}]"),
+            fault,
+        ),
+        InvalidVector::Zero | InvalidVector::TooLong => {
+            Error::at(ErrorCode::InvalidVector, place, fault)
+        }
+    }
+}
+
+/// A number above its limit.
+pub(crate) fn above_limit(place: &str, given: usize, limit_name: &str, limit: usize) -> Error {
+    Error::at(
+        ErrorCode::LimitExceeded,
+        place,
+        format_args!("is {given}, allowed are at most {limit} ({limit_name})"),
+    )
+}

@@ -1,0 +1,165 @@
+//! What the service reports to Prometheus. Labels take values of this program only, never a
+//! client's.
+
+use std::time::Duration;
+
+use akidb_core::ErrorCode;
+use akidb_embedding::EmbeddingMetrics;
+use akidb_store::StoreMetrics;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder, exponential_buckets,
+};
+
+use crate::{Door, Operation};
+
+/// The metrics of one service and of everything below it.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) embedding: EmbeddingMetrics,
+    pub(crate) store: StoreMetrics,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    pub(crate) requests_in_flight: IntGauge,
+    pub(crate) upsert_documents: Histogram,
+    pub(crate) index_search_seconds: Histogram,
+    pub(crate) index_append_seconds: Histogram,
+    pub(crate) index_compactions: prometheus::IntCounter,
+    pub(crate) collections: IntGauge,
+    pub(crate) collections_open: IntGauge,
+    pub(crate) index_vectors: IntGauge,
+    pub(crate) index_memory_bytes: IntGauge,
+}
+
+impl Metrics {
+    pub(crate) fn register() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let build = IntGaugeVec::new(
+            Opts::new("akidb_build_info", "The version of this node, always 1."),
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(build))?;
+        Ok(Self {
+            embedding: EmbeddingMetrics::register(&registry)?,
+            store: StoreMetrics::register(&registry)?,
+            requests: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "akidb_requests_total",
+                        "Requests by door, operation and outcome: ok or the error's code.",
+                    ),
+                    &["door", "operation", "code"],
+                )?,
+            )?,
+            request_seconds: registered(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "akidb_request_duration_seconds",
+                        "Time from the decoded request to its reply, by operation.",
+                    )
+                    .buckets(exponential_buckets(0.000_25, 2.0, 18)?),
+                    &["operation"],
+                )?,
+            )?,
+            requests_in_flight: gauge(
+                &registry,
+                "akidb_requests_in_flight",
+                "Requests that run now.",
+            )?,
+            upsert_documents: histogram(
+                &registry,
+                "akidb_upsert_documents",
+                "Documents in one upsert.",
+                exponential_buckets(1.0, 4.0, 8)?,
+            )?,
+            index_search_seconds: histogram(
+                &registry,
+                "akidb_index_search_seconds",
+                "Time of one search of the vector index, without embedding and fetching.",
+                exponential_buckets(0.000_05, 2.0, 16)?,
+            )?,
+            index_append_seconds: histogram(
+                &registry,
+                "akidb_index_append_seconds",
+                "Time to bring the vector index in step with one commit.",
+                exponential_buckets(0.000_01, 4.0, 10)?,
+            )?,
+            index_compactions: registered(
+                &registry,
+                prometheus::IntCounter::new(
+                    "akidb_index_compactions_total",
+                    "Times that a vector index was rebuilt without its removed vectors.",
+                )?,
+            )?,
+            collections: gauge(&registry, "akidb_collections", "Collections of the node.")?,
+            collections_open: gauge(
+                &registry,
+                "akidb_collections_open",
+                "Collections that are open now.",
+            )?,
+            index_vectors: gauge(
+                &registry,
+                "akidb_index_vectors",
+                "Vectors that searches of the open collections see.",
+            )?,
+            index_memory_bytes: gauge(
+                &registry,
+                "akidb_index_memory_bytes",
+                "Memory of the vector indexes of the open collections.",
+            )?,
+            registry,
+        })
+    }
+
+    /// Counts one finished or refused request.
+    pub(crate) fn count(&self, door: Door, operation: Operation, code: Option<ErrorCode>) {
+        let code = code.map_or("ok", ErrorCode::as_str);
+        self.requests
+            .with_label_values(&[door.as_str(), operation.as_str(), code])
+            .inc();
+    }
+
+    pub(crate) fn observe(&self, operation: Operation, took: Duration) {
+        let histogram = self
+            .request_seconds
+            .with_label_values(&[operation.as_str()]);
+        histogram.observe(took.as_secs_f64());
+    }
+
+    /// The Prometheus text format, version 0.0.4.
+    pub(crate) fn text(&self) -> String {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "the metrics could not be encoded");
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+fn registered<C: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> prometheus::Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    registered(registry, IntGauge::new(name, help)?)
+}
+
+fn histogram(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    buckets: Vec<f64>,
+) -> prometheus::Result<Histogram> {
+    registered(
+        registry,
+        Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?,
+    )
+}

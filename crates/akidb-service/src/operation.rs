@@ -1,0 +1,75 @@
+//! The operations of the service, as metrics and logs name them.
+
+use crate::Door;
+
+/// Declares [`Operation`] from one table.
+macro_rules! operations {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal;)+) => {
+        /// What a request asks of the service.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Operation {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Operation {
+            /// The name, a label of the metrics.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+    };
+}
+
+operations! {
+    /// A new collection.
+    CreateCollection => "create_collection";
+    /// The list of collections.
+    ListCollections => "list_collections";
+    /// One collection with its state.
+    DescribeCollection => "describe_collection";
+    /// Other settings for a collection.
+    UpdateCollection => "update_collection";
+    /// The end of a collection.
+    DeleteCollection => "delete_collection";
+    /// Documents in.
+    Upsert => "upsert";
+    /// One or more documents out.
+    Get => "get";
+    /// Other metadata for a document.
+    PatchMetadata => "patch_metadata";
+    /// Documents gone.
+    Delete => "delete";
+    /// How many documents.
+    Count => "count";
+    /// A page of documents.
+    Scroll => "scroll";
+    /// One search.
+    Search => "search";
+    /// Many searches.
+    SearchBatch => "search_batch";
+    /// Texts to vectors.
+    Embed => "embed";
+    /// The loaded models.
+    Models => "models";
+    /// A request that is none of the above: an unknown route or method.
+    Unknown => "unknown";
+}
+
+impl Operation {
+    /// Whether it writes documents, and so must not be cut off half way.
+    pub(crate) const fn changes_documents(self) -> bool {
+        matches!(self, Self::Upsert | Self::PatchMetadata | Self::Delete)
+    }
+}
+
+impl Door {
+    /// The name, a label of the metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Grpc => "grpc",
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Collections: create, list, describe, change, delete.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use akidb_core::{CollectionName, Dimension, Error, ErrorCode, Metric, Result};
+use akidb_embedding::ModelIdentity;
+use akidb_store::CollectionRow;
+use uuid::Uuid;
+
+use crate::{
+    CollectionDescription, CollectionSummary, CreateCollection, LostWrites, Operation,
+    RequestContext, Service, UpdateCollection, collections::Entry, models::no_model,
+};
+
+/// The only index engine of this version.
+const INDEX_ENGINE: &str = "exact";
+
+/// Bytes of a description.
+const DESCRIPTION_BYTES_MAX: usize = 1_024;
+
+impl Service {
+    /// Makes a collection.
+    ///
+    /// # Errors
+    /// When the name is taken or not allowed, the model is not loaded, the dimension is not the
+    /// model's, or the metric or index engine is unknown.
+    pub async fn create_collection(
+        &self,
+        context: &RequestContext,
+        request: CreateCollection,
+    ) -> Result<CollectionDescription> {
+        self.run(context, Operation::CreateCollection, async {
+            let row = self.row_of(request)?;
+            let collections = &self.inner.collections;
+            let entry = collections.create(row, self.limits().collections).await?;
+            self.description_of(&entry).await
+        })
+        .await
+    }
+
+    /// Every collection, by name.
+    ///
+    /// # Errors
+    /// When the node takes no requests.
+    pub async fn list_collections(
+        &self,
+        context: &RequestContext,
+    ) -> Result<Vec<CollectionSummary>> {
+        self.run(context, Operation::ListCollections, async {
+            Ok(self
+                .inner
+                .collections
+                .all()
+                .iter()
+                .map(|entry| summary_of(entry))
+                .collect())
+        })
+        .await
+    }
+
+    /// A collection and its state.
+    ///
+    /// # Errors
+    /// When there is none of the name.
+    pub async fn describe_collection(
+        &self,
+        context: &RequestContext,
+        name: &str,
+    ) -> Result<CollectionDescription> {
+        self.run(context, Operation::DescribeCollection, async {
+            self.description_of(&self.inner.collections.find(name)?)
+                .await
+        })
+        .await
+    }
+
+    /// Changes settings of a collection.
+    ///
+    /// # Errors
+    /// When there is none of the name, or a value is not allowed.
+    pub async fn update_collection(
+        &self,
+        context: &RequestContext,
+        name: &str,
+        request: UpdateCollection,
+    ) -> Result<CollectionDescription> {
+        self.run(context, Operation::UpdateCollection, async {
+            let entry = self.inner.collections.find(name)?;
+            if let Some(description) = request.description {
+                let description = check_description(Some(description))?;
+                self.inner.collections.describe(&entry, description).await?;
+            }
+            self.description_of(&entry).await
+        })
+        .await
+    }
+
+    /// Drops a collection; its disk is free when this returns.
+    ///
+    /// # Errors
+    /// When there is none of the name.
+    pub async fn delete_collection(&self, context: &RequestContext, name: &str) -> Result<()> {
+        self.run(
+            context,
+            Operation::DeleteCollection,
+            self.inner.collections.drop(name),
+        )
+        .await
+    }
+
+    fn row_of(&self, request: CreateCollection) -> Result<CollectionRow> {
+        let name = CollectionName::new(&request.name)
+            .map_err(|fault| Error::at(ErrorCode::InvalidName, "name", fault))?;
+        let metric = match request.metric.as_deref() {
+            Some(metric) => metric
+                .parse()
+                .map_err(|fault| Error::at(ErrorCode::InvalidArgument, "metric", fault))?,
+            None => Metric::default(),
+        };
+        if let Some(engine) = request.index_engine.filter(|engine| engine != INDEX_ENGINE) {
+            let engine: String = engine.chars().take(64).collect();
+            let fault = format_args!("unknown engine {engine:?}, allowed is {INDEX_ENGINE}");
+            return Err(Error::at(ErrorCode::InvalidArgument, "index.engine", fault));
+        }
+        let (dimension, model) = self.embedding_of(request.dimension, request.model.as_deref())?;
+        Ok(CollectionRow {
+            uuid: Uuid::now_v7(),
+            name,
+            description: check_description(request.description)?,
+            dimension,
+            metric,
+            index_engine: INDEX_ENGINE.to_owned(),
+            model: model.map(|model| serde_json::json!(model).to_string()),
+            created_unix_ms: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
+        })
+    }
+
+    /// A dimension alone is a collection of the user's own vectors; else there is a model.
+    fn embedding_of(
+        &self,
+        dimension: Option<u64>,
+        model: Option<&str>,
+    ) -> Result<(Dimension, Option<ModelIdentity>)> {
+        let given = dimension
+            .map(Dimension::new)
+            .transpose()
+            .map_err(|fault| Error::at(ErrorCode::InvalidArgument, "dimension", fault))?;
+        if let (Some(dimension), None) = (given, model) {
+            return Ok((dimension, None));
+        }
+        let model = self.model_named(model)?.identity().clone();
+        let dimension = Dimension::new(u64::from(model.dimension))
+            .map_err(|fault| Error::new(ErrorCode::Internal, fault.to_string()))?;
+        match given {
+            Some(given) if given != dimension => Err(Error::at(
+                ErrorCode::DimensionMismatch,
+                "dimension",
+                format_args!("is {given}, the model {} has {dimension}", model.name),
+            )),
+            _ => Ok((dimension, Some(model))),
+        }
+    }
+
+    /// The loaded model of a name, or the default one.
+    pub(crate) fn model_named(&self, name: Option<&str>) -> Result<&crate::models::Model> {
+        let model = self.inner.model.as_ref().ok_or_else(no_model)?;
+        match name {
+            Some(name) if name != model.identity().name => {
+                let name: String = name.chars().take(64).collect();
+                let loaded = &model.identity().name;
+                let message = format!("no model named {name:?} is loaded, loaded is {loaded:?}");
+                Err(Error::new(ErrorCode::ModelNotFound, message))
+            }
+            _ => Ok(model),
+        }
+    }
+
+    async fn description_of(&self, entry: &Arc<Entry>) -> Result<CollectionDescription> {
+        let open = self.inner.collections.open_entry(entry).await?;
+        let lost = open.store.lost().iter();
+        Ok(CollectionDescription {
+            summary: summary_of(entry),
+            document_count: open.store.document_count(),
+            last_seq: open.store.last_seq().0,
+            disk_bytes: entry.disk_bytes(),
+            index_vector_count: open.projection.live_count() as u64,
+            index_memory_bytes: open.projection.memory_bytes() as u64,
+            lost_writes: lost
+                .map(|range| LostWrites {
+                    first_seq: range.first.0,
+                    last_seq: range.last.0,
+                })
+                .collect(),
+        })
+    }
+}
+
+fn summary_of(entry: &Entry) -> CollectionSummary {
+    CollectionSummary {
+        name: entry.row.name.as_str().to_owned(),
+        description: entry.description.read().clone(),
+        model: entry.model.clone(),
+        dimension: entry.row.dimension.get() as u64,
+        metric: entry.row.metric,
+        index_engine: INDEX_ENGINE,
+        created_unix_ms: entry.row.created_unix_ms,
+    }
+}
+
+/// The empty description is none.
+fn check_description(description: Option<String>) -> Result<Option<String>> {
+    let Some(description) = description.filter(|description| !description.is_empty()) else {
+        return Ok(None);
+    };
+    if description.len() > DESCRIPTION_BYTES_MAX || description.contains('\0') {
+        let fault = format_args!(
+            "must be at most {DESCRIPTION_BYTES_MAX} bytes without NUL, has {} bytes",
+            description.len()
+        );
+        return Err(Error::at(ErrorCode::InvalidArgument, "description", fault));
+    }
+    Ok(Some(description))
+}

@@ -1,0 +1,70 @@
+//! Documents gone, by id or by filter.
+
+use akidb_core::Result;
+use akidb_store::{Applied, Write};
+
+use super::{
+    read::not_found,
+    selection::{Selected, check_id},
+    upsert::unexpected,
+};
+use crate::{GivenId, Operation, RequestContext, Selection, Service};
+
+impl Service {
+    /// Deletes one document.
+    ///
+    /// # Errors
+    /// When there is none of the id.
+    pub async fn delete_document(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        id: GivenId,
+    ) -> Result<()> {
+        self.run(context, Operation::Delete, async {
+            let id = check_id(id, || "id".to_owned())?;
+            match self
+                .delete(context, collection, Write::DeleteIds(vec![id.clone()]))
+                .await?
+            {
+                0 => Err(not_found(&id)),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// Deletes the documents of a selection and returns how many there were. Unknown ids are
+    /// nothing to do, so that a retry succeeds.
+    ///
+    /// # Errors
+    /// When the selection is not valid or the store fails.
+    pub async fn delete_documents(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        selection: Selection,
+    ) -> Result<u64> {
+        self.run(context, Operation::Delete, async {
+            let write = match Selected::check(selection, self.limits())? {
+                Selected::Ids(ids) => Write::DeleteIds(ids),
+                Selected::Matching(filter) => Write::DeleteMatching(filter),
+            };
+            self.delete(context, collection, write).await
+        })
+        .await
+    }
+
+    async fn delete(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        write: Write,
+    ) -> Result<u64> {
+        let entry = self.inner.collections.find(collection)?;
+        match self.write(&entry, write, context).await? {
+            Applied::Deleted(count) => Ok(count),
+            other => Err(unexpected(&other)),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What can be asked of the service, a module for each kind of thing.
+
+mod collection;
+mod delete;
+mod embed;
+mod read;
+mod search;
+mod selection;
+mod upsert;

@@ -1,0 +1,234 @@
+//! Documents out: by id, by filter, page by page, and how many.
+
+use std::collections::HashMap;
+
+use akidb_core::{Document, DocumentId, Error, ErrorCode, Result, Seq};
+use akidb_store::Rows;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::selection::{Selected, check_id, parse_filter};
+use crate::{
+    GivenId, Include, Operation, RequestContext, Scroll, ScrollReply, Selection, Service,
+    failure::{above_limit, from_store},
+};
+
+/// Documents a page of a scroll that names no limit.
+const SCROLL_LIMIT_DEFAULT: u64 = 100;
+
+impl Service {
+    /// One document.
+    ///
+    /// # Errors
+    /// When there is none of the id, or its row is damaged.
+    pub async fn get_document(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        id: GivenId,
+        include: Include,
+    ) -> Result<Document> {
+        self.run(context, Operation::Get, async {
+            let id = check_id(id, || "id".to_owned())?;
+            let open = self.inner.collections.open_by_name(collection).await?;
+            let rows = open
+                .store
+                .by_ids(std::slice::from_ref(&id), include.vector)
+                .await;
+            let mut documents = sound(rows.map_err(from_store)?)?;
+            documents
+                .pop()
+                .map(|document| trim(document, include))
+                .ok_or_else(|| not_found(&id))
+        })
+        .await
+    }
+
+    /// The documents of a selection: by ids in the order of the ids, unknown ones left out; by
+    /// filter the first `result_window` of them, in the order of writing.
+    ///
+    /// # Errors
+    /// When the selection is not valid, or a row is damaged.
+    pub async fn get_documents(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        selection: Selection,
+        include: Include,
+    ) -> Result<Vec<Document>> {
+        self.run(context, Operation::Get, async {
+            let selected = Selected::check(selection, self.limits())?;
+            let open = self.inner.collections.open_by_name(collection).await?;
+            let documents = match selected {
+                Selected::Ids(ids) => {
+                    let rows = open
+                        .store
+                        .by_ids(&ids, include.vector)
+                        .await
+                        .map_err(from_store)?;
+                    in_order_of(&ids, sound(rows)?)
+                }
+                Selected::Matching(filter) => {
+                    let limit = self.limits().result_window;
+                    let rows = open
+                        .store
+                        .after(Seq(0), limit, Some(&filter), include.vector);
+                    sound(rows.await.map_err(from_store)?)?
+                }
+            };
+            Ok(documents
+                .into_iter()
+                .map(|document| trim(document, include))
+                .collect())
+        })
+        .await
+    }
+
+    /// How many documents match, or there are.
+    ///
+    /// # Errors
+    /// When the filter is not valid.
+    pub async fn count_documents(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        filter: Option<Value>,
+    ) -> Result<u64> {
+        self.run(context, Operation::Count, async {
+            let filter = filter
+                .map(|filter| parse_filter(&filter, self.limits()))
+                .transpose()?;
+            let open = self.inner.collections.open_by_name(collection).await?;
+            match filter.filter(|filter| !filter.is_always_true()) {
+                None => Ok(open.store.document_count()),
+                Some(filter) => Ok(open
+                    .store
+                    .matching(&filter)
+                    .await
+                    .map_err(from_store)?
+                    .len() as u64),
+            }
+        })
+        .await
+    }
+
+    /// One page of the documents of a collection, in the order of their last write. A document
+    /// that is written while a scroll goes on comes again, later.
+    ///
+    /// # Errors
+    /// When the filter, limit or cursor is not valid, or a row is damaged.
+    pub async fn scroll(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        request: Scroll,
+    ) -> Result<ScrollReply> {
+        self.run(context, Operation::Scroll, async {
+            let limits = self.limits();
+            let limit = request.limit.unwrap_or(SCROLL_LIMIT_DEFAULT);
+            let limit = check_limit(limit, limits.result_window)?;
+            let filter = request
+                .filter
+                .map(|filter| parse_filter(&filter, limits))
+                .transpose()?;
+            let open = self.inner.collections.open_by_name(collection).await?;
+            let uuid = open.row.uuid;
+            let after = request
+                .cursor
+                .map_or(Ok(Seq(0)), |cursor| read_cursor(&cursor, uuid))?;
+            // One more than the page tells whether there is another page.
+            let rows = open
+                .store
+                .after(after, limit + 1, filter.as_ref(), request.include.vector);
+            let mut documents = sound(rows.await.map_err(from_store)?)?;
+            let more = documents.len() > limit;
+            documents.truncate(limit);
+            let next_cursor = documents
+                .last()
+                .filter(|_| more)
+                .map(|last| write_cursor(last.seq, uuid));
+            let documents = documents
+                .into_iter()
+                .map(|document| trim(document, request.include))
+                .collect();
+            Ok(ScrollReply {
+                documents,
+                next_cursor,
+            })
+        })
+        .await
+    }
+}
+
+/// A number of results wanted, at least one and within the window.
+pub(super) fn check_limit(limit: u64, window: usize) -> Result<usize> {
+    match usize::try_from(limit) {
+        Ok(0) => Err(Error::at(
+            ErrorCode::InvalidArgument,
+            "limit",
+            "must be at least 1",
+        )),
+        Ok(limit) if limit <= window => Ok(limit),
+        limit => {
+            let given = limit.unwrap_or(usize::MAX);
+            Err(above_limit("limit", given, "result_window", window))
+        }
+    }
+}
+
+pub(super) fn not_found(id: &DocumentId) -> Error {
+    Error::new(
+        ErrorCode::DocumentNotFound,
+        format!("no document has the id {id}"),
+    )
+}
+
+/// The documents of a read that met no damaged row.
+fn sound(rows: Rows) -> Result<Vec<Document>> {
+    if rows.damaged.is_empty() {
+        return Ok(rows.documents);
+    }
+    Err(from_store(akidb_store::StoreError::Damaged {
+        ids: rows.damaged,
+    }))
+}
+
+/// Drops the parts that were not asked for.
+pub(super) fn trim(document: Document, include: Include) -> Document {
+    Document {
+        text: document.text.filter(|_| include.text),
+        metadata: if include.metadata {
+            document.metadata
+        } else {
+            Default::default()
+        },
+        vector: document.vector.filter(|_| include.vector),
+        ..document
+    }
+}
+
+fn in_order_of(ids: &[DocumentId], documents: Vec<Document>) -> Vec<Document> {
+    let mut by_id: HashMap<_, _> = documents
+        .into_iter()
+        .map(|document| (document.id.clone(), document))
+        .collect();
+    ids.iter().filter_map(|id| by_id.remove(id)).collect()
+}
+
+/// An opaque cursor: which collection, and after which sequence number.
+fn write_cursor(seq: Seq, collection: Uuid) -> String {
+    format!("{:016x}{:016x}", collection.as_u64_pair().1, seq.0)
+}
+
+fn read_cursor(cursor: &str, collection: Uuid) -> Result<Seq> {
+    let parse = |part: Option<&str>| u64::from_str_radix(part?, 16).ok();
+    match (parse(cursor.get(..16)), parse(cursor.get(16..))) {
+        (Some(owner), Some(seq)) if owner == collection.as_u64_pair().1 && cursor.len() == 32 => {
+            Ok(Seq(seq))
+        }
+        _ => {
+            let fault = "is not a cursor that a scroll of this collection returned";
+            Err(Error::at(ErrorCode::InvalidCursor, "cursor", fault))
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Searches: the query's vector, the allowed row versions, the nearest of them, their documents.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use akidb_core::{
+    Document, DocumentId, Error, ErrorCode, Filter, Result, Seq, check_text, check_vector,
+};
+use akidb_embedding::{EmbedOptions, InputType};
+use akidb_index::{Parallelism, SearchRequest};
+
+use super::{
+    read::{check_limit, not_found, trim},
+    selection::{check_id, parse_filter},
+};
+use crate::{
+    GivenId, Hit, Include, Operation, RequestContext, Search, SearchReply, Service,
+    collections::{Entry, OpenCollection},
+    failure::{above_limit, from_store, from_text, from_vector},
+    models::{Model, no_model},
+    projection::Candidate,
+};
+
+/// Hits of a search that names no limit.
+const LIMIT_DEFAULT: u64 = 10;
+
+/// How often a search is repeated when documents that it found were replaced meanwhile.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// Values compared below which a search is not worth another thread.
+const INLINE_VALUES_MAX: usize = 200_000;
+
+/// Searches that scan an index now. One alone may use every core.
+static SCANNING: AtomicUsize = AtomicUsize::new(0);
+
+/// What is near to what.
+enum Query {
+    Text(String),
+    Vector(Vec<f32>),
+    Like(DocumentId),
+}
+
+/// A checked [`Search`].
+struct Plan {
+    query: Query,
+    limit: usize,
+    offset: usize,
+    filter: Option<Filter>,
+    min_score: Option<f32>,
+    include: Include,
+}
+
+impl Service {
+    /// The nearest documents.
+    ///
+    /// # Errors
+    /// When the request is not valid, the query can not be embedded now, or the store fails.
+    pub async fn search(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        request: Search,
+    ) -> Result<SearchReply> {
+        self.run(
+            context,
+            Operation::Search,
+            self.search_one(context, collection, request),
+        )
+        .await
+    }
+
+    /// Several searches; the first error is the answer, its fields below `searches[i]`.
+    ///
+    /// # Errors
+    /// As for one search, and when there are none or too many.
+    pub async fn search_batch(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        requests: Vec<Search>,
+    ) -> Result<Vec<SearchReply>> {
+        self.run(context, Operation::SearchBatch, async {
+            let limit = self.limits().batch_searches;
+            match requests.len() {
+                0 => {
+                    let fault = "must have at least one search";
+                    return Err(Error::at(ErrorCode::InvalidArgument, "searches", fault));
+                }
+                count if count > limit => {
+                    return Err(above_limit("searches", count, "batch_searches", limit));
+                }
+                _ => {}
+            }
+            let mut replies = Vec::with_capacity(requests.len());
+            for (i, request) in requests.into_iter().enumerate() {
+                let reply = self.search_one(context, collection, request).await;
+                replies.push(reply.map_err(|error| below(&format!("searches[{i}]"), error))?);
+            }
+            Ok(replies)
+        })
+        .await
+    }
+
+    async fn search_one(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        request: Search,
+    ) -> Result<SearchReply> {
+        let started = Instant::now();
+        let plan = self.check_search(request)?;
+        let entry = self.inner.collections.find(collection)?;
+        let open = self.inner.collections.open_entry(&entry).await?;
+        let (vector, itself) = self
+            .query_vector(context, &entry, &open, plan.query)
+            .await?;
+        let search = Nearest {
+            vector: Arc::new(vector),
+            itself,
+            filter: plan.filter.filter(|filter| !filter.is_always_true()),
+            window: plan.offset + plan.limit,
+            min_score: plan.min_score,
+            with_vector: plan.include.vector,
+        };
+        let hits = self.nearest(&open, &search).await?;
+        let hits = hits.into_iter().skip(plan.offset).take(plan.limit);
+        let hits = hits.map(|hit| Hit {
+            document: trim(hit.document, plan.include),
+            ..hit
+        });
+        Ok(SearchReply {
+            hits: hits.collect(),
+            took: started.elapsed(),
+        })
+    }
+
+    fn check_search(&self, request: Search) -> Result<Plan> {
+        let limits = self.limits();
+        let query = match (request.text, request.vector, request.id) {
+            (Some(text), None, None) => {
+                check_text(&text, limits.text_bytes)
+                    .map_err(|fault| from_text("text".to_owned(), &fault))?;
+                Query::Text(text)
+            }
+            (None, Some(vector), None) => Query::Vector(vector),
+            (None, None, Some(id)) => Query::Like(check_query_id(id)?),
+            _ => {
+                let message = "exactly one of text, vector and id must be given";
+                return Err(Error::new(ErrorCode::InvalidArgument, message));
+            }
+        };
+        let limit = check_limit(request.limit.unwrap_or(LIMIT_DEFAULT), limits.result_window)?;
+        let offset = usize::try_from(request.offset.unwrap_or(0)).unwrap_or(usize::MAX);
+        let window = offset.saturating_add(limit);
+        if window > limits.result_window {
+            let place = "limit plus offset";
+            return Err(above_limit(
+                place,
+                window,
+                "result_window",
+                limits.result_window,
+            ));
+        }
+        let filter = request
+            .filter
+            .map(|filter| parse_filter(&filter, limits))
+            .transpose()?;
+        let min_score = request.min_score.map(check_score).transpose()?;
+        Ok(Plan {
+            query,
+            limit,
+            offset,
+            filter,
+            min_score,
+            include: request.include,
+        })
+    }
+
+    async fn query_vector(
+        &self,
+        context: &RequestContext,
+        entry: &Entry,
+        open: &OpenCollection,
+        query: Query,
+    ) -> Result<(Vec<f32>, Option<DocumentId>)> {
+        match query {
+            Query::Vector(vector) => {
+                check_vector(&vector, entry.row.dimension, entry.row.metric)
+                    .map_err(|fault| from_vector("vector".to_owned(), &fault))?;
+                Ok((vector, None))
+            }
+            Query::Text(text) => {
+                let options = EmbedOptions {
+                    deadline: Some(context.deadline),
+                    input_type: Some(InputType::Query),
+                    ..EmbedOptions::default()
+                };
+                let embedded = self
+                    .model_of(entry)?
+                    .embed(vec![text], &options, |_| "text".into());
+                let mut embeddings = embedded.await?;
+                let embedding = embeddings.pop().ok_or_else(no_model)?;
+                Ok((embedding.values, None))
+            }
+            Query::Like(id) => {
+                let rows = open.store.by_ids(std::slice::from_ref(&id), true).await;
+                let rows = rows.map_err(from_store)?;
+                if !rows.damaged.is_empty() {
+                    let damaged = akidb_store::StoreError::Damaged { ids: rows.damaged };
+                    return Err(from_store(damaged));
+                }
+                let vector = rows
+                    .documents
+                    .into_iter()
+                    .next()
+                    .and_then(|document| document.vector);
+                Ok((vector.ok_or_else(|| not_found(&id))?, Some(id)))
+            }
+        }
+    }
+
+    /// The model of a collection, which must be the very one that made its vectors.
+    pub(super) fn model_of(&self, entry: &Entry) -> Result<&Model> {
+        let Some(expected) = &entry.model else {
+            let message = "the collection has no model to embed text with, give a vector";
+            return Err(Error::new(ErrorCode::ModelMismatch, message));
+        };
+        let model = self.inner.model.as_ref().ok_or_else(no_model)?;
+        if model.identity() != expected {
+            let message = format!(
+                "the collection was made with the model {} of weights {}, loaded is {} of {}",
+                expected.name,
+                short(&expected.weights_sha256),
+                model.identity().name,
+                short(&model.identity().weights_sha256),
+            );
+            return Err(Error::new(ErrorCode::ModelMismatch, message));
+        }
+        Ok(model)
+    }
+
+    /// Searches and fetches, again where the store has replaced some of what was found. A row
+    /// version is never changed, so what is fetched is what was found, or is missing.
+    async fn nearest(&self, open: &Arc<OpenCollection>, search: &Nearest) -> Result<Vec<Hit>> {
+        for attempt in 1.. {
+            let allowed = match &search.filter {
+                Some(filter) => Some(open.store.matching(filter).await.map_err(from_store)?),
+                None => None,
+            };
+            let candidates = self.scan(open, search, allowed).await?;
+            let (hits, missing) = fetch(open, &candidates, search).await?;
+            if missing == 0 || attempt == ATTEMPTS_MAX {
+                return Ok(hits);
+            }
+            tokio::time::sleep(Duration::from_micros(100) * attempt).await;
+        }
+        Ok(Vec::new())
+    }
+
+    async fn scan(
+        &self,
+        open: &Arc<OpenCollection>,
+        search: &Nearest,
+        allowed: Option<Vec<Seq>>,
+    ) -> Result<Vec<Candidate>> {
+        let projection = open.projection.clone();
+        let query = Arc::clone(&search.vector);
+        let vectors = allowed
+            .as_ref()
+            .map_or_else(|| projection.live_count(), Vec::len);
+        let values = vectors * query.len();
+        let request = SearchRequest {
+            min_score: search.min_score,
+            // One more, in case the document that is searched like is among them.
+            ..SearchRequest::nearest(search.window + usize::from(search.itself.is_some()))
+        };
+        let timer = self.inner.metrics.index_search_seconds.start_timer();
+        let found = if values <= INLINE_VALUES_MAX {
+            projection.search(&query, allowed.as_deref(), request)
+        } else {
+            let scan = move || {
+                let alone = SCANNING.fetch_add(1, Ordering::Relaxed) == 0;
+                let parallelism = if alone {
+                    Parallelism::ThreadPool
+                } else {
+                    Parallelism::CallingThread
+                };
+                let request = SearchRequest {
+                    parallelism,
+                    ..request
+                };
+                let found = projection.search(&query, allowed.as_deref(), request);
+                SCANNING.fetch_sub(1, Ordering::Relaxed);
+                found
+            };
+            let scanned = tokio::task::spawn_blocking(scan).await;
+            scanned.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
+        };
+        timer.observe_duration();
+        Ok(found)
+    }
+}
+
+/// What the index and the store are asked.
+struct Nearest {
+    vector: Arc<Vec<f32>>,
+    /// Left out of the hits.
+    itself: Option<DocumentId>,
+    filter: Option<Filter>,
+    window: usize,
+    min_score: Option<f32>,
+    with_vector: bool,
+}
+
+/// The documents of the candidates in their order, and how many are gone from the store.
+async fn fetch(
+    open: &OpenCollection,
+    candidates: &[Candidate],
+    search: &Nearest,
+) -> Result<(Vec<Hit>, usize)> {
+    let seqs: Vec<Seq> = candidates.iter().map(|candidate| candidate.seq).collect();
+    let rows = open
+        .store
+        .by_seqs(&seqs, search.with_vector)
+        .await
+        .map_err(from_store)?;
+    // Damaged rows are logged and counted by the store; they are found, but not served.
+    let missing = candidates.len() - rows.documents.len() - rows.damaged.len();
+    let mut by_seq: HashMap<Seq, Document> = rows
+        .documents
+        .into_iter()
+        .map(|document| (document.seq, document))
+        .collect();
+    let hits = candidates.iter().filter_map(|&Candidate { seq, score }| {
+        let document = by_seq.remove(&seq)?;
+        (search.itself.as_ref() != Some(&document.id)).then_some(Hit { score, document })
+    });
+    Ok((hits.take(search.window).collect(), missing))
+}
+
+fn check_query_id(id: GivenId) -> Result<DocumentId> {
+    check_id(id, || "id".to_owned())
+}
+
+fn check_score(score: f64) -> Result<f32> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "checked to be finite after the cast"
+    )]
+    let single = score as f32;
+    if single.is_finite() {
+        return Ok(single);
+    }
+    Err(Error::at(
+        ErrorCode::InvalidArgument,
+        "min_score",
+        "is not a finite 32-bit float",
+    ))
+}
+
+/// The same error, with its places below another one.
+fn below(place: &str, mut error: Error) -> Error {
+    for violation in &mut error.violations {
+        violation.field = format!("{place}.{}", violation.field);
+    }
+    error.message = format!("{place}: {}", error.message);
+    error
+}
+
+fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}

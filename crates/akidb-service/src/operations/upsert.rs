@@ -1,0 +1,339 @@
+//! Documents in: checked whole, embedded, then written whole.
+
+use std::{
+    collections::{HashMap, hash_map},
+    time::Instant,
+};
+
+use akidb_core::{DocumentId, Error, ErrorCode, Metadata, Result, check_text, check_vector};
+use akidb_embedding::{EmbedOptions, InputType, Lane};
+use akidb_store::{Applied, CollectionRow, NewRow, Patch, Write};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::selection::check_id;
+use crate::{
+    GivenId, NewDocument, Operation, RequestContext, Service, Upsert, UpsertReply, UpsertResult,
+    UpsertStatus,
+    collections::Entry,
+    failure::{above_limit, from_store, from_text, from_vector},
+};
+
+/// A checked document, before its text is embedded.
+struct Checked {
+    id: DocumentId,
+    text: Option<String>,
+    vector: Option<Vec<f32>>,
+    metadata: Metadata,
+}
+
+/// What embedding said of a text.
+#[derive(Clone, Copy, Default)]
+struct Tokens {
+    count: Option<u32>,
+    truncated: Option<bool>,
+}
+
+impl Service {
+    /// Inserts or replaces documents, all or none. When it returns they are on disk, and every
+    /// read and search that starts later sees them.
+    ///
+    /// # Errors
+    /// When a document is not valid (each wrong place is named), the text can not be embedded now,
+    /// or the store fails.
+    pub async fn upsert(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        request: Upsert,
+    ) -> Result<UpsertReply> {
+        let started = Instant::now();
+        self.run(context, Operation::Upsert, async {
+            let entry = self.inner.collections.find(collection)?;
+            let documents = self.check_documents(&entry, request)?;
+            self.inner
+                .metrics
+                .upsert_documents
+                .observe(documents.len() as f64);
+            let (rows, tokens) = self.embed_documents(&entry, documents, context).await?;
+            let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
+            let created = match self.write(&entry, Write::Upsert(rows), context).await? {
+                Applied::Upserted(created) => created,
+                other => return Err(unexpected(&other)),
+            };
+            let results = ids.into_iter().zip(created).zip(tokens);
+            let results = results.map(|((id, created), tokens)| UpsertResult {
+                id,
+                status: if created {
+                    UpsertStatus::Created
+                } else {
+                    UpsertStatus::Updated
+                },
+                tokens: tokens.count,
+                truncated: tokens.truncated,
+            });
+            Ok(UpsertReply {
+                results: results.collect(),
+                took: started.elapsed(),
+            })
+        })
+        .await
+    }
+
+    /// Merges a patch (RFC 7396) into the metadata of a document, and returns its new version.
+    ///
+    /// # Errors
+    /// When there is no such document, or the result breaks a limit.
+    pub async fn patch_metadata(
+        &self,
+        context: &RequestContext,
+        collection: &str,
+        id: GivenId,
+        merge: Map<String, Value>,
+    ) -> Result<akidb_core::Document> {
+        self.run(context, Operation::PatchMetadata, async {
+            let entry = self.inner.collections.find(collection)?;
+            let id = check_id(id, || "id".to_owned())?;
+            let limits = std::sync::Arc::clone(&self.inner.limits);
+            let patch = Patch {
+                id: id.clone(),
+                merge,
+                limits,
+            };
+            match self
+                .write(&entry, Write::PatchMetadata(patch), context)
+                .await?
+            {
+                Applied::Patched(Some(document)) => Ok(document),
+                Applied::Patched(None) => Err(super::read::not_found(&id)),
+                other => Err(unexpected(&other)),
+            }
+        })
+        .await
+    }
+
+    pub(super) async fn write(
+        &self,
+        entry: &std::sync::Arc<Entry>,
+        write: Write,
+        context: &RequestContext,
+    ) -> Result<Applied> {
+        let open = self.inner.collections.open_entry(entry).await?;
+        open.store
+            .write(write, context.deadline.into())
+            .await
+            .map_err(from_store)
+    }
+
+    fn check_documents(&self, entry: &Entry, request: Upsert) -> Result<Vec<Checked>> {
+        let limits = self.limits();
+        let count = request.documents.len();
+        if count == 0 {
+            let fault = "must have at least one document";
+            return Err(Error::at(ErrorCode::InvalidArgument, "documents", fault));
+        }
+        if count > limits.batch_documents {
+            return Err(above_limit(
+                "documents",
+                count,
+                "batch_documents",
+                limits.batch_documents,
+            ));
+        }
+        let key = request
+            .idempotency_key
+            .as_deref()
+            .map(check_key)
+            .transpose()?;
+        let mut checked = Vec::with_capacity(count);
+        let mut faults = Vec::new();
+        for (position, document) in request.documents.into_iter().enumerate() {
+            match self.check_document(entry, document, position, key) {
+                Ok(document) => checked.push(document),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if faults.is_empty() {
+            faults = repeated_ids(&checked);
+        }
+        Error::collect(faults).map_or(Ok(checked), Err)
+    }
+
+    fn check_document(
+        &self,
+        entry: &Entry,
+        document: NewDocument,
+        position: usize,
+        key: Option<&str>,
+    ) -> Result<Checked> {
+        let place = |field: &str| format!("documents[{position}].{field}");
+        let NewDocument {
+            id,
+            text,
+            vector,
+            metadata,
+        } = document;
+        let CollectionRow {
+            dimension, metric, ..
+        } = entry.row;
+        if let Some(text) = &text {
+            check_text(text, self.limits().text_bytes)
+                .map_err(|fault| from_text(place("text"), &fault))?;
+        }
+        match (&vector, &text) {
+            (Some(vector), _) => check_vector(vector, dimension, metric)
+                .map_err(|fault| from_vector(place("vector"), &fault))?,
+            (None, Some(_)) if entry.model.is_none() => {
+                let fault = "the collection has no model to embed text with, give a vector";
+                return Err(Error::at(ErrorCode::ModelMismatch, place("text"), fault));
+            }
+            (None, Some(_)) => {}
+            (None, None) => {
+                let place = format!("documents[{position}]");
+                let fault = "has neither a text nor a vector";
+                return Err(Error::at(ErrorCode::InvalidArgument, place, fault));
+            }
+        }
+        let metadata = Metadata::new(metadata.unwrap_or_default(), self.limits())
+            .map_err(|fault| Error::at(ErrorCode::InvalidMetadata, place("metadata"), fault))?;
+        let id = match (id, key) {
+            (Some(id), _) => check_id(id, || place("id"))?,
+            (None, None) => DocumentId::Text(Uuid::now_v7().to_string()),
+            (None, Some(key)) => {
+                let content = (text.as_deref(), vector.as_deref(), &metadata);
+                derived_id(key, entry.row.uuid, position, content)
+            }
+        };
+        Ok(Checked {
+            id,
+            text,
+            vector,
+            metadata,
+        })
+    }
+
+    /// Embeds the texts that come without a vector, and gives all documents theirs.
+    async fn embed_documents(
+        &self,
+        entry: &Entry,
+        documents: Vec<Checked>,
+        context: &RequestContext,
+    ) -> Result<(Vec<NewRow>, Vec<Tokens>)> {
+        let positions: Vec<usize> = (0..documents.len())
+            .filter(|&position| documents[position].vector.is_none())
+            .collect();
+        let texts: Vec<String> = positions
+            .iter()
+            .filter_map(|&position| documents[position].text.clone())
+            .collect();
+        let mut embeddings = if texts.is_empty() {
+            Vec::new()
+        } else {
+            let options = EmbedOptions {
+                lane: Lane::Bulk,
+                deadline: Some(context.deadline),
+                input_type: Some(InputType::Document),
+                ..EmbedOptions::default()
+            };
+            let place_of = |text: usize| format!("documents[{}].text", positions[text]);
+            self.model_of(entry)?
+                .embed(texts, &options, place_of)
+                .await?
+        }
+        .into_iter();
+        let mut all_tokens = Vec::with_capacity(documents.len());
+        let rows = documents.into_iter().map(
+            |Checked {
+                 id,
+                 text,
+                 vector,
+                 metadata,
+             }| {
+                let (vector, tokens) = match vector {
+                    Some(vector) => (vector, Tokens::default()),
+                    None => {
+                        let embedding = embeddings.next().ok_or_else(missing_embedding)?;
+                        let (count, truncated) =
+                            (Some(embedding.tokens), Some(embedding.truncated));
+                        (embedding.values, Tokens { count, truncated })
+                    }
+                };
+                all_tokens.push(tokens);
+                Ok(NewRow {
+                    id,
+                    text,
+                    metadata,
+                    vector,
+                })
+            },
+        );
+        let rows = rows.collect::<Result<_>>()?;
+        Ok((rows, all_tokens))
+    }
+}
+
+fn repeated_ids(documents: &[Checked]) -> Vec<Error> {
+    let mut seen = HashMap::with_capacity(documents.len());
+    let mut faults = Vec::new();
+    for (position, document) in documents.iter().enumerate() {
+        match seen.entry(&document.id) {
+            hash_map::Entry::Vacant(entry) => {
+                entry.insert(position);
+            }
+            hash_map::Entry::Occupied(first) => faults.push(Error::at(
+                ErrorCode::DuplicateId,
+                format!("documents[{position}].id"),
+                format_args!("is the id of documents[{}] too", first.get()),
+            )),
+        }
+    }
+    faults
+}
+
+fn check_key(key: &str) -> Result<&str> {
+    if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(key);
+    }
+    let fault = "must be 1 to 255 visible ASCII characters";
+    Err(Error::at(
+        ErrorCode::InvalidArgument,
+        "idempotency_key",
+        fault,
+    ))
+}
+
+/// An id that every retry of the same request makes again, and no other request does: a UUIDv8
+/// (RFC 9562) of the key, the place in the batch and the content.
+fn derived_id(
+    key: &str,
+    collection: Uuid,
+    position: usize,
+    (text, vector, metadata): (Option<&str>, Option<&[f32]>, &Metadata),
+) -> DocumentId {
+    let mut hash = Xxh3::new();
+    hash.update(collection.as_bytes());
+    hash.update(&(position as u64).to_le_bytes());
+    for part in [key, text.unwrap_or_default(), &metadata.to_json()] {
+        hash.update(&(part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    for value in vector.unwrap_or_default() {
+        hash.update(&value.to_le_bytes());
+    }
+    DocumentId::Text(Uuid::new_v8(hash.digest128().to_le_bytes()).to_string())
+}
+
+fn missing_embedding() -> Error {
+    Error::new(
+        ErrorCode::Internal,
+        "the embedder answered fewer vectors than texts",
+    )
+}
+
+pub(super) fn unexpected(applied: &Applied) -> Error {
+    Error::new(
+        ErrorCode::Internal,
+        format!("the store answered {applied:?} to another write"),
+    )
+}

@@ -1,0 +1,338 @@
+//! What the doors ask and what the service answers, before any wire format.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use akidb_core::{Document, DocumentId, Metric};
+use akidb_embedding::{InputType, ModelIdentity, Pooling};
+use serde_json::{Map, Value};
+
+/// The door through which a request came, a label of the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// The REST listener.
+    Rest,
+    /// The gRPC listener.
+    Grpc,
+}
+
+/// What every request carries besides its own fields.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    /// Where it came in.
+    pub door: Door,
+    /// When its answer is no longer wanted.
+    pub deadline: Instant,
+}
+
+/// An id as a door decoded it; the service checks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GivenId {
+    /// A JSON integer or an `int64`.
+    Integer(i64),
+    /// A string of any length.
+    Text(String),
+}
+
+impl fmt::Display for GivenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(id) => id.fmt(f),
+            Self::Text(id) => id.fmt(f),
+        }
+    }
+}
+
+/// Asks for a new collection.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateCollection {
+    /// Its name.
+    pub name: String,
+    /// A loaded model. Where neither model nor dimension is given, the node's default model.
+    pub model: Option<String>,
+    /// The length of its vectors. With a model it must be the model's own dimension.
+    pub dimension: Option<u64>,
+    /// The name of a metric, cosine where absent.
+    pub metric: Option<String>,
+    /// The index engine, `exact` where absent.
+    pub index_engine: Option<String>,
+    /// A line for people.
+    pub description: Option<String>,
+}
+
+/// Asks for other settings of a collection. Absent fields stay as they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateCollection {
+    /// A line for people; the empty string removes it.
+    pub description: Option<String>,
+}
+
+/// A collection's fixed properties.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CollectionSummary {
+    /// Its name.
+    pub name: String,
+    /// A line for people.
+    pub description: Option<String>,
+    /// What embeds its texts; absent where only vectors are accepted.
+    pub model: Option<ModelIdentity>,
+    /// The length of its vectors.
+    pub dimension: u64,
+    /// How vectors are compared.
+    pub metric: Metric,
+    /// The index engine.
+    pub index_engine: &'static str,
+    /// Milliseconds since the Unix epoch.
+    pub created_unix_ms: i64,
+}
+
+/// A collection's fixed properties and its state now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CollectionDescription {
+    /// The fixed properties.
+    pub summary: CollectionSummary,
+    /// Documents stored.
+    pub document_count: u64,
+    /// The sequence number of the last write, 0 before the first.
+    pub last_seq: u64,
+    /// Bytes of its files.
+    pub disk_bytes: u64,
+    /// Vectors that a search sees.
+    pub index_vector_count: u64,
+    /// Bytes of memory that the index holds.
+    pub index_memory_bytes: u64,
+    /// Ranges of sequence numbers that were acknowledged once and are missing from the store.
+    pub lost_writes: Vec<LostWrites>,
+}
+
+/// Writes that were acknowledged and then lost by the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostWrites {
+    /// The first lost sequence number.
+    pub first_seq: u64,
+    /// The last one.
+    pub last_seq: u64,
+}
+
+/// A document to store.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewDocument {
+    /// Made by the service where absent.
+    pub id: Option<GivenId>,
+    /// Embedded where no vector is given.
+    pub text: Option<String>,
+    /// The user's own vector.
+    pub vector: Option<Vec<f32>>,
+    /// A JSON object, empty where absent.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// Asks to insert or replace documents, all or none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Upsert {
+    /// The documents, without a repeated id.
+    pub documents: Vec<NewDocument>,
+    /// Makes the ids that the service chooses the same for every retry of the same documents.
+    pub idempotency_key: Option<String>,
+}
+
+/// What an upsert did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpsertReply {
+    /// One result a document, in the order of the request.
+    pub results: Vec<UpsertResult>,
+    /// From admission to reply.
+    pub took: Duration,
+}
+
+/// What an upsert did with one document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpsertResult {
+    /// The id, as given or as made.
+    pub id: DocumentId,
+    /// Whether the document is new.
+    pub status: UpsertStatus,
+    /// Tokens of the text, where it was embedded.
+    pub tokens: Option<u32>,
+    /// Whether the text was longer than the model's window, where it was embedded.
+    pub truncated: Option<bool>,
+}
+
+/// Whether a written document is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpsertStatus {
+    /// No document had this id.
+    Created,
+    /// The document with this id was replaced.
+    Updated,
+}
+
+impl UpsertStatus {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+        }
+    }
+}
+
+/// Names documents by ids, or by a filter on their metadata. Exactly one is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Selection {
+    /// Ids.
+    pub ids: Option<Vec<GivenId>>,
+    /// A filter as JSON.
+    pub filter: Option<Value>,
+}
+
+/// Which parts of a document a reply carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Include {
+    /// The text.
+    pub text: bool,
+    /// The metadata.
+    pub metadata: bool,
+    /// The vector.
+    pub vector: bool,
+}
+
+impl Default for Include {
+    /// Text and metadata.
+    fn default() -> Self {
+        Self {
+            text: true,
+            metadata: true,
+            vector: false,
+        }
+    }
+}
+
+/// Asks for the documents of a selection, in pages by sequence number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scroll {
+    /// A filter as JSON; all documents where absent.
+    pub filter: Option<Value>,
+    /// Documents a page, 100 where absent.
+    pub limit: Option<u64>,
+    /// The `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// The parts to return.
+    pub include: Include,
+}
+
+/// One page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScrollReply {
+    /// The documents, in the order of their last write.
+    pub documents: Vec<Document>,
+    /// Where the next page starts; absent after the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// Asks for the nearest documents. Exactly one of `text`, `vector` and `id` is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Search {
+    /// A text, embedded as a query.
+    pub text: Option<String>,
+    /// A vector.
+    pub vector: Option<Vec<f32>>,
+    /// A stored document: more like this, without itself.
+    pub id: Option<GivenId>,
+    /// Hits wanted, 10 where absent.
+    pub limit: Option<u64>,
+    /// Hits to skip, 0 where absent.
+    pub offset: Option<u64>,
+    /// A filter as JSON.
+    pub filter: Option<Value>,
+    /// The lowest score of a hit.
+    pub min_score: Option<f64>,
+    /// The parts of the documents to return.
+    pub include: Include,
+    /// Compare with every vector. The only index engine of this version always does.
+    pub exact: Option<bool>,
+}
+
+/// The nearest documents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchReply {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// From admission to reply.
+    pub took: Duration,
+}
+
+/// One near document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// Higher is nearer, whatever the metric.
+    pub score: f32,
+    /// The document, with the parts that were asked for.
+    pub document: Document,
+}
+
+/// Asks for the vectors of texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embed {
+    /// The texts.
+    pub texts: Vec<String>,
+    /// A loaded model, the node's default where absent.
+    pub model: Option<String>,
+    /// The model's own where absent.
+    pub pooling: Option<Pooling>,
+    /// The model's own where absent.
+    pub normalize: Option<bool>,
+    /// Chooses the model's prompt; none where absent.
+    pub input_type: Option<InputType>,
+}
+
+/// The vectors of texts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbedReply {
+    /// One vector a text, in the order of the request.
+    pub embeddings: Vec<Vec<f32>>,
+    /// The model's name.
+    pub model: String,
+    /// The length of the vectors.
+    pub dimension: u64,
+    /// Tokens of all texts, special tokens included.
+    pub total_tokens: u64,
+    /// From admission to reply.
+    pub took: Duration,
+    /// Indices of the texts that were longer than the model's window.
+    pub truncated: Vec<u32>,
+}
+
+/// A loaded model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelInfo {
+    /// Everything that decides what its vectors are.
+    pub identity: ModelIdentity,
+    /// What runs it: `native` or `hash`.
+    pub backend: &'static str,
+    /// Whether requests that name no model use it.
+    pub is_default: bool,
+}
+
+/// Whether the node can serve, and each part of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Readiness {
+    /// All components are ready.
+    pub ready: bool,
+    /// The parts.
+    pub components: Vec<ComponentState>,
+}
+
+/// The state of one part of the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentState {
+    /// `storage`, `embedding`.
+    pub name: &'static str,
+    /// Whether it can serve.
+    pub ready: bool,
+    /// For people.
+    pub detail: String,
+}

@@ -1,0 +1,253 @@
+//! The service: opened once, shared by all doors, closed at the end.
+//!
+//! The operations are in modules of their own; here is what each of them passes through.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use akidb_core::{Error, ErrorCode, Limits, Outcome, Result};
+use akidb_store::{DataDirectory, StoreError};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::{
+    ComponentState, ModelStartError, Operation, Readiness, RequestContext, ServiceConfig,
+    collections::Collections, metrics::Metrics, models::Model,
+};
+
+/// What a client is told to wait when too many requests run.
+const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
+
+/// The service layer of one node; clones share it.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) collections: Collections,
+    pub(crate) model: Option<Model>,
+    permits: Semaphore,
+    draining: AtomicBool,
+    storage_failed: Notify,
+}
+
+/// The service can not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory can not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The model can not be started.
+    #[error(transparent)]
+    Model(#[from] ModelStartError),
+    /// The catalogue or a metric is not sound.
+    #[error("{0}")]
+    Node(#[from] Error),
+}
+
+impl Service {
+    /// Locks the data directory, loads the model and reads the catalogue. Collections open on
+    /// first use.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing is left running then.
+    pub async fn open(config: ServiceConfig) -> Result<Self, OpenError> {
+        let metrics = Metrics::register()
+            .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
+        let metrics = Arc::new(metrics);
+        let directory = DataDirectory::open(&config.data_dir)?;
+        let collections =
+            Collections::open(directory, config.storage.clone(), Arc::clone(&metrics)).await?;
+        let model = match config.embedding {
+            Some(config) => {
+                let metrics = Arc::clone(&metrics);
+                let start = move || Model::start(&config, &metrics);
+                let started = tokio::task::spawn_blocking(start).await;
+                Some(
+                    started
+                        .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))??,
+                )
+            }
+            None => None,
+        };
+        let inner = Inner {
+            permits: Semaphore::new(config.limits.concurrent_requests),
+            limits: Arc::new(config.limits),
+            metrics,
+            collections,
+            model,
+            draining: AtomicBool::new(false),
+            storage_failed: Notify::new(),
+        };
+        let service = Self {
+            inner: Arc::new(inner),
+        };
+        tokio::spawn(close_idle_collections(
+            Arc::downgrade(&service.inner),
+            config.storage.idle_close_after / 4,
+        ));
+        Ok(service)
+    }
+
+    /// The limits that requests keep to.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// The metrics in the Prometheus text format.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        self.inner.collections.count();
+        self.inner.metrics.text()
+    }
+
+    /// Counts a request that a door could not decode, and that so reached no operation.
+    pub fn count_refused(&self, context: &RequestContext, operation: Operation, error: &Error) {
+        self.inner
+            .metrics
+            .count(context.door, operation, Some(error.code));
+    }
+
+    /// Whether requests are taken, and the state of each part.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let draining = self.inner.draining.load(Ordering::Acquire);
+        let collections = self.inner.collections.all().len();
+        let storage = ComponentState {
+            name: "storage",
+            ready: !draining,
+            detail: if draining {
+                "shutting down".to_owned()
+            } else {
+                format!("{collections} collections")
+            },
+        };
+        let embedding = ComponentState {
+            name: "embedding",
+            ready: !draining,
+            detail: self.inner.model.as_ref().map_or_else(
+                || "disabled".to_owned(),
+                |model| format!("{} ({})", model.identity().name, model.info().backend),
+            ),
+        };
+        Readiness {
+            ready: !draining,
+            components: vec![storage, embedding],
+        }
+    }
+
+    /// Returns when a commit has failed in a way that leaves its outcome unknown. The node should
+    /// end then, so that a restart reads back what the disk really has.
+    pub async fn storage_failed(&self) {
+        self.inner.storage_failed.notified().await;
+    }
+
+    /// Is not ready from now on and refuses new requests.
+    pub fn start_draining(&self) {
+        self.inner.draining.store(true, Ordering::Release);
+    }
+
+    /// Refuses new requests, waits for those that run, checkpoints and closes everything.
+    pub async fn shutdown(&self) {
+        self.start_draining();
+        let all = u32::try_from(self.inner.limits.concurrent_requests).unwrap_or(u32::MAX);
+        let drained = self.inner.permits.acquire_many(all).await;
+        if let Some(model) = &self.inner.model {
+            model.shutdown().await;
+        }
+        self.inner.collections.close_all().await;
+        drop(drained);
+    }
+
+    /// What every operation passes through: admission, the deadline, and metrics.
+    ///
+    /// A write that the store has begun is not cut off by the deadline: it is on its way to the
+    /// disk, and its answer is worth waiting for.
+    pub(crate) async fn run<T>(
+        &self,
+        context: &RequestContext,
+        operation: Operation,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let metrics = &self.inner.metrics;
+        let started = Instant::now();
+        let result = match self.admit() {
+            Ok(_permit) => {
+                metrics.requests_in_flight.inc();
+                let _running = at_end(|| metrics.requests_in_flight.dec());
+                if operation.changes_documents() {
+                    work.await
+                } else {
+                    let in_time = tokio::time::timeout_at(context.deadline.into(), work).await;
+                    in_time.unwrap_or_else(|_| Err(too_late()))
+                }
+            }
+            Err(error) => Err(error),
+        };
+        metrics.observe(operation, started.elapsed());
+        metrics.count(
+            context.door,
+            operation,
+            result.as_ref().err().map(|error| error.code),
+        );
+        if let Err(error) = &result {
+            if error.code.http_status() >= 500 && !error.code.retryable() {
+                tracing::error!(operation = operation.as_str(), %error, "a request failed");
+            }
+            if error.code == ErrorCode::StorageFailed && error.outcome == Outcome::Unknown {
+                self.inner.storage_failed.notify_one();
+            }
+        }
+        result
+    }
+
+    fn admit(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
+        if self.inner.draining.load(Ordering::Acquire) {
+            return Err(Error::new(
+                ErrorCode::ShuttingDown,
+                "the node is shutting down",
+            ));
+        }
+        self.inner.permits.try_acquire().map_err(|_| {
+            let limit = self.inner.limits.concurrent_requests;
+            let message = format!("{limit} requests run already (concurrent_requests)");
+            Error::new(ErrorCode::Overloaded, message).with_retry_after(RETRY_AFTER_OVERLOAD)
+        })
+    }
+}
+
+fn too_late() -> Error {
+    Error::new(
+        ErrorCode::DeadlineExceeded,
+        "the deadline passed before the answer was ready",
+    )
+}
+
+async fn close_idle_collections(inner: std::sync::Weak<Inner>, every: Duration) {
+    let every = every.max(Duration::from_millis(100));
+    loop {
+        tokio::time::sleep(every).await;
+        let Some(inner) = inner.upgrade() else { return };
+        inner.collections.close_idle().await;
+    }
+}
+
+/// Runs a closure when it is dropped, also when the request is cancelled.
+fn at_end<F: Fn()>(at_end: F) -> impl Drop {
+    struct Guard<F: Fn()>(F);
+    impl<F: Fn()> Drop for Guard<F> {
+        fn drop(&mut self) {
+            (self.0)();
+        }
+    }
+    Guard(at_end)
+}
