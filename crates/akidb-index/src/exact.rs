@@ -26,7 +26,8 @@ use crate::{
 ///
 /// Memory: `dimension` rounded up to 16 components of 4 bytes for each vector, and a bit. Removed
 /// vectors keep their memory until their chunk of half a MiB holds no live one; call
-/// [`compacted`](Self::compacted) when too much of the index is dead.
+/// [`compacted`](Self::compacted) when too much of the index is dead. An append holds a padded
+/// copy of its input until it returns, so fill a large index in batches.
 pub struct ExactIndex {
     dimension: usize,
     scoring: Scoring,
