@@ -4,7 +4,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use crate::store::MODEL_NAME_RULE;
+use crate::store::{MANIFEST_FILE, MODEL_NAME_RULE};
 
 /// A model cannot be found, read, imported or trusted.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +93,15 @@ pub enum ModelError {
         found: Vec<usize>,
         /// The shape that it must have.
         expected: Vec<usize>,
+    },
+    /// A model that was not imported cannot be verified.
+    #[error(
+        "{} has no {MANIFEST_FILE}, so its files cannot be verified; hint: import the model",
+        directory.display()
+    )]
+    NoManifest {
+        /// The model's directory.
+        directory: PathBuf,
     },
     /// An archive or folder holds no model, or more than one.
     #[error("{} holds {found} models, expected 1 folder with config.json, tokenizer.json and *.safetensors", source_path.display())]

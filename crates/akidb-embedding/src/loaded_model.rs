@@ -2,7 +2,7 @@
 //!
 //! What does not live here: queueing and batching, which the engine adds.
 
-use std::{fmt, fmt::Write, path::Path};
+use std::{fmt, path::Path, thread};
 
 use sha2::{Digest, Sha256};
 
@@ -11,6 +11,8 @@ use crate::{
     error::ModelError,
     hash_embedder::{HASH_POOLING, HashEmbedder},
     identity::{ModelIdentity, Precision, Prompts},
+    model::{ModelDirectory, hexadecimal},
+    native::NativeEmbedder,
     tokenise::TextTokeniser,
 };
 
@@ -57,11 +59,26 @@ impl LoadedModel {
     ///
     /// When the directory does not hold a model that this program supports.
     pub fn native(directory: &Path, name: &str, threads: usize) -> Result<Self, ModelError> {
-        let _ = (directory, name, threads);
-        Err(ModelError::MissingFile {
-            file: directory.join("config.json"),
+        let directory = ModelDirectory::open(directory)?;
+        // Hashing reads the weights once more, from the page cache, while they are laid out.
+        let (identity, tokeniser, embedder) = thread::scope(|scope| {
+            let identity = scope.spawn(|| directory.identity(name));
+            let tokeniser = scope.spawn(|| directory.tokeniser());
+            let embedder = NativeEmbedder::load(&directory, threads);
+            (joined(identity), joined(tokeniser), embedder)
+        });
+        Ok(Self {
+            identity: identity?,
+            tokeniser: tokeniser?,
+            embedder: Box::new(embedder?),
         })
     }
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 impl fmt::Debug for LoadedModel {
@@ -70,13 +87,4 @@ impl fmt::Debug for LoadedModel {
             .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

@@ -2,9 +2,22 @@
 //!
 //! What does not live here: what is in a model's files.
 
-use std::path::{Path, PathBuf};
+mod archive;
+mod copy;
+mod import;
+mod manifest;
+mod name;
 
-use crate::error::ModelError;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use self::manifest::MANIFEST_FILE;
+pub use self::manifest::VerifyReport;
+use self::{copy::files_below, manifest::Manifest};
+use crate::{error::ModelError, model::ModelDirectory};
 
 pub(crate) const MODEL_NAME_RULE: &str =
     "allowed are 1 to 64 of A-Z a-z 0-9 _ . - and no dot at the start";
@@ -41,25 +54,6 @@ pub struct InstalledModel {
     pub size_bytes: u64,
 }
 
-/// What the files of a model are, against the hashes written when it was imported.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct VerifyReport {
-    /// The files that are as they were.
-    pub intact: Vec<String>,
-    /// The files whose content is another.
-    pub damaged: Vec<String>,
-    /// The files that are gone.
-    pub missing: Vec<String>,
-}
-
-impl VerifyReport {
-    /// Whether every file is as it was.
-    #[must_use]
-    pub fn is_intact(&self) -> bool {
-        self.damaged.is_empty() && self.missing.is_empty()
-    }
-}
-
 impl ModelStore {
     /// A store that imports into `models_dir` and reads it first, and then `bundled_dir`, usually
     /// [`ModelStore::bundled_dir_of_executable`].
@@ -91,44 +85,66 @@ impl ModelStore {
     ///
     /// [`ModelError::InvalidName`], or [`ModelError::NotFound`] with every place looked at.
     pub fn locate(&self, name: &str, configured: Option<&Path>) -> Result<PathBuf, ModelError> {
-        let _ = configured;
-        let looked_at = std::iter::once(&self.models_dir).chain(&self.bundled_dir);
-        Err(ModelError::NotFound {
-            name: name.to_owned(),
-            looked_at: looked_at.map(|place| place.join(name)).collect(),
-        })
+        let looked_at: Vec<PathBuf> = match configured {
+            Some(path) => vec![path.to_owned()],
+            None => {
+                name::check(name)?;
+                self.places().map(|place| place.join(name)).collect()
+            }
+        };
+        match looked_at.iter().find(|path| path.is_dir()) {
+            Some(path) => Ok(path.clone()),
+            None => Err(ModelError::NotFound {
+                name: name.to_owned(),
+                looked_at,
+            }),
+        }
     }
 
     /// Every model that can be loaded by its name, sorted by it.
+    ///
+    /// A directory that holds no supported model is left out, and why is logged.
     ///
     /// # Errors
     ///
     /// When a directory cannot be listed; one that is not there is empty.
     pub fn list(&self) -> Result<Vec<InstalledModel>, ModelError> {
-        Ok(Vec::new())
+        let mut models = BTreeMap::new();
+        for place in self.places() {
+            for name in model_names(place)? {
+                if models.contains_key(&name) {
+                    continue;
+                }
+                match InstalledModel::describe(&name, place.join(&name)) {
+                    Ok(model) => drop(models.insert(name, model)),
+                    Err(error) => tracing::warn!(%error, name, "a model directory is left out"),
+                }
+            }
+        }
+        Ok(models.into_values().collect())
     }
 
     /// Copies a model into the store from a folder, a wheel, a zip, or a tar, gzipped or not.
     ///
-    /// Only files that a model can be made of are taken, links never. The model is read once
-    /// before it gets its name, so that what is in the store can be loaded. Without `name` it is
-    /// derived from that of the source.
+    /// Only files that a model can be made of are taken. An archive with links, or with entries
+    /// that lead out of it, is refused. The model is opened before it gets its name, so that what
+    /// is in the store can be loaded. Without `name` it is derived from that of the source. An
+    /// identical model that is there already is left as it is.
     ///
     /// # Errors
     ///
-    /// When the source holds no supported model, or something that archives of models never do,
-    /// or when a different model of the name is there and `mode` does not allow to replace it.
+    /// When the source holds no supported model or more than one, or when a different model of the
+    /// name is there and `mode` does not allow to replace it.
     pub fn import(
         &self,
         source: &Path,
         name: Option<&str>,
         mode: ImportMode,
     ) -> Result<InstalledModel, ModelError> {
-        let _ = (name, mode);
-        Err(ModelError::NotOneModel {
-            source_path: source.to_owned(),
-            found: 0,
-        })
+        let name = name.map_or_else(|| name::derive(source), str::to_owned);
+        name::check(&name)?;
+        import::import(&self.models_dir, source, &name, mode)?;
+        InstalledModel::describe(&name, self.models_dir.join(&name))
     }
 
     /// Reads every file of a model and compares it with the hashes written at import.
@@ -137,6 +153,48 @@ impl ModelStore {
     ///
     /// When the model is not found, or has no manifest since it was not imported.
     pub fn verify(&self, name: &str) -> Result<VerifyReport, ModelError> {
-        self.locate(name, None).map(|_| VerifyReport::default())
+        let directory = self.locate(name, None)?;
+        Manifest::read(&directory)?.verify(&directory)
     }
+
+    fn places(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.models_dir).chain(&self.bundled_dir)
+    }
+}
+
+impl InstalledModel {
+    fn describe(name: &str, path: PathBuf) -> Result<Self, ModelError> {
+        let directory = ModelDirectory::open(&path)?;
+        let files = files_below(&path)?;
+        Ok(Self {
+            name: name.to_owned(),
+            dimension: directory.dimension(),
+            max_tokens: directory.max_tokens(),
+            size_bytes: files.iter().map(|file| file.bytes).sum(),
+            path,
+        })
+    }
+}
+
+/// The directories in `place` whose names can be model names.
+fn model_names(place: &Path) -> Result<BTreeSet<String>, ModelError> {
+    let cannot_list = |source| ModelError::Io {
+        action: "list",
+        path: place.to_owned(),
+        source,
+    };
+    let entries = match fs::read_dir(place) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(cannot_list(error)),
+    };
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        let entry = entry.map_err(cannot_list)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name::check(&name).is_ok() && entry.path().is_dir() {
+            names.insert(name);
+        }
+    }
+    Ok(names)
 }

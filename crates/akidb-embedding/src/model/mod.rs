@@ -1,0 +1,171 @@
+//! A model's directory, read in sentence-transformers' way.
+//!
+//! What lives here: which files there are, what they say, and whether they fit together. What does
+//! not: where directories are looked for, and running a model.
+
+mod architecture;
+mod digest;
+mod json;
+mod sentence_transformers;
+mod weights;
+
+use std::path::{Path, PathBuf};
+
+use tokenizers::{NormalizerWrapper, Tokenizer, normalizers};
+
+pub(crate) use self::{
+    architecture::{Activation, BertConfig},
+    digest::{hexadecimal, sha256_of_file},
+    json::{read_json, read_json_if_present},
+    weights::WeightFiles,
+};
+use self::{sentence_transformers::SentenceTransformersConfig, weights::check_tensors};
+use crate::{
+    error::ModelError,
+    identity::{ModelIdentity, Pooling, Precision, Prompts},
+    tokenise::TextTokeniser,
+};
+
+/// A directory whose files describe a model that this program can run.
+///
+/// Opening reads the settings and the headers of the weights, not the weights themselves.
+#[derive(Debug)]
+pub struct ModelDirectory {
+    path: PathBuf,
+    architecture: BertConfig,
+    settings: SentenceTransformersConfig,
+    weights: WeightFiles,
+}
+
+impl ModelDirectory {
+    /// Reads the directory at `path` and checks that every tensor is there in its right shape.
+    ///
+    /// # Errors
+    ///
+    /// See [`ModelError`]; the error names the file and what was found in it.
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        let architecture = BertConfig::read(&path.join("config.json"))?;
+        let settings = SentenceTransformersConfig::read(path, &architecture)?;
+        if !path.join("tokenizer.json").is_file() {
+            return Err(ModelError::MissingFile {
+                file: path.join("tokenizer.json"),
+            });
+        }
+        let weights = WeightFiles::open(path)?;
+        check_tensors(&weights, &architecture)?;
+        Ok(Self {
+            path: path.to_owned(),
+            architecture,
+            settings,
+            weights,
+        })
+    }
+
+    /// Where the directory is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The number of values of a vector.
+    #[must_use]
+    pub fn dimension(&self) -> u32 {
+        self.architecture.hidden_size
+    }
+
+    /// The most tokens of a text that are read, special tokens included.
+    #[must_use]
+    pub fn max_tokens(&self) -> u32 {
+        self.settings.max_tokens
+    }
+
+    /// How token states become one vector.
+    #[must_use]
+    pub fn pooling(&self) -> Pooling {
+        self.settings.pooling
+    }
+
+    /// Whether vectors are scaled to length 1.
+    #[must_use]
+    pub fn normalize(&self) -> bool {
+        self.settings.normalize
+    }
+
+    /// The texts put before an input.
+    #[must_use]
+    pub fn prompts(&self) -> &Prompts {
+        &self.settings.prompts
+    }
+
+    /// The identity under `name`; reads all weights to hash them.
+    ///
+    /// # Errors
+    ///
+    /// When a weights file cannot be read.
+    pub fn identity(&self, name: &str) -> Result<ModelIdentity, ModelError> {
+        Ok(ModelIdentity {
+            name: name.to_owned(),
+            weights_sha256: self.weights.sha256()?,
+            precision: Precision::F32,
+            pooling: self.pooling(),
+            normalize: self.normalize(),
+            prompts: self.prompts().clone(),
+            max_tokens: self.max_tokens(),
+            dimension: self.dimension(),
+        })
+    }
+
+    /// The tokeniser, set to cut at [`ModelDirectory::max_tokens`].
+    ///
+    /// # Errors
+    ///
+    /// When `tokenizer.json` is not one.
+    pub fn tokeniser(&self) -> Result<TextTokeniser, ModelError> {
+        let file = self.path.join("tokenizer.json");
+        let damaged = |reason: String| ModelError::Damaged {
+            file: file.clone(),
+            reason,
+        };
+        let bytes = json::read_bytes(&file)?;
+        let mut tokeniser =
+            Tokenizer::from_bytes(bytes).map_err(|error| damaged(error.to_string()))?;
+        if self.settings.do_lower_case {
+            lower_case(&mut tokeniser).map_err(damaged)?;
+        }
+        TextTokeniser::from_model(tokeniser, self.max_tokens() as usize).map_err(damaged)
+    }
+
+    pub(crate) fn architecture(&self) -> &BertConfig {
+        &self.architecture
+    }
+
+    pub(crate) fn weights(&self) -> &WeightFiles {
+        &self.weights
+    }
+}
+
+/// Puts lower-casing before what the tokeniser does, unless it does so itself.
+///
+/// As `Transformer.__init__` of sentence-transformers 6 where `do_lower_case` is set.
+fn lower_case(tokeniser: &mut Tokenizer) -> Result<(), String> {
+    let present = tokeniser.get_normalizer().cloned();
+    if present.as_ref().is_some_and(lower_cases) {
+        return Ok(());
+    }
+    let steps = std::iter::once(normalizers::Lowercase.into())
+        .chain(present)
+        .collect();
+    tokeniser
+        .with_normalizer(Some(normalizers::Sequence::new(steps)))
+        .map(|_| ())
+        .map_err(|error| error.to_string())
+}
+
+fn lower_cases(normalizer: &NormalizerWrapper) -> bool {
+    match normalizer {
+        NormalizerWrapper::Lowercase(_) => true,
+        NormalizerWrapper::BertNormalizer(bert) => bert.lowercase,
+        NormalizerWrapper::Sequence(steps) => steps.as_ref().iter().any(lower_cases),
+        _ => false,
+    }
+}

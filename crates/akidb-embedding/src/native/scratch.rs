@@ -1,0 +1,38 @@
+//! The memory that one thread encodes a shard in; it only grows.
+//!
+//! What does not live here: what is kept in it.
+
+/// Row-major buffers, reused from shard to shard.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// The tokens' states, `[tokens, hidden]`.
+    pub(super) hidden: Vec<f32>,
+    /// Queries, keys and values without their biases, `[tokens, 3 * hidden]`.
+    pub(super) qkv: Vec<f32>,
+    /// What attention gathered, `[tokens, hidden]`.
+    pub(super) context: Vec<f32>,
+    /// Inside the feed-forward part, `[tokens, intermediate]`.
+    pub(super) intermediate: Vec<f32>,
+    pub(super) attention: AttentionScratch,
+}
+
+/// What attention of one head of one text works in.
+#[derive(Debug, Default)]
+pub(super) struct AttentionScratch {
+    /// `[tokens, head]`, scaled.
+    pub(super) queries: Vec<f32>,
+    /// Panels of columns of the transposed keys, `[panels, head, panel width]`.
+    pub(super) key_panels: Vec<f32>,
+    /// Panels of columns of the values, `[panels, tokens, panel width]`.
+    pub(super) value_panels: Vec<f32>,
+    /// The scores of a few queries, `[queries, tokens rounded up]`.
+    pub(super) scores: Vec<f32>,
+}
+
+/// The first `length` values of `buffer`, which grows to them; what they hold is unspecified.
+pub(super) fn at_least(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
+    }
+    &mut buffer[..length]
+}
