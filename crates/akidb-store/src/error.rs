@@ -115,7 +115,9 @@ impl From<sqlx::Error> for StoreError {
 /// `SQLITE_FULL`, or an IO error of the system for which space was the reason.
 fn is_full(error: &sqlx::Error) -> bool {
     const SQLITE_FULL: &str = "13";
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == SQLITE_FULL)
 }
 
