@@ -60,9 +60,7 @@ impl DocumentId {
             return Err(InvalidDocumentId::Empty);
         }
         if given.len() > Self::TEXT_BYTES_MAX {
-            return Err(InvalidDocumentId::TooLong {
-                given_bytes: given.len(),
-            });
+            return Err(InvalidDocumentId::TooLong { given_bytes: given.len() });
         }
         if let Some(at_byte) = given.bytes().position(|byte| byte == 0) {
             return Err(InvalidDocumentId::Nul { at_byte });
@@ -124,10 +122,7 @@ mod tests {
 
     #[test]
     fn strings_outside_the_limits_are_refused() {
-        assert_eq!(
-            DocumentId::from_text(String::new()),
-            Err(InvalidDocumentId::Empty)
-        );
+        assert_eq!(DocumentId::from_text(String::new()), Err(InvalidDocumentId::Empty));
         assert!(DocumentId::from_text("x".repeat(512)).is_ok());
         assert!(DocumentId::from_text("x".repeat(513)).is_err());
         assert_eq!(

@@ -71,10 +71,7 @@ impl Error {
         let field = field.into();
         let description = description.to_string();
         let message = format!("{field}: {description}");
-        Self {
-            violations: vec![Violation { field, description }],
-            ..Self::new(code, message)
-        }
+        Self { violations: vec![Violation { field, description }], ..Self::new(code, message) }
     }
 
     /// One error for several wrong places, or none where there are none.
@@ -85,9 +82,7 @@ impl Error {
         let others = faults.len().saturating_sub(1);
         let mut faults = faults.into_iter();
         let mut first = faults.next()?;
-        first
-            .violations
-            .extend(faults.flat_map(|fault| fault.violations));
+        first.violations.extend(faults.flat_map(|fault| fault.violations));
         first.violations.truncate(Self::VIOLATIONS_MAX);
         if others > 0 {
             first.message = format!("{} (and {others} more)", first.message);
@@ -98,10 +93,7 @@ impl Error {
     /// The same error, with the time after which to try again.
     #[must_use]
     pub fn with_retry_after(self, retry_after: Duration) -> Self {
-        Self {
-            retry_after: Some(retry_after),
-            ..self
-        }
+        Self { retry_after: Some(retry_after), ..self }
     }
 
     /// The same error, for a change that may have been applied.

@@ -55,10 +55,7 @@ impl Metadata {
         let given_bytes = metadata.to_json().len();
         if given_bytes > limits.metadata_bytes {
             let bytes_max = limits.metadata_bytes;
-            return Err(InvalidMetadata::TooLarge {
-                given_bytes,
-                bytes_max,
-            });
+            return Err(InvalidMetadata::TooLarge { given_bytes, bytes_max });
         }
         Ok(metadata)
     }
@@ -103,9 +100,7 @@ fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
                 target.shift_remove(key);
             }
             Value::Object(inner) => {
-                let slot = target
-                    .entry(key.clone())
-                    .or_insert_with(|| Value::Object(Map::new()));
+                let slot = target.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
                 if !slot.is_object() {
                     *slot = Value::Object(Map::new());
                 }
@@ -122,9 +117,7 @@ fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
 
 fn check_key(key: &str) -> Result<(), InvalidMetadata> {
     if key.is_empty() || key.starts_with('$') || key.contains('\0') {
-        return Err(InvalidMetadata::Key {
-            key: key.chars().take(80).collect(),
-        });
+        return Err(InvalidMetadata::Key { key: key.chars().take(80).collect() });
     }
     Ok(())
 }
@@ -137,15 +130,15 @@ fn check_value(
 ) -> Result<(), InvalidMetadata> {
     let children_too_deep = depth > depth_max;
     match value {
-        Value::String(text) if text.contains('\0') => Err(InvalidMetadata::Nul {
-            key: top_key.to_owned(),
-        }),
+        Value::String(text) if text.contains('\0') => {
+            Err(InvalidMetadata::Nul { key: top_key.to_owned() })
+        }
         Value::Array(_) | Value::Object(_) if children_too_deep => {
             Err(InvalidMetadata::TooDeep { depth_max })
         }
-        Value::Array(items) => items
-            .iter()
-            .try_for_each(|item| check_value(top_key, item, depth + 1, depth_max)),
+        Value::Array(items) => {
+            items.iter().try_for_each(|item| check_value(top_key, item, depth + 1, depth_max))
+        }
         Value::Object(object) => object.iter().try_for_each(|(key, item)| {
             check_key(key)?;
             check_value(top_key, item, depth + 1, depth_max)
@@ -166,15 +159,8 @@ mod tests {
 
     #[track_caller]
     fn refused(value: Value) {
-        let limits = Limits {
-            metadata_bytes: 100,
-            metadata_depth: 3,
-            ..Limits::default()
-        };
-        assert!(
-            Metadata::new(object(value.clone()), &limits).is_err(),
-            "{value}"
-        );
+        let limits = Limits { metadata_bytes: 100, metadata_depth: 3, ..Limits::default() };
+        assert!(Metadata::new(object(value.clone()), &limits).is_err(), "{value}");
     }
 
     #[test]
@@ -185,10 +171,7 @@ mod tests {
         refused(json!({"a": ["x\0"]}));
         refused(json!({"a": {"b": {"c": {}}}}));
         refused(json!({"a": "x".repeat(100)}));
-        let limits = Limits {
-            metadata_depth: 3,
-            ..Limits::default()
-        };
+        let limits = Limits { metadata_depth: 3, ..Limits::default() };
         assert!(Metadata::new(object(json!({"a": {"b": {"c": 1}}})), &limits).is_ok());
     }
 
@@ -197,14 +180,8 @@ mod tests {
         let limits = Limits::default();
         let before = object(json!({"a": "b", "c": {"d": "e", "f": "g"}, "h": 1}));
         let patch = object(json!({"a": "z", "c": {"f": null}, "h": {"i": {"j": null}}}));
-        let after = Metadata::new(before, &limits)
-            .unwrap()
-            .patched(&patch, &limits)
-            .unwrap();
-        assert_eq!(
-            Value::Object(after.0),
-            json!({"a": "z", "c": {"d": "e"}, "h": {"i": {}}})
-        );
+        let after = Metadata::new(before, &limits).unwrap().patched(&patch, &limits).unwrap();
+        assert_eq!(Value::Object(after.0), json!({"a": "z", "c": {"d": "e"}, "h": {"i": {}}}));
     }
 
     #[test]

@@ -57,9 +57,7 @@ impl FromStr for Metric {
             "cosine" | "cos" | "angular" => Ok(Self::Cosine),
             "dot" | "dotproduct" | "dot_product" | "ip" | "inner_product" => Ok(Self::Dot),
             "l2" | "euclid" | "euclidean" => Ok(Self::L2),
-            _ => Err(UnknownMetric {
-                given: given.chars().take(64).collect(),
-            }),
+            _ => Err(UnknownMetric { given: given.chars().take(64).collect() }),
         }
     }
 }

@@ -23,9 +23,7 @@ impl CollectionName {
         if (1..=64).contains(&given.len()) && given.bytes().all(allowed) {
             Ok(Self(given.to_owned()))
         } else {
-            Err(InvalidName {
-                given: given.chars().take(80).collect(),
-            })
+            Err(InvalidName { given: given.chars().take(80).collect() })
         }
     }
 

@@ -28,10 +28,7 @@ pub enum InvalidText {
 /// When it is blank, too long or holds a NUL.
 pub fn check_text(text: &str, bytes_max: usize) -> Result<(), InvalidText> {
     if text.len() > bytes_max {
-        return Err(InvalidText::TooLong {
-            given_bytes: text.len(),
-            bytes_max,
-        });
+        return Err(InvalidText::TooLong { given_bytes: text.len(), bytes_max });
     }
     if text.trim().is_empty() {
         return Err(InvalidText::Blank);
@@ -53,10 +50,7 @@ mod tests {
         assert_eq!(check_text(" \t\u{3000}", 9), Err(InvalidText::Blank));
         assert_eq!(
             check_text("abc", 2),
-            Err(InvalidText::TooLong {
-                given_bytes: 3,
-                bytes_max: 2
-            })
+            Err(InvalidText::TooLong { given_bytes: 3, bytes_max: 2 })
         );
         assert_eq!(check_text("a\0", 2), Err(InvalidText::Nul { at_byte: 1 }));
     }

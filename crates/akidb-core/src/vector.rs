@@ -125,19 +125,13 @@ mod tests {
         assert_eq!(check(&[0.5, 1.0], Metric::Cosine), Ok(()));
         assert_eq!(
             check(&[0.5], Metric::Cosine),
-            Err(InvalidVector::WrongDimension {
-                given: 1,
-                expected: 2
-            })
+            Err(InvalidVector::WrongDimension { given: 1, expected: 2 })
         );
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let fault = check(&[0.0, bad], Metric::Dot);
             assert_eq!(fault, Err(InvalidVector::NotFinite { position: 1 }));
         }
-        assert_eq!(
-            check(&[0.0, -0.0], Metric::Cosine),
-            Err(InvalidVector::Zero)
-        );
+        assert_eq!(check(&[0.0, -0.0], Metric::Cosine), Err(InvalidVector::Zero));
         assert_eq!(check(&[0.0, 0.0], Metric::L2), Ok(()));
         assert_eq!(check(&[3e38, 0.0], Metric::L2), Err(InvalidVector::TooLong));
         assert_eq!(check(&[3e38, 0.0], Metric::Cosine), Ok(()));

@@ -61,11 +61,9 @@ pub(crate) fn from_vector(place: String, fault: &InvalidVector) -> Error {
         InvalidVector::WrongDimension { .. } => {
             Error::at(ErrorCode::DimensionMismatch, place, fault)
         }
-        InvalidVector::NotFinite { position } => Error::at(
-            ErrorCode::InvalidVector,
-            format!("{place}[{position}]"),
-            fault,
-        ),
+        InvalidVector::NotFinite { position } => {
+            Error::at(ErrorCode::InvalidVector, format!("{place}[{position}]"), fault)
+        }
         InvalidVector::Zero | InvalidVector::TooLong => {
             Error::at(ErrorCode::InvalidVector, place, fault)
         }

@@ -118,15 +118,11 @@ impl Metrics {
     /// Counts one finished or refused request.
     pub(crate) fn count(&self, door: Door, operation: Operation, code: Option<ErrorCode>) {
         let code = code.map_or("ok", ErrorCode::as_str);
-        self.requests
-            .with_label_values(&[door.as_str(), operation.as_str(), code])
-            .inc();
+        self.requests.with_label_values(&[door.as_str(), operation.as_str(), code]).inc();
     }
 
     pub(crate) fn observe(&self, operation: Operation, took: Duration) {
-        let histogram = self
-            .request_seconds
-            .with_label_values(&[operation.as_str()]);
+        let histogram = self.request_seconds.with_label_values(&[operation.as_str()]);
         histogram.observe(took.as_secs_f64());
     }
 
@@ -158,8 +154,5 @@ fn histogram(
     help: &str,
     buckets: Vec<f64>,
 ) -> prometheus::Result<Histogram> {
-    registered(
-        registry,
-        Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?,
-    )
+    registered(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?)
 }

@@ -55,24 +55,13 @@ impl Model {
             }
             Backend::Hash => LoadedModel::hash(config.dimension.unwrap_or(384)),
         };
-        let ModelIdentity {
-            name,
-            dimension: found,
-            ..
-        } = loaded.identity.clone();
+        let ModelIdentity { name, dimension: found, .. } = loaded.identity.clone();
         if let Some(expected) = config.dimension.filter(|&expected| expected != found) {
-            return Err(ModelStartError::WrongDimension {
-                name,
-                found,
-                expected,
-            });
+            return Err(ModelStartError::WrongDimension { name, found, expected });
         }
         let engine =
             EmbeddingEngine::start(loaded, config.engine.clone(), metrics.embedding.clone())?;
-        Ok(Self {
-            engine,
-            backend: config.backend,
-        })
+        Ok(Self { engine, backend: config.backend })
     }
 
     pub(crate) fn identity(&self) -> &ModelIdentity {
@@ -113,8 +102,5 @@ impl Model {
 
 /// The error of a request that needs a model where the node has none.
 pub(crate) fn no_model() -> Error {
-    Error::new(
-        ErrorCode::ModelNotReady,
-        "embedding is disabled on this node",
-    )
+    Error::new(ErrorCode::ModelNotReady, "embedding is disabled on this node")
 }

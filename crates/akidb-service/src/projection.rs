@@ -36,16 +36,11 @@ struct Generation {
 impl Projection {
     pub(crate) fn new(dimension: Dimension, metric: Metric) -> Self {
         let index = ExactIndex::new(dimension.get(), metric);
-        Self::of(Generation {
-            index,
-            seqs: RwLock::default(),
-        })
+        Self::of(Generation { index, seqs: RwLock::default() })
     }
 
     fn of(generation: Generation) -> Self {
-        Self {
-            current: Arc::new(RwLock::new(Arc::new(generation))),
-        }
+        Self { current: Arc::new(RwLock::new(Arc::new(generation))) }
     }
 
     fn generation(&self) -> Arc<Generation> {
@@ -75,10 +70,7 @@ impl Projection {
             let old = generation.seqs.read();
             old_slots.iter().map(|&slot| old[slot as usize]).collect()
         };
-        *self.current.write() = Arc::new(Generation {
-            index,
-            seqs: RwLock::new(seqs),
-        });
+        *self.current.write() = Arc::new(Generation { index, seqs: RwLock::new(seqs) });
         true
     }
 
@@ -91,16 +83,10 @@ impl Projection {
     ) -> Vec<Candidate> {
         let generation = self.generation();
         let allowed = allowed.map(|seqs| generation.slots_of(seqs));
-        let request = SearchRequest {
-            allowed: allowed.as_ref(),
-            ..request
-        };
+        let request = SearchRequest { allowed: allowed.as_ref(), ..request };
         let neighbours = generation.index.search(query, &request);
         let seqs = generation.seqs.read();
-        let candidate = |Neighbour { slot, score }| Candidate {
-            seq: seqs[slot as usize],
-            score,
-        };
+        let candidate = |Neighbour { slot, score }| Candidate { seq: seqs[slot as usize], score };
         neighbours.into_iter().map(candidate).collect()
     }
 
@@ -125,8 +111,7 @@ impl Generation {
         // Before the vectors: a slot that a search finds must have its sequence number.
         self.seqs.write().extend_from_slice(added);
         // Compaction keeps slots far below 2^32.
-        self.index
-            .append(u32::try_from(first_slot).unwrap_or(u32::MAX), vectors);
+        self.index.append(u32::try_from(first_slot).unwrap_or(u32::MAX), vectors);
     }
 
     fn remove(&self, removed: &[Seq]) {
@@ -188,10 +173,7 @@ mod tests {
         assert_eq!(found(&projection, None), [12, 9, 5, 3]);
         projection.apply(&change(&[13, 20], &[13, 5]));
         assert_eq!(found(&projection, None), [20, 12, 9, 3]);
-        assert_eq!(
-            found(&projection, Some(&[1, 3, 5, 12, 20, 99])),
-            [20, 12, 3]
-        );
+        assert_eq!(found(&projection, Some(&[1, 3, 5, 12, 20, 99])), [20, 12, 3]);
         assert_eq!(found(&projection, Some(&[])), [0; 0]);
     }
 
@@ -207,9 +189,6 @@ mod tests {
         assert_eq!(found(&projection, None), before);
         assert!(projection.memory_bytes() < memory);
         projection.apply(&change(&[70_001], &[70_000]));
-        assert_eq!(
-            found(&projection, Some(&[69_999, 70_000, 70_001])),
-            [70_001, 69_999]
-        );
+        assert_eq!(found(&projection, Some(&[69_999, 70_000, 70_001])), [70_001, 69_999]);
     }
 }

@@ -203,11 +203,7 @@ pub struct Include {
 impl Default for Include {
     /// Text and metadata.
     fn default() -> Self {
-        Self {
-            text: true,
-            metadata: true,
-            vector: false,
-        }
+        Self { text: true, metadata: true, vector: false }
     }
 }
 

@@ -87,9 +87,7 @@ impl Service {
             draining: AtomicBool::new(false),
             storage_failed: Notify::new(),
         };
-        let service = Self {
-            inner: Arc::new(inner),
-        };
+        let service = Self { inner: Arc::new(inner) };
         tokio::spawn(close_idle_collections(
             Arc::downgrade(&service.inner),
             config.storage.idle_close_after / 4,
@@ -112,9 +110,7 @@ impl Service {
 
     /// Counts a request that a door could not decode, and that so reached no operation.
     pub fn count_refused(&self, context: &RequestContext, operation: Operation, error: &Error) {
-        self.inner
-            .metrics
-            .count(context.door, operation, Some(error.code));
+        self.inner.metrics.count(context.door, operation, Some(error.code));
     }
 
     /// Whether requests are taken, and the state of each part.
@@ -139,10 +135,7 @@ impl Service {
                 |model| format!("{} ({})", model.identity().name, model.info().backend),
             ),
         };
-        Readiness {
-            ready: !draining,
-            components: vec![storage, embedding],
-        }
+        Readiness { ready: !draining, components: vec![storage, embedding] }
     }
 
     /// Returns when a commit has failed in a way that leaves its outcome unknown. The node should
@@ -194,11 +187,7 @@ impl Service {
             Err(error) => Err(error),
         };
         metrics.observe(operation, started.elapsed());
-        metrics.count(
-            context.door,
-            operation,
-            result.as_ref().err().map(|error| error.code),
-        );
+        metrics.count(context.door, operation, result.as_ref().err().map(|error| error.code));
         if let Err(error) = &result {
             if error.code.http_status() >= 500 && !error.code.retryable() {
                 tracing::error!(operation = operation.as_str(), %error, "a request failed");
@@ -212,10 +201,7 @@ impl Service {
 
     fn admit(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
         if self.inner.draining.load(Ordering::Acquire) {
-            return Err(Error::new(
-                ErrorCode::ShuttingDown,
-                "the node is shutting down",
-            ));
+            return Err(Error::new(ErrorCode::ShuttingDown, "the node is shutting down"));
         }
         self.inner.permits.try_acquire().map_err(|_| {
             let limit = self.inner.limits.concurrent_requests;
@@ -226,10 +212,7 @@ impl Service {
 }
 
 fn too_late() -> Error {
-    Error::new(
-        ErrorCode::DeadlineExceeded,
-        "the deadline passed before the answer was ready",
-    )
+    Error::new(ErrorCode::DeadlineExceeded, "the deadline passed before the answer was ready")
 }
 
 async fn close_idle_collections(inner: std::sync::Weak<Inner>, every: Duration) {

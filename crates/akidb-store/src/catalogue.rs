@@ -43,9 +43,7 @@ impl Catalogue {
         let path = directory.root().join("akidb.db");
         let connection = connection::open_writer(&path, &migrations::catalogue()).await?;
         crate::directory::sync_directory(directory.root())?;
-        Ok(Self {
-            connection: Mutex::new(connection),
-        })
+        Ok(Self { connection: Mutex::new(connection) })
     }
 
     /// Every collection, by name.
@@ -143,8 +141,5 @@ fn read_row(row: &SqliteRow) -> Result<CollectionRow, StoreError> {
 }
 
 fn valid<T, E: ToString>(what: &'static str, parsed: Result<T, E>) -> Result<T, StoreError> {
-    parsed.map_err(|reason| StoreError::Malformed {
-        what,
-        reason: reason.to_string(),
-    })
+    parsed.map_err(|reason| StoreError::Malformed { what, reason: reason.to_string() })
 }

@@ -47,12 +47,7 @@ mod tests {
             of_document(Seq(1), &id, Some("bc"), "{}"),
             of_document(Seq(2), &id, Some("bc"), "{}"),
             of_document(Seq(1), &DocumentId::Integer(97), Some("bc"), "{}"),
-            of_document(
-                Seq(1),
-                &DocumentId::from_text("ab".into()).unwrap(),
-                Some("c"),
-                "{}",
-            ),
+            of_document(Seq(1), &DocumentId::from_text("ab".into()).unwrap(), Some("c"), "{}"),
             of_document(Seq(1), &id, None, "{}"),
             of_document(Seq(1), &id, Some(""), "{}"),
             of_document(Seq(1), &id, Some("bc"), "{ }"),

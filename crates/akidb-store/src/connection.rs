@@ -37,26 +37,17 @@ pub(crate) async fn open_writer(
         .pragma("fullfsync", "1")
         .pragma("checkpoint_fullfsync", "1")
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
-        .pragma(
-            "journal_size_limit",
-            (CHECKPOINT_PAGES * PAGE_BYTES).to_string(),
-        )
+        .pragma("journal_size_limit", (CHECKPOINT_PAGES * PAGE_BYTES).to_string())
         .pragma("trusted_schema", "0")
         .busy_timeout(Duration::from_secs(5));
     let mut connection = SqliteConnection::connect_with(&options).await?;
     check_version(&mut connection).await?;
+    // Not `run`: its future is not `Send` for every lifetime of a borrowed connection.
     migrations
-        .run(&mut connection)
+        .run_direct(None, &mut connection, false)
         .await
-        .map_err(|source| StoreError::Migration {
-            path: path.to_owned(),
-            source,
-        })?;
-    for (pragma, expected) in [
-        ("journal_mode", "wal"),
-        ("synchronous", "2"),
-        ("fullfsync", "1"),
-    ] {
+        .map_err(|source| StoreError::Migration { path: path.to_owned(), source })?;
+    for (pragma, expected) in [("journal_mode", "wal"), ("synchronous", "2"), ("fullfsync", "1")] {
         check_pragma(&mut connection, pragma, expected).await?;
     }
     Ok(connection)
@@ -81,9 +72,7 @@ pub(crate) fn open_readers(path: &Path, connections_max: u32) -> SqlitePool {
 }
 
 async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let found: String = sqlx::query_scalar("SELECT sqlite_version()")
-        .fetch_one(connection)
-        .await?;
+    let found: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(connection).await?;
     let mut parts = found.split('.').map(|part| part.parse().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     if (next(), next(), next()) < SQLITE_VERSION_MIN {
@@ -97,16 +86,10 @@ async fn check_pragma(
     pragma: &'static str,
     expected: &'static str,
 ) -> Result<(), StoreError> {
-    let query = sqlx::AssertSqlSafe(format!(
-        "SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}"
-    ));
+    let query = sqlx::AssertSqlSafe(format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}"));
     let found: String = sqlx::query(query).fetch_one(connection).await?.try_get(0)?;
     if found != expected {
-        return Err(StoreError::PragmaRefused {
-            pragma,
-            expected,
-            found,
-        });
+        return Err(StoreError::PragmaRefused { pragma, expected, found });
     }
     Ok(())
 }

@@ -25,9 +25,7 @@ impl DataDirectory {
     /// made or written.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         create_private(root)?;
-        let root = root
-            .canonicalize()
-            .map_err(StoreError::io("opening", root))?;
+        let root = root.canonicalize().map_err(StoreError::io("opening", root))?;
         let lock = lock(&root)?;
         create_private(&root.join("collections"))?;
         sync_directory(&root)?;
@@ -79,9 +77,7 @@ impl DataDirectory {
         let folder = self.root.join("collections");
         let entries = fs::read_dir(&folder).map_err(StoreError::io("reading", &folder))?;
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        Ok(names
-            .filter_map(|name| Uuid::try_parse(&name).ok())
-            .collect())
+        Ok(names.filter_map(|name| Uuid::try_parse(&name).ok()).collect())
     }
 }
 
@@ -99,20 +95,12 @@ fn lock(root: &Path) -> Result<File, StoreError> {
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             let read = file.read_to_string(&mut holder);
-            let holder = read
-                .is_ok()
-                .then(|| holder.trim().to_owned())
-                .filter(|h| !h.is_empty());
-            return Err(StoreError::Locked {
-                path: root.to_owned(),
-                holder,
-            });
+            let holder = read.is_ok().then(|| holder.trim().to_owned()).filter(|h| !h.is_empty());
+            return Err(StoreError::Locked { path: root.to_owned(), holder });
         }
         Err(TryLockError::Error(error)) => return Err(StoreError::io("locking", &path)(error)),
     }
-    let write_holder = file
-        .set_len(0)
-        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    let write_holder = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
     write_holder.map_err(StoreError::io("writing", &path))?;
     Ok(file)
 }
@@ -125,9 +113,7 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(path)
-        .map_err(StoreError::io("creating", path))
+    builder.create(path).map_err(StoreError::io("creating", path))
 }
 
 /// Makes the names in a directory durable.
@@ -145,10 +131,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let first = DataDirectory::open(root.path()).unwrap();
         let second = DataDirectory::open(root.path()).unwrap_err().to_string();
-        assert!(
-            second.contains(&format!("process {}", std::process::id())),
-            "{second}"
-        );
+        assert!(second.contains(&format!("process {}", std::process::id())), "{second}");
         drop(first);
         assert!(DataDirectory::open(root.path()).is_ok());
     }

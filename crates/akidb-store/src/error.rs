@@ -94,10 +94,7 @@ pub enum StoreError {
 }
 
 fn list(ids: &[DocumentId]) -> String {
-    ids.iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -115,9 +112,7 @@ impl From<sqlx::Error> for StoreError {
 /// `SQLITE_FULL`, or an IO error of the system for which space was the reason.
 fn is_full(error: &sqlx::Error) -> bool {
     const SQLITE_FULL: &str = "13";
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == SQLITE_FULL)
 }
 
@@ -127,10 +122,6 @@ impl StoreError {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Io { action, path, source }
     }
 }

@@ -34,11 +34,8 @@ impl StoreMetrics {
                 .buckets(exponential_buckets(0.000_25, 2.0, 15)?),
             )?,
             commit_rows: Histogram::with_opts(
-                HistogramOpts::new(
-                    "akidb_store_commit_rows",
-                    "Rows changed by one transaction.",
-                )
-                .buckets(exponential_buckets(1.0, 4.0, 8)?),
+                HistogramOpts::new("akidb_store_commit_rows", "Rows changed by one transaction.")
+                    .buckets(exponential_buckets(1.0, 4.0, 8)?),
             )?,
             queue_depth: IntGauge::new(
                 "akidb_store_write_queue_depth",

@@ -29,13 +29,7 @@ pub(crate) fn collection() -> Migrator {
 
 fn migrator(files: Files) -> Migrator {
     let migrations = files.iter().zip(1..).map(|((name, sql), version)| {
-        Migration::new(
-            version,
-            (*name).into(),
-            MigrationType::Simple,
-            sql.into_sql_str(),
-            false,
-        )
+        Migration::new(version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect())
 }
@@ -49,14 +43,10 @@ mod tests {
         for (folder, files) in [("catalogue", CATALOGUE), ("collection", COLLECTION)] {
             let path = format!("{}/../../migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
             let entries = std::fs::read_dir(path).unwrap();
-            let mut names: Vec<_> = entries
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .collect();
+            let mut names: Vec<_> =
+                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
             names.sort();
-            assert_eq!(
-                names,
-                files.iter().map(|(name, _)| *name).collect::<Vec<_>>()
-            );
+            assert_eq!(names, files.iter().map(|(name, _)| *name).collect::<Vec<_>>());
             for (name, version) in names.iter().zip(1..) {
                 assert!(name.starts_with(&format!("{version:04}_")), "{name}");
             }

@@ -57,15 +57,13 @@ impl Test {
             }),
             Self::Ordered(relation, operand) => values.iter().any(|value| {
                 any_element(value, |item| {
-                    operand
-                        .order_of(item)
-                        .is_some_and(|order| relation.holds(order))
+                    operand.order_of(item).is_some_and(|order| relation.holds(order))
                 })
             }),
             Self::Exists(expected) => values.is_empty() != *expected,
-            Self::Contains(operands) => values
-                .iter()
-                .any(|value| operands.iter().all(|operand| contains(value, operand))),
+            Self::Contains(operands) => {
+                values.iter().any(|value| operands.iter().all(|operand| contains(value, operand)))
+            }
         }
     }
 }
@@ -93,17 +91,11 @@ fn contains(value: &Value, operand: &Operand) -> bool {
 }
 
 fn any_element(value: &Value, holds: impl Fn(&Value) -> bool) -> bool {
-    if value.is_array() {
-        any_element_of_array(value, holds)
-    } else {
-        holds(value)
-    }
+    if value.is_array() { any_element_of_array(value, holds) } else { holds(value) }
 }
 
 fn any_element_of_array(value: &Value, holds: impl Fn(&Value) -> bool) -> bool {
-    value
-        .as_array()
-        .is_some_and(|items| items.iter().any(holds))
+    value.as_array().is_some_and(|items| items.iter().any(holds))
 }
 
 #[cfg(test)]

@@ -14,10 +14,7 @@ impl Filter {
     /// When the JSON is not an object of conditions, uses an unknown operator or an operand of a
     /// wrong type, or is deeper or larger than `filter_depth` and `filter_nodes`.
     pub fn parse(json: &Value, limits: &Limits) -> Result<Self, FilterError> {
-        let mut parser = Parser {
-            nodes_left: limits.filter_nodes,
-            limits,
-        };
+        let mut parser = Parser { nodes_left: limits.filter_nodes, limits };
         parser.conditions(json, &Place::root(), 1)
     }
 }
@@ -35,24 +32,15 @@ enum Step<'a> {
 
 impl<'a> Place<'a> {
     fn root() -> Place<'static> {
-        Place {
-            parent: None,
-            step: Step::Key("filter"),
-        }
+        Place { parent: None, step: Step::Key("filter") }
     }
 
     fn key(&'a self, key: &'a str) -> Place<'a> {
-        Place {
-            parent: Some(self),
-            step: Step::Key(key),
-        }
+        Place { parent: Some(self), step: Step::Key(key) }
     }
 
     fn index(&'a self, index: usize) -> Place<'a> {
-        Place {
-            parent: Some(self),
-            step: Step::Index(index),
-        }
+        Place { parent: Some(self), step: Step::Index(index) }
     }
 
     fn path(&self) -> String {
@@ -68,10 +56,7 @@ impl<'a> Place<'a> {
     }
 
     fn fault<T>(&self, description: impl Into<String>) -> Result<T, FilterError> {
-        Err(FilterError {
-            field: self.path(),
-            description: description.into(),
-        })
+        Err(FilterError { field: self.path(), description: description.into() })
     }
 }
 
@@ -104,21 +89,14 @@ impl Parser<'_> {
     ) -> Result<Filter, FilterError> {
         self.enter(place, depth)?;
         let Value::Object(object) = json else {
-            return place.fault(format!(
-                "must be an object of conditions, is {}",
-                kind(json)
-            ));
+            return place.fault(format!("must be an object of conditions, is {}", kind(json)));
         };
         let conditions = object.iter().map(|(key, value)| {
             let place = place.key(key);
             match key.as_str() {
                 "$and" => Ok(Filter::And(self.list(value, &place, depth)?)),
                 "$or" => Ok(Filter::Or(self.list(value, &place, depth)?)),
-                "$not" => Ok(Filter::Not(Box::new(self.conditions(
-                    value,
-                    &place,
-                    depth + 1,
-                )?))),
+                "$not" => Ok(Filter::Not(Box::new(self.conditions(value, &place, depth + 1)?))),
                 _ if key.starts_with('$') => place.fault(
                     "is not an operator, allowed here are $and $or $not and names of fields",
                 ),
@@ -156,10 +134,7 @@ impl Parser<'_> {
             Value::Object(object) if object.keys().any(|key| key.starts_with('$')) => {
                 self.operators(path, object, place, depth)
             }
-            _ => Ok(field(
-                path,
-                Test::AnyOf(vec![self.operand(json, place, depth)?]),
-            )),
+            _ => Ok(field(path, Test::AnyOf(vec![self.operand(json, place, depth)?]))),
         }
     }
 
@@ -187,10 +162,7 @@ impl Parser<'_> {
     ) -> Result<Filter, FilterError> {
         Ok(match operator {
             "$eq" => field(path, Test::AnyOf(vec![self.operand(json, place, depth)?])),
-            "$ne" => not(field(
-                path,
-                Test::AnyOf(vec![self.operand(json, place, depth)?]),
-            )),
+            "$ne" => not(field(path, Test::AnyOf(vec![self.operand(json, place, depth)?]))),
             "$in" => field(path, Test::AnyOf(self.operands(json, place, depth)?)),
             "$nin" => not(field(path, Test::AnyOf(self.operands(json, place, depth)?))),
             "$gt" => self.ordered(path, Ordered::Greater, json, place, depth)?,
@@ -229,15 +201,9 @@ impl Parser<'_> {
         depth: usize,
     ) -> Result<Filter, FilterError> {
         if !matches!(json, Value::Number(_) | Value::String(_)) {
-            return place.fault(format!(
-                "must be a number, a string or a date, is {}",
-                kind(json)
-            ));
+            return place.fault(format!("must be a number, a string or a date, is {}", kind(json)));
         }
-        Ok(field(
-            path,
-            Test::Ordered(relation, self.operand(json, place, depth)?),
-        ))
+        Ok(field(path, Test::Ordered(relation, self.operand(json, place, depth)?)))
     }
 
     fn operands(
@@ -275,22 +241,19 @@ impl Parser<'_> {
     ) -> Result<(), FilterError> {
         self.enter(place, depth)?;
         match json {
-            Value::Array(items) => items
-                .iter()
-                .try_for_each(|item| self.count_parts(item, place, depth + 1)),
-            Value::Object(object) => object
-                .values()
-                .try_for_each(|item| self.count_parts(item, place, depth + 1)),
+            Value::Array(items) => {
+                items.iter().try_for_each(|item| self.count_parts(item, place, depth + 1))
+            }
+            Value::Object(object) => {
+                object.values().try_for_each(|item| self.count_parts(item, place, depth + 1))
+            }
             _ => Ok(()),
         }
     }
 }
 
 fn field(path: &str, test: Test) -> Filter {
-    Filter::Field {
-        path: path.to_owned(),
-        test,
-    }
+    Filter::Field { path: path.to_owned(), test }
 }
 
 fn not(filter: Filter) -> Filter {
@@ -335,28 +298,13 @@ mod tests {
     fn faults_name_their_place() {
         refused(json!([]), "filter: must be an object");
         refused(json!({"$nor": []}), "filter.$nor: is not an operator");
-        refused(
-            json!({"a": {"$regex": "x"}}),
-            "filter.a.$regex: is not an operator",
-        );
-        refused(
-            json!({"a": {"$gt": 1, "b": 2}}),
-            "filter.a.b: is not an operator",
-        );
-        refused(
-            json!({"a": {"$gt": null}}),
-            "filter.a.$gt: must be a number",
-        );
+        refused(json!({"a": {"$regex": "x"}}), "filter.a.$regex: is not an operator");
+        refused(json!({"a": {"$gt": 1, "b": 2}}), "filter.a.b: is not an operator");
+        refused(json!({"a": {"$gt": null}}), "filter.a.$gt: must be a number");
         refused(json!({"a": {"$in": 5}}), "filter.a.$in: must be a list");
-        refused(
-            json!({"a": {"$exists": 1}}),
-            "filter.a.$exists: must be true or false",
-        );
+        refused(json!({"a": {"$exists": 1}}), "filter.a.$exists: must be true or false");
         refused(json!({"$and": []}), "filter.$and: must be a list");
-        refused(
-            json!({"$or": [{"a": 1}, 2]}),
-            "filter.$or[1]: must be an object",
-        );
+        refused(json!({"$or": [{"a": 1}, 2]}), "filter.$or[1]: must be an object");
         refused(json!({"": 1}), "filter.: the name of a field");
     }
 
@@ -368,9 +316,6 @@ mod tests {
         }
         assert!(Filter::parse(&deep, &Limits::default()).is_ok());
         refused(json!({"$not": {"$not": deep}}), "filter.$not");
-        refused(
-            json!({"a": {"$in": (0..2_000).collect::<Vec<_>>()}}),
-            "filter.a.$in[1022]: the",
-        );
+        refused(json!({"a": {"$in": (0..2_000).collect::<Vec<_>>()}}), "filter.a.$in[1022]: the");
     }
 }

@@ -33,16 +33,10 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(super) fn new(row: CollectionRow, folder: PathBuf) -> Result<Self> {
-        let model = row
-            .model
-            .as_deref()
-            .map(serde_json::from_str)
-            .transpose()
-            .map_err(|error| {
-                let message = format!(
-                    "the catalogue's model of {} can not be read: {error}",
-                    row.name
-                );
+        let model =
+            row.model.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
+                let message =
+                    format!("the catalogue's model of {} can not be read: {error}", row.name);
                 Error::new(ErrorCode::StorageFailed, message)
             })?;
         Ok(Self {

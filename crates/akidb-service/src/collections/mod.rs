@@ -51,20 +51,11 @@ impl Collections {
         }
         let entries = rows.into_iter().map(|row| {
             let folder = directory.collection(row.uuid);
-            Ok((
-                row.name.as_str().to_owned(),
-                Arc::new(Entry::new(row, folder)?),
-            ))
+            Ok((row.name.as_str().to_owned(), Arc::new(Entry::new(row, folder)?)))
         });
         let by_name = RwLock::new(entries.collect::<Result<_>>()?);
-        let collections = Self {
-            directory,
-            catalogue,
-            config,
-            metrics,
-            by_name,
-            changing: Mutex::default(),
-        };
+        let collections =
+            Self { directory, catalogue, config, metrics, by_name, changing: Mutex::default() };
         collections.count();
         Ok(collections)
     }
@@ -74,10 +65,7 @@ impl Collections {
         CollectionName::new(name)
             .map_err(|fault| Error::at(ErrorCode::InvalidName, "collection", fault))?;
         self.by_name.read().get(name).cloned().ok_or_else(|| {
-            Error::new(
-                ErrorCode::CollectionNotFound,
-                format!("no collection is named {name:?}"),
-            )
+            Error::new(ErrorCode::CollectionNotFound, format!("no collection is named {name:?}"))
         })
     }
 
@@ -118,9 +106,7 @@ impl Collections {
         self.close_least_recently_used().await;
         match self.create_files(&row).await {
             Ok(entry) => {
-                self.by_name
-                    .write()
-                    .insert(row.name.as_str().to_owned(), Arc::clone(&entry));
+                self.by_name.write().insert(row.name.as_str().to_owned(), Arc::clone(&entry));
                 self.count();
                 Ok(entry)
             }
@@ -135,10 +121,7 @@ impl Collections {
 
     /// The files first, then the catalogue: what it names is always there.
     async fn create_files(&self, row: &CollectionRow) -> Result<Arc<Entry>> {
-        let folder = self
-            .directory
-            .create_collection(row.uuid)
-            .map_err(from_store)?;
+        let folder = self.directory.create_collection(row.uuid).map_err(from_store)?;
         let entry = Arc::new(Entry::new(row.clone(), folder)?);
         entry.create(&self.config, &self.metrics).await?;
         match self.catalogue.insert(row).await {
@@ -153,10 +136,7 @@ impl Collections {
     /// Changes the description of a collection.
     pub(crate) async fn describe(&self, entry: &Entry, description: Option<String>) -> Result<()> {
         let _changing = self.changing.lock().await;
-        let stored = self
-            .catalogue
-            .set_description(entry.row.uuid, description.as_deref())
-            .await;
+        let stored = self.catalogue.set_description(entry.row.uuid, description.as_deref()).await;
         stored.map_err(from_store)?;
         *entry.description.write() = description;
         Ok(())
@@ -168,18 +148,13 @@ impl Collections {
         let entry = {
             let _changing = self.changing.lock().await;
             let entry = self.find(name)?;
-            self.catalogue
-                .delete(entry.row.uuid)
-                .await
-                .map_err(from_store)?;
+            self.catalogue.delete(entry.row.uuid).await.map_err(from_store)?;
             self.by_name.write().remove(name);
             entry
         };
         self.count();
         entry.close_when_unused(DROP_WAIT_MAX).await;
-        self.directory
-            .remove_collection(entry.row.uuid)
-            .map_err(from_store)
+        self.directory.remove_collection(entry.row.uuid).map_err(from_store)
     }
 
     /// Closes what was not used for the configured time.
@@ -216,14 +191,8 @@ impl Collections {
         for (gauge, value) in [
             (&self.metrics.collections, entries.len()),
             (&self.metrics.collections_open, open.len()),
-            (
-                &self.metrics.index_vectors,
-                sum(|open| open.projection.live_count()),
-            ),
-            (
-                &self.metrics.index_memory_bytes,
-                sum(|open| open.projection.memory_bytes()),
-            ),
+            (&self.metrics.index_vectors, sum(|open| open.projection.live_count())),
+            (&self.metrics.index_memory_bytes, sum(|open| open.projection.memory_bytes())),
         ] {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }

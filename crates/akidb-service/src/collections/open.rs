@@ -29,14 +29,9 @@ impl OpenCollection {
             readers_max: config.readers_per_collection,
             metrics: metrics.store.clone(),
         };
-        let mut loader = DocumentStore::open(folder, options)
-            .await
-            .map_err(from_store)?;
+        let mut loader = DocumentStore::open(folder, options).await.map_err(from_store)?;
         let projection = Projection::new(row.dimension, row.metric);
-        let mut load = Load {
-            projection: &projection,
-            pending: CommittedChange::default(),
-        };
+        let mut load = Load { projection: &projection, pending: CommittedChange::default() };
         let mut wrong_dimension = None;
         let visited = loader.vectors(|stored| {
             if stored.vector.len() == row.dimension.get() {
@@ -48,18 +43,11 @@ impl OpenCollection {
         visited.await.map_err(from_store)?;
         load.flush();
         if let Some(seq) = wrong_dimension {
-            let message = format!(
-                "the stored vector {seq} of {} has another dimension",
-                row.name
-            );
+            let message = format!("the stored vector {seq} of {} has another dimension", row.name);
             return Err(Error::new(ErrorCode::StorageFailed, message));
         }
         let store = loader.start(follow(projection.clone(), Arc::clone(metrics)));
-        Ok(Self {
-            row: row.clone(),
-            store,
-            projection,
-        })
+        Ok(Self { row: row.clone(), store, projection })
     }
 
     pub(super) async fn close(self) {

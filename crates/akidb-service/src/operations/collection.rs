@@ -50,13 +50,7 @@ impl Service {
         context: &RequestContext,
     ) -> Result<Vec<CollectionSummary>> {
         self.run(context, Operation::ListCollections, async {
-            Ok(self
-                .inner
-                .collections
-                .all()
-                .iter()
-                .map(|entry| summary_of(entry))
-                .collect())
+            Ok(self.inner.collections.all().iter().map(|entry| summary_of(entry)).collect())
         })
         .await
     }
@@ -71,8 +65,7 @@ impl Service {
         name: &str,
     ) -> Result<CollectionDescription> {
         self.run(context, Operation::DescribeCollection, async {
-            self.description_of(&self.inner.collections.find(name)?)
-                .await
+            self.description_of(&self.inner.collections.find(name)?).await
         })
         .await
     }
@@ -103,12 +96,7 @@ impl Service {
     /// # Errors
     /// When there is none of the name.
     pub async fn delete_collection(&self, context: &RequestContext, name: &str) -> Result<()> {
-        self.run(
-            context,
-            Operation::DeleteCollection,
-            self.inner.collections.drop(name),
-        )
-        .await
+        self.run(context, Operation::DeleteCollection, self.inner.collections.drop(name)).await
     }
 
     fn row_of(&self, request: CreateCollection) -> Result<CollectionRow> {
@@ -191,10 +179,7 @@ impl Service {
             index_vector_count: open.projection.live_count() as u64,
             index_memory_bytes: open.projection.memory_bytes() as u64,
             lost_writes: lost
-                .map(|range| LostWrites {
-                    first_seq: range.first.0,
-                    last_seq: range.last.0,
-                })
+                .map(|range| LostWrites { first_seq: range.first.0, last_seq: range.last.0 })
                 .collect(),
         })
     }

@@ -23,10 +23,7 @@ impl Service {
     ) -> Result<()> {
         self.run(context, Operation::Delete, async {
             let id = check_id(id, || "id".to_owned())?;
-            match self
-                .delete(context, collection, Write::DeleteIds(vec![id.clone()]))
-                .await?
-            {
+            match self.delete(context, collection, Write::DeleteIds(vec![id.clone()])).await? {
                 0 => Err(not_found(&id)),
                 _ => Ok(()),
             }

@@ -27,18 +27,14 @@ impl Service {
                 normalize: request.normalize,
                 ..EmbedOptions::default()
             };
-            let embeddings = model
-                .embed(request.texts, &options, |text| format!("texts[{text}]"))
-                .await?;
+            let embeddings =
+                model.embed(request.texts, &options, |text| format!("texts[{text}]")).await?;
             let truncated = (0_u32..).zip(&embeddings);
             Ok(EmbedReply {
                 model: model.identity().name.clone(),
                 dimension: u64::from(model.identity().dimension),
                 total_tokens: embeddings.iter().map(|text| u64::from(text.tokens)).sum(),
-                truncated: truncated
-                    .filter(|(_, text)| text.truncated)
-                    .map(|(i, _)| i)
-                    .collect(),
+                truncated: truncated.filter(|(_, text)| text.truncated).map(|(i, _)| i).collect(),
                 embeddings: embeddings.into_iter().map(|text| text.values).collect(),
                 took: started.elapsed(),
             })
@@ -52,12 +48,7 @@ impl Service {
     /// When the node takes no requests.
     pub async fn models(&self, context: &RequestContext) -> Result<Vec<ModelInfo>> {
         self.run(context, Operation::Models, async {
-            Ok(self
-                .inner
-                .model
-                .iter()
-                .map(crate::models::Model::info)
-                .collect())
+            Ok(self.inner.model.iter().map(crate::models::Model::info).collect())
         })
         .await
     }
@@ -67,10 +58,7 @@ impl Service {
     /// # Errors
     /// When it is not loaded.
     pub async fn model(&self, context: &RequestContext, name: Option<&str>) -> Result<ModelInfo> {
-        self.run(context, Operation::Models, async {
-            Ok(self.model_named(name)?.info())
-        })
-        .await
+        self.run(context, Operation::Models, async { Ok(self.model_named(name)?.info()) }).await
     }
 
     fn check_texts(&self, texts: &[String]) -> Result<()> {
@@ -80,12 +68,7 @@ impl Service {
             return Err(Error::at(ErrorCode::InvalidArgument, "texts", fault));
         }
         if texts.len() > limits.embed_texts {
-            return Err(above_limit(
-                "texts",
-                texts.len(),
-                "embed_texts",
-                limits.embed_texts,
-            ));
+            return Err(above_limit("texts", texts.len(), "embed_texts", limits.embed_texts));
         }
         let faults = texts.iter().enumerate().filter_map(|(i, text)| {
             let fault = check_text(text, limits.text_bytes).err()?;

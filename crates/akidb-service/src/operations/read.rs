@@ -31,15 +31,9 @@ impl Service {
         self.run(context, Operation::Get, async {
             let id = check_id(id, || "id".to_owned())?;
             let open = self.inner.collections.open_by_name(collection).await?;
-            let rows = open
-                .store
-                .by_ids(std::slice::from_ref(&id), include.vector)
-                .await;
+            let rows = open.store.by_ids(std::slice::from_ref(&id), include.vector).await;
             let mut documents = sound(rows.map_err(from_store)?)?;
-            documents
-                .pop()
-                .map(|document| trim(document, include))
-                .ok_or_else(|| not_found(&id))
+            documents.pop().map(|document| trim(document, include)).ok_or_else(|| not_found(&id))
         })
         .await
     }
@@ -61,25 +55,16 @@ impl Service {
             let open = self.inner.collections.open_by_name(collection).await?;
             let documents = match selected {
                 Selected::Ids(ids) => {
-                    let rows = open
-                        .store
-                        .by_ids(&ids, include.vector)
-                        .await
-                        .map_err(from_store)?;
+                    let rows = open.store.by_ids(&ids, include.vector).await.map_err(from_store)?;
                     in_order_of(&ids, sound(rows)?)
                 }
                 Selected::Matching(filter) => {
                     let limit = self.limits().result_window;
-                    let rows = open
-                        .store
-                        .after(Seq(0), limit, Some(&filter), include.vector);
+                    let rows = open.store.after(Seq(0), limit, Some(&filter), include.vector);
                     sound(rows.await.map_err(from_store)?)?
                 }
             };
-            Ok(documents
-                .into_iter()
-                .map(|document| trim(document, include))
-                .collect())
+            Ok(documents.into_iter().map(|document| trim(document, include)).collect())
         })
         .await
     }
@@ -95,18 +80,13 @@ impl Service {
         filter: Option<Value>,
     ) -> Result<u64> {
         self.run(context, Operation::Count, async {
-            let filter = filter
-                .map(|filter| parse_filter(&filter, self.limits()))
-                .transpose()?;
+            let filter = filter.map(|filter| parse_filter(&filter, self.limits())).transpose()?;
             let open = self.inner.collections.open_by_name(collection).await?;
             match filter.filter(|filter| !filter.is_always_true()) {
                 None => Ok(open.store.document_count()),
-                Some(filter) => Ok(open
-                    .store
-                    .matching(&filter)
-                    .await
-                    .map_err(from_store)?
-                    .len() as u64),
+                Some(filter) => {
+                    Ok(open.store.matching(&filter).await.map_err(from_store)?.len() as u64)
+                }
             }
         })
         .await
@@ -127,34 +107,20 @@ impl Service {
             let limits = self.limits();
             let limit = request.limit.unwrap_or(SCROLL_LIMIT_DEFAULT);
             let limit = check_limit(limit, limits.result_window)?;
-            let filter = request
-                .filter
-                .map(|filter| parse_filter(&filter, limits))
-                .transpose()?;
+            let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
             let open = self.inner.collections.open_by_name(collection).await?;
             let uuid = open.row.uuid;
-            let after = request
-                .cursor
-                .map_or(Ok(Seq(0)), |cursor| read_cursor(&cursor, uuid))?;
+            let after = request.cursor.map_or(Ok(Seq(0)), |cursor| read_cursor(&cursor, uuid))?;
             // One more than the page tells whether there is another page.
-            let rows = open
-                .store
-                .after(after, limit + 1, filter.as_ref(), request.include.vector);
+            let rows = open.store.after(after, limit + 1, filter.as_ref(), request.include.vector);
             let mut documents = sound(rows.await.map_err(from_store)?)?;
             let more = documents.len() > limit;
             documents.truncate(limit);
-            let next_cursor = documents
-                .last()
-                .filter(|_| more)
-                .map(|last| write_cursor(last.seq, uuid));
-            let documents = documents
-                .into_iter()
-                .map(|document| trim(document, request.include))
-                .collect();
-            Ok(ScrollReply {
-                documents,
-                next_cursor,
-            })
+            let next_cursor =
+                documents.last().filter(|_| more).map(|last| write_cursor(last.seq, uuid));
+            let documents =
+                documents.into_iter().map(|document| trim(document, request.include)).collect();
+            Ok(ScrollReply { documents, next_cursor })
         })
         .await
     }
@@ -163,11 +129,7 @@ impl Service {
 /// A number of results wanted, at least one and within the window.
 pub(super) fn check_limit(limit: u64, window: usize) -> Result<usize> {
     match usize::try_from(limit) {
-        Ok(0) => Err(Error::at(
-            ErrorCode::InvalidArgument,
-            "limit",
-            "must be at least 1",
-        )),
+        Ok(0) => Err(Error::at(ErrorCode::InvalidArgument, "limit", "must be at least 1")),
         Ok(limit) if limit <= window => Ok(limit),
         limit => {
             let given = limit.unwrap_or(usize::MAX);
@@ -177,10 +139,7 @@ pub(super) fn check_limit(limit: u64, window: usize) -> Result<usize> {
 }
 
 pub(super) fn not_found(id: &DocumentId) -> Error {
-    Error::new(
-        ErrorCode::DocumentNotFound,
-        format!("no document has the id {id}"),
-    )
+    Error::new(ErrorCode::DocumentNotFound, format!("no document has the id {id}"))
 }
 
 /// The documents of a read that met no damaged row.
@@ -188,30 +147,22 @@ fn sound(rows: Rows) -> Result<Vec<Document>> {
     if rows.damaged.is_empty() {
         return Ok(rows.documents);
     }
-    Err(from_store(akidb_store::StoreError::Damaged {
-        ids: rows.damaged,
-    }))
+    Err(from_store(akidb_store::StoreError::Damaged { ids: rows.damaged }))
 }
 
 /// Drops the parts that were not asked for.
 pub(super) fn trim(document: Document, include: Include) -> Document {
     Document {
         text: document.text.filter(|_| include.text),
-        metadata: if include.metadata {
-            document.metadata
-        } else {
-            Default::default()
-        },
+        metadata: if include.metadata { document.metadata } else { Default::default() },
         vector: document.vector.filter(|_| include.vector),
         ..document
     }
 }
 
 fn in_order_of(ids: &[DocumentId], documents: Vec<Document>) -> Vec<Document> {
-    let mut by_id: HashMap<_, _> = documents
-        .into_iter()
-        .map(|document| (document.id.clone(), document))
-        .collect();
+    let mut by_id: HashMap<_, _> =
+        documents.into_iter().map(|document| (document.id.clone(), document)).collect();
     ids.iter().filter_map(|id| by_id.remove(id)).collect()
 }
 

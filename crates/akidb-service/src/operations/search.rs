@@ -67,12 +67,7 @@ impl Service {
         collection: &str,
         request: Search,
     ) -> Result<SearchReply> {
-        self.run(
-            context,
-            Operation::Search,
-            self.search_one(context, collection, request),
-        )
-        .await
+        self.run(context, Operation::Search, self.search_one(context, collection, request)).await
     }
 
     /// Several searches; the first error is the answer, its fields below `searches[i]`.
@@ -117,9 +112,7 @@ impl Service {
         let plan = self.check_search(request)?;
         let entry = self.inner.collections.find(collection)?;
         let open = self.inner.collections.open_entry(&entry).await?;
-        let (vector, itself) = self
-            .query_vector(context, &entry, &open, plan.query)
-            .await?;
+        let (vector, itself) = self.query_vector(context, &entry, &open, plan.query).await?;
         let search = Nearest {
             vector: Arc::new(vector),
             itself,
@@ -130,14 +123,8 @@ impl Service {
         };
         let hits = self.nearest(&open, &search).await?;
         let hits = hits.into_iter().skip(plan.offset).take(plan.limit);
-        let hits = hits.map(|hit| Hit {
-            document: trim(hit.document, plan.include),
-            ..hit
-        });
-        Ok(SearchReply {
-            hits: hits.collect(),
-            took: started.elapsed(),
-        })
+        let hits = hits.map(|hit| Hit { document: trim(hit.document, plan.include), ..hit });
+        Ok(SearchReply { hits: hits.collect(), took: started.elapsed() })
     }
 
     fn check_search(&self, request: Search) -> Result<Plan> {
@@ -160,26 +147,11 @@ impl Service {
         let window = offset.saturating_add(limit);
         if window > limits.result_window {
             let place = "limit plus offset";
-            return Err(above_limit(
-                place,
-                window,
-                "result_window",
-                limits.result_window,
-            ));
+            return Err(above_limit(place, window, "result_window", limits.result_window));
         }
-        let filter = request
-            .filter
-            .map(|filter| parse_filter(&filter, limits))
-            .transpose()?;
+        let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
         let min_score = request.min_score.map(check_score).transpose()?;
-        Ok(Plan {
-            query,
-            limit,
-            offset,
-            filter,
-            min_score,
-            include: request.include,
-        })
+        Ok(Plan { query, limit, offset, filter, min_score, include: request.include })
     }
 
     async fn query_vector(
@@ -201,9 +173,7 @@ impl Service {
                     input_type: Some(InputType::Query),
                     ..EmbedOptions::default()
                 };
-                let embedded = self
-                    .model_of(entry)?
-                    .embed(vec![text], &options, |_| "text".into());
+                let embedded = self.model_of(entry)?.embed(vec![text], &options, |_| "text".into());
                 let mut embeddings = embedded.await?;
                 let embedding = embeddings.pop().ok_or_else(no_model)?;
                 Ok((embedding.values, None))
@@ -215,11 +185,7 @@ impl Service {
                     let damaged = akidb_store::StoreError::Damaged { ids: rows.damaged };
                     return Err(from_store(damaged));
                 }
-                let vector = rows
-                    .documents
-                    .into_iter()
-                    .next()
-                    .and_then(|document| document.vector);
+                let vector = rows.documents.into_iter().next().and_then(|document| document.vector);
                 Ok((vector.ok_or_else(|| not_found(&id))?, Some(id)))
             }
         }
@@ -271,9 +237,7 @@ impl Service {
     ) -> Result<Vec<Candidate>> {
         let projection = open.projection.clone();
         let query = Arc::clone(&search.vector);
-        let vectors = allowed
-            .as_ref()
-            .map_or_else(|| projection.live_count(), Vec::len);
+        let vectors = allowed.as_ref().map_or_else(|| projection.live_count(), Vec::len);
         let values = vectors * query.len();
         let request = SearchRequest {
             min_score: search.min_score,
@@ -286,15 +250,9 @@ impl Service {
         } else {
             let scan = move || {
                 let alone = SCANNING.fetch_add(1, Ordering::Relaxed) == 0;
-                let parallelism = if alone {
-                    Parallelism::ThreadPool
-                } else {
-                    Parallelism::CallingThread
-                };
-                let request = SearchRequest {
-                    parallelism,
-                    ..request
-                };
+                let parallelism =
+                    if alone { Parallelism::ThreadPool } else { Parallelism::CallingThread };
+                let request = SearchRequest { parallelism, ..request };
                 let found = projection.search(&query, allowed.as_deref(), request);
                 SCANNING.fetch_sub(1, Ordering::Relaxed);
                 found
@@ -325,18 +283,11 @@ async fn fetch(
     search: &Nearest,
 ) -> Result<(Vec<Hit>, usize)> {
     let seqs: Vec<Seq> = candidates.iter().map(|candidate| candidate.seq).collect();
-    let rows = open
-        .store
-        .by_seqs(&seqs, search.with_vector)
-        .await
-        .map_err(from_store)?;
+    let rows = open.store.by_seqs(&seqs, search.with_vector).await.map_err(from_store)?;
     // Damaged rows are logged and counted by the store; they are found, but not served.
     let missing = candidates.len() - rows.documents.len() - rows.damaged.len();
-    let mut by_seq: HashMap<Seq, Document> = rows
-        .documents
-        .into_iter()
-        .map(|document| (document.seq, document))
-        .collect();
+    let mut by_seq: HashMap<Seq, Document> =
+        rows.documents.into_iter().map(|document| (document.seq, document)).collect();
     let hits = candidates.iter().filter_map(|&Candidate { seq, score }| {
         let document = by_seq.remove(&seq)?;
         (search.itself.as_ref() != Some(&document.id)).then_some(Hit { score, document })
@@ -349,19 +300,12 @@ fn check_query_id(id: GivenId) -> Result<DocumentId> {
 }
 
 fn check_score(score: f64) -> Result<f32> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "checked to be finite after the cast"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be finite after the cast")]
     let single = score as f32;
     if single.is_finite() {
         return Ok(single);
     }
-    Err(Error::at(
-        ErrorCode::InvalidArgument,
-        "min_score",
-        "is not a finite 32-bit float",
-    ))
+    Err(Error::at(ErrorCode::InvalidArgument, "min_score", "is not a finite 32-bit float"))
 }
 
 /// The same error, with its places below another one.

@@ -29,9 +29,7 @@ pub(super) fn check_ids(ids: Vec<GivenId>, limits: &Limits) -> Result<Vec<Docume
         return Err(above_limit("ids", ids.len(), "batch_ids", limits.batch_ids));
     }
     let checked = ids.into_iter().enumerate();
-    let checked: Vec<_> = checked
-        .map(|(i, id)| check_id(id, || format!("ids[{i}]")))
-        .collect();
+    let checked: Vec<_> = checked.map(|(i, id)| check_id(id, || format!("ids[{i}]"))).collect();
     let faults = checked.iter().filter_map(|id| id.clone().err()).collect();
     match Error::collect(faults) {
         Some(error) => Err(error),
@@ -49,10 +47,6 @@ pub(super) fn check_id(id: GivenId, place: impl FnOnce() -> String) -> Result<Do
 
 pub(super) fn parse_filter(json: &Value, limits: &Limits) -> Result<Filter> {
     Filter::parse(json, limits).map_err(|fault| {
-        Error::at(
-            ErrorCode::InvalidFilter,
-            fault.field.clone(),
-            &fault.description,
-        )
+        Error::at(ErrorCode::InvalidFilter, fault.field.clone(), &fault.description)
     })
 }

@@ -52,10 +52,7 @@ impl Service {
         self.run(context, Operation::Upsert, async {
             let entry = self.inner.collections.find(collection)?;
             let documents = self.check_documents(&entry, request)?;
-            self.inner
-                .metrics
-                .upsert_documents
-                .observe(documents.len() as f64);
+            self.inner.metrics.upsert_documents.observe(documents.len() as f64);
             let (rows, tokens) = self.embed_documents(&entry, documents, context).await?;
             let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
             let created = match self.write(&entry, Write::Upsert(rows), context).await? {
@@ -65,18 +62,11 @@ impl Service {
             let results = ids.into_iter().zip(created).zip(tokens);
             let results = results.map(|((id, created), tokens)| UpsertResult {
                 id,
-                status: if created {
-                    UpsertStatus::Created
-                } else {
-                    UpsertStatus::Updated
-                },
+                status: if created { UpsertStatus::Created } else { UpsertStatus::Updated },
                 tokens: tokens.count,
                 truncated: tokens.truncated,
             });
-            Ok(UpsertReply {
-                results: results.collect(),
-                took: started.elapsed(),
-            })
+            Ok(UpsertReply { results: results.collect(), took: started.elapsed() })
         })
         .await
     }
@@ -96,15 +86,8 @@ impl Service {
             let entry = self.inner.collections.find(collection)?;
             let id = check_id(id, || "id".to_owned())?;
             let limits = std::sync::Arc::clone(&self.inner.limits);
-            let patch = Patch {
-                id: id.clone(),
-                merge,
-                limits,
-            };
-            match self
-                .write(&entry, Write::PatchMetadata(patch), context)
-                .await?
-            {
+            let patch = Patch { id: id.clone(), merge, limits };
+            match self.write(&entry, Write::PatchMetadata(patch), context).await? {
                 Applied::Patched(Some(document)) => Ok(document),
                 Applied::Patched(None) => Err(super::read::not_found(&id)),
                 other => Err(unexpected(&other)),
@@ -120,10 +103,7 @@ impl Service {
         context: &RequestContext,
     ) -> Result<Applied> {
         let open = self.inner.collections.open_entry(entry).await?;
-        open.store
-            .write(write, context.deadline.into())
-            .await
-            .map_err(from_store)
+        open.store.write(write, context.deadline.into()).await.map_err(from_store)
     }
 
     fn check_documents(&self, entry: &Entry, request: Upsert) -> Result<Vec<Checked>> {
@@ -134,18 +114,9 @@ impl Service {
             return Err(Error::at(ErrorCode::InvalidArgument, "documents", fault));
         }
         if count > limits.batch_documents {
-            return Err(above_limit(
-                "documents",
-                count,
-                "batch_documents",
-                limits.batch_documents,
-            ));
+            return Err(above_limit("documents", count, "batch_documents", limits.batch_documents));
         }
-        let key = request
-            .idempotency_key
-            .as_deref()
-            .map(check_key)
-            .transpose()?;
+        let key = request.idempotency_key.as_deref().map(check_key).transpose()?;
         let mut checked = Vec::with_capacity(count);
         let mut faults = Vec::new();
         for (position, document) in request.documents.into_iter().enumerate() {
@@ -168,15 +139,8 @@ impl Service {
         key: Option<&str>,
     ) -> Result<Checked> {
         let place = |field: &str| format!("documents[{position}].{field}");
-        let NewDocument {
-            id,
-            text,
-            vector,
-            metadata,
-        } = document;
-        let CollectionRow {
-            dimension, metric, ..
-        } = entry.row;
+        let NewDocument { id, text, vector, metadata } = document;
+        let CollectionRow { dimension, metric, .. } = entry.row;
         if let Some(text) = &text {
             check_text(text, self.limits().text_bytes)
                 .map_err(|fault| from_text(place("text"), &fault))?;
@@ -205,12 +169,7 @@ impl Service {
                 derived_id(key, entry.row.uuid, position, content)
             }
         };
-        Ok(Checked {
-            id,
-            text,
-            vector,
-            metadata,
-        })
+        Ok(Checked { id, text, vector, metadata })
     }
 
     /// Embeds the texts that come without a vector, and gives all documents theirs.
@@ -220,13 +179,10 @@ impl Service {
         documents: Vec<Checked>,
         context: &RequestContext,
     ) -> Result<(Vec<NewRow>, Vec<Tokens>)> {
-        let positions: Vec<usize> = (0..documents.len())
-            .filter(|&position| documents[position].vector.is_none())
-            .collect();
-        let texts: Vec<String> = positions
-            .iter()
-            .filter_map(|&position| documents[position].text.clone())
-            .collect();
+        let positions: Vec<usize> =
+            (0..documents.len()).filter(|&position| documents[position].vector.is_none()).collect();
+        let texts: Vec<String> =
+            positions.iter().filter_map(|&position| documents[position].text.clone()).collect();
         let mut embeddings = if texts.is_empty() {
             Vec::new()
         } else {
@@ -237,37 +193,22 @@ impl Service {
                 ..EmbedOptions::default()
             };
             let place_of = |text: usize| format!("documents[{}].text", positions[text]);
-            self.model_of(entry)?
-                .embed(texts, &options, place_of)
-                .await?
+            self.model_of(entry)?.embed(texts, &options, place_of).await?
         }
         .into_iter();
         let mut all_tokens = Vec::with_capacity(documents.len());
-        let rows = documents.into_iter().map(
-            |Checked {
-                 id,
-                 text,
-                 vector,
-                 metadata,
-             }| {
-                let (vector, tokens) = match vector {
-                    Some(vector) => (vector, Tokens::default()),
-                    None => {
-                        let embedding = embeddings.next().ok_or_else(missing_embedding)?;
-                        let (count, truncated) =
-                            (Some(embedding.tokens), Some(embedding.truncated));
-                        (embedding.values, Tokens { count, truncated })
-                    }
-                };
-                all_tokens.push(tokens);
-                Ok(NewRow {
-                    id,
-                    text,
-                    metadata,
-                    vector,
-                })
-            },
-        );
+        let rows = documents.into_iter().map(|Checked { id, text, vector, metadata }| {
+            let (vector, tokens) = match vector {
+                Some(vector) => (vector, Tokens::default()),
+                None => {
+                    let embedding = embeddings.next().ok_or_else(missing_embedding)?;
+                    let (count, truncated) = (Some(embedding.tokens), Some(embedding.truncated));
+                    (embedding.values, Tokens { count, truncated })
+                }
+            };
+            all_tokens.push(tokens);
+            Ok(NewRow { id, text, metadata, vector })
+        });
         let rows = rows.collect::<Result<_>>()?;
         Ok((rows, all_tokens))
     }
@@ -296,11 +237,7 @@ fn check_key(key: &str) -> Result<&str> {
         return Ok(key);
     }
     let fault = "must be 1 to 255 visible ASCII characters";
-    Err(Error::at(
-        ErrorCode::InvalidArgument,
-        "idempotency_key",
-        fault,
-    ))
+    Err(Error::at(ErrorCode::InvalidArgument, "idempotency_key", fault))
 }
 
 /// An id that every retry of the same request makes again, and no other request does: a UUIDv8
@@ -325,15 +262,9 @@ fn derived_id(
 }
 
 fn missing_embedding() -> Error {
-    Error::new(
-        ErrorCode::Internal,
-        "the embedder answered fewer vectors than texts",
-    )
+    Error::new(ErrorCode::Internal, "the embedder answered fewer vectors than texts")
 }
 
 pub(super) fn unexpected(applied: &Applied) -> Error {
-    Error::new(
-        ErrorCode::Internal,
-        format!("the store answered {applied:?} to another write"),
-    )
+    Error::new(ErrorCode::Internal, format!("the store answered {applied:?} to another write"))
 }

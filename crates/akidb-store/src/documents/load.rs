@@ -40,21 +40,11 @@ impl DocumentStore {
         crate::directory::sync_directory(folder)?;
         let lost = note_lost_writes(&mut connection, acknowledged, &options).await?;
         let last_seq = last_seq(&mut connection).await?;
-        let documents: i64 = sqlx::query_scalar("SELECT count(*) FROM documents")
-            .fetch_one(&mut connection)
-            .await?;
-        let totals = Totals {
-            documents: documents.cast_unsigned().into(),
-            last_seq: last_seq.0.into(),
-        };
-        Ok(Loader {
-            path,
-            connection,
-            high_water,
-            totals,
-            lost,
-            options,
-        })
+        let documents: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM documents").fetch_one(&mut connection).await?;
+        let totals =
+            Totals { documents: documents.cast_unsigned().into(), last_seq: last_seq.0.into() };
+        Ok(Loader { path, connection, high_water, totals, lost, options })
     }
 }
 
@@ -113,9 +103,8 @@ impl Loader {
 }
 
 async fn last_seq(connection: &mut SqliteConnection) -> Result<Seq, StoreError> {
-    let last: i64 = sqlx::query_scalar("SELECT last_seq FROM sequence")
-        .fetch_one(connection)
-        .await?;
+    let last: i64 =
+        sqlx::query_scalar("SELECT last_seq FROM sequence").fetch_one(connection).await?;
     Ok(Seq(last.cast_unsigned()))
 }
 
@@ -130,10 +119,7 @@ async fn note_lost_writes(
     if acknowledged > stored {
         let first = Seq(stored.0 + 1);
         tracing::error!(%first, last = %acknowledged, "acknowledged writes are missing");
-        options
-            .metrics
-            .lost_writes
-            .inc_by(acknowledged.0 - stored.0);
+        options.metrics.lost_writes.inc_by(acknowledged.0 - stored.0);
         let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
         sqlx::query("INSERT OR REPLACE INTO lost_writes (first_seq, last_seq) VALUES (?1, ?2)")
             .bind(seq_to_sql(first))
@@ -151,12 +137,5 @@ async fn note_lost_writes(
         .await?;
     let read =
         |row: &_, column| Row::try_get::<i64, _>(row, column).map(|seq| Seq(seq.cast_unsigned()));
-    rows.iter()
-        .map(|row| {
-            Ok(LostRange {
-                first: read(row, 0)?,
-                last: read(row, 1)?,
-            })
-        })
-        .collect()
+    rows.iter().map(|row| Ok(LostRange { first: read(row, 0)?, last: read(row, 1)? })).collect()
 }

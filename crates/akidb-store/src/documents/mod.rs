@@ -129,14 +129,10 @@ impl DocumentStore {
     pub async fn write(&self, write: Write, deadline: Instant) -> Result<Applied, StoreError> {
         let (job, reply) = Job::new(write, deadline);
         let queued = tokio::time::timeout_at(deadline, self.queue.send(job)).await;
-        queued
-            .map_err(|_| StoreError::Expired)?
-            .map_err(|_| StoreError::Closed)?;
+        queued.map_err(|_| StoreError::Expired)?.map_err(|_| StoreError::Closed)?;
         self.metrics.queue_depth.inc();
         reply.await.unwrap_or_else(|_| {
-            Err(StoreError::CommitUnknown {
-                reason: "the writer has stopped".into(),
-            })
+            Err(StoreError::CommitUnknown { reason: "the writer has stopped".into() })
         })
     }
 

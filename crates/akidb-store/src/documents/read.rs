@@ -28,11 +28,7 @@ macro_rules! select {
 /// Both forms of one SELECT.
 macro_rules! select_either {
     ($with_vector:expr, $where:literal) => {
-        if $with_vector {
-            select!(with_vector, $where)
-        } else {
-            select!(without_vector, $where)
-        }
+        if $with_vector { select!(with_vector, $where) } else { select!(without_vector, $where) }
     };
 }
 
@@ -45,14 +41,8 @@ impl DocumentStore {
     /// # Errors
     /// When the read fails.
     pub async fn by_ids(&self, ids: &[DocumentId], with_vector: bool) -> Result<Rows, StoreError> {
-        let sql = select_either!(
-            with_vector,
-            "WHERE d.id IN (SELECT value FROM json_each(?1))"
-        );
-        let rows = sqlx::query(sql)
-            .bind(json_list(ids))
-            .fetch_all(&self.readers)
-            .await?;
+        let sql = select_either!(with_vector, "WHERE d.id IN (SELECT value FROM json_each(?1))");
+        let rows = sqlx::query(sql).bind(json_list(ids)).fetch_all(&self.readers).await?;
         self.read_all(&rows, with_vector)
     }
 
@@ -62,14 +52,8 @@ impl DocumentStore {
     /// When the read fails.
     pub async fn by_seqs(&self, seqs: &[Seq], with_vector: bool) -> Result<Rows, StoreError> {
         let seqs: Vec<u64> = seqs.iter().map(|seq| seq.0).collect();
-        let sql = select_either!(
-            with_vector,
-            "WHERE d.seq IN (SELECT value FROM json_each(?1))"
-        );
-        let rows = sqlx::query(sql)
-            .bind(json_list(&seqs))
-            .fetch_all(&self.readers)
-            .await?;
+        let sql = select_either!(with_vector, "WHERE d.seq IN (SELECT value FROM json_each(?1))");
+        let rows = sqlx::query(sql).bind(json_list(&seqs)).fetch_all(&self.readers).await?;
         self.read_all(&rows, with_vector)
     }
 
@@ -158,10 +142,7 @@ fn with_its_vector(
 ) -> Result<Result<Document, DocumentId>, StoreError> {
     let seq = read_seq(row, 0)?;
     Ok(match read_vector(row, seq, VECTOR_COLUMN)? {
-        Some(vector) => Ok(Document {
-            vector: Some(vector),
-            ..document
-        }),
+        Some(vector) => Ok(Document { vector: Some(vector), ..document }),
         None => Err(document.id),
     })
 }

@@ -47,13 +47,7 @@ pub(super) fn read_document(row: &SqliteRow) -> Result<Result<Document, Document
         return Ok(Err(id));
     }
     match serde_json::from_str::<Metadata>(metadata) {
-        Ok(metadata) => Ok(Ok(Document {
-            id,
-            text,
-            metadata,
-            vector: None,
-            seq,
-        })),
+        Ok(metadata) => Ok(Ok(Document { id, text, metadata, vector: None, seq })),
         Err(_) => Ok(Err(id)),
     }
 }
@@ -90,10 +84,7 @@ pub(super) fn vector_to_bytes(vector: &[f32]) -> Vec<u8> {
 
 fn vector_from_bytes(bytes: &[u8]) -> Vec<f32> {
     let (values, _) = bytes.as_chunks::<4>();
-    values
-        .iter()
-        .map(|value| f32::from_le_bytes(*value))
-        .collect()
+    values.iter().map(|value| f32::from_le_bytes(*value)).collect()
 }
 
 /// A [`DocumentId`] as a column of type ANY: an INTEGER or a TEXT, never converted.

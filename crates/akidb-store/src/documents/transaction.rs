@@ -20,17 +20,10 @@ use crate::{StoreError, checksum};
 const ROWS_A_STATEMENT: usize = 64;
 
 static INSERT_DOCUMENTS: LazyLock<String> = LazyLock::new(|| {
-    insert(
-        "INSERT INTO documents (seq, id, text, metadata, checksum) VALUES ",
-        "(?, ?, ?, ?, ?)",
-    )
+    insert("INSERT INTO documents (seq, id, text, metadata, checksum) VALUES ", "(?, ?, ?, ?, ?)")
 });
-static INSERT_VECTORS: LazyLock<String> = LazyLock::new(|| {
-    insert(
-        "INSERT INTO vectors (seq, vector, checksum) VALUES ",
-        "(?, ?, ?)",
-    )
-});
+static INSERT_VECTORS: LazyLock<String> =
+    LazyLock::new(|| insert("INSERT INTO vectors (seq, vector, checksum) VALUES ", "(?, ?, ?)"));
 
 fn insert(head: &str, row: &str) -> String {
     format!("{head}{}", [row; ROWS_A_STATEMENT].join(", "))
@@ -70,8 +63,7 @@ impl Transaction<'_> {
         let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
         let existing = self.seqs_of(&json_list(&ids)).await?;
         let created = ids.iter().map(|id| !existing.contains_key(id)).collect();
-        self.delete_seqs(&existing.into_values().collect::<Vec<_>>())
-            .await?;
+        self.delete_seqs(&existing.into_values().collect::<Vec<_>>()).await?;
         for chunk in rows.chunks(ROWS_A_STATEMENT) {
             self.insert_chunk(chunk).await?;
         }
@@ -80,11 +72,7 @@ impl Transaction<'_> {
 
     /// A full chunk takes the long statement, which stays prepared; a rest goes row by row.
     async fn insert_chunk(&mut self, rows: &[NewRow]) -> Result<(), StoreError> {
-        let rows_a_statement = if rows.len() == ROWS_A_STATEMENT {
-            ROWS_A_STATEMENT
-        } else {
-            1
-        };
+        let rows_a_statement = if rows.len() == ROWS_A_STATEMENT { ROWS_A_STATEMENT } else { 1 };
         for rows in rows.chunks(rows_a_statement) {
             let (documents_sql, vectors_sql) = if rows.len() == ROWS_A_STATEMENT {
                 (INSERT_DOCUMENTS.as_str(), INSERT_VECTORS.as_str())
@@ -148,11 +136,7 @@ impl Transaction<'_> {
     async fn delete_matching(&mut self, filter: &Filter) -> Result<u64, StoreError> {
         let mut seqs = Vec::new();
         {
-            let sql = concat!(
-                "SELECT ",
-                document_columns!(),
-                " FROM documents d ORDER BY d.seq"
-            );
+            let sql = concat!("SELECT ", document_columns!(), " FROM documents d ORDER BY d.seq");
             let mut rows = sqlx::query(sql).fetch(&mut *self.connection);
             while let Some(row) = rows.try_next().await? {
                 // A damaged row is known to match nothing.
@@ -175,10 +159,7 @@ impl Transaction<'_> {
             "DELETE FROM vectors WHERE seq IN (SELECT value FROM json_each(?1))",
             "DELETE FROM documents WHERE seq IN (SELECT value FROM json_each(?1))",
         ] {
-            sqlx::query(sql)
-                .bind(&seqs_json)
-                .execute(&mut *self.connection)
-                .await?;
+            sqlx::query(sql).bind(&seqs_json).execute(&mut *self.connection).await?;
         }
         self.change.removed.extend_from_slice(seqs);
         Ok(seqs.len() as u64)
@@ -190,23 +171,10 @@ impl Transaction<'_> {
         };
         let metadata: Metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
         self.delete_seqs(&[document.seq]).await?;
-        let row = NewRow {
-            id: document.id,
-            text: document.text,
-            metadata,
-            vector,
-        };
+        let row = NewRow { id: document.id, text: document.text, metadata, vector };
         self.insert_chunk(std::slice::from_ref(&row)).await?;
-        let NewRow {
-            id, text, metadata, ..
-        } = row;
-        Ok(Some(Document {
-            id,
-            text,
-            metadata,
-            vector: None,
-            seq: self.last_seq,
-        }))
+        let NewRow { id, text, metadata, .. } = row;
+        Ok(Some(Document { id, text, metadata, vector: None, seq: self.last_seq }))
     }
 
     async fn document(

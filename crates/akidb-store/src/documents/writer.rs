@@ -34,14 +34,7 @@ impl Job {
         deadline: Instant,
     ) -> (Self, oneshot::Receiver<Result<Applied, StoreError>>) {
         let (reply, receiver) = oneshot::channel();
-        (
-            Self {
-                write,
-                deadline,
-                reply,
-            },
-            receiver,
-        )
+        (Self { write, deadline, reply }, receiver)
     }
 
     fn rows(&self) -> usize {
@@ -70,10 +63,7 @@ impl Writer {
         while let Some(first) = jobs.recv().await {
             let group = self.collect(first, &mut jobs);
             if let Err(reason) = self.commit(group).await {
-                tracing::error!(
-                    reason,
-                    "a commit failed, the collection takes no more writes"
-                );
+                tracing::error!(reason, "a commit failed, the collection takes no more writes");
                 return self.refuse_all(jobs).await;
             }
         }
@@ -96,11 +86,7 @@ impl Writer {
                 rows += job.rows();
                 group.push(job);
             }
-            next = if rows < GROUP_ROWS_MAX {
-                jobs.try_recv().ok()
-            } else {
-                None
-            };
+            next = if rows < GROUP_ROWS_MAX { jobs.try_recv().ok() } else { None };
         }
         group
     }
@@ -116,10 +102,7 @@ impl Writer {
         match self.write_group(writes).await {
             Ok((results, change)) => {
                 self.publish(change, started.elapsed());
-                replies
-                    .into_iter()
-                    .zip(results)
-                    .for_each(|(reply, result)| send(reply, result));
+                replies.into_iter().zip(results).for_each(|(reply, result)| send(reply, result));
                 Ok(())
             }
             Err(failure) => {
@@ -142,11 +125,8 @@ impl Writer {
             .begin_with("BEGIN IMMEDIATE")
             .await
             .map_err(|error| GroupFailure::RolledBack(error.into()))?;
-        let mut transaction = Transaction {
-            connection: &mut sql,
-            last_seq,
-            change: CommittedChange::default(),
-        };
+        let mut transaction =
+            Transaction { connection: &mut sql, last_seq, change: CommittedChange::default() };
         let mut results = Vec::with_capacity(writes.len());
         for write in writes {
             results.push(match transaction.apply(write).await {
@@ -156,13 +136,8 @@ impl Writer {
                 result => result,
             });
         }
-        transaction
-            .finish()
-            .await
-            .map_err(GroupFailure::RolledBack)?;
-        let Transaction {
-            last_seq, change, ..
-        } = transaction;
+        transaction.finish().await.map_err(GroupFailure::RolledBack)?;
+        let Transaction { last_seq, change, .. } = transaction;
         match sql.commit().await.map_err(StoreError::from) {
             Ok(()) => {}
             Err(StoreError::Full) => return Err(GroupFailure::RolledBack(StoreError::Full)),
@@ -182,10 +157,7 @@ impl Writer {
         self.totals.documents.fetch_add(added, Ordering::AcqRel);
         self.totals.documents.fetch_sub(removed, Ordering::AcqRel);
         self.metrics.commit_seconds.observe(took.as_secs_f64());
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a group has a few thousand rows"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "a group has a few thousand rows")]
         self.metrics.commit_rows.observe((added + removed) as f64);
         (self.committed)(change);
     }
@@ -212,13 +184,10 @@ impl GroupFailure {
         match self {
             Self::RolledBack(StoreError::Full) => StoreError::Full,
             Self::RolledBack(StoreError::Sqlite(error)) => StoreError::Sqlite(Arc::clone(error)),
-            Self::RolledBack(error) => StoreError::Malformed {
-                what: "row",
-                reason: error.to_string(),
-            },
-            Self::Unknown(reason) => StoreError::CommitUnknown {
-                reason: reason.clone(),
-            },
+            Self::RolledBack(error) => {
+                StoreError::Malformed { what: "row", reason: error.to_string() }
+            }
+            Self::Unknown(reason) => StoreError::CommitUnknown { reason: reason.clone() },
         }
     }
 }

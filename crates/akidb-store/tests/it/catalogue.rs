@@ -26,21 +26,12 @@ async fn collections_survive_reopening_and_names_are_taken_once() {
     catalogue.insert(&films).await.unwrap();
     catalogue.insert(&books).await.unwrap();
     assert!(catalogue.insert(&collection("films")).await.is_err());
-    catalogue
-        .set_description(books.uuid, Some("printed"))
-        .await
-        .unwrap();
+    catalogue.set_description(books.uuid, Some("printed")).await.unwrap();
     catalogue.close().await.unwrap();
 
     let catalogue = Catalogue::open(&directory).await.unwrap();
-    let books = CollectionRow {
-        description: Some("printed".into()),
-        ..books
-    };
-    assert_eq!(
-        catalogue.collections().await.unwrap(),
-        [books.clone(), films.clone()]
-    );
+    let books = CollectionRow { description: Some("printed".into()), ..books };
+    assert_eq!(catalogue.collections().await.unwrap(), [books.clone(), films.clone()]);
     catalogue.delete(films.uuid).await.unwrap();
     assert_eq!(catalogue.collections().await.unwrap(), [books]);
 }

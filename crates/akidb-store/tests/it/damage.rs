@@ -18,11 +18,7 @@ async fn tamper(folder: &Path, sql: &'static str) {
 
 async fn store_of_three(folder: &Path) {
     let (store, _changes) = open(folder).await;
-    upsert(
-        &store,
-        vec![row(id("a"), 1.0), row(id("b"), 2.0), row(id("c"), 3.0)],
-    )
-    .await;
+    upsert(&store, vec![row(id("a"), 1.0), row(id("b"), 2.0), row(id("c"), 3.0)]).await;
     store.close().await;
 }
 
@@ -37,61 +33,28 @@ async fn a_damaged_document_is_named_and_not_served() {
     ] {
         tamper(folder.path(), sql).await;
         let (store, _changes) = open(folder.path()).await;
-        let found = store
-            .by_ids(&[id("a"), id("b"), id("c")], false)
-            .await
-            .unwrap();
+        let found = store.by_ids(&[id("a"), id("b"), id("c")], false).await.unwrap();
         assert_eq!(found.documents.len(), 2, "{sql}");
         assert_eq!(found.damaged, [id("b")], "{sql}");
         store.close().await;
     }
     let (store, _changes) = open(folder.path()).await;
-    write(&store, Write::DeleteIds(vec![id("b")]))
-        .await
-        .unwrap();
-    assert!(
-        store
-            .by_ids(&[id("b")], false)
-            .await
-            .unwrap()
-            .damaged
-            .is_empty()
-    );
+    write(&store, Write::DeleteIds(vec![id("b")])).await.unwrap();
+    assert!(store.by_ids(&[id("b")], false).await.unwrap().damaged.is_empty());
 }
 
 #[tokio::test]
 async fn a_damaged_vector_is_left_out_of_the_index_and_not_served() {
     let folder = tempfile::tempdir().unwrap();
     store_of_three(folder.path()).await;
-    tamper(
-        folder.path(),
-        "UPDATE vectors SET vector = zeroblob(12) WHERE seq = 3",
-    )
-    .await;
+    tamper(folder.path(), "UPDATE vectors SET vector = zeroblob(12) WHERE seq = 3").await;
     let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let mut seqs = Vec::new();
-    assert_eq!(
-        loader
-            .vectors(|stored| seqs.push(stored.seq))
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(loader.vectors(|stored| seqs.push(stored.seq)).await.unwrap(), 1);
     assert_eq!(seqs, [Seq(1), Seq(2)]);
     let store = loader.start(|_| {});
-    assert_eq!(
-        store.by_ids(&[id("c")], true).await.unwrap().damaged,
-        [id("c")]
-    );
-    assert_eq!(
-        store
-            .by_ids(&[id("c")], false)
-            .await
-            .unwrap()
-            .documents
-            .len(),
-        1
-    );
+    assert_eq!(store.by_ids(&[id("c")], true).await.unwrap().damaged, [id("c")]);
+    assert_eq!(store.by_ids(&[id("c")], false).await.unwrap().documents.len(), 1);
 }
 
 #[tokio::test]
@@ -99,24 +62,13 @@ async fn commits_that_the_disk_has_lost_are_noticed_and_stay_on_record() {
     let folder = tempfile::tempdir().unwrap();
     let older = tempfile::tempdir().unwrap();
     store_of_three(folder.path()).await;
-    std::fs::copy(
-        folder.path().join("documents.db"),
-        older.path().join("documents.db"),
-    )
-    .unwrap();
+    std::fs::copy(folder.path().join("documents.db"), older.path().join("documents.db")).unwrap();
     let (store, _changes) = open(folder.path()).await;
     upsert(&store, vec![row(4, 4.0), row(5, 5.0)]).await;
     store.close().await;
     // The database of before, and the mark of after: what a dropped WAL leaves.
-    std::fs::copy(
-        older.path().join("documents.db"),
-        folder.path().join("documents.db"),
-    )
-    .unwrap();
-    let lost = [LostRange {
-        first: Seq(4),
-        last: Seq(5),
-    }];
+    std::fs::copy(older.path().join("documents.db"), folder.path().join("documents.db")).unwrap();
+    let lost = [LostRange { first: Seq(4), last: Seq(5) }];
     for _ in 0..2 {
         let (store, _changes) = open(folder.path()).await;
         assert_eq!(store.lost(), lost);
@@ -137,16 +89,9 @@ async fn a_schema_of_a_newer_version_and_a_foreign_file_are_refused() {
          VALUES (99, 'later', 1, x'00', 1)",
     )
     .await;
-    let opened = DocumentStore::open(folder.path(), options())
-        .await
-        .map(|_| ());
-    assert!(
-        matches!(opened, Err(StoreError::Migration { .. })),
-        "{opened:?}"
-    );
+    let opened = DocumentStore::open(folder.path(), options()).await.map(|_| ());
+    assert!(matches!(opened, Err(StoreError::Migration { .. })), "{opened:?}");
     std::fs::write(folder.path().join("documents.db"), [7; 9_000]).unwrap();
-    let opened = DocumentStore::open(folder.path(), options())
-        .await
-        .map(|_| ());
+    let opened = DocumentStore::open(folder.path(), options()).await.map(|_| ());
     assert!(opened.is_err());
 }

@@ -23,23 +23,12 @@ async fn documents_come_back_as_given_after_reopening() {
     let found = store.by_ids(&ids, true).await.unwrap();
     assert!(found.damaged.is_empty());
     for given in rows {
-        let stored = found
-            .documents
-            .iter()
-            .find(|document| document.id == given.id)
-            .unwrap();
+        let stored = found.documents.iter().find(|document| document.id == given.id).unwrap();
         assert_eq!(stored.text, given.text);
         assert_eq!(stored.metadata, given.metadata);
         assert_eq!(stored.vector.as_ref(), Some(&given.vector));
     }
-    assert!(
-        store
-            .by_ids(&[id("6")], false)
-            .await
-            .unwrap()
-            .documents
-            .is_empty()
-    );
+    assert!(store.by_ids(&[id("6")], false).await.unwrap().documents.is_empty());
 }
 
 #[tokio::test]
@@ -47,26 +36,13 @@ async fn an_update_is_a_new_version_and_the_old_one_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let (store, mut changes) = open(folder.path()).await;
     upsert(&store, vec![row(1, 1.0), row(2, 2.0)]).await;
-    assert_eq!(
-        upsert(&store, vec![row(2, 20.0), row(3, 3.0)]).await,
-        [false, true]
-    );
+    assert_eq!(upsert(&store, vec![row(2, 20.0), row(3, 3.0)]).await, [false, true]);
     let first = changes.recv().await.unwrap();
     assert_eq!((first.added, first.removed), (vec![Seq(1), Seq(2)], vec![]));
     let second = changes.recv().await.unwrap();
-    assert_eq!(
-        (second.added, second.removed),
-        (vec![Seq(3), Seq(4)], vec![Seq(2)])
-    );
+    assert_eq!((second.added, second.removed), (vec![Seq(3), Seq(4)], vec![Seq(2)]));
     assert_eq!(second.added_vectors[..3], [20.0, -0.0, f32::MIN_POSITIVE]);
-    assert!(
-        store
-            .by_seqs(&[Seq(2)], false)
-            .await
-            .unwrap()
-            .documents
-            .is_empty()
-    );
+    assert!(store.by_seqs(&[Seq(2)], false).await.unwrap().documents.is_empty());
     assert_eq!(store.document_count(), 3);
 }
 
@@ -74,26 +50,14 @@ async fn an_update_is_a_new_version_and_the_old_one_is_gone() {
 async fn deletes_are_by_id_or_by_filter_and_can_be_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _changes) = open(folder.path()).await;
-    upsert(
-        &store,
-        (0..100_i16)
-            .map(|i| row(i64::from(i), f32::from(i)))
-            .collect(),
-    )
-    .await;
+    upsert(&store, (0..100_i16).map(|i| row(i64::from(i), f32::from(i))).collect()).await;
     let filter = Filter::parse(&json!({"value": {"$gte": 90}}), &Limits::default()).unwrap();
     assert_eq!(store.matching(&filter).await.unwrap().len(), 10);
     let by_filter = Write::DeleteMatching(filter.clone());
-    assert_eq!(
-        write(&store, by_filter.clone()).await.unwrap(),
-        Applied::Deleted(10)
-    );
+    assert_eq!(write(&store, by_filter.clone()).await.unwrap(), Applied::Deleted(10));
     assert_eq!(write(&store, by_filter).await.unwrap(), Applied::Deleted(0));
     let by_id = Write::DeleteIds(vec![0.into(), 95.into(), id("1")]);
-    assert_eq!(
-        write(&store, by_id.clone()).await.unwrap(),
-        Applied::Deleted(1)
-    );
+    assert_eq!(write(&store, by_id.clone()).await.unwrap(), Applied::Deleted(1));
     assert_eq!(write(&store, by_id).await.unwrap(), Applied::Deleted(0));
     assert_eq!(store.document_count(), 89);
     assert!(store.matching(&filter).await.unwrap().is_empty());
@@ -104,9 +68,7 @@ async fn sequence_numbers_are_not_used_again_after_deleting_the_last_row() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _changes) = open(folder.path()).await;
     upsert(&store, vec![row(1, 1.0), row(2, 2.0)]).await;
-    write(&store, Write::DeleteIds(vec![2.into()]))
-        .await
-        .unwrap();
+    write(&store, Write::DeleteIds(vec![2.into()])).await.unwrap();
     store.close().await;
     let (store, _changes) = open(folder.path()).await;
     upsert(&store, vec![row(3, 3.0)]).await;
@@ -120,32 +82,14 @@ async fn a_patch_keeps_text_and_vector_and_a_bad_one_changes_nothing() {
     upsert(&store, vec![row(1, 1.0)]).await;
     let patch = |merge: serde_json::Value, limits: Limits| {
         let merge = merge.as_object().unwrap().clone();
-        Write::PatchMetadata(Patch {
-            id: 1.into(),
-            merge,
-            limits: limits.into(),
-        })
+        Write::PatchMetadata(Patch { id: 1.into(), merge, limits: limits.into() })
     };
     let good = patch(json!({"value": null, "seen": true}), Limits::default());
-    let Applied::Patched(Some(patched)) = write(&store, good).await.unwrap() else {
-        panic!()
-    };
+    let Applied::Patched(Some(patched)) = write(&store, good).await.unwrap() else { panic!() };
     assert_eq!(patched.metadata, metadata(json!({"seen": true})));
-    let small = Limits {
-        metadata_bytes: 20,
-        ..Limits::default()
-    };
-    assert!(
-        write(&store, patch(json!({"long": "x".repeat(20)}), small))
-            .await
-            .is_err()
-    );
-    let stored = store
-        .by_ids(&[1.into()], true)
-        .await
-        .unwrap()
-        .documents
-        .remove(0);
+    let small = Limits { metadata_bytes: 20, ..Limits::default() };
+    assert!(write(&store, patch(json!({"long": "x".repeat(20)}), small)).await.is_err());
+    let stored = store.by_ids(&[1.into()], true).await.unwrap().documents.remove(0);
     assert_eq!(stored.metadata, patched.metadata);
     assert_eq!((stored.seq, patched.seq), (Seq(2), Seq(2)));
     assert_eq!(stored.text.as_deref(), Some("text 1"));
@@ -156,53 +100,24 @@ async fn a_patch_keeps_text_and_vector_and_a_bad_one_changes_nothing() {
 async fn pages_follow_the_order_of_writing_and_the_filter() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _changes) = open(folder.path()).await;
-    upsert(
-        &store,
-        (0..10_i16)
-            .map(|i| row(i64::from(i), f32::from(i)))
-            .collect(),
-    )
-    .await;
+    upsert(&store, (0..10_i16).map(|i| row(i64::from(i), f32::from(i))).collect()).await;
     let filter = Filter::parse(&json!({"value": {"$lt": 8}}), &Limits::default()).unwrap();
-    let page = store
-        .after(Seq(3), 3, Some(&filter), false)
-        .await
-        .unwrap()
-        .documents;
+    let page = store.after(Seq(3), 3, Some(&filter), false).await.unwrap().documents;
     let seqs: Vec<_> = page.iter().map(|document| document.seq.0).collect();
     assert_eq!(seqs, [4, 5, 6]);
-    assert_eq!(
-        store
-            .after(Seq(7), 3, Some(&filter), false)
-            .await
-            .unwrap()
-            .documents
-            .len(),
-        1
-    );
+    assert_eq!(store.after(Seq(7), 3, Some(&filter), false).await.unwrap().documents.len(), 1);
 }
 
 #[tokio::test]
 async fn every_vector_is_given_to_the_index_when_opening() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _changes) = open(folder.path()).await;
-    upsert(
-        &store,
-        (0..300_i16)
-            .map(|i| row(i64::from(i), f32::from(i)))
-            .collect(),
-    )
-    .await;
-    write(&store, Write::DeleteIds(vec![7.into()]))
-        .await
-        .unwrap();
+    upsert(&store, (0..300_i16).map(|i| row(i64::from(i), f32::from(i))).collect()).await;
+    write(&store, Write::DeleteIds(vec![7.into()])).await.unwrap();
     store.close().await;
     let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let mut loaded = Vec::new();
-    assert_eq!(
-        loader.vectors(|stored| loaded.push(stored)).await.unwrap(),
-        0
-    );
+    assert_eq!(loader.vectors(|stored| loaded.push(stored)).await.unwrap(), 0);
     assert_eq!(loaded.len(), 299);
     assert!(loaded.is_sorted_by_key(|stored| stored.seq));
     assert_eq!(loaded[10].vector, row(11, 11.0).vector);

@@ -20,12 +20,7 @@ async fn waiting_writes_share_commits_and_all_are_applied() {
     });
     let mut created = 0;
     for writer in writers.collect::<Vec<_>>() {
-        created += writer
-            .await
-            .unwrap()
-            .into_iter()
-            .filter(|&created| created)
-            .count();
+        created += writer.await.unwrap().into_iter().filter(|&created| created).count();
     }
     assert_eq!(created, 210);
     assert_eq!(store.document_count(), 210);

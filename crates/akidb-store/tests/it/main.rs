@@ -15,10 +15,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 fn options() -> StoreOptions {
     let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-    StoreOptions {
-        readers_max: 2,
-        metrics,
-    }
+    StoreOptions { readers_max: 2, metrics }
 }
 
 /// Opens a store and gives the changes that it announces.
@@ -30,9 +27,7 @@ async fn open(folder: &Path) -> (DocumentStore, mpsc::UnboundedReceiver<Committe
 }
 
 async fn write(store: &DocumentStore, write: Write) -> Result<Applied, StoreError> {
-    store
-        .write(write, Instant::now() + Duration::from_secs(20))
-        .await
+    store.write(write, Instant::now() + Duration::from_secs(20)).await
 }
 
 async fn upsert(store: &DocumentStore, rows: Vec<NewRow>) -> Vec<bool> {

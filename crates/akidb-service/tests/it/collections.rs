@@ -1,0 +1,194 @@
+//! The life of collections: made, found again, closed when idle, dropped.
+
+use std::{sync::Arc, time::Duration};
+
+use akidb_core::{ErrorCode, Metric};
+use akidb_service::{
+    CreateCollection, OpenError, Service, ServiceConfig, StorageConfig, UpdateCollection,
+};
+
+use crate::{config, context, create, found, near, open, put, refused, text, vector};
+
+#[tokio::test]
+async fn a_collection_is_there_after_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    create(&service, "texts", None).await;
+    create(&service, "vectors", Some(2)).await;
+    put(&service, "texts", vec![text(1, "a clock"), text(2, "the sea")]).await;
+    put(&service, "vectors", vec![vector(1, &[1.0, 0.0]), vector(2, &[0.0, 1.0])]).await;
+    let change = UpdateCollection { description: Some("for a test".into()) };
+    service.update_collection(&context(), "texts", change).await.unwrap();
+    service.shutdown().await;
+    drop(service);
+
+    let service = open(data.path()).await;
+    let texts = service.describe_collection(&context(), "texts").await.unwrap();
+    assert_eq!((texts.document_count, texts.last_seq, texts.index_vector_count), (2, 2, 2));
+    assert_eq!(texts.summary.description.as_deref(), Some("for a test"));
+    assert_eq!(texts.summary.model.unwrap().name, "hash");
+    assert_eq!((texts.summary.dimension, texts.summary.metric), (32, Metric::Dot));
+    assert!(texts.disk_bytes > 0 && texts.index_memory_bytes > 0);
+    assert_eq!(found(&service, "vectors", near(&[0.1, 1.0])).await, ["2", "1"]);
+    let names: Vec<_> =
+        service.list_collections(&context()).await.unwrap().into_iter().map(|c| c.name).collect();
+    assert_eq!(names, ["texts", "vectors"]);
+}
+
+#[tokio::test]
+async fn dropping_frees_the_disk_and_the_name() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    create(&service, "films", Some(2)).await;
+    put(&service, "films", vec![vector(1, &[1.0, 0.0])]).await;
+    service.delete_collection(&context(), "films").await.unwrap();
+    assert_eq!(std::fs::read_dir(data.path().join("collections")).unwrap().count(), 0);
+    let gone = service.describe_collection(&context(), "films").await;
+    refused(gone, ErrorCode::CollectionNotFound, "");
+    create(&service, "films", Some(3)).await;
+    assert_eq!(found(&service, "films", near(&[1.0, 0.0, 0.0])).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_dropping_that_was_cut_short_is_finished_at_the_next_start() {
+    let data = tempfile::tempdir().unwrap();
+    drop(open(data.path()).await);
+    let rest = data.path().join("collections/01900000-0000-7000-8000-000000000000");
+    std::fs::create_dir(&rest).unwrap();
+    std::fs::write(rest.join("documents.db"), "x").unwrap();
+    let _service = open(data.path()).await;
+    assert!(!rest.exists());
+}
+
+#[tokio::test]
+async fn what_can_not_be_made_is_refused_and_leaves_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    create(&service, "taken", Some(2)).await;
+    let request = |name: &str| CreateCollection { name: name.into(), ..Default::default() };
+    for (request, code, field) in [
+        (request("taken"), ErrorCode::CollectionExists, ""),
+        (request("../x"), ErrorCode::InvalidName, "name"),
+        (
+            CreateCollection { dimension: Some(0), ..request("a") },
+            ErrorCode::InvalidArgument,
+            "dimension",
+        ),
+        (
+            CreateCollection { dimension: Some(16_385), ..request("a") },
+            ErrorCode::InvalidArgument,
+            "dimension",
+        ),
+        (
+            CreateCollection { metric: Some("hamming".into()), ..request("a") },
+            ErrorCode::InvalidArgument,
+            "metric",
+        ),
+        (
+            CreateCollection { index_engine: Some("ivf".into()), ..request("a") },
+            ErrorCode::InvalidArgument,
+            "index.engine",
+        ),
+        (
+            CreateCollection { model: Some("gpt".into()), ..request("a") },
+            ErrorCode::ModelNotFound,
+            "",
+        ),
+        (
+            CreateCollection { model: Some("hash".into()), dimension: Some(384), ..request("a") },
+            ErrorCode::DimensionMismatch,
+            "dimension",
+        ),
+        (
+            CreateCollection { description: Some("x".repeat(1_025)), ..request("a") },
+            ErrorCode::InvalidArgument,
+            "description",
+        ),
+    ] {
+        refused(service.create_collection(&context(), request).await, code, field);
+    }
+    assert_eq!(service.list_collections(&context()).await.unwrap().len(), 1);
+    assert_eq!(std::fs::read_dir(data.path().join("collections")).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn idle_collections_close_and_open_again() {
+    let data = tempfile::tempdir().unwrap();
+    let storage = StorageConfig {
+        max_open_collections: 2,
+        idle_close_after: Duration::from_millis(400),
+        ..StorageConfig::default()
+    };
+    let service = Service::open(ServiceConfig { storage, ..config(data.path()) }).await.unwrap();
+    let open_now = |service: &Service| {
+        let text = service.metrics_text();
+        let line = text.lines().find(|line| line.starts_with("akidb_collections_open ")).unwrap();
+        line.split(' ').next_back().unwrap().to_owned()
+    };
+    for i in 0..5 {
+        create(&service, &format!("c{i}"), Some(2)).await;
+        put(&service, &format!("c{i}"), vec![vector(i, &[1.0, 1.0])]).await;
+        assert!(open_now(&service).parse::<u32>().unwrap() <= 2);
+    }
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(open_now(&service), "0");
+    for i in 0..5 {
+        let name = format!("c{i}");
+        assert_eq!(found(&service, &name, near(&[1.0, 1.0])).await, [i.to_string()]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opening_closing_and_writing_at_once_loses_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let storage = StorageConfig {
+        max_open_collections: 1,
+        idle_close_after: Duration::from_millis(1),
+        ..StorageConfig::default()
+    };
+    let service = Service::open(ServiceConfig { storage, ..config(data.path()) }).await.unwrap();
+    let service = Arc::new(service);
+    for i in 0..4 {
+        create(&service, &format!("c{i}"), Some(2)).await;
+    }
+    let writers = (0..8).map(|writer| {
+        let service = Arc::clone(&service);
+        tokio::spawn(async move {
+            for i in 0..25 {
+                let name = format!("c{}", (writer + i) % 4);
+                put(&service, &name, vec![vector(writer * 100 + i, &[1.0, 1.0])]).await;
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    let mut total = 0;
+    for i in 0..4 {
+        let name = format!("c{i}");
+        total += service.count_documents(&context(), &name, None).await.unwrap();
+    }
+    assert_eq!(total, 200);
+}
+
+#[tokio::test]
+async fn a_second_service_on_the_same_directory_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let _first = open(data.path()).await;
+    let second = Service::open(config(data.path())).await.map(|_| ());
+    assert!(matches!(second, Err(OpenError::Store(_))), "{second:?}");
+}
+
+#[tokio::test]
+async fn a_missing_database_is_reported_and_not_replaced_by_an_empty_one() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    create(&service, "films", Some(2)).await;
+    service.shutdown().await;
+    drop(service);
+    let folder = std::fs::read_dir(data.path().join("collections")).unwrap().next().unwrap();
+    std::fs::remove_file(folder.unwrap().path().join("documents.db")).unwrap();
+    let service = open(data.path()).await;
+    let count = service.count_documents(&context(), "films", None).await;
+    refused(count, ErrorCode::StorageFailed, "");
+}

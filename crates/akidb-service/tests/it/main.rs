@@ -1,0 +1,93 @@
+//! The service over real files, with the hash backend where texts are embedded.
+
+mod collections;
+mod consistency;
+mod validation;
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use akidb_core::{ErrorCode, Limits, Result};
+use akidb_service::{
+    Backend, CreateCollection, Door, EmbeddingConfig, EngineSettings, GivenId, NewDocument,
+    RequestContext, Search, Service, ServiceConfig, StorageConfig, Upsert,
+};
+
+fn config(data_dir: &Path) -> ServiceConfig {
+    ServiceConfig {
+        data_dir: data_dir.to_owned(),
+        limits: Limits::default(),
+        storage: StorageConfig::default(),
+        embedding: Some(EmbeddingConfig {
+            backend: Backend::Hash,
+            model: "hash".into(),
+            models_dir: PathBuf::new(),
+            model_path: None,
+            dimension: Some(32),
+            threads: 1,
+            engine: EngineSettings::default(),
+        }),
+    }
+}
+
+async fn open(data_dir: &Path) -> Service {
+    Service::open(config(data_dir)).await.unwrap()
+}
+
+fn context() -> RequestContext {
+    RequestContext { door: Door::Rest, deadline: Instant::now() + Duration::from_secs(20) }
+}
+
+async fn create(service: &Service, name: &str, dimension: Option<u64>) {
+    let request = CreateCollection {
+        name: name.into(),
+        dimension,
+        metric: Some("dot".into()),
+        ..CreateCollection::default()
+    };
+    service.create_collection(&context(), request).await.unwrap();
+}
+
+fn text(id: i64, text: &str) -> NewDocument {
+    NewDocument {
+        id: Some(GivenId::Integer(id)),
+        text: Some(text.into()),
+        ..NewDocument::default()
+    }
+}
+
+fn vector(id: i64, values: &[f32]) -> NewDocument {
+    NewDocument {
+        id: Some(GivenId::Integer(id)),
+        vector: Some(values.to_vec()),
+        ..NewDocument::default()
+    }
+}
+
+fn upsert(documents: Vec<NewDocument>) -> Upsert {
+    Upsert { documents, idempotency_key: None }
+}
+
+async fn put(service: &Service, name: &str, documents: Vec<NewDocument>) {
+    service.upsert(&context(), name, upsert(documents)).await.unwrap();
+}
+
+/// The ids that a search finds, best first.
+async fn found(service: &Service, name: &str, search: Search) -> Vec<String> {
+    let reply = service.search(&context(), name, search).await.unwrap();
+    reply.hits.iter().map(|hit| hit.document.id.to_string()).collect()
+}
+
+fn near(values: &[f32]) -> Search {
+    Search { vector: Some(values.to_vec()), ..Search::default() }
+}
+
+/// What was refused, and where.
+#[track_caller]
+fn refused<T: std::fmt::Debug>(result: Result<T>, code: ErrorCode, field: &str) {
+    let error = result.unwrap_err();
+    let fields: Vec<_> = error.violations.iter().map(|violation| &*violation.field).collect();
+    assert_eq!((error.code, fields.join(" ")), (code, field.to_owned()), "{error}");
+}
