@@ -23,34 +23,16 @@ struct Check {
 
 /// All of them run, so that one run tells everything that is wrong.
 const CHECKS: &[Check] = &[
-    Check {
-        name: "formatting",
-        run: formatting,
-    },
-    Check {
-        name: "lints",
-        run: lints,
-    },
-    Check {
-        name: "generated files",
-        run: generated_files,
-    },
-    Check {
-        name: "dependencies",
-        run: dependencies,
-    },
-    Check {
-        name: "metrics of a node",
-        run: metrics::check,
-    },
+    Check { name: "formatting", run: formatting },
+    Check { name: "lints", run: lints },
+    Check { name: "generated files", run: generated_files },
+    Check { name: "dependencies", run: dependencies },
+    Check { name: "metrics of a node", run: metrics::check },
 ];
 
 /// The command.
 pub(crate) fn run() -> Result<()> {
-    let verdicts: Vec<_> = CHECKS
-        .iter()
-        .map(|check| (check.name, (check.run)()))
-        .collect();
+    let verdicts: Vec<_> = CHECKS.iter().map(|check| (check.name, (check.run)())).collect();
     println!();
     for (name, verdict) in &verdicts {
         match verdict {
@@ -59,10 +41,7 @@ pub(crate) fn run() -> Result<()> {
             Err(err) => println!("FAILED   {name}: {err:#}"),
         }
     }
-    let failed = verdicts
-        .iter()
-        .filter(|(_, verdict)| verdict.is_err())
-        .count();
+    let failed = verdicts.iter().filter(|(_, verdict)| verdict.is_err()).count();
     if failed > 0 {
         bail!("{failed} of {} checks failed", CHECKS.len());
     }

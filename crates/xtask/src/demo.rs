@@ -39,9 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let akidb = build::release_node()?;
     let models_dir = model::install(&akidb)?;
     let folder = workspace::target_dir()?.join("demo");
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut node = Node::start(&akidb, &models_dir, &folder)?;
         let shown = tokio::select! {
@@ -88,10 +86,7 @@ async fn show(node: &mut Node) -> Result<Addresses> {
     let question = "why does the sea rise and fall twice a day?";
     page::answer(&grpc::search_by_vector(addresses.grpc, question).await?);
 
-    println!(
-        "\nFrom starting the node to the last answer: {}",
-        page::seconds(started.elapsed())
-    );
+    println!("\nFrom starting the node to the last answer: {}", page::seconds(started.elapsed()));
     Ok(addresses)
 }
 
@@ -104,20 +99,14 @@ async fn insert(rest: &Rest, path: &Path) -> Result<()> {
         .collect::<Result<Vec<Value>, _>>()
         .with_context(|| format!("{} is not JSON Lines", path.display()))?;
 
-    rest.post("/v1/collections", &json!({"name": COLLECTION}))
-        .await?;
+    rest.post("/v1/collections", &json!({"name": COLLECTION})).await?;
     let started = Instant::now();
     let mut tokens = 0;
     for batch in documents.chunks(DOCUMENTS_PER_REQUEST) {
         let path = format!("/v1/collections/{COLLECTION}/documents");
         let reply = rest.post(&path, &json!({"documents": batch})).await?;
-        let results = reply["results"]
-            .as_array()
-            .context("no results in the reply")?;
-        tokens += results
-            .iter()
-            .filter_map(|result| result["tokens"].as_u64())
-            .sum::<u64>();
+        let results = reply["results"].as_array().context("no results in the reply")?;
+        tokens += results.iter().filter_map(|result| result["tokens"].as_u64()).sum::<u64>();
     }
     page::inserted(documents.len(), tokens, started.elapsed());
     Ok(())
@@ -140,11 +129,7 @@ async fn search(rest: &Rest, title: &'static str, request: &Value) -> Result<Ans
 
 fn hit(hit: &Value) -> Hit {
     let field = |name: &str| hit[name].as_str().unwrap_or_default().to_owned();
-    Hit {
-        score: hit["score"].as_f64().unwrap_or_default(),
-        id: field("id"),
-        text: field("text"),
-    }
+    Hit { score: hit["score"].as_f64().unwrap_or_default(), id: field("id"), text: field("text") }
 }
 
 /// Waits for Ctrl-C or for being asked to end.

@@ -56,11 +56,7 @@ impl Node {
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", akidb.display()))?;
-        Ok(Self {
-            child,
-            folder: folder.to_owned(),
-            outlives_us: false,
-        })
+        Ok(Self { child, folder: folder.to_owned(), outlives_us: false })
     }
 
     /// Waits until the node listens and its model is loaded.
@@ -69,10 +65,7 @@ impl Node {
         let mut addresses = None;
         while started.elapsed() < READY_WITHIN {
             if let Some(status) = self.child.try_wait()? {
-                bail!(
-                    "the node ended before it was ready: {status}{}",
-                    self.log_tail()
-                );
+                bail!("the node ended before it was ready: {status}{}", self.log_tail());
             }
             addresses = addresses.or_else(|| self.announced());
             if let Some(addresses) = addresses
@@ -82,10 +75,7 @@ impl Node {
             }
             time::sleep(POLL_EVERY).await;
         }
-        bail!(
-            "the node was not ready after {READY_WITHIN:?}{}",
-            self.log_tail()
-        );
+        bail!("the node was not ready after {READY_WITHIN:?}{}", self.log_tail());
     }
 
     /// Asks the node to stop and waits until it has.
@@ -99,10 +89,7 @@ impl Node {
                 None => time::sleep(POLL_EVERY).await,
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => {
-                    bail!(
-                        "the node did not stop properly: {status}{}",
-                        self.log_tail()
-                    )
+                    bail!("the node did not stop properly: {status}{}", self.log_tail())
                 }
             }
         }
@@ -138,15 +125,8 @@ impl Node {
 /// Reads `akidb: ready rest=127.0.0.1:8080 grpc=127.0.0.1:9090`.
 fn parse_ready_line(line: &str) -> Option<Addresses> {
     let fields = line.strip_prefix("akidb: ready ")?;
-    let address = |name| {
-        fields
-            .split(' ')
-            .find_map(|field| field.strip_prefix(name)?.parse().ok())
-    };
-    Some(Addresses {
-        rest: address("rest=")?,
-        grpc: address("grpc=")?,
-    })
+    let address = |name| fields.split(' ').find_map(|field| field.strip_prefix(name)?.parse().ok());
+    Some(Addresses { rest: address("rest=")?, grpc: address("grpc=")? })
 }
 
 impl Drop for Node {

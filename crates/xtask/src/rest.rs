@@ -37,10 +37,7 @@ impl Rest {
 }
 
 async fn text(request: reqwest::RequestBuilder, path: &str) -> Result<String> {
-    let response = request
-        .send()
-        .await
-        .with_context(|| format!("cannot reach {path}"))?;
+    let response = request.send().await.with_context(|| format!("cannot reach {path}"))?;
     let status = response.status();
     let text = response.text().await?;
     if !status.is_success() {

@@ -24,16 +24,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let nextest = NEXTEST.ensure()?;
     let akidb = build::tests_and_node()?;
     let models_dir = model::install(&akidb)?;
-    let documentation = process::run(
-        cargo()
-            .args(["test", "--doc", "--workspace", "--quiet"])
-            .env("AKIDB_MODELS_DIR", &models_dir),
-    );
+    let documentation = process::run(cargo().args(["test", "--doc", "--workspace", "--quiet"]));
     process::run(
         program(&nextest)
             .args(["nextest", "run", "--workspace"])
             .args(&options.nextest)
-            .env("AKIDB_MODELS_DIR", &models_dir),
+            .env("AKIDB_TEST_MODELS_DIR", &models_dir)
+            .env("AKIDB_TEST_MODEL_DIR", models_dir.join(model::NAME)),
     )?;
     documentation
 }

@@ -18,16 +18,10 @@ pub(crate) struct CargoTool {
 }
 
 /// The test runner.
-pub(crate) const NEXTEST: CargoTool = CargoTool {
-    name: "cargo-nextest",
-    version: "0.9.151",
-};
+pub(crate) const NEXTEST: CargoTool = CargoTool { name: "cargo-nextest", version: "0.9.151" };
 
 /// Licences, bans and sources of dependencies.
-pub(crate) const DENY: CargoTool = CargoTool {
-    name: "cargo-deny",
-    version: "0.20.2",
-};
+pub(crate) const DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2" };
 
 impl CargoTool {
     /// Its path. Where the machine has none, it is built into the target folder first.

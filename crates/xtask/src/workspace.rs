@@ -17,9 +17,7 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn target_dir() -> Result<PathBuf> {
     let program = env::current_exe().context("cannot find this program's own path")?;
     let target_dir = program.ancestors().nth(2);
-    Ok(target_dir
-        .context("this program does not run inside a target folder")?
-        .to_owned())
+    Ok(target_dir.context("this program does not run inside a target folder")?.to_owned())
 }
 
 /// The models that `akidb model import` installed for the demo and the tests.

@@ -21,9 +21,7 @@ pub(super) fn check() -> Result<Verdict> {
     let akidb = build::tests_and_node()?;
     let models_dir = model::install(&akidb)?;
     let folder = workspace::target_dir()?.join("check");
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let metrics = runtime.block_on(async {
         let mut node = Node::start(&akidb, &models_dir, &folder)?;
         let addresses = node.ready().await?;
@@ -37,16 +35,13 @@ pub(super) fn check() -> Result<Verdict> {
 
 /// Metrics with a label appear when first used, so each kind of request is made once.
 async fn after_traffic(rest: &Rest) -> Result<String> {
-    rest.post("/v1/collections", &json!({"name": "check"}))
-        .await?;
+    rest.post("/v1/collections", &json!({"name": "check"})).await?;
     let documents =
         json!({"documents": [{"id": 1, "text": "a text to find", "metadata": {"n": 1}}]});
-    rest.post("/v1/collections/check/documents", &documents)
-        .await?;
+    rest.post("/v1/collections/check/documents", &documents).await?;
     let search = json!({"text": "finding texts", "filter": {"n": {"$gte": 1}}});
     rest.post("/v1/collections/check/search", &search).await?;
-    rest.post("/embed", &json!({"texts": ["one", "two"]}))
-        .await?;
+    rest.post("/embed", &json!({"texts": ["one", "two"]})).await?;
     let refused = rest.post("/v1/collections/none/search", &search).await;
     if refused.is_ok() {
         bail!("a search of a collection that does not exist succeeded");

@@ -28,9 +28,7 @@ pub(super) async fn search_by_vector(address: SocketAddr, question: &str) -> Res
         input_type: InputType::Query.into(),
         ..EmbedRequest::default()
     };
-    let embedded = EmbeddingServiceClient::new(channel.clone())
-        .embed(embed)
-        .await?;
+    let embedded = EmbeddingServiceClient::new(channel.clone()).embed(embed).await?;
     let embedding = embedded.into_inner().embeddings.into_iter().next();
     let values = embedding.context("no embedding in the reply")?.values;
 
@@ -42,14 +40,9 @@ pub(super) async fn search_by_vector(address: SocketAddr, question: &str) -> Res
             ..Search::default()
         }),
     };
-    let found = CollectionServiceClient::new(channel)
-        .search(request)
-        .await?;
+    let found = CollectionServiceClient::new(channel).search(request).await?;
     let took = started.elapsed();
-    let result = found
-        .into_inner()
-        .result
-        .context("no result in the reply")?;
+    let result = found.into_inner().result.context("no result in the reply")?;
     Ok(Answer {
         title: "3. By the question's vector, over gRPC (embed, then search)",
         question: question.to_owned(),
@@ -66,9 +59,5 @@ fn hit(hit: akidb_proto::collection::v1::Hit) -> Hit {
         Some(document_id::Kind::Integer(id)) => id.to_string(),
         None => String::new(),
     };
-    Hit {
-        score: hit.score.into(),
-        id,
-        text: document.text.unwrap_or_default(),
-    }
+    Hit { score: hit.score.into(), id, text: document.text.unwrap_or_default() }
 }

@@ -35,8 +35,5 @@ and stop it with
 /// The path as it is typed in the folder where this runs.
 fn from_here(path: &Path) -> String {
     let here = env::current_dir().unwrap_or_default();
-    path.strip_prefix(here)
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }

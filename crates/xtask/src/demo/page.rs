@@ -64,21 +64,13 @@ fn laid_out(answer: &Answer) -> String {
     }
     page.push('\n');
 
-    let id_width = answer
-        .hits
-        .iter()
-        .map(|hit| hit.id.chars().count())
-        .max()
-        .unwrap_or(0);
+    let id_width = answer.hits.iter().map(|hit| hit.id.chars().count()).max().unwrap_or(0);
     let left = INDENT + "0.000".len() + 2 + id_width + 2;
     for hit in &answer.hits {
         let excerpt = wrap(&hit.text, WIDTH.saturating_sub(left), LINES_PER_HIT);
         let mut lines = excerpt.iter();
         let first = lines.next().map_or("", String::as_str);
-        page += &format!(
-            "{:INDENT$}{:.3}  {:id_width$}  {first}\n",
-            "", hit.score, hit.id
-        );
+        page += &format!("{:INDENT$}{:.3}  {:id_width$}  {first}\n", "", hit.score, hit.id);
         for line in lines {
             page += &format!("{:left$}{line}\n", "");
         }
@@ -118,11 +110,7 @@ fn end_with_ellipsis(line: &mut String, width: usize) {
 /// `0.52 s`, `12.3 s`.
 pub(super) fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
-    if seconds < 10.0 {
-        format!("{seconds:.2} s")
-    } else {
-        format!("{seconds:.1} s")
-    }
+    if seconds < 10.0 { format!("{seconds:.2} s") } else { format!("{seconds:.1} s") }
 }
 
 fn milliseconds(duration: Duration) -> String {
@@ -151,11 +139,7 @@ mod tests {
 
     #[test]
     fn hits_are_aligned_below_their_question() {
-        let hit = |score, id: &str| Hit {
-            score,
-            id: id.to_owned(),
-            text: "a text".to_owned(),
-        };
+        let hit = |score, id: &str| Hit { score, id: id.to_owned(), text: "a text".to_owned() };
         let page = laid_out(&Answer {
             title: "title",
             question: "what?".to_owned(),
@@ -168,11 +152,7 @@ mod tests {
         assert!(lines[0].ends_with("1.2 ms"));
         assert_eq!(
             lines[1..],
-            [
-                "   \"what?\" where {}",
-                "   0.750  long-id  a text",
-                "   0.500  id       a text",
-            ]
+            ["   \"what?\" where {}", "   0.750  long-id  a text", "   0.500  id       a text",]
         );
     }
 }
