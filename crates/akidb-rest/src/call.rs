@@ -1,0 +1,209 @@
+//! What a request says outside of its body: path, query, headers, and how long it may take.
+
+mod percent;
+mod target;
+
+use std::time::{Duration, Instant};
+
+use akidb_core::{Error, ErrorCode};
+use akidb_service::{Door, GivenId, Include, RequestContext};
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, request::Parts};
+
+use self::target::{path_values, query_values};
+use crate::{
+    failure::Failure,
+    route::Route,
+    state::RestState,
+    wire::{IdType, include_from},
+};
+
+/// Says how long a request may take.
+pub(crate) const REQUEST_TIMEOUT: &str = "x-request-timeout-ms";
+/// Makes the ids that an upsert chooses the same for every retry.
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+
+/// A request without its body, checked against the description of its route.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// What the service wants to know of every request.
+    pub(crate) context: RequestContext,
+    /// The collection of the path, empty where the route has none.
+    pub(crate) collection: String,
+    /// The document's id of the path, empty where the route has none.
+    id: String,
+    query: Vec<(&'static str, String)>,
+    idempotency_key: Option<String>,
+}
+
+/// The middleware of each route: decodes the call for its handler, and counts what the door
+/// itself refuses.
+pub(crate) async fn admit(
+    State((state, route)): State<(RestState, &'static Route)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let context = RequestContext {
+        door: Door::Rest,
+        deadline: Instant::now() + state.options.default_timeout,
+    };
+    let response = match Call::decode(&request, route, &state, context.clone()) {
+        Ok(call) => {
+            request.extensions_mut().insert(call);
+            next.run(request).await
+        }
+        Err(error) => Failure::refused(error).into_response(),
+    };
+    if let Some(failure) = response.extensions().get::<Failure>().filter(|f| f.refused) {
+        state.service.count_refused(&context, route.operation, &failure.error);
+    }
+    response
+}
+
+impl Call {
+    fn decode(
+        request: &Request,
+        route: &Route,
+        state: &RestState,
+        mut context: RequestContext,
+    ) -> Result<Self, Error> {
+        if let Some(timeout) = timeout(request.headers(), state.options.max_timeout)? {
+            context.deadline = Instant::now() + timeout;
+        }
+        let mut path = path_values(route.path, request.uri().path())?;
+        let query = query_values(route.query, request.uri().query().unwrap_or_default())?;
+        let mut part = |name| path.remove(name).unwrap_or_default();
+        Ok(Self {
+            context,
+            collection: part("name"),
+            id: part("id"),
+            query,
+            idempotency_key: idempotency_key(request.headers())?,
+        })
+    }
+
+    /// The id of the path: a string, or an integer where the query says `type=integer`.
+    ///
+    /// # Errors
+    /// `invalid_argument` for another type, `invalid_id` for an integer that is none.
+    pub(crate) fn document_id(&self) -> Result<GivenId, Failure> {
+        match self.query("type").map(str::parse).transpose().map_err(Failure::refused)? {
+            None | Some(IdType::String) => Ok(GivenId::Text(self.id.clone())),
+            Some(IdType::Integer) => {
+                let id = self.id.parse().map_err(|_| {
+                    let given: String = self.id.chars().take(80).collect();
+                    let description = format!("{given:?} is not a 64-bit signed integer");
+                    Failure::refused(Error::at(ErrorCode::InvalidId, "id", description))
+                })?;
+                Ok(GivenId::Integer(id))
+            }
+        }
+    }
+
+    /// The parts of documents that the query asks for, as `include=text,vector`.
+    ///
+    /// # Errors
+    /// `invalid_argument` for an unknown part.
+    pub(crate) fn include(&self) -> Result<Include, Failure> {
+        let names = self.query("include");
+        let names = names.map(|names| names.split(',').filter(|name| !name.is_empty()));
+        include_from(names, "include").map_err(Failure::refused)
+    }
+
+    /// The key under which a retry makes the same ids.
+    pub(crate) fn idempotency_key(&self) -> Option<String> {
+        self.idempotency_key.clone()
+    }
+
+    fn query(&self, wanted: &str) -> Option<&str> {
+        let value = self.query.iter().find(|(name, _)| *name == wanted);
+        value.map(|(_, value)| value.as_str())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Call {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        let call = parts.extensions.get::<Self>().cloned();
+        call.ok_or_else(|| Error::new(ErrorCode::Internal, "the route was not admitted").into())
+    }
+}
+
+fn timeout(headers: &HeaderMap, max_timeout: Duration) -> Result<Option<Duration>, Error> {
+    let Some(given) = headers.get(REQUEST_TIMEOUT) else {
+        return Ok(None);
+    };
+    let milliseconds = given.to_str().ok().and_then(|text| text.parse().ok());
+    let timeout = milliseconds.map(Duration::from_millis);
+    match timeout.filter(|timeout| !timeout.is_zero() && *timeout <= max_timeout) {
+        Some(timeout) => Ok(Some(timeout)),
+        None => {
+            let max_ms = max_timeout.as_millis();
+            let description = format!("must be a whole number of milliseconds from 1 to {max_ms}");
+            Err(Error::at(ErrorCode::InvalidArgument, REQUEST_TIMEOUT, description))
+        }
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let Some(given) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let visible = given.as_bytes().iter().all(u8::is_ascii_graphic);
+    match given.to_str() {
+        Ok(key) if visible && (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len()) => {
+            Ok(Some(key.to_owned()))
+        }
+        _ => {
+            let description =
+                format!("must be 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters");
+            Err(Error::at(ErrorCode::InvalidArgument, IDEMPOTENCY_KEY, description))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        headers
+    }
+
+    #[test]
+    fn a_request_may_say_how_long_it_may_take() {
+        let timeout = |value: &str| {
+            let headers = headers(REQUEST_TIMEOUT, value);
+            timeout(&headers, Duration::from_secs(60)).map_err(|error| error.code)
+        };
+        assert_eq!(super::timeout(&HeaderMap::new(), Duration::ZERO), Ok(None));
+        assert_eq!(timeout("1"), Ok(Some(Duration::from_millis(1))));
+        assert_eq!(timeout("60000"), Ok(Some(Duration::from_secs(60))));
+        for bad in ["", "0", "60001", "-1", "1.5", "1s", "99999999999999999999"] {
+            assert_eq!(timeout(bad), Err(ErrorCode::InvalidArgument), "{bad}");
+        }
+    }
+
+    #[test]
+    fn idempotency_keys_are_short_and_visible() {
+        let key = |value: &str| {
+            idempotency_key(&headers(IDEMPOTENCY_KEY, value)).map_err(|error| error.code)
+        };
+        assert_eq!(key("batch-1"), Ok(Some("batch-1".to_owned())));
+        assert!(key(&"x".repeat(255)).is_ok());
+        for bad in ["", "a b", "\u{e9}", &"x".repeat(256)] {
+            assert_eq!(key(bad), Err(ErrorCode::InvalidArgument), "{bad}");
+        }
+    }
+}

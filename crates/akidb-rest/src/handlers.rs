@@ -1,0 +1,12 @@
+//! The handlers: decode, call one method of the service, encode.
+
+pub(crate) mod collections;
+pub(crate) mod documents;
+pub(crate) mod embed;
+pub(crate) mod node;
+pub(crate) mod search;
+
+use crate::{failure::Failure, json::Reply};
+
+/// What a handler answers.
+pub(crate) type Answer<T> = Result<Reply<T>, Failure>;

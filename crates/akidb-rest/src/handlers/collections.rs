@@ -1,0 +1,64 @@
+//! Collections.
+
+use akidb_service::Service;
+use axum::{
+    extract::State,
+    response::{AppendHeaders, IntoResponse, Response},
+};
+use http::{StatusCode, header};
+
+use super::Answer;
+use crate::{
+    call::Call,
+    failure::Failure,
+    json::{Json, Reply},
+    wire::{
+        CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CreateCollectionBody,
+        UpdateCollectionBody,
+    },
+};
+
+pub(crate) async fn create(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<CreateCollectionBody>,
+) -> Result<Response, Failure> {
+    let collection = service.create_collection(&call.context, body.into()).await?;
+    let answer = CollectionAnswer::from(collection);
+    let location = AppendHeaders([(header::LOCATION, answer.location())]);
+    Ok((location, Reply::new(answer).with_status(StatusCode::CREATED)).into_response())
+}
+
+pub(crate) async fn list(
+    State(service): State<Service>,
+    call: Call,
+) -> Answer<CollectionListAnswer> {
+    let collections = service.list_collections(&call.context).await?;
+    Ok(Reply::new(collections.into()))
+}
+
+pub(crate) async fn describe(
+    State(service): State<Service>,
+    call: Call,
+) -> Answer<CollectionAnswer> {
+    let collection = service.describe_collection(&call.context, &call.collection).await?;
+    Ok(Reply::new(collection.into()))
+}
+
+pub(crate) async fn update(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<UpdateCollectionBody>,
+) -> Answer<CollectionAnswer> {
+    let update = body.into();
+    let collection = service.update_collection(&call.context, &call.collection, update).await?;
+    Ok(Reply::new(collection.into()))
+}
+
+pub(crate) async fn delete(
+    State(service): State<Service>,
+    call: Call,
+) -> Answer<CollectionDeletedAnswer> {
+    service.delete_collection(&call.context, &call.collection).await?;
+    Ok(Reply::new(CollectionDeletedAnswer::DELETED))
+}

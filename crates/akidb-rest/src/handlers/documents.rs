@@ -1,0 +1,91 @@
+//! Documents.
+
+use akidb_service::{Include, Service};
+use axum::extract::State;
+
+use super::Answer;
+use crate::{
+    call::Call,
+    failure::Failure,
+    json::{Json, Reply},
+    wire::{
+        CountAnswer, CountBody, DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer,
+        GetBody, PatchDocumentBody, ScrollAnswer, ScrollBody, UpsertAnswer, UpsertBody,
+    },
+};
+
+pub(crate) async fn upsert(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<UpsertBody>,
+) -> Answer<UpsertAnswer> {
+    let upsert = body.into_request(call.idempotency_key());
+    let reply = service.upsert(&call.context, &call.collection, upsert).await?;
+    Ok(Reply::new(reply.into()))
+}
+
+pub(crate) async fn get_one(State(service): State<Service>, call: Call) -> Answer<DocumentAnswer> {
+    let (id, include) = (call.document_id()?, call.include()?);
+    let document = service.get_document(&call.context, &call.collection, id, include).await?;
+    Ok(Reply::new(DocumentAnswer::new(document, include)))
+}
+
+pub(crate) async fn patch_one(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<PatchDocumentBody>,
+) -> Answer<DocumentAnswer> {
+    let (id, patch) = (call.document_id()?, body.metadata);
+    let document = service.patch_metadata(&call.context, &call.collection, id, patch).await?;
+    Ok(Reply::new(DocumentAnswer::new(document, Include::default())))
+}
+
+pub(crate) async fn delete_one(State(service): State<Service>, call: Call) -> Answer<DeleteAnswer> {
+    service.delete_document(&call.context, &call.collection, call.document_id()?).await?;
+    Ok(Reply::new(DeleteAnswer { deleted: 1 }))
+}
+
+pub(crate) async fn get_many(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<GetBody>,
+) -> Answer<DocumentListAnswer> {
+    let (selection, include) = body.into_request().map_err(Failure::refused)?;
+    let (context, collection) = (&call.context, &call.collection);
+    let documents = service.get_documents(context, collection, selection, include).await?;
+    let answer = DocumentListAnswer::new(documents, include);
+    let numbers = answer.numbers();
+    Ok(Reply::with_numbers(answer, numbers))
+}
+
+pub(crate) async fn delete_many(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<DeleteBody>,
+) -> Answer<DeleteAnswer> {
+    let selection = body.into();
+    let deleted = service.delete_documents(&call.context, &call.collection, selection).await?;
+    Ok(Reply::new(DeleteAnswer { deleted }))
+}
+
+pub(crate) async fn scroll(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<ScrollBody>,
+) -> Answer<ScrollAnswer> {
+    let scroll = body.into_request().map_err(Failure::refused)?;
+    let include = scroll.include;
+    let page = service.scroll(&call.context, &call.collection, scroll).await?;
+    let answer = ScrollAnswer::new(page, include);
+    let numbers = answer.numbers();
+    Ok(Reply::with_numbers(answer, numbers))
+}
+
+pub(crate) async fn count(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<CountBody>,
+) -> Answer<CountAnswer> {
+    let count = service.count_documents(&call.context, &call.collection, body.filter).await?;
+    Ok(Reply::new(CountAnswer { count }))
+}

@@ -1,0 +1,41 @@
+//! The node itself: health, metrics and the description.
+
+use std::sync::LazyLock;
+
+use akidb_service::Service;
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+
+use crate::{
+    json::{JSON, Reply},
+    wire::{AliveAnswer, ReadyAnswer},
+};
+
+const PROMETHEUS_TEXT: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+pub(crate) async fn alive() -> Reply<AliveAnswer> {
+    Reply::new(AliveAnswer::OK)
+}
+
+pub(crate) async fn ready(State(service): State<Service>) -> Reply<ReadyAnswer> {
+    let answer = ReadyAnswer::from(service.readiness());
+    let status = if answer.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Reply::new(answer).with_status(status)
+}
+
+pub(crate) async fn metrics(State(service): State<Service>) -> Response {
+    ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], service.metrics_text()).into_response()
+}
+
+pub(crate) async fn openapi() -> Response {
+    // The description is made of names and numbers, which always have a JSON form; a test
+    // reads it.
+    static DESCRIPTION: LazyLock<Bytes> =
+        LazyLock::new(|| crate::openapi().to_json().unwrap_or_default().into());
+    ([(header::CONTENT_TYPE, JSON)], DESCRIPTION.clone()).into_response()
+}

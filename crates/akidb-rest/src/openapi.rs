@@ -1,0 +1,271 @@
+//! The OpenAPI description, made from the table of routes, the wire types and the error table.
+
+use std::collections::BTreeMap;
+
+use akidb_core::ErrorCode;
+use utoipa::openapi::{
+    Components, ComponentsBuilder, Content, Header, HttpMethod, InfoBuilder, OpenApi,
+    OpenApiBuilder, Paths, PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+    path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem},
+    request_body::RequestBodyBuilder,
+    schema::{ObjectBuilder, Schema, Type},
+};
+
+use crate::{
+    call::REQUEST_TIMEOUT,
+    route::{Answers, Described, Route, Verb, described},
+    routes::ROUTES,
+    wire::ErrorAnswer,
+};
+
+const JSON: &str = "application/json";
+
+/// The description of every route of the REST door.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("AkiDB")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("A vector database node that embeds for itself."))
+        .build();
+    OpenApiBuilder::new().info(info).paths(paths()).components(Some(components())).build()
+}
+
+fn paths() -> Paths {
+    let mut paths = PathsBuilder::new();
+    for route in ROUTES {
+        paths = paths.path(route.path, PathItem::new(method(route.verb), operation(route)));
+    }
+    paths.build()
+}
+
+fn method(verb: Verb) -> HttpMethod {
+    match verb {
+        Verb::Get => HttpMethod::Get,
+        Verb::Post => HttpMethod::Post,
+        Verb::Patch => HttpMethod::Patch,
+        Verb::Delete => HttpMethod::Delete,
+    }
+}
+
+fn operation(route: &Route) -> Operation {
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(route.name))
+        .summary(Some(route.summary))
+        .tag(tag(route.path))
+        .parameters(Some(parameters(route)));
+    if let Some(body) = route.body {
+        let body = RequestBodyBuilder::new()
+            .content(JSON, Content::new(Some((body.reference)())))
+            .required(Some(Required::True));
+        operation = operation.request_body(Some(body.build()));
+    }
+    for (status, response) in answers(route.answers) {
+        operation = operation.response(status, response);
+    }
+    for status in error_statuses().into_keys().filter(|status| may_fail_with(route, *status)) {
+        operation = operation.response(status.to_string(), Ref::from_response_name(name(status)));
+    }
+    operation.build()
+}
+
+/// The area of a route.
+fn tag(path: &str) -> &'static str {
+    match path {
+        _ if path.contains("/documents") => "documents",
+        _ if path.contains("/search") => "search",
+        _ if path.contains("/collections") => "collections",
+        "/embed" => "embedding",
+        _ => "node",
+    }
+}
+
+fn parameters(route: &Route) -> Vec<Parameter> {
+    let of_path = placeholders(route.path).map(|name| {
+        let parameter = parameter(name, ParameterIn::Path, "Percent-encoded.");
+        parameter.required(Required::True).build()
+    });
+    let of_query = route
+        .query
+        .iter()
+        .map(|query| parameter(query.name, ParameterIn::Query, query.description).build());
+    let of_header = route
+        .headers
+        .iter()
+        .map(|header| parameter(header.name, ParameterIn::Header, header.description).build());
+    let timeout = "How long the request may take, in whole milliseconds.";
+    let timeout =
+        (!route.exempt).then(|| parameter(REQUEST_TIMEOUT, ParameterIn::Header, timeout).build());
+    of_path.chain(of_query).chain(of_header).chain(timeout).collect()
+}
+
+fn placeholders(path: &'static str) -> impl Iterator<Item = &'static str> {
+    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn parameter(name: &str, place: ParameterIn, description: &str) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+}
+
+fn answers(answers: Answers) -> Vec<(String, Response)> {
+    let json = |description: &str, described: Described| {
+        let content = Content::new(Some((described.reference)()));
+        ResponseBuilder::new().description(description).content(JSON, content).build()
+    };
+    let plain = |content_type: &str, schema: Type| {
+        let content = Content::new(Some(ObjectBuilder::new().schema_type(schema)));
+        ResponseBuilder::new().description("The answer.").content(content_type, content).build()
+    };
+    match answers {
+        Answers::Json(status, described) => {
+            vec![(status.as_str().to_owned(), json("The answer.", described))]
+        }
+        Answers::Readiness(described) => vec![
+            ("200".to_owned(), json("All components are ready.", described)),
+            ("503".to_owned(), json("A component is not ready.", described)),
+        ],
+        Answers::Text => vec![("200".to_owned(), plain("text/plain", Type::String))],
+        Answers::AnyJson => vec![("200".to_owned(), plain(JSON, Type::Object))],
+    }
+}
+
+/// Routes without a body can not fail because of one, and exempt ones hardly at all.
+fn may_fail_with(route: &Route, status: u16) -> bool {
+    match status {
+        500 => true,
+        _ if route.exempt => false,
+        405 => false,
+        413 | 415 => route.body.is_some(),
+        _ => true,
+    }
+}
+
+fn components() -> Components {
+    let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
+    for described in ROUTES.iter().flat_map(wire_types).chain([described::<ErrorAnswer>()]) {
+        (described.schemas)(&mut schemas);
+    }
+    let responses = error_statuses().into_iter();
+    ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .responses_from_iter(responses.map(|(status, codes)| (name(status), failure(&codes))))
+        .build()
+}
+
+fn wire_types(route: &Route) -> impl Iterator<Item = Described> + use<> {
+    let answer = match route.answers {
+        Answers::Json(_, described) | Answers::Readiness(described) => Some(described),
+        Answers::Text | Answers::AnyJson => None,
+    };
+    route.body.into_iter().chain(answer)
+}
+
+/// The codes of the error table by their status.
+fn error_statuses() -> BTreeMap<u16, Vec<ErrorCode>> {
+    let mut statuses: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
+    for code in ErrorCode::ALL {
+        statuses.entry(code.http_status()).or_default().push(*code);
+    }
+    statuses
+}
+
+fn name(status: u16) -> String {
+    format!("Error{status}")
+}
+
+fn failure(codes: &[ErrorCode]) -> Response {
+    let lines = codes.iter().map(|code| format!("- `{code}`: {}", code.meaning().trim()));
+    let lines: Vec<String> = lines.collect();
+    let reference = (described::<ErrorAnswer>().reference)();
+    let content = Content::new(Some(reference));
+    let response = ResponseBuilder::new().description(lines.join("\n")).content(JSON, content);
+    if codes.iter().any(|code| code.retryable()) {
+        let seconds = Header::new(ObjectBuilder::new().schema_type(Type::Integer));
+        return response.header("retry-after", seconds).build();
+    }
+    response.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn description() -> Value {
+        serde_json::from_str(&openapi().to_json().unwrap()).unwrap()
+    }
+
+    /// Collects every `$ref`.
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(object) => {
+                if let Some(Value::String(reference)) = object.get("$ref") {
+                    found.insert(reference.clone());
+                }
+                object.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn routes_and_operations_are_the_same() {
+        let description = description();
+        assert_eq!(description["openapi"], "3.1.0");
+        let paths = description["paths"].as_object().unwrap();
+        let operations = paths.iter().flat_map(|(path, item)| {
+            let verbs = item.as_object().unwrap().iter();
+            verbs.map(move |(verb, operation)| {
+                format!("{verb} {path} {}", operation["operationId"].as_str().unwrap())
+            })
+        });
+        let verb = |route: &Route| format!("{:?}", route.verb).to_lowercase();
+        let routes =
+            ROUTES.iter().map(|route| format!("{} {} {}", verb(route), route.path, route.name));
+        assert_eq!(operations.collect::<BTreeSet<_>>(), routes.collect::<BTreeSet<_>>());
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let description = description();
+        let mut found = BTreeSet::new();
+        references(&description, &mut found);
+        assert!(found.len() > 20);
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(description.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_error_code_is_described() {
+        let description = description();
+        let responses = description["components"]["responses"].as_object().unwrap();
+        let codes = &description["components"]["schemas"]["ErrorDetail"]["properties"]["code"];
+        for code in ErrorCode::ALL {
+            let response = &responses[&name(code.http_status())];
+            let text = response["description"].as_str().unwrap();
+            assert!(text.contains(&format!("`{code}`")), "{code}");
+            let names = codes["enum"].as_array().unwrap();
+            assert!(names.contains(&Value::from(code.as_str())), "{code}");
+        }
+    }
+
+    #[test]
+    fn bodies_and_answers_have_examples() {
+        let description = description();
+        let schemas = description["components"]["schemas"].as_object().unwrap();
+        for name in ["CreateCollection", "Collection", "UpsertRequest", "SearchRequest", "Error"] {
+            assert!(schemas[name].get("example").is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What a route is: one entry of the table from which the router and the description are made.
+//!
+//! What does not live here: the table itself (`routes`).
+
+use akidb_service::Operation;
+use axum::routing::MethodRouter;
+use http::StatusCode;
+use utoipa::{
+    ToSchema,
+    openapi::{Ref, RefOr, Schema},
+};
+
+use crate::state::RestState;
+
+/// The methods that AkiDB answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Post,
+    Patch,
+    Delete,
+}
+
+/// A parameter of the query, always optional.
+#[derive(Debug)]
+pub(crate) struct QueryParameter {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+}
+
+/// A header of the request, always optional.
+#[derive(Debug)]
+pub(crate) struct RequestHeader {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+}
+
+/// A wire type of the description.
+#[derive(Clone, Copy)]
+pub(crate) struct Described {
+    pub(crate) reference: fn() -> Ref,
+    /// The schema itself and those that it refers to, by name.
+    pub(crate) schemas: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+/// What a route answers when all is well.
+#[derive(Clone, Copy)]
+pub(crate) enum Answers {
+    /// JSON of this shape.
+    Json(StatusCode, Described),
+    /// JSON of this shape with 200, and the same shape with 503.
+    Readiness(Described),
+    /// Plain text.
+    Text,
+    /// JSON of a shape that is described elsewhere.
+    AnyJson,
+}
+
+/// A route.
+pub(crate) struct Route {
+    pub(crate) verb: Verb,
+    pub(crate) path: &'static str,
+    /// Its name in the description.
+    pub(crate) name: &'static str,
+    /// What the service's metrics count it as.
+    pub(crate) operation: Operation,
+    /// One sentence.
+    pub(crate) summary: &'static str,
+    pub(crate) handler: fn() -> MethodRouter<RestState>,
+    /// Whether it answers probes and scrapers, whatever else they send.
+    pub(crate) exempt: bool,
+    /// The parameters of the query that it knows.
+    pub(crate) query: &'static [QueryParameter],
+    pub(crate) headers: &'static [RequestHeader],
+    pub(crate) body: Option<Described>,
+    pub(crate) answers: Answers,
+}
+
+impl Route {
+    pub(crate) const fn new(
+        verb: Verb,
+        path: &'static str,
+        name: &'static str,
+        summary: &'static str,
+        handler: fn() -> MethodRouter<RestState>,
+    ) -> Self {
+        Self {
+            verb,
+            path,
+            name,
+            operation: Operation::Unknown,
+            summary,
+            handler,
+            exempt: false,
+            query: &[],
+            headers: &[],
+            body: None,
+            answers: Answers::AnyJson,
+        }
+    }
+
+    /// Is one of the service's operations.
+    pub(crate) const fn operation(self, operation: Operation) -> Self {
+        Self { operation, ..self }
+    }
+
+    /// Reads parameters of the query.
+    pub(crate) const fn query(self, query: &'static [QueryParameter]) -> Self {
+        Self { query, ..self }
+    }
+
+    /// Answers probes and scrapers: no limits, and nothing of the request is looked at.
+    pub(crate) const fn exempt(self) -> Self {
+        Self { exempt: true, ..self }
+    }
+
+    /// Reads a header.
+    pub(crate) const fn headers(self, headers: &'static [RequestHeader]) -> Self {
+        Self { headers, ..self }
+    }
+
+    /// Reads a JSON body.
+    pub(crate) const fn body<T: ToSchema>(self) -> Self {
+        Self { body: Some(described::<T>()), ..self }
+    }
+
+    /// Answers JSON.
+    pub(crate) const fn answers<T: ToSchema>(self) -> Self {
+        Self { answers: Answers::Json(StatusCode::OK, described::<T>()), ..self }
+    }
+
+    /// Answers JSON about something new.
+    pub(crate) const fn creates<T: ToSchema>(self) -> Self {
+        Self { answers: Answers::Json(StatusCode::CREATED, described::<T>()), ..self }
+    }
+
+    /// Answers JSON with 200 or 503.
+    pub(crate) const fn answers_readiness<T: ToSchema>(self) -> Self {
+        Self { answers: Answers::Readiness(described::<T>()), ..self }
+    }
+
+    /// Answers plain text.
+    pub(crate) const fn answers_text(self) -> Self {
+        Self { answers: Answers::Text, ..self }
+    }
+}
+
+/// The description of a wire type.
+pub(crate) const fn described<T: ToSchema>() -> Described {
+    Described { reference: reference::<T>, schemas: schemas::<T> }
+}
+
+fn reference<T: ToSchema>() -> Ref {
+    Ref::from_schema_name(T::name())
+}
+
+fn schemas<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    T::schemas(schemas);
+    schemas.push((T::name().into_owned(), T::schema()));
+}

@@ -1,0 +1,269 @@
+//! The one table of routes, and the router made from it.
+//!
+//! `openapi` makes the description from the same table, so neither can have a route that the
+//! other lacks.
+
+use akidb_service::{Operation, Service};
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{MethodRouter, delete, get, patch, post},
+};
+
+use crate::{
+    RestOptions,
+    call::{IDEMPOTENCY_KEY, admit},
+    envelope::enveloped,
+    fallback,
+    handlers::{collections, documents, embed, node, search},
+    route::{
+        QueryParameter, RequestHeader, Route,
+        Verb::{Delete, Get, Patch, Post},
+    },
+    state::RestState,
+    wire::{
+        AliveAnswer, CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CountAnswer,
+        CountBody, CreateCollectionBody, DeleteAnswer, DeleteBody, DocumentAnswer,
+        DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody, PatchDocumentBody, ReadyAnswer,
+        ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody,
+        UpdateCollectionBody, UpsertAnswer, UpsertBody,
+    },
+};
+
+const TYPE: QueryParameter = QueryParameter {
+    name: "type",
+    description: "How the id of the path is read: string (default) or integer. 5 and \"5\" are \
+                  different ids; the integer is documents/5?type=integer.",
+};
+
+const INCLUDE: QueryParameter = QueryParameter {
+    name: "include",
+    description: "The parts to return, separated by commas: some of text, metadata and vector; \
+                  text,metadata where absent.",
+};
+
+const KEY: RequestHeader = RequestHeader {
+    name: IDEMPOTENCY_KEY,
+    description: "1 to 255 visible ASCII characters. Ids that the node makes are the same for \
+                  every request with the same key and the same documents.",
+};
+
+/// Every route of the REST door.
+pub(crate) static ROUTES: &[Route] = &[
+    Route::new(Get, "/health", "health", "Whether the process is alive.", || get(node::alive))
+        .exempt()
+        .answers::<AliveAnswer>(),
+    Route::new(Get, "/livez", "livez", "Whether the process is alive.", || get(node::alive))
+        .exempt()
+        .answers::<AliveAnswer>(),
+    Route::new(Get, "/readyz", "readyz", "Whether the node can serve.", || get(node::ready))
+        .exempt()
+        .answers_readiness::<ReadyAnswer>(),
+    Route::new(Get, "/metrics", "metrics", "Metrics as Prometheus text.", || get(node::metrics))
+        .exempt()
+        .answers_text(),
+    Route::new(Get, "/openapi.json", "openapi", "This description.", || get(node::openapi))
+        .exempt(),
+    Route::new(Post, "/embed", "embed", "Embed texts.", || post(embed::embed))
+        .operation(Operation::Embed)
+        .body::<EmbedBody>()
+        .answers::<EmbedAnswer>(),
+    Route::new(Post, "/v1/collections", "create_collection", "Create a collection.", || {
+        post(collections::create)
+    })
+    .operation(Operation::CreateCollection)
+    .body::<CreateCollectionBody>()
+    .creates::<CollectionAnswer>(),
+    Route::new(Get, "/v1/collections", "list_collections", "List all collections.", || {
+        get(collections::list)
+    })
+    .operation(Operation::ListCollections)
+    .answers::<CollectionListAnswer>(),
+    Route::new(
+        Get,
+        "/v1/collections/{name}",
+        "describe_collection",
+        "Describe a collection and its state.",
+        || get(collections::describe),
+    )
+    .operation(Operation::DescribeCollection)
+    .answers::<CollectionAnswer>(),
+    Route::new(
+        Patch,
+        "/v1/collections/{name}",
+        "update_collection",
+        "Change the settings of a collection.",
+        || patch(collections::update),
+    )
+    .operation(Operation::UpdateCollection)
+    .body::<UpdateCollectionBody>()
+    .answers::<CollectionAnswer>(),
+    Route::new(
+        Delete,
+        "/v1/collections/{name}",
+        "delete_collection",
+        "Delete a collection and all of its documents.",
+        || delete(collections::delete),
+    )
+    .operation(Operation::DeleteCollection)
+    .answers::<CollectionDeletedAnswer>(),
+    Route::new(
+        Post,
+        "/v1/collections/{name}/documents",
+        "upsert",
+        "Insert or replace documents, all or none.",
+        || post(documents::upsert),
+    )
+    .operation(Operation::Upsert)
+    .headers(&[KEY])
+    .body::<UpsertBody>()
+    .answers::<UpsertAnswer>(),
+    Route::new(
+        Get,
+        "/v1/collections/{name}/documents/{id}",
+        "get_document",
+        "Get a document.",
+        || get(documents::get_one),
+    )
+    .operation(Operation::Get)
+    .query(&[TYPE, INCLUDE])
+    .answers::<DocumentAnswer>(),
+    Route::new(
+        Patch,
+        "/v1/collections/{name}/documents/{id}",
+        "patch_metadata",
+        "Change the metadata of a document; answers its new version.",
+        || patch(documents::patch_one),
+    )
+    .operation(Operation::PatchMetadata)
+    .query(&[TYPE])
+    .body::<PatchDocumentBody>()
+    .answers::<DocumentAnswer>(),
+    Route::new(
+        Delete,
+        "/v1/collections/{name}/documents/{id}",
+        "delete_document",
+        "Delete a document.",
+        || delete(documents::delete_one),
+    )
+    .operation(Operation::Delete)
+    .query(&[TYPE])
+    .answers::<DeleteAnswer>(),
+    Route::new(
+        Post,
+        "/v1/collections/{name}/documents/get",
+        "get_documents",
+        "Get documents by ids or by a filter.",
+        || post(documents::get_many),
+    )
+    .operation(Operation::Get)
+    .body::<GetBody>()
+    .answers::<DocumentListAnswer>(),
+    Route::new(
+        Post,
+        "/v1/collections/{name}/documents/delete",
+        "delete_documents",
+        "Delete documents by ids or by a filter.",
+        || post(documents::delete_many),
+    )
+    .operation(Operation::Delete)
+    .body::<DeleteBody>()
+    .answers::<DeleteAnswer>(),
+    Route::new(
+        Post,
+        "/v1/collections/{name}/documents/scroll",
+        "scroll",
+        "Read all documents, page by page.",
+        || post(documents::scroll),
+    )
+    .operation(Operation::Scroll)
+    .body::<ScrollBody>()
+    .answers::<ScrollAnswer>(),
+    Route::new(
+        Post,
+        "/v1/collections/{name}/documents/count",
+        "count_documents",
+        "Count documents.",
+        || post(documents::count),
+    )
+    .operation(Operation::Count)
+    .body::<CountBody>()
+    .answers::<CountAnswer>(),
+    Route::new(
+        Post,
+        "/v1/collections/{name}/search",
+        "search",
+        "Find the nearest documents.",
+        || post(search::search),
+    )
+    .operation(Operation::Search)
+    .body::<SearchBody>()
+    .answers::<SearchAnswer>(),
+    Route::new(
+        Post,
+        "/v1/collections/{name}/search/batch",
+        "search_batch",
+        "Do many searches in one call.",
+        || post(search::search_batch),
+    )
+    .operation(Operation::SearchBatch)
+    .body::<SearchBatchBody>()
+    .answers::<SearchBatchAnswer>(),
+];
+
+/// Where one document is found, whatever its id.
+const DOCUMENT: &str = "/v1/collections/{name}/documents/{id}";
+
+/// The router of the REST door.
+pub fn router(service: Service, options: RestOptions) -> Router {
+    let state = RestState::new(service, options);
+    let mut router = Router::new();
+    for route in ROUTES {
+        router = router.route(route.path, admitted(route, &state));
+        if route.path == DOCUMENT {
+            for path in paths_beside_document() {
+                router = router.route(path, admitted(route, &state));
+            }
+        }
+    }
+    let router = router
+        .fallback(fallback::no_such_route)
+        .method_not_allowed_fallback(fallback::no_such_method);
+    enveloped(router).with_state(state)
+}
+
+fn admitted(route: &'static Route, state: &RestState) -> MethodRouter<RestState> {
+    if route.exempt {
+        return (route.handler)();
+    }
+    (route.handler)().route_layer(from_fn_with_state((state.clone(), route), admit))
+}
+
+/// The routes that would hide a document of the id `count`: they also answer for it.
+fn paths_beside_document() -> impl Iterator<Item = &'static str> {
+    let parent = DOCUMENT.trim_end_matches("{id}");
+    let paths = ROUTES.iter().map(|route| route.path).filter(|path| *path != DOCUMENT);
+    paths.filter(move |path| {
+        path.strip_prefix(parent).is_some_and(|rest| !rest.contains(['/', '{']))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_unique_and_ids_that_are_words_are_reachable() {
+        for (index, route) in ROUTES.iter().enumerate() {
+            let earlier = &ROUTES[..index];
+            let same = earlier.iter().find(|earlier| {
+                (earlier.path, earlier.verb) == (route.path, route.verb)
+                    || earlier.name == route.name
+            });
+            assert!(same.is_none(), "{}", route.name);
+        }
+        let words: Vec<_> =
+            paths_beside_document().filter_map(|path| path.rsplit('/').next()).collect();
+        assert_eq!(words, ["get", "delete", "scroll", "count"]);
+    }
+}

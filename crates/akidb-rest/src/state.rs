@@ -1,0 +1,31 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use akidb_service::Service;
+use axum::extract::FromRef;
+use tokio::sync::Semaphore;
+
+use crate::RestOptions;
+
+/// The service, and the door's own settings; clones share them.
+#[derive(Clone)]
+pub(crate) struct RestState {
+    pub(crate) service: Service,
+    pub(crate) options: Arc<RestOptions>,
+    /// One permit a byte of the bodies that are being received or decoded.
+    pub(crate) body_budget: Arc<Semaphore>,
+}
+
+impl RestState {
+    pub(crate) fn new(service: Service, options: RestOptions) -> Self {
+        let bytes = options.body_budget_bytes.min(Semaphore::MAX_PERMITS);
+        Self { service, options: Arc::new(options), body_budget: Arc::new(Semaphore::new(bytes)) }
+    }
+}
+
+impl FromRef<RestState> for Service {
+    fn from_ref(state: &RestState) -> Self {
+        state.service.clone()
+    }
+}

@@ -1,0 +1,50 @@
+//! The JSON shapes of requests and replies, and their conversions from and to the service's types.
+//!
+//! What does not live here: rules. A wire type only says which names and JSON types there are; the
+//! service says which values are allowed.
+
+mod collection;
+mod document;
+mod embed;
+mod error;
+mod id;
+mod include;
+mod list;
+mod node;
+mod number;
+mod object;
+mod search;
+
+pub(crate) use collection::{
+    CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CreateCollectionBody,
+    UpdateCollectionBody,
+};
+pub(crate) use document::{
+    CountAnswer, CountBody, DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, GetBody,
+    PatchDocumentBody, ScrollAnswer, ScrollBody, UpsertAnswer, UpsertBody,
+};
+pub(crate) use embed::{EmbedAnswer, EmbedBody};
+pub(crate) use error::ErrorAnswer;
+pub(crate) use id::{Id, IdType};
+pub(crate) use include::include_from;
+pub(crate) use list::{LIST_TOO_LONG, List};
+pub(crate) use node::{AliveAnswer, ReadyAnswer};
+pub(crate) use number::Vector;
+pub(crate) use object::Object;
+pub(crate) use search::{SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody};
+
+use std::time::Duration;
+
+/// Milliseconds with three decimals.
+pub(crate) fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Reads a field that may be `null` on purpose: absent is `None`, `null` is `Some(None)`.
+pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    serde::Deserialize::deserialize(deserializer).map(Some)
+}

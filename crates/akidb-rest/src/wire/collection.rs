@@ -1,0 +1,261 @@
+//! Collections.
+
+use std::collections::BTreeMap;
+
+use akidb_service::{
+    CollectionDescription, CollectionSummary, CreateCollection, LostWrites, ModelIdentity,
+    UpdateCollection,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Object, nullable};
+
+/// A new collection.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CreateCollection, example = json!({"name": "films", "metric": "cosine"}))]
+pub(crate) struct CreateCollectionBody {
+    /// 1 to 64 of `A-Z a-z 0-9 _ -`.
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    name: String,
+    /// The loaded model that embeds its texts. Where neither model nor dimension is given, the
+    /// node's default model.
+    model: Option<String>,
+    /// The length of its vectors, where it has no model.
+    dimension: Option<u64>,
+    /// `cosine` (default), `dot` or `l2`.
+    metric: Option<String>,
+    #[schema(value_type = Option<IndexSettings>)]
+    index: Option<Object<IndexSettings>>,
+    /// A line for people.
+    description: Option<String>,
+}
+
+/// How a collection is indexed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct IndexSettings {
+    /// `exact`, the only engine of this version.
+    engine: Option<String>,
+}
+
+impl From<CreateCollectionBody> for CreateCollection {
+    fn from(body: CreateCollectionBody) -> Self {
+        Self {
+            name: body.name,
+            model: body.model,
+            dimension: body.dimension,
+            metric: body.metric,
+            index_engine: body.index.and_then(|index| index.0.engine),
+            description: body.description,
+        }
+    }
+}
+
+/// Other settings for a collection; what is absent stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UpdateCollection, example = json!({"description": "films up to 2024"}))]
+pub(crate) struct UpdateCollectionBody {
+    /// A line for people; `null` or the empty string removes it.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    description: Option<Option<String>>,
+}
+
+impl From<UpdateCollectionBody> for UpdateCollection {
+    fn from(body: UpdateCollectionBody) -> Self {
+        Self { description: body.description.map(Option::unwrap_or_default) }
+    }
+}
+
+/// A collection's fixed properties.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CollectionSummary)]
+struct CollectionSummaryAnswer {
+    name: String,
+    /// A line for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<ModelAnswer>,
+    /// The length of its vectors.
+    dimension: u64,
+    /// `cosine`, `dot` or `l2`.
+    metric: &'static str,
+    /// Milliseconds since the Unix epoch.
+    created_unix_ms: i64,
+}
+
+/// What embeds a collection's texts; vectors of another identity are never mixed in.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelIdentity)]
+struct ModelAnswer {
+    name: String,
+    /// SHA-256 of the weights in hexadecimal.
+    weights_sha256: String,
+    /// The arithmetic that vectors are made with.
+    precision: &'static str,
+    /// `mean`, `cls` or `max`.
+    pooling: &'static str,
+    /// Whether vectors are scaled to length 1.
+    normalize: bool,
+    /// The texts put before an input, by name.
+    prompts: BTreeMap<String, String>,
+    /// The prompt for inputs of no type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_prompt: Option<String>,
+    /// The most tokens of a text that are read.
+    max_tokens: u32,
+    dimension: u32,
+}
+
+impl From<ModelIdentity> for ModelAnswer {
+    fn from(model: ModelIdentity) -> Self {
+        Self {
+            name: model.name,
+            weights_sha256: model.weights_sha256,
+            precision: model.precision.as_str(),
+            pooling: model.pooling.as_str(),
+            normalize: model.normalize,
+            prompts: model.prompts.by_name,
+            default_prompt: model.prompts.default_name,
+            max_tokens: model.max_tokens,
+            dimension: model.dimension,
+        }
+    }
+}
+
+impl From<CollectionSummary> for CollectionSummaryAnswer {
+    fn from(summary: CollectionSummary) -> Self {
+        Self {
+            name: summary.name,
+            description: summary.description,
+            model: summary.model.map(ModelAnswer::from),
+            dimension: summary.dimension,
+            metric: summary.metric.as_str(),
+            created_unix_ms: summary.created_unix_ms,
+        }
+    }
+}
+
+/// A collection in a list: its fixed properties.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedCollection)]
+struct ListedCollectionAnswer {
+    #[serde(flatten)]
+    summary: CollectionSummaryAnswer,
+    index: ListedIndexAnswer,
+}
+
+/// The engine of an index.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedIndex)]
+struct ListedIndexAnswer {
+    engine: &'static str,
+}
+
+/// All collections.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CollectionList, example = json!({"collections": [{
+    "name": "films", "dimension": 3, "metric": "cosine", "created_unix_ms": 1_760_000_000_000_u64,
+    "index": {"engine": "exact"}
+}]}))]
+pub(crate) struct CollectionListAnswer {
+    collections: Vec<ListedCollectionAnswer>,
+}
+
+impl From<Vec<CollectionSummary>> for CollectionListAnswer {
+    fn from(summaries: Vec<CollectionSummary>) -> Self {
+        let collections = summaries.into_iter().map(|summary| ListedCollectionAnswer {
+            index: ListedIndexAnswer { engine: summary.index_engine },
+            summary: summary.into(),
+        });
+        Self { collections: collections.collect() }
+    }
+}
+
+/// A collection's fixed properties and its state now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Collection, example = json!({
+    "name": "films", "dimension": 3, "metric": "cosine", "created_unix_ms": 1_760_000_000_000_u64,
+    "document_count": 2,
+    "index": {"engine": "exact", "vector_count": 2, "memory_bytes": 4096},
+    "disk_bytes": 65_536, "last_seq": 2, "lost_writes": []
+}))]
+pub(crate) struct CollectionAnswer {
+    #[serde(flatten)]
+    summary: CollectionSummaryAnswer,
+    /// Documents stored.
+    document_count: u64,
+    index: IndexAnswer,
+    /// Bytes of its files.
+    disk_bytes: u64,
+    /// The sequence number of the last write, 0 before the first.
+    last_seq: u64,
+    /// Ranges of writes that were acknowledged and that the disk then lost.
+    lost_writes: Vec<LostWritesAnswer>,
+}
+
+/// The state of an index.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IndexState)]
+struct IndexAnswer {
+    engine: &'static str,
+    /// Vectors that a search sees.
+    vector_count: u64,
+    /// Bytes of memory that the index holds.
+    memory_bytes: u64,
+}
+
+/// A range of sequence numbers, both ends in it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LostWrites)]
+struct LostWritesAnswer {
+    first_seq: u64,
+    last_seq: u64,
+}
+
+impl From<LostWrites> for LostWritesAnswer {
+    fn from(lost: LostWrites) -> Self {
+        Self { first_seq: lost.first_seq, last_seq: lost.last_seq }
+    }
+}
+
+impl CollectionAnswer {
+    /// Where the collection is found; its name needs no escaping.
+    pub(crate) fn location(&self) -> String {
+        format!("/v1/collections/{}", self.summary.name)
+    }
+}
+
+impl From<CollectionDescription> for CollectionAnswer {
+    fn from(description: CollectionDescription) -> Self {
+        Self {
+            document_count: description.document_count,
+            index: IndexAnswer {
+                engine: description.summary.index_engine,
+                vector_count: description.index_vector_count,
+                memory_bytes: description.index_memory_bytes,
+            },
+            disk_bytes: description.disk_bytes,
+            last_seq: description.last_seq,
+            lost_writes: description.lost_writes.into_iter().map(Into::into).collect(),
+            summary: description.summary.into(),
+        }
+    }
+}
+
+/// A collection is gone.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CollectionDeleted, example = json!({"deleted": true}))]
+pub(crate) struct CollectionDeletedAnswer {
+    /// Always `true`.
+    deleted: bool,
+}
+
+impl CollectionDeletedAnswer {
+    /// The only value.
+    pub(crate) const DELETED: Self = Self { deleted: true };
+}

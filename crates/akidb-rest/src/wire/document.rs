@@ -1,0 +1,309 @@
+//! Documents.
+
+use akidb_core::{Document, Error};
+use akidb_service::{
+    Include, NewDocument, Scroll, ScrollReply, Selection, Upsert, UpsertReply, UpsertResult,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{Id, List, Object, Vector, id::StoredId, include_from, milliseconds};
+
+/// Documents to insert or replace, all or none.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UpsertRequest, example = json!({"documents": [
+    {"id": "film-1", "text": "A boat on a lake", "metadata": {"year": 1999}},
+    {"id": 2, "vector": [0.1, 0.2, 0.3]}
+]}))]
+pub(crate) struct UpsertBody {
+    #[schema(value_type = Vec<NewDocumentBody>)]
+    documents: List<Object<NewDocumentBody>>,
+}
+
+/// A document to store: with a text, a vector, or both.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewDocument)]
+struct NewDocumentBody {
+    /// Made as a UUIDv7 where absent.
+    id: Option<Id>,
+    /// Embedded where no vector is given.
+    text: Option<String>,
+    /// As many numbers as the collection's dimension.
+    #[schema(value_type = Option<Vec<f32>>)]
+    vector: Option<Vector>,
+    /// What filters can ask for.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Map<String, Value>>,
+}
+
+impl UpsertBody {
+    /// The service's request.
+    pub(crate) fn into_request(self, idempotency_key: Option<String>) -> Upsert {
+        let documents = self.documents.0.into_iter().map(|Object(document)| NewDocument {
+            id: document.id.map(|id| id.0),
+            text: document.text,
+            vector: document.vector.map(|vector| vector.0),
+            metadata: document.metadata,
+        });
+        Upsert { documents: documents.collect(), idempotency_key }
+    }
+}
+
+/// What an upsert did.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpsertReply, example = json!({
+    "results": [
+        {"id": "film-1", "status": "created", "tokens": 7, "truncated": false},
+        {"id": 2, "status": "updated"}
+    ],
+    "took_ms": 8.25
+}))]
+pub(crate) struct UpsertAnswer {
+    /// One result a document, in the order of the request.
+    results: Vec<UpsertResultAnswer>,
+    /// From admission to reply.
+    took_ms: f64,
+}
+
+/// What an upsert did with one document.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpsertResult)]
+struct UpsertResultAnswer {
+    id: StoredId,
+    /// `created` or `updated`.
+    status: &'static str,
+    /// Tokens of the text, where it was embedded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<u32>,
+    /// Whether the text was longer than the model's window, where it was embedded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncated: Option<bool>,
+}
+
+impl From<UpsertResult> for UpsertResultAnswer {
+    fn from(result: UpsertResult) -> Self {
+        Self {
+            id: StoredId(result.id),
+            status: result.status.as_str(),
+            tokens: result.tokens,
+            truncated: result.truncated,
+        }
+    }
+}
+
+impl From<UpsertReply> for UpsertAnswer {
+    fn from(reply: UpsertReply) -> Self {
+        Self {
+            results: reply.results.into_iter().map(Into::into).collect(),
+            took_ms: milliseconds(reply.took),
+        }
+    }
+}
+
+/// A stored document. Parts that were not asked for are absent.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Document, example = json!({
+    "id": "film-1", "text": "A boat on a lake", "metadata": {"year": 1999}, "seq": 1
+}))]
+pub(crate) struct DocumentAnswer {
+    id: StoredId,
+    /// `null` where the document has no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    text: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
+    metadata: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<f32>, required = false)]
+    vector: Option<Vec<f32>>,
+    /// The number of this version of the document within its collection.
+    seq: u64,
+}
+
+impl DocumentAnswer {
+    /// The document with the parts that were asked for.
+    pub(crate) fn new(document: Document, include: Include) -> Self {
+        Self {
+            id: StoredId(document.id),
+            text: include.text.then_some(document.text),
+            metadata: include.metadata.then(|| document.metadata.into_object()),
+            vector: document.vector.filter(|_| include.vector),
+            seq: document.seq.0,
+        }
+    }
+}
+
+/// Names documents by ids or by a filter, and the parts of them to return.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = GetRequest, example = json!({"ids": ["film-1", 2], "include": ["text", "vector"]}))]
+pub(crate) struct GetBody {
+    /// Ids; those that are not stored are left out of the reply.
+    #[schema(value_type = Option<Vec<Id>>)]
+    ids: Option<List<Id>>,
+    /// A filter on the metadata.
+    #[schema(value_type = Option<Object>)]
+    filter: Option<Value>,
+    /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
+    include: Option<Vec<String>>,
+}
+
+impl GetBody {
+    /// The service's request.
+    ///
+    /// # Errors
+    /// `invalid_argument` for an unknown part.
+    pub(crate) fn into_request(self) -> Result<(Selection, Include), Error> {
+        let include = include_of(self.include.as_ref(), "include")?;
+        Ok((selection(self.ids, self.filter), include))
+    }
+}
+
+/// Names documents by ids or by a filter.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DeleteRequest, example = json!({"filter": {"year": {"$lt": 1950}}}))]
+pub(crate) struct DeleteBody {
+    #[schema(value_type = Option<Vec<Id>>)]
+    ids: Option<List<Id>>,
+    /// A filter on the metadata.
+    #[schema(value_type = Option<Object>)]
+    filter: Option<Value>,
+}
+
+impl From<DeleteBody> for Selection {
+    fn from(body: DeleteBody) -> Self {
+        selection(body.ids, body.filter)
+    }
+}
+
+fn selection(ids: Option<List<Id>>, filter: Option<Value>) -> Selection {
+    let ids = ids.map(|ids| ids.0.into_iter().map(|id| id.0).collect());
+    Selection { ids, filter }
+}
+
+/// Reads the field `include` of a body.
+pub(super) fn include_of(names: Option<&Vec<String>>, field: &str) -> Result<Include, Error> {
+    include_from(names.map(|names| names.iter().map(String::as_str)), field)
+}
+
+/// How many documents were deleted.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeleteReply, example = json!({"deleted": 1}))]
+pub(crate) struct DeleteAnswer {
+    pub(crate) deleted: u64,
+}
+
+/// Documents.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DocumentList)]
+pub(crate) struct DocumentListAnswer {
+    /// In the order of the ids, or of the last write where a filter was given.
+    documents: Vec<DocumentAnswer>,
+}
+
+impl DocumentListAnswer {
+    /// The documents with the parts that were asked for.
+    pub(crate) fn new(documents: Vec<Document>, include: Include) -> Self {
+        Self { documents: answers(documents, include) }
+    }
+
+    /// How many numbers the answer carries.
+    pub(crate) fn numbers(&self) -> usize {
+        numbers(&self.documents)
+    }
+}
+
+fn answers(documents: Vec<Document>, include: Include) -> Vec<DocumentAnswer> {
+    let documents = documents.into_iter();
+    documents.map(|document| DocumentAnswer::new(document, include)).collect()
+}
+
+fn numbers(documents: &[DocumentAnswer]) -> usize {
+    documents.iter().flat_map(|document| &document.vector).map(Vec::len).sum()
+}
+
+/// Which documents to count.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CountRequest, example = json!({"filter": {"lang": "en"}}))]
+pub(crate) struct CountBody {
+    /// A filter on the metadata; all documents where absent.
+    #[schema(value_type = Option<Object>)]
+    pub(crate) filter: Option<Value>,
+}
+
+/// How many documents there are.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CountReply, example = json!({"count": 42}))]
+pub(crate) struct CountAnswer {
+    pub(crate) count: u64,
+}
+
+/// Asks for documents page by page.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ScrollRequest, example = json!({"limit": 100}))]
+pub(crate) struct ScrollBody {
+    /// A filter on the metadata; all documents where absent.
+    #[schema(value_type = Option<Object>)]
+    filter: Option<Value>,
+    /// Documents a page, 100 where absent.
+    limit: Option<u64>,
+    /// The `next_cursor` of the page before; the first page where absent.
+    cursor: Option<String>,
+    /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
+    include: Option<Vec<String>>,
+}
+
+impl ScrollBody {
+    /// The service's request.
+    ///
+    /// # Errors
+    /// `invalid_argument` for an unknown part.
+    pub(crate) fn into_request(self) -> Result<Scroll, Error> {
+        Ok(Scroll {
+            include: include_of(self.include.as_ref(), "include")?,
+            filter: self.filter,
+            limit: self.limit,
+            cursor: self.cursor,
+        })
+    }
+}
+
+/// One page of documents.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ScrollReply)]
+pub(crate) struct ScrollAnswer {
+    /// In the order of their last write.
+    documents: Vec<DocumentAnswer>,
+    /// Where the next page starts; absent after the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+impl ScrollAnswer {
+    /// The page with the parts that were asked for.
+    pub(crate) fn new(reply: ScrollReply, include: Include) -> Self {
+        Self { documents: answers(reply.documents, include), next_cursor: reply.next_cursor }
+    }
+
+    /// How many numbers the answer carries.
+    pub(crate) fn numbers(&self) -> usize {
+        numbers(&self.documents)
+    }
+}
+
+/// A change of one document's metadata.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PatchDocument, example = json!({"metadata": {"year": 2000, "draft": null}}))]
+pub(crate) struct PatchDocumentBody {
+    /// A merge patch (RFC 7396): `null` removes a key, objects merge, all else replaces.
+    #[schema(value_type = Object)]
+    pub(crate) metadata: Map<String, Value>,
+}

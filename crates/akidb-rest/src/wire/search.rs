@@ -1,0 +1,189 @@
+//! Searches.
+
+use akidb_core::{Error, ErrorCode};
+use akidb_service::{Hit, Include, Search, SearchReply};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{Id, List, Object, Vector, document::include_of, id::StoredId, milliseconds};
+
+/// Asks for the nearest documents. Exactly one of `text`, `vector` and `id` is given.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SearchRequest, example = json!({
+    "text": "sailing", "limit": 5, "filter": {"year": {"$gte": 1990}}
+}))]
+pub(crate) struct SearchBody {
+    /// A text, embedded as a query.
+    text: Option<String>,
+    /// As many numbers as the collection's dimension.
+    #[schema(value_type = Option<Vec<f32>>)]
+    vector: Option<Vector>,
+    /// A stored document: more like this, without itself.
+    id: Option<Id>,
+    /// `semantic`, the only mode of this version.
+    mode: Option<String>,
+    /// Hits wanted, 10 where absent.
+    limit: Option<u64>,
+    /// Hits to skip, 0 where absent.
+    offset: Option<u64>,
+    /// A filter on the metadata.
+    #[schema(value_type = Option<Object>)]
+    filter: Option<Value>,
+    /// The lowest score of a hit.
+    min_score: Option<f64>,
+    /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
+    include: Option<Vec<String>>,
+    #[schema(value_type = Option<SearchParameters>)]
+    params: Option<Object<SearchParameters>>,
+}
+
+/// How a search is done.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SearchParameters {
+    /// Compare with every vector.
+    exact: Option<bool>,
+}
+
+impl SearchBody {
+    /// The service's request; `prefix` stands before the fields of errors.
+    ///
+    /// # Errors
+    /// `invalid_argument` for an unknown mode or part.
+    pub(crate) fn into_request(self, prefix: &str) -> Result<Search, Error> {
+        if let Some(mode) = &self.mode {
+            check_mode(mode, prefix)?;
+        }
+        Ok(Search {
+            include: include_of(self.include.as_ref(), &format!("{prefix}include"))?,
+            text: self.text,
+            vector: self.vector.map(|vector| vector.0),
+            id: self.id.map(|id| id.0),
+            limit: self.limit,
+            offset: self.offset,
+            filter: self.filter,
+            min_score: self.min_score,
+            exact: self.params.and_then(|params| params.0.exact),
+        })
+    }
+}
+
+fn check_mode(mode: &str, prefix: &str) -> Result<(), Error> {
+    if mode == "semantic" {
+        return Ok(());
+    }
+    let given: String = mode.chars().take(64).collect();
+    let description = format!("{given:?} is not a mode of this version, allowed is semantic");
+    Err(Error::at(ErrorCode::InvalidArgument, format!("{prefix}mode"), description))
+}
+
+/// Many searches of one collection.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SearchBatchRequest, example = json!({
+    "searches": [{"text": "sailing"}, {"id": "film-1", "limit": 3}]
+}))]
+pub(crate) struct SearchBatchBody {
+    #[schema(value_type = Vec<SearchBody>)]
+    searches: List<Object<SearchBody>>,
+}
+
+impl SearchBatchBody {
+    /// The service's requests.
+    ///
+    /// # Errors
+    /// `invalid_argument` for an unknown mode or part.
+    pub(crate) fn into_requests(self) -> Result<Vec<Search>, Error> {
+        let searches = self.searches.0.into_iter().enumerate();
+        searches
+            .map(|(index, search)| search.0.into_request(&format!("searches[{index}].")))
+            .collect()
+    }
+}
+
+/// The nearest documents.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchReply, example = json!({
+    "hits": [{
+        "id": "film-1", "score": 0.83, "text": "A boat on a lake", "metadata": {"year": 1999}
+    }],
+    "took_ms": 1.732
+}))]
+pub(crate) struct SearchAnswer {
+    /// Best first.
+    hits: Vec<HitAnswer>,
+    /// From admission to reply.
+    took_ms: f64,
+}
+
+/// One near document. Parts that were not asked for are absent.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Hit)]
+struct HitAnswer {
+    id: StoredId,
+    /// Higher is nearer, whatever the metric.
+    score: f32,
+    /// `null` where the document has no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    text: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
+    metadata: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<f32>, required = false)]
+    vector: Option<Vec<f32>>,
+}
+
+impl HitAnswer {
+    fn new(hit: Hit, include: Include) -> Self {
+        let document = hit.document;
+        Self {
+            id: StoredId(document.id),
+            score: hit.score,
+            text: include.text.then_some(document.text),
+            metadata: include.metadata.then(|| document.metadata.into_object()),
+            vector: document.vector.filter(|_| include.vector),
+        }
+    }
+}
+
+impl SearchAnswer {
+    /// The hits with the parts that were asked for.
+    pub(crate) fn new(reply: SearchReply, include: Include) -> Self {
+        let hits = reply.hits.into_iter();
+        Self {
+            hits: hits.map(|hit| HitAnswer::new(hit, include)).collect(),
+            took_ms: milliseconds(reply.took),
+        }
+    }
+
+    /// How many numbers the answer carries.
+    pub(crate) fn numbers(&self) -> usize {
+        self.hits.iter().flat_map(|hit| &hit.vector).map(Vec::len).sum()
+    }
+}
+
+/// One reply a search, in the order of the request.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchBatchReply)]
+pub(crate) struct SearchBatchAnswer {
+    results: Vec<SearchAnswer>,
+}
+
+impl SearchBatchAnswer {
+    /// The replies with the parts that each search asked for.
+    pub(crate) fn new(replies: Vec<SearchReply>, includes: Vec<Include>) -> Self {
+        let results = replies.into_iter().zip(includes);
+        Self {
+            results: results.map(|(reply, include)| SearchAnswer::new(reply, include)).collect(),
+        }
+    }
+
+    /// How many numbers the answer carries.
+    pub(crate) fn numbers(&self) -> usize {
+        self.results.iter().map(SearchAnswer::numbers).sum()
+    }
+}
