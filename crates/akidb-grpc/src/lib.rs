@@ -1,1 +1,35 @@
-//! placeholder
+//! The gRPC door.
+//!
+//! What lives here: the listener with its bounds ([`GrpcServer`]), decoding, one call of a service
+//! method, encoding, and the translation of errors to `google.rpc.Status`. What does not: any rule,
+//! limit or status code; the service and `akidb-core` have them.
+//!
+//! A request passes `connections` (sockets), `front` (request id, deadline, panics, faults below
+//! the services), `request_body` (time and memory), tonic (framing and protobuf), and then one
+//! handler of `collection_service` or `embedding_service`.
+
+mod call;
+mod collection_service;
+mod connections;
+mod decode;
+mod embedding_service;
+mod encode;
+mod fault;
+mod front;
+mod health;
+mod memory;
+mod method;
+mod options;
+mod panics;
+mod request_body;
+mod request_id;
+mod scroll;
+mod server;
+mod status;
+mod stream_upsert;
+mod timing;
+mod value;
+
+pub use health::HealthHandle;
+pub use options::GrpcOptions;
+pub use server::GrpcServer;

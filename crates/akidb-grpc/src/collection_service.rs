@@ -1,0 +1,202 @@
+//! The handlers of `akidb.collection.v1.CollectionService`: decode, call, encode.
+
+use akidb_proto::collection::v1::{collection_service_server::CollectionService, *};
+use akidb_service::{Include, Service, UpdateCollection};
+use futures::{StreamExt, stream::BoxStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{call::Call, decode, encode, scroll::Pages, stream_upsert};
+
+type Reply<T> = Result<Response<T>, Status>;
+
+/// Answers for the collections of a service.
+pub(crate) struct CollectionDoor {
+    service: Service,
+}
+
+impl CollectionDoor {
+    pub(crate) fn new(service: Service) -> Self {
+        Self { service }
+    }
+}
+
+#[tonic::async_trait]
+impl CollectionService for CollectionDoor {
+    type ScrollDocumentsStream = BoxStream<'static, Result<ScrollDocumentsResponse, Status>>;
+
+    async fn create_collection(
+        &self,
+        request: Request<CreateCollectionRequest>,
+    ) -> Reply<CreateCollectionResponse> {
+        let (call, message) = Call::open(request)?;
+        let asked = call.decoded(decode::create_collection(message))?;
+        let reply = self.service.create_collection(&call.context(), asked).await;
+        let collection = reply.map(encode::description);
+        call.reply(collection.map(|made| CreateCollectionResponse { collection: Some(made) }))
+    }
+
+    async fn list_collections(
+        &self,
+        request: Request<ListCollectionsRequest>,
+    ) -> Reply<ListCollectionsResponse> {
+        let (call, _) = Call::open(request)?;
+        let reply = self.service.list_collections(&call.context()).await;
+        let collections = reply.map(|all| all.into_iter().map(encode::summary).collect());
+        call.reply(collections.map(|collections| ListCollectionsResponse { collections }))
+    }
+
+    async fn get_collection(
+        &self,
+        request: Request<GetCollectionRequest>,
+    ) -> Reply<GetCollectionResponse> {
+        let (call, message) = Call::open(request)?;
+        let reply = self.service.describe_collection(&call.context(), &message.name).await;
+        let collection = reply.map(encode::description);
+        call.reply(collection.map(|found| GetCollectionResponse { collection: Some(found) }))
+    }
+
+    async fn update_collection(
+        &self,
+        request: Request<UpdateCollectionRequest>,
+    ) -> Reply<UpdateCollectionResponse> {
+        let (call, message) = Call::open(request)?;
+        let asked = UpdateCollection { description: message.description };
+        let reply = self.service.update_collection(&call.context(), &message.name, asked).await;
+        let collection = reply.map(encode::description);
+        call.reply(collection.map(|new| UpdateCollectionResponse { collection: Some(new) }))
+    }
+
+    async fn delete_collection(
+        &self,
+        request: Request<DeleteCollectionRequest>,
+    ) -> Reply<DeleteCollectionResponse> {
+        let (call, message) = Call::open(request)?;
+        let reply = self.service.delete_collection(&call.context(), &message.name).await;
+        call.reply(reply.map(|()| DeleteCollectionResponse {}))
+    }
+
+    async fn upsert_documents(
+        &self,
+        request: Request<UpsertDocumentsRequest>,
+    ) -> Reply<UpsertDocumentsResponse> {
+        let (call, message) = Call::open(request)?;
+        let batch = decode::upsert(message.documents, message.idempotency_key);
+        let batch = call.decoded(batch)?;
+        let reply = self.service.upsert(&call.context(), &message.collection, batch).await;
+        call.reply(reply.map(encode::upsert_reply))
+    }
+
+    async fn stream_upsert_documents(
+        &self,
+        request: Request<Streaming<StreamUpsertDocumentsRequest>>,
+    ) -> Reply<StreamUpsertDocumentsResponse> {
+        let (call, messages) = Call::open(request)?;
+        stream_upsert::run(&self.service, &call, messages).await
+    }
+
+    async fn get_document(
+        &self,
+        request: Request<GetDocumentRequest>,
+    ) -> Reply<GetDocumentResponse> {
+        let (call, message) = Call::open(request)?;
+        let id = call.decoded(decode::id(message.id))?;
+        let include = decode::include(message.include);
+        let context = call.context();
+        let reply = self.service.get_document(&context, &message.collection, id, include).await;
+        let document = reply.map(|found| encode::document(found, include));
+        call.reply(document.map(|found| GetDocumentResponse { document: Some(found) }))
+    }
+
+    async fn get_documents(
+        &self,
+        request: Request<GetDocumentsRequest>,
+    ) -> Reply<GetDocumentsResponse> {
+        let (call, message) = Call::open(request)?;
+        let asked = call.decoded(decode::get_selection(message.selection))?;
+        let include = decode::include(message.include);
+        let context = call.context();
+        let reply = self.service.get_documents(&context, &message.collection, asked, include).await;
+        let documents = reply.map(|found| encode::documents(found, include));
+        call.reply(documents.map(|documents| GetDocumentsResponse { documents }))
+    }
+
+    async fn patch_metadata(
+        &self,
+        request: Request<PatchMetadataRequest>,
+    ) -> Reply<PatchMetadataResponse> {
+        let (call, message) = Call::open(request)?;
+        let id = call.decoded(decode::id(message.id))?;
+        let patch = call.decoded(decode::patch(message.metadata))?;
+        let context = call.context();
+        let reply = self.service.patch_metadata(&context, &message.collection, id, patch).await;
+        let document = reply.map(|new| encode::document(new, Include::default()));
+        call.reply(document.map(|new| PatchMetadataResponse { document: Some(new) }))
+    }
+
+    async fn delete_document(
+        &self,
+        request: Request<DeleteDocumentRequest>,
+    ) -> Reply<DeleteDocumentResponse> {
+        let (call, message) = Call::open(request)?;
+        let id = call.decoded(decode::id(message.id))?;
+        let reply = self.service.delete_document(&call.context(), &message.collection, id).await;
+        call.reply(reply.map(|()| DeleteDocumentResponse {}))
+    }
+
+    async fn delete_documents(
+        &self,
+        request: Request<DeleteDocumentsRequest>,
+    ) -> Reply<DeleteDocumentsResponse> {
+        let (call, message) = Call::open(request)?;
+        let asked = call.decoded(decode::delete_selection(message.selection))?;
+        let context = call.context();
+        let reply = self.service.delete_documents(&context, &message.collection, asked).await;
+        call.reply(reply.map(|deleted| DeleteDocumentsResponse { deleted }))
+    }
+
+    async fn count_documents(
+        &self,
+        request: Request<CountDocumentsRequest>,
+    ) -> Reply<CountDocumentsResponse> {
+        let (call, message) = Call::open(request)?;
+        let filter = call.decoded(decode::filter("filter", message.filter))?;
+        let context = call.context();
+        let reply = self.service.count_documents(&context, &message.collection, filter).await;
+        call.reply(reply.map(|count| CountDocumentsResponse { count }))
+    }
+
+    async fn scroll_documents(
+        &self,
+        request: Request<ScrollDocumentsRequest>,
+    ) -> Reply<Self::ScrollDocumentsStream> {
+        let (call, mut message) = Call::open(request)?;
+        let collection = std::mem::take(&mut message.collection);
+        let first = call.decoded(decode::scroll(message))?;
+        let pages = Pages { service: self.service.clone(), call, collection };
+        Ok(Response::new(pages.from(first).boxed()))
+    }
+
+    async fn search(&self, request: Request<SearchRequest>) -> Reply<SearchResponse> {
+        let (call, message) = Call::open(request)?;
+        let asked = call.decoded(decode::search(message.search))?;
+        let include = asked.include;
+        let reply = self.service.search(&call.context(), &message.collection, asked).await;
+        let result = reply.map(|found| encode::search_result(found, include));
+        call.reply(result.map(|found| SearchResponse { result: Some(found) }))
+    }
+
+    async fn search_batch(
+        &self,
+        request: Request<SearchBatchRequest>,
+    ) -> Reply<SearchBatchResponse> {
+        let (call, message) = Call::open(request)?;
+        let asked = call.decoded(decode::searches(message.searches))?;
+        let includes: Vec<_> = asked.iter().map(|search| search.include).collect();
+        let reply = self.service.search_batch(&call.context(), &message.collection, asked).await;
+        let results = reply.map(|found| {
+            let found = found.into_iter().zip(includes);
+            found.map(|(found, include)| encode::search_result(found, include)).collect()
+        });
+        call.reply(results.map(|results| SearchBatchResponse { results }))
+    }
+}

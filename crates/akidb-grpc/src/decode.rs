@@ -1,0 +1,241 @@
+//! From the messages of the wire to the requests of the service.
+//!
+//! Only what the wire can say and the service can not hear is refused here; rules are the service's.
+
+use akidb_core::{Error, ErrorCode, Result};
+use akidb_proto::{
+    collection::v1::{self as wire, document_id, search::Query},
+    embedding::v1 as embedding_wire,
+};
+use akidb_service::{
+    CreateCollection, Embed, GivenId, Include, InputType, NewDocument, Pooling, Scroll, Search,
+    Selection, Upsert,
+};
+use serde_json::{Map, Value};
+
+use crate::value;
+
+pub(crate) fn create_collection(given: wire::CreateCollectionRequest) -> Result<CreateCollection> {
+    let metric = match wire::Metric::try_from(given.metric) {
+        Ok(wire::Metric::Unspecified) => None,
+        Ok(wire::Metric::Cosine) => Some("cosine"),
+        Ok(wire::Metric::Dot) => Some("dot"),
+        Ok(wire::Metric::L2) => Some("l2"),
+        Err(_) => return Err(unknown_number("metric")),
+    };
+    Ok(CreateCollection {
+        name: given.name,
+        model: given.model,
+        dimension: given.dimension,
+        metric: metric.map(str::to_owned),
+        index_engine: given.index.and_then(|index| index.engine),
+        description: given.description,
+    })
+}
+
+pub(crate) fn upsert(
+    documents: Vec<wire::NewDocument>,
+    idempotency_key: Option<String>,
+) -> Result<Upsert> {
+    let mut faults = Vec::new();
+    let documents = documents.into_iter().enumerate().filter_map(|(index, given)| {
+        document(index, given).map_err(|fault| faults.push(fault)).ok()
+    });
+    let documents = documents.collect();
+    match Error::collect(faults) {
+        Some(error) => Err(error),
+        None => Ok(Upsert { documents, idempotency_key }),
+    }
+}
+
+fn document(index: usize, given: wire::NewDocument) -> Result<NewDocument> {
+    let given_id = given.id.map(|id| present_id(|| format!("documents[{index}].id"), id));
+    let metadata = given.metadata.map(|given| {
+        let field = format!("documents[{index}].metadata");
+        value::object(ErrorCode::InvalidMetadata, &field, given)
+    });
+    Ok(NewDocument {
+        id: given_id.transpose()?,
+        text: given.text,
+        vector: given.vector.map(|vector| vector.values),
+        metadata: metadata.transpose()?,
+    })
+}
+
+/// The id of a request that is about one document.
+pub(crate) fn id(given: Option<wire::DocumentId>) -> Result<GivenId> {
+    let given = given.ok_or_else(|| Error::at(ErrorCode::InvalidId, "id", "is missing"))?;
+    present_id(|| "id".to_owned(), given)
+}
+
+fn present_id(field: impl FnOnce() -> String, given: wire::DocumentId) -> Result<GivenId> {
+    match given.kind {
+        Some(document_id::Kind::Text(id)) => Ok(GivenId::Text(id)),
+        Some(document_id::Kind::Integer(id)) => Ok(GivenId::Integer(id)),
+        None => Err(Error::at(ErrorCode::InvalidId, field(), "has no kind set")),
+    }
+}
+
+pub(crate) fn patch(given: Option<wire::Struct>) -> Result<Map<String, Value>> {
+    value::object(ErrorCode::InvalidMetadata, "metadata", given.unwrap_or_default())
+}
+
+/// The filter at `field`, an object where it is given.
+pub(crate) fn filter(field: &str, given: Option<wire::Struct>) -> Result<Option<Value>> {
+    let object = given.map(|given| value::object(ErrorCode::InvalidFilter, field, given));
+    Ok(object.transpose()?.map(Value::Object))
+}
+
+/// The selection of a get or a delete, whose one-ofs are alike.
+pub(crate) fn selection(
+    ids: Option<wire::DocumentIds>,
+    filter_given: Option<wire::Struct>,
+) -> Result<Selection> {
+    let ids = ids.map(|given| {
+        let ids = given.ids.into_iter().enumerate();
+        ids.map(|(index, id)| present_id(|| format!("ids[{index}]"), id)).collect()
+    });
+    Ok(Selection { ids: ids.transpose()?, filter: filter("filter", filter_given)? })
+}
+
+pub(crate) fn get_selection(
+    given: Option<wire::get_documents_request::Selection>,
+) -> Result<Selection> {
+    use wire::get_documents_request::Selection as Given;
+    match given {
+        Some(Given::Ids(ids)) => selection(Some(ids), None),
+        Some(Given::Filter(filter)) => selection(None, Some(filter)),
+        None => Ok(Selection::default()),
+    }
+}
+
+pub(crate) fn delete_selection(
+    given: Option<wire::delete_documents_request::Selection>,
+) -> Result<Selection> {
+    use wire::delete_documents_request::Selection as Given;
+    match given {
+        Some(Given::Ids(ids)) => selection(Some(ids), None),
+        Some(Given::Filter(filter)) => selection(None, Some(filter)),
+        None => Ok(Selection::default()),
+    }
+}
+
+pub(crate) fn include(given: Option<wire::Include>) -> Include {
+    let default = Include::default();
+    let given = given.unwrap_or_default();
+    Include {
+        text: given.text.unwrap_or(default.text),
+        metadata: given.metadata.unwrap_or(default.metadata),
+        vector: given.vector.unwrap_or(default.vector),
+    }
+}
+
+pub(crate) fn scroll(given: wire::ScrollDocumentsRequest) -> Result<Scroll> {
+    Ok(Scroll {
+        filter: filter("filter", given.filter)?,
+        limit: given.limit,
+        cursor: given.cursor,
+        include: include(given.include),
+    })
+}
+
+/// The search of a single request. An absent one is empty, which the service refuses.
+pub(crate) fn search(given: Option<wire::Search>) -> Result<Search> {
+    search_at("", given.unwrap_or_default())
+}
+
+pub(crate) fn searches(given: Vec<wire::Search>) -> Result<Vec<Search>> {
+    let given = given.into_iter().enumerate();
+    given.map(|(index, given)| search_at(&format!("searches[{index}]."), given)).collect()
+}
+
+fn search_at(place: &str, given: wire::Search) -> Result<Search> {
+    let mut search = Search {
+        limit: given.limit,
+        offset: given.offset,
+        filter: filter(&format!("{place}filter"), given.filter)?,
+        min_score: given.min_score,
+        include: include(given.include),
+        exact: given.params.and_then(|params| params.exact),
+        ..Search::default()
+    };
+    if given.min_score.is_some_and(|score| !score.is_finite()) {
+        let field = format!("{place}min_score");
+        return Err(Error::at(ErrorCode::InvalidArgument, field, "must be a finite number"));
+    }
+    match given.query {
+        Some(Query::Text(text)) => search.text = Some(text),
+        Some(Query::Vector(vector)) => search.vector = Some(vector.values),
+        Some(Query::Id(id)) => search.id = Some(present_id(|| format!("{place}id"), id)?),
+        None => {}
+    }
+    Ok(search)
+}
+
+pub(crate) fn embed(given: embedding_wire::EmbedRequest) -> Result<Embed> {
+    let pooling = match embedding_wire::Pooling::try_from(given.pooling) {
+        Ok(embedding_wire::Pooling::Unspecified) => None,
+        Ok(embedding_wire::Pooling::Mean) => Some(Pooling::Mean),
+        Ok(embedding_wire::Pooling::Cls) => Some(Pooling::Cls),
+        Ok(embedding_wire::Pooling::Max) => Some(Pooling::Max),
+        Err(_) => return Err(unknown_number("pooling")),
+    };
+    let input_type = match embedding_wire::InputType::try_from(given.input_type) {
+        Ok(embedding_wire::InputType::Unspecified) => None,
+        Ok(embedding_wire::InputType::Query) => Some(InputType::Query),
+        Ok(embedding_wire::InputType::Document) => Some(InputType::Document),
+        Err(_) => return Err(unknown_number("input_type")),
+    };
+    let normalize = given.normalize;
+    Ok(Embed { texts: given.texts, model: given.model, pooling, normalize, input_type })
+}
+
+fn unknown_number(field: &str) -> Error {
+    Error::at(ErrorCode::InvalidArgument, field, "is not a number of this enumeration")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_include_is_the_default_of_the_service() {
+        assert_eq!(include(None), Include::default());
+        let given = wire::Include { text: Some(false), vector: Some(true), ..Default::default() };
+        assert_eq!(include(Some(given)), Include { text: false, metadata: true, vector: true });
+    }
+
+    #[test]
+    fn every_wrong_document_of_a_batch_is_named() {
+        let bad_id = wire::NewDocument { id: Some(Default::default()), ..Default::default() };
+        let no_kind = wire::Struct { fields: [("a".to_owned(), Default::default())].into() };
+        let bad_metadata = wire::NewDocument { metadata: Some(no_kind), ..Default::default() };
+        let error = upsert(vec![Default::default(), bad_id, bad_metadata], None).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidId);
+        assert_eq!(error.message, "documents[1].id: has no kind set (and 1 more)");
+        assert_eq!(error.violations[1].field, "documents[2].metadata.a");
+    }
+
+    #[track_caller]
+    fn check_refused<T: std::fmt::Debug>(decoded: Result<T>, code: ErrorCode, field: &str) {
+        let error = decoded.unwrap_err();
+        assert_eq!((error.code, error.violations[0].field.as_str()), (code, field));
+    }
+
+    #[test]
+    fn what_only_the_wire_can_say_is_refused() {
+        let number = 77;
+        let create = wire::CreateCollectionRequest { metric: number, ..Default::default() };
+        check_refused(create_collection(create), ErrorCode::InvalidArgument, "metric");
+        let asked = embedding_wire::EmbedRequest { pooling: number, ..Default::default() };
+        check_refused(embed(asked), ErrorCode::InvalidArgument, "pooling");
+        let asked = embedding_wire::EmbedRequest { input_type: -1, ..Default::default() };
+        check_refused(embed(asked), ErrorCode::InvalidArgument, "input_type");
+        let nan = wire::Search { min_score: Some(f64::NAN), ..Default::default() };
+        let asked = vec![wire::Search::default(), nan];
+        check_refused(searches(asked), ErrorCode::InvalidArgument, "searches[1].min_score");
+        check_refused(id(None), ErrorCode::InvalidId, "id");
+        let ids = wire::DocumentIds { ids: vec![wire::DocumentId::default()] };
+        check_refused(selection(Some(ids), None), ErrorCode::InvalidId, "ids[0]");
+    }
+}

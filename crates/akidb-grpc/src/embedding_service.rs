@@ -1,0 +1,54 @@
+//! The handlers of `akidb.embedding.v1.EmbeddingService`: decode, call, encode.
+
+use akidb_proto::embedding::v1::{
+    EmbedRequest, EmbedResponse, GetModelInfoRequest, GetModelInfoResponse, ListModelsRequest,
+    ListModelsResponse, embedding_service_server::EmbeddingService,
+};
+use akidb_service::Service;
+use tonic::{Request, Response, Status};
+
+use crate::{call::Call, decode, encode};
+
+/// Embeds and describes models with a service.
+pub(crate) struct EmbeddingDoor {
+    service: Service,
+}
+
+impl EmbeddingDoor {
+    pub(crate) fn new(service: Service) -> Self {
+        Self { service }
+    }
+}
+
+#[tonic::async_trait]
+impl EmbeddingService for EmbeddingDoor {
+    async fn embed(
+        &self,
+        request: Request<EmbedRequest>,
+    ) -> Result<Response<EmbedResponse>, Status> {
+        let (call, message) = Call::open(request)?;
+        let asked = call.decoded(decode::embed(message))?;
+        let reply = self.service.embed(&call.context(), asked).await;
+        call.reply(reply.map(encode::embed_reply))
+    }
+
+    async fn get_model_info(
+        &self,
+        request: Request<GetModelInfoRequest>,
+    ) -> Result<Response<GetModelInfoResponse>, Status> {
+        let (call, message) = Call::open(request)?;
+        let reply = self.service.model(&call.context(), message.model.as_deref()).await;
+        let model = reply.map(encode::model_info);
+        call.reply(model.map(|model| GetModelInfoResponse { model: Some(model) }))
+    }
+
+    async fn list_models(
+        &self,
+        request: Request<ListModelsRequest>,
+    ) -> Result<Response<ListModelsResponse>, Status> {
+        let (call, _) = Call::open(request)?;
+        let reply = self.service.models(&call.context()).await;
+        let models = reply.map(|all| all.into_iter().map(encode::model_info).collect());
+        call.reply(models.map(|models| ListModelsResponse { models }))
+    }
+}

@@ -1,0 +1,148 @@
+//! From the replies of the service to the messages of the wire.
+
+use std::time::Duration;
+
+use akidb_core::{Document, DocumentId, Metric};
+use akidb_proto::{
+    collection::v1::{self as wire, document_id::Kind},
+    embedding::v1 as embedding_wire,
+};
+use akidb_service::{
+    CollectionDescription, CollectionSummary, EmbedReply, Hit, Include, LostWrites, ModelIdentity,
+    ModelInfo, Pooling, SearchReply, UpsertReply, UpsertResult, UpsertStatus,
+};
+
+use crate::value;
+
+pub(crate) fn description(given: CollectionDescription) -> wire::CollectionDescription {
+    wire::CollectionDescription {
+        summary: Some(summary(given.summary)),
+        document_count: given.document_count,
+        last_seq: given.last_seq,
+        disk_bytes: given.disk_bytes,
+        index_vector_count: given.index_vector_count,
+        index_memory_bytes: given.index_memory_bytes,
+        lost_writes: given.lost_writes.into_iter().map(lost_writes).collect(),
+    }
+}
+
+fn lost_writes(given: LostWrites) -> wire::LostWrites {
+    wire::LostWrites { first_seq: given.first_seq, last_seq: given.last_seq }
+}
+
+pub(crate) fn summary(given: CollectionSummary) -> wire::CollectionSummary {
+    let metric = match given.metric {
+        Metric::Cosine => wire::Metric::Cosine,
+        Metric::Dot => wire::Metric::Dot,
+        Metric::L2 => wire::Metric::L2,
+    };
+    wire::CollectionSummary {
+        name: given.name,
+        description: given.description,
+        model: given.model.map(identity),
+        dimension: given.dimension,
+        metric: metric.into(),
+        index: Some(wire::IndexSettings { engine: Some(given.index_engine.to_owned()) }),
+        created_unix_ms: given.created_unix_ms,
+    }
+}
+
+fn identity(given: ModelIdentity) -> embedding_wire::ModelIdentity {
+    let pooling = match given.pooling {
+        Pooling::Mean => embedding_wire::Pooling::Mean,
+        Pooling::Cls => embedding_wire::Pooling::Cls,
+        Pooling::Max => embedding_wire::Pooling::Max,
+    };
+    embedding_wire::ModelIdentity {
+        name: given.name,
+        weights_sha256: given.weights_sha256,
+        precision: given.precision.to_string(),
+        pooling: pooling.into(),
+        normalize: given.normalize,
+        prompts: given.prompts.by_name,
+        default_prompt_name: given.prompts.default_name,
+        max_tokens: given.max_tokens,
+        dimension: given.dimension,
+    }
+}
+
+pub(crate) fn upsert_reply(given: UpsertReply) -> wire::UpsertDocumentsResponse {
+    wire::UpsertDocumentsResponse {
+        results: given.results.into_iter().map(upsert_result).collect(),
+        took_ms: milliseconds(given.took),
+    }
+}
+
+fn upsert_result(given: UpsertResult) -> wire::UpsertResult {
+    let status = match given.status {
+        UpsertStatus::Created => wire::UpsertStatus::Created,
+        UpsertStatus::Updated => wire::UpsertStatus::Updated,
+    };
+    wire::UpsertResult {
+        id: Some(id(given.id)),
+        status: status.into(),
+        tokens: given.tokens,
+        truncated: given.truncated,
+    }
+}
+
+fn id(given: DocumentId) -> wire::DocumentId {
+    let kind = match given {
+        DocumentId::Integer(id) => Kind::Integer(id),
+        DocumentId::Text(id) => Kind::Text(id),
+    };
+    wire::DocumentId { kind: Some(kind) }
+}
+
+/// A document with the parts that were asked for.
+pub(crate) fn document(given: Document, include: Include) -> wire::Document {
+    let metadata = include.metadata.then(|| value::wire_object(given.metadata.into_object()));
+    wire::Document {
+        id: Some(id(given.id)),
+        text: given.text.filter(|_| include.text),
+        vector: given.vector.filter(|_| include.vector).map(|values| wire::Vector { values }),
+        metadata,
+        seq: given.seq.0,
+    }
+}
+
+pub(crate) fn documents(given: Vec<Document>, include: Include) -> Vec<wire::Document> {
+    given.into_iter().map(|given| document(given, include)).collect()
+}
+
+pub(crate) fn search_result(given: SearchReply, include: Include) -> wire::SearchResult {
+    wire::SearchResult {
+        hits: given.hits.into_iter().map(|given| hit(given, include)).collect(),
+        took_ms: milliseconds(given.took),
+    }
+}
+
+fn hit(given: Hit, include: Include) -> wire::Hit {
+    wire::Hit { score: given.score, document: Some(document(given.document, include)) }
+}
+
+pub(crate) fn embed_reply(given: EmbedReply) -> embedding_wire::EmbedResponse {
+    let embeddings = given.embeddings.into_iter();
+    embedding_wire::EmbedResponse {
+        embeddings: embeddings.map(|values| embedding_wire::Embedding { values }).collect(),
+        model: given.model,
+        dimension: given.dimension,
+        usage: Some(embedding_wire::Usage {
+            total_tokens: given.total_tokens,
+            duration_ms: milliseconds(given.took),
+        }),
+        truncated: given.truncated,
+    }
+}
+
+pub(crate) fn model_info(given: ModelInfo) -> embedding_wire::ModelInfo {
+    embedding_wire::ModelInfo {
+        identity: Some(identity(given.identity)),
+        backend: given.backend.to_owned(),
+        is_default: given.is_default,
+    }
+}
+
+pub(crate) fn milliseconds(took: Duration) -> f64 {
+    took.as_secs_f64() * 1e3
+}

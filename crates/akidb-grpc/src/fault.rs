@@ -1,0 +1,37 @@
+//! What tonic refuses before any handler runs, as the same typed errors that handlers return.
+//!
+//! tonic answers a too long message with OUT_OF_RANGE, undecodable protobuf with INTERNAL and an
+//! unknown method with an empty UNIMPLEMENTED. Nothing else below the services makes statuses
+//! without details, so the code of such a status says what happened.
+
+use akidb_core::{Error, ErrorCode};
+use tonic::{Code, Status};
+
+use crate::method::Method;
+
+/// The error behind a status, or none where the status is not about the request: a client that
+/// went away, or an answer of the health and reflection services.
+pub(crate) fn error_of(
+    status: &Status,
+    method: &Method,
+    message_bytes_max: usize,
+) -> Option<Error> {
+    let (code, message) = match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted => (
+            ErrorCode::BodyTooLarge,
+            format!(
+                "the message is larger than the limit grpc_message_bytes = {message_bytes_max}"
+            ),
+        ),
+        Code::Internal => (ErrorCode::MalformedRequest, status.message().to_owned()),
+        Code::Unimplemented if method.is_served => {
+            (ErrorCode::UnsupportedMediaType, status.message().to_owned())
+        }
+        Code::Unimplemented => (
+            ErrorCode::RouteNotFound,
+            "the path is not a method of this server, reflection lists those that are".to_owned(),
+        ),
+        _ => return None,
+    };
+    Some(Error::new(code, message))
+}

@@ -1,0 +1,122 @@
+//! Which method a path names, and what the door needs to know about it.
+
+use akidb_service::Operation;
+
+/// One gRPC method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Method {
+    /// The operation of the service, a label of the metrics.
+    pub(crate) operation: Operation,
+    /// Whether it changes anything, so that a failure after the call has an unknown outcome.
+    pub(crate) writes: bool,
+    /// Whether one of its sides sends many messages.
+    pub(crate) streams: bool,
+    /// Whether this server has it.
+    pub(crate) is_served: bool,
+}
+
+const NOT_SERVED: Method = Method { is_served: false, ..read(Operation::Unknown) };
+
+impl Method {
+    /// The method of a request path, or one that is not served.
+    pub(crate) fn of(path: &str) -> Self {
+        let known = match path.strip_prefix("/akidb.collection.v1.CollectionService/") {
+            Some(method) => collection(method),
+            None => match path.strip_prefix("/akidb.embedding.v1.EmbeddingService/") {
+                Some(method) => embedding(method),
+                None => other(path),
+            },
+        };
+        known.unwrap_or(NOT_SERVED)
+    }
+
+    fn streaming(self) -> Self {
+        Self { streams: true, ..self }
+    }
+}
+
+fn collection(method: &str) -> Option<Method> {
+    Some(match method {
+        "CreateCollection" => write(Operation::CreateCollection),
+        "ListCollections" => read(Operation::ListCollections),
+        "GetCollection" => read(Operation::DescribeCollection),
+        "UpdateCollection" => write(Operation::UpdateCollection),
+        "DeleteCollection" => write(Operation::DeleteCollection),
+        "UpsertDocuments" => write(Operation::Upsert),
+        "StreamUpsertDocuments" => write(Operation::Upsert).streaming(),
+        "GetDocument" => read(Operation::Get),
+        "GetDocuments" => read(Operation::Get),
+        "PatchMetadata" => write(Operation::PatchMetadata),
+        "DeleteDocument" => write(Operation::Delete),
+        "DeleteDocuments" => write(Operation::Delete),
+        "CountDocuments" => read(Operation::Count),
+        "ScrollDocuments" => read(Operation::Scroll).streaming(),
+        "Search" => read(Operation::Search),
+        "SearchBatch" => read(Operation::SearchBatch),
+        _ => return None,
+    })
+}
+
+fn embedding(method: &str) -> Option<Method> {
+    Some(match method {
+        "Embed" => read(Operation::Embed),
+        "GetModelInfo" => read(Operation::Models),
+        "ListModels" => read(Operation::Models),
+        _ => return None,
+    })
+}
+
+fn other(path: &str) -> Option<Method> {
+    Some(match path {
+        "/grpc.health.v1.Health/Check" => read(Operation::Unknown),
+        "/grpc.health.v1.Health/Watch" => read(Operation::Unknown).streaming(),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+        | "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => {
+            read(Operation::Unknown).streaming()
+        }
+        _ => return None,
+    })
+}
+
+const fn read(operation: Operation) -> Method {
+    Method { operation, writes: false, streams: false, is_served: true }
+}
+
+const fn write(operation: Operation) -> Method {
+    Method { writes: true, ..read(operation) }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use prost_types::FileDescriptorSet;
+
+    use super::*;
+
+    #[test]
+    fn every_method_of_the_protocol_is_known() {
+        let sets = [
+            akidb_proto::FILE_DESCRIPTOR_SET,
+            tonic_health::pb::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+        ];
+        let files = sets.iter().flat_map(|set| FileDescriptorSet::decode(*set).unwrap().file);
+        let mut methods = 0;
+        for file in files {
+            for service in &file.service {
+                for method in &service.method {
+                    let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                    let known = Method::of(&path);
+                    assert!(known.is_served, "{path}");
+                    let streams = method.client_streaming() || method.server_streaming();
+                    assert_eq!(known.streams, streams, "{path}");
+                    methods += 1;
+                }
+            }
+        }
+        assert_eq!(methods, 16 + 3 + 2 + 2);
+        assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
+        assert!(!Method::of("/").is_served);
+    }
+}

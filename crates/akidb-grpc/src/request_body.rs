@@ -1,0 +1,76 @@
+//! The body of one request, bounded in time and memory while it arrives.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use akidb_core::{Error, ErrorCode};
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::Sleep;
+use tonic::Status;
+
+use crate::call::Call;
+
+/// An incoming body that gives up on a client which stops sending.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    call: Call,
+    /// Runs only while the next frame is awaited, so that the time of the handler between two
+    /// messages does not count.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl RequestBody {
+    pub(crate) fn new(incoming: Incoming, call: Call) -> Self {
+        Self { incoming, call, waiting: None }
+    }
+
+    fn received(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Status> {
+        self.waiting = None;
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        if self.call.share.take(bytes) {
+            return Ok(frame);
+        }
+        let message = "requests hold all of the memory that body_budget_bytes allows them";
+        let error = Error::new(ErrorCode::Overloaded, message);
+        Err(self.call.refuse(&error.with_retry_after(std::time::Duration::from_secs(1))))
+    }
+
+    fn poll_timeout(&mut self, context: &mut Context<'_>) -> Poll<Status> {
+        let deadline = self.call.timing.deadline();
+        let waiting =
+            self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        ready!(waiting.as_mut().poll(context));
+        let message = "the deadline passed before the whole message was received";
+        Poll::Ready(self.call.refuse(&Error::new(ErrorCode::DeadlineExceeded, message)))
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match Pin::new(&mut self.incoming).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.received(frame))),
+            Poll::Ready(Some(Err(error))) => {
+                Poll::Ready(Some(Err(Status::from_error(Box::new(error)))))
+            }
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => self.poll_timeout(context).map(|status| Some(Err(status))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

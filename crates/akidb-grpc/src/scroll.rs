@@ -1,0 +1,133 @@
+//! A scroll as a stream: pages are fetched as the client takes them, and cut to fit messages.
+
+use std::sync::Arc;
+
+use akidb_core::{Error, Result};
+use akidb_proto::collection::v1::{Document, ScrollDocumentsResponse};
+use akidb_service::{Scroll, Service};
+use futures::{Stream, TryStreamExt, stream};
+use prost::{Message, length_delimiter_len};
+use tonic::Status;
+use tracing::Instrument;
+
+use crate::{call::Call, encode, panics};
+
+/// The documents from one page on.
+pub(crate) struct Pages {
+    pub(crate) service: Service,
+    pub(crate) call: Call,
+    pub(crate) collection: String,
+}
+
+impl Pages {
+    /// Every part of every page, in order.
+    pub(crate) fn from(
+        self,
+        first: Scroll,
+    ) -> impl Stream<Item = Result<ScrollDocumentsResponse, Status>> + Send {
+        let pages = Arc::new(self);
+        let span = tracing::Span::current();
+        stream::try_unfold(Some(first), move |next| {
+            let pages = pages.clone();
+            let step = async move { pages.step(next).await };
+            step.instrument(span.clone())
+        })
+        .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
+        .try_flatten()
+    }
+
+    async fn step(
+        &self,
+        page: Option<Scroll>,
+    ) -> Result<Option<(Vec<ScrollDocumentsResponse>, Option<Scroll>)>, Status> {
+        let Some(page) = page else { return Ok(None) };
+        let step = panics::caught(&self.call.method, self.parts(page)).await;
+        step.and_then(|step| step).map(Some).map_err(|error| self.call.status(&error))
+    }
+
+    /// The parts of one page, and what to ask for the next one.
+    async fn parts(&self, page: Scroll) -> Result<(Vec<ScrollDocumentsResponse>, Option<Scroll>)> {
+        let context = self.call.context();
+        let reply = self.service.scroll(&context, &self.collection, page.clone()).await?;
+        let documents = encode::documents(reply.documents, page.include);
+        let parts = parts(documents, reply.next_cursor.clone(), self.call.message_bytes_max)
+            .map_err(|bytes| self.too_large(bytes))?;
+        let next = reply.next_cursor.map(|cursor| Scroll { cursor: Some(cursor), ..page });
+        Ok((parts, next))
+    }
+
+    fn too_large(&self, bytes: usize) -> Error {
+        self.call.too_large(bytes)
+    }
+}
+
+/// Cuts a page into messages of at most `bytes_max` bytes; at least one, the last with the cursor.
+///
+/// # Errors
+/// The bytes of a message that holds one document and is still too large.
+fn parts(
+    documents: Vec<Document>,
+    next_cursor: Option<String>,
+    bytes_max: usize,
+) -> Result<Vec<ScrollDocumentsResponse>, usize> {
+    let last = ScrollDocumentsResponse { documents: Vec::new(), next_cursor };
+    let bytes_of_last = last.encoded_len();
+    let mut parts = vec![ScrollDocumentsResponse::default()];
+    let mut bytes = bytes_of_last;
+    for document in documents {
+        let document_bytes = framed_bytes(&document);
+        if bytes_of_last + document_bytes > bytes_max {
+            return Err(bytes_of_last + document_bytes);
+        }
+        if bytes + document_bytes > bytes_max {
+            parts.push(ScrollDocumentsResponse::default());
+            bytes = bytes_of_last;
+        }
+        bytes += document_bytes;
+        if let Some(part) = parts.last_mut() {
+            part.documents.push(document);
+        }
+    }
+    if let Some(part) = parts.last_mut() {
+        part.next_cursor = last.next_cursor;
+    }
+    Ok(parts)
+}
+
+/// The bytes of a document inside a message: one byte of key, its length, itself.
+fn framed_bytes(document: &Document) -> usize {
+    let bytes = document.encoded_len();
+    1 + length_delimiter_len(bytes) + bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn document(text_bytes: usize) -> Document {
+        Document { text: Some("x".repeat(text_bytes)), ..Document::default() }
+    }
+
+    proptest! {
+        #[test]
+        fn parts_fit_and_keep_every_document_in_order(sizes in vec(0_usize..300, 0..40)) {
+            let documents: Vec<_> = sizes.into_iter().map(document).collect();
+            let cursor = Some("cursor".to_owned());
+            let parts = parts(documents.clone(), cursor.clone(), 400).unwrap();
+            prop_assert!(parts.iter().all(|part| part.encoded_len() <= 400));
+            let (last, others) = parts.split_last().unwrap();
+            prop_assert_eq!(&last.next_cursor, &cursor);
+            prop_assert!(others.iter().all(|part| part.next_cursor.is_none()));
+            let received: Vec<_> = parts.into_iter().flat_map(|part| part.documents).collect();
+            prop_assert_eq!(received, documents);
+        }
+    }
+
+    #[test]
+    fn a_document_that_fits_no_message_is_named_by_its_bytes() {
+        assert_eq!(parts(vec![document(10), document(500)], None, 400), Err(506));
+        assert_eq!(parts(Vec::new(), None, 400).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,86 @@
+//! Puts the listener together: services, health, reflection, front, connections.
+
+use std::{io, sync::Arc};
+
+use akidb_proto::{
+    FILE_DESCRIPTOR_SET, collection::v1::collection_service_server::CollectionServiceServer,
+    embedding::v1::embedding_service_server::EmbeddingServiceServer,
+};
+use akidb_service::Service;
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::{pb, server::Builder};
+
+use crate::{
+    GrpcOptions, HealthHandle, collection_service::CollectionDoor, connections::Connections,
+    embedding_service::EmbeddingDoor, front::Front, health::HealthService, memory::RequestMemory,
+};
+
+/// The gRPC listener of a service.
+pub struct GrpcServer {
+    front: Front,
+    health: HealthHandle,
+}
+
+impl GrpcServer {
+    /// A server that does not listen yet. Its health is not ready until [`HealthHandle::set_ready`].
+    ///
+    /// # Errors
+    /// When the descriptors for reflection can not be read, which is a fault of the build.
+    pub fn new(service: Service, options: GrpcOptions) -> io::Result<Self> {
+        let health = HealthHandle::new();
+        let message_bytes_max = service.limits().grpc_message_bytes;
+        let routes = service_routes(&service, message_bytes_max);
+        let front = Front {
+            routes: with_health_and_reflection(routes, &health)?,
+            memory: RequestMemory::new(options.body_budget_bytes),
+            options,
+            message_bytes_max,
+            count_refused: Arc::new(move |context, operation, error| {
+                service.count_refused(context, operation, error);
+            }),
+        };
+        Ok(Self { front, health })
+    }
+
+    /// Sets what the health service answers.
+    #[must_use]
+    pub fn health(&self) -> HealthHandle {
+        self.health.clone()
+    }
+
+    /// Serves until `shutdown` is there. Then health is not ready at once, nothing new is accepted,
+    /// and calls in flight may finish within the drain timeout.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let mut connections = Connections::new(self.front);
+        connections.accept(listener, shutdown).await;
+        self.health.stop();
+        connections.drain().await;
+    }
+}
+
+fn service_routes(service: &Service, message_bytes_max: usize) -> Routes {
+    let collections = CollectionServiceServer::new(CollectionDoor::new(service.clone()));
+    let embeddings = EmbeddingServiceServer::new(EmbeddingDoor::new(service.clone()));
+    Routes::new(collections.max_decoding_message_size(message_bytes_max))
+        .add_service(embeddings.max_decoding_message_size(message_bytes_max))
+}
+
+/// Adds what answers without the service, and so without its admission.
+fn with_health_and_reflection(routes: Routes, health: &HealthHandle) -> io::Result<Routes> {
+    let health_service = HealthService { handle: health.clone() };
+    let v1 = reflection().build_v1().map_err(io::Error::other)?;
+    let v1alpha = reflection().build_v1alpha().map_err(io::Error::other)?;
+    let health_server = HealthServer::new(health_service);
+    Ok(routes.add_service(health_server).add_service(v1).add_service(v1alpha))
+}
+
+fn reflection() -> Builder<'static> {
+    Builder::configure()
+        .include_reflection_service(false)
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(pb::v1::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(pb::v1alpha::FILE_DESCRIPTOR_SET)
+}

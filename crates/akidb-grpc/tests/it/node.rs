@@ -1,0 +1,121 @@
+//! A server on a free port, with the hash backend, and its clients.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use akidb_core::Limits;
+use akidb_grpc::{GrpcOptions, GrpcServer, HealthHandle};
+use akidb_proto::{
+    collection::v1::{
+        CreateCollectionRequest, DocumentId, NewDocument, Vector,
+        collection_service_client::CollectionServiceClient, document_id::Kind,
+    },
+    embedding::v1::embedding_service_client::EmbeddingServiceClient,
+};
+use akidb_service::{
+    Backend, EmbeddingConfig, EngineSettings, Service, ServiceConfig, StorageConfig,
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
+use tonic_types::StatusExt;
+
+pub(crate) struct Node {
+    pub(crate) addr: SocketAddr,
+    pub(crate) health: HealthHandle,
+    pub(crate) service: Service,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<()>,
+    _data_dir: TempDir,
+}
+
+impl Node {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Limits::default(), GrpcOptions::default()).await
+    }
+
+    pub(crate) async fn start_with(limits: Limits, options: GrpcOptions) -> Self {
+        let data_dir = tempfile::tempdir().unwrap();
+        let config = ServiceConfig {
+            data_dir: data_dir.path().to_owned(),
+            limits,
+            storage: StorageConfig::default(),
+            embedding: Some(EmbeddingConfig {
+                backend: Backend::Hash,
+                model: "hash".to_owned(),
+                models_dir: PathBuf::new(),
+                model_path: None,
+                dimension: Some(32),
+                threads: 1,
+                engine: EngineSettings::default(),
+            }),
+        };
+        let service = Service::open(config).await.unwrap();
+        let server = GrpcServer::new(service.clone(), options).unwrap();
+        let health = server.health();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async { stopped.await.unwrap_or_default() };
+        let server = tokio::spawn(server.serve(listener, shutdown));
+        Self { addr, health, service, stop: Some(stop), server, _data_dir: data_dir }
+    }
+
+    pub(crate) async fn channel(&self) -> Channel {
+        let endpoint = Endpoint::try_from(format!("http://{}", self.addr)).unwrap();
+        endpoint.connect().await.unwrap()
+    }
+
+    pub(crate) async fn collections(&self) -> CollectionServiceClient<Channel> {
+        CollectionServiceClient::new(self.channel().await)
+    }
+
+    pub(crate) async fn embeddings(&self) -> EmbeddingServiceClient<Channel> {
+        EmbeddingServiceClient::new(self.channel().await)
+    }
+
+    /// A client, and a collection `c` of vectors with two values.
+    pub(crate) async fn with_collection(&self) -> CollectionServiceClient<Channel> {
+        let mut client = self.collections().await;
+        let request = CreateCollectionRequest {
+            name: "c".to_owned(),
+            dimension: Some(2),
+            ..Default::default()
+        };
+        client.create_collection(request).await.unwrap();
+        client
+    }
+
+    /// Asks the server to stop, without waiting for it.
+    pub(crate) fn begin_stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// Waits until the server has stopped.
+    pub(crate) async fn stopped(self) {
+        self.server.await.unwrap();
+    }
+}
+
+pub(crate) fn integer(id: i64) -> DocumentId {
+    DocumentId { kind: Some(Kind::Integer(id)) }
+}
+
+pub(crate) fn document(id: i64) -> NewDocument {
+    let vector = Some(Vector { values: vec![1.0, id as f32] });
+    NewDocument { id: Some(integer(id)), vector, ..Default::default() }
+}
+
+/// The code and the stable name of an error, after a check that its details are complete.
+#[track_caller]
+pub(crate) fn error_of(status: &Status) -> (Code, String) {
+    let details = status.get_error_details();
+    let info = details.error_info().unwrap_or_else(|| panic!("no details: {status:?}"));
+    assert_eq!(info.domain, "akidb");
+    assert!(["true", "false"].contains(&info.metadata["retryable"].as_str()));
+    assert!(["not_applied", "unknown"].contains(&info.metadata["outcome"].as_str()));
+    assert!(!info.metadata["request_id"].is_empty());
+    (status.code(), info.reason.clone())
+}
