@@ -1,0 +1,95 @@
+//! The tree of commands. Each command's own arguments stand in its own file.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    commands::{config, model},
+    printer::OutputFormat,
+    settings::ConfigurationArgs,
+};
+
+/// A vector database that embeds for itself
+#[derive(Debug, Parser)]
+#[command(name = "akidb", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 failure, 2 damage found, 64 usage, 74 IO, 78 configuration"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// How data is written to stdout: tables for people, json for programs
+    #[arg(long, value_enum, default_value_t, global = true, value_name = "FORMAT")]
+    pub(crate) output: OutputFormat,
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List, import and verify the models on this machine
+    #[command(subcommand)]
+    Model(model::ModelCommand),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The path of every command that does something.
+    fn leaves(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
+        if !command.has_subcommands() {
+            return vec![(path.to_owned(), command.clone())];
+        }
+        let subcommands = command.get_subcommands().filter(|command| command.get_name() != "help");
+        subcommands
+            .flat_map(|command| leaves(command, &format!("{path} {}", command.get_name())))
+            .collect()
+    }
+
+    #[test]
+    fn the_tree_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example_that_parses() {
+        for (path, command) in leaves(&Cli::command(), "akidb") {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<_> =
+                help.lines().filter_map(|line| line.trim().strip_prefix("$ ")).collect();
+            assert!(!examples.is_empty(), "{path} has no example");
+            for example in examples {
+                let words = words_of(example);
+                assert!(example.contains(&path), "{example} is not an example of {path}");
+                assert!(Cli::try_parse_from(&words).is_ok(), "{example} does not parse: {words:?}");
+            }
+        }
+    }
+
+    /// Splits like a shell that only knows blanks, single quotes and pipes.
+    fn words_of(example: &str) -> Vec<String> {
+        let command = example.rsplit(" | ").next().unwrap_or(example);
+        let mut words = Vec::new();
+        for (i, part) in command.split('\'').enumerate() {
+            if i % 2 == 1 {
+                words.push(part.to_owned());
+            } else {
+                words.extend(part.split_whitespace().map(str::to_owned));
+            }
+        }
+        words
+    }
+}

@@ -1,0 +1,126 @@
+//! How a command ends when it does not succeed: one message, one hint, one exit code.
+//!
+//! What lives here: the exit codes that are not in the error table of `akidb-core`. What does not:
+//! printing, which is the printer's.
+
+use std::{error::Error as StdError, fmt};
+
+use akidb_core::ErrorCode;
+
+/// The result of every command.
+pub(crate) type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+/// What the process answers to its caller, after `sysexits.h` where that has a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExitStatus(pub(crate) u8);
+
+impl ExitStatus {
+    /// All went well.
+    pub(crate) const OK: Self = Self(0);
+    /// It failed for a reason without a number of its own.
+    pub(crate) const FAILURE: Self = Self(1);
+    /// Stored data is damaged.
+    pub(crate) const DAMAGE: Self = Self(2);
+    /// The command line asks for something that does not exist or contradicts itself.
+    pub(crate) const USAGE: Self = Self(64);
+    /// A file, a disk or a network connection failed.
+    pub(crate) const IO: Self = Self(74);
+    /// The configuration is wrong, or what it names is not installed.
+    pub(crate) const CONFIGURATION: Self = Self(78);
+}
+
+impl From<ErrorCode> for ExitStatus {
+    fn from(code: ErrorCode) -> Self {
+        Self(code.exit_code())
+    }
+}
+
+/// Why a command failed, for a person and for a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The exit code of the process.
+    pub(crate) exit: ExitStatus,
+    /// Lower case, names the thing and what was tried.
+    pub(crate) message: String,
+    /// What the reader can do about it.
+    pub(crate) hint: Option<String>,
+    /// The node's name for the request that failed, to be found in its log.
+    pub(crate) request_id: Option<String>,
+}
+
+impl Failure {
+    /// A failure with this exit code.
+    pub(crate) fn new(exit: ExitStatus, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None, request_id: None }
+    }
+
+    /// The command line is wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::USAGE, message)
+    }
+
+    /// The configuration is wrong.
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::CONFIGURATION, message)
+    }
+
+    /// `tried` failed because of `cause`, a file or a connection.
+    pub(crate) fn io(tried: impl fmt::Display, cause: &(dyn StdError + 'static)) -> Self {
+        Self::new(ExitStatus::IO, format!("{tried}: {}", chain(cause)))
+    }
+
+    /// The same failure, with what the reader can do about it.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        if let Some(request_id) = &self.request_id {
+            write!(f, "\nrequest id: {request_id}")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Failure {}
+
+/// An error and its causes on one line; a cause that its parent already quotes is left out.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_prints_its_hint_and_request() {
+        let failure = Failure::usage("no collection is named").hint("give --collection");
+        assert_eq!(failure.to_string(), "error: no collection is named\nhint: give --collection");
+        let failure = Failure { request_id: Some("r-1".to_owned()), ..failure };
+        assert!(failure.to_string().ends_with("\nrequest id: r-1"));
+    }
+
+    #[test]
+    fn the_exit_codes_of_the_error_table_have_names_here() {
+        let named = [ExitStatus::FAILURE, ExitStatus::DAMAGE, ExitStatus::USAGE, ExitStatus::IO];
+        for code in ErrorCode::ALL {
+            assert!(named.contains(&ExitStatus::from(*code)), "{code}");
+        }
+    }
+}

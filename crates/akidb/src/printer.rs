@@ -1,0 +1,89 @@
+//! The one place that writes to the terminal: data on stdout, everything else on stderr.
+//!
+//! What does not live here: what the data is, which the commands say, and the node's log.
+
+use std::{
+    fmt,
+    io::{self, Write},
+};
+
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+use crate::failure::{Failure, Result};
+
+/// How data is written to stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    // Tables that fit the terminal, for people.
+    #[default]
+    Table,
+    // JSON as the node answered it, for programs.
+    Json,
+}
+
+/// Writes what the commands have to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Printer {
+    output: OutputFormat,
+}
+
+impl Printer {
+    /// A printer that writes data in this format.
+    pub(crate) const fn new(output: OutputFormat) -> Self {
+        Self { output }
+    }
+
+    /// Writes the answer of a command: `json` for programs, `table` for people.
+    pub(crate) fn answer(self, json: &Value, table: impl FnOnce() -> Table) -> Result {
+        match self.output {
+            OutputFormat::Json => self.line(json),
+            OutputFormat::Table => self.line(table()),
+        }
+    }
+
+    /// Writes a line of data.
+    pub(crate) fn line(self, line: impl fmt::Display) -> Result {
+        let mut stdout = io::stdout().lock();
+        match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+            // The reader has seen enough, as `head` does.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Failure::io("cannot write to stdout", &error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Tells a person something.
+    #[expect(clippy::unused_self, reason = "only who was handed the printer may print")]
+    pub(crate) fn note(self, note: impl fmt::Display) {
+        // Nobody is left to be told that stderr is closed.
+        let _ = writeln!(io::stderr().lock(), "{note}");
+    }
+
+    /// Tells a person that something is not as it should be.
+    pub(crate) fn warning(self, warning: impl fmt::Display) {
+        self.note(format_args!("warning: {warning}"));
+    }
+}
+
+/// A table with these column names, arranged to the width of the terminal.
+pub(crate) fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
+    let mut table = plain_table();
+    table.set_header(header.into_iter().collect::<Vec<_>>());
+    table
+}
+
+/// A table of names and values without a header.
+pub(crate) fn properties(rows: impl IntoIterator<Item = (String, String)>) -> Table {
+    let mut table = plain_table();
+    table.add_rows(rows.into_iter().map(|(name, value)| [name, value]));
+    table
+}
+
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}

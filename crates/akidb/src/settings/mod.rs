@@ -1,0 +1,213 @@
+//! The configuration, resolved once into plain structs and passed down.
+//!
+//! What lives here: every key with its default. What does not: where values come from
+//! ([`sources`]), how they are merged and checked ([`resolve`]), what they do (the node).
+//!
+//! A key added here must be added to `config/akidb.toml` too; a test compares the two.
+
+mod fault;
+mod resolve;
+mod sources;
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use akidb_core::Limits;
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+pub(crate) use self::{
+    resolve::{Entry, resolve},
+    sources::{ConfigurationArgs, Flag, SettingFlags, Sources},
+};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// The two listeners.
+    pub(crate) server: ServerSettings,
+    /// Where the data lies.
+    pub(crate) storage: StorageSettings,
+    /// What turns text into vectors.
+    pub(crate) embedding: EmbeddingSettings,
+    /// What one request may ask.
+    pub(crate) limits: Limits,
+    /// What the node says about itself.
+    pub(crate) log: LogSettings,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerSettings {
+    pub(crate) rest_addr: SocketAddr,
+    pub(crate) grpc_addr: SocketAddr,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) request_timeout_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) max_request_timeout_ms: u64,
+    pub(crate) drain_timeout_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) max_connections: usize,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) max_streams_per_connection: u32,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) body_budget_bytes: usize,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) header_read_timeout_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) grpc_keepalive_interval_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) grpc_keepalive_timeout_ms: u64,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StorageSettings {
+    pub(crate) data_dir: PathBuf,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) max_open_collections: usize,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) idle_close_after_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) readers_per_collection: u32,
+}
+
+/// `[embedding]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmbeddingSettings {
+    pub(crate) enabled: bool,
+    pub(crate) backend: Backend,
+    pub(crate) model: String,
+    pub(crate) models_dir: PathBuf,
+    pub(crate) model_path: Option<PathBuf>,
+    #[serde(deserialize_with = "positive_if_given")]
+    pub(crate) dimension: Option<u32>,
+    #[serde(deserialize_with = "positive_if_given")]
+    pub(crate) threads: Option<usize>,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) batch_size: usize,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) batch_tokens: usize,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) queue_tokens: usize,
+    pub(crate) bulk_ageing_ms: u64,
+}
+
+/// What runs the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Backend {
+    /// The best one that this machine has.
+    Auto,
+    /// In this process, on the CPU.
+    Native,
+    /// Vectors without meaning and without weights, for tests.
+    Hash,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogSettings {
+    pub(crate) format: LogFormat,
+    pub(crate) level: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line, for programs.
+    Json,
+}
+
+impl Settings {
+    /// The defaults, which depend on the environment only for the home directory.
+    pub(crate) fn defaults(environment: &BTreeMap<String, String>) -> Self {
+        Self {
+            server: ServerSettings {
+                rest_addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                grpc_addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
+                request_timeout_ms: 30_000,
+                max_request_timeout_ms: 600_000,
+                drain_timeout_ms: 30_000,
+                max_connections: 1_024,
+                max_streams_per_connection: 128,
+                body_budget_bytes: 256 << 20,
+                header_read_timeout_ms: 10_000,
+                grpc_keepalive_interval_ms: 30_000,
+                grpc_keepalive_timeout_ms: 20_000,
+            },
+            storage: StorageSettings {
+                data_dir: home_path(environment, "XDG_DATA_HOME", ".local/share", "akidb"),
+                max_open_collections: 256,
+                idle_close_after_ms: 600_000,
+                readers_per_collection: 4,
+            },
+            embedding: EmbeddingSettings {
+                enabled: true,
+                backend: Backend::Auto,
+                model: "all-minilm-l6-v2".to_owned(),
+                models_dir: home_path(environment, "XDG_CACHE_HOME", ".cache", "akidb/models"),
+                model_path: None,
+                dimension: None,
+                threads: None,
+                batch_size: 64,
+                batch_tokens: 2_048,
+                queue_tokens: 262_144,
+                bulk_ageing_ms: 250,
+            },
+            limits: Limits::default(),
+            log: LogSettings { format: LogFormat::Text, level: "info".to_owned() },
+        }
+    }
+}
+
+/// `leaf` in the directory that `variable` names, or in `fallback` of the home directory.
+///
+/// Without either it is a path relative to the working directory, as a container without a home
+/// starts it.
+fn home_path(
+    environment: &BTreeMap<String, String>,
+    variable: &str,
+    fallback: &str,
+    leaf: &str,
+) -> PathBuf {
+    let base = environment.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || environment.get("HOME").map(|home| PathBuf::from(home).join(fallback));
+    base.or_else(home).unwrap_or_default().join(leaf)
+}
+
+/// Reads a number that must not be 0.
+fn positive<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default + PartialEq,
+{
+    let number = T::deserialize(deserializer)?;
+    if number == T::default() {
+        return Err(de::Error::custom("allowed is a whole number from 1"));
+    }
+    Ok(number)
+}
+
+/// Reads a number that may be absent, but not be 0.
+fn positive_if_given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default + PartialEq,
+{
+    let number = Option::<T>::deserialize(deserializer)?;
+    if number == Some(T::default()) {
+        return Err(de::Error::custom("allowed is a whole number from 1"));
+    }
+    Ok(number)
+}
