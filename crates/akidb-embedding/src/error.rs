@@ -248,9 +248,5 @@ fn list_paths(paths: &[PathBuf]) -> String {
     if paths.is_empty() {
         return "no directory, none is configured".to_owned();
     }
-    paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

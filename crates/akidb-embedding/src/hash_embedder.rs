@@ -20,18 +20,14 @@ impl HashEmbedder {
     /// A backend whose vectors have `dimension` values, at least 1.
     #[must_use]
     pub fn new(dimension: usize) -> Self {
-        Self {
-            dimension: dimension.max(1),
-            token_states: Vec::new(),
-        }
+        Self { dimension: dimension.max(1), token_states: Vec::new() }
     }
 
     fn fill_token_states(&mut self, token_ids: &[u32]) {
         self.token_states.clear();
         for token in token_ids {
             let mut random = SplitMix64(u64::from(*token));
-            self.token_states
-                .extend((0..self.dimension).map(|_| random.next_in_unit_range()));
+            self.token_states.extend((0..self.dimension).map(|_| random.next_in_unit_range()));
         }
     }
 }
@@ -48,10 +44,8 @@ impl Embedder for HashEmbedder {
     ) -> Result<(), EncodeError> {
         vectors.clear();
         vectors.resize(texts.len() * self.dimension, 0.0);
-        for (index, (text, vector)) in texts
-            .iter()
-            .zip(vectors.chunks_exact_mut(self.dimension))
-            .enumerate()
+        for (index, (text, vector)) in
+            texts.iter().zip(vectors.chunks_exact_mut(self.dimension)).enumerate()
         {
             if text.token_ids.is_empty() {
                 return Err(EncodeError::NoTokens { text: index });
@@ -94,14 +88,8 @@ mod tests {
 
     fn embed(token_ids: &[u32]) -> Vec<f32> {
         let mut vectors = Vec::new();
-        let text = EncoderInput {
-            token_ids,
-            pooling: Pooling::Mean,
-            normalize: true,
-        };
-        HashEmbedder::new(16)
-            .embed_batch(&[text], &mut vectors)
-            .unwrap();
+        let text = EncoderInput { token_ids, pooling: Pooling::Mean, normalize: true };
+        HashEmbedder::new(16).embed_batch(&[text], &mut vectors).unwrap();
         vectors
     }
 

@@ -104,9 +104,7 @@ impl FromStr for Pooling {
         Self::ALL
             .into_iter()
             .find(|pooling| pooling.as_str() == wanted)
-            .ok_or_else(|| UnknownPooling {
-                given: given.chars().take(64).collect(),
-            })
+            .ok_or_else(|| UnknownPooling { given: given.chars().take(64).collect() })
     }
 }
 
@@ -144,10 +142,7 @@ impl Prompts {
             (None, Some(default)) => &[default],
             (None, None) => &[],
         };
-        names
-            .iter()
-            .find_map(|name| self.by_name.get(*name))
-            .map_or("", String::as_str)
+        names.iter().find_map(|name| self.by_name.get(*name)).map_or("", String::as_str)
     }
 }
 
@@ -165,16 +160,9 @@ mod tests {
 
     #[test]
     fn prompts_are_chosen_by_input_type_or_by_default() {
-        let by_name = [
-            ("query", "query: "),
-            ("passage", "passage: "),
-            ("sts", "similar: "),
-        ]
-        .map(|(name, text)| (name.to_owned(), text.to_owned()));
-        let mut prompts = Prompts {
-            by_name: by_name.into(),
-            default_name: None,
-        };
+        let by_name = [("query", "query: "), ("passage", "passage: "), ("sts", "similar: ")]
+            .map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let mut prompts = Prompts { by_name: by_name.into(), default_name: None };
         assert_eq!(prompts.text_for(Some(InputType::Query)), "query: ");
         assert_eq!(prompts.text_for(Some(InputType::Document)), "passage: ");
         assert_eq!(prompts.text_for(None), "");

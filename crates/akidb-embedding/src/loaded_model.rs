@@ -67,24 +67,16 @@ impl LoadedModel {
             let embedder = NativeEmbedder::load(&directory, threads);
             (joined(identity), joined(tokeniser), embedder)
         });
-        Ok(Self {
-            identity: identity?,
-            tokeniser: tokeniser?,
-            embedder: Box::new(embedder?),
-        })
+        Ok(Self { identity: identity?, tokeniser: tokeniser?, embedder: Box::new(embedder?) })
     }
 }
 
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 impl fmt::Debug for LoadedModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoadedModel")
-            .field("identity", &self.identity)
-            .finish_non_exhaustive()
+        f.debug_struct("LoadedModel").field("identity", &self.identity).finish_non_exhaustive()
     }
 }

@@ -50,16 +50,11 @@ impl EmbeddingMetrics {
             .buckets(exponential_buckets(0.001, 2.0, 15)?),
         )?;
         let batch_size = Histogram::with_opts(
-            HistogramOpts::new(
-                "akidb_embedding_batch_size",
-                "Texts in a batch that was run.",
-            )
-            .buckets(exponential_buckets(1.0, 2.0, 10)?),
+            HistogramOpts::new("akidb_embedding_batch_size", "Texts in a batch that was run.")
+                .buckets(exponential_buckets(1.0, 2.0, 10)?),
         )?;
-        let queue_depth = IntGauge::new(
-            "akidb_embedding_queue_depth",
-            "Texts that wait for a batch.",
-        )?;
+        let queue_depth =
+            IntGauge::new("akidb_embedding_queue_depth", "Texts that wait for a batch.")?;
         let gil_wait_seconds = Histogram::with_opts(
             HistogramOpts::new(
                 "akidb_embedding_gil_wait_seconds",

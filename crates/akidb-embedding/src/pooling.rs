@@ -14,20 +14,14 @@ pub(crate) fn pool(pooling: Pooling, token_states: &[f32], vector: &mut [f32]) {
         Pooling::Cls => {}
         Pooling::Mean => {
             for row in rows {
-                vector
-                    .iter_mut()
-                    .zip(row)
-                    .for_each(|(sum, value)| *sum += value);
+                vector.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
             }
             let tokens = (token_states.len() / dimension) as f32;
             vector.iter_mut().for_each(|sum| *sum /= tokens);
         }
         Pooling::Max => {
             for row in rows {
-                vector
-                    .iter_mut()
-                    .zip(row)
-                    .for_each(|(most, value)| *most = most.max(*value));
+                vector.iter_mut().zip(row).for_each(|(most, value)| *most = most.max(*value));
             }
         }
     }
@@ -37,10 +31,7 @@ pub(crate) fn pool(pooling: Pooling, token_states: &[f32], vector: &mut [f32]) {
 ///
 /// The divisor is at least 1e-12, as in `torch.nn.functional.normalize`.
 pub(crate) fn normalize(vector: &mut [f32]) {
-    let squares: f64 = vector
-        .iter()
-        .map(|value| f64::from(*value) * f64::from(*value))
-        .sum();
+    let squares: f64 = vector.iter().map(|value| f64::from(*value) * f64::from(*value)).sum();
     let length = squares.sqrt().max(1e-12) as f32;
     vector.iter_mut().for_each(|value| *value /= length);
 }
@@ -52,11 +43,8 @@ mod tests {
     #[test]
     fn each_pooling_reads_the_rows_it_should() {
         let states = [1.0, -4.0, 3.0, 2.0];
-        let cases = [
-            (Pooling::Mean, [2.0, -1.0]),
-            (Pooling::Cls, [1.0, -4.0]),
-            (Pooling::Max, [3.0, 2.0]),
-        ];
+        let cases =
+            [(Pooling::Mean, [2.0, -1.0]), (Pooling::Cls, [1.0, -4.0]), (Pooling::Max, [3.0, 2.0])];
         for (pooling, expected) in cases {
             let mut vector = [0.0; 2];
             pool(pooling, &states, &mut vector);

@@ -2,10 +2,7 @@
 //!
 //! What does not live here: padding (there is none), prompts, and refusing blank texts.
 
-use tokenizers::{
-    Tokenizer,
-    utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy},
-};
+use tokenizers::{PostProcessor, Tokenizer, utils::truncation::TruncationDirection};
 
 /// A text as a backend reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,27 +23,38 @@ impl TokenisedText {
     /// The tokens that the model reads, special tokens included.
     #[must_use]
     pub fn token_count(&self) -> u32 {
-        u32::try_from(self.token_ids.len()).unwrap_or(u32::MAX)
+        count(self.token_ids.len())
     }
 }
 
 /// The tokeniser of a model; it may be shared between threads.
 #[derive(Clone, Debug)]
-pub enum TextTokeniser {
+pub struct TextTokeniser(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
     /// What the model's `tokenizer.json` describes.
-    Model(Box<Tokenizer>),
+    Model(Box<ModelTokeniser>),
     /// Words as numbers, for the hash backend.
     Words(WordTokeniser),
 }
 
+/// A tokeniser that neither cuts nor pads, and what is cut after it.
+#[derive(Clone, Debug)]
+struct ModelTokeniser {
+    tokeniser: Tokenizer,
+    max_tokens: usize,
+    special_tokens: usize,
+}
+
 /// Splits at everything that is not a letter or a digit and numbers a word by its FNV-1a hash.
 #[derive(Clone, Copy, Debug)]
-pub struct WordTokeniser {
+struct WordTokeniser {
     max_tokens: usize,
 }
 
 impl TextTokeniser {
-    /// Takes a model's tokeniser and makes it cut at the end, after `max_tokens` tokens.
+    /// Takes a model's tokeniser, of which texts keep the first `max_tokens` tokens.
     ///
     /// Whatever `tokenizer.json` says about truncation and padding is overruled, as
     /// sentence-transformers does. Texts that spell a special token are read as that token, also
@@ -56,31 +64,22 @@ impl TextTokeniser {
     ///
     /// When `max_tokens` leaves no room for a token beside the special ones; says so.
     pub fn from_model(mut tokeniser: Tokenizer, max_tokens: usize) -> Result<Self, String> {
-        let special_tokens = special_token_count(&tokeniser);
+        let special_tokens =
+            tokeniser.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
         if max_tokens <= special_tokens {
             return Err(format!(
                 "a limit of {max_tokens} tokens leaves no room beside {special_tokens} special tokens"
             ));
         }
-        let truncation = TruncationParams {
-            direction: TruncationDirection::Right,
-            max_length: max_tokens,
-            strategy: TruncationStrategy::LongestFirst,
-            stride: 0,
-        };
-        tokeniser
-            .with_truncation(Some(truncation))
-            .map_err(|error| error.to_string())?;
+        tokeniser.with_truncation(None).map_err(|error| error.to_string())?;
         tokeniser.with_padding(None);
-        Ok(Self::Model(Box::new(tokeniser)))
+        Ok(Self(Kind::Model(Box::new(ModelTokeniser { tokeniser, max_tokens, special_tokens }))))
     }
 
     /// The tokeniser of the hash backend, which reads at most `max_tokens` words.
     #[must_use]
     pub fn words(max_tokens: usize) -> Self {
-        Self::Words(WordTokeniser {
-            max_tokens: max_tokens.max(1),
-        })
+        Self(Kind::Words(WordTokeniser { max_tokens: max_tokens.max(1) }))
     }
 
     /// Tokenises one text.
@@ -89,36 +88,28 @@ impl TextTokeniser {
     ///
     /// What the tokeniser says; only a damaged `tokenizer.json` gives rise to one.
     pub fn tokenise(&self, text: &str) -> Result<TokenisedText, String> {
-        match self {
-            Self::Model(tokeniser) => tokenise_with_model(tokeniser, text),
-            Self::Words(tokeniser) => Ok(tokeniser.tokenise(text)),
+        match &self.0 {
+            Kind::Model(tokeniser) => tokeniser.tokenise(text).map_err(|error| error.to_string()),
+            Kind::Words(tokeniser) => Ok(tokeniser.tokenise(text)),
         }
     }
 }
 
-fn tokenise_with_model(tokeniser: &Tokenizer, text: &str) -> Result<TokenisedText, String> {
-    let mut encoding = tokeniser
-        .encode_fast(text, true)
-        .map_err(|error| error.to_string())?;
-    let special_tokens = special_token_count(tokeniser);
-    let cut_off: usize = encoding
-        .take_overflowing()
-        .iter()
-        .map(|part| part.len().saturating_sub(special_tokens))
-        .sum();
-    let token_ids = encoding.get_ids().to_vec();
-    let whole_text_tokens = u32::try_from(token_ids.len() + cut_off).unwrap_or(u32::MAX);
-    Ok(TokenisedText {
-        token_ids,
-        whole_text_tokens,
-    })
+impl ModelTokeniser {
+    /// Cuts by itself: told to cut, the tokeniser stops early and the rest is not counted.
+    fn tokenise(&self, text: &str) -> Result<TokenisedText, tokenizers::Error> {
+        let mut encoding = self.tokeniser.encode_fast(text, false)?;
+        let whole_text_tokens = count(encoding.len() + self.special_tokens);
+        let room = self.max_tokens - self.special_tokens;
+        encoding.truncate(room, 0, TruncationDirection::Right);
+        encoding.take_overflowing();
+        let encoding = self.tokeniser.post_process(encoding, None, true)?;
+        Ok(TokenisedText { token_ids: encoding.get_ids().to_vec(), whole_text_tokens })
+    }
 }
 
-fn special_token_count(tokeniser: &Tokenizer) -> usize {
-    use tokenizers::PostProcessor;
-    tokeniser
-        .get_post_processor()
-        .map_or(0, |processor| processor.added_tokens(false))
+fn count(tokens: usize) -> u32 {
+    u32::try_from(tokens).unwrap_or(u32::MAX)
 }
 
 impl WordTokeniser {
@@ -131,20 +122,15 @@ impl WordTokeniser {
         if token_ids.is_empty() {
             token_ids.push(fnv1a(text.trim()));
         }
-        let whole_text_tokens = u32::try_from(token_ids.len()).unwrap_or(u32::MAX);
+        let whole_text_tokens = count(token_ids.len());
         token_ids.truncate(self.max_tokens);
-        TokenisedText {
-            token_ids,
-            whole_text_tokens,
-        }
+        TokenisedText { token_ids, whole_text_tokens }
     }
 }
 
 /// The 32-bit FNV-1a hash (Fowler, Noll, Vo; draft-eastlake-fnv).
 fn fnv1a(word: &str) -> u32 {
-    word.bytes().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
+    word.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]
@@ -164,12 +150,6 @@ mod tests {
 
     #[test]
     fn a_text_without_words_still_has_a_token() {
-        assert_eq!(
-            TextTokeniser::words(8)
-                .tokenise("?!")
-                .unwrap()
-                .token_count(),
-            1
-        );
+        assert_eq!(TextTokeniser::words(8).tokenise("?!").unwrap().token_count(), 1);
     }
 }

@@ -118,11 +118,7 @@ impl EmbeddingEngine {
         settings: EngineSettings,
         metrics: EmbeddingMetrics,
     ) -> io::Result<Self> {
-        let LoadedModel {
-            identity,
-            tokeniser,
-            embedder,
-        } = model;
+        let LoadedModel { identity, tokeniser, embedder } = model;
         let shared = Arc::new(Shared::new(settings, metrics.clone()));
         owner::start(embedder, Arc::clone(&shared))?;
         Ok(Self {
@@ -162,13 +158,8 @@ impl EmbeddingEngine {
         text: &str,
         input_type: Option<InputType>,
     ) -> Result<u32, EmbedError> {
-        tokenise(
-            &self.tokeniser,
-            self.identity.prompts.text_for(input_type),
-            text,
-            0,
-        )
-        .map(|text| text.whole_text_tokens)
+        tokenise(&self.tokeniser, self.identity.prompts.text_for(input_type), text, 0)
+            .map(|text| text.whole_text_tokens)
     }
 
     /// Embeds `texts`; the answer has one vector for each, in order.
@@ -187,16 +178,10 @@ impl EmbeddingEngine {
         let started_at = Instant::now();
         self.metrics.requests_total.inc();
         let result = within_deadline(options.deadline, self.embed_uncounted(texts, &options)).await;
-        self.metrics
-            .latency_seconds
-            .observe(started_at.elapsed().as_secs_f64());
+        self.metrics.latency_seconds.observe(started_at.elapsed().as_secs_f64());
         match &result {
             Ok(embeddings) => self.count_embeddings(embeddings),
-            Err(error) => self
-                .metrics
-                .errors_total
-                .with_label_values(&[error.code()])
-                .inc(),
+            Err(error) => self.metrics.errors_total.with_label_values(&[error.code()]).inc(),
         }
         result
     }
@@ -238,20 +223,16 @@ impl EmbeddingEngine {
         let (tokeniser, prompt) = (Arc::clone(&self.tokeniser), prompt.to_owned());
         let tokenise_texts = move || {
             let numbered = texts.iter().enumerate();
-            numbered
-                .map(|(index, text)| tokenise(&tokeniser, &prompt, text, index))
-                .collect()
+            numbered.map(|(index, text)| tokenise(&tokeniser, &prompt, text, index)).collect()
         };
-        task::spawn_blocking(tokenise_texts)
-            .await
-            .unwrap_or_else(|failure| {
-                // The runtime cancels blocking work only when it ends itself.
-                if failure.is_cancelled() {
-                    return Err(EmbedError::ShuttingDown);
-                }
-                let reason = "the tokeniser panicked".to_owned();
-                Err(EmbedError::TokeniseFailed { index: 0, reason })
-            })
+        task::spawn_blocking(tokenise_texts).await.unwrap_or_else(|failure| {
+            // The runtime cancels blocking work only when it ends itself.
+            if failure.is_cancelled() {
+                return Err(EmbedError::ShuttingDown);
+            }
+            let reason = "the tokeniser panicked".to_owned();
+            Err(EmbedError::TokeniseFailed { index: 0, reason })
+        })
     }
 
     fn queue(
@@ -276,14 +257,8 @@ impl EmbeddingEngine {
     }
 
     fn count_embeddings(&self, embeddings: &[Embedding]) {
-        let tokens = embeddings
-            .iter()
-            .map(|embedding| u64::from(embedding.tokens))
-            .sum();
-        let truncated = embeddings
-            .iter()
-            .filter(|embedding| embedding.truncated)
-            .count();
+        let tokens = embeddings.iter().map(|embedding| u64::from(embedding.tokens)).sum();
+        let truncated = embeddings.iter().filter(|embedding| embedding.truncated).count();
         self.metrics.tokens_total.inc_by(tokens);
         self.metrics.truncated_total.inc_by(truncated as u64);
     }

@@ -18,14 +18,8 @@ use crate::{
 };
 
 pub(super) fn start(embedder: Box<dyn Embedder>, shared: Arc<Shared>) -> io::Result<()> {
-    let owner = Owner {
-        embedder,
-        shared,
-        vectors: Vec::new(),
-    };
-    thread::Builder::new()
-        .name("akidb-embedding".to_owned())
-        .spawn(move || owner.run())?;
+    let owner = Owner { embedder, shared, vectors: Vec::new() };
+    thread::Builder::new().name("akidb-embedding".to_owned()).spawn(move || owner.run())?;
     Ok(())
 }
 
@@ -73,9 +67,7 @@ impl Owner {
                 normalize: task.normalize,
             })
             .collect();
-        let Self {
-            embedder, vectors, ..
-        } = self;
+        let Self { embedder, vectors, .. } = self;
         let run = AssertUnwindSafe(|| embedder.embed_batch(&inputs, vectors));
         catch_unwind(run).unwrap_or_else(|panic| {
             let reason = format!("the backend panicked: {}", panic_text(panic.as_ref()));
@@ -83,10 +75,8 @@ impl Owner {
         })?;
         let expected = batch.len() * self.embedder.dimension();
         if self.vectors.len() != expected {
-            let reason = format!(
-                "the backend returned {} values instead of {expected}",
-                self.vectors.len()
-            );
+            let reason =
+                format!("the backend returned {} values instead of {expected}", self.vectors.len());
             return Err(EncodeError::Backend { reason });
         }
         Ok(())
@@ -111,26 +101,19 @@ impl Owner {
 }
 
 fn fail(task: &Task, reason: String) {
-    task.request.fail(EmbedError::TextFailed {
-        index: task.index,
-        reason,
-    });
+    task.request.fail(EmbedError::TextFailed { index: task.index, reason });
 }
 
 fn reason_to_refuse(vector: &[f32]) -> Option<&'static str> {
     if !vector.iter().all(|value| value.is_finite()) {
         return Some("its vector holds a value that is not finite");
     }
-    vector
-        .iter()
-        .all(|value| *value == 0.0)
-        .then_some("its vector is zero")
+    vector.iter().all(|value| *value == 0.0).then_some("its vector is zero")
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 /// Tells those who wait for the end of the thread, and refuses whoever comes after it.

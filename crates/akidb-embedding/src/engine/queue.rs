@@ -76,9 +76,7 @@ impl TaskQueue {
             self.drop_unwanted(now);
         }
         if self.tokens + tokens > limit_tokens {
-            return Err(NoRoom {
-                waiting_tokens: self.tokens,
-            });
+            return Err(NoRoom { waiting_tokens: self.tokens });
         }
         self.tokens += tokens;
         self.lane_mut(lane).extend(tasks);
@@ -109,15 +107,9 @@ impl TaskQueue {
         };
         let passed_over_since = self
             .last_bulk_batch_at
-            .map_or(oldest_bulk.enqueued_at, |last| {
-                last.max(oldest_bulk.enqueued_at)
-            });
+            .map_or(oldest_bulk.enqueued_at, |last| last.max(oldest_bulk.enqueued_at));
         let has_aged = now.saturating_duration_since(passed_over_since) >= ageing;
-        if self.interactive.is_empty() || has_aged {
-            Lane::Bulk
-        } else {
-            Lane::Interactive
-        }
+        if self.interactive.is_empty() || has_aged { Lane::Bulk } else { Lane::Interactive }
     }
 
     fn take_from(&mut self, lane: Lane, settings: &EngineSettings, now: Instant) -> Vec<Task> {
@@ -147,12 +139,7 @@ impl TaskQueue {
         for lane in [&mut self.interactive, &mut self.bulk] {
             lane.retain(|task| task.is_wanted(now));
         }
-        self.tokens = self
-            .interactive
-            .iter()
-            .chain(&self.bulk)
-            .map(Task::tokens)
-            .sum();
+        self.tokens = self.interactive.iter().chain(&self.bulk).map(Task::tokens).sum();
     }
 
     fn lane_mut(&mut self, lane: Lane) -> &mut VecDeque<Task> {

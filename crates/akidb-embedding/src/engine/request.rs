@@ -30,17 +30,8 @@ impl PendingRequest {
     pub(super) fn new(texts: usize) -> (Self, oneshot::Receiver<Answer>) {
         let (reply, answer) = oneshot::channel();
         let embeddings = (0..texts).map(|_| None).collect();
-        let state = State {
-            embeddings,
-            missing: texts,
-            reply: Some(reply),
-        };
-        (
-            Self {
-                state: Mutex::new(state),
-            },
-            answer,
-        )
+        let state = State { embeddings, missing: texts, reply: Some(reply) };
+        (Self { state: Mutex::new(state) }, answer)
     }
 
     /// Whether nobody waits for the answer, or it was given already.

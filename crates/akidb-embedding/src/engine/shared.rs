@@ -45,11 +45,7 @@ impl Shared {
         Self {
             settings,
             metrics,
-            state: Mutex::new(State {
-                queue,
-                is_closed: false,
-                tokens_per_second: None,
-            }),
+            state: Mutex::new(State { queue, is_closed: false, tokens_per_second: None }),
             changed: Condvar::new(),
             has_ended: watch::Sender::new(false),
         }
@@ -64,11 +60,7 @@ impl Shared {
     }
 
     pub(super) fn refuse_when_closed(&self) -> Result<(), EmbedError> {
-        if self.lock().is_closed {
-            Err(EmbedError::ShuttingDown)
-        } else {
-            Ok(())
-        }
+        if self.lock().is_closed { Err(EmbedError::ShuttingDown) } else { Ok(()) }
     }
 
     /// Queues all tasks of a request, or none.
@@ -76,19 +68,14 @@ impl Shared {
         let limit_tokens = self.settings.queue_tokens;
         let request_tokens = tasks.iter().map(|task| task.text.token_ids.len()).sum();
         if request_tokens > limit_tokens {
-            return Err(EmbedError::RequestTooLarge {
-                request_tokens,
-                limit_tokens,
-            });
+            return Err(EmbedError::RequestTooLarge { request_tokens, limit_tokens });
         }
         let mut state = self.lock();
         if state.is_closed {
             return Err(EmbedError::ShuttingDown);
         }
-        state
-            .queue
-            .admit(tasks, lane, limit_tokens, Instant::now())
-            .map_err(|NoRoom { waiting_tokens }| {
+        state.queue.admit(tasks, lane, limit_tokens, Instant::now()).map_err(
+            |NoRoom { waiting_tokens }| {
                 let missing_tokens = waiting_tokens + request_tokens - limit_tokens;
                 EmbedError::QueueFull {
                     request_tokens,
@@ -96,7 +83,8 @@ impl Shared {
                     limit_tokens,
                     retry_after: retry_after(missing_tokens, state.tokens_per_second),
                 }
-            })?;
+            },
+        )?;
         self.report_depth(&state);
         drop(state);
         self.changed.notify_one();
@@ -116,10 +104,7 @@ impl Shared {
             if state.is_closed {
                 return None;
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -127,9 +112,7 @@ impl Shared {
         let speed = tokens as f64 / took.as_secs_f64().max(1e-6);
         let mut state = self.lock();
         state.tokens_per_second = Some(
-            state
-                .tokens_per_second
-                .map_or(speed, |known| known + SPEED_WEIGHT * (speed - known)),
+            state.tokens_per_second.map_or(speed, |known| known + SPEED_WEIGHT * (speed - known)),
         );
     }
 
@@ -144,17 +127,11 @@ impl Shared {
 
     pub(super) async fn ended(&self) {
         // The sender is in `self`, so waiting cannot fail.
-        let _ = self
-            .has_ended
-            .subscribe()
-            .wait_for(|has_ended| *has_ended)
-            .await;
+        let _ = self.has_ended.subscribe().wait_for(|has_ended| *has_ended).await;
     }
 
     fn report_depth(&self, state: &State) {
-        self.metrics
-            .queue_depth
-            .set(i64::try_from(state.queue.len()).unwrap_or(i64::MAX));
+        self.metrics.queue_depth.set(i64::try_from(state.queue.len()).unwrap_or(i64::MAX));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -163,9 +140,7 @@ impl Shared {
 }
 
 fn retry_after(missing_tokens: usize, tokens_per_second: Option<f64>) -> Duration {
-    let speed = tokens_per_second
-        .unwrap_or(ASSUMED_TOKENS_PER_SECOND)
-        .max(1.0);
+    let speed = tokens_per_second.unwrap_or(ASSUMED_TOKENS_PER_SECOND).max(1.0);
     let (least, most) = RETRY_AFTER_SECONDS;
     Duration::from_secs_f64((missing_tokens as f64 / speed).clamp(least, most))
 }

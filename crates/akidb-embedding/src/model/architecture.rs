@@ -77,20 +77,11 @@ impl BertConfig {
     pub(crate) fn read(file: &Path) -> Result<Self, ModelError> {
         let settings: Map<String, Value> = read_json(file)?;
         require(file, &settings, "model_type", "bert", None)?;
-        require(
-            file,
-            &settings,
-            "position_embedding_type",
-            "absolute",
-            Some("absolute"),
-        )?;
+        require(file, &settings, "position_embedding_type", "absolute", Some("absolute"))?;
         require(file, &settings, "is_decoder", "false", Some("false"))?;
         let raw: RawBertConfig =
             serde_json::from_value(Value::Object(settings)).map_err(|error| {
-                ModelError::Damaged {
-                    file: file.to_owned(),
-                    reason: error.to_string(),
-                }
+                ModelError::Damaged { file: file.to_owned(), reason: error.to_string() }
             })?;
         let config = Self {
             hidden_size: raw.hidden_size,
@@ -122,26 +113,18 @@ impl BertConfig {
             ("type_vocab_size", self.token_types),
             ("max_position_embeddings", self.max_positions),
         ];
-        let damaged = |reason| ModelError::Damaged {
-            file: file.to_owned(),
-            reason,
-        };
+        let damaged = |reason| ModelError::Damaged { file: file.to_owned(), reason };
         if let Some((key, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
             return Err(damaged(format!("{key} is 0")));
         }
         if !self.hidden_size.is_multiple_of(self.heads) {
-            let Self {
-                hidden_size, heads, ..
-            } = self;
+            let Self { hidden_size, heads, .. } = self;
             return Err(damaged(format!(
                 "hidden_size {hidden_size} cannot be divided by num_attention_heads {heads}"
             )));
         }
         if !(self.layer_norm_epsilon.is_finite() && self.layer_norm_epsilon > 0.0) {
-            return Err(damaged(format!(
-                "layer_norm_eps is {}",
-                self.layer_norm_epsilon
-            )));
+            return Err(damaged(format!("layer_norm_eps is {}", self.layer_norm_epsilon)));
         }
         Ok(())
     }
@@ -152,12 +135,9 @@ fn activation(file: &Path, name: &str) -> Result<Activation, ModelError> {
         "gelu" | "gelu_python" => Ok(Activation::Gelu),
         "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
         "relu" => Ok(Activation::Relu),
-        _ => Err(unsupported(
-            file,
-            "hidden_act",
-            name,
-            "gelu, gelu_new, gelu_pytorch_tanh or relu",
-        )),
+        _ => {
+            Err(unsupported(file, "hidden_act", name, "gelu, gelu_new, gelu_pytorch_tanh or relu"))
+        }
     }
 }
 
@@ -174,11 +154,7 @@ fn require(
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
-    if found == allowed {
-        Ok(())
-    } else {
-        Err(unsupported(file, key, &found, allowed))
-    }
+    if found == allowed { Ok(()) } else { Err(unsupported(file, key, &found, allowed)) }
 }
 
 /// The error for a setting that this program does not do.

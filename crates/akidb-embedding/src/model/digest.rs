@@ -27,11 +27,8 @@ pub(crate) fn sha256_of_files<'a>(
     let mut hasher = Sha256::new();
     let mut block = vec![0; BLOCK_BYTES];
     for path in files {
-        let cannot_read = |source| ModelError::Io {
-            action: "read",
-            path: PathBuf::from(path),
-            source,
-        };
+        let cannot_read =
+            |source| ModelError::Io { action: "read", path: PathBuf::from(path), source };
         let mut file = File::open(path).map_err(cannot_read)?;
         loop {
             let bytes = file.read(&mut block).map_err(cannot_read)?;
@@ -46,11 +43,9 @@ pub(crate) fn sha256_of_files<'a>(
 
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -17,9 +17,7 @@ const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// Reads a file that must be there.
 pub(crate) fn read_bytes(file: &Path) -> Result<Vec<u8>, ModelError> {
-    read_bytes_if_present(file)?.ok_or_else(|| ModelError::MissingFile {
-        file: file.to_owned(),
-    })
+    read_bytes_if_present(file)?.ok_or_else(|| ModelError::MissingFile { file: file.to_owned() })
 }
 
 /// Reads a JSON file that must be there.
@@ -31,24 +29,16 @@ pub(crate) fn read_json<T: DeserializeOwned>(file: &Path) -> Result<T, ModelErro
 pub(crate) fn read_json_if_present<T: DeserializeOwned>(
     file: &Path,
 ) -> Result<Option<T>, ModelError> {
-    read_bytes_if_present(file)?
-        .map(|bytes| parse(file, &bytes))
-        .transpose()
+    read_bytes_if_present(file)?.map(|bytes| parse(file, &bytes)).transpose()
 }
 
 fn parse<T: DeserializeOwned>(file: &Path, bytes: &[u8]) -> Result<T, ModelError> {
-    serde_json::from_slice(bytes).map_err(|error| ModelError::Damaged {
-        file: file.to_owned(),
-        reason: error.to_string(),
-    })
+    serde_json::from_slice(bytes)
+        .map_err(|error| ModelError::Damaged { file: file.to_owned(), reason: error.to_string() })
 }
 
 fn read_bytes_if_present(file: &Path) -> Result<Option<Vec<u8>>, ModelError> {
-    let cannot_read = |source| ModelError::Io {
-        action: "read",
-        path: PathBuf::from(file),
-        source,
-    };
+    let cannot_read = |source| ModelError::Io { action: "read", path: PathBuf::from(file), source };
     let bytes = match fs::metadata(file) {
         Ok(metadata) => metadata.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -56,10 +46,7 @@ fn read_bytes_if_present(file: &Path) -> Result<Option<Vec<u8>>, ModelError> {
     };
     if bytes > MAX_FILE_BYTES {
         let reason = format!("it has {bytes} bytes, the limit is {MAX_FILE_BYTES}");
-        return Err(ModelError::Damaged {
-            file: file.to_owned(),
-            reason,
-        });
+        return Err(ModelError::Damaged { file: file.to_owned(), reason });
     }
     fs::read(file).map(Some).map_err(cannot_read)
 }

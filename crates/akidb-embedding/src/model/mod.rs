@@ -47,18 +47,11 @@ impl ModelDirectory {
         let architecture = BertConfig::read(&path.join("config.json"))?;
         let settings = SentenceTransformersConfig::read(path, &architecture)?;
         if !path.join("tokenizer.json").is_file() {
-            return Err(ModelError::MissingFile {
-                file: path.join("tokenizer.json"),
-            });
+            return Err(ModelError::MissingFile { file: path.join("tokenizer.json") });
         }
         let weights = WeightFiles::open(path)?;
         check_tensors(&weights, &architecture)?;
-        Ok(Self {
-            path: path.to_owned(),
-            architecture,
-            settings,
-            weights,
-        })
+        Ok(Self { path: path.to_owned(), architecture, settings, weights })
     }
 
     /// Where the directory is.
@@ -122,10 +115,7 @@ impl ModelDirectory {
     /// When `tokenizer.json` is not one.
     pub fn tokeniser(&self) -> Result<TextTokeniser, ModelError> {
         let file = self.path.join("tokenizer.json");
-        let damaged = |reason: String| ModelError::Damaged {
-            file: file.clone(),
-            reason,
-        };
+        let damaged = |reason: String| ModelError::Damaged { file: file.clone(), reason };
         let bytes = json::read_bytes(&file)?;
         let mut tokeniser =
             Tokenizer::from_bytes(bytes).map_err(|error| damaged(error.to_string()))?;
@@ -152,9 +142,7 @@ fn lower_case(tokeniser: &mut Tokenizer) -> Result<(), String> {
     if present.as_ref().is_some_and(lower_cases) {
         return Ok(());
     }
-    let steps = std::iter::once(normalizers::Lowercase.into())
-        .chain(present)
-        .collect();
+    let steps = std::iter::once(normalizers::Lowercase.into()).chain(present).collect();
     tokeniser
         .with_normalizer(Some(normalizers::Sequence::new(steps)))
         .map(|_| ())

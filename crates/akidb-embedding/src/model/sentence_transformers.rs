@@ -83,10 +83,8 @@ fn read_modules(directory: &Path) -> Result<(Pooling, bool), ModelError> {
     let Some(modules) = read_json_if_present::<Vec<Module>>(&file)? else {
         return Ok((Pooling::Mean, false));
     };
-    let kinds: Vec<&str> = modules
-        .iter()
-        .map(|module| module.kind.rsplit('.').next().unwrap_or_default())
-        .collect();
+    let kinds: Vec<&str> =
+        modules.iter().map(|module| module.kind.rsplit('.').next().unwrap_or_default()).collect();
     let refuse = |found: &str| Err(unsupported(&file, "type", found, SUPPORTED_MODULES));
     let normalize = match kinds.as_slice() {
         ["Transformer", "Pooling"] => false,
@@ -94,12 +92,7 @@ fn read_modules(directory: &Path) -> Result<(Pooling, bool), ModelError> {
         _ => return refuse(&kinds.join(", ")),
     };
     if !modules[0].path.is_empty() {
-        return Err(unsupported(
-            &file,
-            "path",
-            &modules[0].path,
-            "\"\" for the transformer",
-        ));
+        return Err(unsupported(&file, "path", &modules[0].path, "\"\" for the transformer"));
     }
     let folder = inside(&modules[1].path)
         .ok_or_else(|| unsupported(&file, "path", &modules[1].path, "a folder inside the model"))?;
@@ -110,9 +103,7 @@ fn read_modules(directory: &Path) -> Result<(Pooling, bool), ModelError> {
 /// The path, if it does not lead out of the directory.
 fn inside(path: &str) -> Option<PathBuf> {
     let path = PathBuf::from(path);
-    path.components()
-        .all(|part| matches!(part, Component::Normal(_)))
-        .then_some(path)
+    path.components().all(|part| matches!(part, Component::Normal(_))).then_some(path)
 }
 
 fn read_pooling(file: &Path) -> Result<Pooling, ModelError> {
@@ -144,41 +135,28 @@ fn read_pooling(file: &Path) -> Result<Pooling, ModelError> {
             .into_iter()
             .find(|pooling| pooling.as_str() == mode)
             .ok_or_else(|| unsupported(file, "pooling_mode", mode, SUPPORTED_POOLINGS)),
-        several => Err(unsupported(
-            file,
-            "pooling_mode",
-            &several.join(" and "),
-            SUPPORTED_POOLINGS,
-        )),
+        several => {
+            Err(unsupported(file, "pooling_mode", &several.join(" and "), SUPPORTED_POOLINGS))
+        }
     }
 }
 
 fn mode_name(mode: &Value) -> String {
-    mode.as_str()
-        .map_or_else(|| mode.to_string(), str::to_owned)
+    mode.as_str().map_or_else(|| mode.to_string(), str::to_owned)
 }
 
 fn read_prompts(directory: &Path) -> Result<Prompts, ModelError> {
     let file = directory.join("config_sentence_transformers.json");
     let config: PromptsConfig = read_json_if_present(&file)?.unwrap_or_default();
-    let by_name: BTreeMap<String, String> = config
-        .prompts
-        .into_iter()
-        .map(|(name, text)| (name, text.unwrap_or_default()))
-        .collect();
+    let by_name: BTreeMap<String, String> =
+        config.prompts.into_iter().map(|(name, text)| (name, text.unwrap_or_default())).collect();
     if let Some(name) = &config.default_prompt_name
         && !by_name.contains_key(name)
     {
-        let known = format!(
-            "one of the prompts {:?}",
-            by_name.keys().collect::<Vec<_>>()
-        );
+        let known = format!("one of the prompts {:?}", by_name.keys().collect::<Vec<_>>());
         return Err(unsupported(&file, "default_prompt_name", name, &known));
     }
-    Ok(Prompts {
-        by_name,
-        default_name: config.default_prompt_name,
-    })
+    Ok(Prompts { by_name, default_name: config.default_prompt_name })
 }
 
 fn read_max_tokens(
@@ -192,9 +170,7 @@ fn read_max_tokens(
             let tokeniser: TokeniserConfig =
                 read_json_if_present(&directory.join("tokenizer_config.json"))?.unwrap_or_default();
             // A cast from float saturates, and "no limit" is beyond every integer.
-            tokeniser
-                .model_max_length
-                .map_or(u32::MAX, |tokens| tokens as u32)
+            tokeniser.model_max_length.map_or(u32::MAX, |tokens| tokens as u32)
         }
     };
     Ok(wanted.min(network.max_positions))

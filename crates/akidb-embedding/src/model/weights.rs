@@ -58,11 +58,7 @@ impl WeightFiles {
             .filter_map(|name| name.strip_suffix(WORD_EMBEDDINGS).map(str::to_owned))
             .min_by_key(String::len)
             .unwrap_or_default();
-        Ok(Self {
-            directory: directory.to_owned(),
-            files,
-            prefix,
-        })
+        Ok(Self { directory: directory.to_owned(), files, prefix })
     }
 
     /// SHA-256 of all files' bytes in the order of their names.
@@ -92,11 +88,7 @@ impl WeightFiles {
             .replace("LayerNorm.weight", "LayerNorm.gamma")
             .replace("LayerNorm.bias", "LayerNorm.beta");
         for name in [modern, old] {
-            if let Some(file) = self
-                .files
-                .iter()
-                .find(|file| file.metadata.info(&name).is_some())
-            {
+            if let Some(file) = self.files.iter().find(|file| file.metadata.info(&name).is_some()) {
                 return Ok((file, name));
             }
         }
@@ -104,24 +96,14 @@ impl WeightFiles {
             [only] => only.path.clone(),
             _ => self.directory.clone(),
         };
-        Err(ModelError::MissingTensor {
-            file,
-            tensor: format!("{}{tensor}", self.prefix),
-        })
+        Err(ModelError::MissingTensor { file, tensor: format!("{}{tensor}", self.prefix) })
     }
 }
 
 impl WeightFile {
     fn open(path: &Path) -> Result<Self, ModelError> {
-        let damaged = |reason: String| ModelError::Damaged {
-            file: path.to_owned(),
-            reason,
-        };
-        let cannot_read = |source| ModelError::Io {
-            action: "read",
-            path: path.to_owned(),
-            source,
-        };
+        let damaged = |reason: String| ModelError::Damaged { file: path.to_owned(), reason };
+        let cannot_read = |source| ModelError::Io { action: "read", path: path.to_owned(), source };
         let mut file = File::open(path).map_err(cannot_read)?;
         let file_bytes = file.metadata().map_err(cannot_read)?.len();
         if file_bytes < HEADER_LENGTH_BYTES as u64 {
@@ -137,9 +119,7 @@ impl WeightFile {
             )));
         }
         let mut header = Vec::new();
-        file.take(header_bytes)
-            .read_to_end(&mut header)
-            .map_err(cannot_read)?;
+        file.take(header_bytes).read_to_end(&mut header).map_err(cannot_read)?;
         // Also checks that the tensors follow each other without gaps and are as long as they say.
         let metadata: Metadata =
             serde_json::from_slice(&header).map_err(|error| damaged(error.to_string()))?;
@@ -149,11 +129,7 @@ impl WeightFile {
                 "it has {file_bytes} bytes, its header asks for {expected_bytes}"
             )));
         }
-        Ok(Self {
-            path: path.to_owned(),
-            metadata,
-            data_offset,
-        })
+        Ok(Self { path: path.to_owned(), metadata, data_offset })
     }
 
     fn check_shape(&self, name: &str, expected: &[usize]) -> Result<(), ModelError> {
@@ -201,35 +177,20 @@ impl WeightFile {
         Ok(match info.dtype {
             Dtype::F16 => f32_from_f16(&bytes),
             Dtype::BF16 => f32_from_bf16(&bytes),
-            _ => bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|four| f32::from_le_bytes(*four))
-                .collect(),
+            _ => bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect(),
         })
     }
 }
 
 fn f32_from_f16(bytes: &[u8]) -> Vec<f32> {
-    let halves = bytes
-        .as_chunks()
-        .0
-        .iter()
-        .map(|two| u16::from_le_bytes(*two));
+    let halves = bytes.as_chunks().0.iter().map(|two| u16::from_le_bytes(*two));
     halves.map(|half| f16::from_bits(half).to_f32()).collect()
 }
 
 /// A bfloat16 is the upper half of a float.
 fn f32_from_bf16(bytes: &[u8]) -> Vec<f32> {
-    let upper_halves = bytes
-        .as_chunks()
-        .0
-        .iter()
-        .map(|two| u16::from_le_bytes(*two));
-    upper_halves
-        .map(|half| f32::from_bits(u32::from(half) << 16))
-        .collect()
+    let upper_halves = bytes.as_chunks().0.iter().map(|two| u16::from_le_bytes(*two));
+    upper_halves.map(|half| f32::from_bits(u32::from(half) << 16)).collect()
 }
 
 /// The files that hold the weights: `model.safetensors`, else those that its index names, else all.
@@ -253,16 +214,11 @@ fn find_files(directory: &Path) -> Result<Vec<PathBuf>, ModelError> {
     if !shards.is_empty() {
         return Ok(shards);
     }
-    let pickle = names.into_iter().find(|name| {
-        [".bin", ".pt", ".pth", ".ckpt"]
-            .iter()
-            .any(|end| name.ends_with(end))
-    });
+    let pickle = names
+        .into_iter()
+        .find(|name| [".bin", ".pt", ".pth", ".ckpt"].iter().any(|end| name.ends_with(end)));
     Err(match pickle {
-        Some(found) => ModelError::OnlyPickledWeights {
-            directory: directory.to_owned(),
-            found,
-        },
+        Some(found) => ModelError::OnlyPickledWeights { directory: directory.to_owned(), found },
         None => ModelError::MissingFile { file: single },
     })
 }
@@ -270,20 +226,13 @@ fn find_files(directory: &Path) -> Result<Vec<PathBuf>, ModelError> {
 fn shard(directory: &Path, name: &str) -> Result<PathBuf, ModelError> {
     let file = directory.join(name);
     let is_plain = !name.contains(['/', '\\']) && name.ends_with(".safetensors");
-    if is_plain && file.is_file() {
-        Ok(file)
-    } else {
-        Err(ModelError::MissingFile { file })
-    }
+    if is_plain && file.is_file() { Ok(file) } else { Err(ModelError::MissingFile { file }) }
 }
 
 /// The names of the files in a directory, sorted.
 fn file_names(directory: &Path) -> Result<Vec<String>, ModelError> {
-    let cannot_list = |source| ModelError::Io {
-        action: "list",
-        path: directory.to_owned(),
-        source,
-    };
+    let cannot_list =
+        |source| ModelError::Io { action: "list", path: directory.to_owned(), source };
     let mut names = Vec::new();
     for entry in fs::read_dir(directory).map_err(cannot_list)? {
         names.extend(entry.map_err(cannot_list)?.file_name().into_string());
@@ -302,42 +251,19 @@ pub(super) fn check_tensors(weights: &WeightFiles, config: &BertConfig) -> Resul
         ("token_type_embeddings", config.token_types),
     ];
     for (name, rows) in embeddings {
-        weights.check(
-            &format!("embeddings.{name}.weight"),
-            &[rows as usize, hidden],
-        )?;
+        weights.check(&format!("embeddings.{name}.weight"), &[rows as usize, hidden])?;
     }
     check_pair(weights, "embeddings.LayerNorm", &[hidden], hidden)?;
     for layer in 0..config.layers {
         let layer = format!("encoder.layer.{layer}");
         for name in ["self.query", "self.key", "self.value", "output.dense"] {
-            check_pair(
-                weights,
-                &format!("{layer}.attention.{name}"),
-                &[hidden, hidden],
-                hidden,
-            )?;
+            check_pair(weights, &format!("{layer}.attention.{name}"), &[hidden, hidden], hidden)?;
         }
-        check_pair(
-            weights,
-            &format!("{layer}.attention.output.LayerNorm"),
-            &[hidden],
-            hidden,
-        )?;
+        check_pair(weights, &format!("{layer}.attention.output.LayerNorm"), &[hidden], hidden)?;
         let (up, down) = ([intermediate, hidden], [hidden, intermediate]);
-        check_pair(
-            weights,
-            &format!("{layer}.intermediate.dense"),
-            &up,
-            intermediate,
-        )?;
+        check_pair(weights, &format!("{layer}.intermediate.dense"), &up, intermediate)?;
         check_pair(weights, &format!("{layer}.output.dense"), &down, hidden)?;
-        check_pair(
-            weights,
-            &format!("{layer}.output.LayerNorm"),
-            &[hidden],
-            hidden,
-        )?;
+        check_pair(weights, &format!("{layer}.output.LayerNorm"), &[hidden], hidden)?;
     }
     Ok(())
 }

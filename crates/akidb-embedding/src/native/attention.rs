@@ -63,14 +63,9 @@ impl Attention<'_> {
         let (hidden, tokens, size) = (self.hidden(), self.tokens(), self.head_size);
         let value_panels = size.div_ceil(panel_width);
         let queries = at_least(&mut self.scratch.queries, tokens * size);
-        let keys = at_least(
-            &mut self.scratch.key_panels,
-            tokens.next_multiple_of(panel_width) * size,
-        );
-        let values = at_least(
-            &mut self.scratch.value_panels,
-            value_panels * panel_width * tokens,
-        );
+        let keys =
+            at_least(&mut self.scratch.key_panels, tokens.next_multiple_of(panel_width) * size);
+        let values = at_least(&mut self.scratch.value_panels, value_panels * panel_width * tokens);
         let scale = 1.0 / (size as f32).sqrt();
         let start = head * size;
         let query_bias = &self.qkv_bias[start..][..size];
@@ -106,12 +101,7 @@ impl Attention<'_> {
         let panel_width = ops.len() * BLOCK_VECTORS;
         let padded_tokens = tokens.next_multiple_of(panel_width);
         let rows = (tokens - first_row).min(BLOCK_ROWS);
-        let AttentionScratch {
-            queries,
-            key_panels,
-            value_panels,
-            scores,
-        } = &mut *self.scratch;
+        let AttentionScratch { queries, key_panels, value_panels, scores } = &mut *self.scratch;
         let scores = at_least(scores, BLOCK_ROWS * padded_tokens);
 
         // In the last block the rows that are missing repeat the last one.
@@ -239,10 +229,7 @@ mod tests {
                 for (found, expected) in context.iter().zip(reference(heads, size, &qkv, &qkv_bias))
                 {
                     let difference = (f64::from(*found) - expected).abs();
-                    assert!(
-                        difference < 1e-5,
-                        "{heads} x {size}, {tokens} tokens: {difference}"
-                    );
+                    assert!(difference < 1e-5, "{heads} x {size}, {tokens} tokens: {difference}");
                 }
             }
         }

@@ -51,21 +51,15 @@ impl BertEncoder {
         let (config, weights) = (directory.architecture(), directory.weights());
         let hidden = config.hidden_size as usize;
         let embedding = |name: &str, rows: u32| {
-            weights.read(
-                &format!("embeddings.{name}.weight"),
-                &[rows as usize, hidden],
-            )
+            weights.read(&format!("embeddings.{name}.weight"), &[rows as usize, hidden])
         };
         let token_types = embedding("token_type_embeddings", config.token_types)?;
         let mut position_embeddings = embedding("position_embeddings", config.max_positions)?;
         for row in position_embeddings.chunks_exact_mut(hidden) {
-            row.iter_mut()
-                .zip(&token_types)
-                .for_each(|(value, kind)| *value += kind);
+            row.iter_mut().zip(&token_types).for_each(|(value, kind)| *value += kind);
         }
-        let layers = (0..config.layers)
-            .map(|number| Layer::load(weights, config, number))
-            .collect();
+        let layers =
+            (0..config.layers).map(|number| Layer::load(weights, config, number)).collect();
         Ok(Self {
             word_embeddings: embedding("word_embeddings", config.vocabulary)?,
             position_embeddings,
@@ -89,23 +83,12 @@ impl BertEncoder {
                 return Err(EncodeError::NoTokens { text });
             }
             if tokens > limit {
-                return Err(EncodeError::TooManyTokens {
-                    text,
-                    tokens,
-                    limit,
-                });
+                return Err(EncodeError::TooManyTokens { text, tokens, limit });
             }
-            let unknown = input
-                .token_ids
-                .iter()
-                .find(|token| **token >= self.config.vocabulary);
+            let unknown = input.token_ids.iter().find(|token| **token >= self.config.vocabulary);
             if let Some(token) = unknown {
                 let vocabulary = self.config.vocabulary as usize;
-                return Err(EncodeError::UnknownToken {
-                    text,
-                    token: *token,
-                    vocabulary,
-                });
+                return Err(EncodeError::UnknownToken { text, token: *token, vocabulary });
             }
         }
         Ok(())
@@ -120,20 +103,13 @@ impl BertEncoder {
     ) -> Result<(), EncodeError> {
         let hidden_size = self.hidden_size();
         let tokens = shard.tokens;
-        self.embed_tokens(
-            shard.texts,
-            at_least(&mut scratch.hidden, tokens * hidden_size),
-        );
+        self.embed_tokens(shard.texts, at_least(&mut scratch.hidden, tokens * hidden_size));
         for layer in &self.layers {
             self.attend(gemm, layer, &shard, scratch)?;
             self.feed_forward(gemm, layer, tokens, scratch)?;
         }
         let mut states = &scratch.hidden[..tokens * hidden_size];
-        for (text, vector) in shard
-            .texts
-            .iter()
-            .zip(shard.vectors.chunks_exact_mut(hidden_size))
-        {
+        for (text, vector) in shard.texts.iter().zip(shard.vectors.chunks_exact_mut(hidden_size)) {
             let (own, others) = states.split_at(text.token_ids.len() * hidden_size);
             states = others;
             pooling::pool(text.pooling, own, vector);
@@ -146,9 +122,7 @@ impl BertEncoder {
 
     fn embed_tokens(&self, texts: &[EncoderInput<'_>], states: &mut [f32]) {
         let hidden = self.hidden_size();
-        let tokens = texts
-            .iter()
-            .flat_map(|text| text.token_ids.iter().enumerate());
+        let tokens = texts.iter().flat_map(|text| text.token_ids.iter().enumerate());
         for ((position, token), state) in tokens.zip(states.chunks_exact_mut(hidden)) {
             let word = &self.word_embeddings[*token as usize * hidden..][..hidden];
             let position = &self.position_embeddings[position * hidden..][..hidden];
@@ -186,12 +160,8 @@ impl BertEncoder {
             .dispatch();
             first = end;
         }
-        layer
-            .attention_output
-            .multiply_onto(gemm, context, hidden)?;
-        layer
-            .attention_norm
-            .add_and_apply(hidden, &layer.attention_output_bias);
+        layer.attention_output.multiply_onto(gemm, context, hidden)?;
+        layer.attention_norm.add_and_apply(hidden, &layer.attention_output_bias);
         Ok(())
     }
 
@@ -206,14 +176,8 @@ impl BertEncoder {
         let hidden = &mut scratch.hidden[..tokens * self.hidden_size()];
         let width = self.config.intermediate_size as usize;
         let intermediate = at_least(&mut scratch.intermediate, tokens * width);
-        layer
-            .intermediate
-            .multiply_into(gemm, hidden, intermediate)?;
-        add_bias_and_activate(
-            intermediate,
-            &layer.intermediate_bias,
-            self.config.activation,
-        );
+        layer.intermediate.multiply_into(gemm, hidden, intermediate)?;
+        add_bias_and_activate(intermediate, &layer.intermediate_bias, self.config.activation);
         layer.output.multiply_onto(gemm, intermediate, hidden)?;
         layer.output_norm.add_and_apply(hidden, &layer.output_bias);
         Ok(())
@@ -234,11 +198,7 @@ impl Layer {
             Ok::<_, ModelError>(Linear::pack(&matrix(part, outputs, inputs)?, outputs))
         };
         let (mut qkv, mut qkv_bias) = (Vec::new(), Vec::new());
-        for part in [
-            "attention.self.query",
-            "attention.self.key",
-            "attention.self.value",
-        ] {
+        for part in ["attention.self.query", "attention.self.key", "attention.self.value"] {
             qkv.extend(matrix(part, hidden, hidden)?);
             qkv_bias.extend(bias(part, hidden)?);
         }

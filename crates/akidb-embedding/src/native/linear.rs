@@ -20,11 +20,7 @@ impl Linear {
         let inputs = weights.len() / outputs;
         let rows = NdTensorView::from_data([outputs, inputs], weights);
         let packed = GemmExecutor::<f32>::new().prepack_b(rows.transposed());
-        Self {
-            packed,
-            inputs,
-            outputs,
-        }
+        Self { packed, inputs, outputs }
     }
 
     /// Writes the product of `input`, `[rows, inputs]`, to `output`, `[rows, outputs]`.
@@ -57,18 +53,8 @@ impl Linear {
         let rows = input.len() / self.inputs;
         debug_assert_eq!(output.len(), rows * self.outputs);
         let left = NdTensorView::from_data([rows, self.inputs], input);
-        let options = GemmOptions {
-            beta,
-            ..GemmOptions::default()
-        };
-        gemm.gemm(
-            output,
-            GemmInputA::Unpacked(left),
-            GemmInputB::Packed(&self.packed),
-            options,
-        )
-        .map_err(|error| EncodeError::Backend {
-            reason: format!("matrix product: {error}"),
-        })
+        let options = GemmOptions { beta, ..GemmOptions::default() };
+        gemm.gemm(output, GemmInputA::Unpacked(left), GemmInputB::Packed(&self.packed), options)
+            .map_err(|error| EncodeError::Backend { reason: format!("matrix product: {error}") })
     }
 }

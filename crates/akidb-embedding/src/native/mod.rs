@@ -56,11 +56,7 @@ impl NativeEmbedder {
             })?;
         let encoder = BertEncoder::load(directory)?;
         let scratch = (0..threads).map(|_| Scratch::default()).collect();
-        Ok(Self {
-            encoder,
-            pool,
-            scratch,
-        })
+        Ok(Self { encoder, pool, scratch })
     }
 }
 
@@ -77,11 +73,7 @@ impl Embedder for NativeEmbedder {
         self.encoder.check(texts)?;
         vectors.clear();
         vectors.resize(texts.len() * self.dimension(), 0.0);
-        let Self {
-            encoder,
-            pool,
-            scratch,
-        } = self;
+        let Self { encoder, pool, scratch } = self;
         // Made for each batch since it cannot be sent between threads; that costs nothing.
         let gemm = GemmExecutor::new();
         let shards = Mutex::new(Shards::new(texts, vectors, scratch.len()));

@@ -14,24 +14,9 @@ use crate::model::Activation;
 /// Adds a bias to every row of `states` and applies the activation.
 pub(super) fn add_bias_and_activate(states: &mut [f32], bias: &[f32], activation: Activation) {
     match activation {
-        Activation::Gelu => BiasedUnary {
-            states,
-            bias,
-            function: Gelu {},
-        }
-        .dispatch(),
-        Activation::GeluTanh => BiasedUnary {
-            states,
-            bias,
-            function: ApproxGelu {},
-        }
-        .dispatch(),
-        Activation::Relu => BiasedUnary {
-            states,
-            bias,
-            function: Relu,
-        }
-        .dispatch(),
+        Activation::Gelu => BiasedUnary { states, bias, function: Gelu {} }.dispatch(),
+        Activation::GeluTanh => BiasedUnary { states, bias, function: ApproxGelu {} }.dispatch(),
+        Activation::Relu => BiasedUnary { states, bias, function: Relu }.dispatch(),
     }
 }
 
@@ -82,22 +67,12 @@ pub(super) struct LayerNorm {
 impl LayerNorm {
     /// Normalises every row of `states`.
     pub(super) fn apply(&self, states: &mut [f32]) {
-        BiasedNorm {
-            states,
-            added: None,
-            norm: self,
-        }
-        .dispatch();
+        BiasedNorm { states, added: None, norm: self }.dispatch();
     }
 
     /// Adds `added` to every row of `states` and normalises it.
     pub(super) fn add_and_apply(&self, states: &mut [f32], added: &[f32]) {
-        BiasedNorm {
-            states,
-            added: Some(added),
-            norm: self,
-        }
-        .dispatch();
+        BiasedNorm { states, added: Some(added), norm: self }.dispatch();
     }
 }
 
@@ -173,9 +148,8 @@ mod tests {
         };
         let mut states: Vec<f32> = (0..19u8).map(|i| f32::from(i) - 1.0).collect();
         norm.add_and_apply(&mut states, &[1.0; 19]);
-        let expected: Vec<f32> = (0..19u8)
-            .map(|i| (f32::from(i) - 9.0) / 30f32.sqrt() * f32::from(i) + 0.5)
-            .collect();
+        let expected: Vec<f32> =
+            (0..19u8).map(|i| (f32::from(i) - 9.0) / 30f32.sqrt() * f32::from(i) + 0.5).collect();
         assert_near(&states, &expected);
     }
 }

@@ -34,14 +34,8 @@ impl<'a> Shards<'a> {
         threads: usize,
     ) -> Self {
         let tokens: usize = texts.iter().map(|text| text.token_ids.len()).sum();
-        let shard_tokens = tokens
-            .div_ceil(threads)
-            .clamp(MIN_SHARD_TOKENS, MAX_SHARD_TOKENS);
-        Self {
-            texts,
-            vectors,
-            shard_tokens,
-        }
+        let shard_tokens = tokens.div_ceil(threads).clamp(MIN_SHARD_TOKENS, MAX_SHARD_TOKENS);
+        Self { texts, vectors, shard_tokens }
     }
 }
 
@@ -63,11 +57,7 @@ impl<'a> Iterator for Shards<'a> {
         let (texts, other_texts) = self.texts.split_at(count);
         let (vectors, other_vectors) = mem::take(&mut self.vectors).split_at_mut(count * dimension);
         (self.texts, self.vectors) = (other_texts, other_vectors);
-        Some(Shard {
-            texts,
-            vectors,
-            tokens,
-        })
+        Some(Shard { texts, vectors, tokens })
     }
 }
 
@@ -89,15 +79,6 @@ mod tests {
         let shards: Vec<(usize, usize, f32)> = Shards::new(&texts, &mut vectors, 16)
             .map(|shard| (shard.texts.len(), shard.tokens, shard.vectors[0]))
             .collect();
-        assert_eq!(
-            shards,
-            [
-                (1, 10, 0.0),
-                (2, 63, 2.0),
-                (1, 400, 6.0),
-                (1, 64, 8.0),
-                (2, 2, 10.0)
-            ]
-        );
+        assert_eq!(shards, [(1, 10, 0.0), (2, 63, 2.0), (1, 400, 6.0), (1, 64, 8.0), (2, 2, 10.0)]);
     }
 }

@@ -26,12 +26,7 @@ const TAR_MAGIC_OFFSET: usize = 257;
 
 /// Unpacks `archive` into the directory `target`, which is created.
 pub(super) fn unpack(archive: &Path, target: &Path) -> Result<(), ModelError> {
-    let unpacker = Unpacker {
-        archive,
-        target,
-        entries: 0,
-        bytes: 0,
-    };
+    let unpacker = Unpacker { archive, target, entries: 0, bytes: 0 };
     fs::create_dir_all(target).map_err(|source| unpacker.cannot("create", target, source))?;
     let mut file =
         File::open(archive).map_err(|source| unpacker.cannot("open", archive, source))?;
@@ -42,10 +37,7 @@ pub(super) fn unpack(archive: &Path, target: &Path) -> Result<(), ModelError> {
         unpacker.unpack_zip(file)
     } else if start.starts_with(GZIP_MAGIC) {
         unpacker.unpack_tar(GzDecoder::new(file))
-    } else if start
-        .get(TAR_MAGIC_OFFSET..)
-        .is_some_and(|rest| rest.starts_with(TAR_MAGIC))
-    {
+    } else if start.get(TAR_MAGIC_OFFSET..).is_some_and(|rest| rest.starts_with(TAR_MAGIC)) {
         unpacker.unpack_tar(file)
     } else {
         Err(unpacker.refuse("it is neither a zip (or wheel) nor a tar, gzipped or not".to_owned()))
@@ -70,13 +62,8 @@ impl Unpacker<'_> {
     fn unpack_zip(mut self, file: impl Read + Seek) -> Result<(), ModelError> {
         let mut zip = ZipArchive::new(file).map_err(|error| self.refuse(error.to_string()))?;
         for index in 0..zip.len() {
-            let entry = zip
-                .by_index(index)
-                .map_err(|error| self.refuse(error.to_string()))?;
-            let name = entry
-                .name()
-                .map_err(|error| self.refuse(error.to_string()))?
-                .into_owned();
+            let entry = zip.by_index(index).map_err(|error| self.refuse(error.to_string()))?;
+            let name = entry.name().map_err(|error| self.refuse(error.to_string()))?.into_owned();
             if entry.is_symlink() {
                 return Err(self.refuse(format!("the entry {name:?} is a link")));
             }
@@ -88,9 +75,7 @@ impl Unpacker<'_> {
 
     fn unpack_tar(mut self, stream: impl Read) -> Result<(), ModelError> {
         let mut tar = tar::Archive::new(stream);
-        let entries = tar
-            .entries()
-            .map_err(|error| self.refuse(error.to_string()))?;
+        let entries = tar.entries().map_err(|error| self.refuse(error.to_string()))?;
         for entry in entries {
             let entry = entry.map_err(|error| self.refuse(error.to_string()))?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
@@ -137,26 +122,17 @@ impl Unpacker<'_> {
         let written = io::copy(&mut content.take(room + 1), &mut file)
             .map_err(|source| self.cannot("unpack", &path, source))?;
         if written > room {
-            return Err(self.refuse(format!(
-                "it unpacks to more than {MAX_UNPACKED_BYTES} bytes"
-            )));
+            return Err(self.refuse(format!("it unpacks to more than {MAX_UNPACKED_BYTES} bytes")));
         }
         self.bytes += written;
         Ok(())
     }
 
     fn refuse(&self, reason: String) -> ModelError {
-        ModelError::ArchiveRefused {
-            archive: self.archive.to_owned(),
-            reason,
-        }
+        ModelError::ArchiveRefused { archive: self.archive.to_owned(), reason }
     }
 
     fn cannot(&self, action: &'static str, path: &Path, source: io::Error) -> ModelError {
-        ModelError::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
+        ModelError::Io { action, path: path.to_owned(), source }
     }
 }

@@ -36,11 +36,7 @@ pub(super) fn files_below(directory: &Path) -> Result<Vec<ListedFile>, ModelErro
     let mut files = Vec::new();
     let mut folders = vec![(directory.to_owned(), String::new(), 0)];
     while let Some((folder, prefix, depth)) = folders.pop() {
-        let cannot_list = |source| ModelError::Io {
-            action: "list",
-            path: folder.clone(),
-            source,
-        };
+        let cannot_list = |source| ModelError::Io { action: "list", path: folder.clone(), source };
         for entry in fs::read_dir(&folder).map_err(cannot_list)? {
             let entry = entry.map_err(cannot_list)?;
             let relative = format!("{prefix}{}", entry.file_name().to_string_lossy());
@@ -57,17 +53,11 @@ pub(super) fn files_below(directory: &Path) -> Result<Vec<ListedFile>, ModelErro
                 source,
             })?;
             if metadata.is_file() {
-                files.push(ListedFile {
-                    relative,
-                    bytes: metadata.len(),
-                });
+                files.push(ListedFile { relative, bytes: metadata.len() });
             }
             if files.len() > MAX_FILES {
                 let reason = format!("it holds more than {MAX_FILES} files");
-                return Err(ModelError::Damaged {
-                    file: directory.to_owned(),
-                    reason,
-                });
+                return Err(ModelError::Damaged { file: directory.to_owned(), reason });
             }
         }
     }
@@ -84,9 +74,7 @@ pub(super) fn models_below(directory: &Path) -> Result<Vec<PathBuf>, ModelError>
             name.is_some_and(|name| !name.contains('/') && wanted(name))
         })
     };
-    let folders = files
-        .iter()
-        .filter_map(|file| file.relative.strip_suffix("config.json"));
+    let folders = files.iter().filter_map(|file| file.relative.strip_suffix("config.json"));
     Ok(folders
         .filter(|folder| folder.is_empty() || folder.ends_with('/'))
         .filter(|folder| holds(folder, &|name| name == "tokenizer.json"))
@@ -130,15 +118,11 @@ pub(super) fn sync_all(directory: &Path) -> Result<(), ModelError> {
     for file in &files {
         sync(&directory.join(&file.relative))?;
     }
-    let mut folders: Vec<&Path> = files
-        .iter()
-        .flat_map(|file| Path::new(&file.relative).ancestors().skip(1))
-        .collect();
+    let mut folders: Vec<&Path> =
+        files.iter().flat_map(|file| Path::new(&file.relative).ancestors().skip(1)).collect();
     folders.sort_unstable();
     folders.dedup();
-    folders
-        .into_iter()
-        .try_for_each(|folder| sync_directory(&directory.join(folder)))
+    folders.into_iter().try_for_each(|folder| sync_directory(&directory.join(folder)))
 }
 
 /// Makes sure that the names in a directory are on disk, where the system can.
@@ -147,11 +131,9 @@ pub(super) fn sync_directory(directory: &Path) -> Result<(), ModelError> {
 }
 
 fn sync(path: &Path) -> Result<(), ModelError> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(|source| ModelError::Io {
-            action: "sync",
-            path: path.to_owned(),
-            source,
-        })
+    File::open(path).and_then(|file| file.sync_all()).map_err(|source| ModelError::Io {
+        action: "sync",
+        path: path.to_owned(),
+        source,
+    })
 }

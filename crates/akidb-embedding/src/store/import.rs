@@ -65,15 +65,9 @@ fn stage(source: &Path, work: &TempDir, staged: &Path) -> Result<(), ModelError>
         // Says which file is missing or wrong.
         [] if folder == source && source.join("config.json").is_file() => {
             ModelDirectory::open(source).map(|_| ())?;
-            Err(ModelError::NotOneModel {
-                source_path: source.to_owned(),
-                found: 0,
-            })
+            Err(ModelError::NotOneModel { source_path: source.to_owned(), found: 0 })
         }
-        _ => Err(ModelError::NotOneModel {
-            source_path: source.to_owned(),
-            found: models.len(),
-        }),
+        _ => Err(ModelError::NotOneModel { source_path: source.to_owned(), found: models.len() }),
     }
 }
 
@@ -94,10 +88,9 @@ fn is_identical(
     }
     match mode {
         ImportMode::Replace => Ok(false),
-        ImportMode::KeepExisting => Err(ModelError::AlreadyExists {
-            name: name.to_owned(),
-            path: target.to_owned(),
-        }),
+        ImportMode::KeepExisting => {
+            Err(ModelError::AlreadyExists { name: name.to_owned(), path: target.to_owned() })
+        }
     }
 }
 
@@ -107,9 +100,5 @@ fn rename(from: &Path, to: &Path) -> Result<(), ModelError> {
 
 fn io_error(action: &'static str, path: &Path) -> impl Fn(io::Error) -> ModelError {
     let path = PathBuf::from(path);
-    move |source| ModelError::Io {
-        action,
-        path: path.clone(),
-        source,
-    }
+    move |source| ModelError::Io { action, path: path.clone(), source }
 }

@@ -56,22 +56,15 @@ impl Manifest {
         let mut files = BTreeMap::new();
         for file in files_below(directory)? {
             let sha256 = sha256_of_file(&directory.join(&file.relative))?;
-            files.insert(
-                file.relative,
-                ManifestFile {
-                    bytes: file.bytes,
-                    sha256,
-                },
-            );
+            files.insert(file.relative, ManifestFile { bytes: file.bytes, sha256 });
         }
         Ok(Self { files })
     }
 
     /// Reads the manifest of an imported model.
     pub(super) fn read(directory: &Path) -> Result<Self, ModelError> {
-        Self::read_if_present(directory)?.ok_or_else(|| ModelError::NoManifest {
-            directory: directory.to_owned(),
-        })
+        Self::read_if_present(directory)?
+            .ok_or_else(|| ModelError::NoManifest { directory: directory.to_owned() })
     }
 
     /// Reads the manifest of a model that may not have been imported.
@@ -81,9 +74,7 @@ impl Manifest {
             return Ok(None);
         };
         let leads_out = |path: &str| {
-            !Path::new(path)
-                .components()
-                .all(|part| matches!(part, Component::Normal(_)))
+            !Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
         };
         if let Some(path) = manifest.files.keys().find(|path| leads_out(path)) {
             let reason = format!("the path {path:?} leads out of the model");
@@ -98,11 +89,7 @@ impl Manifest {
         serde_json::to_vec_pretty(self)
             .map_err(io::Error::from)
             .and_then(|bytes| fs::write(&file, bytes))
-            .map_err(|source| ModelError::Io {
-                action: "write",
-                path: file,
-                source,
-            })
+            .map_err(|source| ModelError::Io { action: "write", path: file, source })
     }
 
     /// Compares the files in `directory` with the manifest.
@@ -114,11 +101,7 @@ impl Manifest {
             let list = match found_bytes {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => &mut report.missing,
                 Err(source) => {
-                    return Err(ModelError::Io {
-                        action: "read",
-                        path: file,
-                        source,
-                    });
+                    return Err(ModelError::Io { action: "read", path: file, source });
                 }
                 Ok(bytes)
                     if bytes == expected.bytes && sha256_of_file(&file)? == expected.sha256 =>

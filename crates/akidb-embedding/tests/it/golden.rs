@@ -1,0 +1,81 @@
+//! Vectors against those that sentence-transformers made, see `tests/data/make_golden.py`.
+
+use std::fs;
+
+use akidb_embedding::{EmbedOptions, Embedding, EngineSettings, Pooling};
+use serde::Deserialize;
+
+use crate::support::{cosine, engine, real_model, workspace};
+
+const DIMENSION: usize = 384;
+const MAX_TOKENS: u32 = 256;
+
+#[derive(Deserialize)]
+struct Golden {
+    other_poolings: usize,
+    texts: Vec<String>,
+    tokens: Vec<u32>,
+}
+
+fn golden() -> (Golden, Vec<Vec<f32>>) {
+    let folder = workspace().join("crates/akidb-embedding/tests/data");
+    let golden: Golden =
+        serde_json::from_slice(&fs::read(folder.join("golden.json")).unwrap()).unwrap();
+    let bytes = fs::read(folder.join("golden.f32")).unwrap();
+    let values: Vec<f32> =
+        bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
+    (golden, values.chunks_exact(DIMENSION).map(<[f32]>::to_vec).collect())
+}
+
+fn assert_same(embeddings: &[Embedding], expected: &[Vec<f32>], texts: &[String]) {
+    assert_eq!(embeddings.len(), expected.len());
+    for ((embedding, expected), text) in embeddings.iter().zip(expected).zip(texts) {
+        let cosine = cosine(&embedding.values, expected);
+        assert!(cosine >= 0.9999, "cosine {cosine} for {text:?}");
+        let length = |values: &[f32]| values.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let ratio = length(&embedding.values) / length(expected);
+        assert!((ratio - 1.0).abs() < 1e-4, "length is off by {ratio} for {text:?}");
+    }
+}
+
+#[tokio::test]
+async fn vectors_and_token_counts_are_those_of_sentence_transformers() {
+    let (golden, vectors) = golden();
+    let engine = engine(real_model(2), EngineSettings::default());
+    let embeddings = engine.embed(golden.texts.clone(), EmbedOptions::default()).await.unwrap();
+    assert_same(&embeddings, &vectors[..golden.texts.len()], &golden.texts);
+    for ((embedding, tokens), text) in embeddings.iter().zip(&golden.tokens).zip(&golden.texts) {
+        assert_eq!(embedding.tokens, *tokens, "{text:?}");
+        let whole_text_tokens = engine.count_tokens(text, None).unwrap();
+        assert_eq!(embedding.truncated, whole_text_tokens > MAX_TOKENS, "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_may_ask_for_another_pooling() {
+    let (golden, vectors) = golden();
+    let texts = &golden.texts[..golden.other_poolings];
+    let engine = engine(real_model(1), EngineSettings::default());
+    let mut others = vectors[golden.texts.len()..].chunks_exact(golden.other_poolings);
+    for pooling in [Pooling::Cls, Pooling::Max] {
+        let options = EmbedOptions {
+            pooling: Some(pooling),
+            normalize: Some(false),
+            ..EmbedOptions::default()
+        };
+        let embeddings = engine.embed(texts.to_vec(), options).await.unwrap();
+        assert_same(&embeddings, others.next().unwrap(), texts);
+    }
+}
+
+#[tokio::test]
+async fn long_texts_are_cut_at_the_limit_and_counted_whole() {
+    let engine = engine(real_model(1), EngineSettings::default());
+    for (words, truncated) in [(253, false), (254, false), (255, true), (5000, true)] {
+        let text = "word ".repeat(words);
+        assert_eq!(engine.count_tokens(&text, None), Ok(u32::try_from(words).unwrap() + 2));
+        let embeddings = engine.embed(vec![text], EmbedOptions::default()).await.unwrap();
+        assert_eq!(embeddings[0].truncated, truncated, "{words} words");
+        assert!(embeddings[0].tokens <= MAX_TOKENS);
+    }
+}

@@ -1,0 +1,12 @@
+//! The crate from outside: engines, models on disk, and vectors against sentence-transformers.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod batch_independence;
+mod engine;
+mod golden;
+mod metrics;
+mod model_directory;
+mod model_store;
+mod sts_benchmark;
+mod support;
