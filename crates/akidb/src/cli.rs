@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    commands::{config, model},
+    commands::{collection, config, embed, import, model, search, serve},
     printer::OutputFormat,
     settings::ConfigurationArgs,
 };
@@ -34,6 +34,17 @@ pub(crate) struct GlobalArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a node: REST and gRPC over one data directory
+    Serve(serve::ServeArgs),
+    /// Create, list, show and delete collections
+    #[command(subcommand)]
+    Collection(collection::CollectionCommand),
+    /// Store the documents of a JSON Lines file
+    Import(import::ImportArgs),
+    /// Find the documents nearest to a text, a vector or another document
+    Search(Box<search::SearchArgs>),
+    /// Turn texts into vectors
+    Embed(embed::EmbedArgs),
     /// List, import and verify the models on this machine
     #[command(subcommand)]
     Model(model::ModelCommand),

@@ -4,10 +4,14 @@
 //! of a running one. What does not: rules, limits and status codes, which are the service's.
 
 mod cli;
+mod client;
 mod commands;
+mod connection;
 mod failure;
+mod node;
 mod printer;
 mod settings;
+mod telemetry;
 
 use std::process::ExitCode;
 

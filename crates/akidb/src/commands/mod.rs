@@ -1,7 +1,12 @@
 //! One file per command: its arguments, what it asks, how it shows the answer.
 
+pub(crate) mod collection;
 pub(crate) mod config;
+pub(crate) mod embed;
+pub(crate) mod import;
 pub(crate) mod model;
+pub(crate) mod search;
+pub(crate) mod serve;
 mod show;
 
 use crate::{
@@ -14,6 +19,11 @@ use crate::{
 pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
     let configuration = &cli.global.configuration;
     match cli.command {
+        Command::Serve(args) => serve::run(args, configuration, printer).await,
+        Command::Collection(command) => collection::run(command, configuration, printer).await,
+        Command::Import(args) => import::run(args, configuration, printer).await,
+        Command::Search(args) => search::run(*args, configuration, printer).await,
+        Command::Embed(args) => embed::run(args, configuration, printer).await,
         Command::Model(command) => model::run(command, configuration, printer),
         Command::Config(command) => config::run(command, configuration, printer),
     }

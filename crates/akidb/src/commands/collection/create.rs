@@ -1,0 +1,67 @@
+//! `akidb collection create`
+
+use clap::Args;
+use serde::Serialize;
+
+use super::COLLECTIONS;
+use crate::{
+    commands::show,
+    connection::{NodeArgs, Opening, with_node},
+    failure::Result,
+    printer::Printer,
+    settings::ConfigurationArgs,
+};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  $ akidb collection create films
+  $ akidb collection create faces --dimension 512 --metric l2
+
+Without --model and --dimension the node's own model embeds the texts of the collection.")]
+pub(crate) struct CreateArgs {
+    #[command(flatten)]
+    settings: CollectionSettings,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// The body of the request.
+#[derive(Args, Debug, Serialize)]
+struct CollectionSettings {
+    /// 1 to 64 of A-Z a-z 0-9 _ -
+    name: String,
+    /// The model that embeds its texts
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    /// The length of its vectors, for a collection that you give vectors to
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dimension: Option<u64>,
+    /// How vectors are compared: cosine, dot or l2; cosine if not given
+    #[arg(long, value_name = "METRIC")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metric: Option<String>,
+    /// A line for people
+    #[arg(long, value_name = "TEXT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+}
+
+pub(super) async fn run(
+    args: CreateArgs,
+    configuration: &ConfigurationArgs,
+    printer: Printer,
+) -> Result {
+    // A collection of vectors alone can be made where no model is installed.
+    let opening = if args.settings.dimension.is_some() && args.settings.model.is_none() {
+        Opening::NEW_DIRECTORY
+    } else {
+        Opening::NEW_DIRECTORY.with_model()
+    };
+    let collection = with_node(&args.node, configuration, opening, async |client| {
+        Ok(client.post(&COLLECTIONS, &args.settings).await?)
+    })
+    .await?;
+    printer.answer(&collection, || show::properties(&collection))
+}

@@ -1,0 +1,37 @@
+//! `akidb collection delete`
+
+use clap::Args;
+
+use super::COLLECTIONS;
+use crate::{
+    commands::show,
+    connection::{NodeArgs, Opening, with_node},
+    failure::Result,
+    printer::Printer,
+    settings::ConfigurationArgs,
+};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  $ akidb collection delete films
+
+There is no way back: its documents and vectors are removed from the disk.")]
+pub(crate) struct DeleteArgs {
+    /// The collection
+    name: String,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+pub(super) async fn run(
+    args: DeleteArgs,
+    configuration: &ConfigurationArgs,
+    printer: Printer,
+) -> Result {
+    let [version, collections] = COLLECTIONS;
+    let reply = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
+        Ok(client.delete(&[version, collections, &args.name]).await?)
+    })
+    .await?;
+    printer.answer(&reply, || show::properties(&reply))
+}

@@ -1,0 +1,37 @@
+//! `akidb collection list`
+
+use clap::Args;
+
+use super::COLLECTIONS;
+use crate::{
+    commands::show,
+    connection::{NodeArgs, Opening, with_node},
+    failure::Result,
+    printer::Printer,
+    settings::ConfigurationArgs,
+};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  $ akidb collection list --output json")]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+pub(super) async fn run(
+    args: ListArgs,
+    configuration: &ConfigurationArgs,
+    printer: Printer,
+) -> Result {
+    let reply = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
+        Ok(client.get(&COLLECTIONS).await?)
+    })
+    .await?;
+    printer.answer(&reply, || {
+        show::rows(
+            &reply["collections"],
+            &["name", "model.name", "dimension", "metric", "description"],
+        )
+    })
+}

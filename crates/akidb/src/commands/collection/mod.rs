@@ -1,0 +1,37 @@
+//! `akidb collection`
+
+mod create;
+mod delete;
+mod list;
+mod show;
+
+use clap::Subcommand;
+
+use crate::{failure::Result, printer::Printer, settings::ConfigurationArgs};
+
+const COLLECTIONS: [&str; 2] = ["v1", "collections"];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CollectionCommand {
+    /// Create a collection
+    Create(create::CreateArgs),
+    /// List all collections
+    List(list::ListArgs),
+    /// Show one collection: settings, counts, index
+    Show(show::ShowArgs),
+    /// Delete a collection and all that is in it
+    Delete(delete::DeleteArgs),
+}
+
+pub(crate) async fn run(
+    command: CollectionCommand,
+    configuration: &ConfigurationArgs,
+    printer: Printer,
+) -> Result {
+    match command {
+        CollectionCommand::Create(args) => create::run(args, configuration, printer).await,
+        CollectionCommand::List(args) => list::run(args, configuration, printer).await,
+        CollectionCommand::Show(args) => show::run(args, configuration, printer).await,
+        CollectionCommand::Delete(args) => delete::run(args, configuration, printer).await,
+    }
+}

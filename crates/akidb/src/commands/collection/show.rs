@@ -1,0 +1,35 @@
+//! `akidb collection show`
+
+use clap::Args;
+
+use super::COLLECTIONS;
+use crate::{
+    commands::show,
+    connection::{NodeArgs, Opening, with_node},
+    failure::Result,
+    printer::Printer,
+    settings::ConfigurationArgs,
+};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  $ akidb collection show films")]
+pub(crate) struct ShowArgs {
+    /// The collection
+    name: String,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+pub(super) async fn run(
+    args: ShowArgs,
+    configuration: &ConfigurationArgs,
+    printer: Printer,
+) -> Result {
+    let [version, collections] = COLLECTIONS;
+    let collection = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
+        Ok(client.get(&[version, collections, &args.name]).await?)
+    })
+    .await?;
+    printer.answer(&collection, || show::properties(&collection))
+}

@@ -1,0 +1,158 @@
+//! `akidb search`
+
+use clap::{ArgGroup, Args, ValueEnum};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    commands::show,
+    connection::{NodeArgs, Opening, with_node},
+    failure::Result,
+    printer::{self, Printer},
+    settings::ConfigurationArgs,
+};
+
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("query").required(true).args(["text", "vector", "id"])))]
+#[command(override_usage = "akidb search [OPTIONS] <COLLECTION> <TEXT|--vector <JSON>|--id <ID>>")]
+#[command(after_help = "Examples:
+  $ akidb search films 'a ship meets an iceberg' --limit 3
+  $ akidb search films 'space' --filter '{\"year\":{\"$gte\":2000}}' --output json
+  $ akidb search films --id 42 --include metadata
+  $ akidb search faces --vector '[0.1, 0.2, 0.3]'")]
+pub(crate) struct SearchArgs {
+    /// The collection
+    collection: String,
+    #[command(flatten)]
+    request: SearchRequest,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// The body of the request.
+#[derive(Args, Debug, Serialize)]
+struct SearchRequest {
+    /// Find what means the same as this text
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// Find what is near to this vector, a JSON array
+    #[arg(long, value_name = "JSON", value_parser = vector, allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vector: Option<Value>,
+    /// Find what is near to this document; 42 is an integer, '"42"' a string
+    #[arg(long, value_parser = document_id, allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Value>,
+    /// Only documents whose metadata match, such as {"year":{"$gte":2000}}
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<Value>,
+    /// Hits to show; 10 if not given
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    /// Hits to skip
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    /// Only hits with at least this score
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_score: Option<f64>,
+    /// Parts of the documents to show; text and metadata if not given
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    include: Option<Vec<Part>>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Part {
+    Text,
+    Metadata,
+    Vector,
+}
+
+pub(crate) async fn run(
+    args: SearchArgs,
+    configuration: &ConfigurationArgs,
+    printer: Printer,
+) -> Result {
+    let opening = match args.request.text {
+        Some(_) => Opening::EXISTING.with_model(),
+        None => Opening::EXISTING,
+    };
+    let reply = with_node(&args.node, configuration, opening, async |client| {
+        Ok(client.post(&["v1", "collections", &args.collection, "search"], &args.request).await?)
+    })
+    .await?;
+    printer.answer(&reply, || hits_table(&reply["hits"]))
+}
+
+fn hits_table(hits: &Value) -> comfy_table::Table {
+    let hits = hits.as_array().map(Vec::as_slice).unwrap_or_default();
+    let has =
+        |part: &&str| hits.iter().any(|hit| hit.get(*part).is_some_and(|value| !value.is_null()));
+    let parts: Vec<&str> = ["text", "metadata", "vector"].into_iter().filter(has).collect();
+    let mut table = printer::table(["score", "id"].into_iter().chain(parts.iter().copied()));
+    for hit in hits {
+        let score = hit["score"].as_f64().map_or_else(String::new, |score| format!("{score:.4}"));
+        let parts = parts.iter().map(|part| show::cell(&hit[*part]));
+        table.add_row([score, show::cell(&hit["id"])].into_iter().chain(parts));
+    }
+    table
+}
+
+fn vector(given: &str) -> Result<Value, String> {
+    match serde_json::from_str(given) {
+        Ok(Value::Array(values)) if values.iter().all(Value::is_number) => Ok(Value::Array(values)),
+        _ => Err("expected a JSON array of numbers, such as [0.1, -2, 3e-4]".to_owned()),
+    }
+}
+
+fn object(given: &str) -> Result<Value, String> {
+    let object: Result<Map<String, Value>, _> = serde_json::from_str(given);
+    object.map(Value::Object).map_err(|error| format!("expected a JSON object: {error}"))
+}
+
+/// A JSON integer or a JSON string; anything else is the string itself.
+fn document_id(given: &str) -> Result<Value, String> {
+    match serde_json::from_str(given) {
+        Ok(Value::Number(number)) if number.is_i64() => Ok(Value::Number(number)),
+        Ok(Value::String(text)) => Ok(Value::String(text)),
+        _ => Ok(Value::String(given.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_integers_only_where_they_look_like_them() {
+        let id = |given| document_id(given).unwrap();
+        assert_eq!(id("42"), json!(42));
+        assert_eq!(id("-7"), json!(-7));
+        assert_eq!(id("\"42\""), json!("42"));
+        assert_eq!(id("a-42"), json!("a-42"));
+        assert_eq!(id("4.5"), json!("4.5"));
+        assert_eq!(id("99999999999999999999"), json!("99999999999999999999"));
+    }
+
+    #[test]
+    fn vectors_are_arrays_of_numbers() {
+        assert_eq!(vector("[1, -0.5]").unwrap(), json!([1, -0.5]));
+        assert!(vector("[1, \"a\"]").is_err());
+        assert!(vector("1, 2").is_err());
+    }
+
+    #[test]
+    fn the_table_shows_only_the_parts_that_came() {
+        let hits = json!([{"id": 1, "score": 0.51234, "text": "a"}, {"id": "b", "score": 0.1}]);
+        let table = hits_table(&hits).to_string();
+        assert!(table.contains("0.5123") && table.contains("text"), "{table}");
+        assert!(!table.contains("metadata"), "{table}");
+    }
+}

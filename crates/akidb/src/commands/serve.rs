@@ -1,0 +1,140 @@
+//! `akidb serve`
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    failure::{ExitStatus, Failure, Result},
+    node::{Listeners, Node},
+    printer::Printer,
+    settings::{ConfigurationArgs, ServerSettings, SettingFlags, Settings, Sources, resolve},
+    telemetry,
+};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  $ akidb serve --data-dir ./films
+  $ akidb serve --config akidb.toml --rest-addr 127.0.0.1:0
+
+When both listeners accept, one line on stdout says where:
+  akidb: ready rest=127.0.0.1:8080 grpc=127.0.0.1:9090
+The log goes to stderr. SIGTERM and SIGINT stop the node: requests in flight are finished, up to
+server.drain_timeout_ms; a second signal stops it at once.")]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    flags: SettingFlags,
+    /// Listen on other addresses than loopback although nothing protects them
+    #[arg(long)]
+    insecure: bool,
+}
+
+pub(crate) async fn run(
+    args: ServeArgs,
+    configuration: &ConfigurationArgs,
+    printer: Printer,
+) -> Result {
+    let settings = resolve(&Sources::read(configuration, args.flags.given())?)?.settings;
+    if !args.insecure {
+        refuse_wide_bind(&settings.server)?;
+    }
+    telemetry::start(&settings.log);
+    let listeners = Listeners::bind(&settings.server).await?;
+    let node = Node::start(&settings, listeners).await?;
+    let mut signals = StopSignals::listen()?;
+    announce(&node, &settings, printer)?;
+    run_until_stopped(node, &mut signals).await
+}
+
+/// Nothing protects the listeners yet: no keys, no TLS.
+fn refuse_wide_bind(server: &ServerSettings) -> Result {
+    let listeners =
+        [("server.rest_addr", server.rest_addr), ("server.grpc_addr", server.grpc_addr)];
+    match listeners.into_iter().find(|(_, addr)| !addr.ip().is_loopback()) {
+        None => Ok(()),
+        Some((key, addr)) => Err(Failure::configuration(format!(
+            "{key} is {addr}, which others can reach without a key and without TLS"
+        ))
+        .hint("listen on 127.0.0.1, or give --insecure where the network itself is trusted")),
+    }
+}
+
+/// Says where the node listens: to people in the log, to programs in one line on stdout.
+fn announce(node: &Node, settings: &Settings, printer: Printer) -> Result {
+    let rest = node.rest_addr();
+    let grpc = node.grpc_addr().map(|addr| addr.to_string()).unwrap_or_default();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %rest,
+        grpc,
+        model = node.embedding(),
+        data_dir = %settings.storage.data_dir.display(),
+        "serving"
+    );
+    printer.line(ready_line(rest, &grpc))
+}
+
+fn ready_line(rest: SocketAddr, grpc: &str) -> String {
+    format!("akidb: ready rest={rest} grpc={grpc}")
+}
+
+async fn run_until_stopped(mut node: Node, signals: &mut StopSignals) -> Result {
+    let failed = tokio::select! {
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping, a second signal stops at once");
+            None
+        }
+        failure = node.failed() => Some(failure),
+    };
+    tokio::select! {
+        () = node.stop() => failed.map_or(Ok(()), Err),
+        name = signals.next() => {
+            let message = format!("stopped at once by a second signal ({name})");
+            Err(Failure::new(ExitStatus::FAILURE, message))
+        }
+    }
+}
+
+/// The signals that ask the node to stop.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Result<Self> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Failure::io("cannot listen for signals", &error));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_bound_without_being_asked_twice() {
+        let mut server = Settings::defaults(&BTreeMap::new()).server;
+        assert!(refuse_wide_bind(&server).is_ok());
+        server.grpc_addr = "[::1]:9090".parse().unwrap();
+        assert!(refuse_wide_bind(&server).is_ok());
+        server.grpc_addr = "0.0.0.0:9090".parse().unwrap();
+        let failure = refuse_wide_bind(&server).unwrap_err();
+        assert_eq!(failure.exit, ExitStatus::CONFIGURATION);
+        assert!(failure.message.starts_with("server.grpc_addr is 0.0.0.0:9090"));
+    }
+}

@@ -1,0 +1,91 @@
+//! How a command reaches a node: a running one by its URL, or its own over a data directory.
+//!
+//! Both are spoken to by the same client through the same door, so that there is one path.
+
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use crate::{
+    client::Client,
+    failure::{Failure, Result},
+    node::{Listeners, Node},
+    settings::{ConfigurationArgs, Flag, Settings, Sources, resolve},
+    telemetry,
+};
+
+/// Which node a command speaks to.
+#[derive(Args, Debug)]
+pub(crate) struct NodeArgs {
+    /// The REST address of a running node
+    #[arg(long, env = "AKIDB_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// Open this data directory itself instead, while no node is running on it
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// What a command needs of a data directory that it opens itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    may_create: bool,
+    needs_model: bool,
+}
+
+impl Opening {
+    /// The directory must be there: a mistyped one would look like an empty database.
+    pub(crate) const EXISTING: Self = Self { may_create: false, needs_model: false };
+    /// The directory may be made.
+    pub(crate) const NEW_DIRECTORY: Self = Self { may_create: true, needs_model: false };
+
+    /// Texts will be embedded, so the model is loaded, which takes a moment.
+    pub(crate) const fn with_model(self) -> Self {
+        Self { needs_model: true, ..self }
+    }
+}
+
+/// Runs `ask` against the node that `args` name.
+pub(crate) async fn with_node<T>(
+    args: &NodeArgs,
+    configuration: &ConfigurationArgs,
+    opening: Opening,
+    ask: impl AsyncFnOnce(&Client) -> Result<T>,
+) -> Result<T> {
+    match &args.data_dir {
+        None => ask(&Client::new(&args.url)?).await,
+        Some(data_dir) => {
+            let node = open(data_dir, configuration, opening).await?;
+            let outcome = match Client::new(&format!("http://{}", node.rest_addr())) {
+                Ok(client) => ask(&client).await,
+                Err(failure) => Err(failure),
+            };
+            node.stop().await;
+            outcome
+        }
+    }
+}
+
+/// A node of our own, on a port that nobody else knows.
+async fn open(
+    data_dir: &Path,
+    configuration: &ConfigurationArgs,
+    opening: Opening,
+) -> Result<Node> {
+    if !opening.may_create && !data_dir.is_dir() {
+        return Err(Failure::usage(format!("there is no data directory {}", data_dir.display()))
+            .hint("`akidb collection create NAME --data-dir DIR` makes one"));
+    }
+    let flag = Flag::given("--data-dir", "storage.data_dir", Some(data_dir.display()));
+    let sources = Sources::read(configuration, flag.into_iter().collect())?;
+    let mut settings: Settings = resolve(&sources)?.settings;
+    settings.embedding.enabled &= opening.needs_model;
+    telemetry::start_quiet();
+    let rest = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .map_err(|error| Failure::io("cannot listen on 127.0.0.1", &error))?;
+    Node::start(&settings, Listeners { rest, grpc: None }).await
+}

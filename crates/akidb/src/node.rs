@@ -1,0 +1,145 @@
+//! A node: the service and the doors in front of it, from settings to running, and back.
+//!
+//! What does not live here: signals and what is printed, which are the commands'; what settings
+//! mean to each part ([`parts`]); what a failed start means to a person ([`start_failure`]).
+
+mod parts;
+mod start_failure;
+
+use std::net::SocketAddr;
+
+use akidb_grpc::GrpcServer;
+use akidb_service::Service;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    failure::{ExitStatus, Failure, Result},
+    settings::{ServerSettings, Settings},
+};
+
+/// Where a node accepts connections.
+pub(crate) struct Listeners {
+    /// For REST.
+    pub(crate) rest: TcpListener,
+    /// For gRPC; absent in a node that one command opened for itself.
+    pub(crate) grpc: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Binds both, before anything else is opened: a port in use is found at once.
+    pub(crate) async fn bind(server: &ServerSettings) -> Result<Self> {
+        Ok(Self {
+            rest: bind("server.rest_addr", "--rest-addr", server.rest_addr).await?,
+            grpc: Some(bind("server.grpc_addr", "--grpc-addr", server.grpc_addr).await?),
+        })
+    }
+}
+
+async fn bind(key: &str, flag: &str, addr: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(addr).await.map_err(|error| {
+        Failure::io(format!("cannot listen on {addr} ({key})"), &error)
+            .hint(format!("is another node running? {flag} chooses another address"))
+    })
+}
+
+fn local_addr(listener: &TcpListener) -> Result<SocketAddr> {
+    listener
+        .local_addr()
+        .map_err(|error| Failure::io("cannot tell the address of a listener", &error))
+}
+
+/// A running node.
+pub(crate) struct Node {
+    service: Service,
+    doors: JoinSet<&'static str>,
+    stop: CancellationToken,
+    rest_addr: SocketAddr,
+    grpc_addr: Option<SocketAddr>,
+}
+
+impl Node {
+    /// Opens the data directory, loads the model and starts to answer.
+    pub(crate) async fn start(settings: &Settings, listeners: Listeners) -> Result<Self> {
+        let service =
+            Service::open(parts::service(settings)).await.map_err(start_failure::explain)?;
+        let mut node = Self {
+            doors: JoinSet::new(),
+            stop: CancellationToken::new(),
+            rest_addr: local_addr(&listeners.rest)?,
+            grpc_addr: listeners.grpc.as_ref().map(local_addr).transpose()?,
+            service,
+        };
+        node.open_rest(listeners.rest, settings);
+        if let Some(listener) = listeners.grpc {
+            node.open_grpc(listener, settings)?;
+        }
+        Ok(node)
+    }
+
+    fn open_rest(&mut self, listener: TcpListener, settings: &Settings) {
+        let (service, options) = (self.service.clone(), parts::rest(&settings.server));
+        let stop = self.stop.clone().cancelled_owned();
+        self.doors.spawn(async move {
+            akidb_rest::serve(listener, service, options, stop).await;
+            "REST"
+        });
+    }
+
+    fn open_grpc(&mut self, listener: TcpListener, settings: &Settings) -> Result {
+        let server = GrpcServer::new(self.service.clone(), parts::grpc(&settings.server))
+            .map_err(|error| Failure::io("cannot start gRPC", &error))?;
+        server.health().set_ready(true);
+        let stop = self.stop.clone().cancelled_owned();
+        self.doors.spawn(async move {
+            server.serve(listener, stop).await;
+            "gRPC"
+        });
+        Ok(())
+    }
+
+    /// Where REST listens.
+    pub(crate) const fn rest_addr(&self) -> SocketAddr {
+        self.rest_addr
+    }
+
+    /// Where gRPC listens.
+    pub(crate) const fn grpc_addr(&self) -> Option<SocketAddr> {
+        self.grpc_addr
+    }
+
+    /// What embeds texts, for people.
+    pub(crate) fn embedding(&self) -> String {
+        let components = self.service.readiness().components;
+        let embedding = components.into_iter().find(|component| component.name == "embedding");
+        embedding.map(|component| component.detail).unwrap_or_default()
+    }
+
+    /// Returns when the node cannot go on, with the reason.
+    pub(crate) async fn failed(&mut self) -> Failure {
+        tokio::select! {
+            () = self.service.storage_failed() => Failure::new(
+                ExitStatus::IO,
+                "a commit failed and its outcome is not known, stopping to read the disk afresh",
+            )
+            .hint("check the disk, then start the node again"),
+            ended = self.doors.join_next() => {
+                let message = match ended {
+                    Some(Ok(door)) => format!("{door} stopped by itself"),
+                    Some(Err(error)) => format!("a listener failed: {error}"),
+                    None => "no listener is left".to_owned(),
+                };
+                Failure::new(ExitStatus::FAILURE, message)
+            }
+        }
+    }
+
+    /// Is not ready at once, lets requests in flight finish up to the drain timeout, and closes
+    /// the data.
+    pub(crate) async fn stop(mut self) {
+        self.service.start_draining();
+        self.stop.cancel();
+        while self.doors.join_next().await.is_some() {}
+        self.service.shutdown().await;
+    }
+}

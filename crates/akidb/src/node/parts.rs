@@ -1,0 +1,71 @@
+//! The settings of each part of a node, from those of the configuration.
+
+use std::{thread, time::Duration};
+
+use akidb_grpc::GrpcOptions;
+use akidb_rest::RestOptions;
+use akidb_service::{EmbeddingConfig, EngineSettings, ServiceConfig, StorageConfig};
+
+use crate::settings::{Backend, EmbeddingSettings, ServerSettings, Settings};
+
+pub(super) fn service(settings: &Settings) -> ServiceConfig {
+    let storage = &settings.storage;
+    ServiceConfig {
+        data_dir: storage.data_dir.clone(),
+        limits: settings.limits.clone(),
+        storage: StorageConfig {
+            max_open_collections: storage.max_open_collections,
+            idle_close_after: Duration::from_millis(storage.idle_close_after_ms),
+            readers_per_collection: storage.readers_per_collection,
+        },
+        embedding: settings.embedding.enabled.then(|| embedding(&settings.embedding)),
+    }
+}
+
+fn embedding(settings: &EmbeddingSettings) -> EmbeddingConfig {
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    EmbeddingConfig {
+        backend: match settings.backend {
+            // The only backend with weights of this version.
+            Backend::Auto | Backend::Native => akidb_service::Backend::Native,
+            Backend::Hash => akidb_service::Backend::Hash,
+        },
+        model: settings.model.clone(),
+        models_dir: settings.models_dir.clone(),
+        model_path: settings.model_path.clone(),
+        dimension: settings.dimension,
+        threads: settings.threads.unwrap_or_else(cores),
+        engine: EngineSettings {
+            batch_size: settings.batch_size,
+            max_batch_tokens: settings.batch_tokens,
+            queue_tokens: settings.queue_tokens,
+            bulk_ageing: Duration::from_millis(settings.bulk_ageing_ms),
+        },
+    }
+}
+
+pub(super) const fn rest(server: &ServerSettings) -> RestOptions {
+    RestOptions {
+        default_timeout: Duration::from_millis(server.request_timeout_ms),
+        max_timeout: Duration::from_millis(server.max_request_timeout_ms),
+        max_connections: server.max_connections,
+        max_streams_per_connection: server.max_streams_per_connection,
+        header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
+        drain_timeout: Duration::from_millis(server.drain_timeout_ms),
+        body_budget_bytes: server.body_budget_bytes,
+    }
+}
+
+pub(super) const fn grpc(server: &ServerSettings) -> GrpcOptions {
+    GrpcOptions {
+        default_timeout: Duration::from_millis(server.request_timeout_ms),
+        max_timeout: Duration::from_millis(server.max_request_timeout_ms),
+        max_connections: server.max_connections,
+        max_streams_per_connection: server.max_streams_per_connection,
+        body_budget_bytes: server.body_budget_bytes,
+        handshake_timeout: Duration::from_millis(server.header_read_timeout_ms),
+        keepalive_interval: Duration::from_millis(server.grpc_keepalive_interval_ms),
+        keepalive_timeout: Duration::from_millis(server.grpc_keepalive_timeout_ms),
+        drain_timeout: Duration::from_millis(server.drain_timeout_ms),
+    }
+}
