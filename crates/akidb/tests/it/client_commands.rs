@@ -1,0 +1,167 @@
+//! The commands that speak to a node, and those that open a data directory themselves.
+
+use std::process::Output;
+
+use serde_json::json as value;
+
+use crate::node::{Node, akidb, assert_failed, json, output_with_stdin, scratch, stderr};
+
+const FILMS: &str = r#"{"id": 1, "text": "a ship meets an iceberg", "metadata": {"year": 1997}}
+{"id": "two", "text": "a shark meets a small town", "metadata": {"year": 1975}}
+{"text": "two robots clean a planet", "metadata": {"year": 2008}}
+"#;
+
+#[test]
+fn documents_are_imported_and_found() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    round_trip(&|args, stdin| node.akidb_with_stdin(args.iter().copied(), stdin));
+}
+
+#[test]
+fn the_same_commands_open_a_data_directory_themselves() {
+    let (_folder, data_dir) = scratch();
+    round_trip(&|args, stdin| {
+        let mut command = akidb(args.iter().copied());
+        command.arg("--data-dir").arg(&data_dir).env("AKIDB_EMBEDDING__BACKEND", "hash");
+        output_with_stdin(&mut command, stdin)
+    });
+}
+
+/// Creates, imports, searches, shows and deletes, by whatever way `run` reaches the data.
+fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
+    let run_json = |args: &[&str], stdin: &str| {
+        let args: Vec<_> = args.iter().copied().chain(["--output", "json"]).collect();
+        json(&run(&args, stdin))
+    };
+    let created = run_json(&["collection", "create", "films"], "");
+    assert_eq!(created["model"]["name"], "hash");
+
+    let imported = run_json(&["import", "-", "--collection", "films", "--batch-size", "2"], FILMS);
+    assert_eq!(imported["created"], 3);
+    let again = run_json(&["import", "-", "--collection", "films"], FILMS);
+    assert_eq!((&again["created"], &again["updated"]), (&value!(1), &value!(2)));
+
+    let found = run_json(&["search", "films", "ship iceberg", "--limit", "1"], "");
+    assert_eq!(found["hits"][0]["id"], 1);
+    assert_eq!(found["hits"][0]["metadata"], value!({"year": 1997}));
+    let filter = r#"{"year":{"$lt":1980}}"#;
+    let found = run_json(&["search", "films", "ship iceberg", "--filter", filter], "");
+    assert_eq!(found["hits"][0]["id"], "two");
+    let found = run_json(&["search", "films", "--id", "two", "--limit", "1"], "");
+    assert_eq!(found["hits"][0]["id"], 1);
+    let found =
+        run_json(&["search", "films", "ship", "--include", "metadata", "--offset", "1"], "");
+    assert!(found["hits"][0].get("text").is_none());
+
+    assert_eq!(run_json(&["collection", "show", "films"], "")["document_count"], 4);
+    let table = String::from_utf8(run(&["collection", "list"], "").stdout).unwrap();
+    assert!(table.contains("films") && table.contains("cosine"), "{table}");
+    assert!(run(&["collection", "delete", "films"], "").status.success());
+    assert_eq!(run_json(&["collection", "list"], "")["collections"], value!([]));
+}
+
+#[test]
+fn a_bad_line_stops_an_import_before_its_batch() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    json(&node.akidb(["collection", "create", "films", "--output", "json"]));
+    let lines = "{\"id\":1,\"text\":\"a\"}\n{\"id\":2,\"text\":\"b\"}\n{\"id\":3,\n{\"id\":4,\"text\":\"d\"}\n";
+    let import = ["import", "-", "-c", "films", "--batch-size", "2", "--output", "json"];
+    let output = node.akidb_with_stdin(import, lines);
+    assert_failed(
+        &output,
+        1,
+        &["line 3: is not a JSON object", "stored 2 documents", "--skip-bad-lines"],
+    );
+    let count = |node: &Node| {
+        json(&node.akidb(["collection", "show", "films", "--output", "json"]))["document_count"]
+            .clone()
+    };
+    assert_eq!(count(&node), 2);
+
+    let output = node.akidb_with_stdin(import.into_iter().chain(["--skip-bad-lines"]), lines);
+    assert!(stderr(&output).contains("line 3: "));
+    assert_eq!(json(&output)["skipped_lines"], 1);
+    assert_eq!(count(&node), 3);
+}
+
+#[test]
+fn documents_that_the_node_refuses_are_named_by_their_line() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    json(&node.akidb(["collection", "create", "faces", "--dimension", "2", "--output", "json"]));
+    let lines =
+        "{\"id\":1,\"vector\":[1,0]}\n\n{\"id\":2,\"vector\":[1]}\n{\"id\":3,\"vectr\":[1,0]}\n";
+    let import = ["import", "-", "-c", "faces", "--output", "json"];
+    let output = node.akidb_with_stdin(import, lines);
+    assert_failed(&output, 64, &["lines 1 to 4: ", "stored 0 documents", "request id: "]);
+
+    let output = node.akidb_with_stdin(import.into_iter().chain(["--skip-bad-lines"]), lines);
+    assert!(stderr(&output).contains("line 3: vector"), "{}", stderr(&output));
+    assert_eq!(json(&output)["created"], 1);
+}
+
+#[test]
+fn texts_are_embedded_from_arguments_and_lines() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    let one = json(&node.akidb(["embed", "text 0", "--output", "json"]));
+    let lines: String = (0..70).map(|i| format!("text {i}\n")).collect();
+    let many = json(&node.akidb_with_stdin(["embed", "--output", "json"], &lines));
+    assert_eq!(many["embeddings"].as_array().unwrap().len(), 70);
+    assert_eq!(many["embeddings"][0], one["embeddings"][0]);
+    let table = String::from_utf8(node.akidb(["embed", "text 0"]).stdout).unwrap();
+    assert!(table.contains("text 0") && table.contains("384"), "{table}");
+}
+
+#[test]
+fn errors_of_a_node_end_with_their_exit_code_and_request() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    let output = node.akidb(["collection", "show", "nothing"]);
+    assert_failed(&output, 1, &["error: collection_not_found: ", "hint: ", "request id: "]);
+    let output = node.akidb(["collection", "create", "a/b"]);
+    assert_failed(&output, 64, &["error: invalid_name: "]);
+    let output = node.akidb(["search", "nothing", "a", "--filter", "[]"]);
+    assert_failed(&output, 64, &["expected a JSON object"]);
+    let output = node.akidb(["search", "nothing"]);
+    assert_failed(&output, 64, &["--vector"]);
+}
+
+#[test]
+fn without_a_node_the_way_out_is_shown() {
+    let output = akidb(["collection", "list", "--url", "http://127.0.0.1:1"]).output().unwrap();
+    assert_failed(&output, 74, &["no answer from http://127.0.0.1:1/", "hint: ", "akidb serve"]);
+    let output = akidb(["collection", "list", "--url", "localhost:1"]).output().unwrap();
+    assert_failed(&output, 64, &["does not start with http://"]);
+    let output = akidb(["collection", "list", "--data-dir", "/nowhere"]).output().unwrap();
+    assert_failed(&output, 64, &["there is no data directory /nowhere"]);
+}
+
+#[test]
+fn the_effective_configuration_says_where_values_come_from() {
+    let output = akidb(["config", "show", "--output", "json", "--rest-addr", "127.0.0.1:1"])
+        .env("AKIDB_LIMITS__EMBED_TEXTS", "7")
+        .output()
+        .unwrap();
+    let shown = json(&output);
+    assert_eq!(shown["limits.embed_texts"]["value"], 7);
+    assert_eq!(
+        shown["limits.embed_texts"]["origin"],
+        "environment variable AKIDB_LIMITS__EMBED_TEXTS"
+    );
+    assert_eq!(shown["server.rest_addr"]["origin"], "flag --rest-addr");
+    assert_eq!(shown["server.grpc_addr"]["origin"], "default");
+}
+
+#[test]
+fn models_that_are_not_there_are_refused() {
+    let (folder, _) = scratch();
+    let models_dir = folder.path().to_str().unwrap();
+    let list = ["model", "list", "--models-dir", models_dir, "--output", "json"];
+    assert_eq!(json(&akidb(list).output().unwrap())["models"], value!([]));
+    let output =
+        akidb(["model", "verify", "nothing", "--models-dir", models_dir]).output().unwrap();
+    assert_failed(&output, 1, &["model \"nothing\" was not found", models_dir]);
+}

@@ -1,0 +1,9 @@
+//! The real binary, from the outside: what it prints, what it answers, how it ends.
+#![expect(clippy::unwrap_used, reason = "a test whose world is not as it must be fails")]
+
+mod architecture;
+mod client_commands;
+mod help;
+mod node;
+mod real_model;
+mod serve;

