@@ -224,8 +224,8 @@ async fn close_idle_collections(inner: std::sync::Weak<Inner>, every: Duration) 
     }
 }
 
-/// Runs a closure when it is dropped, also when the request is cancelled.
-fn at_end<F: Fn()>(at_end: F) -> impl Drop {
+/// Runs a closure when it is dropped, also when the request is cancelled or panics.
+pub(crate) fn at_end<F: Fn()>(at_end: F) -> impl Drop {
     struct Guard<F: Fn()>(F);
     impl<F: Fn()> Drop for Guard<F> {
         fn drop(&mut self) {

@@ -6,8 +6,7 @@ use sqlx::{
     Connection, Row, SqliteConnection,
     migrate::Migrator,
     sqlite::{
-        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-        SqliteSynchronous,
+        SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
     },
 };
 
@@ -31,7 +30,6 @@ pub(crate) async fn open_writer(
         .filename(path)
         .create_if_missing(true)
         .page_size(PAGE_BYTES)
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("fullfsync", "1")

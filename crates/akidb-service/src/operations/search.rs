@@ -25,6 +25,7 @@ use crate::{
     failure::{above_limit, from_store, from_text, from_vector},
     models::{Model, no_model},
     projection::Candidate,
+    service::at_end,
 };
 
 /// Hits of a search that names no limit.
@@ -250,12 +251,13 @@ impl Service {
         } else {
             let scan = move || {
                 let alone = SCANNING.fetch_add(1, Ordering::Relaxed) == 0;
+                let _scanning = at_end(|| {
+                    SCANNING.fetch_sub(1, Ordering::Relaxed);
+                });
                 let parallelism =
                     if alone { Parallelism::ThreadPool } else { Parallelism::CallingThread };
                 let request = SearchRequest { parallelism, ..request };
-                let found = projection.search(&query, allowed.as_deref(), request);
-                SCANNING.fetch_sub(1, Ordering::Relaxed);
-                found
+                projection.search(&query, allowed.as_deref(), request)
             };
             let scanned = tokio::task::spawn_blocking(scan).await;
             scanned.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use akidb_core::Seq;
@@ -58,13 +58,17 @@ impl Loader {
         &mut self,
         mut visit: impl FnMut(StoredVector) + Send,
     ) -> Result<u64, StoreError> {
+        let mut sound = 0;
         let mut damaged = 0;
         let query = sqlx::query("SELECT seq, vector, checksum FROM vectors ORDER BY seq");
         let mut rows = query.fetch(&mut self.connection);
         while let Some(row) = rows.try_next().await? {
             let seq = read_seq(&row, 0)?;
             match read_vector(&row, seq, 1)? {
-                Some(vector) => visit(StoredVector { seq, vector }),
+                Some(vector) => {
+                    sound += 1;
+                    visit(StoredVector { seq, vector });
+                }
                 None => {
                     damaged += 1;
                     self.options.metrics.damaged_rows.inc();
@@ -75,7 +79,21 @@ impl Loader {
                 }
             }
         }
+        drop(rows);
+        self.report_missing_vectors(sound + damaged);
         Ok(damaged)
+    }
+
+    /// Every document has a vector; one without it would never be found, and nobody would know.
+    fn report_missing_vectors(&self, vectors: u64) {
+        let documents = self.totals.documents.load(Ordering::Relaxed);
+        if documents != vectors {
+            self.options.metrics.damaged_rows.inc_by(documents.abs_diff(vectors));
+            tracing::error!(
+                database = %self.path.display(), documents, vectors,
+                "the numbers of stored documents and vectors differ, some are not searched"
+            );
+        }
     }
 
     /// Starts the writer. `committed` is called after each commit and before its writes are
