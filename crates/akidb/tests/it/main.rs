@@ -3,7 +3,10 @@
 
 mod architecture;
 mod client_commands;
+mod crash;
 mod help;
+mod meaning;
 mod node;
 mod real_model;
+mod rest_client;
 mod serve;
