@@ -1,7 +1,10 @@
 //! Receiving the bytes of a body within every limit: its own size, the time of the request, and
 //! the memory that all bodies may take together.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use akidb_core::{Error, ErrorCode};
 use axum::{body::Body, extract::Request};
@@ -10,7 +13,7 @@ use http::header;
 use http_body_util::BodyExt;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout_at,
+    time::{timeout, timeout_at},
 };
 
 use crate::{call::Call, state::RestState};
@@ -24,6 +27,10 @@ pub(crate) struct Received {
 
 /// Space that is reserved for an announced length before any of it has arrived.
 const RESERVED_BYTES_MAX: usize = 64 << 10;
+
+/// How many times the limit, and how long, a body that is too large is still taken.
+const DISCARD_FACTOR: usize = 3;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 /// Receives the body of a request.
 ///
@@ -94,7 +101,8 @@ fn announced_bytes(request: &Request) -> Option<u64> {
 
 fn too_large(given_bytes: Option<u64>, bytes_max: usize) -> Error {
     let given = given_bytes.map_or_else(|| "more".to_owned(), |given| format!("{given} bytes"));
-    let message = format!("the body has {given}, allowed are at most {bytes_max} bytes");
+    let message =
+        format!("the body has {given}, allowed are at most {bytes_max} bytes (body_bytes)");
     Error::new(ErrorCode::BodyTooLarge, message)
 }
 
@@ -116,20 +124,25 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Error> {
     }
 }
 
-/// Takes as much again as is allowed, so that a client which writes its whole body before it
-/// reads finds the answer, and not a closed connection.
+/// Takes what a client still sends, within bounds, so that one which writes its whole body before
+/// it reads finds the answer, and not a closed connection or stream.
 async fn discard(body: &mut Body, bytes_max: usize) {
-    let mut discarded_bytes = 0;
-    while let Ok(Some(chunk)) = next_chunk(body).await {
-        discarded_bytes += chunk.len();
-        if discarded_bytes > bytes_max {
-            return;
+    let discarding = async {
+        let mut discarded_bytes = 0;
+        while let Ok(Some(chunk)) = next_chunk(body).await
+            && discarded_bytes <= bytes_max.saturating_mul(DISCARD_FACTOR)
+        {
+            discarded_bytes += chunk.len();
         }
-    }
+    };
+    // Whether all of it came or not, the request is refused.
+    let _ = timeout(DISCARD_TIME, discarding).await;
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     async fn receive(body: Body, bytes_max: usize, budget: usize) -> Result<Vec<u8>, Error> {
@@ -158,13 +171,29 @@ mod tests {
         assert_eq!(error.code, ErrorCode::Overloaded);
     }
 
+    /// A client of HTTP/2 that was still writing got a closed stream, and no answer.
+    #[tokio::test]
+    async fn a_body_that_is_too_large_is_still_taken() {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&taken);
+        let chunks = (0..5).map(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Bytes::from_static(b"ab"))
+        });
+        let mut request = Request::new(Body::from_stream(futures::stream::iter(chunks)));
+        request.headers_mut().insert(header::CONTENT_LENGTH, 10.into());
+        let budget = Arc::new(Semaphore::new(100));
+        let error = receive_within(request, 4, budget).await.unwrap_err();
+        assert_eq!((error.code, taken.load(Ordering::Relaxed)), (ErrorCode::BodyTooLarge, 5));
+    }
+
     #[tokio::test]
     async fn an_announced_length_is_refused_before_it_arrives() {
         let mut request = Request::new(Body::from("x"));
         request.headers_mut().insert(header::CONTENT_LENGTH, 33_554_433.into());
         let budget = Arc::new(Semaphore::new(0));
         let error = receive_within(request, 33_554_432, budget).await.unwrap_err();
-        let expect = "the body has 33554433 bytes, allowed are at most 33554432 bytes";
+        let expect = "the body has 33554433 bytes, allowed are at most 33554432 bytes (body_bytes)";
         assert_eq!((error.code, error.message.as_str()), (ErrorCode::BodyTooLarge, expect));
     }
 }

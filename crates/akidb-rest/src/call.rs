@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, HeaderValue, request::Parts};
 
 use self::target::{path_values, query_values};
 use crate::{
@@ -84,7 +84,7 @@ impl Call {
             collection: part("name"),
             id: part("id"),
             query,
-            idempotency_key: idempotency_key(request.headers())?,
+            idempotency_key: idempotency_key(route, request.headers())?,
         })
     }
 
@@ -152,14 +152,20 @@ fn timeout(headers: &HeaderMap, max_timeout: Duration) -> Result<Option<Duration
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
-    let Some(given) = headers.get(IDEMPOTENCY_KEY) else {
-        return Ok(None);
-    };
+/// The key, where the route reads it; clients may send one with every request.
+fn idempotency_key(route: &Route, headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let is_read = route.headers.iter().any(|header| header.name == IDEMPOTENCY_KEY);
+    match headers.get(IDEMPOTENCY_KEY).filter(|_| is_read) {
+        Some(given) => checked_idempotency_key(given).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn checked_idempotency_key(given: &HeaderValue) -> Result<String, Error> {
     let visible = given.as_bytes().iter().all(u8::is_ascii_graphic);
     match given.to_str() {
         Ok(key) if visible && (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len()) => {
-            Ok(Some(key.to_owned()))
+            Ok(key.to_owned())
         }
         _ => {
             let description =
@@ -171,20 +177,13 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
-
-    fn headers(name: &'static str, value: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
-        headers
-    }
 
     #[test]
     fn a_request_may_say_how_long_it_may_take() {
         let timeout = |value: &str| {
-            let headers = headers(REQUEST_TIMEOUT, value);
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_TIMEOUT, value.parse().unwrap());
             timeout(&headers, Duration::from_secs(60)).map_err(|error| error.code)
         };
         assert_eq!(super::timeout(&HeaderMap::new(), Duration::ZERO), Ok(None));
@@ -198,9 +197,10 @@ mod tests {
     #[test]
     fn idempotency_keys_are_short_and_visible() {
         let key = |value: &str| {
-            idempotency_key(&headers(IDEMPOTENCY_KEY, value)).map_err(|error| error.code)
+            let given = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            checked_idempotency_key(&given).map_err(|error| error.code)
         };
-        assert_eq!(key("batch-1"), Ok(Some("batch-1".to_owned())));
+        assert_eq!(key("batch-1"), Ok("batch-1".to_owned()));
         assert!(key(&"x".repeat(255)).is_ok());
         for bad in ["", "a b", "\u{e9}", &"x".repeat(256)] {
             assert_eq!(key(bad), Err(ErrorCode::InvalidArgument), "{bad}");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use akidb_core::ErrorCode;
+use http::StatusCode;
 use utoipa::openapi::{
     Components, ComponentsBuilder, Content, Header, HttpMethod, InfoBuilder, OpenApi,
     OpenApiBuilder, Paths, PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
@@ -140,6 +141,7 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
         500 => true,
         _ if route.exempt => false,
         405 => false,
+        409 => matches!(route.answers, Answers::Json(StatusCode::CREATED, _)),
         413 | 415 => route.body.is_some(),
         _ => true,
     }

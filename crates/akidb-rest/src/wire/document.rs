@@ -149,7 +149,8 @@ pub(crate) struct GetBody {
     #[schema(value_type = Option<Object>)]
     filter: Option<Value>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
-    include: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    include: Option<List<String>>,
 }
 
 impl GetBody {
@@ -187,8 +188,8 @@ fn selection(ids: Option<List<Id>>, filter: Option<Value>) -> Selection {
 }
 
 /// Reads the field `include` of a body.
-pub(super) fn include_of(names: Option<&Vec<String>>, field: &str) -> Result<Include, Error> {
-    include_from(names.map(|names| names.iter().map(String::as_str)), field)
+pub(super) fn include_of(names: Option<&List<String>>, field: &str) -> Result<Include, Error> {
+    include_from(names.map(|names| names.0.iter().map(String::as_str)), field)
 }
 
 /// How many documents were deleted.
@@ -257,7 +258,8 @@ pub(crate) struct ScrollBody {
     /// The `next_cursor` of the page before; the first page where absent.
     cursor: Option<String>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
-    include: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    include: Option<List<String>>,
 }
 
 impl ScrollBody {

@@ -34,7 +34,8 @@ pub(crate) struct SearchBody {
     /// The lowest score of a hit.
     min_score: Option<f64>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
-    include: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    include: Option<List<String>>,
     #[schema(value_type = Option<SearchParameters>)]
     params: Option<Object<SearchParameters>>,
 }
