@@ -2,7 +2,7 @@
 //!
 //! What does not live here: metrics, which the service keeps.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
@@ -16,7 +16,10 @@ pub(crate) fn start(settings: &LogSettings) {
     let registry = tracing_subscriber::registry().with(EnvFilter::new(&settings.level));
     // Fails only where a log is running already, which is then as good.
     let _ = match settings.format {
-        LogFormat::Text => registry.with(fmt::layer().with_writer(io::stderr)).try_init(),
+        LogFormat::Text => {
+            let colours = io::stderr().is_terminal();
+            registry.with(fmt::layer().with_ansi(colours).with_writer(io::stderr)).try_init()
+        }
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(io::stderr)).try_init(),
     };
 }

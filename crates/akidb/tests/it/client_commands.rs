@@ -37,9 +37,9 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
     let created = run_json(&["collection", "create", "films"], "");
     assert_eq!(created["model"]["name"], "hash");
 
-    let imported = run_json(&["import", "-", "--collection", "films", "--batch-size", "2"], FILMS);
+    let imported = run_json(&["import", "films", "-", "--batch-size", "2"], FILMS);
     assert_eq!(imported["created"], 3);
-    let again = run_json(&["import", "-", "--collection", "films"], FILMS);
+    let again = run_json(&["import", "films", "-"], FILMS);
     assert_eq!((&again["created"], &again["updated"]), (&value!(1), &value!(2)));
 
     let found = run_json(&["search", "films", "ship iceberg", "--limit", "1"], "");
@@ -67,7 +67,7 @@ fn a_bad_line_stops_an_import_before_its_batch() {
     let node = Node::start(&data_dir);
     json(&node.akidb(["collection", "create", "films", "--output", "json"]));
     let lines = "{\"id\":1,\"text\":\"a\"}\n{\"id\":2,\"text\":\"b\"}\n{\"id\":3,\n{\"id\":4,\"text\":\"d\"}\n";
-    let import = ["import", "-", "-c", "films", "--batch-size", "2", "--output", "json"];
+    let import = ["import", "films", "-", "--batch-size", "2", "--output", "json"];
     let output = node.akidb_with_stdin(import, lines);
     assert_failed(
         &output,
@@ -93,7 +93,7 @@ fn documents_that_the_node_refuses_are_named_by_their_line() {
     json(&node.akidb(["collection", "create", "faces", "--dimension", "2", "--output", "json"]));
     let lines =
         "{\"id\":1,\"vector\":[1,0]}\n\n{\"id\":2,\"vector\":[1]}\n{\"id\":3,\"vectr\":[1,0]}\n";
-    let import = ["import", "-", "-c", "faces", "--output", "json"];
+    let import = ["import", "faces", "-", "--output", "json"];
     let output = node.akidb_with_stdin(import, lines);
     assert_failed(&output, 64, &["lines 1 to 4: ", "stored 0 documents", "request id: "]);
 

@@ -43,5 +43,5 @@ fn help_and_version_succeed_and_wrong_usage_does_not() {
     assert_eq!(exit(&[]), Some(64));
     assert_eq!(exit(&["frobnicate"]), Some(64));
     assert_eq!(exit(&["search", "films"]), Some(64));
-    assert_eq!(exit(&["import", "-", "--collection", "films", "--batch-size", "0"]), Some(64));
+    assert_eq!(exit(&["import", "films", "-", "--batch-size", "0"]), Some(64));
 }

@@ -10,7 +10,7 @@ fn texts_are_found_by_meaning() {
     let notes = "{\"id\":1,\"text\":\"the kitten sleeps on the sofa\"}\n\
                  {\"id\":2,\"text\":\"shares fell sharply after the announcement\"}\n\
                  {\"id\":3,\"text\":\"bake the loaf for forty minutes\"}\n";
-    let import = ["import", "-", "--collection", "notes", "--output", "json"];
+    let import = ["import", "notes", "-", "--output", "json"];
     assert_eq!(json(&node.akidb_with_stdin(import, notes))["created"], 3);
     for (query, id) in [("a young cat naps", 1), ("stock market losses", 2), ("making bread", 3)] {
         let found = json(&node.akidb(["search", "notes", query, "--output", "json"]));

@@ -109,7 +109,7 @@ fn a_node_without_embedding_needs_no_model_and_takes_vectors() {
     });
     json(&node.akidb(["collection", "create", "faces", "--dimension", "2", "--output", "json"]));
     let faces = "{\"id\":1,\"vector\":[1,0]}\n{\"id\":2,\"vector\":[0,1]}\n";
-    json(&node.akidb_with_stdin(["import", "-", "-c", "faces", "--output", "json"], faces));
+    json(&node.akidb_with_stdin(["import", "faces", "-", "--output", "json"], faces));
     let search = ["search", "faces", "--vector", "[0.1, 0.9]", "--limit", "1", "--output", "json"];
     assert_eq!(json(&node.akidb(search))["hits"][0]["id"], 2);
     let output = node.akidb(["embed", "a text"]);

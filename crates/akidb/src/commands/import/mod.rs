@@ -33,19 +33,19 @@ const BATCHES_READ_AHEAD: usize = 2;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  $ akidb import films.jsonl --collection films
-  $ zcat films.jsonl.gz | akidb import - --collection films --skip-bad-lines
+  $ akidb import films films.jsonl
+  $ zcat films.jsonl.gz | akidb import films - --skip-bad-lines
 
 Each line is an object {\"id\"?, \"text\"?, \"vector\"?, \"metadata\"?}. A batch is stored whole or
 not at all. Batches in flight may pass each other: where an id stands twice in the file, give
 --in-flight 1 to let the last line win. With ids an import can be run again without harm.")]
 pub(crate) struct ImportArgs {
+    /// The collection, which must exist
+    #[arg(value_name = "COLLECTION")]
+    collection: String,
     /// A file of JSON Lines, or - for stdin
     #[arg(value_name = "FILE")]
     input: PathBuf,
-    /// The collection, which must exist
-    #[arg(long, short, value_name = "NAME")]
-    collection: String,
     #[command(flatten)]
     pace: Pace,
     /// Leave out bad lines and go on; without it nothing of a batch with a bad line is stored

@@ -1,0 +1,165 @@
+//! From the messages of gRPC to JSON as REST writes it.
+
+use akidb_proto::{
+    collection::v1::{self as wire, document_id, value::Kind},
+    embedding::v1 as embedding_wire,
+};
+use serde_json::{Map, Value, json};
+
+/// As REST writes a float: with as few digits as name it.
+fn single(value: f32) -> Value {
+    serde_json::from_str(&serde_json::to_string(&value).unwrap()).unwrap()
+}
+
+fn numbers(values: Vec<f32>) -> Value {
+    values.into_iter().map(single).collect()
+}
+
+/// An object without the members that are absent.
+fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    let members = members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Value::Object(members.collect())
+}
+
+pub(crate) fn json_object(given: wire::Struct) -> Value {
+    let members = given.fields.into_iter().map(|(key, value)| (key, json_value(value)));
+    Value::Object(members.collect::<Map<_, _>>())
+}
+
+fn json_value(given: wire::Value) -> Value {
+    match given.kind.unwrap() {
+        Kind::NullValue(_) => Value::Null,
+        Kind::BoolValue(value) => value.into(),
+        Kind::Int64Value(value) => value.into(),
+        Kind::Uint64Value(value) => {
+            assert!(i64::try_from(value).is_err(), "{value} fits the other kind");
+            value.into()
+        }
+        Kind::DoubleValue(value) => value.into(),
+        Kind::StringValue(value) => value.into(),
+        Kind::ListValue(list) => list.values.into_iter().map(json_value).collect(),
+        Kind::StructValue(object) => json_object(object),
+    }
+}
+
+fn id(given: Option<wire::DocumentId>) -> Value {
+    match given.unwrap().kind.unwrap() {
+        document_id::Kind::Text(id) => id.into(),
+        document_id::Kind::Integer(id) => id.into(),
+    }
+}
+
+pub(crate) fn document(given: wire::Document) -> Value {
+    object([
+        ("id", Some(id(given.id))),
+        ("text", given.text.map(Value::from)),
+        ("metadata", given.metadata.map(json_object)),
+        ("vector", given.vector.map(|vector| numbers(vector.values))),
+        ("seq", Some(given.seq.into())),
+    ])
+}
+
+pub(crate) fn documents(given: Vec<wire::Document>) -> Value {
+    given.into_iter().map(document).collect()
+}
+
+pub(crate) fn page(given: wire::ScrollDocumentsResponse) -> Value {
+    object([
+        ("documents", Some(documents(given.documents))),
+        ("next_cursor", given.next_cursor.map(Value::from)),
+    ])
+}
+
+pub(crate) fn found(given: wire::SearchResult) -> Value {
+    let hits = given.hits.into_iter().map(|hit| {
+        let mut found = document(hit.document.unwrap());
+        let members = found.as_object_mut().unwrap();
+        // REST's hits have none.
+        members.shift_remove("seq");
+        members.insert("score".to_owned(), single(hit.score));
+        found
+    });
+    json!({"hits": hits.collect::<Vec<_>>(), "took_ms": given.took_ms})
+}
+
+pub(crate) fn upserted(given: wire::UpsertDocumentsResponse) -> Value {
+    let results = given.results.into_iter().map(|result| {
+        let status = match result.status() {
+            wire::UpsertStatus::Created => "created",
+            wire::UpsertStatus::Updated => "updated",
+            wire::UpsertStatus::Unspecified => panic!("never sent"),
+        };
+        object([
+            ("id", Some(id(result.id))),
+            ("status", Some(status.into())),
+            ("tokens", result.tokens.map(Value::from)),
+            ("truncated", result.truncated.map(Value::from)),
+        ])
+    });
+    json!({"results": results.collect::<Vec<_>>(), "took_ms": given.took_ms})
+}
+
+pub(crate) fn embedded(given: embedding_wire::EmbedResponse) -> Value {
+    let usage = given.usage.unwrap();
+    let embeddings = given.embeddings.into_iter();
+    let embeddings = embeddings.map(|embedding| json!({"values": numbers(embedding.values)}));
+    json!({
+        "embeddings": embeddings.collect::<Vec<_>>(),
+        "model": given.model,
+        "dimension": given.dimension,
+        "usage": {"total_tokens": usage.total_tokens, "duration_ms": usage.duration_ms},
+        "truncated": given.truncated,
+    })
+}
+
+pub(crate) fn summary(given: wire::CollectionSummary) -> Value {
+    let metric = match given.metric() {
+        wire::Metric::Cosine => "cosine",
+        wire::Metric::Dot => "dot",
+        wire::Metric::L2 => "l2",
+        wire::Metric::Unspecified => panic!("never sent"),
+    };
+    object([
+        ("name", Some(given.name.into())),
+        ("description", given.description.map(Value::from)),
+        ("model", given.model.map(identity)),
+        ("dimension", Some(given.dimension.into())),
+        ("metric", Some(metric.into())),
+        ("created_unix_ms", Some(given.created_unix_ms.into())),
+        ("index", Some(json!({"engine": given.index.unwrap().engine.unwrap()}))),
+    ])
+}
+
+pub(crate) fn described(given: Option<wire::CollectionDescription>) -> Value {
+    let given = given.unwrap();
+    let mut described = summary(given.summary.unwrap());
+    let lost = given.lost_writes.iter();
+    let lost = lost.map(|lost| json!({"first_seq": lost.first_seq, "last_seq": lost.last_seq}));
+    described["document_count"] = given.document_count.into();
+    described["last_seq"] = given.last_seq.into();
+    described["disk_bytes"] = given.disk_bytes.into();
+    described["index"]["vector_count"] = given.index_vector_count.into();
+    described["index"]["memory_bytes"] = given.index_memory_bytes.into();
+    described["lost_writes"] = lost.collect();
+    described
+}
+
+pub(crate) fn identity(given: embedding_wire::ModelIdentity) -> Value {
+    let pooling = match given.pooling() {
+        embedding_wire::Pooling::Mean => "mean",
+        embedding_wire::Pooling::Cls => "cls",
+        embedding_wire::Pooling::Max => "max",
+        embedding_wire::Pooling::Unspecified => panic!("never sent"),
+    };
+    object([
+        ("name", Some(given.name.into())),
+        ("weights_sha256", Some(given.weights_sha256.into())),
+        ("precision", Some(given.precision.into())),
+        ("pooling", Some(pooling.into())),
+        ("normalize", Some(given.normalize.into())),
+        ("prompts", Some(json!(given.prompts))),
+        ("default_prompt", given.default_prompt_name.map(Value::from)),
+        ("max_tokens", Some(given.max_tokens.into())),
+        ("dimension", Some(given.dimension.into())),
+    ])
+}

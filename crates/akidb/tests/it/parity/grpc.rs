@@ -1,0 +1,146 @@
+//! Requests through the gRPC door.
+
+use akidb_proto::{
+    collection::v1::{self as wire, collection_service_client::CollectionServiceClient},
+    embedding::v1::embedding_service_client::EmbeddingServiceClient,
+};
+use serde_json::{Value, json};
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
+use tonic_types::StatusExt;
+
+use super::{
+    answer::{Answer, Fault, Violation, code_named},
+    from_wire, to_wire,
+    request::{Operation, Request},
+};
+use crate::node::Node;
+
+/// Clients of one node.
+pub(crate) struct GrpcDoor {
+    pub(crate) channel: Channel,
+    pub(crate) collections: CollectionServiceClient<Channel>,
+    pub(crate) embedding: EmbeddingServiceClient<Channel>,
+}
+
+impl GrpcDoor {
+    pub(crate) async fn connect(node: &Node) -> Self {
+        let endpoint = Endpoint::try_from(format!("http://{}", node.grpc)).unwrap();
+        let channel = endpoint.connect().await.unwrap();
+        Self {
+            collections: CollectionServiceClient::new(channel.clone())
+                .max_decoding_message_size(usize::MAX),
+            embedding: EmbeddingServiceClient::new(channel.clone()),
+            channel,
+        }
+    }
+
+    /// Sends a request and reads the answer; `None` where the messages can not say the request.
+    pub(crate) async fn ask(&mut self, request: &Request) -> Option<Answer> {
+        let answer = self.call(request, to_wire::read(request)?).await;
+        Some(answer.map_err(|status| fault(&status)))
+    }
+
+    async fn call(
+        &mut self,
+        request: &Request,
+        message: to_wire::Message,
+    ) -> Result<Value, Status> {
+        use to_wire::Message;
+        let client = &mut self.collections;
+        Ok(match message {
+            Message::CreateCollection(message) => {
+                from_wire::described(client.create_collection(message).await?.into_inner().collection)
+            }
+            Message::ListCollections(message) => {
+                let listed = client.list_collections(message).await?.into_inner().collections;
+                let listed: Vec<_> = listed.into_iter().map(from_wire::summary).collect();
+                json!({"collections": listed})
+            }
+            Message::GetCollection(message) => {
+                from_wire::described(client.get_collection(message).await?.into_inner().collection)
+            }
+            Message::UpdateCollection(message) => {
+                from_wire::described(client.update_collection(message).await?.into_inner().collection)
+            }
+            Message::DeleteCollection(message) => {
+                client.delete_collection(message).await?;
+                json!({"deleted": true})
+            }
+            Message::Upsert(message) => {
+                from_wire::upserted(client.upsert_documents(message).await?.into_inner())
+            }
+            Message::GetDocument(message) => {
+                let document = client.get_document(message).await?.into_inner().document;
+                from_wire::document(document.unwrap())
+            }
+            Message::GetDocuments(message) => {
+                let documents = client.get_documents(message).await?.into_inner().documents;
+                json!({"documents": from_wire::documents(documents)})
+            }
+            Message::PatchMetadata(message) => {
+                let document = client.patch_metadata(message).await?.into_inner().document;
+                from_wire::document(document.unwrap())
+            }
+            Message::DeleteDocument(message) => {
+                client.delete_document(message).await?;
+                json!({"deleted": 1})
+            }
+            Message::DeleteDocuments(message) => {
+                json!({"deleted": client.delete_documents(message).await?.into_inner().deleted})
+            }
+            Message::Count(message) => {
+                json!({"count": client.count_documents(message).await?.into_inner().count})
+            }
+            Message::Scroll(message) => first_page(client, message).await?,
+            Message::Search(message) => {
+                from_wire::found(client.search(message).await?.into_inner().result.unwrap())
+            }
+            Message::SearchBatch(message) => {
+                let results = client.search_batch(message).await?.into_inner().results;
+                let results: Vec<_> = results.into_iter().map(from_wire::found).collect();
+                json!({"results": results})
+            }
+            Message::Embed(message) => {
+                assert_eq!(request.operation, Operation::Embed);
+                from_wire::embedded(self.embedding.embed(message).await?.into_inner())
+            }
+        })
+    }
+}
+
+/// REST scrolls page by page, gRPC streams all of them; small pages are one message each.
+async fn first_page(
+    client: &mut CollectionServiceClient<Channel>,
+    message: wire::ScrollDocumentsRequest,
+) -> Result<Value, Status> {
+    let mut pages = client.scroll_documents(message).await?.into_inner();
+    Ok(from_wire::page(pages.message().await?.unwrap()))
+}
+
+/// The fault that a status says, after a check that status, details and table agree.
+pub(crate) fn fault(status: &Status) -> Fault {
+    let not_the_clients = [Code::Internal, Code::Unknown, Code::DataLoss, Code::Unavailable];
+    assert!(!not_the_clients.contains(&status.code()), "a client's fault is not the node's: {status}");
+    let details = status.get_error_details();
+    let info = details.error_info().unwrap_or_else(|| panic!("no details: {status}"));
+    let code = code_named(&info.reason);
+    assert_eq!(status.code() as i32, code.grpc_status(), "{status}");
+    assert_eq!(info.domain, "akidb", "{status}");
+    assert_eq!(info.metadata["retryable"], code.retryable().to_string(), "{status}");
+    let request_id = status.metadata().get("x-request-id").unwrap();
+    assert_eq!(info.metadata["request_id"].as_str(), request_id, "{status}");
+    let violations = details.bad_request().map(|bad| bad.field_violations.clone());
+    let violations = violations.unwrap_or_default().into_iter();
+    Fault {
+        code,
+        message: status.message().to_owned(),
+        retryable: info.metadata["retryable"] == "true",
+        outcome: info.metadata["outcome"].clone(),
+        violations: violations
+            .map(|at| Violation { field: at.field, description: at.description })
+            .collect(),
+    }
+}

@@ -1,0 +1,131 @@
+//! Requests through the REST door.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, Response};
+use serde_json::{Value, json};
+
+use super::{
+    answer::{Answer, Fault, Violation, code_named},
+    request::{NAN, Operation, Request},
+};
+use crate::node::Node;
+
+/// A client of one node.
+pub(crate) struct RestDoor {
+    client: Client,
+    url: String,
+}
+
+impl RestDoor {
+    pub(crate) fn new(node: &Node) -> Self {
+        let client = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        Self { client, url: node.url() }
+    }
+
+    /// Sends a request and reads the answer.
+    pub(crate) async fn ask(&self, request: &Request) -> Answer {
+        let (method, path, idempotency_key, body) = spelled(request);
+        let mut sent = self.client.request(method, format!("{}{path}", self.url));
+        if let Some(key) = idempotency_key {
+            sent = sent.header("idempotency-key", key);
+        }
+        if let Some(body) = body {
+            // The nearest to NaN that JSON has: a number beyond every f32.
+            let body = body.to_string().replace(&format!("{NAN:?}"), "1e39");
+            sent = sent.header("content-type", "application/json").body(body);
+        }
+        let created = request.operation == Operation::CreateCollection;
+        read(sent.send().await.unwrap(), if created { 201 } else { 200 }).await
+    }
+}
+
+/// Method, path with query, idempotency key and body.
+fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>) {
+    let mut body = request.body.clone();
+    let mut take = |key: &str| body.as_object_mut().and_then(|body| body.shift_remove(key));
+    let key = take("idempotency_key").map(|key| key.as_str().unwrap().to_owned());
+    let at = |rest: &str| format!("/v1/collections/{}{rest}", encoded(&request.collection));
+    let (method, path) = match request.operation {
+        Operation::Embed => (Method::POST, "/embed".to_owned()),
+        Operation::CreateCollection => (Method::POST, "/v1/collections".to_owned()),
+        Operation::ListCollections => (Method::GET, "/v1/collections".to_owned()),
+        Operation::DescribeCollection => (Method::GET, at("")),
+        Operation::UpdateCollection => (Method::PATCH, at("")),
+        Operation::DeleteCollection => (Method::DELETE, at("")),
+        Operation::Upsert => (Method::POST, at("/documents")),
+        Operation::GetDocuments => (Method::POST, at("/documents/get")),
+        Operation::DeleteDocuments => (Method::POST, at("/documents/delete")),
+        Operation::Count => (Method::POST, at("/documents/count")),
+        Operation::Scroll => (Method::POST, at("/documents/scroll")),
+        Operation::Search => (Method::POST, at("/search")),
+        Operation::SearchBatch => (Method::POST, at("/search/batch")),
+        Operation::GetDocument => {
+            let include = take("include").map(|parts| format!("&include={}", joined(&parts)));
+            let path = document_path(&take("id").unwrap());
+            (Method::GET, at(&(path + &include.unwrap_or_default())))
+        }
+        Operation::PatchMetadata => (Method::PATCH, at(&document_path(&take("id").unwrap()))),
+        Operation::DeleteDocument => (Method::DELETE, at(&document_path(&take("id").unwrap()))),
+    };
+    let has_body = matches!(method, Method::POST) || method == Method::PATCH;
+    (method, path, key, has_body.then_some(body))
+}
+
+fn document_path(id: &Value) -> String {
+    match id.as_str() {
+        Some(id) => format!("/documents/{}?type=string", encoded(id)),
+        None => format!("/documents/{id}?type=integer"),
+    }
+}
+
+fn joined(parts: &Value) -> String {
+    let parts: Vec<&str> = parts.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    parts.join(",")
+}
+
+/// Percent-encodes everything that could mean something in a URL.
+pub(crate) fn encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+async fn read(response: Response, success: u16) -> Answer {
+    let status = response.status().as_u16();
+    let request_id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let body = response.bytes().await.unwrap();
+    let answer = serde_json::from_slice(&body).unwrap();
+    if status == success {
+        return Ok(answer);
+    }
+    Err(fault(status, &request_id, &answer))
+}
+
+/// The fault that an error answer of this status and this request id says, after a check that
+/// answer, status and table agree.
+pub(crate) fn fault(status: u16, request_id: &str, answer: &Value) -> Fault {
+    assert!((400..500).contains(&status), "a client's fault is not the node's: {status} {answer}");
+    assert_eq!(answer["request_id"], request_id, "{answer}");
+    let error = &answer["error"];
+    let code = code_named(error["code"].as_str().unwrap());
+    assert_eq!(status, code.http_status(), "{answer}");
+    assert_eq!(error["retryable"], code.retryable(), "{answer}");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let none = json!([]);
+    let violations = error.get("violations").unwrap_or(&none).as_array().unwrap().iter();
+    let violations = violations.map(|violation| Violation {
+        field: text(&violation["field"]),
+        description: text(&violation["description"]),
+    });
+    Fault {
+        code,
+        message: text(&error["message"]),
+        retryable: error["retryable"].as_bool().unwrap(),
+        outcome: text(&error["outcome"]),
+        violations: violations.collect(),
+    }
+}

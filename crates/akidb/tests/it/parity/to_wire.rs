@@ -1,0 +1,321 @@
+//! From a request in REST's words to the messages of gRPC.
+//!
+//! Everything here answers `None` for what the messages can not say: a wrong type, a field that
+//! there is not, two of a one-of. Such a request is REST's alone.
+
+use akidb_core::Metric;
+use akidb_proto::{
+    collection::v1::{self as wire, document_id, search::Query, value::Kind},
+    embedding::v1 as embedding_wire,
+};
+use serde_json::{Map, Value};
+
+use super::request::{NAN, Operation, Request};
+
+/// A number that no enumeration has.
+const UNKNOWN: i32 = 99;
+
+/// A message, by the method it is for.
+pub(crate) enum Message {
+    CreateCollection(wire::CreateCollectionRequest),
+    ListCollections(wire::ListCollectionsRequest),
+    GetCollection(wire::GetCollectionRequest),
+    UpdateCollection(wire::UpdateCollectionRequest),
+    DeleteCollection(wire::DeleteCollectionRequest),
+    Upsert(wire::UpsertDocumentsRequest),
+    GetDocument(wire::GetDocumentRequest),
+    GetDocuments(wire::GetDocumentsRequest),
+    PatchMetadata(wire::PatchMetadataRequest),
+    DeleteDocument(wire::DeleteDocumentRequest),
+    DeleteDocuments(wire::DeleteDocumentsRequest),
+    Count(wire::CountDocumentsRequest),
+    Scroll(wire::ScrollDocumentsRequest),
+    Search(wire::SearchRequest),
+    SearchBatch(wire::SearchBatchRequest),
+    Embed(embedding_wire::EmbedRequest),
+}
+
+/// The message of a request.
+pub(crate) fn read(request: &Request) -> Option<Message> {
+    let collection = request.collection.clone();
+    let mut body = Fields::of(&request.body)?;
+    let message = match request.operation {
+        Operation::CreateCollection => Message::CreateCollection(create_collection(&mut body)?),
+        Operation::ListCollections => Message::ListCollections(wire::ListCollectionsRequest {}),
+        Operation::DescribeCollection => {
+            Message::GetCollection(wire::GetCollectionRequest { name: collection })
+        }
+        Operation::UpdateCollection => {
+            // REST's null removes; here the empty text does.
+            let description = match body.0.shift_remove("description") {
+                None => None,
+                Some(Value::Null) => Some(String::new()),
+                Some(description) => Some(text(&description)?),
+            };
+            Message::UpdateCollection(wire::UpdateCollectionRequest { name: collection, description })
+        }
+        Operation::DeleteCollection => {
+            Message::DeleteCollection(wire::DeleteCollectionRequest { name: collection })
+        }
+        Operation::Upsert => Message::Upsert(wire::UpsertDocumentsRequest {
+            collection,
+            documents: body.required("documents", |value| each(value, new_document))?,
+            idempotency_key: body.optional("idempotency_key", text)?,
+        }),
+        Operation::GetDocument => Message::GetDocument(wire::GetDocumentRequest {
+            collection,
+            id: Some(body.required("id", id)?),
+            include: body.optional("include", include)?,
+        }),
+        Operation::GetDocuments => {
+            use wire::get_documents_request::Selection;
+            let selection = one_of(
+                body.optional("ids", ids)?.map(Selection::Ids),
+                body.optional("filter", object)?.map(Selection::Filter),
+            )?;
+            let include = body.optional("include", include)?;
+            Message::GetDocuments(wire::GetDocumentsRequest { collection, selection, include })
+        }
+        Operation::PatchMetadata => Message::PatchMetadata(wire::PatchMetadataRequest {
+            collection,
+            id: Some(body.required("id", id)?),
+            metadata: Some(body.required("metadata", object)?),
+        }),
+        Operation::DeleteDocument => Message::DeleteDocument(wire::DeleteDocumentRequest {
+            collection,
+            id: Some(body.required("id", id)?),
+        }),
+        Operation::DeleteDocuments => {
+            use wire::delete_documents_request::Selection;
+            let selection = one_of(
+                body.optional("ids", ids)?.map(Selection::Ids),
+                body.optional("filter", object)?.map(Selection::Filter),
+            )?;
+            Message::DeleteDocuments(wire::DeleteDocumentsRequest { collection, selection })
+        }
+        Operation::Count => Message::Count(wire::CountDocumentsRequest {
+            collection,
+            filter: body.optional("filter", object)?,
+        }),
+        Operation::Scroll => Message::Scroll(wire::ScrollDocumentsRequest {
+            collection,
+            filter: body.optional("filter", object)?,
+            limit: body.optional("limit", Value::as_u64)?,
+            cursor: body.optional("cursor", text)?,
+            include: body.optional("include", include)?,
+        }),
+        Operation::Search => {
+            let search = Some(search_of(&mut body)?);
+            Message::Search(wire::SearchRequest { collection, search })
+        }
+        Operation::SearchBatch => Message::SearchBatch(wire::SearchBatchRequest {
+            collection,
+            searches: body.required("searches", |value| each(value, search))?,
+        }),
+        Operation::Embed => Message::Embed(embed(&mut body)?),
+    };
+    body.end()?;
+    Some(message)
+}
+
+/// The members of an object, each to be taken.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn of(value: &Value) -> Option<Self> {
+        value.as_object().cloned().map(Self)
+    }
+
+    /// Absent and null are the same, as in REST.
+    fn optional<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.0.shift_remove(key) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => read(&value).map(Some),
+        }
+    }
+
+    fn required<T>(&mut self, key: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+        self.optional(key, read)?
+    }
+
+    /// Nothing may be left.
+    fn end(self) -> Option<()> {
+        self.0.is_empty().then_some(())
+    }
+}
+
+fn one_of<T>(first: Option<T>, second: Option<T>) -> Option<Option<T>> {
+    match (first, second) {
+        (Some(_), Some(_)) => None,
+        (first, second) => Some(first.or(second)),
+    }
+}
+
+fn each<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
+    value.as_array()?.iter().map(read).collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+fn number(value: &Value) -> Option<f64> {
+    if value == NAN { Some(f64::NAN) } else { value.as_f64() }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "beyond the range is infinite, as meant")]
+fn vector(value: &Value) -> Option<wire::Vector> {
+    let values = each(value, |value| number(value).map(|value| value as f32))?;
+    Some(wire::Vector { values })
+}
+
+fn id(value: &Value) -> Option<wire::DocumentId> {
+    let kind = match value {
+        Value::String(id) => document_id::Kind::Text(id.clone()),
+        _ => document_id::Kind::Integer(value.as_i64()?),
+    };
+    Some(wire::DocumentId { kind: Some(kind) })
+}
+
+fn ids(value: &Value) -> Option<wire::DocumentIds> {
+    Some(wire::DocumentIds { ids: each(value, id)? })
+}
+
+/// An object of any JSON.
+pub(crate) fn object(value: &Value) -> Option<wire::Struct> {
+    let fields = value.as_object()?.iter().map(|(key, value)| (key.clone(), any(value)));
+    Some(wire::Struct { fields: fields.collect() })
+}
+
+fn any(value: &Value) -> wire::Value {
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(value) => Kind::BoolValue(*value),
+        Value::String(value) => Kind::StringValue(value.clone()),
+        Value::Array(values) => {
+            Kind::ListValue(wire::ListValue { values: values.iter().map(any).collect() })
+        }
+        Value::Object(_) => Kind::StructValue(object(value).unwrap()),
+        Value::Number(value) => match (value.as_i64(), value.as_u64()) {
+            (Some(value), _) => Kind::Int64Value(value),
+            (None, Some(value)) => Kind::Uint64Value(value),
+            (None, None) => Kind::DoubleValue(value.as_f64().unwrap()),
+        },
+    };
+    wire::Value { kind: Some(kind) }
+}
+
+fn include(value: &Value) -> Option<wire::Include> {
+    let mut include =
+        wire::Include { text: Some(false), metadata: Some(false), vector: Some(false) };
+    for part in each(value, text)? {
+        match part.as_str() {
+            "text" => include.text = Some(true),
+            "metadata" => include.metadata = Some(true),
+            "vector" => include.vector = Some(true),
+            _ => return None,
+        }
+    }
+    Some(include)
+}
+
+fn create_collection(body: &mut Fields) -> Option<wire::CreateCollectionRequest> {
+    Some(wire::CreateCollectionRequest {
+        name: body.required("name", text)?,
+        model: body.optional("model", text)?,
+        dimension: body.optional("dimension", Value::as_u64)?,
+        metric: body.optional("metric", metric)?.unwrap_or_default(),
+        index: body.optional("index", index_settings)?,
+        description: body.optional("description", text)?,
+    })
+}
+
+fn metric(value: &Value) -> Option<i32> {
+    Some(match value.as_str()?.parse() {
+        Ok(Metric::Cosine) => wire::Metric::Cosine.into(),
+        Ok(Metric::Dot) => wire::Metric::Dot.into(),
+        Ok(Metric::L2) => wire::Metric::L2.into(),
+        Err(_) => UNKNOWN,
+    })
+}
+
+fn index_settings(value: &Value) -> Option<wire::IndexSettings> {
+    let mut fields = Fields::of(value)?;
+    let engine = fields.optional("engine", text)?;
+    fields.end()?;
+    Some(wire::IndexSettings { engine })
+}
+
+fn new_document(value: &Value) -> Option<wire::NewDocument> {
+    let mut fields = Fields::of(value)?;
+    let document = wire::NewDocument {
+        id: fields.optional("id", id)?,
+        text: fields.optional("text", text)?,
+        vector: fields.optional("vector", vector)?,
+        metadata: fields.optional("metadata", object)?,
+    };
+    fields.end()?;
+    Some(document)
+}
+
+fn search(value: &Value) -> Option<wire::Search> {
+    let mut fields = Fields::of(value)?;
+    let search = search_of(&mut fields)?;
+    fields.end()?;
+    Some(search)
+}
+
+fn search_of(fields: &mut Fields) -> Option<wire::Search> {
+    // The only mode, which the messages do not name.
+    let mode = fields.optional("mode", text)?;
+    mode.is_none_or(|mode| mode == "semantic").then_some(())?;
+    let text_or_vector = one_of(
+        fields.optional("text", text)?.map(Query::Text),
+        fields.optional("vector", vector)?.map(Query::Vector),
+    )?;
+    Some(wire::Search {
+        query: one_of(text_or_vector, fields.optional("id", id)?.map(Query::Id))?,
+        limit: fields.optional("limit", Value::as_u64)?,
+        offset: fields.optional("offset", Value::as_u64)?,
+        filter: fields.optional("filter", object)?,
+        min_score: fields.optional("min_score", number)?,
+        include: fields.optional("include", include)?,
+        params: fields.optional("params", search_params)?,
+    })
+}
+
+fn search_params(value: &Value) -> Option<wire::SearchParams> {
+    let mut fields = Fields::of(value)?;
+    let exact = fields.optional("exact", Value::as_bool)?;
+    fields.end()?;
+    Some(wire::SearchParams { exact })
+}
+
+fn embed(body: &mut Fields) -> Option<embedding_wire::EmbedRequest> {
+    Some(embedding_wire::EmbedRequest {
+        texts: body.required("texts", |value| each(value, text))?,
+        model: body.optional("model", text)?,
+        pooling: body.optional("pooling", |name| {
+            Some(match name.as_str()?.to_ascii_lowercase().as_str() {
+                "mean" => embedding_wire::Pooling::Mean.into(),
+                "cls" => embedding_wire::Pooling::Cls.into(),
+                "max" => embedding_wire::Pooling::Max.into(),
+                _ => UNKNOWN,
+            })
+        })?
+        .unwrap_or_default(),
+        normalize: body.optional("normalize", Value::as_bool)?,
+        input_type: body.optional("input_type", |name| {
+            Some(match name.as_str()?.to_ascii_lowercase().as_str() {
+                "query" => embedding_wire::InputType::Query.into(),
+                "document" => embedding_wire::InputType::Document.into(),
+                _ => UNKNOWN,
+            })
+        })?
+        .unwrap_or_default(),
+    })
+}
