@@ -71,13 +71,13 @@ async fn show(node: &mut Node) -> Result<Addresses> {
     insert(&rest, &workspace::root().join(DOCUMENTS)).await?;
 
     let by_meaning = json!({
-        "text": "a mother who carries her baby in a bag of skin",
+        "text": "how did people keep food before refrigerators?",
         "limit": HITS,
     });
     page::answer(&search(&rest, "1. By meaning, over REST", &by_meaning).await?);
 
     let filtered = json!({
-        "text": "measuring time",
+        "text": "how did people tell the time?",
         "filter": {"topic": "inventions", "year": {"$lt": 1600}},
         "limit": HITS,
     });
