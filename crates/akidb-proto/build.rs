@@ -5,10 +5,8 @@ use std::{env, error::Error, fs, path::PathBuf};
 use protox::prost::Message;
 
 const PROTO_ROOT: &str = "../../proto";
-const SERVICES: [&str; 2] = [
-    "akidb/collection/v1/collection_service.proto",
-    "akidb/embedding/v1/embedding_service.proto",
-];
+const SERVICES: [&str; 2] =
+    ["akidb/collection/v1/collection_service.proto", "akidb/embedding/v1/embedding_service.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={PROTO_ROOT}");
@@ -16,8 +14,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors_path = PathBuf::from(env::var("OUT_DIR")?).join("akidb_descriptors.bin");
     fs::write(descriptors_path, descriptors.encode_to_vec())?;
     // Maps are ordered so that equal objects have equal bytes.
-    tonic_prost_build::configure()
-        .btree_map(".")
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().btree_map(".").compile_fds(descriptors)?;
     Ok(())
 }

@@ -14,11 +14,7 @@ struct WorstGreatest(Neighbour);
 
 impl Ord for WorstGreatest {
     fn cmp(&self, other: &Self) -> Ordering {
-        other
-            .0
-            .score
-            .total_cmp(&self.0.score)
-            .then(self.0.slot.cmp(&other.0.slot))
+        other.0.score.total_cmp(&self.0.score).then(self.0.slot.cmp(&other.0.slot))
     }
 }
 
@@ -47,11 +43,7 @@ pub(crate) struct BestNeighbours {
 impl BestNeighbours {
     /// Keeps up to `limit` neighbours whose score is at least `min_score`.
     pub(crate) fn new(limit: usize, min_score: Option<f32>) -> Self {
-        Self {
-            limit,
-            bar: min_score.unwrap_or(f32::NEG_INFINITY),
-            kept: BinaryHeap::new(),
-        }
+        Self { limit, bar: min_score.unwrap_or(f32::NEG_INFINITY), kept: BinaryHeap::new() }
     }
 
     /// Keeps the neighbour if it is among the best so far. A NaN score never is.
@@ -82,20 +74,13 @@ impl BestNeighbours {
         if self.kept.len() < other.kept.len() {
             return other.merged(self);
         }
-        other
-            .kept
-            .into_iter()
-            .for_each(|WorstGreatest(neighbour)| self.offer(neighbour));
+        other.kept.into_iter().for_each(|WorstGreatest(neighbour)| self.offer(neighbour));
         self
     }
 
     /// What was kept, best first.
     pub(crate) fn into_sorted(self) -> Vec<Neighbour> {
-        self.kept
-            .into_sorted_vec()
-            .into_iter()
-            .map(|WorstGreatest(neighbour)| neighbour)
-            .collect()
+        self.kept.into_sorted_vec().into_iter().map(|WorstGreatest(neighbour)| neighbour).collect()
     }
 }
 
@@ -145,18 +130,9 @@ mod tests {
 
     #[test]
     fn infinities_rank_and_nan_never_enters() {
-        let scores = [
-            f32::NAN,
-            f32::NEG_INFINITY,
-            f32::INFINITY,
-            -f32::NAN,
-            0.0,
-            f32::INFINITY,
-        ];
-        let offers: Vec<Neighbour> = (0..)
-            .zip(scores)
-            .map(|(slot, score)| Neighbour { slot, score })
-            .collect();
+        let scores = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY, -f32::NAN, 0.0, f32::INFINITY];
+        let offers: Vec<Neighbour> =
+            (0..).zip(scores).map(|(slot, score)| Neighbour { slot, score }).collect();
         let slots = |limit| {
             let kept = best(limit, None, &offers).into_sorted();
             kept.into_iter().map(|kept| kept.slot).collect::<Vec<_>>()

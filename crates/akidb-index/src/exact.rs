@@ -126,11 +126,7 @@ impl VectorIndex for ExactIndex {
         let prepared = {
             let state = self.snapshot();
             let end = state.slot_count() + vectors.len() / self.dimension;
-            assert_eq!(
-                first_slot as usize,
-                state.slot_count(),
-                "slots follow one another"
-            );
+            assert_eq!(first_slot as usize, state.slot_count(), "slots follow one another");
             assert!(end <= u32::MAX as usize, "slots stay below u32::MAX");
             state.prepare_append(&rows)
         };
@@ -147,23 +143,13 @@ impl VectorIndex for ExactIndex {
     }
 
     fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Vec<Neighbour> {
-        assert_eq!(
-            query.len(),
-            self.dimension,
-            "the query has the dimension of the index"
-        );
+        assert_eq!(query.len(), self.dimension, "the query has the dimension of the index");
         if request.limit == 0 {
             return Vec::new();
         }
         let query = self.scoring.rows(query, self.dimension);
         let state = self.snapshot();
-        Scan {
-            state: &state,
-            scoring: self.scoring,
-            query: &query,
-            request,
-        }
-        .run()
+        Scan { state: &state, scoring: self.scoring, query: &query, request }.run()
     }
 
     fn vector(&self, slot: u32) -> Option<Vec<f32>> {

@@ -31,10 +31,7 @@ pub(crate) type ScoreRows = fn(query: &[Lane], rows: &[&[Lane]], measures: &mut 
 /// The kernels of one instruction set.
 #[derive(Clone, Copy)]
 pub(crate) struct Kernels {
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "names the kernel in failed tests")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "names the kernel in failed tests"))]
     pub(crate) name: &'static str,
     /// The inner product.
     pub(crate) dot: ScoreRows,
@@ -63,8 +60,5 @@ fn detected() -> impl Iterator<Item = Kernels> {
 /// Asserts what [`ScoreRows`] demands, once for the whole list.
 fn assert_shapes(query: &[Lane], rows: &[&[Lane]], measures: &[f32]) {
     assert_eq!(rows.len(), measures.len(), "one measure for each row");
-    assert!(
-        rows.iter().all(|row| row.len() == query.len()),
-        "rows as long as the query"
-    );
+    assert!(rows.iter().all(|row| row.len() == query.len()), "rows as long as the query");
 }

@@ -55,11 +55,7 @@ mod tests {
             let components: Vec<f32> = rows.iter().flat_map(|lane| lane.0).collect();
             let doubled: Vec<f32> = vector.iter().map(|component| component * 2.0).collect();
             assert_eq!(components[..dimension], doubled);
-            assert!(
-                components[dimension..]
-                    .iter()
-                    .all(|&padding| padding == 0.0)
-            );
+            assert!(components[dimension..].iter().all(|&padding| padding == 0.0));
 
             let mut read = vec![0.0; dimension];
             read_row(&rows, &mut read);

@@ -50,14 +50,10 @@ impl Scoring {
         // Adding to the positive zero turns a negative zero into a positive one.
         match self.metric {
             Metric::Cosine => {
-                scores
-                    .iter_mut()
-                    .for_each(|score| *score = 0.0 + score.clamp(-1.0, 1.0));
+                scores.iter_mut().for_each(|score| *score = 0.0 + score.clamp(-1.0, 1.0));
             }
             Metric::Dot => scores.iter_mut().for_each(|score| *score += 0.0),
-            Metric::L2 => scores
-                .iter_mut()
-                .for_each(|score| *score = 0.0 - score.sqrt()),
+            Metric::L2 => scores.iter_mut().for_each(|score| *score = 0.0 - score.sqrt()),
         }
     }
 }
@@ -66,15 +62,8 @@ impl Scoring {
 /// direction. In `f64` the squares of all finite `f32` values neither overflow nor vanish.
 fn unit_scale(vector: &[f32]) -> f64 {
     let squared_length: f64 = vector.iter().map(|&at| f64::from(at) * f64::from(at)).sum();
-    debug_assert!(
-        squared_length != 0.0,
-        "a zero vector has no direction under the cosine metric"
-    );
-    if squared_length == 0.0 {
-        0.0
-    } else {
-        squared_length.sqrt().recip()
-    }
+    debug_assert!(squared_length != 0.0, "a zero vector has no direction under the cosine metric");
+    if squared_length == 0.0 { 0.0 } else { squared_length.sqrt().recip() }
 }
 
 #[cfg(test)]
@@ -84,10 +73,7 @@ mod tests {
 
     fn score_of(metric: Metric, query: &[f32], vector: &[f32]) -> f32 {
         let scoring = Scoring::new(metric, &kernel::fastest());
-        let (query, row) = (
-            scoring.rows(query, query.len()),
-            scoring.rows(vector, vector.len()),
-        );
+        let (query, row) = (scoring.rows(query, query.len()), scoring.rows(vector, vector.len()));
         let mut scores = [f32::NAN];
         scoring.score(&query, &[&row], &mut scores);
         scores[0]

@@ -40,11 +40,6 @@ impl SearchRequest<'_> {
     /// The `limit` nearest of all live vectors, found on the calling thread.
     #[must_use]
     pub fn nearest(limit: usize) -> Self {
-        Self {
-            limit,
-            allowed: None,
-            min_score: None,
-            parallelism: Parallelism::CallingThread,
-        }
+        Self { limit, allowed: None, min_score: None, parallelism: Parallelism::CallingThread }
     }
 }

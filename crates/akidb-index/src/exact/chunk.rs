@@ -22,10 +22,7 @@ impl ChunkLayout {
 
     pub(super) fn new(row_lanes: usize) -> Self {
         let chunk_rows = (Self::CHUNK_BYTES / (row_lanes * size_of::<Lane>())).max(1);
-        Self {
-            row_lanes,
-            chunk_rows,
-        }
+        Self { row_lanes, chunk_rows }
     }
 }
 
@@ -43,12 +40,7 @@ pub(super) struct Chunk {
 impl Chunk {
     /// A chunk with no slot yet.
     pub(super) fn empty() -> Self {
-        Self {
-            rows: Arc::default(),
-            row_count: 0,
-            live_words: Vec::new(),
-            live_count: 0,
-        }
+        Self { rows: Arc::default(), row_count: 0, live_words: Vec::new(), live_count: 0 }
     }
 
     pub(super) fn row_count(&self) -> usize {
@@ -88,16 +80,11 @@ impl Chunk {
     /// Adds live rows, which must fit. Rows that a search still reads are copied, not moved.
     pub(super) fn append(&mut self, layout: ChunkLayout, rows: &[Lane]) {
         let added = rows.len() / layout.row_lanes;
-        assert!(
-            self.row_count + added <= layout.chunk_rows,
-            "rows fit in the chunk"
-        );
+        assert!(self.row_count + added <= layout.chunk_rows, "rows fit in the chunk");
         debug_assert_eq!(self.rows.len(), self.row_count * layout.row_lanes);
 
-        self.exclusive_rows(layout, rows.len())
-            .extend_from_slice(rows);
-        self.live_words
-            .resize((self.row_count + added).div_ceil(WORD_BITS), 0);
+        self.exclusive_rows(layout, rows.len()).extend_from_slice(rows);
+        self.live_words.resize((self.row_count + added).div_ceil(WORD_BITS), 0);
         for row in self.row_count..self.row_count + added {
             self.live_words[row / WORD_BITS] |= 1 << (row % WORD_BITS);
         }
@@ -137,15 +124,10 @@ impl Chunk {
 mod tests {
     use super::*;
 
-    const LAYOUT: ChunkLayout = ChunkLayout {
-        row_lanes: 2,
-        chunk_rows: 130,
-    };
+    const LAYOUT: ChunkLayout = ChunkLayout { row_lanes: 2, chunk_rows: 130 };
 
     fn rows(first: usize, count: usize) -> Vec<Lane> {
-        (first..first + count)
-            .flat_map(|row| [Lane([row as f32; 16]); 2])
-            .collect()
+        (first..first + count).flat_map(|row| [Lane([row as f32; 16]); 2]).collect()
     }
 
     #[test]
@@ -153,10 +135,7 @@ mod tests {
         for row_lanes in [1, 8, 24, 48, 64, 1_024] {
             let layout = ChunkLayout::new(row_lanes);
             let bytes = layout.chunk_rows * row_lanes * size_of::<Lane>();
-            assert!(
-                (400 * 1024..=512 * 1024).contains(&bytes),
-                "{row_lanes} lanes: {bytes} bytes"
-            );
+            assert!((400 * 1024..=512 * 1024).contains(&bytes), "{row_lanes} lanes: {bytes} bytes");
         }
     }
 
@@ -179,10 +158,7 @@ mod tests {
         let mut chunk = Chunk::empty();
         chunk.append(LAYOUT, &rows(0, 129));
         (0..129).for_each(|row| assert!(chunk.remove(LAYOUT, row)));
-        assert!(
-            chunk.memory_bytes() > 129 * 128,
-            "not full yet, so it can still grow"
-        );
+        assert!(chunk.memory_bytes() > 129 * 128, "not full yet, so it can still grow");
 
         chunk.append(LAYOUT, &rows(129, 1));
         assert_eq!(chunk.row(LAYOUT, 129), [Lane([129.0; 16]); 2]);

@@ -62,15 +62,11 @@ impl Scan<'_> {
             }
             Parallelism::ThreadPool | Parallelism::CallingThread => 1,
         };
-        let mut begins: Vec<usize> = (0..piece_count)
-            .map(|piece| self.piece_begin(piece, piece_count))
-            .collect();
+        let mut begins: Vec<usize> =
+            (0..piece_count).map(|piece| self.piece_begin(piece, piece_count)).collect();
         begins.push(chunk_count);
         begins.dedup();
-        begins
-            .windows(2)
-            .map(|bounds| bounds[0]..bounds[1])
-            .collect()
+        begins.windows(2).map(|bounds| bounds[0]..bounds[1]).collect()
     }
 
     /// The chunk at which a piece begins, ascending with `piece`, 0 for the first.
@@ -79,12 +75,8 @@ impl Scan<'_> {
         match self.request.allowed {
             Some(allowed) if piece > 0 => {
                 let rank = allowed.len() * piece as u64 / piece_count as u64;
-                let member = u32::try_from(rank)
-                    .ok()
-                    .and_then(|rank| allowed.select(rank));
-                member.map_or(chunk_count, |slot| {
-                    self.state.place(slot).0.min(chunk_count)
-                })
+                let member = u32::try_from(rank).ok().and_then(|rank| allowed.select(rank));
+                member.map_or(chunk_count, |slot| self.state.place(slot).0.min(chunk_count))
             }
             _ => chunk_count * piece / piece_count,
         }
@@ -148,9 +140,7 @@ impl<'scan> Batch<'scan> {
 
     fn score(&mut self) {
         let scores = &mut self.scores[..self.len];
-        self.scan
-            .scoring
-            .score(self.scan.query, &self.rows[..self.len], scores);
+        self.scan.scoring.score(self.scan.query, &self.rows[..self.len], scores);
         for (&slot, &score) in self.slots.iter().zip(&*scores) {
             self.best.offer(Neighbour { slot, score });
         }

@@ -18,12 +18,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn empty(layout: ChunkLayout) -> Self {
-        Self {
-            layout,
-            chunks: Vec::new(),
-            slot_count: 0,
-            live_count: 0,
-        }
+        Self { layout, chunks: Vec::new(), slot_count: 0, live_count: 0 }
     }
 
     pub(super) fn layout(&self) -> ChunkLayout {
@@ -59,9 +54,7 @@ impl State {
     #[inline]
     pub(super) fn live_rows(&self, chunk_at: usize) -> impl Iterator<Item = (u32, &[Lane])> {
         let (chunk, first_slot) = (&self.chunks[chunk_at], self.first_slot(chunk_at));
-        chunk
-            .live_rows()
-            .map(move |row| (first_slot + row as u32, chunk.row(self.layout, row)))
+        chunk.live_rows().map(move |row| (first_slot + row as u32, chunk.row(self.layout, row)))
     }
 
     /// The first slot of a chunk.
@@ -78,9 +71,7 @@ impl State {
 
     /// How many rows can be added before a new chunk begins.
     fn last_chunk_space(&self) -> usize {
-        self.chunks
-            .last()
-            .map_or(0, |last| self.layout.chunk_rows - last.row_count())
+        self.chunks.last().map_or(0, |last| self.layout.chunk_rows - last.row_count())
     }
 
     /// Makes ready what [`append`](Self::append) takes: the costly part of an append, done while
@@ -113,10 +104,7 @@ impl State {
         self.live_count += prepared.row_count;
         debug_assert_eq!(
             self.slot_count,
-            self.chunks
-                .iter()
-                .map(|chunk| chunk.row_count())
-                .sum::<usize>()
+            self.chunks.iter().map(|chunk| chunk.row_count()).sum::<usize>()
         );
     }
 

@@ -1,8 +1,5 @@
 //! Kernels for x86-64 with AVX2 and FMA: two instructions for a lane.
-#![expect(
-    unsafe_code,
-    reason = "vector loads and calls behind a check of the CPU"
-)]
+#![expect(unsafe_code, reason = "vector loads and calls behind a check of the CPU")]
 
 use std::arch::x86_64::{
     __m256, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps, _mm_movehl_ps, _mm256_add_ps,
@@ -77,24 +74,15 @@ fn squared_l2_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
 #[target_feature(enable = "avx2,fma")]
 fn add_products(sums: [__m256; 2], query: &Lane, row: &Lane) -> [__m256; 2] {
     let (query, row) = (load(query), load(row));
-    [
-        _mm256_fmadd_ps(query[0], row[0], sums[0]),
-        _mm256_fmadd_ps(query[1], row[1], sums[1]),
-    ]
+    [_mm256_fmadd_ps(query[0], row[0], sums[0]), _mm256_fmadd_ps(query[1], row[1], sums[1])]
 }
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn add_squares(sums: [__m256; 2], query: &Lane, row: &Lane) -> [__m256; 2] {
     let (query, row) = (load(query), load(row));
-    let apart = [
-        _mm256_sub_ps(query[0], row[0]),
-        _mm256_sub_ps(query[1], row[1]),
-    ];
-    [
-        _mm256_fmadd_ps(apart[0], apart[0], sums[0]),
-        _mm256_fmadd_ps(apart[1], apart[1], sums[1]),
-    ]
+    let apart = [_mm256_sub_ps(query[0], row[0]), _mm256_sub_ps(query[1], row[1])];
+    [_mm256_fmadd_ps(apart[0], apart[0], sums[0]), _mm256_fmadd_ps(apart[1], apart[1], sums[1])]
 }
 
 #[inline]
@@ -102,12 +90,7 @@ fn add_squares(sums: [__m256; 2], query: &Lane, row: &Lane) -> [__m256; 2] {
 fn load(lane: &Lane) -> [__m256; 2] {
     let (halves, _) = lane.0.as_chunks::<8>();
     // SAFETY: a lane is two halves of 8 components, aligned to 64 bytes, so each half to 32.
-    unsafe {
-        [
-            _mm256_load_ps(halves[0].as_ptr()),
-            _mm256_load_ps(halves[1].as_ptr()),
-        ]
-    }
+    unsafe { [_mm256_load_ps(halves[0].as_ptr()), _mm256_load_ps(halves[1].as_ptr())] }
 }
 
 #[inline]
@@ -115,10 +98,7 @@ fn load(lane: &Lane) -> [__m256; 2] {
 fn total(sums: [[__m256; 2]; GROUP]) -> f32 {
     let [[a, b], [c, d]] = sums;
     let eight = _mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d));
-    let four = _mm_add_ps(
-        _mm256_castps256_ps128(eight),
-        _mm256_extractf128_ps::<1>(eight),
-    );
+    let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
     let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
 }

@@ -1,8 +1,5 @@
 //! Kernels for x86-64 with AVX-512F: one instruction for a lane.
-#![expect(
-    unsafe_code,
-    reason = "vector loads and calls behind a check of the CPU"
-)]
+#![expect(unsafe_code, reason = "vector loads and calls behind a check of the CPU")]
 
 use std::arch::x86_64::{
     __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_load_ps, _mm512_reduce_add_ps,
@@ -17,11 +14,7 @@ const SUMS: usize = 4;
 
 /// The kernels, if this machine has the instructions.
 pub(super) fn detect() -> Option<Kernels> {
-    is_x86_feature_detected!("avx512f").then_some(Kernels {
-        name: "avx512f",
-        dot,
-        squared_l2,
-    })
+    is_x86_feature_detected!("avx512f").then_some(Kernels { name: "avx512f", dot, squared_l2 })
 }
 
 fn dot(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {

@@ -1,8 +1,5 @@
 //! Kernels for AArch64 with NEON: four instructions for a lane.
-#![expect(
-    unsafe_code,
-    reason = "vector loads and calls behind a check of the CPU"
-)]
+#![expect(unsafe_code, reason = "vector loads and calls behind a check of the CPU")]
 
 use std::arch::aarch64::{
     float32x4_t, vaddq_f32, vaddvq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32, vsubq_f32,

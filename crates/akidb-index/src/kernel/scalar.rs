@@ -3,20 +3,14 @@
 use super::{Kernels, assert_shapes};
 use crate::lane::{LANE_WIDTH, Lane};
 
-pub(super) const KERNELS: Kernels = Kernels {
-    name: "scalar",
-    dot,
-    squared_l2,
-};
+pub(super) const KERNELS: Kernels = Kernels { name: "scalar", dot, squared_l2 };
 
 fn dot(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
     score_rows(query, rows, measures, |query, row| query * row);
 }
 
 fn squared_l2(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
-    score_rows(query, rows, measures, |query, row| {
-        (query - row) * (query - row)
-    });
+    score_rows(query, rows, measures, |query, row| (query - row) * (query - row));
 }
 
 /// Adds up `term` over the components of each row, in a sum for each place of the lane.

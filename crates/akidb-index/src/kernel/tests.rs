@@ -9,9 +9,7 @@ use crate::lane::{Lane, push_row};
 fn components(seed: u32, count: usize) -> Vec<f32> {
     let mut state = u64::from(seed) * 2 + 1;
     std::iter::repeat_with(|| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         (state >> 40) as f32 / (1 << 23) as f32 - 1.0
     })
     .take(count)
@@ -34,28 +32,18 @@ fn measure(kernel: ScoreRows, query: &[f32], vectors: &[Vec<f32>]) -> Vec<f32> {
 
 /// The two measures in `f64`, each with the sum of the sizes of its terms.
 fn exact_measures(query: &[f32], vector: &[f32]) -> [(f64, f64); 2] {
-    let pairs = || {
-        query
-            .iter()
-            .zip(vector)
-            .map(|(&a, &b)| (f64::from(a), f64::from(b)))
-    };
+    let pairs = || query.iter().zip(vector).map(|(&a, &b)| (f64::from(a), f64::from(b)));
     let squared_l2: f64 = pairs().map(|(a, b)| (a - b) * (a - b)).sum();
     [
-        (
-            pairs().map(|(a, b)| a * b).sum(),
-            pairs().map(|(a, b)| (a * b).abs()).sum(),
-        ),
+        (pairs().map(|(a, b)| a * b).sum(), pairs().map(|(a, b)| (a * b).abs()).sum()),
         (squared_l2, squared_l2),
     ]
 }
 
 fn check(kernels: Kernels, dimension: usize, row_count: usize) {
     let query = components(0, dimension);
-    let vectors: Vec<Vec<f32>> = (1..)
-        .map(|seed| components(seed, dimension))
-        .take(row_count)
-        .collect();
+    let vectors: Vec<Vec<f32>> =
+        (1..).map(|seed| components(seed, dimension)).take(row_count).collect();
     for (at, kernel) in [kernels.dot, kernels.squared_l2].into_iter().enumerate() {
         let measures = measure(kernel, &query, &vectors);
         for (vector, &measured) in vectors.iter().zip(&measures) {

@@ -15,9 +15,7 @@ const BATCHES: u32 = 2_000;
 
 /// The dot product of a vector of equal components with this is 0, unless a part of it is missing.
 fn alternating() -> Vec<f32> {
-    (0..DIMENSION)
-        .map(|at| if at % 2 == 0 { 1.0 } else { -1.0 })
-        .collect()
+    (0..DIMENSION).map(|at| if at % 2 == 0 { 1.0 } else { -1.0 }).collect()
 }
 
 fn batch_vectors(batch: u32) -> Vec<f32> {
@@ -31,38 +29,19 @@ fn all(index: &ExactIndex) -> Vec<Neighbour> {
 /// What a search must find when `appended` batches were appended and `removed` of them, from the
 /// first, removed before it began; `done` says what was finished after it ended.
 fn check(found: &[Neighbour], removed: u32, appended: u32, done: (u32, u32)) {
-    assert!(
-        found.iter().all(|neighbour| neighbour.score == 0.0),
-        "a torn row"
-    );
+    assert!(found.iter().all(|neighbour| neighbour.score == 0.0), "a torn row");
     assert_eq!(found.len() % BATCH as usize, 0, "a torn batch");
     let (first, last) = match found {
         [] => (removed * BATCH, appended * BATCH),
         [first, .., last] => (first.slot, last.slot + 1),
         [_] => unreachable!("whole batches"),
     };
-    assert!(
-        first >= removed * BATCH,
-        "slot {first} was removed before the search"
-    );
-    assert!(
-        last >= appended * BATCH,
-        "slot {last} was appended before the search"
-    );
+    assert!(first >= removed * BATCH, "slot {first} was removed before the search");
+    assert!(last >= appended * BATCH, "slot {last} was appended before the search");
     // The writer may be one call ahead of its counters.
-    assert!(
-        first <= (done.0 + 1) * BATCH,
-        "slot {first} is the first, but was not removed"
-    );
-    assert!(
-        last <= (done.1 + 1) * BATCH,
-        "slot {last} was never appended"
-    );
-    assert_eq!(
-        found.len() as u32,
-        last - first,
-        "slots between are all there"
-    );
+    assert!(first <= (done.0 + 1) * BATCH, "slot {first} is the first, but was not removed");
+    assert!(last <= (done.1 + 1) * BATCH, "slot {last} was never appended");
+    assert_eq!(found.len() as u32, last - first, "slots between are all there");
 }
 
 #[test]
@@ -87,10 +66,7 @@ fn searches_see_whole_writes_and_every_finished_one() {
                     let removed_before = removed.load(Ordering::Acquire);
                     let appended_before = appended.load(Ordering::Acquire);
                     let found = all(&index);
-                    let done = (
-                        removed.load(Ordering::Acquire),
-                        appended.load(Ordering::Acquire),
-                    );
+                    let done = (removed.load(Ordering::Acquire), appended.load(Ordering::Acquire));
                     check(&found, removed_before, appended_before, done);
                     searches.fetch_add(1, Ordering::Relaxed);
                 }
@@ -112,13 +88,7 @@ fn writes_do_not_wait_for_a_reader_nor_show_in_it() {
         visited.push((slot, vector.to_vec()));
     });
     assert_eq!(visited, [0, 1, 2].map(|slot| (slot, vec![1.0; DIMENSION])));
-    assert_eq!(
-        all(&index)
-            .iter()
-            .map(|found| found.slot)
-            .collect::<Vec<_>>(),
-        [3, 4, 5]
-    );
+    assert_eq!(all(&index).iter().map(|found| found.slot).collect::<Vec<_>>(), [3, 4, 5]);
 }
 
 #[test]

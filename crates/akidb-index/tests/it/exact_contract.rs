@@ -34,18 +34,11 @@ fn results_are_best_first_and_ties_go_to_the_lower_slot() {
 fn a_limit_of_none_and_of_more_than_all() {
     let index = line(10);
     for parallelism in [Parallelism::CallingThread, Parallelism::ThreadPool] {
-        let request = |limit| SearchRequest {
-            parallelism,
-            ..SearchRequest::nearest(limit)
-        };
+        let request = |limit| SearchRequest { parallelism, ..SearchRequest::nearest(limit) };
         assert!(index.search(&[5.0, 0.0], &request(0)).is_empty());
         assert_eq!(index.search(&[5.0, 0.0], &request(10_000)).len(), 10);
         assert_eq!(index.search(&[5.0, 0.0], &request(usize::MAX)).len(), 10);
-        assert!(
-            ExactIndex::new(2, Metric::Dot)
-                .search(&[5.0, 0.0], &request(9))
-                .is_empty()
-        );
+        assert!(ExactIndex::new(2, Metric::Dot).search(&[5.0, 0.0], &request(9)).is_empty());
     }
 }
 
@@ -53,10 +46,7 @@ fn a_limit_of_none_and_of_more_than_all() {
 fn an_allow_set_may_be_empty_or_reach_past_the_index() {
     let index = line(10);
     let search = |allowed: &RoaringBitmap| {
-        let request = SearchRequest {
-            allowed: Some(allowed),
-            ..SearchRequest::nearest(100)
-        };
+        let request = SearchRequest { allowed: Some(allowed), ..SearchRequest::nearest(100) };
         slots(&index.search(&[5.0, 0.0], &request))
     };
     assert!(search(&RoaringBitmap::new()).is_empty());
@@ -66,25 +56,16 @@ fn an_allow_set_may_be_empty_or_reach_past_the_index() {
 
 #[test]
 fn one_score_at_the_bound_is_accepted() {
-    let request = SearchRequest {
-        min_score: Some(-1.0),
-        ..SearchRequest::nearest(100)
-    };
+    let request = SearchRequest { min_score: Some(-1.0), ..SearchRequest::nearest(100) };
     assert_eq!(slots(&line(10).search(&[5.0, 0.0], &request)), [5, 4, 6]);
-    let request = SearchRequest {
-        min_score: Some(f32::NAN),
-        ..SearchRequest::nearest(100)
-    };
+    let request = SearchRequest { min_score: Some(f32::NAN), ..SearchRequest::nearest(100) };
     assert!(line(10).search(&[5.0, 0.0], &request).is_empty());
 }
 
 #[test]
 fn values_that_are_not_finite_do_no_harm() {
     let index = ExactIndex::new(1, Metric::Dot);
-    index.append(
-        0,
-        &[f32::NAN, f32::INFINITY, 1.0, f32::NEG_INFINITY, f32::MAX],
-    );
+    index.append(0, &[f32::NAN, f32::INFINITY, 1.0, f32::NEG_INFINITY, f32::MAX]);
     let found = index.search(&[2.0], &SearchRequest::nearest(10));
     assert_eq!(slots(&found), [1, 4, 2, 3]);
     assert_eq!(found[3].score, f32::NEG_INFINITY);
@@ -97,9 +78,7 @@ fn calls_that_do_not_fit_change_nothing() {
     assert!(refused(|| index.append(11, &[0.0, 0.0])), "a gap");
     assert!(refused(|| index.append(10, &[0.0; 3])), "half a row");
     assert!(refused(|| index.remove(&[3, 10])), "a slot not appended");
-    assert!(refused(|| drop(
-        index.search(&[0.0; 3], &SearchRequest::nearest(1))
-    )));
+    assert!(refused(|| drop(index.search(&[0.0; 3], &SearchRequest::nearest(1)))));
     assert!(refused(|| drop(ExactIndex::new(0, Metric::Dot))));
     assert_eq!((index.slot_count(), index.live_count()), (10, 10));
 
@@ -115,10 +94,7 @@ fn removing_twice_counts_once() {
     index.remove(&[3, 3]);
     index.remove(&[3, 4]);
     assert_eq!(index.live_count(), 8);
-    assert_eq!(
-        slots(&index.search(&[3.0, 0.0], &SearchRequest::nearest(2))),
-        [2, 1]
-    );
+    assert_eq!(slots(&index.search(&[3.0, 0.0], &SearchRequest::nearest(2))), [2, 1]);
     assert_eq!(index.vector(3), None);
     assert_eq!(index.vector(5), Some(vec![5.0, 0.0]));
 }
@@ -129,27 +105,16 @@ fn dead_chunks_and_compaction_give_memory_back() {
     let index = ExactIndex::new(dimension, Metric::Cosine);
     index.append(0, &vec![1.0; dimension * count as usize]);
     let full = index.memory_bytes();
-    assert!(
-        (4_096_000..4_096_000 + 600_000).contains(&full),
-        "{full} bytes"
-    );
+    assert!((4_096_000..4_096_000 + 600_000).contains(&full), "{full} bytes");
 
     index.remove(&(0..count / 2).collect::<Vec<_>>());
     let half = index.memory_bytes();
     assert!(half < full * 65 / 100, "{half} of {full} bytes");
 
-    index.remove(
-        &(count / 2..count - 1)
-            .filter(|slot| slot % 10 != 0)
-            .collect::<Vec<_>>(),
-    );
+    index.remove(&(count / 2..count - 1).filter(|slot| slot % 10 != 0).collect::<Vec<_>>());
     let (compacted, old_slots) = index.compacted();
     assert_eq!(old_slots.len(), compacted.live_count());
-    assert!(
-        compacted.memory_bytes() < full / 10,
-        "{} bytes",
-        compacted.memory_bytes()
-    );
+    assert!(compacted.memory_bytes() < full / 10, "{} bytes", compacted.memory_bytes());
 }
 
 #[test]
@@ -158,9 +123,5 @@ fn a_small_index_takes_little_memory() {
     for slot in 0..100 {
         index.append(slot, &[1.0; 384]);
     }
-    assert!(
-        index.memory_bytes() < 2 * 100 * 1_536,
-        "{} bytes",
-        index.memory_bytes()
-    );
+    assert!(index.memory_bytes() < 2 * 100 * 1_536, "{} bytes", index.memory_bytes());
 }

@@ -13,16 +13,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use roaring::RoaringBitmap;
 
 /// More threads than pieces in most cases, and not the number of any usual machine.
-#[expect(
-    clippy::expect_used,
-    reason = "a test that cannot have its threads has failed"
-)]
-static POOL: LazyLock<ThreadPool> = LazyLock::new(|| {
-    ThreadPoolBuilder::new()
-        .num_threads(3)
-        .build()
-        .expect("threads")
-});
+#[expect(clippy::expect_used, reason = "a test that cannot have its threads has failed")]
+static POOL: LazyLock<ThreadPool> =
+    LazyLock::new(|| ThreadPoolBuilder::new().num_threads(3).build().expect("threads"));
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -58,27 +51,16 @@ fn step() -> impl Strategy<Value = Step> {
 /// Dimensions from one lane to chunks of 8 rows, so that short sequences cross chunks.
 fn space() -> impl Strategy<Value = (Metric, usize)> {
     prop_oneof![
-        (
-            Just(Metric::Cosine),
-            prop::sample::select(vec![1, 4, 16, 64, 16_384])
-        ),
-        (
-            Just(Metric::Dot),
-            prop::sample::select(vec![1, 3, 17, 100, 9_001, 16_384])
-        ),
-        (
-            Just(Metric::L2),
-            prop::sample::select(vec![1, 3, 17, 100, 9_001, 16_384])
-        ),
+        (Just(Metric::Cosine), prop::sample::select(vec![1, 4, 16, 64, 16_384])),
+        (Just(Metric::Dot), prop::sample::select(vec![1, 3, 17, 100, 9_001, 16_384])),
+        (Just(Metric::L2), prop::sample::select(vec![1, 3, 17, 100, 9_001, 16_384])),
     ]
 }
 
 fn vector(metric: Metric, dimension: usize, seed: u8) -> Vec<f32> {
     let mut state = u64::from(seed);
     std::iter::repeat_with(|| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         let digit = (state >> 33) as i32;
         match metric {
             Metric::Cosine => (digit % 2 * 2 - 1) as f32 * f32::from(1_u16 << (seed % 5)),
@@ -91,11 +73,7 @@ fn vector(metric: Metric, dimension: usize, seed: u8) -> Vec<f32> {
 
 fn model_score(metric: Metric, query: &[f32], vector: &[f32]) -> f32 {
     let sum = |term: fn(f64, f64) -> f64| -> f64 {
-        query
-            .iter()
-            .zip(vector)
-            .map(|(&a, &b)| term(f64::from(a), f64::from(b)))
-            .sum()
+        query.iter().zip(vector).map(|(&a, &b)| term(f64::from(a), f64::from(b))).sum()
     };
     match metric {
         Metric::Cosine => {
@@ -123,21 +101,13 @@ impl Pair {
     fn model_search(&self, query: &[f32], request: &SearchRequest<'_>) -> Vec<Neighbour> {
         let mut found: Vec<Neighbour> = (0..)
             .zip(&self.seeds)
-            .filter(|(slot, _)| {
-                request
-                    .allowed
-                    .is_none_or(|allowed| allowed.contains(*slot))
-            })
+            .filter(|(slot, _)| request.allowed.is_none_or(|allowed| allowed.contains(*slot)))
             .filter_map(|(slot, seed)| Some((slot, self.vector((*seed)?))))
             .map(|(slot, vector)| Neighbour {
                 slot,
                 score: model_score(self.metric, query, &vector),
             })
-            .filter(|found| {
-                request
-                    .min_score
-                    .is_none_or(|min_score| found.score >= min_score)
-            })
+            .filter(|found| request.min_score.is_none_or(|min_score| found.score >= min_score))
             .collect();
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.slot.cmp(&b.slot)));
         found.truncate(request.limit);
@@ -153,26 +123,14 @@ impl Pair {
             }
             Step::Remove(_) if self.seeds.is_empty() => self.index.remove(&[]),
             Step::Remove(slots) => {
-                let slots: Vec<u32> = slots
-                    .iter()
-                    .map(|slot| slot.index(self.seeds.len()) as u32)
-                    .collect();
+                let slots: Vec<u32> =
+                    slots.iter().map(|slot| slot.index(self.seeds.len()) as u32).collect();
                 self.index.remove(&slots);
-                slots
-                    .iter()
-                    .for_each(|&slot| self.seeds[slot as usize] = None);
+                slots.iter().for_each(|&slot| self.seeds[slot as usize] = None);
             }
-            Step::Search {
-                seed,
-                limit,
-                allowed,
-                min_score_of,
-            } => {
+            Step::Search { seed, limit, allowed, min_score_of } => {
                 let allowed: Option<RoaringBitmap> = allowed.map(|slots| {
-                    slots
-                        .iter()
-                        .map(|slot| slot.index(self.seeds.len() + 5) as u32)
-                        .collect()
+                    slots.iter().map(|slot| slot.index(self.seeds.len() + 5) as u32).collect()
                 });
                 let query = self.vector(seed);
                 let min_score = min_score_of
@@ -203,28 +161,19 @@ impl Pair {
 
     fn check_content(&self) -> Result<(), TestCaseError> {
         let mut seen = Vec::new();
-        self.index
-            .for_each_live(&mut |slot, vector| seen.push((slot, vector.to_vec())));
+        self.index.for_each_live(&mut |slot, vector| seen.push((slot, vector.to_vec())));
         let kept = |seed| match self.metric {
             Metric::Cosine => {
                 let unit = (self.index.dimension() as f32).sqrt().recip();
-                self.vector(seed)
-                    .iter()
-                    .map(|component| component.signum() * unit)
-                    .collect()
+                self.vector(seed).iter().map(|component| component.signum() * unit).collect()
             }
             Metric::Dot | Metric::L2 => self.vector(seed),
         };
-        let live = (0..)
-            .zip(&self.seeds)
-            .filter_map(|(slot, seed)| Some((slot, kept((*seed)?))));
+        let live = (0..).zip(&self.seeds).filter_map(|(slot, seed)| Some((slot, kept((*seed)?))));
         prop_assert!(live.eq(seen.iter().cloned()));
 
         for slot in 0..self.seeds.len() as u32 + 2 {
-            let listed = seen
-                .iter()
-                .find(|(live, _)| *live == slot)
-                .map(|(_, vector)| vector);
+            let listed = seen.iter().find(|(live, _)| *live == slot).map(|(_, vector)| vector);
             prop_assert_eq!(self.index.vector(slot), listed.cloned());
         }
         prop_assert_eq!(self.index.live_count(), seen.len());
