@@ -1,2 +1,75 @@
-//! placeholder
-fn main() {}
+//! Benchmarks of AkiDB: its engine beside others in one run, correctness beside speed.
+//!
+//! What lives here: the measurements that the project's claims of speed rest on, one command each,
+//! which anyone can run. What does not: tests, and anything that the node needs.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `commands` | one file a command: what is measured, in which order, what is reported |
+//! | `contenders` | exact searches by our index and by others, in this process and in Python |
+//! | `node` | a client of a running node, over REST and gRPC |
+//! | `load` | many requests at once against a node, and their latencies |
+//! | `other_engines` | inserts into other engines, in Python |
+//! | `dataset` | seeded vectors, the same ones in every run |
+//! | `truth` | exact neighbours in double precision, and recall against them |
+//! | `disk`, `memory` | what the hardware allows |
+//! | `machine`, `timing`, `python`, `report` | where it ran, how long it took, how it is told |
+
+mod commands;
+mod contenders;
+mod dataset;
+mod disk;
+mod load;
+mod machine;
+mod memory;
+mod node;
+mod other_engines;
+mod python;
+mod report;
+mod timing;
+mod truth;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::{
+    commands::{exact_search, insert, search},
+    report::{OutputFormat, Verdict},
+};
+
+/// Measure AkiDB beside other engines, correctness with speed.
+#[derive(Debug, Parser)]
+#[command(name = "akidb-bench", version)]
+struct Cli {
+    /// How the report is written to stdout; progress goes to stderr
+    #[arg(long, value_enum, default_value_t, global = true)]
+    output: OutputFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Search every vector of a set, in this process, beside plain loops and other libraries
+    ExactSearch(exact_search::Arguments),
+    /// Insert vectors into a running node, beside what its disk allows and other engines
+    Insert(insert::Arguments),
+    /// Search a running node by vector
+    Search(search::Arguments),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    let verdict = match &cli.command {
+        Command::ExactSearch(arguments) => {
+            report::publish(&exact_search::run(arguments)?, cli.output)?
+        }
+        Command::Insert(arguments) => report::publish(&insert::run(arguments)?, cli.output)?,
+        Command::Search(arguments) => report::publish(&search::run(arguments)?, cli.output)?,
+    };
+    Ok(match verdict {
+        Verdict::Passed => ExitCode::SUCCESS,
+        Verdict::Failed => ExitCode::FAILURE,
+    })
+}

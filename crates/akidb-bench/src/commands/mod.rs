@@ -1,0 +1,5 @@
+//! The commands, one file each.
+
+pub(crate) mod exact_search;
+pub(crate) mod insert;
+pub(crate) mod search;

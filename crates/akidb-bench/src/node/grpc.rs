@@ -1,0 +1,121 @@
+//! gRPC of a node.
+
+use akidb_core::Metric;
+use akidb_proto::collection::v1::{
+    self as wire, collection_service_client::CollectionServiceClient, document_id::Kind, search,
+    value,
+};
+use anyhow::Context;
+use tonic::transport::{Channel, Endpoint};
+
+use super::{Batch, GROUP, id_of};
+
+/// One HTTP/2 connection.
+pub(crate) struct Client {
+    service: CollectionServiceClient<Channel>,
+}
+
+impl Client {
+    pub(super) async fn connect(url: &str) -> anyhow::Result<Self> {
+        let endpoint = Endpoint::from_shared(url.to_owned())?;
+        let channel = endpoint.connect().await.with_context(|| format!("cannot reach {url}"))?;
+        Ok(Self { service: CollectionServiceClient::new(channel) })
+    }
+
+    pub(super) async fn create_collection(
+        &mut self,
+        name: &str,
+        dimension: usize,
+        metric: Metric,
+    ) -> anyhow::Result<()> {
+        let metric = match metric {
+            Metric::Cosine => wire::Metric::Cosine,
+            Metric::Dot => wire::Metric::Dot,
+            Metric::L2 => wire::Metric::L2,
+        };
+        let request = wire::CreateCollectionRequest {
+            name: name.to_owned(),
+            dimension: Some(dimension as u64),
+            metric: metric.into(),
+            ..Default::default()
+        };
+        self.service.create_collection(request).await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete_collection(&mut self, name: &str) -> anyhow::Result<()> {
+        let request = wire::DeleteCollectionRequest { name: name.to_owned() };
+        self.service.delete_collection(request).await?;
+        Ok(())
+    }
+
+    pub(super) async fn upsert(&mut self, name: &str, batch: Batch<'_>) -> anyhow::Result<usize> {
+        let document = |(id, group, vector): (String, i64, &[f32])| wire::NewDocument {
+            id: Some(text_id(id)),
+            vector: Some(wire::Vector { values: vector.to_vec() }),
+            metadata: Some(wire::Struct {
+                fields: [(GROUP.to_owned(), integer(group))].into_iter().collect(),
+            }),
+            text: None,
+        };
+        let request = wire::UpsertDocumentsRequest {
+            collection: name.to_owned(),
+            documents: batch.documents().map(document).collect(),
+            idempotency_key: None,
+        };
+        let results = self.service.upsert_documents(request).await?.into_inner().results;
+        let created = |result: &&wire::UpsertResult| result.status() == wire::UpsertStatus::Created;
+        Ok(results.iter().filter(created).count())
+    }
+
+    pub(super) async fn count(&mut self, name: &str) -> anyhow::Result<u64> {
+        let request = wire::CountDocumentsRequest { collection: name.to_owned(), filter: None };
+        Ok(self.service.count_documents(request).await?.into_inner().count)
+    }
+
+    pub(super) async fn vector(&mut self, name: &str, row: usize) -> anyhow::Result<Vec<f32>> {
+        let request = wire::GetDocumentRequest {
+            collection: name.to_owned(),
+            id: Some(text_id(id_of(row))),
+            include: Some(include(true)),
+        };
+        let document = self.service.get_document(request).await?.into_inner().document;
+        let vector = document.and_then(|document| document.vector);
+        Ok(vector.context("the document came without its vector")?.values)
+    }
+
+    pub(super) async fn search(
+        &mut self,
+        name: &str,
+        vector: &[f32],
+        limit: u64,
+    ) -> anyhow::Result<Vec<String>> {
+        let search = wire::Search {
+            query: Some(search::Query::Vector(wire::Vector { values: vector.to_vec() })),
+            limit: Some(limit),
+            include: Some(include(false)),
+            ..Default::default()
+        };
+        let request = wire::SearchRequest { collection: name.to_owned(), search: Some(search) };
+        let result = self.service.search(request).await?.into_inner().result;
+        let hits = result.context("the search came back without a result")?.hits;
+        let ids = hits.into_iter().map(|hit| match hit.document?.id?.kind? {
+            Kind::Text(id) => Some(id),
+            Kind::Integer(_) => None,
+        });
+        ids.collect::<Option<_>>().context("a hit came without its id")
+    }
+}
+
+fn text_id(id: String) -> wire::DocumentId {
+    wire::DocumentId { kind: Some(Kind::Text(id)) }
+}
+
+fn integer(value: i64) -> wire::Value {
+    wire::Value { kind: Some(value::Kind::Int64Value(value)) }
+}
+
+/// Text and metadata are never asked for.
+fn include(vector: bool) -> wire::Include {
+    wire::Include { text: Some(false), metadata: Some(false), vector: Some(vector) }
+}

@@ -1,0 +1,59 @@
+//! Times and their percentiles.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Percentiles of a list of times, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Percentiles {
+    pub(crate) min_ms: f64,
+    pub(crate) median_ms: f64,
+    pub(crate) p95_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) max_ms: f64,
+}
+
+impl Percentiles {
+    /// Of at least one time, to the nearest rank.
+    pub(crate) fn of(times: &[Duration]) -> Self {
+        let mut times = times.to_vec();
+        times.sort_unstable();
+        assert!(!times.is_empty(), "percentiles need a time");
+        let at = |share: f64| {
+            let rank = (share * times.len() as f64).ceil() as usize;
+            milliseconds(times[rank.clamp(1, times.len()) - 1])
+        };
+        Self {
+            min_ms: at(0.0),
+            median_ms: at(0.5),
+            p95_ms: at(0.95),
+            p99_ms: at(0.99),
+            max_ms: at(1.0),
+        }
+    }
+}
+
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_the_nearest_rank() {
+        let times: Vec<_> = (1..=200).rev().map(Duration::from_millis).collect();
+        let percentiles = Percentiles::of(&times);
+        let expected = Percentiles {
+            min_ms: 1.0,
+            median_ms: 100.0,
+            p95_ms: 190.0,
+            p99_ms: 198.0,
+            max_ms: 200.0,
+        };
+        assert_eq!(percentiles, expected);
+        assert_eq!(Percentiles::of(&times[..1]).p99_ms, 200.0);
+    }
+}
