@@ -248,10 +248,13 @@ fn derived_id(
     position: usize,
     (text, vector, metadata): (Option<&str>, Option<&[f32]>, &Metadata),
 ) -> DocumentId {
+    // A retry may spell the same object in another order.
+    let mut metadata = Value::Object(metadata.as_object().clone());
+    metadata.sort_all_objects();
     let mut hash = Xxh3::new();
     hash.update(collection.as_bytes());
     hash.update(&(position as u64).to_le_bytes());
-    for part in [key, text.unwrap_or_default(), &metadata.to_json()] {
+    for part in [key, text.unwrap_or_default(), &metadata.to_string()] {
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
