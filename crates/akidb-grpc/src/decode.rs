@@ -159,10 +159,6 @@ fn search_at(place: &str, given: wire::Search) -> Result<Search> {
         exact: given.params.and_then(|params| params.exact),
         ..Search::default()
     };
-    if given.min_score.is_some_and(|score| !score.is_finite()) {
-        let field = format!("{place}min_score");
-        return Err(Error::at(ErrorCode::InvalidArgument, field, "must be a finite number"));
-    }
     match given.query {
         Some(Query::Text(text)) => search.text = Some(text),
         Some(Query::Vector(vector)) => search.vector = Some(vector.values),
@@ -231,9 +227,10 @@ mod tests {
         check_refused(embed(asked), ErrorCode::InvalidArgument, "pooling");
         let asked = embedding_wire::EmbedRequest { input_type: -1, ..Default::default() };
         check_refused(embed(asked), ErrorCode::InvalidArgument, "input_type");
-        let nan = wire::Search { min_score: Some(f64::NAN), ..Default::default() };
-        let asked = vec![wire::Search::default(), nan];
-        check_refused(searches(asked), ErrorCode::InvalidArgument, "searches[1].min_score");
+        let no_kind =
+            wire::Search { query: Some(Query::Id(Default::default())), ..Default::default() };
+        let asked = vec![wire::Search::default(), no_kind];
+        check_refused(searches(asked), ErrorCode::InvalidId, "searches[1].id");
         check_refused(id(None), ErrorCode::InvalidId, "id");
         let ids = wire::DocumentIds { ids: vec![wire::DocumentId::default()] };
         check_refused(selection(Some(ids), None), ErrorCode::InvalidId, "ids[0]");

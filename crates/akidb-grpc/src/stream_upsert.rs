@@ -72,8 +72,10 @@ fn stopped(call: &Call, mut error: Error, applied: &StreamUpsertDocumentsRespons
         violation.field = format!("messages[{messages}].{}", violation.field);
     }
     let failure = error.message;
+    // A message about a place begins with it.
+    let joint = if error.violations.is_empty() { ": " } else { "." };
     error.message = format!(
-        "messages[{messages}]: {failure} (applied before it: {messages} messages, {documents} documents)"
+        "messages[{messages}]{joint}{failure} (applied before it: {messages} messages, {documents} documents)"
     );
     let counts =
         [("applied_messages", messages.to_string()), ("applied_documents", documents.to_string())];

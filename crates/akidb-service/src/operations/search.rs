@@ -68,7 +68,11 @@ impl Service {
         collection: &str,
         request: Search,
     ) -> Result<SearchReply> {
-        self.run(context, Operation::Search, self.search_one(context, collection, request)).await
+        self.run(context, Operation::Search, async {
+            let entry = self.inner.collections.find(collection)?;
+            self.search_one(context, &entry, request).await
+        })
+        .await
     }
 
     /// Several searches; the first error is the answer, its fields below `searches[i]`.
@@ -93,9 +97,10 @@ impl Service {
                 }
                 _ => {}
             }
+            let entry = self.inner.collections.find(collection)?;
             let mut replies = Vec::with_capacity(requests.len());
             for (i, request) in requests.into_iter().enumerate() {
-                let reply = self.search_one(context, collection, request).await;
+                let reply = self.search_one(context, &entry, request).await;
                 replies.push(reply.map_err(|error| below(&format!("searches[{i}]"), error))?);
             }
             Ok(replies)
@@ -106,14 +111,13 @@ impl Service {
     async fn search_one(
         &self,
         context: &RequestContext,
-        collection: &str,
+        entry: &Arc<Entry>,
         request: Search,
     ) -> Result<SearchReply> {
         let started = Instant::now();
         let plan = self.check_search(request)?;
-        let entry = self.inner.collections.find(collection)?;
-        let open = self.inner.collections.open_entry(&entry).await?;
-        let (vector, itself) = self.query_vector(context, &entry, &open, plan.query).await?;
+        let open = self.inner.collections.open_entry(entry).await?;
+        let (vector, itself) = self.query_vector(context, entry, &open, plan.query).await?;
         let search = Nearest {
             vector: Arc::new(vector),
             itself,
@@ -315,7 +319,9 @@ fn below(place: &str, mut error: Error) -> Error {
     for violation in &mut error.violations {
         violation.field = format!("{place}.{}", violation.field);
     }
-    error.message = format!("{place}: {}", error.message);
+    // A message about a place begins with it.
+    let joint = if error.violations.is_empty() { ": " } else { "." };
+    error.message = format!("{place}{joint}{}", error.message);
     error
 }
 
