@@ -1,5 +1,7 @@
 //! Requests through the gRPC door.
 
+use std::fmt::Display;
+
 use akidb_proto::{
     collection::v1::{self as wire, collection_service_client::CollectionServiceClient},
     embedding::v1::embedding_service_client::EmbeddingServiceClient,
@@ -13,8 +15,9 @@ use tonic_types::StatusExt;
 
 use super::{
     answer::{Answer, Fault, Violation, code_named},
-    from_wire, to_wire,
+    from_wire,
     request::{Operation, Request},
+    to_wire,
 };
 use crate::node::Node;
 
@@ -40,7 +43,7 @@ impl GrpcDoor {
     /// Sends a request and reads the answer; `None` where the messages can not say the request.
     pub(crate) async fn ask(&mut self, request: &Request) -> Option<Answer> {
         let answer = self.call(request, to_wire::read(request)?).await;
-        Some(answer.map_err(|status| fault(&status)))
+        Some(answer.map_err(|status| fault(&status, request)))
     }
 
     async fn call(
@@ -51,9 +54,9 @@ impl GrpcDoor {
         use to_wire::Message;
         let client = &mut self.collections;
         Ok(match message {
-            Message::CreateCollection(message) => {
-                from_wire::described(client.create_collection(message).await?.into_inner().collection)
-            }
+            Message::CreateCollection(message) => from_wire::described(
+                client.create_collection(message).await?.into_inner().collection,
+            ),
             Message::ListCollections(message) => {
                 let listed = client.list_collections(message).await?.into_inner().collections;
                 let listed: Vec<_> = listed.into_iter().map(from_wire::summary).collect();
@@ -62,9 +65,9 @@ impl GrpcDoor {
             Message::GetCollection(message) => {
                 from_wire::described(client.get_collection(message).await?.into_inner().collection)
             }
-            Message::UpdateCollection(message) => {
-                from_wire::described(client.update_collection(message).await?.into_inner().collection)
-            }
+            Message::UpdateCollection(message) => from_wire::described(
+                client.update_collection(message).await?.into_inner().collection,
+            ),
             Message::DeleteCollection(message) => {
                 client.delete_collection(message).await?;
                 json!({"deleted": true})
@@ -121,17 +124,17 @@ async fn first_page(
 }
 
 /// The fault that a status says, after a check that status, details and table agree.
-pub(crate) fn fault(status: &Status) -> Fault {
+pub(crate) fn fault(status: &Status, asked: &dyn Display) -> Fault {
     let not_the_clients = [Code::Internal, Code::Unknown, Code::DataLoss, Code::Unavailable];
-    assert!(!not_the_clients.contains(&status.code()), "a client's fault is not the node's: {status}");
+    let is_the_clients = !not_the_clients.contains(&status.code());
+    assert!(is_the_clients, "{asked}: a client's fault is not the node's: {status}");
     let details = status.get_error_details();
-    let info = details.error_info().unwrap_or_else(|| panic!("no details: {status}"));
+    let info = details.error_info().unwrap_or_else(|| panic!("{asked}: no details: {status}"));
     let code = code_named(&info.reason);
-    assert_eq!(status.code() as i32, code.grpc_status(), "{status}");
-    assert_eq!(info.domain, "akidb", "{status}");
-    assert_eq!(info.metadata["retryable"], code.retryable().to_string(), "{status}");
-    let request_id = status.metadata().get("x-request-id").unwrap();
-    assert_eq!(info.metadata["request_id"].as_str(), request_id, "{status}");
+    assert_eq!(status.code() as i32, code.grpc_status(), "{asked}: {status}");
+    assert_eq!(info.domain, "akidb", "{asked}: {status}");
+    assert_eq!(info.metadata["retryable"], code.retryable().to_string(), "{asked}: {status}");
+    assert!(!info.metadata["request_id"].is_empty(), "{asked}: {status}");
     let violations = details.bad_request().map(|bad| bad.field_violations.clone());
     let violations = violations.unwrap_or_default().into_iter();
     Fault {

@@ -4,6 +4,8 @@
 //! `include` (the query) and `idempotency_key` (the header). Three strings mean something:
 //! [`NAN`], [`CURSOR`] and [`MADE_ID`].
 
+use std::fmt;
+
 use serde_json::Value;
 
 /// In a vector or a score: a number that is not finite, as far as a wire can say it.
@@ -53,6 +55,14 @@ impl Request {
         let mut filled = self.clone();
         fill(&mut filled.body, memory);
         filled
+    }
+}
+
+impl fmt::Display for Request {
+    /// As much of it as tells it from others.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body: String = self.body.to_string().chars().take(400).collect();
+        write!(f, "{:?} {} {body}", self.operation, self.collection)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests through the REST door.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ impl RestDoor {
             sent = sent.header("content-type", "application/json").body(body);
         }
         let created = request.operation == Operation::CreateCollection;
-        read(sent.send().await.unwrap(), if created { 201 } else { 200 }).await
+        read(sent.send().await.unwrap(), if created { 201 } else { 200 }, request).await
     }
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-async fn read(response: Response, success: u16) -> Answer {
+async fn read(response: Response, success: u16, asked: &Request) -> Answer {
     let status = response.status().as_u16();
     let request_id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     assert_eq!(response.headers()["content-type"], "application/json");
@@ -102,18 +102,19 @@ async fn read(response: Response, success: u16) -> Answer {
     if status == success {
         return Ok(answer);
     }
-    Err(fault(status, &request_id, &answer))
+    Err(fault(status, &request_id, &answer, asked))
 }
 
 /// The fault that an error answer of this status and this request id says, after a check that
 /// answer, status and table agree.
-pub(crate) fn fault(status: u16, request_id: &str, answer: &Value) -> Fault {
-    assert!((400..500).contains(&status), "a client's fault is not the node's: {status} {answer}");
-    assert_eq!(answer["request_id"], request_id, "{answer}");
+pub(crate) fn fault(status: u16, request_id: &str, answer: &Value, asked: &dyn Display) -> Fault {
+    let is_the_clients = (400..500).contains(&status);
+    assert!(is_the_clients, "{asked}: a client's fault is not the node's: {status} {answer}");
+    assert_eq!(answer["request_id"], request_id, "{asked}: {answer}");
     let error = &answer["error"];
     let code = code_named(error["code"].as_str().unwrap());
-    assert_eq!(status, code.http_status(), "{answer}");
-    assert_eq!(error["retryable"], code.retryable(), "{answer}");
+    assert_eq!(status, code.http_status(), "{asked}: {answer}");
+    assert_eq!(error["retryable"], code.retryable(), "{asked}: {answer}");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let none = json!([]);
     let violations = error.get("violations").unwrap_or(&none).as_array().unwrap().iter();

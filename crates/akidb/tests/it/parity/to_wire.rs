@@ -52,7 +52,10 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
                 Some(Value::Null) => Some(String::new()),
                 Some(description) => Some(text(&description)?),
             };
-            Message::UpdateCollection(wire::UpdateCollectionRequest { name: collection, description })
+            Message::UpdateCollection(wire::UpdateCollectionRequest {
+                name: collection,
+                description,
+            })
         }
         Operation::DeleteCollection => {
             Message::DeleteCollection(wire::DeleteCollectionRequest { name: collection })
@@ -299,23 +302,25 @@ fn embed(body: &mut Fields) -> Option<embedding_wire::EmbedRequest> {
     Some(embedding_wire::EmbedRequest {
         texts: body.required("texts", |value| each(value, text))?,
         model: body.optional("model", text)?,
-        pooling: body.optional("pooling", |name| {
-            Some(match name.as_str()?.to_ascii_lowercase().as_str() {
-                "mean" => embedding_wire::Pooling::Mean.into(),
-                "cls" => embedding_wire::Pooling::Cls.into(),
-                "max" => embedding_wire::Pooling::Max.into(),
-                _ => UNKNOWN,
-            })
-        })?
-        .unwrap_or_default(),
+        pooling: body
+            .optional("pooling", |name| {
+                Some(match name.as_str()?.to_ascii_lowercase().as_str() {
+                    "mean" => embedding_wire::Pooling::Mean.into(),
+                    "cls" => embedding_wire::Pooling::Cls.into(),
+                    "max" => embedding_wire::Pooling::Max.into(),
+                    _ => UNKNOWN,
+                })
+            })?
+            .unwrap_or_default(),
         normalize: body.optional("normalize", Value::as_bool)?,
-        input_type: body.optional("input_type", |name| {
-            Some(match name.as_str()?.to_ascii_lowercase().as_str() {
-                "query" => embedding_wire::InputType::Query.into(),
-                "document" => embedding_wire::InputType::Document.into(),
-                _ => UNKNOWN,
-            })
-        })?
-        .unwrap_or_default(),
+        input_type: body
+            .optional("input_type", |name| {
+                Some(match name.as_str()?.to_ascii_lowercase().as_str() {
+                    "query" => embedding_wire::InputType::Query.into(),
+                    "document" => embedding_wire::InputType::Document.into(),
+                    _ => UNKNOWN,
+                })
+            })?
+            .unwrap_or_default(),
     })
 }

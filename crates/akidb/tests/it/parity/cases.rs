@@ -1,0 +1,520 @@
+//! The cases: what is asked, and what both doors answer.
+//!
+//! A line adds a case. They run in order, and later ones see what earlier ones wrote.
+
+use akidb_core::ErrorCode::{self, *};
+use serde_json::{Value, json};
+
+use super::request::{
+    CURSOR, MADE_ID, NAN,
+    Operation::{self, *},
+    Request,
+};
+
+/// Texts, embedded by the node's model.
+const FILMS: &str = "films";
+/// Vectors of three values by cosine.
+const POINTS: &str = "points";
+/// Vectors of three values by the inner product.
+const DOTS: &str = "dots";
+/// Vectors of two values by the Euclidean distance.
+const FLAT: &str = "flat";
+
+/// A request, and what it must come to.
+pub(crate) struct Case {
+    pub(crate) request: Request,
+    pub(crate) expect: Expect,
+    /// The doors refuse it with the same code, but speak of it each in the terms of its wire.
+    pub(crate) in_own_words: bool,
+}
+
+/// What a request comes to, through either door.
+pub(crate) enum Expect {
+    /// An answer with these values at these JSON pointers.
+    Answer(Vec<(&'static str, Value)>),
+    /// A fault of this code whose message has these words; nothing is changed.
+    Refusal(ErrorCode, String),
+}
+
+impl Case {
+    /// The answer also has this value at this JSON pointer.
+    fn with(mut self, pointer: &'static str, value: Value) -> Self {
+        if let Expect::Answer(parts) = &mut self.expect {
+            parts.push((pointer, value));
+        }
+        self
+    }
+
+    fn in_own_words(self) -> Self {
+        Self { in_own_words: true, ..self }
+    }
+}
+
+fn works(operation: Operation, collection: &str, body: Value) -> Case {
+    let request = Request::new(operation, collection, body);
+    Case { request, expect: Expect::Answer(Vec::new()), in_own_words: false }
+}
+
+fn refused(
+    operation: Operation,
+    collection: &str,
+    body: Value,
+    code: ErrorCode,
+    says: impl Into<String>,
+) -> Case {
+    let expect = Expect::Refusal(code, says.into());
+    Case { expect, ..works(operation, collection, body) }
+}
+
+/// Collections are made, listed, described and changed.
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn collections() -> Vec<Case> {
+    vec![
+        works(ListCollections, "", json!({})).with("/collections", json!([])),
+        works(CreateCollection, "", json!({"name": FILMS})).with("/model/name", json!("hash")),
+        works(CreateCollection, "", json!({"name": POINTS, "dimension": 3}))
+            .with("/metric", json!("cosine")),
+        works(CreateCollection, "", json!({"name": DOTS, "dimension": 3, "metric": "DotProduct", "index": {"engine": "exact"}}))
+            .with("/metric", json!("dot")),
+        works(CreateCollection, "", json!({"name": FLAT, "dimension": 2, "metric": "Euclidean", "description": "ünïcode 🗺"}))
+            .with("/description", json!("ünïcode 🗺")),
+        works(CreateCollection, "", json!({"name": "0-_Z", "model": "hash", "dimension": 8, "index": {}, "description": ""})),
+        works(CreateCollection, "", json!({"name": "x".repeat(64), "dimension": 16384, "model": null})),
+        works(UpdateCollection, FILMS, json!({"description": "films up to 2024"}))
+            .with("/description", json!("films up to 2024")),
+        works(UpdateCollection, FILMS, json!({})).with("/description", json!("films up to 2024")),
+        works(UpdateCollection, FILMS, json!({"description": ""})).with("/description", Value::Null),
+        works(UpdateCollection, FLAT, json!({"description": null})).with("/description", Value::Null),
+        works(DescribeCollection, FILMS, json!({})).with("/document_count", json!(0)),
+        works(DeleteCollection, &"x".repeat(64), json!({})),
+        works(DeleteCollection, "0-_Z", json!({})).with("/deleted", json!(true)),
+        works(ListCollections, "", json!({})).with("/collections/0/name", json!(DOTS)),
+    ]
+}
+
+/// Documents are written, read and changed.
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn documents() -> Vec<Case> {
+    let numbers = json!({
+        "i64_min": i64::MIN, "i64_max": i64::MAX, "u64_max": u64::MAX, "beyond_f64": 9_007_199_254_740_993_i64,
+        "float": 0.1, "whole_float": 1.0, "tiny": 5e-324, "huge": -1.7976931348623157e308, "zero": 0,
+    });
+    let nested = json!({"a": {"b": [{"c": [1, 2.5, null, true, "x"]}, [], {}]}, "dotted.key": 1, "ключ": "значение", "🗝": "🚪"});
+    vec![
+        works(Upsert, FILMS, json!({"documents": [
+            {"id": "titanic", "text": "a ship meets an iceberg", "metadata": {"year": 1997, "lang": "en", "genres": ["drama", "romance"]}},
+            {"id": 2, "text": "a shark meets a small town", "metadata": {"year": 1975, "lang": "en"}},
+            {"id": "2", "text": "two robots clean a planet", "metadata": {"year": 2008, "rating": 8.4}},
+            {"id": "солярис", "text": "Океан думает 🌊 о нас", "metadata": {"year": 1972, "lang": "ru", "released": "1972-03-20"}},
+        ]})).with("/results/1/status", json!("created")).with("/results/1/tokens", json!(6)),
+        works(Upsert, FILMS, json!({"documents": [{"id": 2, "text": "a shark meets a bigger boat", "metadata": {"year": 1975}}]}))
+            .with("/results/0/status", json!("updated")),
+        works(Upsert, FILMS, json!({"documents": [{"id": "vector and text", "text": "both", "vector": [1, 2, 3, 4, 5, 6, 7, 8.5]}]})),
+        works(Upsert, FILMS, json!({"documents": [{"id": "vector alone", "vector": [0.1, 0, 0, 0, 0, 0, 0, -1e-3], "metadata": {}}]})),
+        works(Upsert, FILMS, json!({"documents": [{"id": "long", "text": "word ".repeat(600)}]}))
+            .with("/results/0/truncated", json!(true)),
+        works(Upsert, FILMS, json!({"documents": [{"id": "no words", "text": "?! \u{200b}"}, {"id": null, "text": "made"}]}))
+            .with("/results/1/id", json!("a UUIDv7")),
+        works(GetDocument, FILMS, json!({"id": MADE_ID})).with("/text", json!("made")),
+        works(Upsert, FILMS, json!({"documents": [{"text": "once"}, {"text": "once"}], "idempotency_key": "batch-1"}))
+            .with("/results/0/id", json!("a UUIDv8")).with("/results/1/status", json!("created")),
+        works(Upsert, FILMS, json!({"documents": [{"text": "once"}, {"text": "once"}], "idempotency_key": "batch-1"}))
+            .with("/results/0/status", json!("updated")).with("/results/1/status", json!("updated")),
+        works(Upsert, FILMS, json!({"documents": [{"text": "once"}], "idempotency_key": "!".repeat(255)}))
+            .with("/results/0/status", json!("created")),
+        works(Upsert, POINTS, json!({"documents": [
+            {"id": i64::MIN, "vector": [1, 0, 0], "metadata": numbers},
+            {"id": i64::MAX, "vector": [0, 1, 0], "metadata": nested},
+            {"id": 9_007_199_254_740_993_i64, "vector": [0, 0, 1]},
+            {"id": "9007199254740993", "vector": [1e38, 1e38, 1e38]},
+            {"id": "a/b?c=d&e#f %25+;", "vector": [0.6, 0.8, 0]},
+            {"id": "x".repeat(512), "vector": [1e-30, 0, 1e-30]},
+        ]})),
+        works(Upsert, DOTS, json!({"documents": [{"id": 0, "vector": [0, 0, 0]}, {"id": -1, "vector": [-1, 2, 3.25]}, {"id": 7, "vector": [1, 1, 1]}]})),
+        works(Upsert, FLAT, json!({"documents": [{"id": 1, "vector": [0, 0]}, {"id": 2, "vector": [3, 4]}, {"id": 3, "vector": [-0.0, 1]}]})),
+        works(GetDocument, POINTS, json!({"id": i64::MIN})).with("/metadata/u64_max", json!(u64::MAX)).with("/metadata/whole_float", json!(1.0)),
+        works(GetDocument, POINTS, json!({"id": i64::MAX})).with("/metadata/a/b/0/c/1", json!(2.5)),
+        works(GetDocument, POINTS, json!({"id": "a/b?c=d&e#f %25+;", "include": ["vector"]})).with("/vector/0", json!(0.6)),
+        works(GetDocument, POINTS, json!({"id": 9_007_199_254_740_993_i64})).with("/metadata", json!({})),
+        works(GetDocument, FILMS, json!({"id": "солярис", "include": []})).with("/id", json!("солярис")).with("/text", Value::Null),
+        works(GetDocument, FILMS, json!({"id": "2", "include": ["text", "metadata", "vector"]})).with("/metadata/year", json!(2008)),
+        works(GetDocument, FILMS, json!({"id": 2})).with("/text", json!("a shark meets a bigger boat")),
+        works(GetDocuments, FILMS, json!({"ids": ["2", 2, "nothing", 99, "titanic", 2]})).with("/documents/1/id", json!(2)).with("/documents/3", Value::Null),
+        works(GetDocuments, FILMS, json!({"ids": []})).with("/documents", json!([])),
+        works(GetDocuments, FILMS, json!({"filter": {"year": {"$gte": 1997}}, "include": ["metadata"]})).with("/documents/1/id", json!("2")),
+        works(GetDocuments, FILMS, json!({"filter": {}, "ids": null})).with("/documents/0/id", json!("titanic")),
+        works(PatchMetadata, FILMS, json!({"id": 2, "metadata": {"year": null, "crew": {"director": "Spielberg"}}})).with("/metadata", json!({"crew": {"director": "Spielberg"}})),
+        works(PatchMetadata, FILMS, json!({"id": 2, "metadata": {"crew": {"writer": "Benchley"}, "n": u64::MAX}})).with("/metadata/crew/director", json!("Spielberg")),
+        works(PatchMetadata, FILMS, json!({"id": 2, "metadata": {}})).with("/metadata/n", json!(u64::MAX)),
+        works(PatchMetadata, POINTS, json!({"id": "a/b?c=d&e#f %25+;", "metadata": {"k": [1]}})).with("/metadata/k", json!([1])),
+        works(Count, FILMS, json!({})).with("/count", json!(12)),
+        works(Count, FILMS, json!({"filter": null})).with("/count", json!(12)),
+        works(Count, FILMS, json!({"filter": {}})).with("/count", json!(12)),
+        works(Count, FILMS, json!({"filter": {"genres": "drama"}})).with("/count", json!(1)),
+        works(Count, FILMS, json!({"filter": {"genres": {"$contains": ["drama", "romance"]}}})).with("/count", json!(1)),
+        works(Count, FILMS, json!({"filter": {"$or": [{"lang": "ru"}, {"year": {"$in": [1997, 1998]}}]}})).with("/count", json!(2)),
+        works(Count, FILMS, json!({"filter": {"$not": {"year": {"$exists": true}}}})).with("/count", json!(9)),
+        works(Count, FILMS, json!({"filter": {"released": {"$lt": "1972-03-20T01:00:00Z"}}})).with("/count", json!(1)),
+        works(Count, FILMS, json!({"filter": {"year": {"$gt": 1971.5, "$lt": 1997.0}}})).with("/count", json!(1)),
+        works(Count, FILMS, json!({"filter": {"lang": {"$nin": ["en"]}, "rating": null}})).with("/count", json!(10)),
+        works(Count, FILMS, json!({"filter": {"n": u64::MAX}})).with("/count", json!(1)),
+        works(Count, POINTS, json!({"filter": {"beyond_f64": 9_007_199_254_740_993_i64}})).with("/count", json!(1)),
+        works(Count, POINTS, json!({"filter": {"beyond_f64": 9_007_199_254_740_992_i64}})).with("/count", json!(0)),
+        works(Count, POINTS, json!({"filter": {"a.b.c": 2.5, "ключ": "значение"}})).with("/count", json!(1)),
+        works(Scroll, FILMS, json!({"limit": 5})).with("/documents/0/id", json!("titanic")).with("/next_cursor", json!(true)),
+        works(Scroll, FILMS, json!({"limit": 5, "cursor": CURSOR, "include": ["vector"]})).with("/next_cursor", json!(true)),
+        works(Scroll, FILMS, json!({"limit": 5, "cursor": CURSOR, "include": []})).with("/documents/2", Value::Null).with("/next_cursor", Value::Null),
+        works(Scroll, FILMS, json!({"filter": {"year": {"$lt": 2000}}})).with("/documents/0/id", json!("titanic")).with("/next_cursor", Value::Null),
+        works(Scroll, FLAT, json!({"limit": 10_000})).with("/documents/2/seq", json!(3)),
+        works(Scroll, FLAT, json!({"filter": {"no": "match"}, "limit": 1})).with("/documents", json!([])),
+    ]
+}
+
+/// Searches by every kind of query, and their options.
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn searches() -> Vec<Case> {
+    vec![
+        works(Search, FILMS, json!({"text": "two robots clean a planet", "limit": 1})).with("/hits/0/id", json!("2")).with("/hits/1", Value::Null),
+        works(Search, FILMS, json!({"text": "Океан"})).with("/hits/10", Value::Null),
+        works(Search, FILMS, json!({"text": "?!"})),
+        works(Search, FILMS, json!({"text": "ship", "filter": {"year": {"$lt": 1980}}, "include": ["metadata"]})).with("/hits/0/metadata/year", json!(1972)),
+        works(Search, FILMS, json!({"text": "ship", "filter": {"year": 1}})).with("/hits", json!([])),
+        works(Search, FILMS, json!({"text": "ship iceberg", "mode": "semantic", "limit": 2, "offset": 1, "params": {"exact": true}})).with("/hits/2", Value::Null),
+        works(Search, FILMS, json!({"text": "ship", "limit": 1, "offset": 9_999})).with("/hits", json!([])),
+        works(Search, FILMS, json!({"text": "ship", "limit": 10_000, "offset": 0, "params": {}})).with("/hits/12", Value::Null),
+        works(Search, FILMS, json!({"vector": [1, 2, 3, 4, 5, 6, 7, 8.5], "limit": 1, "include": ["vector", "text"]})).with("/hits/0/id", json!("vector and text")),
+        works(Search, FILMS, json!({"id": "vector and text", "limit": 3})).with("/hits/3", Value::Null),
+        works(Search, FILMS, json!({"id": 2, "limit": 10_000})).with("/hits/11", Value::Null),
+        works(Search, FILMS, json!({"text": null, "id": "titanic", "vector": null, "filter": null, "limit": null, "include": null, "params": null, "min_score": null, "mode": null, "offset": null})),
+        works(Search, POINTS, json!({"vector": [1, 0, 0], "min_score": 0.59, "include": []})).with("/hits/0/id", json!(i64::MIN)).with("/hits/0/score", json!(1.0)),
+        works(Search, POINTS, json!({"vector": [1, 0, 0], "min_score": 1.5})).with("/hits", json!([])),
+        works(Search, POINTS, json!({"vector": [3e38, 3e38, 3e38], "limit": 2})).with("/hits/0/id", json!("9007199254740993")),
+        works(Search, POINTS, json!({"vector": [1e-40, 0, 1e-40], "limit": 2})),
+        works(Search, POINTS, json!({"id": "9007199254740993"})),
+        works(Search, DOTS, json!({"vector": [0, 0, 0]})).with("/hits/0/score", json!(0.0)),
+        works(Search, DOTS, json!({"vector": [1, 0.5, -2], "min_score": -1e30})).with("/hits/2/id", json!(-1)),
+        works(Search, FLAT, json!({"vector": [0, 0]})).with("/hits/2/score", json!(-5.0)),
+        works(Search, FLAT, json!({"id": 2, "min_score": -5})).with("/hits/0/id", json!(3)),
+        works(SearchBatch, FLAT, json!({"searches": [{"id": 1}, {"vector": [9, 9], "limit": 1, "include": ["vector"]}, {"id": 3, "filter": {"a": 1}}]}))
+            .with("/results/1/hits/0/vector", json!([3.0, 4.0])).with("/results/2/hits", json!([])),
+        works(SearchBatch, FILMS, json!({"searches": vec![json!({"text": "meets an iceberg a ship", "limit": 1}); 100]})).with("/results/99/hits/0/text", json!("a ship meets an iceberg")),
+    ]
+}
+
+/// Texts become vectors.
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn embedding() -> Vec<Case> {
+    vec![
+        works(Embed, "", json!({"texts": ["a ship", "Океан 🌊", "?"]})).with("/dimension", json!(8)).with("/usage/total_tokens", json!(4)),
+        works(Embed, "", json!({"texts": ["a", "word ".repeat(513)]})).with("/truncated", json!([1])),
+        works(Embed, "", json!({"texts": vec!["x"; 32], "model": "hash"})).with("/model", json!("hash")),
+        works(Embed, "", json!({"texts": ["a ship"], "pooling": "mean", "normalize": false, "input_type": "query"})),
+        works(Embed, "", json!({"texts": ["a ship"], "pooling": "CLS", "normalize": true, "input_type": "Document"})),
+        works(Embed, "", json!({"texts": ["a ship"], "pooling": "max", "normalize": null, "input_type": null})),
+        works(Embed, "", json!({"texts": ["y".repeat(1 << 20)]})).with("/usage/total_tokens", json!(1)),
+    ]
+}
+
+/// Documents go, one by one and by choice.
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn deletions() -> Vec<Case> {
+    vec![
+        works(DeleteDocument, FILMS, json!({"id": 2})).with("/deleted", json!(1)),
+        works(Count, FILMS, json!({})).with("/count", json!(11)),
+        works(GetDocument, FILMS, json!({"id": "2"})),
+        works(DeleteDocuments, FILMS, json!({"ids": ["2", 2, "nothing", "titanic", "titanic"]})).with("/deleted", json!(2)),
+        works(DeleteDocuments, FILMS, json!({"ids": []})).with("/deleted", json!(0)),
+        works(DeleteDocuments, FILMS, json!({"filter": {"lang": "ru"}})).with("/deleted", json!(1)),
+        works(Search, FILMS, json!({"text": "Океан думает 🌊 о нас", "limit": 1})),
+        works(DeleteDocument, POINTS, json!({"id": "a/b?c=d&e#f %25+;"})),
+        works(DeleteDocuments, FILMS, json!({"filter": {}})).with("/deleted", json!(8)),
+        works(Count, FILMS, json!({})).with("/count", json!(0)),
+        works(Search, FILMS, json!({"text": "anything"})).with("/hits", json!([])),
+        works(Upsert, FILMS, json!({"documents": [{"id": 2, "text": "again"}]})).with("/results/0/status", json!("created")),
+        works(DescribeCollection, FILMS, json!({})).with("/document_count", json!(1)).with("/index/vector_count", json!(1)),
+        works(DeleteCollection, FILMS, json!({})),
+        works(CreateCollection, "", json!({"name": FILMS, "dimension": 1})).with("/document_count", json!(0)),
+    ]
+}
+
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn wrong_collections() -> Vec<Case> {
+    let mut cases = vec![
+        refused(CreateCollection, "", json!({"name": FILMS}), CollectionExists, "\"films\" exists"),
+        refused(CreateCollection, "", json!({"name": "a", "model": "nope"}), ModelNotFound, "no model named \"nope\" is loaded"),
+        refused(CreateCollection, "", json!({"name": "a", "model": ""}), ModelNotFound, "no model named \"\""),
+        refused(CreateCollection, "", json!({"name": "a", "model": "hash", "dimension": 9}), DimensionMismatch, "dimension: is 9, the model hash has 8"),
+        refused(CreateCollection, "", json!({"name": "a", "dimension": 0}), InvalidArgument, "dimension: 0 is not a dimension, allowed are 1 to 16384"),
+        refused(CreateCollection, "", json!({"name": "a", "dimension": 16385}), InvalidArgument, "dimension: 16385"),
+        refused(CreateCollection, "", json!({"name": "a", "dimension": u64::MAX}), InvalidArgument, "dimension: 18446744073709551615"),
+        refused(CreateCollection, "", json!({"name": "a", "dimension": 3, "metric": "manhattan"}), InvalidArgument, "metric: ").in_own_words(),
+        refused(CreateCollection, "", json!({"name": "a", "dimension": 3, "index": {"engine": "hnsw"}}), InvalidArgument, "index.engine: unknown engine \"hnsw\", allowed is exact"),
+        refused(CreateCollection, "", json!({"name": "a", "description": "x".repeat(1_025)}), InvalidArgument, "description: must be at most 1024 bytes"),
+        refused(CreateCollection, "", json!({"name": "a", "description": "a\0"}), InvalidArgument, "description: "),
+        refused(UpdateCollection, FILMS, json!({"description": "\0"}), InvalidArgument, "description: "),
+        refused(UpdateCollection, FILMS, json!({"description": "é".repeat(513)}), InvalidArgument, "has 1026 bytes"),
+    ];
+    let wrong_names = ["../x", "..", ".", "a/b", "a\\b", "a b", "a\0", "films\0", "é", "🗺", "a.b", "%2e", "~", "-\n", &"x".repeat(65), &"x".repeat(4_000)];
+    for name in wrong_names {
+        cases.push(refused(CreateCollection, "", json!({"name": name}), InvalidName, "allowed are 1 to 64 of A-Z a-z 0-9 _ -"));
+    }
+    cases.push(refused(CreateCollection, "", json!({"name": ""}), InvalidName, "name: \"\" is not"));
+    // A URL can not have `.` and `..` as a part: clients take them as steps.
+    let in_paths = wrong_names.into_iter().filter(|name| !matches!(*name, "." | ".."));
+    let named = in_paths.map(|name| (name, InvalidName)).chain([("nothing", CollectionNotFound), ("FILMS", CollectionNotFound)]);
+    for (name, code) in named {
+        let requests = [
+            (DescribeCollection, json!({})),
+            (DeleteCollection, json!({})),
+            (UpdateCollection, json!({"description": "a"})),
+            (Upsert, json!({"documents": [{"vector": [1, 2, 3]}]})),
+            (GetDocument, json!({"id": 1})),
+            (GetDocuments, json!({"ids": [1]})),
+            (PatchMetadata, json!({"id": 1, "metadata": {}})),
+            (DeleteDocument, json!({"id": 1})),
+            (DeleteDocuments, json!({"filter": {}})),
+            (Count, json!({})),
+            (Scroll, json!({})),
+            (Search, json!({"vector": [1, 2, 3]})),
+            (SearchBatch, json!({"searches": [{"vector": [1, 2, 3]}]})),
+        ];
+        cases.extend(requests.map(|(operation, body)| refused(operation, name, body, code, "")));
+    }
+    cases
+}
+
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn wrong_documents() -> Vec<Case> {
+    let upsert = |documents: Value, code, says: &str| refused(Upsert, FILMS, json!({"documents": documents}), code, says);
+    let after_good = |wrong: Value, code, says: &str| upsert(json!([{"id": "good", "text": "good"}, wrong]), code, says);
+    let levels = |levels: usize| (1..levels).fold(json!({}), |inner, _| json!({"a": inner}));
+    vec![
+        upsert(json!([]), InvalidArgument, "documents: must have at least one document"),
+        after_good(json!({}), InvalidArgument, "documents[1]: has neither a text nor a vector"),
+        after_good(json!({"id": 1, "metadata": {"a": 1}}), InvalidArgument, "documents[1]: has neither"),
+        after_good(json!({"text": ""}), InvalidText, "documents[1].text: is empty or blank"),
+        after_good(json!({"text": " \t\n\u{3000}\u{2003}"}), InvalidText, "documents[1].text: is empty or blank"),
+        after_good(json!({"text": "", "vector": [1, 2, 3, 4, 5, 6, 7, 8]}), InvalidText, "documents[1].text: "),
+        after_good(json!({"text": "a\0b"}), InvalidText, "documents[1].text: has a NUL character at byte 1"),
+        after_good(json!({"text": "é".repeat((1 << 19) + 1)}), InvalidText, "documents[1].text: has 1048578 bytes, allowed are at most 1048576"),
+        after_good(json!({"id": "good", "text": "a"}), DuplicateId, "documents[1].id: is the id of documents[0] too"),
+        upsert(json!([{"id": 5, "text": "a"}, {"id": "5", "text": "a"}, {"id": 5, "text": "a"}]), DuplicateId, "documents[2].id: is the id of documents[0] too"),
+        after_good(json!({"id": "", "text": "a"}), InvalidId, "documents[1].id: is empty, allowed are strings of 1 to 512 bytes"),
+        after_good(json!({"id": "x".repeat(513), "text": "a"}), InvalidId, "documents[1].id: has 513 bytes, allowed are at most 512"),
+        after_good(json!({"id": "é".repeat(257), "text": "a"}), InvalidId, "documents[1].id: has 514 bytes"),
+        after_good(json!({"id": "ab\0", "text": "a"}), InvalidId, "documents[1].id: has a NUL character at byte 2"),
+        after_good(json!({"text": "a", "metadata": {"": 1}}), InvalidMetadata, "documents[1].metadata: has the key \"\""),
+        after_good(json!({"text": "a", "metadata": {"$where": 1}}), InvalidMetadata, "documents[1].metadata: has the key \"$where\""),
+        after_good(json!({"text": "a", "metadata": {"a": [{"$b": 1}]}}), InvalidMetadata, "has the key \"$b\""),
+        after_good(json!({"text": "a", "metadata": {"a\0": 1}}), InvalidMetadata, "has the key \"a\\0\""),
+        after_good(json!({"text": "a", "metadata": {"a": {"b": "x\0"}}}), InvalidMetadata, "has a NUL character in the value of \"a\""),
+        after_good(json!({"text": "a", "metadata": levels(17)}), InvalidMetadata, "documents[1].metadata: is nested deeper than 16 levels"),
+        after_good(json!({"text": "a", "metadata": {"a": "x".repeat(65_536)}}), InvalidMetadata, "documents[1].metadata: has 65544 bytes of JSON, allowed are at most 65536"),
+        after_good(json!({"text": "a", "metadata": {"a": vec![0; 40_000]}}), InvalidMetadata, "documents[1].metadata: has 80007 bytes"),
+        upsert(json!([{"text": ""}, {"text": "a"}, {"id": "", "text": "a"}, {"text": "\0"}]), InvalidText, "documents[0].text: is empty or blank (and 2 more)"),
+        upsert(vec![json!({"text": ""}); 100].into(), InvalidText, "(and 99 more)"),
+        upsert(vec![json!({"text": "a", "metadata": {"\0".repeat(500): 1}}); 20].into(), InvalidMetadata, "(and 19 more)"),
+        refused(Upsert, POINTS, json!({"documents": [{"vector": [1, 2, 3]}, {"text": "a"}]}), ModelMismatch, "documents[1].text: the collection has no model"),
+        refused(Upsert, FILMS, json!({"documents": [{"text": "a"}], "idempotency_key": "x".repeat(256)}), InvalidArgument, "must be 1 to 255 visible ASCII characters").in_own_words(),
+        refused(Upsert, FILMS, json!({"documents": [{"text": "a"}], "idempotency_key": "a b"}), InvalidArgument, "must be 1 to 255").in_own_words(),
+        refused(Upsert, FILMS, json!({"documents": [{"text": "a"}], "idempotency_key": ""}), InvalidArgument, "must be 1 to 255").in_own_words(),
+        refused(PatchMetadata, FILMS, json!({"id": "titanic", "metadata": {"a": {"$b": 1}}}), InvalidMetadata, "metadata: has the key \"$b\""),
+        refused(PatchMetadata, FILMS, json!({"id": "titanic", "metadata": {"a": "\0"}}), InvalidMetadata, "metadata: has a NUL"),
+        refused(PatchMetadata, FILMS, json!({"id": "titanic", "metadata": levels(17)}), InvalidMetadata, "metadata: is nested deeper than 16"),
+        refused(PatchMetadata, FILMS, json!({"id": "titanic", "metadata": {"b": "x".repeat(65_500)}}), InvalidMetadata, "allowed are at most 65536"),
+        refused(PatchMetadata, FILMS, json!({"id": "nothing", "metadata": {"a": 1}}), DocumentNotFound, "nothing"),
+        refused(PatchMetadata, FILMS, json!({"id": 99, "metadata": {"$a": 1}}), DocumentNotFound, "99"),
+        refused(PatchMetadata, FILMS, json!({"id": "\0", "metadata": {}}), InvalidId, "id: has a NUL"),
+    ]
+}
+
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn wrong_vectors() -> Vec<Case> {
+    // The vector, in what, and what is said of it at its place.
+    let wrong = [
+        (POINTS, json!([1, NAN, 0]), InvalidVector, "vector[1]: is not a finite 32-bit float"),
+        (POINTS, json!([1e39, 0, 0]), InvalidVector, "vector[0]: is not a finite"),
+        (POINTS, json!([0, 0, -1e39]), InvalidVector, "vector[2]: is not a finite"),
+        (POINTS, json!([1, 1.7976931348623157e308, NAN]), InvalidVector, "vector[1]: is not a finite"),
+        (POINTS, json!([3.4028236e38, 0, 0]), InvalidVector, "vector[0]: is not a finite"),
+        (POINTS, json!([0, 0.0, -0.0]), InvalidVector, "vector: is all zeros"),
+        (POINTS, json!([1e-46, 0, -1e-60]), InvalidVector, "vector: is all zeros"),
+        (POINTS, json!([]), DimensionMismatch, "vector: has 0 values, the collection's dimension is 3"),
+        (POINTS, json!([1, 2]), DimensionMismatch, "vector: has 2 values, the collection's dimension is 3"),
+        (POINTS, json!([1, 2, 3, NAN]), DimensionMismatch, "vector: has 4 values"),
+        (FILMS, json!(vec![1; 384]), DimensionMismatch, "vector: has 384 values, the collection's dimension is 8"),
+        (FILMS, json!(vec![0; 100_000]), DimensionMismatch, "vector: has 100000 values"),
+        (DOTS, json!([3e38, 0, 0]), InvalidVector, "vector: is too long: its squared length is above"),
+        (DOTS, json!([1, NAN, 0]), InvalidVector, "vector[1]: is not a finite"),
+        (FLAT, json!([-3e38, 3e38]), InvalidVector, "vector: is too long"),
+        (FLAT, json!([0, NAN]), InvalidVector, "vector[1]: is not a finite"),
+    ];
+    let mut cases = Vec::new();
+    for (collection, vector, code, says) in wrong {
+        let good = match collection {
+            FILMS => json!({"text": "good"}),
+            FLAT => json!({"vector": [1, 2]}),
+            _ => json!({"vector": [1, 2, 3]}),
+        };
+        let documents = json!([good, good, {"id": 7, "vector": vector, "text": "a text beside it"}]);
+        cases.push(refused(Upsert, collection, json!({"documents": documents}), code, format!("documents[2].{says}")));
+        cases.push(refused(Search, collection, json!({"vector": vector}), code, says));
+        let searches = json!([good, {"vector": vector}]);
+        cases.push(refused(SearchBatch, collection, json!({"searches": searches}), code, format!("searches[1].{says}")));
+    }
+    cases
+}
+
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn wrong_selections() -> Vec<Case> {
+    let neither = "exactly one of ids and filter must be given";
+    vec![
+        refused(GetDocument, FILMS, json!({"id": "nothing"}), DocumentNotFound, "no document has the id nothing"),
+        refused(GetDocument, FILMS, json!({"id": i64::MIN}), DocumentNotFound, "-9223372036854775808"),
+        refused(GetDocument, POINTS, json!({"id": "9007199254740992"}), DocumentNotFound, "9007199254740992"),
+        refused(GetDocument, FILMS, json!({"id": "x".repeat(513)}), InvalidId, "id: has 513 bytes, allowed are at most 512"),
+        refused(GetDocument, FILMS, json!({"id": "a\0b"}), InvalidId, "id: has a NUL character at byte 1"),
+        refused(DeleteDocument, FILMS, json!({"id": "nothing"}), DocumentNotFound, "nothing"),
+        refused(DeleteDocument, FILMS, json!({"id": 3}), DocumentNotFound, "3"),
+        refused(DeleteDocument, FILMS, json!({"id": "\0"}), InvalidId, "id: has a NUL"),
+        refused(GetDocuments, FILMS, json!({}), InvalidArgument, neither),
+        refused(GetDocuments, FILMS, json!({"ids": null, "filter": null}), InvalidArgument, neither),
+        refused(GetDocuments, FILMS, json!({"ids": [1, "", "a\0"]}), InvalidId, "ids[1]: is empty"),
+        refused(DeleteDocuments, FILMS, json!({}), InvalidArgument, neither),
+        refused(DeleteDocuments, FILMS, json!({"ids": ["titanic", "x".repeat(513)]}), InvalidId, "ids[1]: has 513 bytes"),
+        refused(Scroll, FILMS, json!({"limit": 0}), InvalidArgument, "limit: must be at least 1"),
+        refused(Scroll, FILMS, json!({"limit": 10_001}), LimitExceeded, "limit: is 10001, allowed are at most 10000 (result_window)"),
+        refused(Scroll, FILMS, json!({"limit": u64::MAX}), LimitExceeded, "limit: is 18446744073709551615, allowed are at most 10000"),
+        refused(Scroll, FILMS, json!({"cursor": ""}), InvalidCursor, "cursor: is not a cursor"),
+        refused(Scroll, FILMS, json!({"cursor": "\0"}), InvalidCursor, "cursor: "),
+        refused(Scroll, FILMS, json!({"cursor": "é".repeat(16)}), InvalidCursor, "cursor: "),
+        refused(Scroll, FILMS, json!({"cursor": "f".repeat(32)}), InvalidCursor, "cursor: "),
+        refused(Scroll, FILMS, json!({"cursor": "x".repeat(100_000)}), InvalidCursor, "cursor: "),
+        // Of another collection.
+        works(Scroll, FLAT, json!({"limit": 1})).with("/next_cursor", json!(true)),
+        refused(Scroll, FILMS, json!({"cursor": CURSOR}), InvalidCursor, "cursor: is not a cursor that a scroll of this collection returned"),
+    ]
+}
+
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn wrong_filters() -> Vec<Case> {
+    let levels = |levels: usize| (1..levels).fold(json!({"a": 1}), |inner, _| json!({"$not": inner}));
+    let wrong = [
+        (json!({"$nor": [{"a": 1}]}), "filter.$nor: is not an operator, allowed here are $and $or $not"),
+        (json!({"a": {"$regex": "x"}}), "filter.a.$regex: is not an operator, allowed on a field are $eq"),
+        (json!({"a": {"$gt": 1, "b": 2}}), "filter.a.b: is not an operator"),
+        (json!({"$or": [{"a": 1}, {"b": {"$lt": {}}}]}), "filter.$or[1].b.$lt: must be a number, a string or a date"),
+        (json!({"a": {"$gt": null}}), "filter.a.$gt: must be a number, a string or a date, is null"),
+        (json!({"a": {"$gte": [1]}}), "filter.a.$gte: "),
+        (json!({"a": {"$lte": true}}), "is a boolean"),
+        (json!({"a": {"$in": 5}}), "filter.a.$in: must be a list of values, is a number"),
+        (json!({"a": {"$nin": {"$eq": 1}}}), "filter.a.$nin: "),
+        (json!({"a": {"$exists": 1}}), "filter.a.$exists: must be true or false"),
+        (json!({"a": {"$not": 1}}), "filter.a.$not: must be an object"),
+        (json!({"a": {"$not": {"b": 1}}}), "filter.a.$not.b: is not an operator"),
+        (json!({"$and": []}), "filter.$and: must be a list of at least one filter"),
+        (json!({"$and": {"a": 1}}), "filter.$and: must be a list"),
+        (json!({"$or": [1]}), "filter.$or[0]: must be an object of conditions, is a number"),
+        (json!({"$not": [{"a": 1}]}), "filter.$not: must be an object"),
+        (json!({"$not": null}), "filter.$not: must be an object of conditions, is null"),
+        (json!({"": 1}), "the name of a field must not be empty"),
+        (json!({"$": 1}), "filter.$: is not an operator"),
+        (json!({"\0$a\n": {"$é": 1}}), "is not an operator"),
+        (json!({"x".repeat(5_000): {"$nope": 1}}), "is not an operator"),
+        (levels(17), "is nested deeper than 16 levels"),
+        (json!({"a": (1..17).fold(json!([]), |inner, _| json!([inner]))}), "is nested deeper than 16 levels"),
+        (json!({"$or": vec![json!({"a": 1}); 512]}), "the filter has more than 1024 nodes"),
+        (json!({"a": {"$in": vec![0; 1_023]}}), "the filter has more than 1024 nodes"),
+        (json!({"a": {"$in": vec![0; 50_000]}}), "the filter has more than 1024 nodes"),
+    ];
+    let mut cases = Vec::new();
+    for (filter, says) in wrong {
+        let with = |operation, body: Value| {
+            let mut body = body;
+            body["filter"] = filter.clone();
+            refused(operation, FILMS, body, InvalidFilter, says)
+        };
+        cases.push(with(Count, json!({})));
+        cases.push(with(Search, json!({"text": "a"})));
+        cases.push(with(Scroll, json!({})));
+        cases.push(with(GetDocuments, json!({})));
+        cases.push(with(DeleteDocuments, json!({})));
+        let searches = json!([{"text": "a"}, {"text": "a", "filter": filter}]);
+        let at_search = says.strip_prefix("filter").map_or(says.to_owned(), |says| format!("searches[1].filter{says}"));
+        cases.push(refused(SearchBatch, FILMS, json!({"searches": searches}), InvalidFilter, at_search));
+    }
+    cases.push(works(Count, FILMS, json!({"filter": levels(15)})));
+    cases.push(works(Count, FILMS, json!({"filter": {"a": {"$in": vec![0; 1_022]}}})));
+    cases
+}
+
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn wrong_searches() -> Vec<Case> {
+    let none = "exactly one of text, vector and id must be given";
+    let wrong = [
+        (json!({}), InvalidArgument, none),
+        (json!({"limit": 5, "text": null}), InvalidArgument, none),
+        (json!({"text": ""}), InvalidText, "text: is empty or blank"),
+        (json!({"text": "\u{a0}\n"}), InvalidText, "text: is empty or blank"),
+        (json!({"text": "a\0"}), InvalidText, "text: has a NUL character at byte 1"),
+        (json!({"text": "x".repeat((1 << 20) + 1)}), InvalidText, "text: has 1048577 bytes, allowed are at most 1048576"),
+        (json!({"id": "nothing"}), DocumentNotFound, "no document has the id nothing"),
+        (json!({"id": ""}), InvalidId, "id: is empty"),
+        (json!({"id": "a\0"}), InvalidId, "id: has a NUL"),
+        (json!({"id": "x".repeat(600)}), InvalidId, "id: has 600 bytes"),
+        (json!({"text": "a", "limit": 0}), InvalidArgument, "limit: must be at least 1"),
+        (json!({"text": "a", "limit": 10_001}), LimitExceeded, "limit: is 10001, allowed are at most 10000 (result_window)"),
+        (json!({"text": "a", "limit": u64::MAX}), LimitExceeded, "limit: is 18446744073709551615, allowed are at most 10000"),
+        (json!({"text": "a", "limit": 1, "offset": 10_000}), LimitExceeded, "limit plus offset: is 10001, allowed are at most 10000 (result_window)"),
+        (json!({"text": "a", "offset": u64::MAX}), LimitExceeded, "limit plus offset: is 18446744073709551615"),
+        (json!({"text": "a", "offset": i64::MAX, "limit": 10_000}), LimitExceeded, "limit plus offset: is 9223372036854785807"),
+        (json!({"text": "a", "min_score": NAN}), InvalidArgument, "min_score: is not a finite 32-bit float"),
+        (json!({"text": "a", "min_score": -1e39}), InvalidArgument, "min_score: is not a finite 32-bit float"),
+        (json!({"text": "a", "min_score": 1e308}), InvalidArgument, "min_score: is not a finite 32-bit float"),
+    ];
+    let mut cases = Vec::new();
+    for (search, code, says) in wrong {
+        cases.push(refused(Search, FILMS, search.clone(), code, says));
+        let batch = json!({"searches": [{"text": "a"}, {"id": "titanic"}, search]});
+        let places = ["text: ", "id: ", "limit: ", "limit plus offset: ", "min_score: "];
+        let is_at_place = places.iter().any(|place| says.starts_with(place));
+        let at = if is_at_place { "searches[2]." } else { "searches[2]: " };
+        cases.push(refused(SearchBatch, FILMS, batch, code, format!("{at}{says}")));
+    }
+    cases.push(refused(Search, POINTS, json!({"text": "a"}), ModelMismatch, "the collection has no model"));
+    cases.push(refused(SearchBatch, FILMS, json!({"searches": []}), InvalidArgument, "searches: must have at least one search"));
+    cases.push(refused(SearchBatch, FILMS, json!({"searches": vec![json!({"text": "a"}); 101]}), LimitExceeded, "searches: is 101, allowed are at most 100 (batch_searches)"));
+    cases
+}
+
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn wrong_embeddings() -> Vec<Case> {
+    vec![
+        refused(Embed, "", json!({"texts": []}), InvalidArgument, "texts: must have at least one text"),
+        refused(Embed, "", json!({"texts": vec!["a"; 33]}), LimitExceeded, "texts: is 33, allowed are at most 32 (embed_texts)"),
+        refused(Embed, "", json!({"texts": ["a", ""]}), InvalidText, "texts[1]: is empty or blank"),
+        refused(Embed, "", json!({"texts": ["a", "\n", "\0"]}), InvalidText, "texts[1]: is empty or blank (and 1 more)"),
+        refused(Embed, "", json!({"texts": ["a", "b", "c\0"]}), InvalidText, "texts[2]: has a NUL character at byte 1"),
+        refused(Embed, "", json!({"texts": ["x".repeat((1 << 20) + 1)]}), InvalidText, "texts[0]: has 1048577 bytes, allowed are at most 1048576"),
+        refused(Embed, "", json!({"texts": ["a"], "model": "nope"}), ModelNotFound, "no model named \"nope\""),
+        refused(Embed, "", json!({"texts": ["a"], "model": "../x\0"}), ModelNotFound, "no model named \"../x\\0\""),
+        refused(Embed, "", json!({"texts": ["a"], "pooling": "median"}), InvalidArgument, "pooling: ").in_own_words(),
+        refused(Embed, "", json!({"texts": ["a"], "input_type": "image"}), InvalidArgument, "input_type: ").in_own_words(),
+    ]
+}
+
+/// Lists and bodies beyond their limits.
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn too_much() -> Vec<Case> {
+    let ids: Vec<u32> = (0..10_001).collect();
+    let documents: Vec<_> = ids.iter().map(|id| json!({"id": id, "vector": [1, 2]})).collect();
+    // Above the limits of both doors, 8 and 32 MiB.
+    let body = json!({"documents": [{"id": "large", "text": "x".repeat(33 << 20)}]});
+    vec![
+        refused(Upsert, FLAT, json!({"documents": documents}), LimitExceeded, "documents: is 10001, allowed are at most 10000 (batch_documents)"),
+        refused(GetDocuments, FLAT, json!({"ids": ids}), LimitExceeded, "ids: is 10001, allowed are at most 10000 (batch_ids)"),
+        refused(DeleteDocuments, FLAT, json!({"ids": ids}), LimitExceeded, "ids: is 10001, allowed are at most 10000 (batch_ids)"),
+        refused(Upsert, FILMS, body, BodyTooLarge, "").in_own_words(),
+        refused(Embed, "", json!({"texts": ["x".repeat(33 << 20)]}), BodyTooLarge, "").in_own_words(),
+    ]
+}

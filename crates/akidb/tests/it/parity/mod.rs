@@ -1,0 +1,52 @@
+//! The same requests through both doors: same answers, same error codes, same words.
+//!
+//! Two nodes over fresh data are asked the same things in the same order, one through REST and one
+//! through gRPC. A request is written once, in REST's words (`request`); `to_wire` translates it to
+//! messages and `from_wire` the answers back, so that `doors` compares what came out of each.
+//! `cases` are data: a line adds one. Requests that only one wire can spell stand in `rest_only`
+//! and `grpc_only`; `mutations` breaks the good requests in every place.
+//!
+//! Throughout, a fault of the client never is an HTTP status from 500 on, nor one of gRPC's
+//! INTERNAL, UNKNOWN, DATA_LOSS and UNAVAILABLE; statuses agree with the table of error codes; and
+//! a refused request changes nothing.
+
+mod answer;
+mod cases;
+mod doors;
+mod from_wire;
+mod grpc;
+mod grpc_only;
+mod mutations;
+mod request;
+mod rest;
+mod rest_only;
+mod same_node;
+mod streams;
+mod to_wire;
+
+use self::doors::Doors;
+
+#[tokio::test]
+async fn what_both_doors_can_do_is_answered_alike() {
+    let mut doors = Doors::start().await;
+    let good = [cases::collections(), cases::documents(), cases::searches()];
+    doors.run(good.into_iter().flatten()).await;
+    doors.run(cases::embedding().into_iter().chain(cases::deletions())).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_refused_alike_and_changes_nothing() {
+    let mut doors = Doors::start().await;
+    doors.run(cases::collections().into_iter().chain(cases::documents())).await;
+    let wrong = [
+        cases::wrong_collections(),
+        cases::wrong_documents(),
+        cases::wrong_vectors(),
+        cases::wrong_selections(),
+        cases::wrong_filters(),
+        cases::wrong_searches(),
+        cases::wrong_embeddings(),
+        cases::too_much(),
+    ];
+    doors.run(wrong.into_iter().flatten()).await;
+}
