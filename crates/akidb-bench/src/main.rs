@@ -34,7 +34,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::{
-    commands::{exact_search, insert, search},
+    commands::{exact_search, insert, search, tenants},
     report::{OutputFormat, Verdict},
 };
 
@@ -57,6 +57,8 @@ enum Command {
     Insert(insert::Arguments),
     /// Search a running node by vector
     Search(search::Arguments),
+    /// Start a node with many small collections: time, memory, and disk given back
+    Tenants(tenants::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -67,6 +69,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Insert(arguments) => report::publish(&insert::run(arguments)?, cli.output)?,
         Command::Search(arguments) => report::publish(&search::run(arguments)?, cli.output)?,
+        Command::Tenants(arguments) => report::publish(&tenants::run(arguments)?, cli.output)?,
     };
     Ok(match verdict {
         Verdict::Passed => ExitCode::SUCCESS,

@@ -3,3 +3,4 @@
 pub(crate) mod exact_search;
 pub(crate) mod insert;
 pub(crate) mod search;
+pub(crate) mod tenants;

@@ -1,0 +1,258 @@
+//! `akidb-bench tenants`: what many small collections cost: start, memory, and the disk of one.
+//!
+//! The command starts the node itself, because what it measures is a start.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use reqwest::Client;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::{
+    dataset::{Dataset, Shape},
+    machine::Machine,
+    report::{Report, Verdict, progress, table},
+};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  $ cargo build --release -p akidb
+  $ cargo run --release -p akidb-bench -- tenants --akidb target/release/akidb
+
+The node embeds with its configured model where AKIDB_MODELS_DIR has it, so that its memory is that
+of a real node; the documents bring their own vectors. Memory is read from /proc.")]
+pub(crate) struct Arguments {
+    /// The node's program
+    #[arg(long, value_name = "FILE")]
+    akidb: PathBuf,
+    /// Collections
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    collections: u32,
+    /// Documents of each collection
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    documents: u32,
+    /// Components of each vector
+    #[arg(long, default_value_t = 384, value_parser = clap::value_parser!(u16).range(1..))]
+    dimension: u16,
+    /// An empty or absent directory for the node's data, removed afterwards
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+}
+
+/// What came out.
+#[derive(Serialize)]
+pub(crate) struct TenantsReport {
+    machine: Machine,
+    collections: u32,
+    documents: u32,
+    dimension: u16,
+    /// To make and fill all collections, one request after the other.
+    fill_s: f64,
+    /// From the start of the process to its line that it is ready.
+    start_s: f64,
+    /// Resident memory at that time.
+    start_rss_mib: f64,
+    /// To search each collection once, opening it.
+    search_each_s: f64,
+    /// Resident memory after that.
+    searched_rss_mib: f64,
+    /// Searches that did not find the document whose vector they asked with.
+    wrong_searches: u32,
+    /// What dropping one collection took, and gave back.
+    drop_ms: f64,
+    freed_bytes: u64,
+    verdict: Verdict,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<TenantsReport> {
+    let occupied = fs::read_dir(&arguments.data_dir).is_ok_and(|mut files| files.next().is_some());
+    ensure!(!occupied, "{} is not empty", arguments.data_dir.display());
+    let report = Runtime::new()?.block_on(measure(arguments));
+    // Best effort: the measurement stands whether or not its data could be removed.
+    drop(fs::remove_dir_all(&arguments.data_dir));
+    report
+}
+
+async fn measure(arguments: &Arguments) -> anyhow::Result<TenantsReport> {
+    let machine = Machine::observe();
+    let count = arguments.documents as usize;
+    let shape = Shape::of(count, arguments.dimension.into(), 1);
+    let vectors = Dataset::clustered(shape, count, 0);
+    let node = Node::start(arguments)?;
+    let filling = Instant::now();
+    for collection in 0..arguments.collections {
+        if collection % 100 == 0 {
+            progress(format_args!("filling collection {collection}"));
+        }
+        fill(&node, collection, arguments, &vectors).await?;
+    }
+    let fill_s = filling.elapsed().as_secs_f64();
+    node.stop()?;
+
+    let node = Node::start(arguments)?;
+    let start_rss_mib = node.rss_mib()?;
+    let searching = Instant::now();
+    let mut wrong_searches = 0;
+    for collection in 0..arguments.collections {
+        let id = collection % arguments.documents;
+        wrong_searches +=
+            u32::from(best(&node, collection, vectors.vector(id as usize)).await? != id);
+    }
+    let search_each_s = searching.elapsed().as_secs_f64();
+    let searched_rss_mib = node.rss_mib()?;
+    let before = bytes_below(&arguments.data_dir)?;
+    let dropping = Instant::now();
+    node.send(node.client.delete(node.url("/tenant-0"))).await?;
+    let drop_ms = dropping.elapsed().as_secs_f64() * 1_000.0;
+    let freed_bytes = before.saturating_sub(bytes_below(&arguments.data_dir)?);
+    Ok(TenantsReport {
+        machine,
+        collections: arguments.collections,
+        documents: arguments.documents,
+        dimension: arguments.dimension,
+        fill_s,
+        start_s: node.start.as_secs_f64(),
+        start_rss_mib,
+        search_each_s,
+        searched_rss_mib,
+        wrong_searches,
+        drop_ms,
+        freed_bytes,
+        verdict: Verdict::of(wrong_searches == 0 && freed_bytes > 0),
+    })
+}
+
+async fn fill(
+    node: &Node,
+    collection: u32,
+    arguments: &Arguments,
+    vectors: &Dataset,
+) -> anyhow::Result<()> {
+    let name = format!("tenant-{collection}");
+    let create = json!({"name": name, "dimension": arguments.dimension});
+    node.send(node.client.post(node.url("")).json(&create)).await?;
+    let documents: Vec<Value> = (0..arguments.documents)
+        .map(|id| json!({"id": id, "vector": vectors.vector(id as usize), "metadata": {"n": id}}))
+        .collect();
+    let upsert = json!({"documents": documents});
+    node.send(node.client.post(node.url(&format!("/{name}/documents"))).json(&upsert)).await?;
+    Ok(())
+}
+
+/// The id that a search with this vector finds first.
+async fn best(node: &Node, collection: u32, vector: &[f32]) -> anyhow::Result<u32> {
+    let search = json!({"vector": vector, "limit": 1});
+    let path = format!("/tenant-{collection}/search");
+    let reply = node.send(node.client.post(node.url(&path)).json(&search)).await?;
+    let id = reply["hits"][0]["id"].as_u64().context("a search has found nothing")?;
+    Ok(u32::try_from(id)?)
+}
+
+/// A node of this measurement, killed when it is dropped.
+struct Node {
+    child: Child,
+    base: String,
+    client: Client,
+    start: Duration,
+}
+
+impl Node {
+    fn start(arguments: &Arguments) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        let mut child = Command::new(&arguments.akidb)
+            .args(["serve", "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"])
+            .arg("--data-dir")
+            .arg(&arguments.data_dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", arguments.akidb.display()))?;
+        let stdout = child.stdout.take().context("the node has no stdout")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let address = line.split_once("rest=").and_then(|(_, rest)| rest.split(' ').next());
+        let address = address.context("the node did not start, its log says why")?;
+        let base = format!("http://{address}/v1/collections");
+        Ok(Self { child, base, client: Client::new(), start: started.elapsed() })
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let response = request.send().await?;
+        let status = response.status();
+        let answer = response.text().await?;
+        ensure!(status.is_success(), "the node answered {status}: {answer}");
+        Ok(serde_json::from_str(&answer)?)
+    }
+
+    fn rss_mib(&self) -> anyhow::Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS line")?;
+        Ok(kib.parse::<f64>()? / 1_024.0)
+    }
+
+    /// Asks it to stop, and waits until it has.
+    fn stop(mut self) -> anyhow::Result<()> {
+        let pid = self.child.id().to_string();
+        ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "kill has failed");
+        ensure!(self.child.wait()?.success(), "the node did not stop in order");
+        Ok(())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn bytes_below(path: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for file in fs::read_dir(path)? {
+        let file = file?;
+        let metadata = file.metadata()?;
+        bytes += if metadata.is_dir() { bytes_below(&file.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
+}
+
+impl Report for TenantsReport {
+    fn parts(&self) -> Vec<String> {
+        let rows = [
+            ["fill all, one after the other".to_owned(), format!("{:.1} s", self.fill_s)],
+            ["start".to_owned(), format!("{:.2} s", self.start_s)],
+            ["memory after the start".to_owned(), format!("{:.0} MiB", self.start_rss_mib)],
+            ["search each once".to_owned(), format!("{:.1} s", self.search_each_s)],
+            ["memory after that".to_owned(), format!("{:.0} MiB", self.searched_rss_mib)],
+            ["wrong searches".to_owned(), self.wrong_searches.to_string()],
+            ["drop one".to_owned(), format!("{:.1} ms", self.drop_ms)],
+            ["disk given back by that".to_owned(), format!("{} KiB", self.freed_bytes / 1_024)],
+        ];
+        vec![
+            self.machine.line(),
+            format!(
+                "{} collections of {} documents with {} components",
+                self.collections, self.documents, self.dimension
+            ),
+            table(["", "measured"], rows),
+        ]
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+}
