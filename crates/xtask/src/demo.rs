@@ -16,7 +16,7 @@ use tokio::{
 use self::page::{Answer, Hit};
 use crate::{
     build, model,
-    node::{Addresses, Node},
+    node::{self, Addresses, Node},
     rest::Rest,
     workspace,
 };
@@ -36,9 +36,10 @@ pub(crate) struct Options {
 
 /// The command.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let folder = workspace::target_dir()?.join("demo");
+    node::check_unused(&folder)?;
     let akidb = build::release_node()?;
     let models_dir = model::install(&akidb)?;
-    let folder = workspace::target_dir()?.join("demo");
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut node = Node::start(&akidb, &models_dir, &folder)?;

@@ -21,6 +21,8 @@ mod test_run;
 mod tools;
 mod workspace;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 /// Set-up, demo, tests and generated files of AkiDB.
@@ -37,8 +39,21 @@ enum Task {
     Generate(generate::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Task::parse() {
+fn main() -> ExitCode {
+    match run(Task::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("\nerror: {err}");
+            for cause in err.chain().skip(1) {
+                eprintln!("because: {cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test_run::run(&options),
         Task::Check => check::run(),

@@ -138,14 +138,20 @@ impl Drop for Node {
     }
 }
 
-fn empty(folder: &Path) -> Result<()> {
-    match File::open(folder.join("data/LOCK")) {
-        Ok(lock) if lock.try_lock().is_err() => bail!(
+/// Fails where a node that an earlier run left behind still works in the folder.
+pub(crate) fn check_unused(folder: &Path) -> Result<()> {
+    let lock = File::open(folder.join("data/LOCK"));
+    if lock.is_ok_and(|lock| lock.try_lock().is_err()) {
+        bail!(
             "a node of an earlier run still uses {}\nhint: stop it; that run printed how",
             folder.display()
-        ),
-        _ => {}
+        );
     }
+    Ok(())
+}
+
+fn empty(folder: &Path) -> Result<()> {
+    check_unused(folder)?;
     match fs::remove_dir_all(folder) {
         Err(err) if err.kind() != ErrorKind::NotFound => {
             return Err(err).with_context(|| format!("cannot empty {}", folder.display()));

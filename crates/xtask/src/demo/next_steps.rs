@@ -15,10 +15,10 @@ pub(super) fn print(addresses: Addresses, akidb: &Path, process_id: u32) {
 The node keeps running as process {process_id}. Try
 
   curl -s {documents}/search --json \
-    '{{"text": "music made without touching anything", "limit": 2}}'
+    '{{"text": "music made without touching anything", "limit": 2}}' | python3 -m json.tool
 
   curl -s {documents}/documents --json \
-    '{{"documents": [{{"id": "mine", "text": "A text of your own.", "metadata": {{"year": 2024}}}}]}}'
+    '{{"documents": [{{"id": "mine", "text": "A text of your own.", "metadata": {{"year": 2024}}}}]}}' | python3 -m json.tool
 
   export AKIDB_URL={url}
   {akidb} search {COLLECTION} 'food that keeps for years' --limit 3 --include text
