@@ -31,7 +31,8 @@ struct NewDocumentBody {
     id: Option<Id>,
     /// Embedded where no vector is given.
     text: Option<String>,
-    /// As many numbers as the collection's dimension.
+    /// The caller's own vector, as many numbers as the collection's dimension. Where the collection
+    /// has a model, it must be that model's: the node can not tell.
     #[schema(value_type = Option<Vec<f32>>)]
     vector: Option<Vector>,
     /// What filters can ask for.
