@@ -79,7 +79,7 @@ impl Service {
             None => None,
         };
         let inner = Inner {
-            permits: Semaphore::new(config.limits.concurrent_requests),
+            permits: Semaphore::new(permits(&config.limits)),
             limits: Arc::new(config.limits),
             metrics,
             collections,
@@ -152,7 +152,7 @@ impl Service {
     /// Refuses new requests, waits for those that run, checkpoints and closes everything.
     pub async fn shutdown(&self) {
         self.start_draining();
-        let all = u32::try_from(self.inner.limits.concurrent_requests).unwrap_or(u32::MAX);
+        let all = u32::try_from(permits(&self.inner.limits)).unwrap_or(u32::MAX);
         let drained = self.inner.permits.acquire_many(all).await;
         if let Some(model) = &self.inner.model {
             model.shutdown().await;
@@ -209,6 +209,11 @@ impl Service {
             Error::new(ErrorCode::Overloaded, message).with_retry_after(RETRY_AFTER_OVERLOAD)
         })
     }
+}
+
+/// How many requests may run, within what the semaphore can count.
+fn permits(limits: &Limits) -> usize {
+    limits.concurrent_requests.min(Semaphore::MAX_PERMITS).min(u32::MAX as usize)
 }
 
 fn too_late() -> Error {

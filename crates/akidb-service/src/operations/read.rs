@@ -112,7 +112,12 @@ impl Service {
             let uuid = open.row.uuid;
             let after = request.cursor.map_or(Ok(Seq(0)), |cursor| read_cursor(&cursor, uuid))?;
             // One more than the page tells whether there is another page.
-            let rows = open.store.after(after, limit + 1, filter.as_ref(), request.include.vector);
+            let rows = open.store.after(
+                after,
+                limit.saturating_add(1),
+                filter.as_ref(),
+                request.include.vector,
+            );
             let mut documents = sound(rows.await.map_err(from_store)?)?;
             let more = documents.len() > limit;
             documents.truncate(limit);
