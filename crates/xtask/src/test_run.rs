@@ -21,6 +21,7 @@ pub(crate) struct Options {
 /// Documentation tests first, so that the last line is the summary of the others. A failure of
 /// the first does not hide the second.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    model::fetch()?;
     let nextest = NEXTEST.ensure()?;
     let akidb = build::tests_and_node()?;
     let models_dir = model::install(&akidb)?;
