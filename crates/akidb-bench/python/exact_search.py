@@ -12,10 +12,11 @@ import time
 
 def main():
     vectors_path, queries_path, dimension, metric, limit = sys.argv[1:]
-    dimension, limit = int(dimension), int(limit)
+    dimension = int(dimension)
     import numpy
 
     vectors = numpy.fromfile(vectors_path, dtype="<f4").reshape(-1, dimension)
+    limit = min(int(limit), len(vectors))
     queries = numpy.fromfile(queries_path, dtype="<f4").reshape(-1, dimension)
     engines = [numpy_engine(numpy, vectors, metric, limit)]
     try:
@@ -28,10 +29,11 @@ def main():
         ask = json.loads(line)
         _, search = engines[ask["engine"]]
         query = queries[ask["query"]]
-        started = time.perf_counter()
+        started, cpu_before = time.perf_counter(), time.thread_time()
         slots = search(query)
-        seconds = time.perf_counter() - started
-        print(json.dumps({"seconds": seconds, "slots": [int(slot) for slot in slots]}), flush=True)
+        wall_s, cpu_s = time.perf_counter() - started, time.thread_time() - cpu_before
+        found = {"wall_s": wall_s, "cpu_s": cpu_s, "slots": [int(slot) for slot in slots]}
+        print(json.dumps(found), flush=True)
 
 
 def faiss_engine(vectors, metric, limit):
@@ -48,7 +50,7 @@ def faiss_engine(vectors, metric, limit):
 
 def numpy_engine(numpy, vectors, metric, limit):
     def nearest(scores):
-        top = numpy.argpartition(scores, -limit)[-limit:] if limit < len(scores) else numpy.arange(len(scores))
+        top = numpy.argpartition(scores, -limit)[-limit:]
         return top[numpy.argsort(-scores[top])]
 
     if metric == "l2":

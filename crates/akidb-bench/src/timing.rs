@@ -1,7 +1,8 @@
 //! Times and their percentiles.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 /// Percentiles of a list of times, in milliseconds.
@@ -32,6 +33,35 @@ impl Percentiles {
             max_ms: at(1.0),
         }
     }
+}
+
+/// Wall time and the processor time of the calling thread, which others on the machine leave alone.
+pub(crate) struct Stopwatch {
+    started: Instant,
+    cpu_before: Duration,
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self { started: Instant::now(), cpu_before: thread_cpu() }
+    }
+
+    pub(crate) fn stop(&self) -> Took {
+        Took { wall: self.started.elapsed(), cpu: thread_cpu().saturating_sub(self.cpu_before) }
+    }
+}
+
+/// How long something took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Took {
+    pub(crate) wall: Duration,
+    /// Of the one thread that measured.
+    pub(crate) cpu: Duration,
+}
+
+fn thread_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 pub(crate) fn milliseconds(time: Duration) -> f64 {

@@ -13,7 +13,7 @@ use crate::{
     contenders::{self, Contender, Task},
     dataset::{Dataset, Shape},
     machine::{self, Machine},
-    memory,
+    memory::Bandwidth,
     report::{Report, Verdict, progress, table},
     timing::Percentiles,
     truth::Truth,
@@ -69,7 +69,7 @@ pub(crate) struct ExactSearchReport {
     limit: u16,
     queries: u16,
     bytes_read_a_search: usize,
-    memory_bandwidth_gb_s: f64,
+    memory_bandwidth: Bandwidth,
     contenders: Vec<Outcome>,
     skipped: Vec<String>,
     goal_ms: Option<f64>,
@@ -84,6 +84,8 @@ struct Outcome {
     recall: f64,
     #[serde(flatten)]
     times: Percentiles,
+    /// Processor time of the median search; absent where more than one thread works.
+    cpu_median_ms: Option<f64>,
     gb_s: f64,
     /// Its median over the median of ours on one thread.
     times_akidb: f64,
@@ -94,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExactSearchReport> {
     let (task, truth) = prepare(arguments);
     let mut skipped = Vec::new();
     let mut contenders = gather(&task, arguments, &mut skipped)?;
-    let bandwidth = memory::read_bandwidth(task.vectors.values(), BANDWIDTH_PASSES);
+    let bandwidth = Bandwidth::measure(task.vectors.values(), BANDWIDTH_PASSES);
     let measured = measure(&mut contenders, &task, &truth)?;
 
     let ours_ms = Percentiles::of(&measured[0].times).median_ms;
@@ -115,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExactSearchReport> {
         limit: arguments.limit,
         queries: arguments.queries,
         bytes_read_a_search: bytes,
-        memory_bandwidth_gb_s: bandwidth / 1e9,
+        memory_bandwidth: bandwidth,
         contenders: outcomes,
         skipped,
         goal_ms: arguments.goal_ms,
@@ -155,6 +157,7 @@ fn gather(
 #[derive(Default)]
 struct Measured {
     times: Vec<Duration>,
+    cpu_times: Vec<Duration>,
     hits: usize,
     wanted: usize,
 }
@@ -174,7 +177,8 @@ fn measure(
     for query in 0..task.queries.len() {
         for (contender, measured) in contenders.iter_mut().zip(&mut measured) {
             let answer = contender.search(query)?;
-            measured.times.push(answer.took);
+            measured.times.push(answer.took.wall);
+            measured.cpu_times.push(answer.took.cpu);
             measured.hits += truth.hits(&task.vectors, &task.queries, query, &answer.slots);
             measured.wanted += truth.limit();
         }
@@ -189,6 +193,8 @@ fn outcome(contender: &dyn Contender, measured: &Measured, bytes: usize, ours_ms
         threads: contender.threads(),
         recall: measured.hits as f64 / measured.wanted as f64,
         times,
+        cpu_median_ms: (contender.threads() == 1)
+            .then(|| Percentiles::of(&measured.cpu_times).median_ms),
         gb_s: bytes as f64 / (times.median_ms * 1e6),
         times_akidb: times.median_ms / ours_ms,
     }
@@ -198,10 +204,20 @@ impl Report for ExactSearchReport {
     fn parts(&self) -> Vec<String> {
         let Self { vectors, dimension, metric, limit, queries, .. } = self;
         let recall_head = format!("recall@{limit}");
-        let heads =
-            ["engine", "threads", &recall_head, "min ms", "median ms", "p95 ms", "GB/s", "x akidb"];
+        let heads = [
+            "engine",
+            "threads",
+            &recall_head,
+            "min ms",
+            "median ms",
+            "p95 ms",
+            "CPU ms",
+            "GB/s",
+            "x akidb",
+        ];
         let rows = self.contenders.iter().map(|outcome| {
-            let Outcome { name, threads, recall, times, gb_s, times_akidb } = outcome;
+            let Outcome { name, threads, recall, times, cpu_median_ms, gb_s, times_akidb } =
+                outcome;
             [
                 name.clone(),
                 threads.to_string(),
@@ -209,20 +225,17 @@ impl Report for ExactSearchReport {
                 format!("{:.2}", times.min_ms),
                 format!("{:.2}", times.median_ms),
                 format!("{:.2}", times.p95_ms),
+                cpu_median_ms.map(|ms| format!("{ms:.2}")).unwrap_or_default(),
                 format!("{gb_s:.1}"),
                 format!("{times_akidb:.2}"),
             ]
         });
-        let limit_ms = self.bytes_read_a_search as f64 / (self.memory_bandwidth_gb_s * 1e6);
         let mut parts = vec![
             format!(
                 "exact search: {vectors} vectors x {dimension}, {metric}, {queries} searches of each"
             ),
             format!("machine: {}", self.machine.line()),
-            format!(
-                "a bare sum over the same bytes on one core: {:.1} GB/s, {limit_ms:.2} ms",
-                self.memory_bandwidth_gb_s
-            ),
+            self.bandwidth_line(),
             table(heads, rows),
         ];
         parts.extend(self.skipped.iter().map(|what| format!("SKIPPED: {what}")));
@@ -237,5 +250,20 @@ impl Report for ExactSearchReport {
 
     fn verdict(&self) -> Verdict {
         self.verdict
+    }
+}
+
+impl ExactSearchReport {
+    /// What one core could do at best.
+    fn bandwidth_line(&self) -> String {
+        let told = |gb_s: f64| {
+            format!("{:.2} ms ({gb_s:.1} GB/s)", self.bytes_read_a_search as f64 / (gb_s * 1e6))
+        };
+        let Bandwidth { usual_pages_gb_s, huge_pages_gb_s } = self.memory_bandwidth;
+        let huge = huge_pages_gb_s.map_or_else(|| "not to be had".to_owned(), told);
+        format!(
+            "a bare sum over the same bytes on one core: {} in usual pages, {huge} in huge pages",
+            told(usual_pages_gb_s)
+        )
     }
 }

@@ -1,11 +1,11 @@
 //! Our exact index.
 
-use std::{rc::Rc, time::Instant};
+use std::rc::Rc;
 
 use akidb_index::{ExactIndex, Parallelism, SearchRequest, VectorIndex};
 
 use super::{Answer, Contender, Task};
-use crate::dataset::Dataset;
+use crate::{dataset::Dataset, timing::Stopwatch};
 
 /// Vectors appended at once, as an index is filled from a store.
 const APPEND_ROWS: usize = 4_096;
@@ -51,9 +51,9 @@ impl Contender for Akidb {
     fn search(&mut self, query: usize) -> anyhow::Result<Answer> {
         let request =
             SearchRequest { parallelism: self.parallelism, ..SearchRequest::nearest(self.limit) };
-        let started = Instant::now();
+        let watch = Stopwatch::start();
         let found = self.index.search(self.queries.vector(query), &request);
-        let took = started.elapsed();
+        let took = watch.stop();
         Ok(Answer { slots: found.into_iter().map(|neighbour| neighbour.slot).collect(), took })
     }
 }

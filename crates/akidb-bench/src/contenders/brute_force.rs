@@ -1,12 +1,12 @@
 //! What a reader could write instead: a loop over the vectors with one kernel or another.
 
-use std::{ops::Range, rc::Rc, time::Instant};
+use std::{ops::Range, rc::Rc};
 
 use akidb_core::Metric;
 use rayon::prelude::*;
 
 use super::{Answer, Contender, Task, best::Best};
-use crate::dataset::Dataset;
+use crate::{dataset::Dataset, timing::Stopwatch};
 
 /// Sums of the loop that a compiler can turn into vector instructions.
 const SUMS: usize = 32;
@@ -85,13 +85,13 @@ impl Contender for BruteForce {
 
     fn search(&mut self, query: usize) -> anyhow::Result<Answer> {
         let query = self.queries.vector(query);
-        let started = Instant::now();
+        let watch = Stopwatch::start();
         let best = if self.pool {
             self.scan_on_pool(query)
         } else {
             self.scan(query, 0..self.vectors.len())
         };
-        let took = started.elapsed();
+        let took = watch.stop();
         Ok(Answer { slots: best.slots(), took })
     }
 }

@@ -8,13 +8,13 @@ mod best;
 mod brute_force;
 mod python;
 
-use std::{path::Path, rc::Rc, time::Duration};
+use std::{path::Path, rc::Rc};
 
 use akidb_core::Metric;
 use akidb_index::Parallelism;
 
 use self::{akidb::Akidb, brute_force::BruteForce, python::PythonEngine};
-use crate::dataset::Dataset;
+use crate::{dataset::Dataset, timing::Took};
 
 /// One engine that searches one dataset exactly.
 pub(crate) trait Contender {
@@ -31,7 +31,7 @@ pub(crate) trait Contender {
 /// What a search found, best first, and how long it took.
 pub(crate) struct Answer {
     pub(crate) slots: Vec<u32>,
-    pub(crate) took: Duration,
+    pub(crate) took: Took,
 }
 
 /// What every contender searches.

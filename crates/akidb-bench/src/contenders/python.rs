@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use super::{Answer, Contender, Task};
-use crate::python::{Script, Threads};
+use crate::{
+    python::{Script, Threads},
+    timing::Took,
+};
 
 const SOURCE: &str = include_str!("../../python/exact_search.py");
 
@@ -32,7 +35,8 @@ struct Ask {
 
 #[derive(Deserialize)]
 struct Found {
-    seconds: f64,
+    wall_s: f64,
+    cpu_s: f64,
     slots: Vec<u32>,
 }
 
@@ -73,7 +77,8 @@ impl Contender for PythonEngine {
     fn search(&mut self, query: usize) -> anyhow::Result<Answer> {
         let mut script = self.script.borrow_mut();
         script.say(&Ask { engine: self.engine, query })?;
-        let Found { seconds, slots } = script.answer()?;
-        Ok(Answer { slots, took: Duration::from_secs_f64(seconds) })
+        let Found { wall_s, cpu_s, slots } = script.answer()?;
+        let [wall, cpu] = [wall_s, cpu_s].map(Duration::from_secs_f64);
+        Ok(Answer { slots, took: Took { wall, cpu } })
     }
 }
