@@ -1,6 +1,7 @@
 //! Starts a node, waits until it is ready, and stops it.
 
 use std::{
+    env,
     fs::{self, File},
     io::ErrorKind,
     net::SocketAddr,
@@ -39,12 +40,20 @@ pub(crate) struct Addresses {
 impl Node {
     /// Starts a node in an empty folder, on free ports of this machine.
     ///
+    /// Settings of the user's own nodes, in `AKIDB_` variables, do not reach it.
+    ///
     /// The node gets its own process group, so that Ctrl-C in the terminal reaches this program
     /// alone, which then stops the node properly.
     pub(crate) fn start(akidb: &Path, models_dir: &Path, folder: &Path) -> Result<Self> {
         empty(folder)?;
         let data_dir = folder.join("data");
-        let child = Command::new(akidb)
+        let mut command = Command::new(akidb);
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("AKIDB_") {
+                command.env_remove(name);
+            }
+        }
+        let child = command
             .arg("serve")
             .arg("--data-dir")
             .arg(&data_dir)
