@@ -80,6 +80,8 @@ impl Loader {
             }
         }
         drop(rows);
+        // Loading has filled the page cache with vectors that the writer will not read again.
+        sqlx::query("PRAGMA shrink_memory").execute(&mut self.connection).await?;
         self.report_missing_vectors(sound + damaged);
         Ok(damaged)
     }
