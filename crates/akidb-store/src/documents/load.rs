@@ -159,3 +159,45 @@ async fn note_lost_writes(
         |row: &_, column| Row::try_get::<i64, _>(row, column).map(|seq| Seq(seq.cast_unsigned()));
     rows.iter().map(|row| Ok(LostRange { first: read(row, 0)?, last: read(row, 1)? })).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use akidb_core::{DocumentId, Metadata};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{Applied, NewRow, StoreMetrics, Write};
+
+    async fn upsert(store: &DocumentStore, id: i64, values: usize) -> Result<Applied, StoreError> {
+        let row = NewRow {
+            id: DocumentId::Integer(id),
+            text: None,
+            metadata: Metadata::default(),
+            vector: vec![1.0; values],
+        };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        store.write(Write::Upsert(vec![row]), deadline).await
+    }
+
+    /// SQLite rolls back by itself when it is full, behind the back of whoever began.
+    #[tokio::test]
+    async fn a_full_disk_refuses_a_write_and_the_next_that_fits_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
+        let options = StoreOptions { readers_max: 1, metrics };
+        let mut loader = DocumentStore::open(folder.path(), options).await.unwrap();
+        let few_pages = sqlx::query("PRAGMA max_page_count = 24");
+        few_pages.execute(&mut loader.connection).await.unwrap();
+        let store = loader.start(|_| {});
+        upsert(&store, 1, 1_000).await.unwrap();
+        for id in 2..5 {
+            let refused = upsert(&store, id, 200_000).await;
+            assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+        }
+        upsert(&store, 5, 1_000).await.unwrap();
+        assert_eq!((store.document_count(), store.last_seq()), (2, Seq(2)));
+        store.close().await;
+    }
+}

@@ -119,35 +119,53 @@ impl Writer {
     }
 
     async fn write_group(&mut self, writes: Vec<Write>) -> Result<GroupResult, GroupFailure> {
-        let last_seq = Seq(self.totals.last_seq.load(Ordering::Acquire));
-        let mut sql = self
-            .connection
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(|error| GroupFailure::RolledBack(error.into()))?;
-        let mut transaction =
-            Transaction { connection: &mut sql, last_seq, change: CommittedChange::default() };
-        let mut results = Vec::with_capacity(writes.len());
-        for write in writes {
-            results.push(match transaction.apply(write).await {
-                Err(error) if breaks_transaction(&error) => {
-                    return Err(GroupFailure::RolledBack(error));
-                }
-                result => result,
-            });
-        }
-        transaction.finish().await.map_err(GroupFailure::RolledBack)?;
-        let Transaction { last_seq, change, .. } = transaction;
-        match sql.commit().await.map_err(StoreError::from) {
+        self.execute("BEGIN IMMEDIATE").await.map_err(GroupFailure::RolledBack)?;
+        let (applied, last_seq) = match self.apply_all(writes).await {
+            Ok(applied) => applied,
+            Err(error) => return Err(self.roll_back(error).await),
+        };
+        match self.execute("COMMIT").await {
             Ok(()) => {}
-            Err(StoreError::Full) => return Err(GroupFailure::RolledBack(StoreError::Full)),
+            Err(StoreError::Full) => return Err(self.roll_back(StoreError::Full).await),
             Err(error) => return Err(GroupFailure::Unknown(error.to_string())),
         }
         self.totals.last_seq.store(last_seq.0, Ordering::Release);
         if let Err(error) = self.high_water.write(last_seq) {
             tracing::warn!(%error, "the high-water mark could not be written");
         }
-        Ok((results, change))
+        Ok(applied)
+    }
+
+    /// Everything between BEGIN and COMMIT.
+    async fn apply_all(&mut self, writes: Vec<Write>) -> Result<(GroupResult, Seq), StoreError> {
+        let mut transaction = Transaction {
+            connection: &mut self.connection,
+            last_seq: Seq(self.totals.last_seq.load(Ordering::Acquire)),
+            change: CommittedChange::default(),
+        };
+        let mut results = Vec::with_capacity(writes.len());
+        for write in writes {
+            results.push(match transaction.apply(write).await {
+                Err(error) if breaks_transaction(&error) => return Err(error),
+                result => result,
+            });
+        }
+        transaction.finish().await?;
+        Ok(((results, transaction.change), transaction.last_seq))
+    }
+
+    /// After some errors, a full disk among them, SQLite has rolled back by itself. A transaction
+    /// object of the driver does not know that, so the statements are our own.
+    async fn roll_back(&mut self, error: StoreError) -> GroupFailure {
+        if let Err(error) = self.execute("ROLLBACK").await {
+            tracing::debug!(%error, "there was nothing left to roll back");
+        }
+        GroupFailure::RolledBack(error)
+    }
+
+    async fn execute(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        sqlx::query(sql).execute(&mut self.connection).await?;
+        Ok(())
     }
 
     /// Makes a commit visible: counts first, then the indexes, and the replies after that.
