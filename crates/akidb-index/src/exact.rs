@@ -1,12 +1,14 @@
 //! The flat index that looks at every vector: exact, ready at once, and the measure of the others.
 //!
-//! Vectors lie in chunks, each padded to whole cache lines and followed by nothing else, so that a
-//! search streams them at the speed of memory. A search takes hold of the state as it is at that
+//! Vectors lie in chunks, each padded to whole cache lines and followed by nothing else, and a full
+//! chunk in a huge page where the system gives one, so that a search streams them at the speed of
+//! memory. A search takes hold of the state as it is at that
 //! moment and reads it without a lock. A writer changes the state in place where no search holds
 //! it; where one does, it copies the list of chunks and, of those it changes, the live flags (on
 //! removal) or the rows (of the last chunk, on append). So neither waits for the other.
 
 mod chunk;
+mod rows;
 mod scan;
 mod state;
 
@@ -25,7 +27,7 @@ use crate::{
 /// A flat index: every search finds the exact best neighbours by scoring each allowed vector.
 ///
 /// Memory: `dimension` rounded up to 16 components of 4 bytes for each vector, and a bit. Removed
-/// vectors keep their memory until their chunk of half a MiB holds no live one; call
+/// vectors keep their memory until their chunk of 2 MiB holds no live one; call
 /// [`compacted`](Self::compacted) when too much of the index is dead. An append holds a padded
 /// copy of its input until it returns, so fill a large index in batches.
 pub struct ExactIndex {

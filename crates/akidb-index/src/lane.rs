@@ -4,11 +4,13 @@
 //! product or a distance, so kernels never see a tail, and every load is aligned. The price is up
 //! to 60 bytes a vector, nothing at the usual dimensions (multiples of 16).
 
+use bytemuck::{Pod, Zeroable};
+
 /// Components in a lane.
 pub(crate) const LANE_WIDTH: usize = 16;
 
 /// One cache line of components, the unit of every kernel.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 #[repr(C, align(64))]
 pub(crate) struct Lane(pub(crate) [f32; LANE_WIDTH]);
 

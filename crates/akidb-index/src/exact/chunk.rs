@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::rows::{HUGE_PAGE_BYTES, Rows};
 use crate::lane::Lane;
 
 /// Bits in a word of live flags.
@@ -17,11 +18,10 @@ pub(super) struct ChunkLayout {
 }
 
 impl ChunkLayout {
-    /// Chunks of about half a MiB: long enough to stream, short enough to copy within a write.
-    const CHUNK_BYTES: usize = 512 * 1024;
-
+    /// Chunks of about 2 MiB: as many rows as a huge page holds, and short enough to copy within a
+    /// write.
     pub(super) fn new(row_lanes: usize) -> Self {
-        let chunk_rows = (Self::CHUNK_BYTES / (row_lanes * size_of::<Lane>())).max(1);
+        let chunk_rows = (HUGE_PAGE_BYTES / (row_lanes * size_of::<Lane>())).max(1);
         Self { row_lanes, chunk_rows }
     }
 }
@@ -31,7 +31,7 @@ impl ChunkLayout {
 #[derive(Clone)]
 pub(super) struct Chunk {
     /// Empty once the chunk is full and nothing in it lives.
-    rows: Arc<Vec<Lane>>,
+    rows: Arc<Rows>,
     row_count: usize,
     live_words: Vec<u64>,
     live_count: usize,
@@ -48,9 +48,7 @@ impl Chunk {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.rows.capacity() * size_of::<Lane>()
-            + self.live_words.capacity() * size_of::<u64>()
+        size_of::<Self>() + self.rows.memory_bytes() + self.live_words.capacity() * size_of::<u64>()
     }
 
     pub(super) fn is_live(&self, row: usize) -> bool {
@@ -61,18 +59,20 @@ impl Chunk {
     /// The lanes of a live row.
     #[inline]
     pub(super) fn row(&self, layout: ChunkLayout, row: usize) -> &[Lane] {
-        &self.rows[row * layout.row_lanes..][..layout.row_lanes]
+        &self.rows.lanes()[row * layout.row_lanes..][..layout.row_lanes]
     }
 
-    /// The numbers of the live rows, ascending.
+    /// The numbers of the live rows, ascending, and their lanes.
     #[inline]
-    pub(super) fn live_rows(&self) -> impl Iterator<Item = usize> {
-        self.live_words.iter().enumerate().flat_map(|(at, &word)| {
+    pub(super) fn live_rows(&self, layout: ChunkLayout) -> impl Iterator<Item = (usize, &[Lane])> {
+        let lanes = self.rows.lanes();
+        self.live_words.iter().enumerate().flat_map(move |(at, &word)| {
             let mut left = word;
             std::iter::from_fn(move || {
                 let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
                 left &= left - 1;
-                Some(at * WORD_BITS + bit)
+                let row = at * WORD_BITS + bit;
+                Some((row, &lanes[row * layout.row_lanes..][..layout.row_lanes]))
             })
         })
     }
@@ -81,7 +81,7 @@ impl Chunk {
     pub(super) fn append(&mut self, layout: ChunkLayout, rows: &[Lane]) {
         let added = rows.len() / layout.row_lanes;
         assert!(self.row_count + added <= layout.chunk_rows, "rows fit in the chunk");
-        debug_assert_eq!(self.rows.len(), self.row_count * layout.row_lanes);
+        debug_assert_eq!(self.rows.lanes().len(), self.row_count * layout.row_lanes);
 
         self.exclusive_rows(layout, rows.len()).extend_from_slice(rows);
         self.live_words.resize((self.row_count + added).div_ceil(WORD_BITS), 0);
@@ -107,16 +107,16 @@ impl Chunk {
 
     /// The rows, not shared with any search, with space for `added` lanes more. Space grows by
     /// doubling up to a full chunk, so that a small index stays small.
-    fn exclusive_rows(&mut self, layout: ChunkLayout, added: usize) -> &mut Vec<Lane> {
-        let needed = self.rows.len() + added;
-        let shared = Arc::get_mut(&mut self.rows).is_none();
-        if shared || self.rows.capacity() < needed {
+    fn exclusive_rows(&mut self, layout: ChunkLayout, added: usize) -> &mut Rows {
+        let held = self.rows.lanes().len();
+        let needed = held + added;
+        if Arc::get_mut(&mut self.rows).is_none_or(|rows| rows.capacity() < needed) {
             let full = layout.chunk_rows * layout.row_lanes;
-            let mut grown = Vec::with_capacity(needed.max(self.rows.len() * 2).min(full));
-            grown.extend_from_slice(&self.rows);
+            let mut grown = Rows::with_capacity(needed.max(held * 2).min(full));
+            grown.extend_from_slice(self.rows.lanes());
             self.rows = Arc::new(grown);
         }
-        Arc::make_mut(&mut self.rows)
+        Arc::get_mut(&mut self.rows).unwrap_or_else(|| unreachable!("just made exclusive"))
     }
 }
 
@@ -130,12 +130,22 @@ mod tests {
         (first..first + count).flat_map(|row| [Lane([row as f32; 16]); 2]).collect()
     }
 
+    fn live_rows(chunk: &Chunk) -> impl Iterator<Item = usize> {
+        chunk.live_rows(LAYOUT).map(|(row, lanes)| {
+            assert_eq!(lanes, chunk.row(LAYOUT, row));
+            row
+        })
+    }
+
     #[test]
-    fn a_chunk_is_about_half_a_mebibyte_at_every_dimension() {
+    fn a_full_chunk_fills_a_huge_page_at_every_dimension() {
         for row_lanes in [1, 8, 24, 48, 64, 1_024] {
             let layout = ChunkLayout::new(row_lanes);
             let bytes = layout.chunk_rows * row_lanes * size_of::<Lane>();
-            assert!((400 * 1024..=512 * 1024).contains(&bytes), "{row_lanes} lanes: {bytes} bytes");
+            assert!(
+                (1_900 * 1024..=2_048 * 1024).contains(&bytes),
+                "{row_lanes} lanes: {bytes} bytes"
+            );
         }
     }
 
@@ -144,12 +154,12 @@ mod tests {
         let mut chunk = Chunk::empty();
         chunk.append(LAYOUT, &rows(0, 70));
         chunk.append(LAYOUT, &rows(70, 60));
-        assert!(chunk.live_rows().eq(0..130));
+        assert!(live_rows(&chunk).eq(0..130));
         assert_eq!(chunk.row(LAYOUT, 129), [Lane([129.0; 16]); 2]);
 
         assert!((0..130).step_by(2).all(|row| chunk.remove(LAYOUT, row)));
         assert!(!chunk.remove(LAYOUT, 64), "already removed");
-        assert!(chunk.live_rows().eq((1..130).step_by(2)));
+        assert!(live_rows(&chunk).eq((1..130).step_by(2)));
         assert_eq!(chunk.live_count, 65);
     }
 
@@ -179,7 +189,7 @@ mod tests {
         chunk.append(LAYOUT, &rows(2, 1));
         assert!(!Arc::ptr_eq(&chunk.rows, &seen_by_a_search.rows));
         assert_eq!(seen_by_a_search.row_count(), 2);
-        assert!(chunk.live_rows().eq([1, 2]));
+        assert!(live_rows(&chunk).eq([1, 2]));
     }
 
     #[test]

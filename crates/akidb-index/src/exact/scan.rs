@@ -14,8 +14,8 @@ use crate::{
     scoring::Scoring,
 };
 
-/// Rows scored in one call of a kernel.
-const BATCH_ROWS: usize = 64;
+/// Rows scored in one call of a kernel: few, as memory idles while scores are ranked.
+const BATCH_ROWS: usize = 16;
 
 /// A search that reads fewer bytes than this stays on one thread: it takes about 50 us there, and
 /// waking others would not make it shorter.

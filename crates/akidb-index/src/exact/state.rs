@@ -53,8 +53,9 @@ impl State {
     /// The live slots of a chunk and their rows, ascending.
     #[inline]
     pub(super) fn live_rows(&self, chunk_at: usize) -> impl Iterator<Item = (u32, &[Lane])> {
-        let (chunk, first_slot) = (&self.chunks[chunk_at], self.first_slot(chunk_at));
-        chunk.live_rows().map(move |row| (first_slot + row as u32, chunk.row(self.layout, row)))
+        let first_slot = self.first_slot(chunk_at);
+        let rows = self.chunks[chunk_at].live_rows(self.layout);
+        rows.map(move |(row, lanes)| (first_slot + row as u32, lanes))
     }
 
     /// The first slot of a chunk.

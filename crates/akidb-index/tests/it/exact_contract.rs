@@ -101,11 +101,11 @@ fn removing_twice_counts_once() {
 
 #[test]
 fn dead_chunks_and_compaction_give_memory_back() {
-    let (dimension, count) = (1_024, 1_000_u32);
+    let (dimension, count) = (1_024, 4_000_u32);
     let index = ExactIndex::new(dimension, Metric::Cosine);
     index.append(0, &vec![1.0; dimension * count as usize]);
     let full = index.memory_bytes();
-    assert!((4_096_000..4_096_000 + 600_000).contains(&full), "{full} bytes");
+    assert!((16_384_000..16_384_000 + 600_000).contains(&full), "{full} bytes");
 
     index.remove(&(0..count / 2).collect::<Vec<_>>());
     let half = index.memory_bytes();
