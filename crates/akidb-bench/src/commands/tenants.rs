@@ -26,7 +26,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   $ cargo build --release -p akidb
-  $ cargo run --release -p akidb-bench -- tenants --akidb target/release/akidb
+  $ cargo run --release -p akidb-bench -- tenants --akidb target/release/akidb --data-dir tenants
 
 The node embeds with its configured model where AKIDB_MODELS_DIR has it, so that its memory is that
 of a real node; the documents bring their own vectors. Memory is read from /proc.")]
