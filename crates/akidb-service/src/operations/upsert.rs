@@ -6,7 +6,7 @@ use std::{
 };
 
 use akidb_core::{DocumentId, Error, ErrorCode, Metadata, Result, check_text, check_vector};
-use akidb_embedding::{EmbedOptions, InputType, Lane};
+use akidb_embedding::{EmbedOptions, Embedding, InputType, Lane};
 use akidb_store::{Applied, CollectionRow, NewRow, Patch, Write};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -21,16 +21,43 @@ use crate::{
 };
 
 /// A checked document, before its text is embedded.
-struct Checked {
-    id: DocumentId,
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) id: DocumentId,
     text: Option<String>,
     vector: Option<Vec<f32>>,
     metadata: Metadata,
 }
 
+/// Where a document stands in its request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// In the list of documents of an upsert.
+    Position(usize),
+    /// On a line of its own, whose number the caller knows.
+    #[expect(dead_code, reason = "the import of lines takes it up")]
+    Line,
+}
+
+impl Place {
+    fn document(self) -> String {
+        match self {
+            Self::Position(position) => format!("documents[{position}]"),
+            Self::Line => "document".to_owned(),
+        }
+    }
+
+    fn field(self, name: &str) -> String {
+        match self {
+            Self::Position(position) => format!("documents[{position}].{name}"),
+            Self::Line => name.to_owned(),
+        }
+    }
+}
+
 /// What embedding said of a text.
-#[derive(Clone, Copy, Default)]
-struct Tokens {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tokens {
     count: Option<u32>,
     truncated: Option<bool>,
 }
@@ -53,22 +80,35 @@ impl Service {
             let entry = self.inner.collections.find(collection)?;
             let documents = self.check_documents(&entry, request)?;
             self.inner.metrics.upsert_documents.observe(documents.len() as f64);
-            let (rows, tokens) = self.embed_documents(&entry, documents, context).await?;
-            let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
-            let created = match self.write(&entry, Write::Upsert(rows), context).await? {
-                Applied::Upserted(created) => created,
-                other => return Err(unexpected(&other)),
-            };
-            let results = ids.into_iter().zip(created).zip(tokens);
-            let results = results.map(|((id, created), tokens)| UpsertResult {
-                id,
-                status: if created { UpsertStatus::Created } else { UpsertStatus::Updated },
-                tokens: tokens.count,
-                truncated: tokens.truncated,
-            });
-            Ok(UpsertReply { results: results.collect(), took: started.elapsed() })
+            let embeddings = self.embed_documents(&entry, &documents, context).await?;
+            let (rows, tokens) = rows_of(documents, embeddings)?;
+            let results = self.store_documents(&entry, rows, tokens, context).await?;
+            Ok(UpsertReply { results, took: started.elapsed() })
         })
         .await
+    }
+
+    /// Writes rows of different ids, all or none.
+    pub(super) async fn store_documents(
+        &self,
+        entry: &std::sync::Arc<Entry>,
+        rows: Vec<NewRow>,
+        tokens: Vec<Tokens>,
+        context: &RequestContext,
+    ) -> Result<Vec<UpsertResult>> {
+        let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
+        let created = match self.write(entry, Write::Upsert(rows), context).await? {
+            Applied::Upserted(created) => created,
+            other => return Err(unexpected(&other)),
+        };
+        let results = ids.into_iter().zip(created).zip(tokens);
+        let results = results.map(|((id, created), tokens)| UpsertResult {
+            id,
+            status: if created { UpsertStatus::Created } else { UpsertStatus::Updated },
+            tokens: tokens.count,
+            truncated: tokens.truncated,
+        });
+        Ok(results.collect())
     }
 
     /// Merges a patch (RFC 7396) into the metadata of a document, and returns its new version.
@@ -120,7 +160,7 @@ impl Service {
         let mut checked = Vec::with_capacity(count);
         let mut faults = Vec::new();
         for (position, document) in request.documents.into_iter().enumerate() {
-            match self.check_document(entry, document, position, key) {
+            match self.check_document(entry, document, Place::Position(position), key) {
                 Ok(document) => checked.push(document),
                 Err(fault) => faults.push(fault),
             }
@@ -131,87 +171,94 @@ impl Service {
         Error::collect(faults).map_or(Ok(checked), Err)
     }
 
-    fn check_document(
+    /// Checks a document. One without an id gets one, under `key` the same one every time.
+    pub(super) fn check_document(
         &self,
         entry: &Entry,
         document: NewDocument,
-        position: usize,
+        place: Place,
         key: Option<&str>,
     ) -> Result<Checked> {
-        let place = |field: &str| format!("documents[{position}].{field}");
         let NewDocument { id, text, vector, metadata } = document;
         let CollectionRow { dimension, metric, .. } = entry.row;
         if let Some(text) = &text {
             check_text(text, self.limits().text_bytes)
-                .map_err(|fault| from_text(place("text"), &fault))?;
+                .map_err(|fault| from_text(place.field("text"), &fault))?;
         }
         match (&vector, &text) {
             (Some(vector), _) => check_vector(vector, dimension, metric)
-                .map_err(|fault| from_vector(place("vector"), &fault))?,
+                .map_err(|fault| from_vector(place.field("vector"), &fault))?,
             (None, Some(_)) if entry.model.is_none() => {
                 let fault = "the collection has no model to embed text with, give a vector";
-                return Err(Error::at(ErrorCode::ModelMismatch, place("text"), fault));
+                return Err(Error::at(ErrorCode::ModelMismatch, place.field("text"), fault));
             }
             (None, Some(_)) => {}
             (None, None) => {
-                let place = format!("documents[{position}]");
                 let fault = "has neither a text nor a vector";
-                return Err(Error::at(ErrorCode::InvalidArgument, place, fault));
+                return Err(Error::at(ErrorCode::InvalidArgument, place.document(), fault));
             }
         }
-        let metadata = Metadata::new(metadata.unwrap_or_default(), self.limits())
-            .map_err(|fault| Error::at(ErrorCode::InvalidMetadata, place("metadata"), fault))?;
+        let metadata =
+            Metadata::new(metadata.unwrap_or_default(), self.limits()).map_err(|fault| {
+                Error::at(ErrorCode::InvalidMetadata, place.field("metadata"), fault)
+            })?;
         let id = match (id, key) {
-            (Some(id), _) => check_id(id, || place("id"))?,
+            (Some(id), _) => check_id(id, || place.field("id"))?,
             (None, None) => DocumentId::Text(Uuid::now_v7().to_string()),
             (None, Some(key)) => {
                 let content = (text.as_deref(), vector.as_deref(), &metadata);
-                derived_id(key, entry.row.uuid, position, content)
+                derived_id(key, entry.row.uuid, place, content)
             }
         };
         Ok(Checked { id, text, vector, metadata })
     }
 
-    /// Embeds the texts that come without a vector, and gives all documents theirs.
-    async fn embed_documents(
+    /// Embeds the texts of the documents that come without a vector, in order.
+    pub(super) async fn embed_documents(
         &self,
         entry: &Entry,
-        documents: Vec<Checked>,
+        documents: &[Checked],
         context: &RequestContext,
-    ) -> Result<(Vec<NewRow>, Vec<Tokens>)> {
+    ) -> Result<Vec<Embedding>> {
         let positions: Vec<usize> =
             (0..documents.len()).filter(|&position| documents[position].vector.is_none()).collect();
-        let texts: Vec<String> =
-            positions.iter().filter_map(|&position| documents[position].text.clone()).collect();
-        let mut embeddings = if texts.is_empty() {
-            Vec::new()
-        } else {
-            let options = EmbedOptions {
-                lane: Lane::Bulk,
-                deadline: Some(context.deadline),
-                input_type: Some(InputType::Document),
-                ..EmbedOptions::default()
-            };
-            let place_of = |text: usize| format!("documents[{}].text", positions[text]);
-            self.model_of(entry)?.embed(texts, &options, place_of).await?
+        if positions.is_empty() {
+            return Ok(Vec::new());
         }
-        .into_iter();
-        let mut all_tokens = Vec::with_capacity(documents.len());
-        let rows = documents.into_iter().map(|Checked { id, text, vector, metadata }| {
-            let (vector, tokens) = match vector {
-                Some(vector) => (vector, Tokens::default()),
-                None => {
-                    let embedding = embeddings.next().ok_or_else(missing_embedding)?;
-                    let (count, truncated) = (Some(embedding.tokens), Some(embedding.truncated));
-                    (embedding.values, Tokens { count, truncated })
-                }
-            };
-            all_tokens.push(tokens);
-            Ok(NewRow { id, text, metadata, vector })
-        });
-        let rows = rows.collect::<Result<_>>()?;
-        Ok((rows, all_tokens))
+        let texts =
+            positions.iter().filter_map(|&position| documents[position].text.clone()).collect();
+        let options = EmbedOptions {
+            lane: Lane::Bulk,
+            deadline: Some(context.deadline),
+            input_type: Some(InputType::Document),
+            ..EmbedOptions::default()
+        };
+        let place_of = |text: usize| format!("documents[{}].text", positions[text]);
+        self.model_of(entry)?.embed(texts, &options, place_of).await
     }
+}
+
+/// The rows of documents, those without a vector of their own with the next embedding.
+pub(super) fn rows_of(
+    documents: Vec<Checked>,
+    embeddings: Vec<Embedding>,
+) -> Result<(Vec<NewRow>, Vec<Tokens>)> {
+    let mut embeddings = embeddings.into_iter();
+    let mut all_tokens = Vec::with_capacity(documents.len());
+    let rows = documents.into_iter().map(|Checked { id, text, vector, metadata }| {
+        let (vector, tokens) = match vector {
+            Some(vector) => (vector, Tokens::default()),
+            None => {
+                let embedding = embeddings.next().ok_or_else(missing_embedding)?;
+                let (count, truncated) = (Some(embedding.tokens), Some(embedding.truncated));
+                (embedding.values, Tokens { count, truncated })
+            }
+        };
+        all_tokens.push(tokens);
+        Ok(NewRow { id, text, metadata, vector })
+    });
+    let rows = rows.collect::<Result<_>>()?;
+    Ok((rows, all_tokens))
 }
 
 fn repeated_ids(documents: &[Checked]) -> Vec<Error> {
@@ -232,7 +279,7 @@ fn repeated_ids(documents: &[Checked]) -> Vec<Error> {
     faults
 }
 
-fn check_key(key: &str) -> Result<&str> {
+pub(super) fn check_key(key: &str) -> Result<&str> {
     if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(key);
     }
@@ -241,11 +288,12 @@ fn check_key(key: &str) -> Result<&str> {
 }
 
 /// An id that every retry of the same request makes again, and no other request does: a UUIDv8
-/// (RFC 9562) of the key, the place in the batch and the content.
+/// (RFC 9562) of the key, the place in the batch and the content. On lines the place does not
+/// count, so that a file may lose or gain lines between two imports of it.
 fn derived_id(
     key: &str,
     collection: Uuid,
-    position: usize,
+    place: Place,
     (text, vector, metadata): (Option<&str>, Option<&[f32]>, &Metadata),
 ) -> DocumentId {
     // A retry may spell the same object in another order.
@@ -253,7 +301,9 @@ fn derived_id(
     metadata.sort_all_objects();
     let mut hash = Xxh3::new();
     hash.update(collection.as_bytes());
-    hash.update(&(position as u64).to_le_bytes());
+    if let Place::Position(position) = place {
+        hash.update(&(position as u64).to_le_bytes());
+    }
     for part in [key, text.unwrap_or_default(), &metadata.to_string()] {
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
