@@ -23,6 +23,7 @@ pub(crate) struct Metrics {
     request_seconds: HistogramVec,
     pub(crate) requests_in_flight: IntGauge,
     pub(crate) upsert_documents: Histogram,
+    pub(crate) upsert_texts_reused: prometheus::IntCounter,
     pub(crate) index_search_seconds: Histogram,
     pub(crate) index_append_seconds: Histogram,
     pub(crate) index_compactions: prometheus::IntCounter,
@@ -75,6 +76,13 @@ impl Metrics {
                 "akidb_upsert_documents",
                 "Documents in one upsert.",
                 exponential_buckets(1.0, 4.0, 8)?,
+            )?,
+            upsert_texts_reused: registered(
+                &registry,
+                prometheus::IntCounter::new(
+                    "akidb_upsert_texts_reused_total",
+                    "Texts whose vector the collection held already, or that stood twice in a batch.",
+                )?,
             )?,
             index_search_seconds: histogram(
                 &registry,

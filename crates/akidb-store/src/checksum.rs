@@ -3,6 +3,8 @@
 use akidb_core::{DocumentId, Seq};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::EmbeddedText;
+
 /// The checksum of a row of `documents`.
 pub(crate) fn of_document(seq: Seq, id: &DocumentId, text: Option<&str>, metadata: &str) -> i64 {
     let mut hash = Xxh3::new();
@@ -22,11 +24,17 @@ pub(crate) fn of_document(seq: Seq, id: &DocumentId, text: Option<&str>, metadat
     hash.digest().cast_signed()
 }
 
-/// The checksum of a row of `vectors`.
-pub(crate) fn of_vector(seq: Seq, vector: &[u8]) -> i64 {
+/// The checksum of a row of `vectors`. What is absent adds nothing, so rows from before a column
+/// was there keep their checksum.
+pub(crate) fn of_vector(seq: Seq, vector: &[u8], embedded: Option<&EmbeddedText>) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(&seq.0.to_le_bytes());
     update_with_length(&mut hash, b'v', vector);
+    if let Some(EmbeddedText { hash: text, tokens, truncated }) = embedded {
+        update_with_length(&mut hash, b'h', text.as_bytes());
+        hash.update(&tokens.to_le_bytes());
+        hash.update(&[u8::from(*truncated)]);
+    }
     hash.digest().cast_signed()
 }
 
@@ -39,10 +47,13 @@ fn update_with_length(hash: &mut Xxh3, kind: u8, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TextHash;
 
     #[test]
     fn every_column_counts() {
         let id = DocumentId::from_text("a".into()).unwrap();
+        let embedded = EmbeddedText { hash: TextHash::of("bc"), tokens: 1, truncated: false };
+        let other_text = EmbeddedText { hash: TextHash::of("cb"), ..embedded };
         let all = [
             of_document(Seq(1), &id, Some("bc"), "{}"),
             of_document(Seq(2), &id, Some("bc"), "{}"),
@@ -51,8 +62,12 @@ mod tests {
             of_document(Seq(1), &id, None, "{}"),
             of_document(Seq(1), &id, Some(""), "{}"),
             of_document(Seq(1), &id, Some("bc"), "{ }"),
-            of_vector(Seq(1), b"abcd"),
-            of_vector(Seq(2), b"abcd"),
+            of_vector(Seq(1), b"abcd", None),
+            of_vector(Seq(2), b"abcd", None),
+            of_vector(Seq(1), b"abcd", Some(&embedded)),
+            of_vector(Seq(1), b"abcd", Some(&other_text)),
+            of_vector(Seq(1), b"abcd", Some(&EmbeddedText { tokens: 2, ..embedded })),
+            of_vector(Seq(1), b"abcd", Some(&EmbeddedText { truncated: true, ..embedded })),
         ];
         let distinct: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());

@@ -12,12 +12,14 @@ mod error;
 mod high_water;
 mod metrics;
 mod migrations;
+mod text_hash;
 
 pub use catalogue::{Catalogue, CollectionRow};
 pub use directory::DataDirectory;
 pub use documents::{
-    Applied, CommittedChange, DocumentStore, Loader, LostRange, NewRow, Patch, Rows, StoreOptions,
-    StoredVector, Write,
+    Applied, CommittedChange, DocumentStore, KnownText, Loader, LostRange, NewRow, Patch, Rows,
+    StoreOptions, StoredVector, Write,
 };
 pub use error::StoreError;
 pub use metrics::StoreMetrics;
+pub use text_hash::{EmbeddedText, TextHash};

@@ -15,7 +15,7 @@ macro_rules! files {
 }
 
 const CATALOGUE: Files = files!("catalogue": "0001_collections.sql");
-const COLLECTION: Files = files!("collection": "0001_documents.sql");
+const COLLECTION: Files = files!("collection": "0001_documents.sql", "0002_embedded_texts.sql");
 
 /// Brings `akidb.db` up to date.
 pub(crate) fn catalogue() -> Migrator {
@@ -51,5 +51,48 @@ mod tests {
                 assert!(name.starts_with(&format!("{version:04}_")), "{name}");
             }
         }
+    }
+    /// The rows of each version must stay sound under the next one.
+    #[tokio::test]
+    async fn a_database_of_the_first_version_opens_with_its_rows_sound() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("documents.db");
+        let first = migrator(&COLLECTION[..1]);
+        let mut connection = crate::connection::open_writer(&path, &first).await.unwrap();
+        let vector = [0_u8, 0, 128, 63];
+        // As the first version made it.
+        let sum = {
+            let mut hash = xxhash_rust::xxh3::Xxh3::new();
+            hash.update(&1_u64.to_le_bytes());
+            hash.update(b"v");
+            hash.update(&4_u64.to_le_bytes());
+            hash.update(&vector);
+            hash.digest().cast_signed()
+        };
+        let id = akidb_core::DocumentId::Integer(5);
+        let document_sum = crate::checksum::of_document(akidb_core::Seq(1), &id, None, "{}");
+        sqlx::query("INSERT INTO documents VALUES (1, 5, NULL, '{}', ?1)")
+            .bind(document_sum)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        sqlx::query("INSERT INTO vectors VALUES (1, ?1, ?2)")
+            .bind(vector.to_vec())
+            .bind(sum)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        sqlx::query("UPDATE sequence SET last_seq = 1").execute(&mut connection).await.unwrap();
+        sqlx::Connection::close(connection).await.unwrap();
+
+        let metrics = crate::StoreMetrics::register(&prometheus::Registry::new()).unwrap();
+        let options = crate::StoreOptions { readers_max: 1, metrics };
+        let mut loader = crate::DocumentStore::open(folder.path(), options).await.unwrap();
+        let mut vectors = Vec::new();
+        let damaged = loader.vectors(|stored| vectors.push(stored.vector)).await.unwrap();
+        assert_eq!((damaged, vectors), (0, vec![vec![1.0]]));
+        let store = loader.start(|_| {});
+        let rows = store.by_ids(&[id], true).await.unwrap();
+        assert_eq!((rows.documents.len(), rows.damaged.len()), (1, 0));
     }
 }

@@ -6,4 +6,5 @@ mod embed;
 mod read;
 mod search;
 mod selection;
+mod text_vectors;
 mod upsert;

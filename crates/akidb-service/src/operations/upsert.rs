@@ -2,17 +2,20 @@
 
 use std::{
     collections::{HashMap, hash_map},
+    sync::Arc,
     time::Instant,
 };
 
 use akidb_core::{DocumentId, Error, ErrorCode, Metadata, Result, check_text, check_vector};
-use akidb_embedding::{EmbedOptions, Embedding, InputType, Lane};
-use akidb_store::{Applied, CollectionRow, NewRow, Patch, Write};
+use akidb_store::{Applied, CollectionRow, EmbeddedText, KnownText, NewRow, Patch, Write};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::selection::check_id;
+use super::{
+    selection::check_id,
+    text_vectors::{PlacedText, missing_embedding},
+};
 use crate::{
     GivenId, NewDocument, Operation, RequestContext, Service, Upsert, UpsertReply, UpsertResult,
     UpsertStatus,
@@ -62,6 +65,12 @@ pub(super) struct Tokens {
     truncated: Option<bool>,
 }
 
+impl Tokens {
+    const fn of(text: EmbeddedText) -> Self {
+        Self { count: Some(text.tokens), truncated: Some(text.truncated) }
+    }
+}
+
 impl Service {
     /// Inserts or replaces documents, all or none. When it returns they are on disk, and every
     /// read and search that starts later sees them.
@@ -91,7 +100,7 @@ impl Service {
     /// Writes rows of different ids, all or none.
     pub(super) async fn store_documents(
         &self,
-        entry: &std::sync::Arc<Entry>,
+        entry: &Arc<Entry>,
         rows: Vec<NewRow>,
         tokens: Vec<Tokens>,
         context: &RequestContext,
@@ -125,7 +134,7 @@ impl Service {
         self.run(context, Operation::PatchMetadata, async {
             let entry = self.inner.collections.find(collection)?;
             let id = check_id(id, || "id".to_owned())?;
-            let limits = std::sync::Arc::clone(&self.inner.limits);
+            let limits = Arc::clone(&self.inner.limits);
             let patch = Patch { id: id.clone(), merge, limits };
             match self.write(&entry, Write::PatchMetadata(patch), context).await? {
                 Applied::Patched(Some(document)) => Ok(document),
@@ -138,7 +147,7 @@ impl Service {
 
     pub(super) async fn write(
         &self,
-        entry: &std::sync::Arc<Entry>,
+        entry: &Arc<Entry>,
         write: Write,
         context: &RequestContext,
     ) -> Result<Applied> {
@@ -213,49 +222,39 @@ impl Service {
         Ok(Checked { id, text, vector, metadata })
     }
 
-    /// Embeds the texts of the documents that come without a vector, in order.
+    /// Vectors for the documents that come without one, in order. A text is embedded only where
+    /// the collection knows none for it.
     pub(super) async fn embed_documents(
         &self,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         documents: &[Checked],
         context: &RequestContext,
-    ) -> Result<Vec<Embedding>> {
-        let positions: Vec<usize> =
-            (0..documents.len()).filter(|&position| documents[position].vector.is_none()).collect();
-        if positions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let texts =
-            positions.iter().filter_map(|&position| documents[position].text.clone()).collect();
-        let options = EmbedOptions {
-            lane: Lane::Bulk,
-            deadline: Some(context.deadline),
-            input_type: Some(InputType::Document),
-            ..EmbedOptions::default()
-        };
-        let place_of = |text: usize| format!("documents[{}].text", positions[text]);
-        self.model_of(entry)?.embed(texts, &options, place_of).await
+    ) -> Result<Vec<KnownText>> {
+        let without_vector = documents.iter().enumerate().filter(|(_, it)| it.vector.is_none());
+        let texts = without_vector.filter_map(|(position, document)| {
+            Some(PlacedText { position, text: document.text.as_deref()? })
+        });
+        self.text_vectors(entry, &texts.collect::<Vec<_>>(), context).await
     }
 }
 
-/// The rows of documents, those without a vector of their own with the next embedding.
+/// The rows of documents, those without a vector of their own with the next one of `vectors`.
 pub(super) fn rows_of(
     documents: Vec<Checked>,
-    embeddings: Vec<Embedding>,
+    vectors: Vec<KnownText>,
 ) -> Result<(Vec<NewRow>, Vec<Tokens>)> {
-    let mut embeddings = embeddings.into_iter();
+    let mut vectors = vectors.into_iter();
     let mut all_tokens = Vec::with_capacity(documents.len());
     let rows = documents.into_iter().map(|Checked { id, text, vector, metadata }| {
-        let (vector, tokens) = match vector {
-            Some(vector) => (vector, Tokens::default()),
+        let (vector, embedded) = match vector {
+            Some(vector) => (vector, None),
             None => {
-                let embedding = embeddings.next().ok_or_else(missing_embedding)?;
-                let (count, truncated) = (Some(embedding.tokens), Some(embedding.truncated));
-                (embedding.values, Tokens { count, truncated })
+                let known = vectors.next().ok_or_else(missing_embedding)?;
+                (known.vector, Some(known.embedded))
             }
         };
-        all_tokens.push(tokens);
-        Ok(NewRow { id, text, metadata, vector })
+        all_tokens.push(embedded.map_or_else(Tokens::default, Tokens::of));
+        Ok(NewRow { id, text, metadata, vector, embedded })
     });
     let rows = rows.collect::<Result<_>>()?;
     Ok((rows, all_tokens))
@@ -312,10 +311,6 @@ fn derived_id(
         hash.update(&value.to_le_bytes());
     }
     DocumentId::Text(Uuid::new_v8(hash.digest128().to_le_bytes()).to_string())
-}
-
-fn missing_embedding() -> Error {
-    Error::new(ErrorCode::Internal, "the embedder answered fewer vectors than texts")
 }
 
 pub(super) fn unexpected(applied: &Applied) -> Error {

@@ -3,6 +3,7 @@
 
 mod collections;
 mod consistency;
+mod known_texts;
 mod validation;
 
 use std::{

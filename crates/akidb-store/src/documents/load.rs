@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     CommittedChange, DocumentStore, LostRange, QUEUE_WRITES_MAX, StoreOptions, StoredVector,
     Totals,
-    row::{read_seq, read_vector, seq_to_sql},
+    row::{read_seq, read_vector, seq_to_sql, vector_columns},
     writer::Writer,
 };
 use crate::{StoreError, connection, high_water::HighWater, migrations};
@@ -60,14 +60,15 @@ impl Loader {
     ) -> Result<u64, StoreError> {
         let mut sound = 0;
         let mut damaged = 0;
-        let query = sqlx::query("SELECT seq, vector, checksum FROM vectors ORDER BY seq");
+        let sql = concat!("SELECT v.seq, ", vector_columns!(), " FROM vectors v ORDER BY v.seq");
+        let query = sqlx::query(sql);
         let mut rows = query.fetch(&mut self.connection);
         while let Some(row) = rows.try_next().await? {
             let seq = read_seq(&row, 0)?;
             match read_vector(&row, seq, 1)? {
-                Some(vector) => {
+                Some(row) => {
                     sound += 1;
-                    visit(StoredVector { seq, vector });
+                    visit(StoredVector { seq, vector: row.vector });
                 }
                 None => {
                     damaged += 1;
@@ -176,6 +177,7 @@ mod tests {
             text: None,
             metadata: Metadata::default(),
             vector: vec![1.0; values],
+            embedded: None,
         };
         let deadline = Instant::now() + Duration::from_secs(20);
         store.write(Write::Upsert(vec![row]), deadline).await

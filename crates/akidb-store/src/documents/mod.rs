@@ -1,6 +1,7 @@
 //! One collection's `documents.db`: opened by a loader, then written by one task and read by a
 //! small pool.
 
+mod known;
 mod load;
 mod read;
 mod row;
@@ -17,7 +18,8 @@ use serde_json::{Map, Value};
 use sqlx::SqlitePool;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
-use crate::{StoreError, StoreMetrics};
+use crate::{EmbeddedText, StoreError, StoreMetrics};
+pub use known::KnownText;
 pub use load::Loader;
 pub use row::{Rows, StoredVector};
 use writer::Job;
@@ -45,6 +47,8 @@ pub struct NewRow {
     pub metadata: Metadata,
     /// The vector, of the collection's dimension.
     pub vector: Vec<f32>,
+    /// Where the node embedded the text itself. Never beside a vector of the user's own.
+    pub embedded: Option<EmbeddedText>,
 }
 
 /// A change of one document's metadata.

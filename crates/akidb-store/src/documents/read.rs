@@ -6,7 +6,9 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     DocumentStore,
-    row::{Rows, document_columns, read_document, read_seq, read_vector, seq_to_sql},
+    row::{
+        Rows, document_columns, read_document, read_seq, read_vector, seq_to_sql, vector_columns,
+    },
 };
 use crate::StoreError;
 
@@ -19,7 +21,9 @@ macro_rules! select {
         concat!(
             "SELECT ",
             document_columns!(),
-            ", v.vector, v.checksum FROM documents d LEFT JOIN vectors v ON v.seq = d.seq ",
+            ", ",
+            vector_columns!(),
+            " FROM documents d LEFT JOIN vectors v ON v.seq = d.seq ",
             $where
         )
     };
@@ -142,7 +146,7 @@ fn with_its_vector(
 ) -> Result<Result<Document, DocumentId>, StoreError> {
     let seq = read_seq(row, 0)?;
     Ok(match read_vector(row, seq, VECTOR_COLUMN)? {
-        Some(vector) => Ok(Document { vector: Some(vector), ..document }),
+        Some(row) => Ok(Document { vector: Some(row.vector), ..document }),
         None => Err(document.id),
     })
 }

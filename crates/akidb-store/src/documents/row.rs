@@ -8,7 +8,7 @@ use sqlx::{
     sqlite::{SqliteArgumentsBuffer, SqliteRow, SqliteTypeInfo},
 };
 
-use crate::{StoreError, checksum};
+use crate::{EmbeddedText, StoreError, TextHash, checksum};
 
 /// The rows of a read: the sound ones, and the ids of those whose checksum is wrong.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,16 +52,42 @@ pub(super) fn read_document(row: &SqliteRow) -> Result<Result<Document, Document
     }
 }
 
-/// A vector and its checksum at two columns: `None` when it is absent or the checksum is wrong.
+/// The columns that [`read_vector`] reads.
+macro_rules! vector_columns {
+    () => {
+        "v.vector, v.text_hash, v.tokens, v.truncated, v.checksum"
+    };
+}
+pub(super) use vector_columns;
+
+/// A sound row of `vectors`.
+pub(super) struct VectorRow {
+    pub(super) vector: Vec<f32>,
+    /// Absent where the vector is the user's own.
+    pub(super) embedded: Option<EmbeddedText>,
+}
+
+/// The columns of a vector from `column` on: `None` when it is absent or the checksum is wrong.
 pub(super) fn read_vector(
     row: &SqliteRow,
     seq: Seq,
     column: usize,
-) -> Result<Option<Vec<f32>>, StoreError> {
+) -> Result<Option<VectorRow>, StoreError> {
     let bytes: Option<&[u8]> = row.try_get_unchecked(column)?;
-    let stored: Option<i64> = row.try_get_unchecked(column + 1)?;
-    let sound = bytes.filter(|bytes| stored == Some(checksum::of_vector(seq, bytes)));
-    Ok(sound.map(vector_from_bytes))
+    let text_hash: Option<&[u8]> = row.try_get_unchecked(column + 1)?;
+    let tokens: Option<i64> = row.try_get_unchecked(column + 2)?;
+    let truncated: Option<i64> = row.try_get_unchecked(column + 3)?;
+    let stored: Option<i64> = row.try_get_unchecked(column + 4)?;
+    // Where a part of it is missing the checksum is wrong as well.
+    let embedded = text_hash.and_then(TextHash::from_bytes).zip(tokens).zip(truncated);
+    let embedded = embedded.map(|((hash, tokens), truncated)| EmbeddedText {
+        hash,
+        tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
+        truncated: truncated != 0,
+    });
+    let sound =
+        bytes.filter(|bytes| stored == Some(checksum::of_vector(seq, bytes, embedded.as_ref())));
+    Ok(sound.map(|bytes| VectorRow { vector: vector_from_bytes(bytes), embedded }))
 }
 
 pub(super) fn read_seq(row: &SqliteRow, column: usize) -> Result<Seq, StoreError> {

@@ -10,8 +10,8 @@ use super::{
     Applied, CommittedChange, NewRow, Patch, Write,
     read::json_list,
     row::{
-        StoredId, document_columns, read_document, read_seq, read_vector, seq_to_sql,
-        vector_to_bytes,
+        StoredId, VectorRow, document_columns, read_document, read_seq, read_vector, seq_to_sql,
+        vector_columns, vector_to_bytes,
     },
 };
 use crate::{StoreError, checksum};
@@ -22,8 +22,12 @@ const ROWS_A_STATEMENT: usize = 64;
 static INSERT_DOCUMENTS: LazyLock<String> = LazyLock::new(|| {
     insert("INSERT INTO documents (seq, id, text, metadata, checksum) VALUES ", "(?, ?, ?, ?, ?)")
 });
-static INSERT_VECTORS: LazyLock<String> =
-    LazyLock::new(|| insert("INSERT INTO vectors (seq, vector, checksum) VALUES ", "(?, ?, ?)"));
+static INSERT_VECTORS: LazyLock<String> = LazyLock::new(|| {
+    insert(
+        "INSERT INTO vectors (seq, vector, text_hash, tokens, truncated, checksum) VALUES ",
+        "(?, ?, ?, ?, ?, ?)",
+    )
+});
 
 fn insert(head: &str, row: &str) -> String {
     format!("{head}{}", [row; ROWS_A_STATEMENT].join(", "))
@@ -80,7 +84,8 @@ impl Transaction<'_> {
                 (
                     "INSERT INTO documents (seq, id, text, metadata, checksum) \
                      VALUES (?, ?, ?, ?, ?)",
-                    "INSERT INTO vectors (seq, vector, checksum) VALUES (?, ?, ?)",
+                    "INSERT INTO vectors (seq, vector, text_hash, tokens, truncated, checksum) \
+                     VALUES (?, ?, ?, ?, ?, ?)",
                 )
             };
             let mut documents = sqlx::query(documents_sql);
@@ -97,8 +102,15 @@ impl Transaction<'_> {
                     .bind(metadata)
                     .bind(sum);
                 let vector = vector_to_bytes(&row.vector);
-                let sum = checksum::of_vector(seq, &vector);
-                vectors = vectors.bind(seq_to_sql(seq)).bind(vector).bind(sum);
+                let embedded = row.embedded.as_ref();
+                let sum = checksum::of_vector(seq, &vector, embedded);
+                vectors = vectors
+                    .bind(seq_to_sql(seq))
+                    .bind(vector)
+                    .bind(embedded.map(|embedded| embedded.hash.as_bytes().to_vec()))
+                    .bind(embedded.map(|embedded| i64::from(embedded.tokens)))
+                    .bind(embedded.map(|embedded| embedded.truncated))
+                    .bind(sum);
                 self.change.added.push(seq);
                 self.change.added_vectors.extend_from_slice(&row.vector);
             }
@@ -166,12 +178,13 @@ impl Transaction<'_> {
     }
 
     async fn patch(&mut self, patch: Patch) -> Result<Option<Document>, StoreError> {
-        let Some((document, vector)) = self.document(&patch.id).await? else {
+        let Some((document, VectorRow { vector, embedded })) = self.document(&patch.id).await?
+        else {
             return Ok(None);
         };
         let metadata: Metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
         self.delete_seqs(&[document.seq]).await?;
-        let row = NewRow { id: document.id, text: document.text, metadata, vector };
+        let row = NewRow { id: document.id, text: document.text, metadata, vector, embedded };
         self.insert_chunk(std::slice::from_ref(&row)).await?;
         let NewRow { id, text, metadata, .. } = row;
         Ok(Some(Document { id, text, metadata, vector: None, seq: self.last_seq }))
@@ -180,12 +193,13 @@ impl Transaction<'_> {
     async fn document(
         &mut self,
         id: &DocumentId,
-    ) -> Result<Option<(Document, Vec<f32>)>, StoreError> {
+    ) -> Result<Option<(Document, VectorRow)>, StoreError> {
         let sql = concat!(
             "SELECT ",
             document_columns!(),
-            ", v.vector, v.checksum FROM documents d JOIN vectors v ON v.seq = d.seq \
-             WHERE d.id = ?1"
+            ", ",
+            vector_columns!(),
+            " FROM documents d JOIN vectors v ON v.seq = d.seq WHERE d.id = ?1"
         );
         let row = sqlx::query(sql)
             .bind(StoredId(id.clone()))

@@ -9,7 +9,7 @@ use sqlx::{Connection, SqliteConnection};
 use crate::{id, open, options, row, upsert, write};
 
 /// Changes the database behind the store's back.
-async fn tamper(folder: &Path, sql: &'static str) {
+pub(crate) async fn tamper(folder: &Path, sql: &'static str) {
     let url = format!("sqlite://{}", folder.join("documents.db").display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();

@@ -5,6 +5,7 @@ mod catalogue;
 mod damage;
 mod documents;
 mod grouping;
+mod known_texts;
 
 use std::{path::Path, time::Duration};
 
@@ -52,5 +53,6 @@ fn row(id: impl Into<DocumentId>, value: f32) -> NewRow {
         text: Some(format!("text {value}")),
         metadata: metadata(serde_json::json!({"value": value})),
         vector: vec![value, -0.0, f32::MIN_POSITIVE],
+        embedded: None,
     }
 }
