@@ -7,10 +7,12 @@
 //! |---|---|
 //! | `commands` | one file a command: what is measured, in which order, what is reported |
 //! | `contenders` | exact searches by our index and by others, in this process and in Python |
+//! | `encoders` | our encoder and others, and the matrix products that are their limit |
 //! | `node` | a client of a running node, over REST and gRPC |
 //! | `load` | many requests at once against a node, and their latencies |
 //! | `other_engines` | inserts into other engines, in Python |
 //! | `dataset` | seeded vectors, the same ones in every run |
+//! | `workload` | batches of texts to encode |
 //! | `truth` | exact neighbours in double precision, and recall against them |
 //! | `disk`, `memory` | what the hardware allows |
 //! | `machine`, `timing`, `python`, `report` | where it ran, how long it took, how it is told |
@@ -19,6 +21,7 @@ mod commands;
 mod contenders;
 mod dataset;
 mod disk;
+mod encoders;
 mod load;
 mod machine;
 mod memory;
@@ -28,13 +31,14 @@ mod python;
 mod report;
 mod timing;
 mod truth;
+mod workload;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use self::{
-    commands::{exact_search, insert, search, tenants},
+    commands::{encode, exact_search, insert, search, tenants},
     report::{OutputFormat, Verdict},
 };
 
@@ -51,6 +55,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Turn tokens into vectors, in this process, beside ONNX Runtime and bare matrix products
+    Encode(encode::Arguments),
     /// Search every vector of a set, in this process, beside plain loops and other libraries
     ExactSearch(exact_search::Arguments),
     /// Insert vectors into a running node, beside what its disk allows and other engines
@@ -64,6 +70,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let verdict = match &cli.command {
+        Command::Encode(arguments) => report::publish(&encode::run(arguments)?, cli.output)?,
         Command::ExactSearch(arguments) => {
             report::publish(&exact_search::run(arguments)?, cli.output)?
         }

@@ -13,15 +13,15 @@ use std::{
 use anyhow::{Context, bail};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Libraries of arithmetic read these when they are loaded: one thread, as what they are compared
-/// with.
-const ONE_THREAD: [&str; 4] =
+/// Libraries of arithmetic read these when they are loaded.
+const THREAD_COUNTS: [&str; 4] =
     ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"];
 
 /// How many threads the libraries of a script may use for one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Threads {
-    One,
+    /// As many as what they are compared with.
+    Exactly(usize),
     AsTheyLike,
 }
 
@@ -43,8 +43,8 @@ impl Script {
         let mut command = Command::new(python);
         command.arg("-c").arg(source).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        if threads == Threads::One {
-            command.envs(ONE_THREAD.map(|name| (name, "1")));
+        if let Threads::Exactly(count) = threads {
+            command.envs(THREAD_COUNTS.map(|name| (name, count.to_string())));
         }
         let mut child =
             command.spawn().with_context(|| format!("cannot start {}", python.display()))?;

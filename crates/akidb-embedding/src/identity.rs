@@ -37,6 +37,8 @@ pub struct ModelIdentity {
 pub enum Precision {
     /// 32-bit floating point.
     F32,
+    /// Weights and activations of the layers' matrices in 8 bits, everything else in `f32`.
+    Int8,
 }
 
 impl Precision {
@@ -45,6 +47,7 @@ impl Precision {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::Int8 => "int8",
         }
     }
 }

@@ -56,7 +56,7 @@ impl PythonEngine {
             task.metric.as_str().as_ref(),
             limit.as_ref(),
         ];
-        let mut script = Script::start(python, SOURCE, &arguments, Threads::One)?;
+        let mut script = Script::start(python, SOURCE, &arguments, Threads::Exactly(1))?;
         let Ready { engines } = script.answer()?;
         let script = Rc::new(RefCell::new(script));
         let engines = engines.into_iter().enumerate();
