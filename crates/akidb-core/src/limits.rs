@@ -37,6 +37,8 @@ limits! {
     batch_searches = 100;
     /// Texts in one embed request.
     embed_texts = 32;
+    /// Inputs in one request of `/v1/embeddings`.
+    openai_inputs = 2_048;
     /// Bytes of one text.
     text_bytes = 1 << 20;
     /// Bytes of one document's metadata, as JSON.

@@ -201,6 +201,42 @@ pub enum EmbedError {
     /// The engine takes no more requests.
     #[error("the embedding engine is shutting down")]
     ShuttingDown,
+    /// Texts are longer than the model's window, and the request forbids to cut them.
+    #[error(
+        "{} texts are longer than the {limit_tokens} tokens that the model reads, the first is text {}",
+        texts.len(),
+        texts.first().map_or(0, |(index, _)| *index)
+    )]
+    TextsTooLong {
+        /// The place of each in the request, and its tokens, special ones and prompt included.
+        texts: Vec<(usize, u32)>,
+        /// The most tokens that the model reads.
+        limit_tokens: usize,
+    },
+    /// A text has nothing that the model knows, or a list of tokens is empty.
+    #[error("text {index} has no tokens")]
+    NoTokens {
+        /// The text's place in the request.
+        index: usize,
+    },
+    /// A given token is not in the model's vocabulary.
+    #[error("text {index} has the token {token_id}, which is not in the model's vocabulary")]
+    UnknownToken {
+        /// The text's place in the request.
+        index: usize,
+        /// The token's place in the text.
+        position: usize,
+        /// The token's number.
+        token_id: u32,
+    },
+    /// Vectors of this model cannot be cut to so many values.
+    #[error("{given} dimensions are asked for, allowed are 1 to {limit}")]
+    InvalidDimensions {
+        /// The dimensions that are asked for.
+        given: usize,
+        /// The model's own dimension.
+        limit: usize,
+    },
     /// A text cannot be tokenised.
     #[error("text {index} cannot be tokenised: {reason}")]
     TokeniseFailed {
@@ -221,13 +257,17 @@ pub enum EmbedError {
 
 impl EmbedError {
     /// Every value of [`EmbedError::code`].
-    pub const CODES: [&'static str; 6] = [
+    pub const CODES: [&'static str; 10] = [
         "queue_full",
         "request_too_large",
         "deadline_exceeded",
         "shutting_down",
         "tokenise_failed",
         "text_failed",
+        "texts_too_long",
+        "no_tokens",
+        "unknown_token",
+        "invalid_dimensions",
     ];
 
     /// A short stable name, the `code` label of `akidb_embedding_errors_total`.
@@ -240,6 +280,10 @@ impl EmbedError {
             Self::ShuttingDown => Self::CODES[3],
             Self::TokeniseFailed { .. } => Self::CODES[4],
             Self::TextFailed { .. } => Self::CODES[5],
+            Self::TextsTooLong { .. } => Self::CODES[6],
+            Self::NoTokens { .. } => Self::CODES[7],
+            Self::UnknownToken { .. } => Self::CODES[8],
+            Self::InvalidDimensions { .. } => Self::CODES[9],
         }
     }
 }

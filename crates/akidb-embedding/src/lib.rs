@@ -19,7 +19,7 @@ mod store;
 mod tokenise;
 
 pub use embedder::{Embedder, EncoderInput};
-pub use engine::{EmbedOptions, Embedding, EmbeddingEngine, EngineSettings, Lane};
+pub use engine::{EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, EngineSettings, Lane};
 pub use error::{EmbedError, EncodeError, ModelError};
 pub use hash_embedder::HashEmbedder;
 pub use identity::{InputType, ModelIdentity, Pooling, Precision, Prompts, UnknownPooling};
@@ -28,4 +28,4 @@ pub use metrics::EmbeddingMetrics;
 pub use model::ModelDirectory;
 pub use native::NativeEmbedder;
 pub use store::{ImportMode, InstalledModel, ModelStore, VerifyReport};
-pub use tokenise::{TextTokeniser, TokenisedText};
+pub use tokenise::{TextTokeniser, TokenisedText, Truncate, UnknownToken, UnknownTruncate};

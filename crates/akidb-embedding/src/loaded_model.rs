@@ -67,7 +67,16 @@ impl LoadedModel {
             let embedder = NativeEmbedder::load(&directory, threads);
             (joined(identity), joined(tokeniser), embedder)
         });
-        Ok(Self { identity: identity?, tokeniser: tokeniser?, embedder: Box::new(embedder?) })
+        let (identity, tokeniser) = (identity?, tokeniser?);
+        tokeniser.check_prompts(&identity.prompts).map_err(|(prompt, found)| {
+            ModelError::Unsupported {
+                file: directory.path().join("config_sentence_transformers.json"),
+                key: format!("prompts.{prompt}"),
+                found,
+                supported: "a prompt that leaves room for a text".to_owned(),
+            }
+        })?;
+        Ok(Self { identity, tokeniser, embedder: Box::new(embedder?) })
     }
 }
 

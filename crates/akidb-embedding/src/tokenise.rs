@@ -1,8 +1,67 @@
 //! Texts to token numbers, cut to what the model reads.
 //!
-//! What does not live here: padding (there is none), prompts, and refusing blank texts.
+//! What does not live here: padding (there is none), which prompt is meant, and refusing texts.
 
-use tokenizers::{PostProcessor, Tokenizer, utils::truncation::TruncationDirection};
+use std::{fmt, str::FromStr};
+
+use tokenizers::{Encoding, Token, Tokenizer};
+
+use crate::identity::Prompts;
+
+/// What becomes of a text that is longer than the model's window.
+///
+/// The prompt and the special tokens are kept in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Truncate {
+    /// The request is refused.
+    None,
+    /// The end of the text is cut off.
+    #[default]
+    End,
+    /// The start of the text is cut off.
+    Start,
+}
+
+/// The name given for a [`Truncate`] is not one of the known ones.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown truncation {given:?}, allowed are none, end and start")]
+pub struct UnknownTruncate {
+    given: String,
+}
+
+impl Truncate {
+    /// Every value, in the order in which documentation lists them.
+    pub const ALL: [Self; 3] = [Self::None, Self::End, Self::Start];
+
+    /// The canonical name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::End => "end",
+            Self::Start => "start",
+        }
+    }
+}
+
+impl fmt::Display for Truncate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Truncate {
+    type Err = UnknownTruncate;
+
+    /// Accepts the canonical names without regard to case.
+    fn from_str(given: &str) -> Result<Self, UnknownTruncate> {
+        let wanted = given.to_ascii_lowercase();
+        Self::ALL
+            .into_iter()
+            .find(|truncate| truncate.as_str() == wanted)
+            .ok_or_else(|| UnknownTruncate { given: given.chars().take(64).collect() })
+    }
+}
 
 /// A text as a backend reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +73,7 @@ pub struct TokenisedText {
 }
 
 impl TokenisedText {
-    /// Whether the end of the text was cut off.
+    /// Whether a part of the text was cut off.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
         self.token_count() < self.whole_text_tokens
@@ -39,22 +98,38 @@ enum Kind {
     Words(WordTokeniser),
 }
 
-/// A tokeniser that neither cuts nor pads, and what is cut after it.
+/// A tokeniser that neither cuts nor pads nor adds special tokens, all of which the window does.
 #[derive(Clone, Debug)]
 struct ModelTokeniser {
     tokeniser: Tokenizer,
-    max_tokens: usize,
-    special_tokens: usize,
+    window: Window,
 }
 
 /// Splits at everything that is not a letter or a digit and numbers a word by its FNV-1a hash.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct WordTokeniser {
+    window: Window,
+}
+
+/// What a model reads at once: special tokens, and between them as much as there is room for.
+#[derive(Clone, Debug)]
+struct Window {
     max_tokens: usize,
+    before: Vec<u32>,
+    after: Vec<u32>,
+}
+
+/// A token that is not in the model's vocabulary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownToken {
+    /// Its place among the given ones.
+    pub position: usize,
+    /// Its number.
+    pub token_id: u32,
 }
 
 impl TextTokeniser {
-    /// Takes a model's tokeniser, of which texts keep the first `max_tokens` tokens.
+    /// Takes a model's tokeniser, of which texts keep `max_tokens` tokens.
     ///
     /// Whatever `tokenizer.json` says about truncation and padding is overruled, as
     /// sentence-transformers does. Texts that spell a special token are read as that token, also
@@ -64,47 +139,169 @@ impl TextTokeniser {
     ///
     /// When `max_tokens` leaves no room for a token beside the special ones; says so.
     pub fn from_model(mut tokeniser: Tokenizer, max_tokens: usize) -> Result<Self, String> {
-        let special_tokens =
-            tokeniser.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
-        if max_tokens <= special_tokens {
+        tokeniser.with_truncation(None).map_err(|error| error.to_string())?;
+        tokeniser.with_padding(None);
+        let (before, after) = special_tokens(&tokeniser)?;
+        let window = Window { max_tokens, before, after };
+        if window.room() == 0 {
+            let special_tokens = window.special_tokens();
             return Err(format!(
                 "a limit of {max_tokens} tokens leaves no room beside {special_tokens} special tokens"
             ));
         }
-        tokeniser.with_truncation(None).map_err(|error| error.to_string())?;
-        tokeniser.with_padding(None);
-        Ok(Self(Kind::Model(Box::new(ModelTokeniser { tokeniser, max_tokens, special_tokens }))))
+        Ok(Self(Kind::Model(Box::new(ModelTokeniser { tokeniser, window }))))
     }
 
     /// The tokeniser of the hash backend, which reads at most `max_tokens` words.
     #[must_use]
     pub fn words(max_tokens: usize) -> Self {
-        Self(Kind::Words(WordTokeniser { max_tokens: max_tokens.max(1) }))
+        let window = Window { max_tokens: max_tokens.max(1), before: vec![], after: vec![] };
+        Self(Kind::Words(WordTokeniser { window }))
     }
 
-    /// Tokenises one text.
+    /// The most tokens of a text that the model reads, special tokens included.
+    #[must_use]
+    pub fn max_tokens(&self) -> usize {
+        self.window().max_tokens
+    }
+
+    /// Tokenises one text without a prompt, whose end is cut off where it is too long.
     ///
     /// # Errors
     ///
     /// What the tokeniser says; only a damaged `tokenizer.json` gives rise to one.
     pub fn tokenise(&self, text: &str) -> Result<TokenisedText, String> {
+        self.tokenise_with("", text, Truncate::End)
+    }
+
+    /// Tokenises `text` behind `prompt`. A text that must not be cut is cut at its end all the
+    /// same, and says so: the caller refuses it.
+    ///
+    /// # Errors
+    ///
+    /// What the tokeniser says; only a damaged `tokenizer.json` gives rise to one.
+    pub fn tokenise_with(
+        &self,
+        prompt: &str,
+        text: &str,
+        truncate: Truncate,
+    ) -> Result<TokenisedText, String> {
+        let (token_ids, prompt_tokens) = match &self.0 {
+            Kind::Model(model) => model.tokenise(prompt, text, truncate)?,
+            Kind::Words(_) => tokenise_words(prompt, text),
+        };
+        Ok(self.window().fit(&token_ids, prompt_tokens, truncate))
+    }
+
+    /// Takes tokens as the text's own, with or without the special ones around them.
+    ///
+    /// # Errors
+    ///
+    /// The first token that is not in the vocabulary.
+    pub fn accept(
+        &self,
+        token_ids: &[u32],
+        truncate: Truncate,
+    ) -> Result<TokenisedText, UnknownToken> {
+        if let Kind::Model(model) = &self.0 {
+            let is_unknown = |id: &&u32| model.tokeniser.id_to_token(**id).is_none();
+            let mut numbered = token_ids.iter().enumerate();
+            if let Some((position, id)) = numbered.find(|(_, id)| is_unknown(id)) {
+                return Err(UnknownToken { position, token_id: *id });
+            }
+        }
+        let window = self.window();
+        Ok(window.fit(window.without_special_tokens(token_ids), 0, truncate))
+    }
+
+    /// Checks that each prompt leaves room for a text.
+    ///
+    /// # Errors
+    ///
+    /// The name of a prompt that does not, and what is wrong with it.
+    pub fn check_prompts(&self, prompts: &Prompts) -> Result<(), (String, String)> {
+        for (name, prompt) in &prompts.by_name {
+            let fault = |fault| (name.clone(), fault);
+            let tokens = self.tokenise(prompt).map_err(fault)?.whole_text_tokens as usize;
+            if tokens >= self.max_tokens() {
+                let max_tokens = self.max_tokens();
+                return Err(fault(format!("{tokens} of the {max_tokens} tokens that are read")));
+            }
+        }
+        Ok(())
+    }
+
+    fn window(&self) -> &Window {
         match &self.0 {
-            Kind::Model(tokeniser) => tokeniser.tokenise(text).map_err(|error| error.to_string()),
-            Kind::Words(tokeniser) => Ok(tokeniser.tokenise(text)),
+            Kind::Model(model) => &model.window,
+            Kind::Words(words) => &words.window,
         }
     }
 }
 
+impl Window {
+    fn special_tokens(&self) -> usize {
+        self.before.len() + self.after.len()
+    }
+
+    fn room(&self) -> usize {
+        self.max_tokens.saturating_sub(self.special_tokens())
+    }
+
+    /// Cuts what there is no room for and puts the special tokens around the rest.
+    fn fit(&self, token_ids: &[u32], prompt_tokens: usize, truncate: Truncate) -> TokenisedText {
+        let room = self.room();
+        let is_cut = token_ids.len() > room;
+        let (start, end) = match truncate {
+            Truncate::Start if is_cut => {
+                let (prompt, text) = token_ids.split_at(prompt_tokens.min(room));
+                (prompt, &text[text.len() - (room - prompt.len())..])
+            }
+            _ => (&token_ids[..token_ids.len().min(room)], &[][..]),
+        };
+        TokenisedText {
+            whole_text_tokens: count(token_ids.len() + self.special_tokens()),
+            token_ids: [&self.before, start, end, &self.after].concat(),
+        }
+    }
+
+    fn without_special_tokens<'a>(&self, token_ids: &'a [u32]) -> &'a [u32] {
+        let inside = token_ids.strip_prefix(self.before.as_slice());
+        inside.and_then(|ids| ids.strip_suffix(self.after.as_slice())).unwrap_or(token_ids)
+    }
+}
+
 impl ModelTokeniser {
-    /// Cuts by itself: told to cut, the tokeniser stops early and the rest is not counted.
-    fn tokenise(&self, text: &str) -> Result<TokenisedText, tokenizers::Error> {
-        let mut encoding = self.tokeniser.encode_fast(text, false)?;
-        let whole_text_tokens = count(encoding.len() + self.special_tokens);
-        let room = self.max_tokens - self.special_tokens;
-        encoding.truncate(room, 0, TruncationDirection::Right);
-        encoding.take_overflowing();
-        let encoding = self.tokeniser.post_process(encoding, None, true)?;
-        Ok(TokenisedText { token_ids: encoding.get_ids().to_vec(), whole_text_tokens })
+    /// The tokens of both without special ones, and how many of them are the prompt's.
+    fn tokenise(
+        &self,
+        prompt: &str,
+        text: &str,
+        truncate: Truncate,
+    ) -> Result<(Vec<u32>, usize), String> {
+        let whole = format!("{prompt}{text}");
+        // Where each token stands takes time to find, and only tells the prompt from the text.
+        let tells_prompt = truncate == Truncate::Start && !prompt.is_empty();
+        let encoding = match tells_prompt {
+            true => self.tokeniser.encode(whole, false),
+            false => self.tokeniser.encode_fast(whole, false),
+        };
+        let encoding = encoding.map_err(|error| error.to_string())?;
+        let ends = encoding.get_offsets().iter().map(|(_, end)| *end);
+        let in_prompt = ends.take_while(|end| tells_prompt && *end <= prompt.len());
+        Ok((encoding.get_ids().to_vec(), in_prompt.count()))
+    }
+}
+
+/// The special tokens that a tokeniser puts before and after a text.
+fn special_tokens(tokeniser: &Tokenizer) -> Result<(Vec<u32>, Vec<u32>), String> {
+    const TEXT: u32 = u32::MAX;
+    let text = Encoding::from_tokens(vec![Token::new(TEXT, "a".to_owned(), (0, 1))], 0);
+    let around = tokeniser.post_process(text, None, true).map_err(|error| error.to_string())?;
+    let mut parts = around.get_ids().split(|id| *id == TEXT).map(<[u32]>::to_vec);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(before), Some(after), None) => Ok((before, after)),
+        _ => Err("its post-processor does not keep the text's tokens once".to_owned()),
     }
 }
 
@@ -112,20 +309,18 @@ fn count(tokens: usize) -> u32 {
     u32::try_from(tokens).unwrap_or(u32::MAX)
 }
 
-impl WordTokeniser {
-    fn tokenise(self, text: &str) -> TokenisedText {
-        let mut token_ids: Vec<u32> = text
-            .split(|character: char| !character.is_alphanumeric())
+fn tokenise_words(prompt: &str, text: &str) -> (Vec<u32>, usize) {
+    let number = |text: &str| -> Vec<u32> {
+        text.split(|character: char| !character.is_alphanumeric())
             .filter(|word| !word.is_empty())
             .map(|word| fnv1a(&word.to_lowercase()))
-            .collect();
-        if token_ids.is_empty() {
-            token_ids.push(fnv1a(text.trim()));
-        }
-        let whole_text_tokens = count(token_ids.len());
-        token_ids.truncate(self.max_tokens);
-        TokenisedText { token_ids, whole_text_tokens }
+            .collect()
+    };
+    let mut token_ids = number(&format!("{prompt}{text}"));
+    if token_ids.is_empty() {
+        token_ids.push(fnv1a(text.trim()));
     }
+    (token_ids, number(prompt).len())
 }
 
 /// The 32-bit FNV-1a hash (Fowler, Noll, Vo; draft-eastlake-fnv).
@@ -134,22 +329,4 @@ fn fnv1a(word: &str) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_cut_and_counted() {
-        let tokeniser = TextTokeniser::words(2);
-        let text = tokeniser.tokenise("One, two; three").unwrap();
-        assert_eq!((text.token_count(), text.whole_text_tokens), (2, 3));
-        assert!(text.is_truncated());
-        let same = tokeniser.tokenise("ONE two").unwrap();
-        assert_eq!(same.token_ids, text.token_ids);
-        assert!(!same.is_truncated());
-    }
-
-    #[test]
-    fn a_text_without_words_still_has_a_token() {
-        assert_eq!(TextTokeniser::words(8).tokenise("?!").unwrap().token_count(), 1);
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use akidb_proto::{
 };
 use akidb_service::{
     CreateCollection, Embed, GivenId, Include, InputType, NewDocument, Pooling, Scroll, Search,
-    Selection, Upsert,
+    Selection, Truncate, Upsert,
 };
 use serde_json::{Map, Value};
 
@@ -182,8 +182,23 @@ pub(crate) fn embed(given: embedding_wire::EmbedRequest) -> Result<Embed> {
         Ok(embedding_wire::InputType::Document) => Some(InputType::Document),
         Err(_) => return Err(unknown_number("input_type")),
     };
-    let normalize = given.normalize;
-    Ok(Embed { texts: given.texts, model: given.model, pooling, normalize, input_type })
+    let truncate = match embedding_wire::Truncate::try_from(given.truncate) {
+        Ok(embedding_wire::Truncate::Unspecified) => None,
+        Ok(embedding_wire::Truncate::None) => Some(Truncate::None),
+        Ok(embedding_wire::Truncate::End) => Some(Truncate::End),
+        Ok(embedding_wire::Truncate::Start) => Some(Truncate::Start),
+        Err(_) => return Err(unknown_number("truncate")),
+    };
+    Ok(Embed {
+        inputs: given.texts.into(),
+        model: given.model,
+        pooling,
+        normalize: given.normalize,
+        input_type,
+        dimensions: given.dimensions,
+        truncate,
+        ..Embed::default()
+    })
 }
 
 fn unknown_number(field: &str) -> Error {
@@ -227,6 +242,8 @@ mod tests {
         check_refused(embed(asked), ErrorCode::InvalidArgument, "pooling");
         let asked = embedding_wire::EmbedRequest { input_type: -1, ..Default::default() };
         check_refused(embed(asked), ErrorCode::InvalidArgument, "input_type");
+        let asked = embedding_wire::EmbedRequest { truncate: 4, ..Default::default() };
+        check_refused(embed(asked), ErrorCode::InvalidArgument, "truncate");
         let no_kind =
             wire::Search { query: Some(Query::Id(Default::default())), ..Default::default() };
         let asked = vec![wire::Search::default(), no_kind];

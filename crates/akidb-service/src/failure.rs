@@ -44,10 +44,48 @@ pub(crate) fn from_embedding(error: &EmbedError, place_of: impl Fn(usize) -> Str
         EmbedError::RequestTooLarge { .. } => Error::new(ErrorCode::LimitExceeded, message),
         EmbedError::DeadlineExceeded => Error::new(ErrorCode::DeadlineExceeded, message),
         EmbedError::ShuttingDown => Error::new(ErrorCode::ShuttingDown, message),
+        EmbedError::TextsTooLong { texts, limit_tokens } => {
+            too_long(texts, *limit_tokens, place_of).unwrap_or_else(|| {
+                // The engine names at least one.
+                Error::new(ErrorCode::LimitExceeded, message)
+            })
+        }
+        EmbedError::NoTokens { index } => {
+            let fault = "has no tokens that the model knows";
+            Error::at(ErrorCode::InvalidText, place_of(*index), fault)
+        }
+        EmbedError::UnknownToken { index, position, token_id } => {
+            let place = format!("{}[{position}]", place_of(*index));
+            let fault = format_args!("{token_id} is not a token of the model's vocabulary");
+            Error::at(ErrorCode::InvalidArgument, place, fault)
+        }
+        EmbedError::InvalidDimensions { given: 0, .. } => {
+            Error::at(ErrorCode::InvalidArgument, "dimensions", "is 0, the least is 1")
+        }
+        EmbedError::InvalidDimensions { given, limit } => {
+            let fault =
+                format_args!("is {given}, allowed are at most the {limit} of the model's vectors");
+            Error::at(ErrorCode::LimitExceeded, "dimensions", fault)
+        }
         EmbedError::TokeniseFailed { index, reason } | EmbedError::TextFailed { index, reason } => {
             Error::at(ErrorCode::EmbeddingFailed, place_of(*index), reason)
         }
     }
+}
+
+/// Texts that are longer than the model's window, where the request forbids to cut them.
+fn too_long(
+    texts: &[(usize, u32)],
+    limit_tokens: usize,
+    place_of: impl Fn(usize) -> String,
+) -> Option<Error> {
+    let faults = texts.iter().map(|(index, tokens)| {
+        let fault = format_args!(
+            "has {tokens} tokens, prompt and special ones included, the model reads at most {limit_tokens}"
+        );
+        Error::at(ErrorCode::LimitExceeded, place_of(*index), fault)
+    });
+    Error::collect(faults.collect())
 }
 
 /// A text that can not be embedded or stored.

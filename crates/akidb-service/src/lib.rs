@@ -14,7 +14,9 @@ mod projection;
 mod request;
 mod service;
 
-pub use akidb_embedding::{EngineSettings, InputType, ModelIdentity, Pooling};
+pub use akidb_embedding::{
+    EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Truncate,
+};
 pub use config::{Backend, EmbeddingConfig, ServiceConfig, StorageConfig};
 pub use models::ModelStartError;
 pub use operation::Operation;

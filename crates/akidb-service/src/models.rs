@@ -4,7 +4,8 @@ use std::io;
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_embedding::{
-    EmbedOptions, Embedding, EmbeddingEngine, LoadedModel, ModelError, ModelIdentity, ModelStore,
+    EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, LoadedModel, ModelError, ModelIdentity,
+    ModelStore,
 };
 
 use crate::{Backend, EmbeddingConfig, ModelInfo, failure::from_embedding, metrics::Metrics};
@@ -83,12 +84,20 @@ impl Model {
         options: &EmbedOptions,
         place_of: impl Fn(usize) -> String,
     ) -> Result<Vec<Embedding>> {
-        let mut embeddings = Vec::with_capacity(texts.len());
-        let mut texts = texts.into_iter().peekable();
-        while texts.peek().is_some() {
+        self.embed_inputs(EmbedInputs::Texts(texts), options, place_of).await
+    }
+
+    /// Embeds texts or the tokens of texts; `place_of` names each in errors.
+    pub(crate) async fn embed_inputs(
+        &self,
+        inputs: EmbedInputs,
+        options: &EmbedOptions,
+        place_of: impl Fn(usize) -> String,
+    ) -> Result<Vec<Embedding>> {
+        let mut embeddings = Vec::with_capacity(inputs.len());
+        for part in inputs.into_parts(TEXTS_AT_ONCE) {
             let first = embeddings.len();
-            let part = texts.by_ref().take(TEXTS_AT_ONCE).collect();
-            let part = self.engine.embed(part, options.clone()).await;
+            let part = self.engine.embed_inputs(part, options.clone()).await;
             let part = part.map_err(|error| from_embedding(&error, |i| place_of(first + i)))?;
             embeddings.extend(part);
         }

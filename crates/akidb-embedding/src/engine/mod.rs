@@ -1,9 +1,11 @@
 //! The queue in front of a backend: admission, lanes, batches, deadlines.
 //!
-//! What lives here: [`EmbeddingEngine`], the handle. `queue` holds what waits, `request` gathers a
-//! request's answers, `owner` is the thread that alone runs the backend. What does not: what a
+//! What lives here: [`EmbeddingEngine`], the handle. `inputs` makes tokens of what is given, `queue`
+//! holds what waits, `request` gathers a request's answers, `owner` is the thread that alone runs
+//! the backend. What does not: what a
 //! text may look like, and which model is meant; the service decides both.
 
+mod inputs;
 mod owner;
 mod queue;
 mod request;
@@ -16,9 +18,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::oneshot, task, time};
+use tokio::{sync::oneshot, time};
 
+pub use self::inputs::EmbedInputs;
 use self::{
+    inputs::{check_dimensions, shorten, tokenise, tokenise_all},
     queue::Task,
     request::PendingRequest,
     shared::{CloseOnDrop, Shared},
@@ -28,12 +32,8 @@ use crate::{
     identity::{InputType, ModelIdentity, Pooling},
     loaded_model::LoadedModel,
     metrics::EmbeddingMetrics,
-    tokenise::{TextTokeniser, TokenisedText},
+    tokenise::{TextTokeniser, TokenisedText, Truncate},
 };
-
-/// Requests of one text up to this many bytes are tokenised where they are, the others on a
-/// blocking thread: 1 KiB takes some 100 µs, about what the change of thread costs at worst.
-const INLINE_TOKENISE_BYTES: usize = 1024;
 
 /// The limits of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,11 @@ pub struct EmbedOptions {
     pub pooling: Option<Pooling>,
     /// Whether vectors are scaled to length 1, other than the model says.
     pub normalize: Option<bool>,
+    /// How many of the first values of each vector are kept, 1 to the model's dimension; all
+    /// where absent.
+    pub dimensions: Option<usize>,
+    /// What becomes of texts that are longer than the model's window.
+    pub truncate: Truncate,
 }
 
 /// One text's vector.
@@ -91,7 +96,7 @@ pub struct Embedding {
     pub values: Vec<f32>,
     /// The tokens that were read, special tokens and prompt included.
     pub tokens: u32,
-    /// Whether the end of the text was cut off.
+    /// Whether a part of the text was cut off.
     pub truncated: bool,
 }
 
@@ -158,14 +163,11 @@ impl EmbeddingEngine {
         text: &str,
         input_type: Option<InputType>,
     ) -> Result<u32, EmbedError> {
-        tokenise(&self.tokeniser, self.identity.prompts.text_for(input_type), text, 0)
-            .map(|text| text.whole_text_tokens)
+        let prompt = self.identity.prompts.text_for(input_type);
+        tokenise(&self.tokeniser, prompt, text, Truncate::End, 0).map(|text| text.whole_text_tokens)
     }
 
-    /// Embeds `texts`; the answer has one vector for each, in order.
-    ///
-    /// All texts are queued or none. Dropping the future takes those that still wait out of the
-    /// queue. Must be called in a Tokio runtime with time enabled.
+    /// Embeds `texts`; see [`embed_inputs`](Self::embed_inputs).
     ///
     /// # Errors
     ///
@@ -175,9 +177,26 @@ impl EmbeddingEngine {
         texts: Vec<String>,
         options: EmbedOptions,
     ) -> Result<Vec<Embedding>, EmbedError> {
+        self.embed_inputs(EmbedInputs::Texts(texts), options).await
+    }
+
+    /// Embeds `inputs`; the answer has one vector for each, in order.
+    ///
+    /// All texts are queued or none. Dropping the future takes those that still wait out of the
+    /// queue. Must be called in a Tokio runtime with time enabled.
+    ///
+    /// # Errors
+    ///
+    /// See [`EmbedError`]; one bad text fails its request, and only that one.
+    pub async fn embed_inputs(
+        &self,
+        inputs: EmbedInputs,
+        options: EmbedOptions,
+    ) -> Result<Vec<Embedding>, EmbedError> {
         let started_at = Instant::now();
         self.metrics.requests_total.inc();
-        let result = within_deadline(options.deadline, self.embed_uncounted(texts, &options)).await;
+        let result =
+            within_deadline(options.deadline, self.embed_uncounted(inputs, &options)).await;
         self.metrics.latency_seconds.observe(started_at.elapsed().as_secs_f64());
         match &result {
             Ok(embeddings) => self.count_embeddings(embeddings),
@@ -196,43 +215,24 @@ impl EmbeddingEngine {
 
     async fn embed_uncounted(
         &self,
-        texts: Vec<String>,
+        inputs: EmbedInputs,
         options: &EmbedOptions,
     ) -> Result<Vec<Embedding>, EmbedError> {
-        if texts.is_empty() {
+        check_dimensions(options, self.dimension())?;
+        if inputs.is_empty() {
             return Ok(Vec::new());
         }
         self.shared.refuse_when_closed()?;
-        let texts = self.tokenise_all(texts, options.input_type).await?;
+        let prompt = self.identity.prompts.text_for(options.input_type);
+        let texts = tokenise_all(&self.tokeniser, prompt, inputs, options.truncate).await?;
         let answer = self.queue(texts, options)?;
         // A request is only dropped unanswered when the owner thread ends before it.
-        answer.await.unwrap_or(Err(EmbedError::ShuttingDown))
-    }
-
-    async fn tokenise_all(
-        &self,
-        texts: Vec<String>,
-        input_type: Option<InputType>,
-    ) -> Result<Vec<TokenisedText>, EmbedError> {
-        let prompt = self.identity.prompts.text_for(input_type);
-        if let [text] = texts.as_slice()
-            && text.len() + prompt.len() <= INLINE_TOKENISE_BYTES
-        {
-            return Ok(vec![tokenise(&self.tokeniser, prompt, text, 0)?]);
+        let mut embeddings = answer.await.unwrap_or(Err(EmbedError::ShuttingDown))?;
+        if let Some(dimensions) = options.dimensions.filter(|given| *given < self.dimension()) {
+            let normalize = options.normalize.unwrap_or(self.identity.normalize);
+            shorten(&mut embeddings, dimensions, normalize)?;
         }
-        let (tokeniser, prompt) = (Arc::clone(&self.tokeniser), prompt.to_owned());
-        let tokenise_texts = move || {
-            let numbered = texts.iter().enumerate();
-            numbered.map(|(index, text)| tokenise(&tokeniser, &prompt, text, index)).collect()
-        };
-        task::spawn_blocking(tokenise_texts).await.unwrap_or_else(|failure| {
-            // The runtime cancels blocking work only when it ends itself.
-            if failure.is_cancelled() {
-                return Err(EmbedError::ShuttingDown);
-            }
-            let reason = "the tokeniser panicked".to_owned();
-            Err(EmbedError::TokeniseFailed { index: 0, reason })
-        })
+        Ok(embeddings)
     }
 
     fn queue(
@@ -274,18 +274,4 @@ async fn within_deadline<T>(
             .await
             .unwrap_or(Err(EmbedError::DeadlineExceeded)),
     }
-}
-
-fn tokenise(
-    tokeniser: &TextTokeniser,
-    prompt: &str,
-    text: &str,
-    index: usize,
-) -> Result<TokenisedText, EmbedError> {
-    let result = if prompt.is_empty() {
-        tokeniser.tokenise(text)
-    } else {
-        tokeniser.tokenise(&format!("{prompt}{text}"))
-    };
-    result.map_err(|reason| EmbedError::TokeniseFailed { index, reason })
 }

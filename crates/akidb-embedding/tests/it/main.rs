@@ -8,5 +8,6 @@ mod golden;
 mod metrics;
 mod model_directory;
 mod model_store;
+mod options;
 mod sts_benchmark;
 mod support;

@@ -1,7 +1,7 @@
 //! Texts to vectors.
 
 use akidb_core::{Error, ErrorCode};
-use akidb_service::{Embed, EmbedReply, InputType};
+use akidb_service::{Embed, EmbedReply, InputType, Truncate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,26 +25,39 @@ pub(crate) struct EmbedBody {
     normalize: Option<bool>,
     /// `query` or `document`; chooses the model's prompt.
     input_type: Option<String>,
+    /// How many of the first values of each vector are wanted (Matryoshka), 1 to the model's
+    /// dimension; all where absent. Vectors are scaled to length 1 after that, where they are.
+    dimensions: Option<u64>,
+    /// What becomes of texts that are longer than the model's window: `end` (default) or `start`
+    /// is cut off, `none` refuses the request. Prompt and special tokens are always kept.
+    truncate: Option<String>,
 }
 
 impl EmbedBody {
     /// The service's request.
     ///
     /// # Errors
-    /// `invalid_argument` for an unknown pooling or input type.
+    /// `invalid_argument` for an unknown pooling, input type or truncation.
     pub(crate) fn into_request(self) -> Result<Embed, Error> {
         let pooling = self.pooling.map(|name| name.parse().map_err(|e| invalid("pooling", e)));
         Ok(Embed {
-            texts: self.texts.0,
+            inputs: self.texts.0.into(),
             model: self.model,
             pooling: pooling.transpose()?,
             normalize: self.normalize,
             input_type: self.input_type.as_deref().map(input_type).transpose()?,
+            dimensions: self.dimensions,
+            truncate: self.truncate.as_deref().map(truncate).transpose()?,
+            ..Embed::default()
         })
     }
 }
 
-fn input_type(name: &str) -> Result<InputType, Error> {
+pub(super) fn truncate(name: &str) -> Result<Truncate, Error> {
+    name.parse().map_err(|error| invalid("truncate", error))
+}
+
+pub(super) fn input_type(name: &str) -> Result<InputType, Error> {
     match name.to_ascii_lowercase().as_str() {
         "query" => Ok(InputType::Query),
         "document" => Ok(InputType::Document),
@@ -78,7 +91,7 @@ pub(crate) struct EmbedAnswer {
     /// The number of values of each vector.
     dimension: u64,
     usage: UsageAnswer,
-    /// Indices of the texts that were longer than the model's window.
+    /// Indices of the texts that were longer than the model's window and were cut.
     truncated: Vec<u32>,
 }
 
@@ -93,7 +106,7 @@ struct EmbeddingAnswer {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Usage)]
 struct UsageAnswer {
-    /// Tokens of all texts, special tokens included.
+    /// Tokens of all texts that were read, prompts and special tokens included.
     total_tokens: u64,
     /// From admission to reply.
     duration_ms: f64,

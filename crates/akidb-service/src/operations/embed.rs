@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use akidb_core::{Error, ErrorCode, Result, check_text};
-use akidb_embedding::EmbedOptions;
+use akidb_core::{Error, ErrorCode, Limits, Result, check_text};
+use akidb_embedding::{EmbedInputs, EmbedOptions, Truncate};
 
 use crate::{
-    Embed, EmbedReply, ModelInfo, Operation, RequestContext, Service,
+    Embed, EmbedReply, EmbedRules, ModelInfo, Operation, RequestContext, Service,
     failure::{above_limit, from_text},
 };
 
@@ -18,21 +18,17 @@ impl Service {
     pub async fn embed(&self, context: &RequestContext, request: Embed) -> Result<EmbedReply> {
         let started = Instant::now();
         self.run(context, Operation::Embed, async {
-            self.check_texts(&request.texts)?;
+            let rules = request.rules;
+            rules.check_inputs(&request.inputs, self.limits())?;
             let model = self.model_named(request.model.as_deref())?;
-            let options = EmbedOptions {
-                deadline: Some(context.deadline),
-                input_type: request.input_type,
-                pooling: request.pooling,
-                normalize: request.normalize,
-                ..EmbedOptions::default()
-            };
-            let embeddings =
-                model.embed(request.texts, &options, |text| format!("texts[{text}]")).await?;
+            let options = options(context, &request);
+            let place_of = |index| format!("{}[{index}]", rules.place());
+            let embeddings = model.embed_inputs(request.inputs, &options, place_of).await?;
             let truncated = (0_u32..).zip(&embeddings);
+            let dimension = u64::from(model.identity().dimension);
             Ok(EmbedReply {
                 model: model.identity().name.clone(),
-                dimension: u64::from(model.identity().dimension),
+                dimension: request.dimensions.unwrap_or(dimension),
                 total_tokens: embeddings.iter().map(|text| u64::from(text.tokens)).sum(),
                 truncated: truncated.filter(|(_, text)| text.truncated).map(|(i, _)| i).collect(),
                 embeddings: embeddings.into_iter().map(|text| text.values).collect(),
@@ -60,19 +56,58 @@ impl Service {
     pub async fn model(&self, context: &RequestContext, name: Option<&str>) -> Result<ModelInfo> {
         self.run(context, Operation::Models, async { Ok(self.model_named(name)?.info()) }).await
     }
+}
 
-    fn check_texts(&self, texts: &[String]) -> Result<()> {
-        let limits = self.limits();
-        if texts.is_empty() {
+fn options(context: &RequestContext, request: &Embed) -> EmbedOptions {
+    let dimensions = request.dimensions.map(|given| usize::try_from(given).unwrap_or(usize::MAX));
+    EmbedOptions {
+        lane: request.lane,
+        deadline: Some(context.deadline),
+        input_type: request.input_type,
+        pooling: request.pooling,
+        normalize: request.normalize,
+        dimensions,
+        truncate: request.truncate.unwrap_or(request.rules.truncate()),
+    }
+}
+
+impl EmbedRules {
+    /// The name of the list of texts.
+    const fn place(self) -> &'static str {
+        match self {
+            Self::Own => "texts",
+            Self::OpenAi => "input",
+        }
+    }
+
+    const fn truncate(self) -> Truncate {
+        match self {
+            Self::Own => Truncate::End,
+            Self::OpenAi => Truncate::None,
+        }
+    }
+
+    const fn texts_max(self, limits: &Limits) -> (&'static str, usize) {
+        match self {
+            Self::Own => ("embed_texts", limits.embed_texts),
+            Self::OpenAi => ("openai_inputs", limits.openai_inputs),
+        }
+    }
+
+    fn check_inputs(self, inputs: &EmbedInputs, limits: &Limits) -> Result<()> {
+        let place = self.place();
+        if inputs.is_empty() {
             let fault = "must have at least one text";
-            return Err(Error::at(ErrorCode::InvalidArgument, "texts", fault));
+            return Err(Error::at(ErrorCode::InvalidArgument, place, fault));
         }
-        if texts.len() > limits.embed_texts {
-            return Err(above_limit("texts", texts.len(), "embed_texts", limits.embed_texts));
+        let (limit_name, texts_max) = self.texts_max(limits);
+        if inputs.len() > texts_max {
+            return Err(above_limit(place, inputs.len(), limit_name, texts_max));
         }
+        let EmbedInputs::Texts(texts) = inputs else { return Ok(()) };
         let faults = texts.iter().enumerate().filter_map(|(i, text)| {
             let fault = check_text(text, limits.text_bytes).err()?;
-            Some(from_text(format!("texts[{i}]"), &fault))
+            Some(from_text(format!("{place}[{i}]"), &fault))
         });
         Error::collect(faults.collect()).map_or(Ok(()), Err)
     }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use akidb_core::{ErrorCode, Limits};
 use akidb_service::{
-    Door, Embed, GivenId, NewDocument, RequestContext, Search, Selection, Service, ServiceConfig,
+    Door, Embed, EmbedRules, GivenId, NewDocument, RequestContext, Search, Selection, Service,
+    ServiceConfig, Truncate,
 };
 use serde_json::json;
 
@@ -112,7 +113,15 @@ async fn bad_texts_selections_and_models_are_refused() {
     let service = open(data.path()).await;
     create(&service, "v", Some(2)).await;
     let embed = |texts: &[&str]| Embed {
-        texts: texts.iter().map(ToString::to_string).collect(),
+        inputs: texts.iter().map(ToString::to_string).collect::<Vec<_>>().into(),
+        ..Embed::default()
+    };
+    let long = "word ".repeat(600);
+    let uncut = |texts| Embed { truncate: Some(Truncate::None), ..embed(texts) };
+    let cut_to = |dimensions| Embed { dimensions: Some(dimensions), ..embed(&["a"]) };
+    let openai = |texts: Vec<Vec<u32>>| Embed {
+        inputs: texts.into(),
+        rules: EmbedRules::OpenAi,
         ..Embed::default()
     };
     for (request, code, field) in [
@@ -120,6 +129,13 @@ async fn bad_texts_selections_and_models_are_refused() {
         (embed(&["a", "", "b", " "]), ErrorCode::InvalidText, "texts[1] texts[3]"),
         (embed(&["a"; 33]), ErrorCode::LimitExceeded, "texts"),
         (Embed { model: Some("x".into()), ..embed(&["a"]) }, ErrorCode::ModelNotFound, ""),
+        (uncut(&["a", &long, "b", &long]), ErrorCode::LimitExceeded, "texts[1] texts[3]"),
+        (cut_to(0), ErrorCode::InvalidArgument, "dimensions"),
+        (cut_to(u64::MAX), ErrorCode::LimitExceeded, "dimensions"),
+        (openai(vec![]), ErrorCode::InvalidArgument, "input"),
+        (openai(vec![vec![1], vec![]]), ErrorCode::InvalidText, "input[1]"),
+        (openai(vec![vec![1; 513]]), ErrorCode::LimitExceeded, "input[0]"),
+        (openai(vec![vec![1]; 2049]), ErrorCode::LimitExceeded, "input"),
     ] {
         refused(service.embed(&context(), request).await, code, field);
     }

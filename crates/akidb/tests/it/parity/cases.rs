@@ -212,6 +212,14 @@ pub(crate) fn embedding() -> Vec<Case> {
         works(Embed, "", json!({"texts": ["a ship"], "pooling": "CLS", "normalize": true, "input_type": "Document"})),
         works(Embed, "", json!({"texts": ["a ship"], "pooling": "max", "normalize": null, "input_type": null})),
         works(Embed, "", json!({"texts": ["y".repeat(1 << 20)]})).with("/usage/total_tokens", json!(1)),
+        works(Embed, "", json!({"texts": ["y ".repeat(1 << 19)]})).with("/truncated", json!([0])).with("/usage/total_tokens", json!(512)),
+        works(Embed, "", json!({"texts": ["שלום עולם", "\u{202e}a", "\u{200b}", "[CLS] </s> <|endoftext|>", "👩‍👩‍👧‍👦"]})),
+        works(Embed, "", json!({"texts": ["a ship"], "dimensions": 3})).with("/dimension", json!(3)),
+        works(Embed, "", json!({"texts": ["a ship"], "dimensions": 8, "normalize": false})).with("/dimension", json!(8)),
+        works(Embed, "", json!({"texts": ["a ship"], "dimensions": null, "truncate": null})).with("/dimension", json!(8)),
+        works(Embed, "", json!({"texts": ["a", "word ".repeat(513)], "truncate": "Start"})).with("/truncated", json!([1])),
+        works(Embed, "", json!({"texts": ["a", "word ".repeat(513)], "truncate": "end"})).with("/usage/total_tokens", json!(513)),
+        works(Embed, "", json!({"texts": ["word ".repeat(512)], "truncate": "none"})).with("/truncated", json!([])),
     ]
 }
 
@@ -500,6 +508,13 @@ pub(crate) fn wrong_embeddings() -> Vec<Case> {
         refused(Embed, "", json!({"texts": ["a"], "model": "../x\0"}), ModelNotFound, "no model named \"../x\\0\""),
         refused(Embed, "", json!({"texts": ["a"], "pooling": "median"}), InvalidArgument, "pooling: ").in_own_words(),
         refused(Embed, "", json!({"texts": ["a"], "input_type": "image"}), InvalidArgument, "input_type: ").in_own_words(),
+        refused(Embed, "", json!({"texts": ["a"], "truncate": "middle"}), InvalidArgument, "truncate: ").in_own_words(),
+        refused(Embed, "", json!({"texts": ["a", "word ".repeat(513)], "truncate": "none"}), LimitExceeded, "texts[1]: has 513 tokens, prompt and special ones included, the model reads at most 512"),
+        refused(Embed, "", json!({"texts": ["w ".repeat(513), "w ".repeat(514)], "truncate": "none"}), LimitExceeded, "texts[0]: has 513 tokens"),
+        refused(Embed, "", json!({"texts": ["a"], "dimensions": 0}), InvalidArgument, "dimensions: is 0, the least is 1"),
+        refused(Embed, "", json!({"texts": ["a"], "dimensions": 9}), LimitExceeded, "dimensions: is 9, allowed are at most the 8 of the model's vectors"),
+        refused(Embed, "", json!({"texts": ["a"], "dimensions": u64::MAX}), LimitExceeded, "dimensions: is 18446744073709551615"),
+        refused(Embed, "", json!({"texts": vec!["same"; 10_000]}), LimitExceeded, "texts: is 10000, allowed are at most 32 (embed_texts)"),
     ]
 }
 

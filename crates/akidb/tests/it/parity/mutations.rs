@@ -62,7 +62,7 @@ fn good() -> Vec<Request> {
         Request::new(Operation::Search, "points", json!({"vector": [1, 2, 3], "limit": 2, "include": ["metadata"]})),
         Request::new(Operation::Search, "dots", json!({"id": 7, "min_score": 0.5})),
         Request::new(Operation::SearchBatch, "flat", json!({"searches": [{"id": 1}, {"vector": [1, 2], "limit": 1}]})),
-        Request::new(Operation::Embed, "", json!({"texts": ["a", "b"], "model": "hash", "pooling": "max", "normalize": false, "input_type": "query"})),
+        Request::new(Operation::Embed, "", json!({"texts": ["a", "b"], "model": "hash", "pooling": "max", "normalize": false, "input_type": "query", "dimensions": 4, "truncate": "start"})),
         Request::new(Operation::DeleteDocuments, "films", json!({"ids": ["m", 99]})),
         Request::new(Operation::DeleteDocuments, "dots", json!({"filter": {"gone": {"$contains": "x"}}})),
     ]
@@ -113,8 +113,10 @@ async fn one_wrong_part_comes_to_the_same_through_both_doors() {
                     continue;
                 };
                 compared_count += 1;
-                let in_own_words =
-                    matches!(pointer.as_str(), "/metric" | "/pooling" | "/input_type");
+                let in_own_words = matches!(
+                    pointer.as_str(),
+                    "/metric" | "/pooling" | "/input_type" | "/truncate"
+                );
                 if let Err(complaint) = compared(rest, grpc, in_own_words) {
                     complaints.push(format!("{wrong}\n    {complaint}"));
                 }

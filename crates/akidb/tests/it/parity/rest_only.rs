@@ -198,6 +198,10 @@ fn wrong_types_and_fields(script: &mut Script) {
     script.refused("POST /embed", r#"{"texts":["a",5]}"#, MalformedRequest, "texts[1]: ");
     script.refused("POST /embed", r#"{"texts":["a"],"pooling":"median"}"#, InvalidArgument, "pooling: ");
     script.refused("POST /embed", r#"{"texts":["a"],"input_type":"image"}"#, InvalidArgument, "allowed are query and document");
+    script.refused("POST /embed", r#"{"texts":["a"],"dimensions":-1}"#, MalformedRequest, "dimensions: ");
+    script.refused("POST /embed", r#"{"texts":["a"],"dimensions":1.5}"#, MalformedRequest, "dimensions: ");
+    script.refused("POST /embed", r#"{"texts":["a"],"truncate":"middle"}"#, InvalidArgument, "allowed are none, end and start");
+    script.refused("POST /embed", r#"{"texts":["\ud800"]}"#, MalformedRequest, "");
     script.refused("POST /embed", r#"{"input":["a"]}"#, UnknownField, "input: ");
 }
 

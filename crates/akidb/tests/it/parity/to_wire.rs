@@ -322,5 +322,16 @@ fn embed(body: &mut Fields) -> Option<embedding_wire::EmbedRequest> {
                 })
             })?
             .unwrap_or_default(),
+        dimensions: body.optional("dimensions", Value::as_u64)?,
+        truncate: body
+            .optional("truncate", |name| {
+                Some(match name.as_str()?.to_ascii_lowercase().as_str() {
+                    "none" => embedding_wire::Truncate::None.into(),
+                    "end" => embedding_wire::Truncate::End.into(),
+                    "start" => embedding_wire::Truncate::Start.into(),
+                    _ => UNKNOWN,
+                })
+            })?
+            .unwrap_or_default(),
     })
 }

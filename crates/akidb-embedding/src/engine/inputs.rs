@@ -1,0 +1,203 @@
+//! What is given to the engine, on its way to tokens; and vectors on their way to fewer values.
+//!
+//! What does not live here: the queue.
+
+use std::sync::Arc;
+
+use tokio::task;
+
+use super::{EmbedOptions, Embedding};
+use crate::{
+    error::EmbedError,
+    pooling,
+    tokenise::{TextTokeniser, TokenisedText, Truncate},
+};
+
+/// Requests of one text up to this many bytes are tokenised where they are, the others on a
+/// blocking thread: 1 KiB takes some 100 µs, about what the change of thread costs at worst.
+const INLINE_TOKENISE_BYTES: usize = 1024;
+
+/// What is to be embedded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EmbedInputs {
+    /// Texts.
+    Texts(Vec<String>),
+    /// The tokens of texts, as the model's own tokeniser numbers them, with or without the special
+    /// ones around them. They are taken as they are: no prompt goes before them.
+    TokenIds(Vec<Vec<u32>>),
+}
+
+impl EmbedInputs {
+    /// How many texts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.len(),
+            Self::TokenIds(texts) => texts.len(),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Cuts them into parts of at most `texts_max` texts, at least 1.
+    pub fn into_parts(self, texts_max: usize) -> impl Iterator<Item = Self> {
+        let mut rest = self;
+        std::iter::from_fn(move || {
+            let at = rest.len().min(texts_max.max(1));
+            let after = match &mut rest {
+                Self::Texts(texts) => Self::Texts(texts.split_off(at)),
+                Self::TokenIds(texts) => Self::TokenIds(texts.split_off(at)),
+            };
+            let part = std::mem::replace(&mut rest, after);
+            (!part.is_empty()).then_some(part)
+        })
+    }
+
+    fn is_short(&self) -> bool {
+        match self {
+            Self::Texts(texts) => {
+                matches!(&texts[..], [text] if text.len() <= INLINE_TOKENISE_BYTES)
+            }
+            Self::TokenIds(texts) => {
+                matches!(&texts[..], [text] if text.len() <= INLINE_TOKENISE_BYTES)
+            }
+        }
+    }
+}
+
+impl Default for EmbedInputs {
+    fn default() -> Self {
+        Self::Texts(Vec::new())
+    }
+}
+
+impl From<Vec<String>> for EmbedInputs {
+    fn from(texts: Vec<String>) -> Self {
+        Self::Texts(texts)
+    }
+}
+
+impl From<Vec<Vec<u32>>> for EmbedInputs {
+    fn from(texts: Vec<Vec<u32>>) -> Self {
+        Self::TokenIds(texts)
+    }
+}
+
+/// Tokenises all of `inputs`, on another thread where that takes long.
+pub(super) async fn tokenise_all(
+    tokeniser: &Arc<TextTokeniser>,
+    prompt: &str,
+    inputs: EmbedInputs,
+    truncate: Truncate,
+) -> Result<Vec<TokenisedText>, EmbedError> {
+    if inputs.is_short() {
+        return tokenise_each(tokeniser, prompt, &inputs, truncate);
+    }
+    let (tokeniser, prompt) = (Arc::clone(tokeniser), prompt.to_owned());
+    let tokenise = move || tokenise_each(&tokeniser, &prompt, &inputs, truncate);
+    task::spawn_blocking(tokenise).await.unwrap_or_else(|failure| {
+        // The runtime cancels blocking work only when it ends itself.
+        if failure.is_cancelled() {
+            return Err(EmbedError::ShuttingDown);
+        }
+        let reason = "the tokeniser panicked".to_owned();
+        Err(EmbedError::TokeniseFailed { index: 0, reason })
+    })
+}
+
+fn tokenise_each(
+    tokeniser: &TextTokeniser,
+    prompt: &str,
+    inputs: &EmbedInputs,
+    truncate: Truncate,
+) -> Result<Vec<TokenisedText>, EmbedError> {
+    let texts = match inputs {
+        EmbedInputs::Texts(texts) => texts
+            .iter()
+            .enumerate()
+            .map(|(index, text)| tokenise(tokeniser, prompt, text, truncate, index))
+            .collect::<Result<Vec<_>, _>>()?,
+        EmbedInputs::TokenIds(texts) => texts
+            .iter()
+            .enumerate()
+            .map(|(index, text)| accept(tokeniser, text, truncate, index))
+            .collect::<Result<Vec<_>, _>>()?,
+    };
+    if truncate == Truncate::None {
+        refuse_too_long(&texts, tokeniser.max_tokens())?;
+    }
+    Ok(texts)
+}
+
+pub(super) fn tokenise(
+    tokeniser: &TextTokeniser,
+    prompt: &str,
+    text: &str,
+    truncate: Truncate,
+    index: usize,
+) -> Result<TokenisedText, EmbedError> {
+    let tokenised = tokeniser.tokenise_with(prompt, text, truncate);
+    let tokenised = tokenised.map_err(|reason| EmbedError::TokeniseFailed { index, reason })?;
+    // A text of characters that the model does not know at all, such as zero-width ones.
+    if tokenised.token_ids.is_empty() {
+        return Err(EmbedError::NoTokens { index });
+    }
+    Ok(tokenised)
+}
+
+fn accept(
+    tokeniser: &TextTokeniser,
+    token_ids: &[u32],
+    truncate: Truncate,
+    index: usize,
+) -> Result<TokenisedText, EmbedError> {
+    if token_ids.is_empty() {
+        return Err(EmbedError::NoTokens { index });
+    }
+    tokeniser.accept(token_ids, truncate).map_err(|unknown| EmbedError::UnknownToken {
+        index,
+        position: unknown.position,
+        token_id: unknown.token_id,
+    })
+}
+
+fn refuse_too_long(texts: &[TokenisedText], limit_tokens: usize) -> Result<(), EmbedError> {
+    let numbered = texts.iter().enumerate().filter(|(_, text)| text.is_truncated());
+    let texts: Vec<_> = numbered.map(|(index, text)| (index, text.whole_text_tokens)).collect();
+    if texts.is_empty() { Ok(()) } else { Err(EmbedError::TextsTooLong { texts, limit_tokens }) }
+}
+
+/// The dimensions that are asked for, where a vector has so many.
+pub(super) fn check_dimensions(options: &EmbedOptions, limit: usize) -> Result<(), EmbedError> {
+    match options.dimensions {
+        Some(given) if !(1..=limit).contains(&given) => {
+            Err(EmbedError::InvalidDimensions { given, limit })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Keeps the first `dimensions` values of each vector (Kusupati et al.: "Matryoshka Representation
+/// Learning", 2022) and scales what is left to length 1 where vectors are.
+pub(super) fn shorten(
+    embeddings: &mut [Embedding],
+    dimensions: usize,
+    normalize: bool,
+) -> Result<(), EmbedError> {
+    for (index, embedding) in embeddings.iter_mut().enumerate() {
+        embedding.values.truncate(dimensions);
+        embedding.values.shrink_to_fit();
+        if embedding.values.iter().all(|value| *value == 0.0) {
+            let reason = format!("the first {dimensions} values of its vector are zero");
+            return Err(EmbedError::TextFailed { index, reason });
+        }
+        if normalize {
+            pooling::normalize(&mut embedding.values);
+        }
+    }
+    Ok(())
+}
