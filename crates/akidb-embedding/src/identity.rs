@@ -68,18 +68,20 @@ pub enum Pooling {
     Cls,
     /// The maximum over all tokens, value by value.
     Max,
+    /// The state of the last token, for models whose tokens see only what stands before them.
+    LastToken,
 }
 
 /// The name given for a [`Pooling`] is not one of the known ones.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown pooling {given:?}, allowed are mean, cls and max")]
+#[error("unknown pooling {given:?}, allowed are mean, cls, max and lasttoken")]
 pub struct UnknownPooling {
     given: String,
 }
 
 impl Pooling {
     /// Every pooling, in the order in which documentation lists them.
-    pub const ALL: [Self; 3] = [Self::Mean, Self::Cls, Self::Max];
+    pub const ALL: [Self; 4] = [Self::Mean, Self::Cls, Self::Max, Self::LastToken];
 
     /// The canonical name.
     #[must_use]
@@ -88,6 +90,7 @@ impl Pooling {
             Self::Mean => "mean",
             Self::Cls => "cls",
             Self::Max => "max",
+            Self::LastToken => "lasttoken",
         }
     }
 }

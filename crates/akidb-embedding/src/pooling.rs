@@ -12,6 +12,9 @@ pub(crate) fn pool(pooling: Pooling, token_states: &[f32], vector: &mut [f32]) {
     vector.copy_from_slice(first);
     match pooling {
         Pooling::Cls => {}
+        Pooling::LastToken => {
+            vector.copy_from_slice(&token_states[token_states.len() - dimension..]);
+        }
         Pooling::Mean => {
             for row in rows {
                 vector.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
@@ -42,9 +45,13 @@ mod tests {
 
     #[test]
     fn each_pooling_reads_the_rows_it_should() {
-        let states = [1.0, -4.0, 3.0, 2.0];
-        let cases =
-            [(Pooling::Mean, [2.0, -1.0]), (Pooling::Cls, [1.0, -4.0]), (Pooling::Max, [3.0, 2.0])];
+        let states = [1.0, 4.0, 3.0, 2.0];
+        let cases = [
+            (Pooling::Mean, [2.0, 3.0]),
+            (Pooling::Cls, [1.0, 4.0]),
+            (Pooling::Max, [3.0, 4.0]),
+            (Pooling::LastToken, [3.0, 2.0]),
+        ];
         for (pooling, expected) in cases {
             let mut vector = [0.0; 2];
             pool(pooling, &states, &mut vector);

@@ -174,6 +174,7 @@ pub(crate) fn embed(given: embedding_wire::EmbedRequest) -> Result<Embed> {
         Ok(embedding_wire::Pooling::Mean) => Some(Pooling::Mean),
         Ok(embedding_wire::Pooling::Cls) => Some(Pooling::Cls),
         Ok(embedding_wire::Pooling::Max) => Some(Pooling::Max),
+        Ok(embedding_wire::Pooling::LastToken) => Some(Pooling::LastToken),
         Err(_) => return Err(unknown_number("pooling")),
     };
     let input_type = match embedding_wire::InputType::try_from(given.input_type) {

@@ -52,6 +52,7 @@ fn identity(given: ModelIdentity) -> embedding_wire::ModelIdentity {
         Pooling::Mean => embedding_wire::Pooling::Mean,
         Pooling::Cls => embedding_wire::Pooling::Cls,
         Pooling::Max => embedding_wire::Pooling::Max,
+        Pooling::LastToken => embedding_wire::Pooling::LastToken,
     };
     embedding_wire::ModelIdentity {
         name: given.name,

@@ -1,168 +1,98 @@
-//! `config.json`: the shape of the network.
+//! Which network a model is.
 //!
-//! What does not live here: pooling and prompts, which are sentence-transformers' own.
+//! What does not live here: the networks' shapes, each in its own module, and pooling and prompts,
+//! which are sentence-transformers' own.
 
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::read_json;
-use crate::error::ModelError;
+use super::{bert::BertConfig, config_file::ConfigFile, qwen3::Qwen3Config, weights::WeightFiles};
+use crate::{error::ModelError, identity::Pooling};
 
-/// The shape of a BERT encoder (Devlin et al., "BERT", 2018, arXiv:1810.04805).
+const SUPPORTED_MODEL_TYPES: &str = "bert, roberta, xlm-roberta, camembert or qwen3";
+
+/// The shape of a network, as `config.json` gives it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct BertConfig {
-    /// The values of a token's state.
-    pub(crate) hidden_size: u32,
-    /// The layers.
-    pub(crate) layers: u32,
-    /// The attention heads of a layer; they divide `hidden_size`.
-    pub(crate) heads: u32,
-    /// The values between the two matrices of a layer's feed-forward part.
-    pub(crate) intermediate_size: u32,
-    /// The tokens that the model knows.
-    pub(crate) vocabulary: u32,
-    /// The token types; texts here are all of the first.
-    pub(crate) token_types: u32,
-    /// The positions that the model knows.
-    pub(crate) max_positions: u32,
-    /// Added to the variance in layer normalisation.
-    pub(crate) layer_norm_epsilon: f32,
-    /// The function between the two matrices.
-    pub(crate) activation: Activation,
+pub(crate) enum Architecture {
+    /// An encoder in which every token sees all others.
+    Bert(BertConfig),
+    /// A decoder in which a token sees those before it.
+    Qwen3(Qwen3Config),
 }
 
-/// The function between the two matrices of a layer's feed-forward part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Activation {
-    /// `x * Phi(x)` with the error function (Hendrycks, Gimpel, arXiv:1606.08415).
-    Gelu,
-    /// The same with the authors' approximation by `tanh`.
-    GeluTanh,
-    /// `max(x, 0)`.
-    Relu,
-}
-
-#[derive(Deserialize)]
-struct RawBertConfig {
-    hidden_size: u32,
-    num_hidden_layers: u32,
-    num_attention_heads: u32,
-    intermediate_size: u32,
-    vocab_size: u32,
-    #[serde(default = "two")]
-    type_vocab_size: u32,
-    max_position_embeddings: u32,
-    #[serde(default = "bert_epsilon")]
-    layer_norm_eps: f32,
-    #[serde(default = "gelu")]
-    hidden_act: String,
-}
-
-fn two() -> u32 {
-    2
-}
-
-fn bert_epsilon() -> f32 {
-    1e-12
-}
-
-fn gelu() -> String {
-    "gelu".to_owned()
-}
-
-impl BertConfig {
-    /// Reads `config.json`.
-    pub(crate) fn read(file: &Path) -> Result<Self, ModelError> {
-        let settings: Map<String, Value> = read_json(file)?;
-        require(file, &settings, "model_type", "bert", None)?;
-        require(file, &settings, "position_embedding_type", "absolute", Some("absolute"))?;
-        require(file, &settings, "is_decoder", "false", Some("false"))?;
-        let raw: RawBertConfig =
-            serde_json::from_value(Value::Object(settings)).map_err(|error| {
-                ModelError::Damaged { file: file.to_owned(), reason: error.to_string() }
-            })?;
-        let config = Self {
-            hidden_size: raw.hidden_size,
-            layers: raw.num_hidden_layers,
-            heads: raw.num_attention_heads,
-            intermediate_size: raw.intermediate_size,
-            vocabulary: raw.vocab_size,
-            token_types: raw.type_vocab_size,
-            max_positions: raw.max_position_embeddings,
-            layer_norm_epsilon: raw.layer_norm_eps,
-            activation: activation(file, &raw.hidden_act)?,
+impl Architecture {
+    /// Reads `config.json`; also says how its token states are pooled where nothing else does.
+    pub(super) fn read(file: &Path) -> Result<(Self, Pooling), ModelError> {
+        let config = ConfigFile::read(file)?;
+        config.forbid("quantization")?;
+        config.forbid("quantization_config")?;
+        let architecture = match config.text("model_type").as_str() {
+            "bert" | "roberta" | "xlm-roberta" | "camembert" => {
+                Self::Bert(BertConfig::read(&config)?)
+            }
+            "qwen3" => Self::Qwen3(Qwen3Config::read(&config)?),
+            other => return Err(config.unsupported("model_type", other, SUPPORTED_MODEL_TYPES)),
         };
-        config.check(file)?;
-        Ok(config)
+        Ok((architecture, default_pooling(&config)))
     }
 
-    /// The values of one attention head.
-    pub(crate) fn head_size(&self) -> usize {
-        (self.hidden_size / self.heads) as usize
+    /// The `model_type` of `config.json`.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Bert(config) => &config.model_type,
+            Self::Qwen3(_) => "qwen3",
+        }
     }
 
-    fn check(&self, file: &Path) -> Result<(), ModelError> {
-        let sizes = [
-            ("hidden_size", self.hidden_size),
-            ("num_hidden_layers", self.layers),
-            ("num_attention_heads", self.heads),
-            ("intermediate_size", self.intermediate_size),
-            ("vocab_size", self.vocabulary),
-            ("type_vocab_size", self.token_types),
-            ("max_position_embeddings", self.max_positions),
-        ];
-        let damaged = |reason| ModelError::Damaged { file: file.to_owned(), reason };
-        if let Some((key, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
-            return Err(damaged(format!("{key} is 0")));
+    /// The values of a token's state.
+    pub(crate) fn hidden_size(&self) -> u32 {
+        match self {
+            Self::Bert(config) => config.hidden_size,
+            Self::Qwen3(config) => config.hidden_size,
         }
-        if !self.hidden_size.is_multiple_of(self.heads) {
-            let Self { hidden_size, heads, .. } = self;
-            return Err(damaged(format!(
-                "hidden_size {hidden_size} cannot be divided by num_attention_heads {heads}"
-            )));
+    }
+
+    /// The most tokens of a text.
+    pub(crate) fn max_tokens(&self) -> u32 {
+        match self {
+            Self::Bert(config) => config.max_tokens(),
+            Self::Qwen3(config) => config.max_positions,
         }
-        if !(self.layer_norm_epsilon.is_finite() && self.layer_norm_epsilon > 0.0) {
-            return Err(damaged(format!("layer_norm_eps is {}", self.layer_norm_epsilon)));
+    }
+
+    /// The tokens that the model knows.
+    pub(crate) fn vocabulary(&self) -> u32 {
+        match self {
+            Self::Bert(config) => config.vocabulary,
+            Self::Qwen3(config) => config.vocabulary,
         }
-        Ok(())
+    }
+
+    /// The end of the name of the tensor that holds the words; what stands before it stands
+    /// before every tensor's name.
+    pub(super) fn word_embeddings(&self) -> &'static str {
+        match self {
+            Self::Bert(_) => BertConfig::WORD_EMBEDDINGS,
+            Self::Qwen3(_) => Qwen3Config::WORD_EMBEDDINGS,
+        }
+    }
+
+    /// Checks that every tensor is there, in its shape and in a type that can be read.
+    pub(super) fn check_tensors(&self, weights: &WeightFiles) -> Result<(), ModelError> {
+        match self {
+            Self::Bert(config) => config.check_tensors(weights),
+            Self::Qwen3(config) => config.check_tensors(weights),
+        }
     }
 }
 
-fn activation(file: &Path, name: &str) -> Result<Activation, ModelError> {
-    match name {
-        "gelu" | "gelu_python" => Ok(Activation::Gelu),
-        "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
-        "relu" => Ok(Activation::Relu),
-        _ => {
-            Err(unsupported(file, "hidden_act", name, "gelu, gelu_new, gelu_pytorch_tanh or relu"))
-        }
-    }
-}
-
-/// Refuses a setting that is not `allowed`, or not there where `default` is `None`.
-fn require(
-    file: &Path,
-    settings: &Map<String, Value>,
-    key: &str,
-    allowed: &str,
-    default: Option<&str>,
-) -> Result<(), ModelError> {
-    let found = match settings.get(key) {
-        None | Some(Value::Null) => default.unwrap_or("absent").to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    if found == allowed { Ok(()) } else { Err(unsupported(file, key, &found, allowed)) }
-}
-
-/// The error for a setting that this program does not do.
-pub(super) fn unsupported(file: &Path, key: &str, found: &str, supported: &str) -> ModelError {
-    ModelError::Unsupported {
-        file: file.to_owned(),
-        key: key.to_owned(),
-        found: found.chars().take(80).collect(),
-        supported: supported.to_owned(),
+/// As sentence-transformers 6 pools a model without `modules.json`: a language model by its last
+/// token, any other by the mean.
+fn default_pooling(config: &ConfigFile) -> Pooling {
+    let first = config.get("architectures").and_then(|names| names.get(0)).and_then(Value::as_str);
+    match first {
+        Some(name) if name.ends_with("ForCausalLM") => Pooling::LastToken,
+        _ => Pooling::Mean,
     }
 }

@@ -4,8 +4,11 @@
 //! not: where directories are looked for, and running a model.
 
 mod architecture;
+mod bert;
+mod config_file;
 mod digest;
 mod json;
+mod qwen3;
 mod sentence_transformers;
 mod weights;
 
@@ -13,13 +16,15 @@ use std::path::{Path, PathBuf};
 
 use tokenizers::{NormalizerWrapper, Tokenizer, normalizers};
 
+use self::sentence_transformers::SentenceTransformersConfig;
 pub(crate) use self::{
-    architecture::{Activation, BertConfig},
+    architecture::Architecture,
+    bert::{Activation, BertConfig},
     digest::{hexadecimal, sha256_of_file},
     json::{read_json, read_json_if_present},
+    qwen3::Qwen3Config,
     weights::WeightFiles,
 };
-use self::{sentence_transformers::SentenceTransformersConfig, weights::check_tensors};
 use crate::{
     error::ModelError,
     identity::{ModelIdentity, Pooling, Precision, Prompts},
@@ -32,7 +37,7 @@ use crate::{
 #[derive(Debug)]
 pub struct ModelDirectory {
     path: PathBuf,
-    architecture: BertConfig,
+    architecture: Architecture,
     settings: SentenceTransformersConfig,
     weights: WeightFiles,
 }
@@ -44,13 +49,14 @@ impl ModelDirectory {
     ///
     /// See [`ModelError`]; the error names the file and what was found in it.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let architecture = BertConfig::read(&path.join("config.json"))?;
-        let settings = SentenceTransformersConfig::read(path, &architecture)?;
+        let (architecture, default_pooling) = Architecture::read(&path.join("config.json"))?;
+        let settings =
+            SentenceTransformersConfig::read(path, default_pooling, architecture.max_tokens())?;
         if !path.join("tokenizer.json").is_file() {
             return Err(ModelError::MissingFile { file: path.join("tokenizer.json") });
         }
-        let weights = WeightFiles::open(path)?;
-        check_tensors(&weights, &architecture)?;
+        let weights = WeightFiles::open(path, architecture.word_embeddings())?;
+        architecture.check_tensors(&weights)?;
         Ok(Self { path: path.to_owned(), architecture, settings, weights })
     }
 
@@ -60,10 +66,16 @@ impl ModelDirectory {
         &self.path
     }
 
+    /// The network's name, as `model_type` of `config.json` gives it.
+    #[must_use]
+    pub fn architecture_name(&self) -> &str {
+        self.architecture.name()
+    }
+
     /// The number of values of a vector.
     #[must_use]
     pub fn dimension(&self) -> u32 {
-        self.architecture.hidden_size
+        self.architecture.hidden_size()
     }
 
     /// The most tokens of a text that are read, special tokens included.
@@ -125,7 +137,7 @@ impl ModelDirectory {
         TextTokeniser::from_model(tokeniser, self.max_tokens() as usize).map_err(damaged)
     }
 
-    pub(crate) fn architecture(&self) -> &BertConfig {
+    pub(crate) fn architecture(&self) -> &Architecture {
         &self.architecture
     }
 

@@ -11,17 +11,14 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{
-    architecture::{BertConfig, unsupported},
-    read_json, read_json_if_present,
-};
+use super::{config_file::unsupported, read_json, read_json_if_present};
 use crate::{
     error::ModelError,
     identity::{Pooling, Prompts},
 };
 
 const SUPPORTED_MODULES: &str = "Transformer, Pooling and then perhaps Normalize";
-const SUPPORTED_POOLINGS: &str = "one of mean, cls and max";
+const SUPPORTED_POOLINGS: &str = "one of mean, cls, max and lasttoken";
 
 /// The settings of a model beyond its network.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,25 +60,32 @@ struct PromptsConfig {
 
 impl SentenceTransformersConfig {
     /// Reads the files in `directory`; all of them may be absent.
-    pub(super) fn read(directory: &Path, network: &BertConfig) -> Result<Self, ModelError> {
-        let (pooling, normalize) = read_modules(directory)?;
+    ///
+    /// Without `modules.json` a model is pooled by `default_pooling`. Its network reads at most
+    /// `network_max_tokens`.
+    pub(super) fn read(
+        directory: &Path,
+        default_pooling: Pooling,
+        network_max_tokens: u32,
+    ) -> Result<Self, ModelError> {
+        let (pooling, normalize) = read_modules(directory)?.unwrap_or((default_pooling, false));
         let transformer: TransformerModule =
             read_json_if_present(&directory.join("sentence_bert_config.json"))?.unwrap_or_default();
         Ok(Self {
             pooling,
             normalize,
             prompts: read_prompts(directory)?,
-            max_tokens: read_max_tokens(directory, transformer.max_seq_length, network)?,
+            max_tokens: read_max_tokens(directory, transformer.max_seq_length, network_max_tokens)?,
             do_lower_case: transformer.do_lower_case,
         })
     }
 }
 
-/// Without `modules.json` a model is a transformer with mean pooling, not normalised.
-fn read_modules(directory: &Path) -> Result<(Pooling, bool), ModelError> {
+/// How the model is pooled and whether it is normalised, where `modules.json` is there.
+fn read_modules(directory: &Path) -> Result<Option<(Pooling, bool)>, ModelError> {
     let file = directory.join("modules.json");
     let Some(modules) = read_json_if_present::<Vec<Module>>(&file)? else {
-        return Ok((Pooling::Mean, false));
+        return Ok(None);
     };
     let kinds: Vec<&str> =
         modules.iter().map(|module| module.kind.rsplit('.').next().unwrap_or_default()).collect();
@@ -97,7 +101,7 @@ fn read_modules(directory: &Path) -> Result<(Pooling, bool), ModelError> {
     let folder = inside(&modules[1].path)
         .ok_or_else(|| unsupported(&file, "path", &modules[1].path, "a folder inside the model"))?;
     let pooling = read_pooling(&directory.join(folder).join("config.json"))?;
-    Ok((pooling, normalize))
+    Ok(Some((pooling, normalize)))
 }
 
 /// The path, if it does not lead out of the directory.
@@ -162,7 +166,7 @@ fn read_prompts(directory: &Path) -> Result<Prompts, ModelError> {
 fn read_max_tokens(
     directory: &Path,
     max_seq_length: Option<u32>,
-    network: &BertConfig,
+    network_max_tokens: u32,
 ) -> Result<u32, ModelError> {
     let wanted = match max_seq_length {
         Some(tokens) => tokens,
@@ -173,5 +177,5 @@ fn read_max_tokens(
             tokeniser.model_max_length.map_or(u32::MAX, |tokens| tokens as u32)
         }
     };
-    Ok(wanted.min(network.max_positions))
+    Ok(wanted.min(network_max_tokens))
 }

@@ -1,7 +1,7 @@
-//! Weights in safetensors files, read tensor by tensor, and what a BERT must have of them.
+//! Weights in safetensors files, read tensor by tensor.
 //!
-//! What does not live here: how weights are laid out for the kernels. Files are read, not mapped,
-//! so that at most one tensor lies in memory twice while a model loads.
+//! What does not live here: which tensors a network has, and how they are laid out for the kernels.
+//! Files are read in blocks, not mapped, so that no more of them lies in memory than is kept.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -14,14 +14,15 @@ use rten_simd::f16;
 use safetensors::{Dtype, tensor::Metadata};
 use serde::Deserialize;
 
-use super::{architecture::BertConfig, digest, read_json_if_present};
+use super::{digest, read_json_if_present};
 use crate::error::ModelError;
 
 const HEADER_LENGTH_BYTES: usize = 8;
 /// The limit of the safetensors format.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 const SUPPORTED_TYPES: &str = "F32, F16 and BF16";
-const WORD_EMBEDDINGS: &str = "embeddings.word_embeddings.weight";
+/// What is read at a time; a multiple of the size of every type.
+const BLOCK_BYTES: usize = 1 << 20;
 
 /// The safetensors files of a model, by their headers.
 #[derive(Debug)]
@@ -48,14 +49,16 @@ struct ShardIndex {
 
 impl WeightFiles {
     /// Reads the headers of the weights in `directory`.
-    pub(crate) fn open(directory: &Path) -> Result<Self, ModelError> {
+    ///
+    /// What stands before `known_tensor` in a name there stands before the others too.
+    pub(super) fn open(directory: &Path, known_tensor: &str) -> Result<Self, ModelError> {
         let files = find_files(directory)?
             .iter()
             .map(|path| WeightFile::open(path))
             .collect::<Result<Vec<_>, _>>()?;
         let names = files.iter().flat_map(|file| file.metadata.offset_keys());
         let prefix = names
-            .filter_map(|name| name.strip_suffix(WORD_EMBEDDINGS).map(str::to_owned))
+            .filter_map(|name| name.strip_suffix(known_tensor).map(str::to_owned))
             .min_by_key(String::len)
             .unwrap_or_default();
         Ok(Self { directory: directory.to_owned(), files, prefix })
@@ -73,7 +76,8 @@ impl WeightFiles {
         file.read(&name)
     }
 
-    fn check(&self, tensor: &str, shape: &[usize]) -> Result<(), ModelError> {
+    /// Checks that a tensor is there, in its shape and in a type that can be read.
+    pub(super) fn check(&self, tensor: &str, shape: &[usize]) -> Result<(), ModelError> {
         let (file, name) = self.find(tensor)?;
         file.check_shape(&name, shape)?;
         file.check_type(&name)
@@ -163,34 +167,42 @@ impl WeightFile {
             return Err(ModelError::MissingTensor { file, tensor });
         };
         let (start, end) = info.data_offsets;
-        let mut bytes = vec![0; end - start];
-        let mut read = || {
+        let mut values = Vec::with_capacity(info.shape.iter().product());
+        let mut read_blocks = || {
             let mut file = File::open(&self.path)?;
             file.seek(SeekFrom::Start(self.data_offset + start as u64))?;
-            file.read_exact(&mut bytes)
+            let mut block = vec![0; BLOCK_BYTES.min(end - start)];
+            let mut left = end - start;
+            while left > 0 {
+                let block = &mut block[..BLOCK_BYTES.min(left)];
+                file.read_exact(block)?;
+                append(&mut values, info.dtype, block);
+                left -= block.len();
+            }
+            Ok(())
         };
-        read().map_err(|source| ModelError::Io {
+        read_blocks().map_err(|source| ModelError::Io {
             action: "read",
             path: self.path.clone(),
             source,
         })?;
-        Ok(match info.dtype {
-            Dtype::F16 => f32_from_f16(&bytes),
-            Dtype::BF16 => f32_from_bf16(&bytes),
-            _ => bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect(),
-        })
+        if values.iter().fold(true, |finite, value| finite & value.is_finite()) {
+            return Ok(values);
+        }
+        let reason = format!("the tensor {name} holds a number that is not finite");
+        Err(ModelError::Damaged { file: self.path.clone(), reason })
     }
 }
 
-fn f32_from_f16(bytes: &[u8]) -> Vec<f32> {
-    let halves = bytes.as_chunks().0.iter().map(|two| u16::from_le_bytes(*two));
-    halves.map(|half| f16::from_bits(half).to_f32()).collect()
-}
-
-/// A bfloat16 is the upper half of a float.
-fn f32_from_bf16(bytes: &[u8]) -> Vec<f32> {
-    let upper_halves = bytes.as_chunks().0.iter().map(|two| u16::from_le_bytes(*two));
-    upper_halves.map(|half| f32::from_bits(u32::from(half) << 16)).collect()
+/// Appends the values that `bytes` hold, of a type that was checked.
+fn append(values: &mut Vec<f32>, dtype: Dtype, bytes: &[u8]) {
+    let halves = || bytes.as_chunks().0.iter().map(|two| u16::from_le_bytes(*two));
+    match dtype {
+        Dtype::F16 => values.extend(halves().map(|half| f16::from_bits(half).to_f32())),
+        // A bfloat16 is the upper half of a float.
+        Dtype::BF16 => values.extend(halves().map(|half| f32::from_bits(u32::from(half) << 16))),
+        _ => values.extend(bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four))),
+    }
 }
 
 /// The files that hold the weights: `model.safetensors`, else those that its index names, else all.
@@ -239,41 +251,4 @@ fn file_names(directory: &Path) -> Result<Vec<String>, ModelError> {
     }
     names.sort();
     Ok(names)
-}
-
-/// Checks that every tensor of a BERT is there, in its shape and in a type that can be read.
-pub(super) fn check_tensors(weights: &WeightFiles, config: &BertConfig) -> Result<(), ModelError> {
-    let hidden = config.hidden_size as usize;
-    let intermediate = config.intermediate_size as usize;
-    let embeddings = [
-        ("word_embeddings", config.vocabulary),
-        ("position_embeddings", config.max_positions),
-        ("token_type_embeddings", config.token_types),
-    ];
-    for (name, rows) in embeddings {
-        weights.check(&format!("embeddings.{name}.weight"), &[rows as usize, hidden])?;
-    }
-    check_pair(weights, "embeddings.LayerNorm", &[hidden], hidden)?;
-    for layer in 0..config.layers {
-        let layer = format!("encoder.layer.{layer}");
-        for name in ["self.query", "self.key", "self.value", "output.dense"] {
-            check_pair(weights, &format!("{layer}.attention.{name}"), &[hidden, hidden], hidden)?;
-        }
-        check_pair(weights, &format!("{layer}.attention.output.LayerNorm"), &[hidden], hidden)?;
-        let (up, down) = ([intermediate, hidden], [hidden, intermediate]);
-        check_pair(weights, &format!("{layer}.intermediate.dense"), &up, intermediate)?;
-        check_pair(weights, &format!("{layer}.output.dense"), &down, hidden)?;
-        check_pair(weights, &format!("{layer}.output.LayerNorm"), &[hidden], hidden)?;
-    }
-    Ok(())
-}
-
-fn check_pair(
-    weights: &WeightFiles,
-    name: &str,
-    shape: &[usize],
-    bias: usize,
-) -> Result<(), ModelError> {
-    weights.check(&format!("{name}.weight"), shape)?;
-    weights.check(&format!("{name}.bias"), &[bias])
 }

@@ -20,15 +20,29 @@ use super::scratch::{AttentionScratch, at_least};
 const BLOCK_ROWS: usize = 6;
 const BLOCK_VECTORS: usize = 2;
 
+/// Which tokens a token attends to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// All tokens of its text.
+    Whole,
+    /// Itself and those before it.
+    Back,
+}
+
 /// Attention over all heads of one text.
 pub(super) struct Attention<'a> {
+    pub(super) sight: Sight,
     pub(super) heads: usize,
+    /// The heads that have keys and values; as many consecutive heads as these divide `heads` into
+    /// share one (Ainslie et al., "GQA", 2023, arXiv:2305.13245).
+    pub(super) key_value_heads: usize,
     pub(super) head_size: usize,
-    /// Queries, keys and values without their biases, row-major `[tokens, 3 * hidden]`.
+    /// Queries, keys and values of all heads without their biases, row-major
+    /// `[tokens, (heads + 2 * key_value_heads) * head_size]`.
     pub(super) qkv: &'a [f32],
-    /// `[3 * hidden]`
+    /// As long as a row of `qkv`.
     pub(super) qkv_bias: &'a [f32],
-    /// The result, row-major `[tokens, hidden]`.
+    /// The result, row-major `[tokens, heads * head_size]`.
     pub(super) context: &'a mut [f32],
     pub(super) scratch: &'a mut AttentionScratch,
 }
@@ -39,51 +53,65 @@ impl SimdOp for Attention<'_> {
     #[inline(always)]
     fn eval<I: Isa>(mut self, isa: I) {
         let panel_width = isa.f32().len() * BLOCK_VECTORS;
-        for head in 0..self.heads {
-            self.pack(head, panel_width);
-            for first_row in (0..self.tokens()).step_by(BLOCK_ROWS) {
-                self.attend(isa, head, first_row);
+        let group = self.heads / self.key_value_heads;
+        for key_value_head in 0..self.key_value_heads {
+            self.pack_keys_and_values(key_value_head, panel_width);
+            for head in key_value_head * group..(key_value_head + 1) * group {
+                self.pack_queries(head);
+                for first_row in (0..self.tokens()).step_by(BLOCK_ROWS) {
+                    self.attend(isa, head, first_row);
+                }
             }
         }
     }
 }
 
 impl Attention<'_> {
-    fn hidden(&self) -> usize {
+    fn context_size(&self) -> usize {
         self.heads * self.head_size
     }
 
     fn tokens(&self) -> usize {
-        self.context.len() / self.hidden()
+        self.context.len() / self.context_size()
     }
 
-    /// Copies a head's queries, keys and values, biases added, to where the kernel reads them.
+    /// Copies a head's queries, biases added and scaled, to where the kernel reads them.
     #[inline(always)]
-    fn pack(&mut self, head: usize, panel_width: usize) {
-        let (hidden, tokens, size) = (self.hidden(), self.tokens(), self.head_size);
-        let value_panels = size.div_ceil(panel_width);
+    fn pack_queries(&mut self, head: usize) {
+        let (tokens, size) = (self.tokens(), self.head_size);
         let queries = at_least(&mut self.scratch.queries, tokens * size);
-        let keys =
-            at_least(&mut self.scratch.key_panels, tokens.next_multiple_of(panel_width) * size);
-        let values = at_least(&mut self.scratch.value_panels, value_panels * panel_width * tokens);
         let scale = 1.0 / (size as f32).sqrt();
         let start = head * size;
-        let query_bias = &self.qkv_bias[start..][..size];
-        let key_bias = &self.qkv_bias[hidden + start..][..size];
-        let value_bias = &self.qkv_bias[2 * hidden + start..][..size];
-        for (token, row) in self.qkv.chunks_exact(3 * hidden).enumerate() {
-            let query = &mut queries[token * size..][..size];
-            let sources = row[start..][..size].iter().zip(query_bias);
+        let bias = &self.qkv_bias[start..][..size];
+        let rows = self.qkv.chunks_exact(self.qkv_bias.len());
+        for (row, query) in rows.zip(queries.chunks_exact_mut(size)) {
+            let sources = row[start..][..size].iter().zip(bias);
             for (target, (value, bias)) in query.iter_mut().zip(sources) {
                 *target = (value + bias) * scale;
             }
+        }
+    }
+
+    /// Copies a head's keys and values, biases added, to where the kernel reads them.
+    #[inline(always)]
+    fn pack_keys_and_values(&mut self, head: usize, panel_width: usize) {
+        let (tokens, size) = (self.tokens(), self.head_size);
+        let value_panels = size.div_ceil(panel_width);
+        let keys =
+            at_least(&mut self.scratch.key_panels, tokens.next_multiple_of(panel_width) * size);
+        let values = at_least(&mut self.scratch.value_panels, value_panels * panel_width * tokens);
+        let key_start = (self.heads + head) * size;
+        let value_start = key_start + self.key_value_heads * size;
+        let key_bias = &self.qkv_bias[key_start..][..size];
+        let value_bias = &self.qkv_bias[value_start..][..size];
+        for (token, row) in self.qkv.chunks_exact(self.qkv_bias.len()).enumerate() {
             let panel = token / panel_width * panel_width * size + token % panel_width;
             let key = keys[panel..].iter_mut().step_by(panel_width);
-            let sources = row[hidden + start..][..size].iter().zip(key_bias);
+            let sources = row[key_start..][..size].iter().zip(key_bias);
             for (target, (value, bias)) in key.zip(sources) {
                 *target = value + bias;
             }
-            let sources = row[2 * hidden + start..][..size].chunks(panel_width);
+            let sources = row[value_start..][..size].chunks(panel_width);
             for (panel, (source, bias)) in sources.zip(value_bias.chunks(panel_width)).enumerate() {
                 let target = &mut values[(panel * tokens + token) * panel_width..];
                 for (target, (value, bias)) in target.iter_mut().zip(source.iter().zip(bias)) {
@@ -93,14 +121,19 @@ impl Attention<'_> {
         }
     }
 
-    /// Attends from up to `BLOCK_ROWS` tokens from `first_row` to all tokens.
+    /// Attends from up to `BLOCK_ROWS` tokens from `first_row` to the tokens in sight.
     #[inline(always)]
     fn attend<I: Isa>(&mut self, isa: I, head: usize, first_row: usize) {
         let ops = isa.f32();
-        let (hidden, tokens, size) = (self.hidden(), self.tokens(), self.head_size);
+        let (tokens, size) = (self.tokens(), self.head_size);
+        let context_size = self.context_size();
         let panel_width = ops.len() * BLOCK_VECTORS;
-        let padded_tokens = tokens.next_multiple_of(panel_width);
         let rows = (tokens - first_row).min(BLOCK_ROWS);
+        let seen_by_block = match self.sight {
+            Sight::Whole => tokens,
+            Sight::Back => first_row + rows,
+        };
+        let padded_tokens = seen_by_block.next_multiple_of(panel_width);
         let AttentionScratch { queries, key_panels, value_panels, scores } = &mut *self.scratch;
         let scores = at_least(scores, BLOCK_ROWS * padded_tokens);
 
@@ -119,19 +152,25 @@ impl Attention<'_> {
                 }
             }
         }
-        for row in scores.chunks_exact_mut(padded_tokens).take(rows) {
-            Softmax::new_mut(&mut row[..tokens]).eval(isa);
+        for (row, scores) in scores.chunks_exact_mut(padded_tokens).take(rows).enumerate() {
+            let seen = match self.sight {
+                Sight::Whole => tokens,
+                Sight::Back => first_row + row + 1,
+            };
+            let (seen, unseen) = scores.split_at_mut(seen);
+            Softmax::new_mut(seen).eval(isa);
+            unseen.fill(0.0);
         }
         let scores: [&[f32]; BLOCK_ROWS] =
-            array::from_fn(|row| &scores[row.min(rows - 1) * padded_tokens..][..tokens]);
+            array::from_fn(|row| &scores[row.min(rows - 1) * padded_tokens..][..seen_by_block]);
         let value_panels = value_panels.chunks_exact(panel_width * tokens);
         for (panel, values) in value_panels.take(size.div_ceil(panel_width)).enumerate() {
-            let block = multiply_block(isa, scores, values);
+            let block = multiply_block(isa, scores, &values[..seen_by_block * panel_width]);
             for (row, vectors) in block.into_iter().take(rows).enumerate() {
                 let start = panel * panel_width;
                 let end = size.min(start + panel_width);
                 let target =
-                    &mut self.context[(first_row + row) * hidden + head * size..][start..end];
+                    &mut self.context[(first_row + row) * context_size + head * size..][start..end];
                 for (vector, target) in vectors.into_iter().zip(target.chunks_mut(ops.len())) {
                     store_part(ops, vector, target);
                 }
@@ -181,55 +220,69 @@ fn multiply_block<I: Isa>(
 mod tests {
     use super::*;
 
-    /// Attention as the paper writes it, in `f64`.
-    fn reference(heads: usize, size: usize, qkv: &[f32], bias: &[f32]) -> Vec<f64> {
-        let hidden = heads * size;
-        let tokens = qkv.len() / (3 * hidden);
+    /// Heads, heads with keys and values, and the values of a head.
+    type Shape = (usize, usize, usize);
+
+    /// Attention as the papers write it, in `f64`.
+    fn reference(sight: Sight, shape: Shape, qkv: &[f32], bias: &[f32]) -> Vec<f64> {
+        let (heads, key_value_heads, size) = shape;
+        let tokens = qkv.len() / bias.len();
         let value = |token: usize, column: usize| {
-            f64::from(qkv[token * 3 * hidden + column]) + f64::from(bias[column])
+            f64::from(qkv[token * bias.len() + column]) + f64::from(bias[column])
         };
-        let mut context = vec![0.0; tokens * hidden];
-        for head in 0..heads {
-            for from in 0..tokens {
+        let mut context = Vec::new();
+        for from in 0..tokens {
+            let seen = if sight == Sight::Whole { tokens } else { from + 1 };
+            for head in 0..heads {
+                let key_head = heads + head * key_value_heads / heads;
                 let score = |to: usize| -> f64 {
-                    let products = (head * size..(head + 1) * size)
-                        .map(|column| value(from, column) * value(to, hidden + column));
+                    let products = (0..size).map(|column| {
+                        value(from, head * size + column) * value(to, key_head * size + column)
+                    });
                     (products.sum::<f64>() / (size as f64).sqrt()).exp()
                 };
-                let total: f64 = (0..tokens).map(score).sum();
-                for column in head * size..(head + 1) * size {
-                    context[from * hidden + column] = (0..tokens)
-                        .map(|to| score(to) / total * value(to, 2 * hidden + column))
-                        .sum();
-                }
+                let total: f64 = (0..seen).map(score).sum();
+                let value_head = key_head + key_value_heads;
+                context.extend((0..size).map(|column| -> f64 {
+                    let weighted = |to| score(to) / total * value(to, value_head * size + column);
+                    (0..seen).map(weighted).sum()
+                }));
             }
         }
         context
     }
 
+    fn check(sight: Sight, shape: Shape, tokens: usize, scratch: &mut AttentionScratch) {
+        let (heads, key_value_heads, head_size) = shape;
+        let width = (heads + 2 * key_value_heads) * head_size;
+        let pseudo_random = |i: usize| (i * 7919 % 1013) as f32 / 506.5 - 1.0;
+        let qkv: Vec<f32> = (0..tokens * width).map(pseudo_random).collect();
+        let qkv_bias: Vec<f32> = (0..width).map(|i| pseudo_random(i + 31)).collect();
+        let mut context = vec![f32::NAN; tokens * heads * head_size];
+        Attention {
+            sight,
+            heads,
+            key_value_heads,
+            head_size,
+            qkv: &qkv,
+            qkv_bias: &qkv_bias,
+            context: &mut context,
+            scratch,
+        }
+        .dispatch();
+        for (found, expected) in context.iter().zip(reference(sight, shape, &qkv, &qkv_bias)) {
+            let difference = (f64::from(*found) - expected).abs();
+            assert!(difference < 1e-5, "{sight:?}, {shape:?}, {tokens} tokens: {difference}");
+        }
+    }
+
     #[test]
     fn attention_is_its_formula_at_every_edge_of_a_block() {
         let mut scratch = AttentionScratch::default();
-        for (heads, size) in [(2, 32), (1, 26), (3, 64), (2, 5)] {
-            for tokens in [1, 5, 6, 7, 31, 32, 33, 70] {
-                let hidden = heads * size;
-                let pseudo_random = |i: usize| (i * 7919 % 1013) as f32 / 506.5 - 1.0;
-                let qkv: Vec<f32> = (0..tokens * 3 * hidden).map(pseudo_random).collect();
-                let qkv_bias: Vec<f32> = (0..3 * hidden).map(|i| pseudo_random(i + 31)).collect();
-                let mut context = vec![f32::NAN; tokens * hidden];
-                Attention {
-                    heads,
-                    head_size: size,
-                    qkv: &qkv,
-                    qkv_bias: &qkv_bias,
-                    context: &mut context,
-                    scratch: &mut scratch,
-                }
-                .dispatch();
-                for (found, expected) in context.iter().zip(reference(heads, size, &qkv, &qkv_bias))
-                {
-                    let difference = (f64::from(*found) - expected).abs();
-                    assert!(difference < 1e-5, "{heads} x {size}, {tokens} tokens: {difference}");
+        for sight in [Sight::Whole, Sight::Back] {
+            for shape in [(2, 2, 32), (1, 1, 26), (3, 3, 64), (4, 2, 32), (3, 1, 5)] {
+                for tokens in [1, 5, 6, 7, 31, 32, 33, 70] {
+                    check(sight, shape, tokens, &mut scratch);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The BERT encoder: its weights, and the way of a shard through its layers.
+//! The encoder of BERT and RoBERTa: its weights, and the way of a shard through its layers.
 //!
 //! Devlin et al., "BERT: pre-training of deep bidirectional transformers", 2018, arXiv:1810.04805.
 //! What does not live here: threads, and the arithmetic inside a layer's parts.
@@ -7,7 +7,8 @@ use rten_gemm::GemmExecutor;
 use rten_simd::SimdOp;
 
 use super::{
-    attention::Attention,
+    Encoder,
+    attention::{Attention, Sight},
     linear::Linear,
     rows::{LayerNorm, add_bias_and_activate},
     scratch::{Scratch, at_least},
@@ -16,8 +17,7 @@ use super::{
 use crate::{
     embedder::EncoderInput,
     error::{EncodeError, ModelError},
-    model::{BertConfig, ModelDirectory, WeightFiles},
-    pooling,
+    model::{BertConfig, WeightFiles},
 };
 
 /// A whole encoder.
@@ -47,14 +47,13 @@ struct Layer {
 
 impl BertEncoder {
     /// Reads and packs the weights, one matrix after the other.
-    pub(super) fn load(directory: &ModelDirectory) -> Result<Self, ModelError> {
-        let (config, weights) = (directory.architecture(), directory.weights());
+    pub(super) fn load(config: &BertConfig, weights: &WeightFiles) -> Result<Self, ModelError> {
         let hidden = config.hidden_size as usize;
         let embedding = |name: &str, rows: u32| {
             weights.read(&format!("embeddings.{name}.weight"), &[rows as usize, hidden])
         };
         let token_types = embedding("token_type_embeddings", config.token_types)?;
-        let mut position_embeddings = embedding("position_embeddings", config.max_positions)?;
+        let mut position_embeddings = embedding("position_embeddings", config.position_rows)?;
         for row in position_embeddings.chunks_exact_mut(hidden) {
             row.iter_mut().zip(&token_types).for_each(|(value, kind)| *value += kind);
         }
@@ -69,68 +68,37 @@ impl BertEncoder {
         })
     }
 
-    /// The values of a token's state, and of a vector.
-    pub(super) fn hidden_size(&self) -> usize {
+    fn hidden_size(&self) -> usize {
         self.config.hidden_size as usize
-    }
-
-    /// Checks that every text can be encoded.
-    pub(super) fn check(&self, texts: &[EncoderInput<'_>]) -> Result<(), EncodeError> {
-        let limit = self.config.max_positions as usize;
-        for (text, input) in texts.iter().enumerate() {
-            let tokens = input.token_ids.len();
-            if tokens == 0 {
-                return Err(EncodeError::NoTokens { text });
-            }
-            if tokens > limit {
-                return Err(EncodeError::TooManyTokens { text, tokens, limit });
-            }
-            let unknown = input.token_ids.iter().find(|token| **token >= self.config.vocabulary);
-            if let Some(token) = unknown {
-                let vocabulary = self.config.vocabulary as usize;
-                return Err(EncodeError::UnknownToken { text, token: *token, vocabulary });
-            }
-        }
-        Ok(())
-    }
-
-    /// Encodes the texts of a shard, which were checked, and pools them into its vectors.
-    pub(super) fn encode(
-        &self,
-        gemm: &GemmExecutor,
-        shard: Shard<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<(), EncodeError> {
-        let hidden_size = self.hidden_size();
-        let tokens = shard.tokens;
-        self.embed_tokens(shard.texts, at_least(&mut scratch.hidden, tokens * hidden_size));
-        for layer in &self.layers {
-            self.attend(gemm, layer, &shard, scratch)?;
-            self.feed_forward(gemm, layer, tokens, scratch)?;
-        }
-        let mut states = &scratch.hidden[..tokens * hidden_size];
-        for (text, vector) in shard.texts.iter().zip(shard.vectors.chunks_exact_mut(hidden_size)) {
-            let (own, others) = states.split_at(text.token_ids.len() * hidden_size);
-            states = others;
-            pooling::pool(text.pooling, own, vector);
-            if text.normalize {
-                pooling::normalize(vector);
-            }
-        }
-        Ok(())
     }
 
     fn embed_tokens(&self, texts: &[EncoderInput<'_>], states: &mut [f32]) {
         let hidden = self.hidden_size();
-        let tokens = texts.iter().flat_map(|text| text.token_ids.iter().enumerate());
-        for ((position, token), state) in tokens.zip(states.chunks_exact_mut(hidden)) {
-            let word = &self.word_embeddings[*token as usize * hidden..][..hidden];
-            let position = &self.position_embeddings[position * hidden..][..hidden];
+        let tokens = texts.iter().flat_map(|text| self.positions(text.token_ids));
+        for ((token, position), state) in tokens.zip(states.chunks_exact_mut(hidden)) {
+            let word = &self.word_embeddings[token as usize * hidden..][..hidden];
+            let position = &self.position_embeddings[position as usize * hidden..][..hidden];
             for (value, (word, position)) in state.iter_mut().zip(word.iter().zip(position)) {
                 *value = word + position;
             }
         }
         self.embedding_norm.apply(states);
+    }
+
+    /// Every token with its row of the position embeddings.
+    ///
+    /// As `create_position_ids_from_input_ids` of transformers does for a RoBERTa: the padding
+    /// token, which a text may spell, has its own position and does not count for the others.
+    fn positions(&self, token_ids: &[u32]) -> impl Iterator<Item = (u32, u32)> {
+        let padding = self.config.padding_token;
+        let mut next = self.config.first_position();
+        token_ids.iter().map(move |&token| match padding {
+            Some(padding) if token == padding => (token, padding),
+            _ => {
+                next += 1;
+                (token, next - 1)
+            }
+        })
     }
 
     /// Self-attention, its residual and its norm.
@@ -150,7 +118,9 @@ impl BertEncoder {
         for text in shard.texts {
             let end = first + text.token_ids.len();
             Attention {
+                sight: Sight::Whole,
                 heads: self.config.heads as usize,
+                key_value_heads: self.config.heads as usize,
                 head_size: self.config.head_size(),
                 qkv: &qkv[first * 3 * width..end * 3 * width],
                 qkv_bias: &layer.qkv_bias,
@@ -180,6 +150,25 @@ impl BertEncoder {
         add_bias_and_activate(intermediate, &layer.intermediate_bias, self.config.activation);
         layer.output.multiply_onto(gemm, intermediate, hidden)?;
         layer.output_norm.add_and_apply(hidden, &layer.output_bias);
+        Ok(())
+    }
+}
+
+impl Encoder for BertEncoder {
+    fn encode(
+        &self,
+        gemm: &GemmExecutor,
+        shard: Shard<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), EncodeError> {
+        let tokens = shard.tokens;
+        let states = tokens * self.hidden_size();
+        self.embed_tokens(shard.texts, at_least(&mut scratch.hidden, states));
+        for layer in &self.layers {
+            self.attend(gemm, layer, &shard, scratch)?;
+            self.feed_forward(gemm, layer, tokens, scratch)?;
+        }
+        shard.pool(&scratch.hidden[..states]);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Operations on rows of states: bias with activation, and residual with layer normalisation.
+//! Operations on rows of states: bias with activation, gates, and normalisation with residual.
 //!
 //! What does not live here: matrix products and attention.
 
@@ -7,7 +7,9 @@ use rten_simd::{
     functional::simd_map,
     ops::{BitOps, NumOps},
 };
-use rten_vecmath::{ApproxGelu, Gelu, Normalize, NormalizeOptions, Sum, SumSquareSub};
+use rten_vecmath::{
+    ApproxGelu, Gelu, Normalize, NormalizeOptions, Silu, Sum, SumSquare, SumSquareSub, Swish,
+};
 
 use crate::model::Activation;
 
@@ -16,6 +18,9 @@ pub(super) fn add_bias_and_activate(states: &mut [f32], bias: &[f32], activation
     match activation {
         Activation::Gelu => BiasedUnary { states, bias, function: Gelu {} }.dispatch(),
         Activation::GeluTanh => BiasedUnary { states, bias, function: ApproxGelu {} }.dispatch(),
+        Activation::QuickGelu => {
+            BiasedUnary { states, bias, function: Swish { alpha: 1.702 } }.dispatch();
+        }
         Activation::Relu => BiasedUnary { states, bias, function: Relu }.dispatch(),
     }
 }
@@ -113,6 +118,84 @@ impl SimdOp for BiasedNorm<'_> {
     }
 }
 
+/// Root mean square normalisation (Zhang, Sennrich, 2019, arXiv:1910.07467).
+pub(super) struct RmsNorm {
+    pub(super) weight: Vec<f32>,
+    pub(super) epsilon: f32,
+}
+
+impl RmsNorm {
+    /// Normalises every row of `states`.
+    pub(super) fn apply(&self, states: &mut [f32]) {
+        RmsNormOp { states, norm: self }.dispatch();
+    }
+
+    /// Normalises one row inside another operation.
+    #[inline(always)]
+    pub(super) fn eval<I: Isa>(&self, isa: I, row: &mut [f32]) {
+        let mean_square = SumSquare::new(row).eval(isa) / row.len() as f32;
+        let options = NormalizeOptions {
+            scale: 1.0 / (mean_square + self.epsilon).sqrt(),
+            element_scale: Some(&self.weight),
+            ..NormalizeOptions::default()
+        };
+        Normalize::new_mut(row, options).eval(isa);
+    }
+}
+
+struct RmsNormOp<'a> {
+    states: &'a mut [f32],
+    norm: &'a RmsNorm,
+}
+
+impl SimdOp for RmsNormOp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        for row in self.states.chunks_exact_mut(self.norm.weight.len()) {
+            self.norm.eval(isa, row);
+        }
+    }
+}
+
+/// The gate of a SwiGLU feed-forward part (Shazeer, 2020, arXiv:2002.05202): writes
+/// `silu(gate) * up` to every row of `gated`, of `width` values, from the rows of `states`, of
+/// the gate's values and then as many others.
+pub(super) fn gate(states: &[f32], width: usize, gated: &mut [f32]) {
+    Gate { states, width, gated }.dispatch();
+}
+
+struct Gate<'a> {
+    states: &'a [f32],
+    width: usize,
+    gated: &'a mut [f32],
+}
+
+impl SimdOp for Gate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        let rows = self.states.chunks_exact(2 * self.width);
+        for (row, gated) in rows.zip(self.gated.chunks_exact_mut(self.width)) {
+            let (gate, up) = row.split_at(self.width);
+            gated.copy_from_slice(gate);
+            let mut up = up.simd_iter_pad(ops);
+            simd_map(
+                ops,
+                gated,
+                #[inline(always)]
+                |x| {
+                    let up = up.next().unwrap_or_else(|| ops.zero());
+                    ops.mul(Silu {}.eval(isa, x), up)
+                },
+            );
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +213,7 @@ mod tests {
         let cases = [
             (Activation::Relu, vec![0.0, 0.0, 2.5]),
             (Activation::Gelu, vec![-0.045_500_26, 0.0, 2.484_475_8]),
+            (Activation::QuickGelu, vec![-0.064_341_38, 0.0, 2.465_013_8]),
             (Activation::GeluTanh, vec![-0.045_402_306, 0.0, 2.484_915_7]),
         ];
         for (activation, expected) in cases {
@@ -137,6 +221,25 @@ mod tests {
             add_bias_and_activate(&mut states, &bias, activation);
             assert_near(&[states[0], states[27], states[37]], &expected);
         }
+    }
+
+    #[test]
+    fn rms_norm_is_its_formula_at_any_width() {
+        let norm = RmsNorm { weight: (0..19u8).map(f32::from).collect(), epsilon: 1e-12 };
+        let mut states: Vec<f32> = (0..19u8).map(f32::from).collect();
+        norm.apply(&mut states);
+        // The mean of the squares of 0 to 18 is 111.
+        let expected: Vec<f32> = (0..19u8).map(|i| f32::from(i).powi(2) / 111f32.sqrt()).collect();
+        assert_near(&states, &expected);
+    }
+
+    #[test]
+    fn a_gate_is_its_formula_at_any_width() {
+        let states: Vec<f32> = (0..76u8).map(|i| f32::from(i % 19) * 0.25 - 2.0).collect();
+        let mut gated = vec![0.0; 38];
+        gate(&states, 19, &mut gated);
+        let expected: Vec<f32> = states[..38].iter().map(|x| x / (1.0 + (-x).exp()) * x).collect();
+        assert_near(&gated, &expected);
     }
 
     #[test]

@@ -7,12 +7,18 @@
 pub(super) struct Scratch {
     /// The tokens' states, `[tokens, hidden]`.
     pub(super) hidden: Vec<f32>,
-    /// Queries, keys and values without their biases, `[tokens, 3 * hidden]`.
+    /// A decoder's states after normalisation, `[tokens, hidden]`.
+    pub(super) normed: Vec<f32>,
+    /// How far a decoder's queries and keys are rotated, `[tokens, head]`.
+    pub(super) rotations: Vec<f32>,
+    /// Queries, keys and values of all heads without their biases, a row for each token.
     pub(super) qkv: Vec<f32>,
-    /// What attention gathered, `[tokens, hidden]`.
+    /// What attention gathered of all heads, a row for each token.
     pub(super) context: Vec<f32>,
-    /// Inside the feed-forward part, `[tokens, intermediate]`.
+    /// Inside the feed-forward part, `[tokens, intermediate]`, twice that wide with a gate.
     pub(super) intermediate: Vec<f32>,
+    /// What a gate let through, `[tokens, intermediate]`.
+    pub(super) gated: Vec<f32>,
     pub(super) attention: AttentionScratch,
 }
 

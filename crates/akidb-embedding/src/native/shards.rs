@@ -4,7 +4,7 @@
 
 use std::mem;
 
-use crate::embedder::EncoderInput;
+use crate::{embedder::EncoderInput, pooling};
 
 /// Below this many tokens a matrix product is less efficient.
 const MIN_SHARD_TOKENS: usize = 64;
@@ -17,6 +17,21 @@ pub(super) struct Shard<'a> {
     /// Row-major `[texts, dimension]`.
     pub(super) vectors: &'a mut [f32],
     pub(super) tokens: usize,
+}
+
+impl Shard<'_> {
+    /// Makes the vectors from the states of all tokens, row-major `[tokens, dimension]`.
+    pub(super) fn pool(self, mut states: &[f32]) {
+        let dimension = self.vectors.len() / self.texts.len();
+        for (text, vector) in self.texts.iter().zip(self.vectors.chunks_exact_mut(dimension)) {
+            let (own, others) = states.split_at(text.token_ids.len() * dimension);
+            states = others;
+            pooling::pool(text.pooling, own, vector);
+            if text.normalize {
+                pooling::normalize(vector);
+            }
+        }
+    }
 }
 
 /// The texts of a batch that no shard has taken yet.

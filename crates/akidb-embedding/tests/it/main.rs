@@ -11,3 +11,4 @@ mod model_store;
 mod options;
 mod sts_benchmark;
 mod support;
+mod tiny_models;

@@ -79,6 +79,7 @@ fn every_way_to_write_a_pooling_is_understood() {
         (json!({"pooling_mode": ["max"]}), Pooling::Max),
         (json!({"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}), Pooling::Cls),
         (json!({"pooling_mode_max_tokens": true}), Pooling::Max),
+        (json!({"pooling_mode_lasttoken": true}), Pooling::LastToken),
         (json!({"word_embedding_dimension": 8}), Pooling::Mean),
     ];
     for (pooling, expected) in cases {
@@ -171,8 +172,8 @@ fn what_cannot_be_run_is_refused_with_file_finding_and_choice() {
     refuses(|model| model.config["vocab_size"] = json!(0), &["config.json", "vocab_size is 0"]);
     refuses(|model| model.config["hidden_size"] = json!("8"), &["config.json", "damaged"]);
     refuses(
-        |model| model.pooling = json!({"pooling_mode_lasttoken": true}),
-        &["1_Pooling/config.json", "lasttoken", "mean, cls and max"],
+        |model| model.pooling = json!({"pooling_mode_weightedmean_tokens": true}),
+        &["1_Pooling/config.json", "weightedmean", "mean, cls, max and lasttoken"],
     );
     refuses(
         |model| model.pooling = json!({"pooling_mode": ["mean", "max"]}),

@@ -97,7 +97,7 @@ struct ModelAnswer {
     weights_sha256: String,
     /// The arithmetic that vectors are made with.
     precision: &'static str,
-    /// `mean`, `cls` or `max`.
+    /// `mean`, `cls`, `max` or `lasttoken`.
     pooling: &'static str,
     /// Whether vectors are scaled to length 1.
     normalize: bool,

@@ -19,7 +19,7 @@ pub(crate) struct EmbedBody {
     texts: List<String>,
     /// A loaded model; the node's default model where absent.
     model: Option<String>,
-    /// `mean`, `cls` or `max`; the model's own where absent.
+    /// `mean`, `cls`, `max` or `lasttoken`; the model's own where absent.
     pooling: Option<String>,
     /// Whether vectors are scaled to length 1; the model's own where absent.
     normalize: Option<bool>,

@@ -211,6 +211,7 @@ pub(crate) fn embedding() -> Vec<Case> {
         works(Embed, "", json!({"texts": ["a ship"], "pooling": "mean", "normalize": false, "input_type": "query"})),
         works(Embed, "", json!({"texts": ["a ship"], "pooling": "CLS", "normalize": true, "input_type": "Document"})),
         works(Embed, "", json!({"texts": ["a ship"], "pooling": "max", "normalize": null, "input_type": null})),
+        works(Embed, "", json!({"texts": ["a ship"], "pooling": "LastToken"})),
         works(Embed, "", json!({"texts": ["y".repeat(1 << 20)]})).with("/usage/total_tokens", json!(1)),
         works(Embed, "", json!({"texts": ["y ".repeat(1 << 19)]})).with("/truncated", json!([0])).with("/usage/total_tokens", json!(512)),
         works(Embed, "", json!({"texts": ["שלום עולם", "\u{202e}a", "\u{200b}", "[CLS] </s> <|endoftext|>", "👩‍👩‍👧‍👦"]})),

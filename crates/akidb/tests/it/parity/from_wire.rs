@@ -149,6 +149,7 @@ pub(crate) fn identity(given: embedding_wire::ModelIdentity) -> Value {
         embedding_wire::Pooling::Mean => "mean",
         embedding_wire::Pooling::Cls => "cls",
         embedding_wire::Pooling::Max => "max",
+        embedding_wire::Pooling::LastToken => "lasttoken",
         embedding_wire::Pooling::Unspecified => panic!("never sent"),
     };
     object([

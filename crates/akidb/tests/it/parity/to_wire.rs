@@ -308,6 +308,7 @@ fn embed(body: &mut Fields) -> Option<embedding_wire::EmbedRequest> {
                     "mean" => embedding_wire::Pooling::Mean.into(),
                     "cls" => embedding_wire::Pooling::Cls.into(),
                     "max" => embedding_wire::Pooling::Max.into(),
+                    "lasttoken" => embedding_wire::Pooling::LastToken.into(),
                     _ => UNKNOWN,
                 })
             })?
