@@ -31,6 +31,12 @@ limits! {
     grpc_message_bytes = 8 << 20;
     /// Documents in one upsert.
     batch_documents = 10_000;
+    /// Bytes of one line of an import.
+    import_line_bytes = 8 << 20;
+    /// Bytes of answers that one import keeps for a client that does not read them yet.
+    import_answer_bytes = 1 << 30;
+    /// Imports running at once; more are refused as overloaded.
+    concurrent_imports = 8;
     /// Ids in one get or delete.
     batch_ids = 10_000;
     /// Searches in one batch search.

@@ -6,6 +6,7 @@
 mod collections;
 mod config;
 mod failure;
+mod import;
 mod metrics;
 mod models;
 mod operation;
@@ -18,6 +19,9 @@ pub use akidb_embedding::{
     EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Truncate,
 };
 pub use config::{Backend, EmbeddingConfig, ServiceConfig, StorageConfig};
+pub use import::{
+    Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, LineOutcome,
+};
 pub use models::ModelStartError;
 pub use operation::Operation;
 pub use request::*;

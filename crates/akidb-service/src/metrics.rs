@@ -24,6 +24,7 @@ pub(crate) struct Metrics {
     pub(crate) requests_in_flight: IntGauge,
     pub(crate) upsert_documents: Histogram,
     pub(crate) upsert_texts_reused: prometheus::IntCounter,
+    pub(crate) import_lines: IntCounterVec,
     pub(crate) index_search_seconds: Histogram,
     pub(crate) index_append_seconds: Histogram,
     pub(crate) index_compactions: prometheus::IntCounter,
@@ -82,6 +83,16 @@ impl Metrics {
                 prometheus::IntCounter::new(
                     "akidb_upsert_texts_reused_total",
                     "Texts whose vector the collection held already, or that stood twice in a batch.",
+                )?,
+            )?,
+            import_lines: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "akidb_import_lines_total",
+                        "Lines of imports that are done: created, updated or failed.",
+                    ),
+                    &["outcome"],
                 )?,
             )?,
             index_search_seconds: histogram(

@@ -34,6 +34,8 @@ operations! {
     DeleteCollection => "delete_collection";
     /// Documents in.
     Upsert => "upsert";
+    /// Documents in, one by one and without end.
+    Import => "import";
     /// One or more documents out.
     Get => "get";
     /// Other metadata for a document.
@@ -59,7 +61,7 @@ operations! {
 impl Operation {
     /// Whether it writes documents, and so must not be cut off half way.
     pub(crate) const fn changes_documents(self) -> bool {
-        matches!(self, Self::Upsert | Self::PatchMetadata | Self::Delete)
+        matches!(self, Self::Upsert | Self::Import | Self::PatchMetadata | Self::Delete)
     }
 }
 

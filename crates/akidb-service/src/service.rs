@@ -4,16 +4,13 @@
 
 use std::{
     future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use akidb_core::{Error, ErrorCode, Limits, Outcome, Result};
 use akidb_store::{DataDirectory, StoreError};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{
     ComponentState, ModelStartError, Operation, Readiness, RequestContext, ServiceConfig,
@@ -35,7 +32,8 @@ pub(crate) struct Inner {
     pub(crate) collections: Collections,
     pub(crate) model: Option<Model>,
     permits: Semaphore,
-    draining: AtomicBool,
+    pub(crate) imports: Semaphore,
+    draining: watch::Sender<bool>,
     storage_failed: Notify,
 }
 
@@ -80,11 +78,12 @@ impl Service {
         };
         let inner = Inner {
             permits: Semaphore::new(permits(&config.limits)),
+            imports: Semaphore::new(config.limits.concurrent_imports.min(Semaphore::MAX_PERMITS)),
             limits: Arc::new(config.limits),
             metrics,
             collections,
             model,
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
             storage_failed: Notify::new(),
         };
         let service = Self { inner: Arc::new(inner) };
@@ -116,7 +115,7 @@ impl Service {
     /// Whether requests are taken, and the state of each part.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let draining = self.inner.draining.load(Ordering::Acquire);
+        let draining = *self.inner.draining.borrow();
         let collections = self.inner.collections.all().len();
         let storage = ComponentState {
             name: "storage",
@@ -146,7 +145,13 @@ impl Service {
 
     /// Is not ready from now on and refuses new requests.
     pub fn start_draining(&self) {
-        self.inner.draining.store(true, Ordering::Release);
+        self.inner.draining.send_replace(true);
+    }
+
+    /// Returns when new requests are refused and long ones should end.
+    pub(crate) async fn draining(&self) {
+        // The sender is in `self`, so waiting cannot fail.
+        let _ = self.inner.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
     /// Refuses new requests, waits for those that run, checkpoints and closes everything.
@@ -200,7 +205,7 @@ impl Service {
     }
 
     fn admit(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
-        if self.inner.draining.load(Ordering::Acquire) {
+        if *self.inner.draining.borrow() {
             return Err(Error::new(ErrorCode::ShuttingDown, "the node is shutting down"));
         }
         self.inner.permits.try_acquire().map_err(|_| {

@@ -3,6 +3,7 @@
 mod collection;
 mod delete;
 mod embed;
+mod import;
 mod read;
 mod search;
 mod selection;

@@ -38,7 +38,6 @@ pub(super) enum Place {
     /// In the list of documents of an upsert.
     Position(usize),
     /// On a line of its own, whose number the caller knows.
-    #[expect(dead_code, reason = "the import of lines takes it up")]
     Line,
 }
 
@@ -68,6 +67,17 @@ pub(super) struct Tokens {
 impl Tokens {
     const fn of(text: EmbeddedText) -> Self {
         Self { count: Some(text.tokens), truncated: Some(text.truncated) }
+    }
+
+    pub(super) const fn result(self, id: DocumentId, status: UpsertStatus) -> UpsertResult {
+        UpsertResult { id, status, tokens: self.count, truncated: self.truncated }
+    }
+}
+
+impl Checked {
+    /// The text that stands for its vector.
+    pub(super) fn text_to_embed(&self) -> Option<&str> {
+        self.text.as_deref().filter(|_| self.vector.is_none())
     }
 }
 
@@ -111,11 +121,9 @@ impl Service {
             other => return Err(unexpected(&other)),
         };
         let results = ids.into_iter().zip(created).zip(tokens);
-        let results = results.map(|((id, created), tokens)| UpsertResult {
-            id,
-            status: if created { UpsertStatus::Created } else { UpsertStatus::Updated },
-            tokens: tokens.count,
-            truncated: tokens.truncated,
+        let results = results.map(|((id, created), tokens)| {
+            let status = if created { UpsertStatus::Created } else { UpsertStatus::Updated };
+            tokens.result(id, status)
         });
         Ok(results.collect())
     }

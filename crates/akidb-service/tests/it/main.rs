@@ -3,6 +3,7 @@
 
 mod collections;
 mod consistency;
+mod import;
 mod known_texts;
 mod validation;
 

@@ -1,0 +1,124 @@
+//! Batches to rows: the texts of a batch go to the model together.
+
+use std::time::Duration;
+
+use akidb_core::{Error, ErrorCode, Result};
+use akidb_store::NewRow;
+
+use super::{RunningImport, batch::Batch};
+use crate::operations::upsert::{Checked, Tokens, rows_of};
+
+/// The shortest and the longest wait for room in the embedding queue.
+const QUEUE_WAIT: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+
+/// A row to store, with what embedding said of its text.
+pub(super) type EmbeddedRow = (NewRow, Tokens);
+
+/// A batch whose texts are embedded.
+#[derive(Debug, Default)]
+pub(super) struct EmbeddedBatch {
+    /// Each with its number, in the order of the input.
+    pub(super) lines: Vec<(u64, Result<EmbeddedRow>)>,
+    /// Why no line comes after these, where the input did not simply end.
+    pub(super) stopped: Option<Error>,
+}
+
+impl RunningImport<'_> {
+    /// Embeds what is good in a batch. A text that the model can not take fails alone.
+    pub(super) async fn embed(&self, batch: Batch) -> EmbeddedBatch {
+        let Batch { lines, stopped, .. } = batch;
+        let mut embedded = EmbeddedBatch { lines: Vec::with_capacity(lines.len()), stopped };
+        let mut numbers = Vec::with_capacity(lines.len());
+        let mut documents = Vec::with_capacity(lines.len());
+        for (number, checked) in lines {
+            match checked {
+                Ok(document) => {
+                    numbers.push(number);
+                    documents.push(document);
+                }
+                Err(fault) => embedded.lines.push((number, Err(fault))),
+            }
+        }
+        let results = self.embed_documents(documents, &mut embedded.stopped).await;
+        embedded.lines.extend(numbers.into_iter().zip(results));
+        embedded.lines.sort_by_key(|(number, _)| *number);
+        embedded
+    }
+
+    /// One result a document. Where texts fail, halves are tried until the bad ones are alone.
+    /// An error that is not about a text is that of all documents, and ends the import.
+    async fn embed_documents(
+        &self,
+        documents: Vec<Checked>,
+        stopped: &mut Option<Error>,
+    ) -> Vec<Result<EmbeddedRow>> {
+        let mut results = Vec::with_capacity(documents.len());
+        let mut parts = vec![documents];
+        while let Some(mut part) = parts.pop() {
+            match self.embed_part(&mut part).await {
+                Ok(rows) => results.extend(rows.into_iter().map(Ok)),
+                Err(error) if is_about_a_text(&error) && part.len() > 1 => {
+                    let second = part.split_off(part.len() / 2);
+                    parts.extend([second, part]);
+                }
+                Err(error) if is_about_a_text(&error) => results.push(Err(on_a_line(error))),
+                Err(error) => {
+                    let error = self.explained(error);
+                    results.extend(part.iter().map(|_| Err(error.clone())));
+                    *stopped = Some(error);
+                }
+            }
+        }
+        results
+    }
+
+    /// The rows of documents, which are taken only when all went well.
+    async fn embed_part(&self, documents: &mut Vec<Checked>) -> Result<Vec<EmbeddedRow>> {
+        loop {
+            let embedding = self.service.embed_documents(&self.entry, documents, self.context);
+            match embedding.await {
+                Ok(embeddings) => {
+                    let (rows, tokens) = rows_of(std::mem::take(documents), embeddings)?;
+                    return Ok(rows.into_iter().zip(tokens).collect());
+                }
+                Err(error) if error.code == ErrorCode::QueueFull => {
+                    let (least, most) = QUEUE_WAIT;
+                    let wait = error.retry_after.unwrap_or(least).clamp(least, most);
+                    tokio::time::sleep(wait).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Whether an error is the fault of one of the texts, or of how many they are.
+fn is_about_a_text(error: &Error) -> bool {
+    !error.violations.is_empty()
+        || matches!(error.code, ErrorCode::EmbeddingFailed | ErrorCode::LimitExceeded)
+}
+
+/// The error of the only document of an upsert, as that of a line.
+fn on_a_line(mut error: Error) -> Error {
+    let of_document = |text: &str| text.strip_prefix("documents[0].").map(str::to_owned);
+    for violation in &mut error.violations {
+        violation.field = of_document(&violation.field).unwrap_or_else(|| violation.field.clone());
+    }
+    error.message = of_document(&error.message).unwrap_or(error.message);
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_in_a_batch_become_places_on_a_line() {
+        let error = Error::at(ErrorCode::EmbeddingFailed, "documents[0].text", "is odd");
+        let error = on_a_line(error);
+        assert_eq!(error.message, "text: is odd");
+        assert_eq!(error.violations[0].field, "text");
+        assert!(is_about_a_text(&error));
+        assert!(!is_about_a_text(&Error::new(ErrorCode::ShuttingDown, "soon")));
+    }
+}
