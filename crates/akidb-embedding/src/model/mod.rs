@@ -10,11 +10,10 @@ mod digest;
 mod json;
 mod qwen3;
 mod sentence_transformers;
+mod tokeniser_file;
 mod weights;
 
 use std::path::{Path, PathBuf};
-
-use tokenizers::{NormalizerWrapper, Tokenizer, normalizers};
 
 use self::sentence_transformers::SentenceTransformersConfig;
 pub(crate) use self::{
@@ -127,14 +126,9 @@ impl ModelDirectory {
     /// When `tokenizer.json` is not one.
     pub fn tokeniser(&self) -> Result<TextTokeniser, ModelError> {
         let file = self.path.join("tokenizer.json");
-        let damaged = |reason: String| ModelError::Damaged { file: file.clone(), reason };
-        let bytes = json::read_bytes(&file)?;
-        let mut tokeniser =
-            Tokenizer::from_bytes(bytes).map_err(|error| damaged(error.to_string()))?;
-        if self.settings.do_lower_case {
-            lower_case(&mut tokeniser).map_err(damaged)?;
-        }
-        TextTokeniser::from_model(tokeniser, self.max_tokens() as usize).map_err(damaged)
+        let tokeniser = tokeniser_file::read(&file, &self.architecture, &self.settings)?;
+        TextTokeniser::from_model(tokeniser, self.max_tokens() as usize)
+            .map_err(|reason| ModelError::Damaged { file, reason })
     }
 
     pub(crate) fn architecture(&self) -> &Architecture {
@@ -143,29 +137,5 @@ impl ModelDirectory {
 
     pub(crate) fn weights(&self) -> &WeightFiles {
         &self.weights
-    }
-}
-
-/// Puts lower-casing before what the tokeniser does, unless it does so itself.
-///
-/// As `Transformer.__init__` of sentence-transformers 6 where `do_lower_case` is set.
-fn lower_case(tokeniser: &mut Tokenizer) -> Result<(), String> {
-    let present = tokeniser.get_normalizer().cloned();
-    if present.as_ref().is_some_and(lower_cases) {
-        return Ok(());
-    }
-    let steps = std::iter::once(normalizers::Lowercase.into()).chain(present).collect();
-    tokeniser
-        .with_normalizer(Some(normalizers::Sequence::new(steps)))
-        .map(|_| ())
-        .map_err(|error| error.to_string())
-}
-
-fn lower_cases(normalizer: &NormalizerWrapper) -> bool {
-    match normalizer {
-        NormalizerWrapper::Lowercase(_) => true,
-        NormalizerWrapper::BertNormalizer(bert) => bert.lowercase,
-        NormalizerWrapper::Sequence(steps) => steps.as_ref().iter().any(lower_cases),
-        _ => false,
     }
 }

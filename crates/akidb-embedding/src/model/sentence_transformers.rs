@@ -20,6 +20,17 @@ use crate::{
 const SUPPORTED_MODULES: &str = "Transformer, Pooling and then perhaps Normalize";
 const SUPPORTED_POOLINGS: &str = "one of mean, cls, max and lasttoken";
 
+/// The first of these that is there is read; old versions named it after the network.
+const TRANSFORMER_FILES: [&str; 4] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_camembert_config.json",
+    "sentence_xlm-roberta_config.json",
+];
+
+/// The prompts that every model has, empty where its files give none.
+const PROMPTS_OF_ALL: [&str; 2] = ["query", "document"];
+
 /// The settings of a model beyond its network.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct SentenceTransformersConfig {
@@ -69,8 +80,7 @@ impl SentenceTransformersConfig {
         network_max_tokens: u32,
     ) -> Result<Self, ModelError> {
         let (pooling, normalize) = read_modules(directory)?.unwrap_or((default_pooling, false));
-        let transformer: TransformerModule =
-            read_json_if_present(&directory.join("sentence_bert_config.json"))?.unwrap_or_default();
+        let transformer = read_transformer_module(directory)?;
         Ok(Self {
             pooling,
             normalize,
@@ -79,6 +89,15 @@ impl SentenceTransformersConfig {
             do_lower_case: transformer.do_lower_case,
         })
     }
+}
+
+fn read_transformer_module(directory: &Path) -> Result<TransformerModule, ModelError> {
+    for name in TRANSFORMER_FILES {
+        if let Some(module) = read_json_if_present(&directory.join(name))? {
+            return Ok(module);
+        }
+    }
+    Ok(TransformerModule::default())
 }
 
 /// How the model is pooled and whether it is normalised, where `modules.json` is there.
@@ -156,6 +175,7 @@ fn read_prompts(directory: &Path) -> Result<Prompts, ModelError> {
         config.prompts.into_iter().map(|(name, text)| (name, text.unwrap_or_default())).collect();
     if let Some(name) = &config.default_prompt_name
         && !by_name.contains_key(name)
+        && !PROMPTS_OF_ALL.contains(&name.as_str())
     {
         let known = format!("one of the prompts {:?}", by_name.keys().collect::<Vec<_>>());
         return Err(unsupported(&file, "default_prompt_name", name, &known));

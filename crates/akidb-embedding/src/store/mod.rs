@@ -46,6 +46,8 @@ pub struct InstalledModel {
     pub name: String,
     /// Its directory.
     pub path: PathBuf,
+    /// Its network, as `model_type` of `config.json` gives it.
+    pub architecture: String,
     /// The number of values of a vector.
     pub dimension: u32,
     /// The most tokens of a text that are read.
@@ -160,6 +162,7 @@ impl InstalledModel {
         let files = files_below(&path)?;
         Ok(Self {
             name: name.to_owned(),
+            architecture: directory.architecture_name().to_owned(),
             dimension: directory.dimension(),
             max_tokens: directory.max_tokens(),
             size_bytes: files.iter().map(|file| file.bytes).sum(),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod architectures;
 mod batch_independence;
 mod engine;
 mod golden;

@@ -1,0 +1,82 @@
+//! `tokenizer.json`, and what a model's other files change about it.
+//!
+//! What does not live here: cutting, counting, and special tokens around a text.
+
+use std::path::Path;
+
+use tokenizers::{
+    NormalizerWrapper, PostProcessorWrapper, Tokenizer, normalizers,
+    processors::{sequence::Sequence, template::TemplateProcessing},
+};
+
+use super::{Architecture, json::read_bytes, sentence_transformers::SentenceTransformersConfig};
+use crate::{error::ModelError, identity::Pooling};
+
+/// What a text that is pooled by its last token ends with for Qwen3.
+const QWEN3_END: &str = "<|endoftext|>";
+
+/// Reads a model's tokeniser.
+pub(super) fn read(
+    file: &Path,
+    architecture: &Architecture,
+    settings: &SentenceTransformersConfig,
+) -> Result<Tokenizer, ModelError> {
+    let damaged = |reason: String| ModelError::Damaged { file: file.to_owned(), reason };
+    let mut tokeniser =
+        Tokenizer::from_bytes(read_bytes(file)?).map_err(|error| damaged(error.to_string()))?;
+    if settings.do_lower_case {
+        lower_case(&mut tokeniser).map_err(damaged)?;
+    }
+    if matches!(architecture, Architecture::Qwen3(_)) && settings.pooling == Pooling::LastToken {
+        end_texts(&mut tokeniser, QWEN3_END).map_err(damaged)?;
+    }
+    Ok(tokeniser)
+}
+
+/// Ends every text with the token `end`, unless the tokeniser ends texts with a token itself.
+///
+/// The state of that token is the vector of a Qwen3 embedding model. The first files of
+/// Qwen3-Embedding left it to the caller to add it.
+fn end_texts(tokeniser: &mut Tokenizer, end: &str) -> Result<(), String> {
+    let example = tokeniser.encode("a", true).map_err(|error| error.to_string())?;
+    if example.get_special_tokens_mask().last() == Some(&1) {
+        return Ok(());
+    }
+    let id = tokeniser.token_to_id(end).ok_or_else(|| {
+        format!("its post-processor ends texts with no token, and its vocabulary lacks {end:?}")
+    })?;
+    let ending = TemplateProcessing::builder()
+        .try_single(format!("$A {end}"))?
+        .try_pair(format!("$A {end} $B {end}"))?
+        .special_tokens(vec![(end, id)])
+        .build()
+        .map_err(|error| error.to_string())?;
+    let present = tokeniser.get_post_processor().cloned();
+    let steps = present.into_iter().chain([ending.into()]).collect();
+    tokeniser.with_post_processor(Some(PostProcessorWrapper::Sequence(Sequence::new(steps))));
+    Ok(())
+}
+
+/// Puts lower-casing before what the tokeniser does, unless it does so itself.
+///
+/// As `Transformer.__init__` of sentence-transformers 6 where `do_lower_case` is set.
+fn lower_case(tokeniser: &mut Tokenizer) -> Result<(), String> {
+    let present = tokeniser.get_normalizer().cloned();
+    if present.as_ref().is_some_and(lower_cases) {
+        return Ok(());
+    }
+    let steps = std::iter::once(normalizers::Lowercase.into()).chain(present).collect();
+    tokeniser
+        .with_normalizer(Some(normalizers::Sequence::new(steps)))
+        .map(|_| ())
+        .map_err(|error| error.to_string())
+}
+
+fn lower_cases(normalizer: &NormalizerWrapper) -> bool {
+    match normalizer {
+        NormalizerWrapper::Lowercase(_) => true,
+        NormalizerWrapper::BertNormalizer(bert) => bert.lowercase,
+        NormalizerWrapper::Sequence(steps) => steps.as_ref().iter().any(lower_cases),
+        _ => false,
+    }
+}
