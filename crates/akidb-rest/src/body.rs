@@ -106,7 +106,7 @@ fn too_large(given_bytes: Option<u64>, bytes_max: usize) -> Error {
     Error::new(ErrorCode::BodyTooLarge, message)
 }
 
-async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Error> {
+pub(crate) async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Error> {
     loop {
         match body.frame().await {
             None => return Ok(None),
@@ -126,7 +126,7 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Error> {
 
 /// Takes what a client still sends, within bounds, so that one which writes its whole body before
 /// it reads finds the answer, and not a closed connection or stream.
-async fn discard(body: &mut Body, bytes_max: usize) {
+pub(crate) async fn discard(body: &mut Body, bytes_max: usize) {
     let discarding = async {
         let mut discarded_bytes = 0;
         while let Ok(Some(chunk)) = next_chunk(body).await

@@ -19,7 +19,7 @@ use crate::{
     failure::Failure,
     route::Route,
     state::RestState,
-    wire::{IdType, include_from},
+    wire::{IdType, ToldLines, include_from},
 };
 
 /// Says how long a request may take.
@@ -51,7 +51,7 @@ pub(crate) async fn admit(
 ) -> Response {
     let context = RequestContext {
         door: Door::Rest,
-        deadline: Instant::now() + state.options.default_timeout,
+        deadline: Instant::now() + route.default_timeout(&state.options),
     };
     let response = match Call::decode(&request, route, &state, context.clone()) {
         Ok(call) => {
@@ -114,6 +114,15 @@ impl Call {
         let names = self.query("include");
         let names = names.map(|names| names.split(',').filter(|name| !name.is_empty()));
         include_from(names, "include").map_err(Failure::refused)
+    }
+
+    /// Which lines the answer to an import tells of.
+    ///
+    /// # Errors
+    /// `invalid_argument` for another word.
+    pub(crate) fn told_lines(&self) -> Result<ToldLines, Failure> {
+        let told = self.query("status").map(str::parse).transpose();
+        told.map(Option::unwrap_or_default).map_err(Failure::refused)
     }
 
     /// The key under which a retry makes the same ids.

@@ -11,6 +11,7 @@ mod envelope;
 mod failure;
 mod fallback;
 mod handlers;
+mod import;
 mod json;
 mod openapi;
 mod options;

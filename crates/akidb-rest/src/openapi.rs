@@ -14,6 +14,7 @@ use utoipa::openapi::{
 
 use crate::{
     call::REQUEST_TIMEOUT,
+    import::JSON_LINES,
     route::{Answers, Described, Route, Verb, described},
     routes::ROUTES,
     wire::ErrorAnswer,
@@ -56,8 +57,9 @@ fn operation(route: &Route) -> Operation {
         .tag(tag(route.path))
         .parameters(Some(parameters(route)));
     if let Some(body) = route.body {
+        let content_type = if route.body_is_lines { JSON_LINES } else { JSON };
         let body = RequestBodyBuilder::new()
-            .content(JSON, Content::new(Some((body.reference)())))
+            .content(content_type, Content::new(Some((body.reference)())))
             .required(Some(Required::True));
         operation = operation.request_body(Some(body.build()));
     }
@@ -73,7 +75,7 @@ fn operation(route: &Route) -> Operation {
 /// The area of a route.
 fn tag(path: &str) -> &'static str {
     match path {
-        _ if path.contains("/documents") => "documents",
+        _ if path.contains("/documents") || path.ends_with("/import") => "documents",
         _ if path.contains("/search") => "search",
         _ if path.contains("/collections") => "collections",
         "/embed" => "embedding",
@@ -130,6 +132,12 @@ fn answers(answers: Answers) -> Vec<(String, Response)> {
             ("200".to_owned(), json("All components are ready.", described)),
             ("503".to_owned(), json("A component is not ready.", described)),
         ],
+        Answers::JsonLines(described) => {
+            let content = Content::new(Some((described.reference)()));
+            let description = "One line of this shape for each line of the body, while it comes.";
+            let response = ResponseBuilder::new().description(description);
+            vec![("200".to_owned(), response.content(JSON_LINES, content).build())]
+        }
         Answers::Text => vec![("200".to_owned(), plain("text/plain", Type::String))],
         Answers::AnyJson => vec![("200".to_owned(), plain(JSON, Type::Object))],
     }
@@ -161,7 +169,9 @@ fn components() -> Components {
 
 fn wire_types(route: &Route) -> impl Iterator<Item = Described> + use<> {
     let answer = match route.answers {
-        Answers::Json(_, described) | Answers::Readiness(described) => Some(described),
+        Answers::Json(_, described)
+        | Answers::JsonLines(described)
+        | Answers::Readiness(described) => Some(described),
         Answers::Text | Answers::AnyJson => None,
     };
     route.body.into_iter().chain(answer)

@@ -16,6 +16,8 @@ pub struct RestOptions {
     /// How long a client may take to send the head of a request, and how long an HTTP/1
     /// connection may be idle.
     pub header_read_timeout: Duration,
+    /// How long an import waits for its client to send or to read.
+    pub import_idle_timeout: Duration,
     /// How long a stop waits for requests in flight.
     pub drain_timeout: Duration,
     /// Bytes of bodies that are being received or decoded at once, over all connections.
@@ -30,6 +32,7 @@ impl Default for RestOptions {
             max_connections: 1_024,
             max_streams_per_connection: 128,
             header_read_timeout: Duration::from_secs(10),
+            import_idle_timeout: Duration::from_secs(300),
             drain_timeout: Duration::from_secs(30),
             body_budget_bytes: 256 << 20,
         }

@@ -2,6 +2,8 @@
 //!
 //! What does not live here: the table itself (`routes`).
 
+use std::time::Duration;
+
 use akidb_service::Operation;
 use axum::routing::MethodRouter;
 use http::StatusCode;
@@ -10,7 +12,7 @@ use utoipa::{
     openapi::{Ref, RefOr, Schema},
 };
 
-use crate::state::RestState;
+use crate::{RestOptions, state::RestState};
 
 /// The methods that AkiDB answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub(crate) enum Answers {
     Readiness(Described),
     /// Plain text.
     Text,
+    /// Lines, each JSON of this shape.
+    JsonLines(Described),
     /// JSON of a shape that is described elsewhere.
     AnyJson,
 }
@@ -73,8 +77,13 @@ pub(crate) struct Route {
     pub(crate) query: &'static [QueryParameter],
     pub(crate) headers: &'static [RequestHeader],
     pub(crate) body: Option<Described>,
+    /// Whether the body is lines, each of the body's shape, and without end.
+    pub(crate) body_is_lines: bool,
     pub(crate) answers: Answers,
 }
+
+/// Longer than any request takes, and short enough to be added to any time.
+const NO_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 impl Route {
     pub(crate) const fn new(
@@ -95,6 +104,7 @@ impl Route {
             query: &[],
             headers: &[],
             body: None,
+            body_is_lines: false,
             answers: Answers::AnyJson,
         }
     }
@@ -122,6 +132,17 @@ impl Route {
     /// Reads a JSON body.
     pub(crate) const fn body<T: ToSchema>(self) -> Self {
         Self { body: Some(described::<T>()), ..self }
+    }
+
+    /// Reads lines of JSON, and answers each with one. May go on for as long as both ends like.
+    pub(crate) const fn lines<T: ToSchema, A: ToSchema>(self) -> Self {
+        let answers = Answers::JsonLines(described::<A>());
+        Self { body: Some(described::<T>()), body_is_lines: true, answers, ..self }
+    }
+
+    /// How long a request may take that does not say so itself.
+    pub(crate) const fn default_timeout(&self, options: &RestOptions) -> Duration {
+        if self.body_is_lines { NO_TIMEOUT } else { options.default_timeout }
     }
 
     /// Answers JSON.

@@ -16,6 +16,7 @@ use crate::{
     envelope::enveloped,
     fallback,
     handlers::{collections, documents, embed, node, search},
+    import,
     route::{
         QueryParameter, RequestHeader, Route,
         Verb::{Delete, Get, Patch, Post},
@@ -24,9 +25,9 @@ use crate::{
     wire::{
         AliveAnswer, CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CountAnswer,
         CountBody, CreateCollectionBody, DeleteAnswer, DeleteBody, DocumentAnswer,
-        DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody, PatchDocumentBody, ReadyAnswer,
-        ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody,
-        UpdateCollectionBody, UpsertAnswer, UpsertBody,
+        DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody, ImportAnswer, NewDocumentBody,
+        PatchDocumentBody, ReadyAnswer, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer,
+        SearchBatchBody, SearchBody, UpdateCollectionBody, UpsertAnswer, UpsertBody,
     },
 };
 
@@ -46,6 +47,19 @@ const KEY: RequestHeader = RequestHeader {
     name: IDEMPOTENCY_KEY,
     description: "1 to 255 visible ASCII characters. Ids that the node makes are the same for \
                   every request with the same key and the same documents.",
+};
+
+const STATUS: QueryParameter = QueryParameter {
+    name: "status",
+    description: "The lines that the answer tells of: all (default), errors or none. The summary \
+                  comes in any case.",
+};
+
+const IMPORT_KEY: RequestHeader = RequestHeader {
+    name: IDEMPOTENCY_KEY,
+    description: "1 to 255 visible ASCII characters. A line without an id gets one that is made of \
+                  this key and the document, so that lines which come again with the same key, in \
+                  any order, replace themselves. Without the header each gets a new id.",
 };
 
 /// Every route of the REST door.
@@ -118,6 +132,17 @@ pub(crate) static ROUTES: &[Route] = &[
     .headers(&[KEY])
     .body::<UpsertBody>()
     .answers::<UpsertAnswer>(),
+    Route::new(
+        Post,
+        "/v1/collections/{name}/import",
+        "import",
+        "Insert or replace documents, a line each, of any number. A bad line fails alone.",
+        || post(import::import),
+    )
+    .operation(Operation::Import)
+    .query(&[STATUS])
+    .headers(&[IMPORT_KEY])
+    .lines::<NewDocumentBody, ImportAnswer>(),
     Route::new(
         Get,
         "/v1/collections/{name}/documents/{id}",

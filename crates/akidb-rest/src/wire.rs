@@ -8,6 +8,7 @@ mod document;
 mod embed;
 mod error;
 mod id;
+mod import;
 mod include;
 mod list;
 mod node;
@@ -21,11 +22,12 @@ pub(crate) use collection::{
 };
 pub(crate) use document::{
     CountAnswer, CountBody, DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, GetBody,
-    PatchDocumentBody, ScrollAnswer, ScrollBody, UpsertAnswer, UpsertBody,
+    NewDocumentBody, PatchDocumentBody, ScrollAnswer, ScrollBody, UpsertAnswer, UpsertBody,
 };
 pub(crate) use embed::{EmbedAnswer, EmbedBody};
 pub(crate) use error::ErrorAnswer;
 pub(crate) use id::{Id, IdType};
+pub(crate) use import::{ImportAnswer, ToldLines};
 pub(crate) use include::include_from;
 pub(crate) use list::{LIST_TOO_LONG, List};
 pub(crate) use node::{AliveAnswer, ReadyAnswer};

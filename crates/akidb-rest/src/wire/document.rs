@@ -26,7 +26,7 @@ pub(crate) struct UpsertBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewDocument)]
-struct NewDocumentBody {
+pub(crate) struct NewDocumentBody {
     /// Made as a UUIDv7 where absent.
     id: Option<Id>,
     /// Embedded where no vector is given.
@@ -43,13 +43,19 @@ struct NewDocumentBody {
 impl UpsertBody {
     /// The service's request.
     pub(crate) fn into_request(self, idempotency_key: Option<String>) -> Upsert {
-        let documents = self.documents.0.into_iter().map(|Object(document)| NewDocument {
-            id: document.id.map(|id| id.0),
-            text: document.text,
-            vector: document.vector.map(|vector| vector.0),
-            metadata: document.metadata,
-        });
+        let documents = self.documents.0.into_iter().map(|Object(document)| document.into());
         Upsert { documents: documents.collect(), idempotency_key }
+    }
+}
+
+impl From<NewDocumentBody> for NewDocument {
+    fn from(body: NewDocumentBody) -> Self {
+        Self {
+            id: body.id.map(|id| id.0),
+            text: body.text,
+            vector: body.vector.map(|vector| vector.0),
+            metadata: body.metadata,
+        }
     }
 }
 
@@ -72,7 +78,7 @@ pub(crate) struct UpsertAnswer {
 /// What an upsert did with one document.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UpsertResult)]
-struct UpsertResultAnswer {
+pub(crate) struct UpsertResultAnswer {
     id: StoredId,
     /// `created` or `updated`.
     status: &'static str,

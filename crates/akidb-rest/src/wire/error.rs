@@ -30,7 +30,7 @@ pub(crate) struct ErrorAnswer {
 
 /// The code, a message for people, and the places that are wrong.
 #[derive(Serialize, ToSchema)]
-struct ErrorDetail {
+pub(crate) struct ErrorDetail {
     /// The stable name of what went wrong.
     #[schema(schema_with = code_schema)]
     code: &'static str,
@@ -59,6 +59,13 @@ struct ViolationDetail {
 impl ErrorAnswer {
     /// The answer for an error of the request with this id.
     pub(crate) fn new(error: Error, request_id: &str) -> Self {
+        Self { error: ErrorDetail::new(error), request_id: request_id.to_owned() }
+    }
+}
+
+impl ErrorDetail {
+    /// The answer for an error, without the request.
+    pub(crate) fn new(error: Error) -> Self {
         let violations = error.violations.into_iter();
         let violations = violations
             .map(|violation| ViolationDetail {
@@ -67,14 +74,11 @@ impl ErrorAnswer {
             })
             .collect();
         Self {
-            error: ErrorDetail {
-                code: error.code.as_str(),
-                message: error.message,
-                retryable: error.code.retryable(),
-                outcome: error.outcome.as_str(),
-                violations,
-            },
-            request_id: request_id.to_owned(),
+            code: error.code.as_str(),
+            message: error.message,
+            retryable: error.code.retryable(),
+            outcome: error.outcome.as_str(),
+            violations,
         }
     }
 }

@@ -51,6 +51,7 @@ pub(super) const fn rest(server: &ServerSettings) -> RestOptions {
         max_connections: server.max_connections,
         max_streams_per_connection: server.max_streams_per_connection,
         header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
+        import_idle_timeout: Duration::from_millis(server.import_idle_timeout_ms),
         drain_timeout: Duration::from_millis(server.drain_timeout_ms),
         body_budget_bytes: server.body_budget_bytes,
     }

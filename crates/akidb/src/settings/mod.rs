@@ -49,6 +49,8 @@ pub(crate) struct ServerSettings {
     pub(crate) request_timeout_ms: u64,
     #[serde(deserialize_with = "positive")]
     pub(crate) max_request_timeout_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) import_idle_timeout_ms: u64,
     pub(crate) drain_timeout_ms: u64,
     #[serde(deserialize_with = "positive")]
     pub(crate) max_connections: usize,
@@ -138,6 +140,7 @@ impl Settings {
                 grpc_addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
                 request_timeout_ms: 30_000,
                 max_request_timeout_ms: 600_000,
+                import_idle_timeout_ms: 300_000,
                 drain_timeout_ms: 30_000,
                 max_connections: 1_024,
                 max_streams_per_connection: 128,
