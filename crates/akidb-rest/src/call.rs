@@ -88,6 +88,11 @@ impl Call {
         })
     }
 
+    /// The id of the path as it stands there.
+    pub(crate) fn path_id(&self) -> &str {
+        &self.id
+    }
+
     /// The id of the path: a string, or an integer where the query says `type=integer`.
     ///
     /// # Errors

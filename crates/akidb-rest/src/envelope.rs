@@ -15,11 +15,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, Method, header};
+use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use self::request_id::{REQUEST_ID, RequestId};
-use crate::{failure::Failure, json::JSON, wire::ErrorAnswer};
+use crate::{
+    failure::Failure,
+    json::JSON,
+    route::ErrorShape,
+    routes::error_shape,
+    wire::{ErrorAnswer, OpenAiErrorAnswer},
+};
 
 /// Puts the envelope around every route and fallback of a router.
 pub(crate) fn enveloped<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
@@ -30,10 +37,11 @@ async fn envelope(request: Request, next: Next) -> Response {
     let request_id = RequestId::of(request.headers());
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let method = request.method().clone();
+    let shape = error_shape(route);
     let span = tracing::info_span!("request", request_id = request_id.as_str(), %method, route);
     async {
         let response = next.run(request).await;
-        let mut response = encode_failure(response, &method, &request_id);
+        let mut response = encode_failure(response, &method, shape, &request_id);
         tracing::debug!(status = response.status().as_u16(), "answered");
         response.headers_mut().insert(REQUEST_ID, request_id.into_header());
         response
@@ -43,7 +51,12 @@ async fn envelope(request: Request, next: Next) -> Response {
 }
 
 /// Gives a failed request its body.
-fn encode_failure(mut response: Response, method: &Method, request_id: &RequestId) -> Response {
+fn encode_failure(
+    mut response: Response,
+    method: &Method,
+    shape: ErrorShape,
+    request_id: &RequestId,
+) -> Response {
     let Some(Failure { error, .. }) = response.extensions_mut().remove::<Failure>() else {
         return response;
     };
@@ -52,12 +65,23 @@ fn encode_failure(mut response: Response, method: &Method, request_id: &RequestI
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, JSON);
     insert_retry_after(headers, &error);
+    let body = match shape {
+        ErrorShape::Own => encoded(&ErrorAnswer::new(error, request_id.as_str())),
+        ErrorShape::OpenAi => {
+            let (status, answer) = OpenAiErrorAnswer::new(error);
+            *response.status_mut() = status;
+            encoded(&answer)
+        }
+    };
     if method != Method::HEAD {
-        let answer = ErrorAnswer::new(error, request_id.as_str());
-        // Strings and lists of them always have a JSON form.
-        *response.body_mut() = Body::from(serde_json::to_vec(&answer).unwrap_or_default());
+        *response.body_mut() = body;
     }
     response
+}
+
+/// Strings and lists of them always have a JSON form.
+fn encoded(answer: &impl Serialize) -> Body {
+    Body::from(serde_json::to_vec(answer).unwrap_or_default())
 }
 
 fn log(error: &Error) {

@@ -4,6 +4,7 @@ pub(crate) mod collections;
 pub(crate) mod documents;
 pub(crate) mod embed;
 pub(crate) mod node;
+pub(crate) mod openai;
 pub(crate) mod search;
 
 use crate::{failure::Failure, json::Reply};

@@ -14,10 +14,11 @@ use utoipa::openapi::{
 
 use crate::{
     call::REQUEST_TIMEOUT,
+    failure::status,
     import::JSON_LINES,
-    route::{Answers, Described, Route, Verb, described},
+    route::{Answers, Described, ErrorShape, Route, Verb, described},
     routes::ROUTES,
-    wire::ErrorAnswer,
+    wire::{ErrorAnswer, OpenAiErrorAnswer},
 };
 
 const JSON: &str = "application/json";
@@ -66,8 +67,11 @@ fn operation(route: &Route) -> Operation {
     for (status, response) in answers(route.answers) {
         operation = operation.response(status, response);
     }
-    for status in error_statuses().into_keys().filter(|status| may_fail_with(route, *status)) {
-        operation = operation.response(status.to_string(), Ref::from_response_name(name(status)));
+    for status in error_statuses(route.errors).into_keys() {
+        if may_fail_with(route, status) {
+            let response = Ref::from_response_name(name(route.errors, status));
+            operation = operation.response(status.to_string(), response);
+        }
     }
     operation.build()
 }
@@ -79,6 +83,7 @@ fn tag(path: &str) -> &'static str {
         _ if path.contains("/search") => "search",
         _ if path.contains("/collections") => "collections",
         "/embed" => "embedding",
+        "/v1/embeddings" | "/v1/models" | "/v1/models/{id}" => "openai",
         _ => "node",
     }
 }
@@ -157,14 +162,15 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
 
 fn components() -> Components {
     let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
-    for described in ROUTES.iter().flat_map(wire_types).chain([described::<ErrorAnswer>()]) {
+    let of_errors = [described::<ErrorAnswer>(), described::<OpenAiErrorAnswer>()];
+    for described in ROUTES.iter().flat_map(wire_types).chain(of_errors) {
         (described.schemas)(&mut schemas);
     }
-    let responses = error_statuses().into_iter();
-    ComponentsBuilder::new()
-        .schemas_from_iter(schemas)
-        .responses_from_iter(responses.map(|(status, codes)| (name(status), failure(&codes))))
-        .build()
+    let responses = [ErrorShape::Own, ErrorShape::OpenAi].into_iter().flat_map(|shape| {
+        let statuses = error_statuses(shape).into_iter();
+        statuses.map(move |(status, codes)| (name(shape, status), failure(shape, &codes)))
+    });
+    ComponentsBuilder::new().schemas_from_iter(schemas).responses_from_iter(responses).build()
 }
 
 fn wire_types(route: &Route) -> impl Iterator<Item = Described> + use<> {
@@ -178,22 +184,33 @@ fn wire_types(route: &Route) -> impl Iterator<Item = Described> + use<> {
 }
 
 /// The codes of the error table by their status.
-fn error_statuses() -> BTreeMap<u16, Vec<ErrorCode>> {
+fn error_statuses(shape: ErrorShape) -> BTreeMap<u16, Vec<ErrorCode>> {
     let mut statuses: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
     for code in ErrorCode::ALL {
-        statuses.entry(code.http_status()).or_default().push(*code);
+        let status = match shape {
+            ErrorShape::Own => status(*code),
+            ErrorShape::OpenAi => OpenAiErrorAnswer::status(status(*code)),
+        };
+        statuses.entry(status.as_u16()).or_default().push(*code);
     }
     statuses
 }
 
-fn name(status: u16) -> String {
-    format!("Error{status}")
+fn name(shape: ErrorShape, status: u16) -> String {
+    match shape {
+        ErrorShape::Own => format!("Error{status}"),
+        ErrorShape::OpenAi => format!("OpenAiError{status}"),
+    }
 }
 
-fn failure(codes: &[ErrorCode]) -> Response {
+fn failure(shape: ErrorShape, codes: &[ErrorCode]) -> Response {
     let lines = codes.iter().map(|code| format!("- `{code}`: {}", code.meaning().trim()));
     let lines: Vec<String> = lines.collect();
-    let reference = (described::<ErrorAnswer>().reference)();
+    let described = match shape {
+        ErrorShape::Own => described::<ErrorAnswer>(),
+        ErrorShape::OpenAi => described::<OpenAiErrorAnswer>(),
+    };
+    let reference = (described.reference)();
     let content = Content::new(Some(reference));
     let response = ResponseBuilder::new().description(lines.join("\n")).content(JSON, content);
     if codes.iter().any(|code| code.retryable()) {
@@ -264,7 +281,7 @@ mod tests {
         let responses = description["components"]["responses"].as_object().unwrap();
         let codes = &description["components"]["schemas"]["ErrorDetail"]["properties"]["code"];
         for code in ErrorCode::ALL {
-            let response = &responses[&name(code.http_status())];
+            let response = &responses[&name(ErrorShape::Own, code.http_status())];
             let text = response["description"].as_str().unwrap();
             assert!(text.contains(&format!("`{code}`")), "{code}");
             let names = codes["enum"].as_array().unwrap();

@@ -80,6 +80,16 @@ pub(crate) struct Route {
     /// Whether the body is lines, each of the body's shape, and without end.
     pub(crate) body_is_lines: bool,
     pub(crate) answers: Answers,
+    pub(crate) errors: ErrorShape,
+}
+
+/// How a route writes its errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorShape {
+    /// AkiDB's own.
+    Own,
+    /// OpenAI's, which its clients expect.
+    OpenAi,
 }
 
 /// Longer than any request takes, and short enough to be added to any time.
@@ -106,7 +116,13 @@ impl Route {
             body: None,
             body_is_lines: false,
             answers: Answers::AnyJson,
+            errors: ErrorShape::Own,
         }
+    }
+
+    /// Writes its errors as OpenAI does.
+    pub(crate) const fn openai(self) -> Self {
+        Self { errors: ErrorShape::OpenAi, ..self }
     }
 
     /// Is one of the service's operations.

@@ -15,10 +15,10 @@ use crate::{
     call::{IDEMPOTENCY_KEY, admit},
     envelope::enveloped,
     fallback,
-    handlers::{collections, documents, embed, node, search},
+    handlers::{collections, documents, embed, node, openai, search},
     import,
     route::{
-        QueryParameter, RequestHeader, Route,
+        ErrorShape, QueryParameter, RequestHeader, Route,
         Verb::{Delete, Get, Patch, Post},
     },
     state::RestState,
@@ -26,6 +26,7 @@ use crate::{
         AliveAnswer, CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CountAnswer,
         CountBody, CreateCollectionBody, DeleteAnswer, DeleteBody, DocumentAnswer,
         DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody, ImportAnswer, NewDocumentBody,
+        OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer,
         PatchDocumentBody, ReadyAnswer, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer,
         SearchBatchBody, SearchBody, UpdateCollectionBody, UpsertAnswer, UpsertBody,
     },
@@ -82,6 +83,37 @@ pub(crate) static ROUTES: &[Route] = &[
         .operation(Operation::Embed)
         .body::<EmbedBody>()
         .answers::<EmbedAnswer>(),
+    Route::new(
+        Post,
+        "/v1/embeddings",
+        "openai_embeddings",
+        "Embed inputs, in OpenAI's shapes.",
+        || post(openai::embeddings),
+    )
+    .operation(Operation::Embed)
+    .openai()
+    .body::<OpenAiEmbeddingsBody>()
+    .answers::<OpenAiEmbeddingsAnswer>(),
+    Route::new(
+        Get,
+        "/v1/models",
+        "openai_models",
+        "List the loaded models, in OpenAI's shapes.",
+        || get(openai::models),
+    )
+    .operation(Operation::Models)
+    .openai()
+    .answers::<OpenAiModelListAnswer>(),
+    Route::new(
+        Get,
+        "/v1/models/{id}",
+        "openai_model",
+        "Describe a loaded model, in OpenAI's shapes.",
+        || get(openai::model),
+    )
+    .operation(Operation::Models)
+    .openai()
+    .answers::<OpenAiModelAnswer>(),
     Route::new(Post, "/v1/collections", "create_collection", "Create a collection.", || {
         post(collections::create)
     })
@@ -255,6 +287,12 @@ pub fn router(service: Service, options: RestOptions) -> Router {
         .fallback(fallback::no_such_route)
         .method_not_allowed_fallback(fallback::no_such_method);
     enveloped(router).with_state(state)
+}
+
+/// How the route of a path writes its errors.
+pub(crate) fn error_shape(path: &str) -> ErrorShape {
+    let route = ROUTES.iter().find(|route| route.path == path);
+    route.map_or(ErrorShape::Own, |route| route.errors)
 }
 
 fn admitted(route: &'static Route, state: &RestState) -> MethodRouter<RestState> {

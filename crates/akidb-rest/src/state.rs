@@ -1,6 +1,9 @@
 //! What every handler can reach.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use akidb_service::Service;
 use axum::extract::FromRef;
@@ -15,12 +18,19 @@ pub(crate) struct RestState {
     pub(crate) options: Arc<RestOptions>,
     /// One permit a byte of the bodies that are being received or decoded.
     pub(crate) body_budget: Arc<Semaphore>,
+    /// When the door was opened, in seconds since the Unix epoch.
+    pub(crate) started_unix_s: u64,
 }
 
 impl RestState {
     pub(crate) fn new(service: Service, options: RestOptions) -> Self {
         let bytes = options.body_budget_bytes.min(Semaphore::MAX_PERMITS);
-        Self { service, options: Arc::new(options), body_budget: Arc::new(Semaphore::new(bytes)) }
+        Self {
+            service,
+            options: Arc::new(options),
+            body_budget: Arc::new(Semaphore::new(bytes)),
+            started_unix_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        }
     }
 }
 

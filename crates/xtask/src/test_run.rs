@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::{
     build, model,
     process::{self, cargo, program},
+    python,
     tools::NEXTEST,
 };
 
@@ -22,6 +23,7 @@ pub(crate) struct Options {
 /// the first does not hide the second.
 pub(crate) fn run(options: &Options) -> Result<()> {
     model::fetch()?;
+    let python = python::with_clients()?;
     let nextest = NEXTEST.ensure()?;
     let akidb = build::tests_and_node()?;
     let models_dir = model::install(&akidb)?;
@@ -31,6 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .args(["nextest", "run", "--workspace"])
             .args(&options.nextest)
             .env("AKIDB_TEST_MODELS_DIR", &models_dir)
+            .env("AKIDB_TEST_PYTHON", &python)
             .env("AKIDB_TEST_MODEL_DIR", models_dir.join(model::NAME)),
     )?;
     documentation

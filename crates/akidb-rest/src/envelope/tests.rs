@@ -24,6 +24,8 @@ fn router() -> Router {
         .route("/ok", get(|| async { "fine" }))
         .route("/overloaded", get(overloaded))
         .route("/full", get(full))
+        .route("/v1/models", get(overloaded))
+        .route("/v1/embeddings", get(full))
         .route("/panic", post(panics));
     enveloped(routes)
 }
@@ -110,4 +112,21 @@ fn a_retry_never_comes_at_once() {
     assert_eq!(retry_after(Duration::ZERO, ErrorCode::Overloaded).as_deref(), Some("1"));
     assert_eq!(retry_after(Duration::from_secs(7), ErrorCode::StorageFull).as_deref(), Some("7"));
     assert_eq!(retry_after(Duration::from_secs(7), ErrorCode::Internal), None);
+}
+
+/// The routes that OpenAI's clients speak to answer errors in its shape.
+#[tokio::test]
+async fn errors_of_openai_routes_have_its_shape_and_the_time_to_retry() {
+    let response = send(Method::GET, "/v1/models", None).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "3");
+    let error = json!({"message": "limits: all are in use", "type": "server_error",
+        "param": "limits", "code": "overloaded"});
+    assert_eq!(json_of(response).await, json!({"error": error}));
+    let response = send(Method::GET, "/v1/embeddings", None).await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    let error = json!({"message": "the queue is full", "type": "rate_limit_error",
+        "param": null, "code": "queue_full"});
+    assert_eq!(json_of(response).await, json!({"error": error}));
 }

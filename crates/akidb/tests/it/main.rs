@@ -7,6 +7,7 @@ mod crash;
 mod help;
 mod meaning;
 mod node;
+mod openai;
 mod parity;
 mod real_model;
 mod rest_client;

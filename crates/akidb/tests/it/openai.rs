@@ -1,0 +1,86 @@
+//! OpenAI's routes: its official client works unchanged, and what that client would never send is
+//! refused in its shape too.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use reqwest::{Client, Method, Response};
+use serde_json::{Value, json};
+
+use crate::node::{Backend, Node, scratch};
+
+const MODEL: &str = "all-minilm-l6-v2";
+
+/// The Python that has OpenAI's client. `cargo xtask test` installs it and says where.
+fn python() -> Option<PathBuf> {
+    if let Some(python) = std::env::var_os("AKIDB_TEST_PYTHON") {
+        return Some(PathBuf::from(python));
+    }
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/clients/bin/python");
+    clients.is_file().then_some(clients)
+}
+
+#[test]
+fn the_official_python_client_works_unchanged() {
+    let Some(python) = python() else {
+        eprintln!("SKIPPED: no Python with OpenAI's client; `cargo xtask test` installs it");
+        return;
+    };
+    let (_folder, data_dir) = scratch();
+    let node = Node::start_with(&data_dir, Backend::Native, |_| {});
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/openai_client.py");
+    let url = format!("{}/v1", node.url());
+    let output = Command::new(&python).arg(script).arg(url).arg(MODEL).output();
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}", python.display()));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Sends a request as no client of OpenAI would; answers its status and its error.
+async fn refused(node: &Node, method: Method, path: &str, body: &str) -> (u16, Value) {
+    let request = Client::new().request(method, format!("{}{path}", node.url()));
+    let request = request.header("content-type", "application/json").body(body.to_owned());
+    let response: Response = request.send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert!(response.headers().contains_key("x-request-id"));
+    let status = response.status().as_u16();
+    let mut answer: Value = response.json().await.unwrap();
+    let error = answer["error"].take();
+    for field in ["message", "type", "param", "code"] {
+        assert!(error.get(field).is_some(), "{path} {body}: {error} has no {field}");
+    }
+    (status, error)
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_in_openais_shape() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start_with(&data_dir, Backend::Hash, |command| {
+        command.env("AKIDB_LIMITS__BODY_BYTES", "1000");
+    });
+    let post = |body: &'static str| refused(&node, Method::POST, "/v1/embeddings", body);
+    for (body, status, code, param) in [
+        ("{", 400, "malformed_request", Value::Null),
+        ("", 400, "malformed_request", Value::Null),
+        (r#"{"input":"a"}"#, 400, "malformed_request", Value::Null),
+        (r#"{"model":"hash"}"#, 400, "malformed_request", Value::Null),
+        (r#"{"model":"hash","input":null}"#, 400, "malformed_request", json!("input")),
+        (r#"{"model":"hash","input":[[1],["a"]]}"#, 400, "malformed_request", json!("input[1][0]")),
+        (r#"{"model":"hash","input":[-1]}"#, 400, "malformed_request", json!("input[0]")),
+        (r#"{"model":"hash","input":"a","user":5}"#, 400, "malformed_request", json!("user")),
+        (r#"{"model":"hash","input":"\u0000"}"#, 400, "invalid_text", json!("input[0]")),
+        (r#"{"model":"hash","input":"a","extra":1}"#, 400, "unknown_field", json!("extra")),
+    ] {
+        let (found, error) = post(body).await;
+        assert_eq!((found, &error["code"], &error["param"]), (status, &json!(code), &param));
+        assert_eq!(error["type"], "invalid_request_error", "{body}");
+    }
+    let long = format!(r#"{{"model":"hash","input":"{}"}}"#, "a".repeat(1000));
+    let (status, error) = refused(&node, Method::POST, "/v1/embeddings", &long).await;
+    assert_eq!((status, &error["code"]), (413, &json!("body_too_large")));
+    let (status, error) = refused(&node, Method::PUT, "/v1/embeddings", "{}").await;
+    assert_eq!((status, &error["code"]), (405, &json!("method_not_allowed")));
+    let (status, error) = refused(&node, Method::GET, "/v1/models/a%2Fb", "").await;
+    assert_eq!((status, &error["code"]), (404, &json!("model_not_found")));
+}
