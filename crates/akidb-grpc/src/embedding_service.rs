@@ -1,13 +1,15 @@
 //! The handlers of `akidb.embedding.v1.EmbeddingService`: decode, call, encode.
 
 use akidb_proto::embedding::v1::{
-    EmbedRequest, EmbedResponse, GetModelInfoRequest, GetModelInfoResponse, ListModelsRequest,
-    ListModelsResponse, embedding_service_server::EmbeddingService,
+    EmbedRequest, EmbedResponse, EmbedStreamRequest, EmbedStreamResponse, GetModelInfoRequest,
+    GetModelInfoResponse, ListModelsRequest, ListModelsResponse,
+    embedding_service_server::EmbeddingService,
 };
 use akidb_service::Service;
-use tonic::{Request, Response, Status};
+use futures::stream::BoxStream;
+use tonic::{Request, Response, Status, Streaming};
 
-use crate::{call::Call, decode, encode};
+use crate::{call::Call, decode, embed_stream, encode};
 
 /// Embeds and describes models with a service.
 pub(crate) struct EmbeddingDoor {
@@ -22,6 +24,8 @@ impl EmbeddingDoor {
 
 #[tonic::async_trait]
 impl EmbeddingService for EmbeddingDoor {
+    type EmbedStreamStream = BoxStream<'static, Result<EmbedStreamResponse, Status>>;
+
     async fn embed(
         &self,
         request: Request<EmbedRequest>,
@@ -30,6 +34,14 @@ impl EmbeddingService for EmbeddingDoor {
         let asked = call.decoded(decode::embed(message))?;
         let reply = self.service.embed(&call.context(), asked).await;
         call.reply(reply.map(encode::embed_reply))
+    }
+
+    async fn embed_stream(
+        &self,
+        request: Request<Streaming<EmbedStreamRequest>>,
+    ) -> Result<Response<Self::EmbedStreamStream>, Status> {
+        let (call, messages) = Call::open(request)?;
+        Ok(Response::new(embed_stream::run(self.service.clone(), call, messages)))
     }
 
     async fn get_model_info(

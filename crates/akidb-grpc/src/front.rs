@@ -61,7 +61,7 @@ impl Front {
             id: id.clone(),
             method,
             timing,
-            share: Arc::new(self.memory.share(self.message_bytes_max)),
+            share: Arc::new(self.memory.share(method.messages_held * self.message_bytes_max)),
             message_bytes_max: self.message_bytes_max,
             count_refused: self.count_refused.clone(),
         }

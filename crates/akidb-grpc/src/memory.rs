@@ -21,7 +21,7 @@ impl RequestMemory {
 
     /// A share that holds nothing yet and never more than `bytes_max`, given back when dropped.
     ///
-    /// A request holds one message at a time, however many it streams.
+    /// A request holds so many messages at a time, however many it streams.
     pub(crate) fn share(self: &Arc<Self>, bytes_max: usize) -> Share {
         Share { memory: self.clone(), bytes_held: AtomicUsize::new(0), bytes_max }
     }

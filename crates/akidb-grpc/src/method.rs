@@ -11,6 +11,8 @@ pub(crate) struct Method {
     pub(crate) writes: bool,
     /// Whether one of its sides sends many messages.
     pub(crate) streams: bool,
+    /// How many messages of the largest size its request may hold at once.
+    pub(crate) messages_held: usize,
     /// Whether this server has it.
     pub(crate) is_served: bool,
 }
@@ -32,6 +34,10 @@ impl Method {
 
     fn streaming(self) -> Self {
         Self { streams: true, ..self }
+    }
+
+    fn holding(self, messages_held: usize) -> Self {
+        Self { messages_held, ..self }
     }
 }
 
@@ -60,6 +66,8 @@ fn collection(method: &str) -> Option<Method> {
 fn embedding(method: &str) -> Option<Method> {
     Some(match method {
         "Embed" => read(Operation::Embed),
+        // Those under way, and the one that is being read.
+        "EmbedStream" => read(Operation::Embed).streaming().holding(2),
         "GetModelInfo" => read(Operation::Models),
         "ListModels" => read(Operation::Models),
         _ => return None,
@@ -79,7 +87,7 @@ fn other(path: &str) -> Option<Method> {
 }
 
 const fn read(operation: Operation) -> Method {
-    Method { operation, writes: false, streams: false, is_served: true }
+    Method { operation, writes: false, streams: false, messages_held: 1, is_served: true }
 }
 
 const fn write(operation: Operation) -> Method {
@@ -115,7 +123,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(methods, 16 + 3 + 2 + 2);
+        assert_eq!(methods, 16 + 4 + 2 + 2);
         assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
         assert!(!Method::of("/").is_served);
     }

@@ -1,6 +1,6 @@
 //! Texts to vectors, and the models that can do it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use akidb_core::{Error, ErrorCode, Limits, Result, check_text};
 use akidb_embedding::{EmbedInputs, EmbedOptions, Truncate};
@@ -9,6 +9,9 @@ use crate::{
     Embed, EmbedReply, EmbedRules, ModelInfo, Operation, RequestContext, Service,
     failure::{above_limit, from_text},
 };
+
+/// How long to wait for room where nobody knows when there will be some.
+const WAIT_FOR_ROOM: Duration = Duration::from_millis(100);
 
 impl Service {
     /// Embeds texts.
@@ -56,6 +59,34 @@ impl Service {
     pub async fn model(&self, context: &RequestContext, name: Option<&str>) -> Result<ModelInfo> {
         self.run(context, Operation::Models, async { Ok(self.model_named(name)?.info()) }).await
     }
+
+    /// Embeds texts of a stream: where the queue is full or too many requests run, it is held back
+    /// until its time is over, and not refused.
+    ///
+    /// # Errors
+    /// As [`Self::embed`].
+    pub async fn embed_when_there_is_room(
+        &self,
+        context: &RequestContext,
+        request: Embed,
+    ) -> Result<EmbedReply> {
+        loop {
+            let error = match self.embed(context, request.clone()).await {
+                Err(error) if is_full(error.code) => error,
+                outcome => return outcome,
+            };
+            let wait = error.retry_after.unwrap_or(WAIT_FOR_ROOM);
+            if Instant::now() + wait >= context.deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+/// Whether there will be room for the same request when others are done.
+const fn is_full(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::QueueFull | ErrorCode::Overloaded)
 }
 
 fn options(context: &RequestContext, request: &Embed) -> EmbedOptions {

@@ -13,6 +13,7 @@
 mod answer;
 mod cases;
 mod doors;
+mod embed_stream;
 mod from_wire;
 mod grpc;
 mod grpc_only;
