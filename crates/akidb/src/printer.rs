@@ -23,6 +23,15 @@ pub(crate) enum OutputFormat {
     Json,
 }
 
+/// Who reads stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody, as far as can be known.
+    There,
+    /// Nobody any more: what is written is lost.
+    Gone,
+}
+
 /// Writes what the commands have to say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Printer {
@@ -43,14 +52,24 @@ impl Printer {
         }
     }
 
+    /// How data is written.
+    pub(crate) const fn output(self) -> OutputFormat {
+        self.output
+    }
+
     /// Writes a line of data.
     pub(crate) fn line(self, line: impl fmt::Display) -> Result {
+        self.part(line).map(|_| ())
+    }
+
+    /// Writes lines of data that more may follow.
+    pub(crate) fn part(self, lines: impl fmt::Display) -> Result<Reader> {
         let mut stdout = io::stdout().lock();
-        match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        match writeln!(stdout, "{lines}").and_then(|()| stdout.flush()) {
             // The reader has seen enough, as `head` does.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
             Err(error) => Err(Failure::io("cannot write to stdout", &error)),
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(Reader::There),
         }
     }
 

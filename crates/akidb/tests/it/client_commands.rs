@@ -1,8 +1,11 @@
 //! The commands that speak to a node, and those that open a data directory themselves.
 
-use std::process::Output;
+use std::{
+    io::Write,
+    process::{Output, Stdio},
+};
 
-use serde_json::json as value;
+use serde_json::{Value, json as value};
 
 use crate::node::{Node, akidb, assert_failed, json, output_with_stdin, scratch, stderr};
 
@@ -10,6 +13,13 @@ const FILMS: &str = r#"{"id": 1, "text": "a ship meets an iceberg", "metadata": 
 {"id": "two", "text": "a shark meets a small town", "metadata": {"year": 1975}}
 {"text": "two robots clean a planet", "metadata": {"year": 2008}}
 "#;
+
+/// The lines of JSON on stdout of a command that must have succeeded.
+fn json_lines(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{}: {}", output.status, stderr(output));
+    let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
 
 #[test]
 fn documents_are_imported_and_found() {
@@ -108,11 +118,72 @@ fn texts_are_embedded_from_arguments_and_lines() {
     let node = Node::start(&data_dir);
     let one = json(&node.akidb(["embed", "text 0", "--output", "json"]));
     let lines: String = (0..70).map(|i| format!("text {i}\n")).collect();
-    let many = json(&node.akidb_with_stdin(["embed", "--output", "json"], &lines));
-    assert_eq!(many["embeddings"].as_array().unwrap().len(), 70);
-    assert_eq!(many["embeddings"][0], one["embeddings"][0]);
+    let many = json_lines(&node.akidb_with_stdin(["embed", "--output", "json"], &lines));
+    assert_eq!(many.len(), 70);
+    assert_eq!(many[0]["values"], one["embeddings"][0]["values"]);
+    assert_eq!((&many[69]["line"], &many[69]["truncated"]), (&value!(70), &value!(false)));
     let table = String::from_utf8(node.akidb(["embed", "text 0"]).stdout).unwrap();
     assert!(table.contains("text 0") && table.contains("384"), "{table}");
+}
+
+#[test]
+fn files_are_embedded_line_by_line_with_every_option() {
+    let (folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    let file = folder.path().join("texts.jsonl");
+    let long = "word ".repeat(600);
+    let lines = [value!({"id": 7, "text": "one"}), value!("two\nlines"), value!({"text": long})];
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    std::fs::write(&file, lines.join("\n\n")).unwrap();
+    let file = file.to_str().unwrap();
+    let options = ["--model", "hash", "--input-type", "query", "--dimensions", "5"];
+    let options = options.into_iter().chain(["--pooling", "max", "--output", "json"]);
+    let embed = ["embed", "--file", file, "--batch-size", "2"].into_iter().chain(options);
+    let cut = node.akidb(embed.clone().chain(["--truncate", "start"]));
+    let vectors = json_lines(&cut);
+    let told: Vec<_> =
+        vectors.iter().map(|it| (&it["line"], &it["id"], &it["truncated"])).collect();
+    let null = &Value::Null;
+    let expected = [
+        (&value!(1), &value!(7), &value!(false)),
+        (&value!(3), null, &value!(false)),
+        (&value!(5), null, &value!(true)),
+    ];
+    assert_eq!(told, expected);
+    assert!(vectors.iter().all(|it| it["values"].as_array().unwrap().len() == 5));
+    assert!(stderr(&cut).contains("1 texts were longer"), "{}", stderr(&cut));
+
+    let refused = node.akidb(embed.chain(["--truncate", "none"]));
+    assert_eq!(refused.status.code(), Some(64));
+    let said = stderr(&refused);
+    assert!(said.contains("line 5: has 600 tokens") && said.contains("limit_exceeded"), "{said}");
+    // What came before it is written.
+    assert_eq!(refused.stdout.iter().filter(|byte| **byte == b'\n').count(), 2);
+
+    let table = node.akidb(["embed", "--file", file, "--batch-size", "1"]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert_eq!(table.matches("dimension").count(), 1, "{table}");
+    assert_eq!(table.matches("384").count(), 3, "{table}");
+}
+
+/// `akidb embed ... | head -1`: what nobody will read is not embedded.
+#[test]
+fn embedding_stops_when_nobody_reads_its_vectors() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    let mut command = akidb(["embed", "--output", "json", "--file", "/dev/zero"]);
+    // A text without an end, in lines that never end either, is refused and not read for ever.
+    let endless = command.env("AKIDB_URL", node.url()).output().unwrap();
+    assert_failed(&endless, 64, &["/dev/zero: line 1 is longer than"]);
+
+    let mut command = akidb(["embed", "--output", "json"]);
+    command.env("AKIDB_URL", node.url()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    drop(child.stdout.take());
+    // Ends with a broken pipe when the command does, which is the only end it has.
+    while stdin.write_all(b"one more text\n").is_ok() {}
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
