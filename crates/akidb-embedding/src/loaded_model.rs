@@ -51,20 +51,26 @@ impl LoadedModel {
         }
     }
 
-    /// Loads the model in `directory` into the native backend, which runs on `threads` threads.
+    /// Loads the model in `directory` into the native backend, which runs in `precision` on
+    /// `threads` threads.
     ///
     /// `name` becomes the identity's name. Takes under 2 s for a model of 100 MB.
     ///
     /// # Errors
     ///
     /// When the directory does not hold a model that this program supports.
-    pub fn native(directory: &Path, name: &str, threads: usize) -> Result<Self, ModelError> {
+    pub fn native(
+        directory: &Path,
+        name: &str,
+        precision: Precision,
+        threads: usize,
+    ) -> Result<Self, ModelError> {
         let directory = ModelDirectory::open(directory)?;
         // Hashing reads the weights once more, from the page cache, while they are laid out.
         let (identity, tokeniser, embedder) = thread::scope(|scope| {
-            let identity = scope.spawn(|| directory.identity(name));
+            let identity = scope.spawn(|| directory.identity(name, precision));
             let tokeniser = scope.spawn(|| directory.tokeniser());
-            let embedder = NativeEmbedder::load(&directory, threads);
+            let embedder = NativeEmbedder::load(&directory, precision, threads);
             (joined(identity), joined(tokeniser), embedder)
         });
         let (identity, tokeniser) = (identity?, tokeniser?);

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use akidb_core::Limits;
-use akidb_embedding::EngineSettings;
+use akidb_embedding::{EngineSettings, Precision};
 
 /// Everything that [`Service::open`](crate::Service::open) takes.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ pub struct EmbeddingConfig {
     pub models_dir: PathBuf,
     /// The directory of the model, looked at instead of `models_dir`.
     pub model_path: Option<PathBuf>,
+    /// The arithmetic of the native backend.
+    pub precision: Precision,
     /// Refuse to start with a model of another dimension. The dimension of the hash backend.
     pub dimension: Option<u32>,
     /// Threads of the native backend.

@@ -16,7 +16,7 @@ mod request;
 mod service;
 
 pub use akidb_embedding::{
-    EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Truncate,
+    EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, Truncate,
 };
 pub use config::{Backend, EmbeddingConfig, ServiceConfig, StorageConfig};
 pub use import::{

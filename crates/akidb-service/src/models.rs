@@ -52,7 +52,7 @@ impl Model {
                 let bundled = ModelStore::bundled_dir_of_executable();
                 let store = ModelStore::new(config.models_dir.clone(), bundled);
                 let directory = store.locate(&config.model, config.model_path.as_deref())?;
-                LoadedModel::native(&directory, &config.model, config.threads)?
+                LoadedModel::native(&directory, &config.model, config.precision, config.threads)?
             }
             Backend::Hash => LoadedModel::hash(config.dimension.unwrap_or(384)),
         };

@@ -17,8 +17,8 @@ pub(super) struct Akidb {
 }
 
 impl Akidb {
-    pub(super) fn load(model: &Path, threads: usize) -> anyhow::Result<Self> {
-        let model = LoadedModel::native(model, "bench", threads)?;
+    pub(super) fn load(model: &Path, precision: Precision, threads: usize) -> anyhow::Result<Self> {
+        let model = LoadedModel::native(model, "bench", precision, threads)?;
         Ok(Self { model, batch: Vec::new(), vectors: Vec::new() })
     }
 }

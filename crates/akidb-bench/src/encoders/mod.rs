@@ -63,7 +63,8 @@ pub(crate) fn gather(
     python: Option<&Path>,
 ) -> anyhow::Result<Vec<Box<dyn Encoder>>> {
     let mut encoders: Vec<Box<dyn Encoder>> = vec![
-        Box::new(Akidb::load(model, threads)?),
+        Box::new(Akidb::load(model, Precision::F32, threads)?),
+        Box::new(Akidb::load(model, Precision::Int8, threads)?),
         Box::new(Products::single(cost, threads)?),
         Box::new(Products::bytes(cost, threads)?),
     ];

@@ -101,16 +101,16 @@ impl ModelDirectory {
         &self.settings.prompts
     }
 
-    /// The identity under `name`; reads all weights to hash them.
+    /// The identity under `name` of what runs in `precision`; reads all weights to hash them.
     ///
     /// # Errors
     ///
     /// When a weights file cannot be read.
-    pub fn identity(&self, name: &str) -> Result<ModelIdentity, ModelError> {
+    pub fn identity(&self, name: &str, precision: Precision) -> Result<ModelIdentity, ModelError> {
         Ok(ModelIdentity {
             name: name.to_owned(),
             weights_sha256: self.weights.sha256()?,
-            precision: Precision::F32,
+            precision,
             pooling: self.pooling(),
             normalize: self.normalize(),
             prompts: self.prompts().clone(),

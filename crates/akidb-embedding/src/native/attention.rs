@@ -6,13 +6,13 @@
 //!
 //! What does not live here: the projections before and after.
 
-use std::array;
+use std::{array, ops::Range};
 
 use rten_simd::{
-    Isa, Simd, SimdOp,
+    Isa, Simd, SimdOp, SimdUnaryOp,
     ops::{BitOps, NumOps},
 };
-use rten_vecmath::Softmax;
+use rten_vecmath::Exp;
 
 use super::scratch::{AttentionScratch, at_least};
 
@@ -37,12 +37,12 @@ pub(super) struct Attention<'a> {
     /// share one (Ainslie et al., "GQA", 2023, arXiv:2305.13245).
     pub(super) key_value_heads: usize,
     pub(super) head_size: usize,
-    /// Queries, keys and values of all heads without their biases, row-major
+    /// Queries, keys and values of all heads of all tokens of the text, row-major
     /// `[tokens, (heads + 2 * key_value_heads) * head_size]`.
     pub(super) qkv: &'a [f32],
-    /// As long as a row of `qkv`.
-    pub(super) qkv_bias: &'a [f32],
-    /// The result, row-major `[tokens, heads * head_size]`.
+    /// The tokens whose queries are asked.
+    pub(super) queries: Range<usize>,
+    /// The result, row-major `[queries, heads * head_size]`.
     pub(super) context: &'a mut [f32],
     pub(super) scratch: &'a mut AttentionScratch,
 }
@@ -58,7 +58,7 @@ impl SimdOp for Attention<'_> {
             self.pack_keys_and_values(key_value_head, panel_width);
             for head in key_value_head * group..(key_value_head + 1) * group {
                 self.pack_queries(head);
-                for first_row in (0..self.tokens()).step_by(BLOCK_ROWS) {
+                for first_row in (0..self.queries.len()).step_by(BLOCK_ROWS) {
                     self.attend(isa, head, first_row);
                 }
             }
@@ -67,32 +67,37 @@ impl SimdOp for Attention<'_> {
 }
 
 impl Attention<'_> {
+    /// The values of a token's queries, keys and values.
+    fn row_size(&self) -> usize {
+        (self.heads + 2 * self.key_value_heads) * self.head_size
+    }
+
     fn context_size(&self) -> usize {
         self.heads * self.head_size
     }
 
+    /// The first tokens, as many as any of the queries sees.
     fn tokens(&self) -> usize {
-        self.context.len() / self.context_size()
-    }
-
-    /// Copies a head's queries, biases added and scaled, to where the kernel reads them.
-    #[inline(always)]
-    fn pack_queries(&mut self, head: usize) {
-        let (tokens, size) = (self.tokens(), self.head_size);
-        let queries = at_least(&mut self.scratch.queries, tokens * size);
-        let scale = 1.0 / (size as f32).sqrt();
-        let start = head * size;
-        let bias = &self.qkv_bias[start..][..size];
-        let rows = self.qkv.chunks_exact(self.qkv_bias.len());
-        for (row, query) in rows.zip(queries.chunks_exact_mut(size)) {
-            let sources = row[start..][..size].iter().zip(bias);
-            for (target, (value, bias)) in query.iter_mut().zip(sources) {
-                *target = (value + bias) * scale;
-            }
+        match self.sight {
+            Sight::Whole => self.qkv.len() / self.row_size(),
+            Sight::Back => self.queries.end,
         }
     }
 
-    /// Copies a head's keys and values, biases added, to where the kernel reads them.
+    /// Copies a head's queries, scaled, to where the kernel reads them.
+    #[inline(always)]
+    fn pack_queries(&mut self, head: usize) {
+        let (row_size, size) = (self.row_size(), self.head_size);
+        let queries = at_least(&mut self.scratch.queries, self.queries.len() * size);
+        let scale = 1.0 / (size as f32).sqrt();
+        let rows = self.qkv.chunks_exact(row_size).skip(self.queries.start);
+        for (row, query) in rows.zip(queries.chunks_exact_mut(size)) {
+            let source = &row[head * size..][..size];
+            query.iter_mut().zip(source).for_each(|(target, value)| *target = value * scale);
+        }
+    }
+
+    /// Copies a head's keys and values to where the kernel reads them.
     #[inline(always)]
     fn pack_keys_and_values(&mut self, head: usize, panel_width: usize) {
         let (tokens, size) = (self.tokens(), self.head_size);
@@ -102,36 +107,31 @@ impl Attention<'_> {
         let values = at_least(&mut self.scratch.value_panels, value_panels * panel_width * tokens);
         let key_start = (self.heads + head) * size;
         let value_start = key_start + self.key_value_heads * size;
-        let key_bias = &self.qkv_bias[key_start..][..size];
-        let value_bias = &self.qkv_bias[value_start..][..size];
-        for (token, row) in self.qkv.chunks_exact(self.qkv_bias.len()).enumerate() {
+        let row_size = (self.heads + 2 * self.key_value_heads) * size;
+        for (token, row) in self.qkv.chunks_exact(row_size).take(tokens).enumerate() {
             let panel = token / panel_width * panel_width * size + token % panel_width;
             let key = keys[panel..].iter_mut().step_by(panel_width);
-            let sources = row[key_start..][..size].iter().zip(key_bias);
-            for (target, (value, bias)) in key.zip(sources) {
-                *target = value + bias;
-            }
+            key.zip(&row[key_start..][..size]).for_each(|(target, value)| *target = *value);
             let sources = row[value_start..][..size].chunks(panel_width);
-            for (panel, (source, bias)) in sources.zip(value_bias.chunks(panel_width)).enumerate() {
-                let target = &mut values[(panel * tokens + token) * panel_width..];
-                for (target, (value, bias)) in target.iter_mut().zip(source.iter().zip(bias)) {
-                    *target = value + bias;
-                }
+            for (panel, source) in sources.enumerate() {
+                let start = (panel * tokens + token) * panel_width;
+                values[start..][..source.len()].copy_from_slice(source);
             }
         }
     }
 
-    /// Attends from up to `BLOCK_ROWS` tokens from `first_row` to the tokens in sight.
+    /// Asks up to `BLOCK_ROWS` queries from the one numbered `first_row`.
     #[inline(always)]
     fn attend<I: Isa>(&mut self, isa: I, head: usize, first_row: usize) {
         let ops = isa.f32();
         let (tokens, size) = (self.tokens(), self.head_size);
         let context_size = self.context_size();
         let panel_width = ops.len() * BLOCK_VECTORS;
-        let rows = (tokens - first_row).min(BLOCK_ROWS);
+        let rows = (self.queries.len() - first_row).min(BLOCK_ROWS);
+        let first_query = self.queries.start + first_row;
         let seen_by_block = match self.sight {
             Sight::Whole => tokens,
-            Sight::Back => first_row + rows,
+            Sight::Back => first_query + rows,
         };
         let padded_tokens = seen_by_block.next_multiple_of(panel_width);
         let AttentionScratch { queries, key_panels, value_panels, scores } = &mut *self.scratch;
@@ -152,13 +152,15 @@ impl Attention<'_> {
                 }
             }
         }
+        // A row is divided by its sum when the values are summed, which is less to divide.
+        let mut shares = [ops.zero(); BLOCK_ROWS];
         for (row, scores) in scores.chunks_exact_mut(padded_tokens).take(rows).enumerate() {
             let seen = match self.sight {
                 Sight::Whole => tokens,
-                Sight::Back => first_row + row + 1,
+                Sight::Back => first_query + row + 1,
             };
             let (seen, unseen) = scores.split_at_mut(seen);
-            Softmax::new_mut(seen).eval(isa);
+            shares[row] = ops.splat(1.0 / exponentials(isa, seen));
             unseen.fill(0.0);
         }
         let scores: [&[f32]; BLOCK_ROWS] =
@@ -172,11 +174,33 @@ impl Attention<'_> {
                 let target =
                     &mut self.context[(first_row + row) * context_size + head * size..][start..end];
                 for (vector, target) in vectors.into_iter().zip(target.chunks_mut(ops.len())) {
-                    store_part(ops, vector, target);
+                    store_part(ops, ops.mul(vector, shares[row]), target);
                 }
             }
         }
     }
+}
+
+/// Replaces scores by the exponentials of what they are above the greatest, and gives their sum.
+#[inline(always)]
+fn exponentials<I: Isa>(isa: I, scores: &mut [f32]) -> f32 {
+    let ops = isa.f32();
+    let lowest = ops.splat(f32::NEG_INFINITY);
+    let mut greatest = lowest;
+    for chunk in scores.chunks(ops.len()) {
+        let (values, mask) = ops.load_pad(chunk);
+        greatest = ops.max(greatest, ops.select(values, lowest, mask));
+    }
+    let greatest = ops.fold_splat(greatest, f32::NEG_INFINITY, f32::max);
+    let mut sum = ops.zero();
+    for chunk in scores.chunks_mut(ops.len()) {
+        let (values, mask) = ops.load_pad(chunk);
+        let exponential = Exp {}.eval(isa, ops.sub(values, greatest));
+        let exponential = ops.select(exponential, ops.zero(), mask);
+        sum = ops.add(sum, exponential);
+        store_part(ops, exponential, chunk);
+    }
+    ops.sum(sum)
 }
 
 /// The first values of `vector`, as many as `target` takes.
@@ -224,12 +248,11 @@ mod tests {
     type Shape = (usize, usize, usize);
 
     /// Attention as the papers write it, in `f64`.
-    fn reference(sight: Sight, shape: Shape, qkv: &[f32], bias: &[f32]) -> Vec<f64> {
+    fn reference(sight: Sight, shape: Shape, qkv: &[f32]) -> Vec<f64> {
         let (heads, key_value_heads, size) = shape;
-        let tokens = qkv.len() / bias.len();
-        let value = |token: usize, column: usize| {
-            f64::from(qkv[token * bias.len() + column]) + f64::from(bias[column])
-        };
+        let row_size = (heads + 2 * key_value_heads) * size;
+        let tokens = qkv.len() / row_size;
+        let value = |token: usize, column: usize| f64::from(qkv[token * row_size + column]);
         let mut context = Vec::new();
         for from in 0..tokens {
             let seen = if sight == Sight::Whole { tokens } else { from + 1 };
@@ -257,22 +280,29 @@ mod tests {
         let width = (heads + 2 * key_value_heads) * head_size;
         let pseudo_random = |i: usize| (i * 7919 % 1013) as f32 / 506.5 - 1.0;
         let qkv: Vec<f32> = (0..tokens * width).map(pseudo_random).collect();
-        let qkv_bias: Vec<f32> = (0..width).map(|i| pseudo_random(i + 31)).collect();
-        let mut context = vec![f32::NAN; tokens * heads * head_size];
-        Attention {
-            sight,
-            heads,
-            key_value_heads,
-            head_size,
-            qkv: &qkv,
-            qkv_bias: &qkv_bias,
-            context: &mut context,
-            scratch,
-        }
-        .dispatch();
-        for (found, expected) in context.iter().zip(reference(sight, shape, &qkv, &qkv_bias)) {
-            let difference = (f64::from(*found) - expected).abs();
-            assert!(difference < 1e-5, "{sight:?}, {shape:?}, {tokens} tokens: {difference}");
+        let expected = reference(sight, shape, &qkv);
+        // All queries at once, and in two parts as two threads would ask them.
+        for cut in [0, tokens / 3] {
+            let mut context = vec![f32::NAN; tokens * heads * head_size];
+            let (first, second) = context.split_at_mut(cut * heads * head_size);
+            for (queries, context) in [(0..cut, first), (cut..tokens, second)] {
+                let qkv = &qkv[..];
+                Attention {
+                    sight,
+                    heads,
+                    key_value_heads,
+                    head_size,
+                    qkv,
+                    queries,
+                    context,
+                    scratch,
+                }
+                .dispatch();
+            }
+            for (found, expected) in context.iter().zip(&expected) {
+                let difference = (f64::from(*found) - expected).abs();
+                assert!(difference < 1e-5, "{sight:?}, {shape:?}, {tokens} tokens: {difference}");
+            }
         }
     }
 

@@ -1,24 +1,28 @@
-//! The encoder of BERT and RoBERTa: its weights, and the way of a shard through its layers.
+//! The encoder of BERT and RoBERTa: its weights, and the way of tokens through its layers.
 //!
 //! Devlin et al., "BERT: pre-training of deep bidirectional transformers", 2018, arXiv:1810.04805.
 //! What does not live here: threads, and the arithmetic inside a layer's parts.
 
-use rten_gemm::GemmExecutor;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rten_simd::SimdOp;
 
 use super::{
     Encoder,
     attention::{Attention, Sight},
-    linear::Linear,
-    rows::{LayerNorm, add_bias_and_activate},
+    linear::{Linear, Then},
+    rows::LayerNorm,
     scratch::{Scratch, at_least},
-    shards::Shard,
+    team::Part,
 };
 use crate::{
-    embedder::EncoderInput,
-    error::{EncodeError, ModelError},
+    error::ModelError,
+    identity::Precision,
     model::{BertConfig, WeightFiles},
 };
+
+/// The tokens that are in the feed-forward part at a time, so that what it works in stays in the
+/// second-level cache.
+const FEED_FORWARD_TOKENS: usize = 64;
 
 /// A whole encoder.
 pub(super) struct BertEncoder {
@@ -34,20 +38,20 @@ pub(super) struct BertEncoder {
 struct Layer {
     /// Queries, keys and values as one product.
     qkv: Linear,
-    qkv_bias: Vec<f32>,
     attention_output: Linear,
-    attention_output_bias: Vec<f32>,
     attention_norm: LayerNorm,
     intermediate: Linear,
-    intermediate_bias: Vec<f32>,
     output: Linear,
-    output_bias: Vec<f32>,
     output_norm: LayerNorm,
 }
 
 impl BertEncoder {
-    /// Reads and packs the weights, one matrix after the other.
-    pub(super) fn load(config: &BertConfig, weights: &WeightFiles) -> Result<Self, ModelError> {
+    /// Reads and packs the weights, some layers at once.
+    pub(super) fn load(
+        config: &BertConfig,
+        weights: &WeightFiles,
+        precision: Precision,
+    ) -> Result<Self, ModelError> {
         let hidden = config.hidden_size as usize;
         let embedding = |name: &str, rows: u32| {
             weights.read(&format!("embeddings.{name}.weight"), &[rows as usize, hidden])
@@ -57,24 +61,22 @@ impl BertEncoder {
         for row in position_embeddings.chunks_exact_mut(hidden) {
             row.iter_mut().zip(&token_types).for_each(|(value, kind)| *value += kind);
         }
-        let layers =
-            (0..config.layers).map(|number| Layer::load(weights, config, number)).collect();
+        let layers = (0..config.layers).into_par_iter();
+        let layers = layers.map(|number| Layer::load(weights, config, precision, number));
         Ok(Self {
             word_embeddings: embedding("word_embeddings", config.vocabulary)?,
             position_embeddings,
             embedding_norm: load_norm(weights, config, "embeddings.LayerNorm")?,
-            layers: Result::<_, ModelError>::from_iter::<Vec<_>>(layers)?,
+            layers: layers.collect::<Result<_, _>>()?,
             config: config.clone(),
         })
     }
 
-    fn hidden_size(&self) -> usize {
-        self.config.hidden_size as usize
-    }
-
-    fn embed_tokens(&self, texts: &[EncoderInput<'_>], states: &mut [f32]) {
+    fn embed_tokens(&self, part: &Part<'_>, states: &mut [f32]) {
         let hidden = self.hidden_size();
-        let tokens = texts.iter().flat_map(|text| self.positions(text.token_ids));
+        let tokens = part.texts().flat_map(|text| {
+            self.positions(text.token_ids).skip(text.own.start).take(text.own.len())
+        });
         for ((token, position), state) in tokens.zip(states.chunks_exact_mut(hidden)) {
             let word = &self.word_embeddings[token as usize * hidden..][..hidden];
             let position = &self.position_embeddings[position as usize * hidden..][..hidden];
@@ -102,105 +104,110 @@ impl BertEncoder {
     }
 
     /// Self-attention, its residual and its norm.
-    fn attend(
-        &self,
-        gemm: &GemmExecutor,
-        layer: &Layer,
-        shard: &Shard<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<(), EncodeError> {
-        let width = self.hidden_size();
-        let hidden = &mut scratch.hidden[..shard.tokens * width];
-        let qkv = at_least(&mut scratch.qkv, shard.tokens * 3 * width);
-        let context = at_least(&mut scratch.context, shard.tokens * width);
-        layer.qkv.multiply_into(gemm, hidden, qkv)?;
-        let mut first = 0;
-        for text in shard.texts {
-            let end = first + text.token_ids.len();
+    fn attend(&self, layer: &Layer, part: &Part<'_>, qkv: &[f32], scratch: &mut Scratch) {
+        let (width, row_size) = (self.hidden_size(), self.row_size());
+        let hidden = &mut scratch.hidden[..part.len() * width];
+        let context = at_least(&mut scratch.context, hidden.len());
+        let mut contexts = &mut context[..];
+        for text in part.texts() {
+            let (context, others) = contexts.split_at_mut(text.own.len() * width);
+            contexts = others;
             Attention {
                 sight: Sight::Whole,
                 heads: self.config.heads as usize,
                 key_value_heads: self.config.heads as usize,
                 head_size: self.config.head_size(),
-                qkv: &qkv[first * 3 * width..end * 3 * width],
-                qkv_bias: &layer.qkv_bias,
-                context: &mut context[first * width..end * width],
+                qkv: &qkv[text.tokens.start * row_size..text.tokens.end * row_size],
+                queries: text.own,
+                context,
                 scratch: &mut scratch.attention,
             }
             .dispatch();
-            first = end;
         }
-        layer.attention_output.multiply_onto(gemm, context, hidden)?;
-        layer.attention_norm.add_and_apply(hidden, &layer.attention_output_bias);
-        Ok(())
+        layer.attention_output.apply(context, hidden, Then::Add, &mut scratch.quantised);
+        layer.attention_norm.apply(hidden);
     }
 
     /// The feed-forward part, its residual and its norm.
-    fn feed_forward(
-        &self,
-        gemm: &GemmExecutor,
-        layer: &Layer,
-        tokens: usize,
-        scratch: &mut Scratch,
-    ) -> Result<(), EncodeError> {
-        let hidden = &mut scratch.hidden[..tokens * self.hidden_size()];
+    fn feed_forward(&self, layer: &Layer, part: &Part<'_>, scratch: &mut Scratch) {
+        let hidden_size = self.hidden_size();
         let width = self.config.intermediate_size as usize;
-        let intermediate = at_least(&mut scratch.intermediate, tokens * width);
-        layer.intermediate.multiply_into(gemm, hidden, intermediate)?;
-        add_bias_and_activate(intermediate, &layer.intermediate_bias, self.config.activation);
-        layer.output.multiply_onto(gemm, intermediate, hidden)?;
-        layer.output_norm.add_and_apply(hidden, &layer.output_bias);
-        Ok(())
+        let Scratch { hidden, intermediate, quantised, .. } = scratch;
+        let hidden = &mut hidden[..part.len() * hidden_size];
+        for hidden in hidden.chunks_mut(FEED_FORWARD_TOKENS * hidden_size) {
+            let intermediate = at_least(intermediate, hidden.len() / hidden_size * width);
+            let then = Then::Activate(self.config.activation);
+            layer.intermediate.apply(hidden, intermediate, then, quantised);
+            layer.output.apply(intermediate, hidden, Then::Add, quantised);
+            layer.output_norm.apply(hidden);
+        }
     }
 }
 
 impl Encoder for BertEncoder {
-    fn encode(
+    fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    fn hidden_size(&self) -> usize {
+        self.config.hidden_size as usize
+    }
+
+    fn row_size(&self) -> usize {
+        3 * self.hidden_size()
+    }
+
+    fn begin(&self, part: &Part<'_>, scratch: &mut Scratch, next: &mut [f32]) {
+        let hidden = at_least(&mut scratch.hidden, part.len() * self.hidden_size());
+        self.embed_tokens(part, hidden);
+        self.layers[0].qkv.apply(hidden, next, Then::Store, &mut scratch.quantised);
+    }
+
+    fn pass(
         &self,
-        gemm: &GemmExecutor,
-        shard: Shard<'_>,
+        layer: usize,
+        part: &Part<'_>,
+        present: &[f32],
         scratch: &mut Scratch,
-    ) -> Result<(), EncodeError> {
-        let tokens = shard.tokens;
-        let states = tokens * self.hidden_size();
-        self.embed_tokens(shard.texts, at_least(&mut scratch.hidden, states));
-        for layer in &self.layers {
-            self.attend(gemm, layer, &shard, scratch)?;
-            self.feed_forward(gemm, layer, tokens, scratch)?;
+        next: &mut [f32],
+    ) {
+        self.attend(&self.layers[layer], part, present, scratch);
+        self.feed_forward(&self.layers[layer], part, scratch);
+        let hidden = &scratch.hidden[..part.len() * self.hidden_size()];
+        match self.layers.get(layer + 1) {
+            Some(layer) => layer.qkv.apply(hidden, next, Then::Store, &mut scratch.quantised),
+            None => next.copy_from_slice(hidden),
         }
-        shard.pool(&scratch.hidden[..states]);
-        Ok(())
     }
 }
 
 impl Layer {
-    fn load(weights: &WeightFiles, config: &BertConfig, number: u32) -> Result<Self, ModelError> {
+    fn load(
+        weights: &WeightFiles,
+        config: &BertConfig,
+        precision: Precision,
+        number: u32,
+    ) -> Result<Self, ModelError> {
         let hidden = config.hidden_size as usize;
         let intermediate = config.intermediate_size as usize;
         let name = |part: &str| format!("encoder.layer.{number}.{part}");
-        let matrix = |part: &str, outputs: usize, inputs: usize| {
-            weights.read(&name(&format!("{part}.weight")), &[outputs, inputs])
+        // Several matrices over the same inputs become one.
+        let linear = |parts: &[&str], outputs: usize, inputs: usize| {
+            let (mut matrix, mut bias) = (Vec::new(), Vec::new());
+            for part in parts {
+                let weight = name(&format!("{part}.weight"));
+                matrix.extend(weights.read(&weight, &[outputs, inputs])?);
+                bias.extend(weights.read(&name(&format!("{part}.bias")), &[outputs])?);
+            }
+            Ok::<_, ModelError>(Linear::pack(precision, &matrix, bias))
         };
-        let bias =
-            |part: &str, outputs: usize| weights.read(&name(&format!("{part}.bias")), &[outputs]);
-        let linear = |part: &str, outputs: usize, inputs: usize| {
-            Ok::<_, ModelError>(Linear::pack(&matrix(part, outputs, inputs)?, outputs))
-        };
-        let (mut qkv, mut qkv_bias) = (Vec::new(), Vec::new());
-        for part in ["attention.self.query", "attention.self.key", "attention.self.value"] {
-            qkv.extend(matrix(part, hidden, hidden)?);
-            qkv_bias.extend(bias(part, hidden)?);
-        }
+        let qkv = ["attention.self.query", "attention.self.key", "attention.self.value"];
         Ok(Self {
-            qkv: Linear::pack(&qkv, 3 * hidden),
-            qkv_bias,
-            attention_output: linear("attention.output.dense", hidden, hidden)?,
-            attention_output_bias: bias("attention.output.dense", hidden)?,
+            qkv: linear(&qkv, hidden, hidden)?,
+            attention_output: linear(&["attention.output.dense"], hidden, hidden)?,
             attention_norm: load_norm(weights, config, &name("attention.output.LayerNorm"))?,
-            intermediate: linear("intermediate.dense", intermediate, hidden)?,
-            intermediate_bias: bias("intermediate.dense", intermediate)?,
-            output: linear("output.dense", hidden, intermediate)?,
-            output_bias: bias("output.dense", hidden)?,
+            intermediate: linear(&["intermediate.dense"], intermediate, hidden)?,
+            output: linear(&["output.dense"], hidden, intermediate)?,
             output_norm: load_norm(weights, config, &name("output.LayerNorm"))?,
         })
     }

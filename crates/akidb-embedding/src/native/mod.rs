@@ -1,9 +1,8 @@
-//! The native backend: encoders in `f32` on the CPU, without padding.
+//! The native backend: encoders in `f32` and int8 on the CPU, without padding.
 //!
-//! A batch is cut into shards of whole texts. A shard's tokens lie one after the other, so that
-//! every matrix product covers all of them and no token is computed that no text has; attention
-//! alone looks at each text for itself. Shards run in parallel, one on each thread, and a shard
-//! that is alone is shared out inside its matrix products.
+//! The tokens of a group of texts lie one after the other, so that every matrix product covers all
+//! of them and no token is computed that no text has; attention alone looks at each text for
+//! itself.
 //!
 //! What does not live here: reading files, tokenising, and checking the vectors.
 
@@ -14,58 +13,73 @@ mod qwen3;
 mod rotary;
 mod rows;
 mod scratch;
-mod shards;
+mod team;
 
-use std::sync::{Mutex, PoisonError};
-
-use rayon::{
-    ThreadPool, ThreadPoolBuilder,
-    iter::{IntoParallelRefMutIterator, ParallelIterator},
-};
-use rten_gemm::GemmExecutor;
+use rayon::ThreadPoolBuilder;
 
 use self::{
     encoder::BertEncoder,
     qwen3::Qwen3Encoder,
     scratch::Scratch,
-    shards::{Shard, Shards},
+    team::{Part, Team},
 };
 use crate::{
     embedder::{Embedder, EncoderInput},
     error::{EncodeError, ModelError},
+    identity::Precision,
     model::{Architecture, ModelDirectory},
 };
 
-/// A network with its weights.
+/// A network with its weights, as steps between which the threads of a team wait for each other.
 trait Encoder: Send + Sync {
-    /// Encodes the texts of a shard, which were checked, and pools them into its vectors.
-    fn encode(
+    /// The layers.
+    fn layers(&self) -> usize;
+
+    /// The values of a token's state.
+    fn hidden_size(&self) -> usize;
+
+    /// The values of a token's queries, keys and values.
+    fn row_size(&self) -> usize;
+
+    /// Looks up a thread's tokens and writes their queries, keys and values of the first layer,
+    /// a row for each, to `next`.
+    fn begin(&self, part: &Part<'_>, scratch: &mut Scratch, next: &mut [f32]);
+
+    /// Takes a thread's tokens through a layer.
+    ///
+    /// `present` has the queries, keys and values of the layer, of all threads' tokens. Those of
+    /// the next layer go to `next`, of the thread's own tokens, and after the last layer their
+    /// states. The scratch is the one of the step before.
+    fn pass(
         &self,
-        gemm: &GemmExecutor,
-        shard: Shard<'_>,
+        layer: usize,
+        part: &Part<'_>,
+        present: &[f32],
         scratch: &mut Scratch,
-    ) -> Result<(), EncodeError>;
+        next: &mut [f32],
+    );
 }
 
 /// An encoder with its weights, its threads and the memory that it works in.
 pub struct NativeEmbedder {
     architecture: Architecture,
     encoder: Box<dyn Encoder>,
-    pool: ThreadPool,
-    /// One for each thread; what they hold is kept from batch to batch.
-    scratch: Vec<Scratch>,
+    team: Team,
 }
 
 impl NativeEmbedder {
-    /// Loads the weights of `directory`, to be run on `threads` threads, at least 1.
+    /// Loads the weights of `directory`, to be run in `precision` on `threads` threads, at least 1.
     ///
     /// # Errors
     ///
     /// When a weights file cannot be read, or the operating system gives no threads.
-    pub fn load(directory: &ModelDirectory, threads: usize) -> Result<Self, ModelError> {
-        let threads = threads.max(1);
+    pub fn load(
+        directory: &ModelDirectory,
+        precision: Precision,
+        threads: usize,
+    ) -> Result<Self, ModelError> {
         let pool = ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(threads.max(1))
             .thread_name(|number| format!("akidb-encode-{number}"))
             .build()
             .map_err(|error| ModelError::Io {
@@ -74,13 +88,18 @@ impl NativeEmbedder {
                 source: std::io::Error::other(error),
             })?;
         let weights = directory.weights();
-        let encoder: Box<dyn Encoder> = match directory.architecture() {
-            Architecture::Bert(config) => Box::new(BertEncoder::load(config, weights)?),
-            Architecture::Qwen3(config) => Box::new(Qwen3Encoder::load(config, weights)?),
-        };
         let architecture = directory.architecture().clone();
-        let scratch = (0..threads).map(|_| Scratch::default()).collect();
-        Ok(Self { architecture, encoder, pool, scratch })
+        let encoder = pool.install(|| -> Result<Box<dyn Encoder>, ModelError> {
+            Ok(match &architecture {
+                Architecture::Bert(config) => {
+                    Box::new(BertEncoder::load(config, weights, precision)?)
+                }
+                Architecture::Qwen3(config) => {
+                    Box::new(Qwen3Encoder::load(config, weights, precision)?)
+                }
+            })
+        })?;
+        Ok(Self { architecture, encoder, team: Team::new(pool) })
     }
 
     /// Checks that every text can be encoded.
@@ -117,22 +136,10 @@ impl Embedder for NativeEmbedder {
         self.check(texts)?;
         vectors.clear();
         vectors.resize(texts.len() * self.dimension(), 0.0);
-        let Self { encoder, pool, scratch, .. } = self;
-        // Made for each batch since it cannot be sent between threads; that costs nothing.
-        let gemm = GemmExecutor::new();
-        let encoder = encoder.as_ref();
-        let shards = Mutex::new(Shards::new(texts, vectors, scratch.len()));
-        pool.install(|| {
-            scratch.par_iter_mut().try_for_each(|scratch| {
-                while let Some(shard) = next(&shards) {
-                    encoder.encode(&gemm, shard, scratch)?;
-                }
-                Ok(())
-            })
-        })
+        self.team.encode(self.encoder.as_ref(), texts, vectors);
+        Ok(())
     }
 }
 
-fn next<'a>(shards: &Mutex<Shards<'a>>) -> Option<shards::Shard<'a>> {
-    shards.lock().unwrap_or_else(PoisonError::into_inner).next()
-}
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,23 @@
-//! The Qwen3 decoder: its weights, and the way of a shard through its layers.
+//! The Qwen3 decoder: its weights, and the way of tokens through its layers.
 //!
 //! Yang et al., "Qwen3 technical report", 2025, arXiv:2505.09388. What does not live here: threads,
 //! and the arithmetic inside a layer's parts.
 
-use rten_gemm::GemmExecutor;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rten_simd::SimdOp;
 
 use super::{
     Encoder,
     attention::{Attention, Sight},
-    linear::Linear,
+    linear::{Linear, Then},
     rotary::{Frequencies, NormalizeAndRotate},
     rows::{RmsNorm, gate},
     scratch::{Scratch, at_least},
-    shards::Shard,
+    team::Part,
 };
 use crate::{
-    embedder::EncoderInput,
-    error::{EncodeError, ModelError},
+    error::ModelError,
+    identity::Precision,
     model::{Qwen3Config, WeightFiles},
 };
 
@@ -33,8 +33,6 @@ pub(super) struct Qwen3Encoder {
     layers: Vec<Layer>,
     norm: RmsNorm,
     frequencies: Frequencies,
-    /// Zeros, as many as a token's queries, keys and values.
-    qkv_bias: Vec<f32>,
 }
 
 struct Layer {
@@ -50,137 +48,151 @@ struct Layer {
 }
 
 impl Qwen3Encoder {
-    /// Reads and packs the weights, one matrix after the other.
-    pub(super) fn load(config: &Qwen3Config, weights: &WeightFiles) -> Result<Self, ModelError> {
+    /// Reads and packs the weights, some layers at once.
+    pub(super) fn load(
+        config: &Qwen3Config,
+        weights: &WeightFiles,
+        precision: Precision,
+    ) -> Result<Self, ModelError> {
         let hidden = config.hidden_size as usize;
-        let layers = (0..config.layers).map(|number| Layer::load(weights, config, number));
+        let layers = (0..config.layers).into_par_iter();
+        let layers = layers.map(|number| Layer::load(weights, config, precision, number));
         Ok(Self {
             word_embeddings: weights
                 .read(Qwen3Config::WORD_EMBEDDINGS, &[config.vocabulary as usize, hidden])?,
             layers: layers.collect::<Result<_, _>>()?,
             norm: load_norm(weights, config, "norm", hidden)?,
             frequencies: Frequencies::new(config.rope_theta, config.head_size as usize),
-            qkv_bias: vec![0.0; config.query_size() + 2 * config.key_size()],
             config: config.clone(),
         })
     }
 
-    fn hidden_size(&self) -> usize {
-        self.config.hidden_size as usize
-    }
-
     /// Looks up the words and works out how far each position turns.
-    fn embed_tokens(&self, texts: &[EncoderInput<'_>], states: &mut [f32], rotations: &mut [f32]) {
+    fn embed_tokens(&self, part: &Part<'_>, states: &mut [f32], rotations: &mut [f32]) {
         let hidden = self.hidden_size();
-        let tokens = texts.iter().flat_map(|text| text.token_ids.iter().enumerate());
+        let tokens = part.texts().flat_map(|text| {
+            text.own.map(move |position| (position, text.token_ids[position] as usize))
+        });
         let rotations = rotations.chunks_exact_mut(self.config.head_size as usize);
         for (((position, token), state), rotation) in
             tokens.zip(states.chunks_exact_mut(hidden)).zip(rotations)
         {
-            state.copy_from_slice(&self.word_embeddings[*token as usize * hidden..][..hidden]);
+            state.copy_from_slice(&self.word_embeddings[token * hidden..][..hidden]);
             self.frequencies.write(position, rotation);
         }
     }
 
-    /// Self-attention of normalised states, and its residual.
-    fn attend(
-        &self,
-        gemm: &GemmExecutor,
-        layer: &Layer,
-        shard: &Shard<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<(), EncodeError> {
-        let tokens = shard.tokens;
-        let (row_size, query_size) = (self.qkv_bias.len(), self.config.query_size());
-        let hidden = &mut scratch.hidden[..tokens * self.hidden_size()];
+    /// Queries, keys and values of normalised states, turned by their positions.
+    fn project(&self, layer: &Layer, part: &Part<'_>, scratch: &mut Scratch, qkv: &mut [f32]) {
+        let hidden = &scratch.hidden[..part.len() * self.hidden_size()];
         let normed = at_least(&mut scratch.normed, hidden.len());
-        let qkv = at_least(&mut scratch.qkv, tokens * row_size);
-        let context = at_least(&mut scratch.context, tokens * query_size);
         normed.copy_from_slice(hidden);
         layer.attention_norm.apply(normed);
-        layer.qkv.multiply_into(gemm, normed, qkv)?;
+        layer.qkv.apply(normed, qkv, Then::Store, &mut scratch.quantised);
         NormalizeAndRotate {
-            qkv: &mut *qkv,
-            row_size,
-            query_size,
+            qkv,
+            row_size: self.row_size(),
+            query_size: self.config.query_size(),
             key_size: self.config.key_size(),
             query_norm: &layer.query_norm,
             key_norm: &layer.key_norm,
             rotations: &scratch.rotations,
         }
         .dispatch();
-        let mut first = 0;
-        for text in shard.texts {
-            let end = first + text.token_ids.len();
+    }
+
+    /// Self-attention and its residual.
+    fn attend(&self, layer: &Layer, part: &Part<'_>, qkv: &[f32], scratch: &mut Scratch) {
+        let (row_size, query_size) = (self.row_size(), self.config.query_size());
+        let context = at_least(&mut scratch.context, part.len() * query_size);
+        let mut contexts = &mut context[..];
+        for text in part.texts() {
+            let (context, others) = contexts.split_at_mut(text.own.len() * query_size);
+            contexts = others;
             Attention {
                 sight: Sight::Back,
                 heads: self.config.heads as usize,
                 key_value_heads: self.config.key_value_heads as usize,
                 head_size: self.config.head_size as usize,
-                qkv: &qkv[first * row_size..end * row_size],
-                qkv_bias: &self.qkv_bias,
-                context: &mut context[first * query_size..end * query_size],
+                qkv: &qkv[text.tokens.start * row_size..text.tokens.end * row_size],
+                queries: text.own,
+                context,
                 scratch: &mut scratch.attention,
             }
             .dispatch();
-            first = end;
         }
-        layer.attention_output.multiply_onto(gemm, context, hidden)
+        let hidden = &mut scratch.hidden[..part.len() * self.hidden_size()];
+        layer.attention_output.apply(context, hidden, Then::Add, &mut scratch.quantised);
     }
 
     /// The feed-forward part of normalised states, and its residual.
-    fn feed_forward(
-        &self,
-        gemm: &GemmExecutor,
-        layer: &Layer,
-        tokens: usize,
-        scratch: &mut Scratch,
-    ) -> Result<(), EncodeError> {
+    fn feed_forward(&self, layer: &Layer, part: &Part<'_>, scratch: &mut Scratch) {
         let (width, hidden_size) = (self.config.intermediate_size as usize, self.hidden_size());
-        let hidden = &mut scratch.hidden[..tokens * hidden_size];
+        let Scratch { hidden, normed, intermediate, gated, quantised, .. } = scratch;
+        let hidden = &mut hidden[..part.len() * hidden_size];
         for hidden in hidden.chunks_mut(FEED_FORWARD_TOKENS * hidden_size) {
             let tokens = hidden.len() / hidden_size;
-            let normed = at_least(&mut scratch.normed, hidden.len());
-            let intermediate = at_least(&mut scratch.intermediate, tokens * 2 * width);
-            let gated = at_least(&mut scratch.gated, tokens * width);
+            let normed = at_least(normed, hidden.len());
+            let intermediate = at_least(intermediate, tokens * 2 * width);
+            let gated = at_least(gated, tokens * width);
             normed.copy_from_slice(hidden);
             layer.feed_forward_norm.apply(normed);
-            layer.gate_and_up.multiply_into(gemm, normed, intermediate)?;
+            layer.gate_and_up.apply(normed, intermediate, Then::Store, quantised);
             gate(intermediate, width, gated);
-            layer.down.multiply_onto(gemm, gated, hidden)?;
+            layer.down.apply(gated, hidden, Then::Add, quantised);
         }
-        Ok(())
     }
 }
 
 impl Encoder for Qwen3Encoder {
-    fn encode(
-        &self,
-        gemm: &GemmExecutor,
-        shard: Shard<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<(), EncodeError> {
-        let tokens = shard.tokens;
-        let states = tokens * self.hidden_size();
-        let rotations = tokens * self.config.head_size as usize;
+    fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    fn hidden_size(&self) -> usize {
+        self.config.hidden_size as usize
+    }
+
+    fn row_size(&self) -> usize {
+        self.config.query_size() + 2 * self.config.key_size()
+    }
+
+    fn begin(&self, part: &Part<'_>, scratch: &mut Scratch, next: &mut [f32]) {
+        let rotations = part.len() * self.config.head_size as usize;
         self.embed_tokens(
-            shard.texts,
-            at_least(&mut scratch.hidden, states),
+            part,
+            at_least(&mut scratch.hidden, part.len() * self.hidden_size()),
             at_least(&mut scratch.rotations, rotations),
         );
-        for layer in &self.layers {
-            self.attend(gemm, layer, &shard, scratch)?;
-            self.feed_forward(gemm, layer, tokens, scratch)?;
+        self.project(&self.layers[0], part, scratch, next);
+    }
+
+    fn pass(
+        &self,
+        layer: usize,
+        part: &Part<'_>,
+        present: &[f32],
+        scratch: &mut Scratch,
+        next: &mut [f32],
+    ) {
+        self.attend(&self.layers[layer], part, present, scratch);
+        self.feed_forward(&self.layers[layer], part, scratch);
+        if let Some(layer) = self.layers.get(layer + 1) {
+            self.project(layer, part, scratch, next);
+        } else {
+            next.copy_from_slice(&scratch.hidden[..next.len()]);
+            self.norm.apply(next);
         }
-        let states = &mut scratch.hidden[..states];
-        self.norm.apply(states);
-        shard.pool(states);
-        Ok(())
     }
 }
 
 impl Layer {
-    fn load(weights: &WeightFiles, config: &Qwen3Config, number: u32) -> Result<Self, ModelError> {
+    fn load(
+        weights: &WeightFiles,
+        config: &Qwen3Config,
+        precision: Precision,
+        number: u32,
+    ) -> Result<Self, ModelError> {
         let (hidden, head) = (config.hidden_size as usize, config.head_size as usize);
         let intermediate = config.intermediate_size as usize;
         let (query, key) = (config.query_size(), config.key_size());
@@ -191,7 +203,8 @@ impl Layer {
             for (part, outputs) in parts {
                 rows.extend(weights.read(&name(&format!("{part}.weight")), &[*outputs, inputs])?);
             }
-            Ok::<_, ModelError>(Linear::pack(&rows, rows.len() / inputs))
+            let bias = vec![0.0; rows.len() / inputs];
+            Ok::<_, ModelError>(Linear::pack(precision, &rows, bias))
         };
         let qkv =
             [("self_attn.q_proj", query), ("self_attn.k_proj", key), ("self_attn.v_proj", key)];

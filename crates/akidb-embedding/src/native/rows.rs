@@ -1,4 +1,4 @@
-//! Operations on rows of states: bias with activation, gates, and normalisation with residual.
+//! Operations on rows of states: gates and normalisation.
 //!
 //! What does not live here: matrix products and attention.
 
@@ -7,60 +7,7 @@ use rten_simd::{
     functional::simd_map,
     ops::{BitOps, NumOps},
 };
-use rten_vecmath::{
-    ApproxGelu, Gelu, Normalize, NormalizeOptions, Silu, Sum, SumSquare, SumSquareSub, Swish,
-};
-
-use crate::model::Activation;
-
-/// Adds a bias to every row of `states` and applies the activation.
-pub(super) fn add_bias_and_activate(states: &mut [f32], bias: &[f32], activation: Activation) {
-    match activation {
-        Activation::Gelu => BiasedUnary { states, bias, function: Gelu {} }.dispatch(),
-        Activation::GeluTanh => BiasedUnary { states, bias, function: ApproxGelu {} }.dispatch(),
-        Activation::QuickGelu => {
-            BiasedUnary { states, bias, function: Swish { alpha: 1.702 } }.dispatch();
-        }
-        Activation::Relu => BiasedUnary { states, bias, function: Relu }.dispatch(),
-    }
-}
-
-struct Relu;
-
-impl SimdUnaryOp<f32> for Relu {
-    #[inline(always)]
-    fn eval<I: Isa>(&self, isa: I, x: I::F32) -> I::F32 {
-        let ops = isa.f32();
-        ops.max(x, ops.zero())
-    }
-}
-
-struct BiasedUnary<'a, F> {
-    states: &'a mut [f32],
-    bias: &'a [f32],
-    function: F,
-}
-
-impl<F: SimdUnaryOp<f32>> SimdOp for BiasedUnary<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn eval<I: Isa>(self, isa: I) {
-        let ops = isa.f32();
-        for row in self.states.chunks_exact_mut(self.bias.len()) {
-            let mut bias = self.bias.simd_iter_pad(ops);
-            simd_map(
-                ops,
-                row,
-                #[inline(always)]
-                |x| {
-                    let bias = bias.next().unwrap_or_else(|| ops.zero());
-                    self.function.eval(isa, ops.add(x, bias))
-                },
-            );
-        }
-    }
-}
+use rten_vecmath::{Normalize, NormalizeOptions, Silu, Sum, SumSquare, SumSquareSub};
 
 /// Layer normalisation (Ba, Kiros, Hinton, 2016, arXiv:1607.06450).
 pub(super) struct LayerNorm {
@@ -72,38 +19,22 @@ pub(super) struct LayerNorm {
 impl LayerNorm {
     /// Normalises every row of `states`.
     pub(super) fn apply(&self, states: &mut [f32]) {
-        BiasedNorm { states, added: None, norm: self }.dispatch();
-    }
-
-    /// Adds `added` to every row of `states` and normalises it.
-    pub(super) fn add_and_apply(&self, states: &mut [f32], added: &[f32]) {
-        BiasedNorm { states, added: Some(added), norm: self }.dispatch();
+        LayerNormOp { states, norm: self }.dispatch();
     }
 }
 
-struct BiasedNorm<'a> {
+struct LayerNormOp<'a> {
     states: &'a mut [f32],
-    added: Option<&'a [f32]>,
     norm: &'a LayerNorm,
 }
 
-impl SimdOp for BiasedNorm<'_> {
+impl SimdOp for LayerNormOp<'_> {
     type Output = ();
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        let ops = isa.f32();
         let width = self.norm.weight.len();
         for row in self.states.chunks_exact_mut(width) {
-            if let Some(added) = self.added {
-                let mut added = added.simd_iter_pad(ops);
-                simd_map(
-                    ops,
-                    &mut *row,
-                    #[inline(always)]
-                    |x| ops.add(x, added.next().unwrap_or_else(|| ops.zero())),
-                );
-            }
             let mean = Sum::new(row).eval(isa) / width as f32;
             let variance = SumSquareSub::new(row, mean).eval(isa) / width as f32;
             let options = NormalizeOptions {
@@ -207,23 +138,6 @@ mod tests {
     }
 
     #[test]
-    fn activations_are_their_formulas_at_any_width() {
-        // 19 values: a whole vector and a part of one, whatever its width.
-        let bias: Vec<f32> = (0..19u8).map(|i| f32::from(i) * 0.25 - 2.0).collect();
-        let cases = [
-            (Activation::Relu, vec![0.0, 0.0, 2.5]),
-            (Activation::Gelu, vec![-0.045_500_26, 0.0, 2.484_475_8]),
-            (Activation::QuickGelu, vec![-0.064_341_38, 0.0, 2.465_013_8]),
-            (Activation::GeluTanh, vec![-0.045_402_306, 0.0, 2.484_915_7]),
-        ];
-        for (activation, expected) in cases {
-            let mut states = vec![0.0; 38];
-            add_bias_and_activate(&mut states, &bias, activation);
-            assert_near(&[states[0], states[27], states[37]], &expected);
-        }
-    }
-
-    #[test]
     fn rms_norm_is_its_formula_at_any_width() {
         let norm = RmsNorm { weight: (0..19u8).map(f32::from).collect(), epsilon: 1e-12 };
         let mut states: Vec<f32> = (0..19u8).map(f32::from).collect();
@@ -249,8 +163,8 @@ mod tests {
             bias: vec![0.5; 19],
             epsilon: 1e-12,
         };
-        let mut states: Vec<f32> = (0..19u8).map(|i| f32::from(i) - 1.0).collect();
-        norm.add_and_apply(&mut states, &[1.0; 19]);
+        let mut states: Vec<f32> = (0..19u8).map(f32::from).collect();
+        norm.apply(&mut states);
         let expected: Vec<f32> =
             (0..19u8).map(|i| (f32::from(i) - 9.0) / 30f32.sqrt() * f32::from(i) + 0.5).collect();
         assert_near(&states, &expected);

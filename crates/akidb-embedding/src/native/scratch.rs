@@ -1,8 +1,10 @@
-//! The memory that one thread encodes a shard in; it only grows.
+//! The memory that one thread works in; it only grows.
 //!
 //! What does not live here: what is kept in it.
 
-/// Row-major buffers, reused from shard to shard.
+use super::linear::QuantisedRows;
+
+/// Row-major buffers for a thread's tokens, reused from group to group.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// The tokens' states, `[tokens, hidden]`.
@@ -11,14 +13,14 @@ pub(super) struct Scratch {
     pub(super) normed: Vec<f32>,
     /// How far a decoder's queries and keys are rotated, `[tokens, head]`.
     pub(super) rotations: Vec<f32>,
-    /// Queries, keys and values of all heads without their biases, a row for each token.
-    pub(super) qkv: Vec<f32>,
     /// What attention gathered of all heads, a row for each token.
     pub(super) context: Vec<f32>,
     /// Inside the feed-forward part, `[tokens, intermediate]`, twice that wide with a gate.
     pub(super) intermediate: Vec<f32>,
     /// What a gate let through, `[tokens, intermediate]`.
     pub(super) gated: Vec<f32>,
+    /// What goes into a matrix of bytes.
+    pub(super) quantised: QuantisedRows,
     pub(super) attention: AttentionScratch,
 }
 
@@ -41,4 +43,26 @@ pub(super) fn at_least(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
         buffer.resize(length, 0.0);
     }
     &mut buffer[..length]
+}
+
+#[cfg(test)]
+impl Scratch {
+    /// The values that memory is held for.
+    pub(super) fn capacity(&self) -> usize {
+        let Self { hidden, normed, rotations, context, intermediate, gated, .. } = self;
+        let AttentionScratch { queries, key_panels, value_panels, scores } = &self.attention;
+        let buffers = [
+            hidden,
+            normed,
+            rotations,
+            context,
+            intermediate,
+            gated,
+            queries,
+            key_panels,
+            value_panels,
+            scores,
+        ];
+        buffers.iter().map(|buffer| buffer.capacity()).sum::<usize>() + self.quantised.capacity()
+    }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use akidb_embedding::{EncoderInput, LoadedModel, ModelDirectory, Pooling};
+use akidb_embedding::{EncoderInput, LoadedModel, ModelDirectory, Pooling, Precision};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -42,11 +42,12 @@ impl Copied {
     }
 
     fn load(&self) -> LoadedModel {
-        LoadedModel::native(self.path(), "copied", 1).unwrap()
+        LoadedModel::native(self.path(), "copied", Precision::F32, 1).unwrap()
     }
 
     fn refuses(&self, parts: &[&str]) {
-        let error = LoadedModel::native(self.path(), "copied", 1).unwrap_err().to_string();
+        let error =
+            LoadedModel::native(self.path(), "copied", Precision::F32, 1).unwrap_err().to_string();
         for part in parts {
             assert!(error.contains(part), "{part:?} is not in {error:?}");
         }
@@ -225,7 +226,8 @@ fn weights_that_are_not_finite_are_refused_by_name() {
         let end = content.len();
         content[end - 4..].copy_from_slice(&bytes.to_le_bytes());
         fs::write(&file, content).unwrap();
-        let error = LoadedModel::native(folder.path(), "tiny", 1).unwrap_err().to_string();
+        let error =
+            LoadedModel::native(folder.path(), "tiny", Precision::F32, 1).unwrap_err().to_string();
         assert!(error.contains("not finite") && error.contains(tensor), "{error}");
     }
 }

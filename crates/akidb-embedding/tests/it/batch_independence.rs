@@ -1,13 +1,13 @@
 //! A text's vector does not depend on what shares its batch, nor on the number of threads.
 
-use akidb_embedding::{EncoderInput, LoadedModel, Pooling, TokenisedText};
+use akidb_embedding::{EncoderInput, LoadedModel, Pooling, Precision, TokenisedText};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use crate::support::{cosine, real_model};
+use crate::support::real_model_in;
 
-/// Lengths around the edges of attention's blocks, of shards and of the model.
-const LENGTHS: [usize; 18] =
-    [3, 5, 6, 7, 12, 13, 31, 32, 33, 63, 64, 65, 96, 127, 128, 129, 255, 256];
+/// Lengths around the edges of blocks, of groups and of the model.
+const LENGTHS: [usize; 22] =
+    [1, 2, 3, 5, 6, 7, 11, 12, 13, 25, 31, 32, 33, 63, 64, 65, 96, 127, 128, 129, 255, 256];
 
 fn embed(model: &mut LoadedModel, texts: &[TokenisedText]) -> Vec<Vec<f32>> {
     let inputs: Vec<EncoderInput<'_>> = texts
@@ -24,29 +24,34 @@ fn embed(model: &mut LoadedModel, texts: &[TokenisedText]) -> Vec<Vec<f32>> {
 }
 
 #[test]
-fn a_text_alone_and_in_any_batch_has_the_same_vector() {
-    let mut random = StdRng::seed_from_u64(7);
-    let mut texts: Vec<TokenisedText> = LENGTHS
-        .iter()
-        .map(|length| TokenisedText {
-            token_ids: (0..*length).map(|_| random.random_range(1000..30_000)).collect(),
-            whole_text_tokens: u32::try_from(*length).unwrap(),
-        })
-        .collect();
-    let mut one_thread = real_model(1);
-    let mut three_threads = real_model(3);
-    for _ in 0..3 {
-        texts.shuffle(&mut random);
-        let alone: Vec<Vec<f32>> = texts
+fn a_text_alone_and_in_any_batch_has_the_same_vector_to_the_bit() {
+    for precision in [Precision::F32, Precision::Int8] {
+        let mut random = StdRng::seed_from_u64(7);
+        let mut texts: Vec<TokenisedText> = LENGTHS
             .iter()
-            .flat_map(|text| embed(&mut one_thread, std::slice::from_ref(text)))
+            .map(|length| TokenisedText {
+                token_ids: (0..*length).map(|_| random.random_range(1000..30_000)).collect(),
+                whole_text_tokens: u32::try_from(*length).unwrap(),
+            })
             .collect();
-        let together = embed(&mut one_thread, &texts);
-        let on_three_threads = embed(&mut three_threads, &texts);
-        for (index, alone) in alone.iter().enumerate() {
-            for other in [&together[index], &on_three_threads[index]] {
-                let cosine = cosine(alone, other);
-                assert!(cosine >= 0.99999, "{} tokens: {cosine}", texts[index].token_ids.len());
+        let mut one_thread = real_model_in(precision, 1);
+        let mut three_threads = real_model_in(precision, 3);
+        for _ in 0..3 {
+            texts.shuffle(&mut random);
+            let alone: Vec<Vec<f32>> = texts
+                .iter()
+                .flat_map(|text| embed(&mut one_thread, std::slice::from_ref(text)))
+                .collect();
+            let together = embed(&mut one_thread, &texts);
+            let on_three_threads = embed(&mut three_threads, &texts);
+            let alone_on_three_threads = texts
+                .iter()
+                .flat_map(|text| embed(&mut three_threads, std::slice::from_ref(text)))
+                .collect();
+            for others in [together, on_three_threads, alone_on_three_threads] {
+                for ((alone, other), text) in alone.iter().zip(&others).zip(&texts) {
+                    assert_eq!(alone, other, "{precision}, {} tokens", text.token_ids.len());
+                }
             }
         }
     }

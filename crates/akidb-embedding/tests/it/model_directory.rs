@@ -5,7 +5,9 @@ use std::{
     path::Path,
 };
 
-use akidb_embedding::{EncoderInput, InputType, LoadedModel, ModelDirectory, ModelError, Pooling};
+use akidb_embedding::{
+    EncoderInput, InputType, LoadedModel, ModelDirectory, ModelError, Pooling, Precision,
+};
 use safetensors::Dtype;
 use serde_json::json;
 
@@ -13,7 +15,7 @@ use crate::support::{TinyModel, cosine};
 
 /// Opens and loads a model and embeds `text` with its own pooling.
 fn embed(directory: &Path, text: &str) -> Vec<f32> {
-    let mut model = LoadedModel::native(directory, "tiny", 1).unwrap();
+    let mut model = LoadedModel::native(directory, "tiny", Precision::F32, 1).unwrap();
     let text = model.tokeniser.tokenise(text).unwrap();
     let input = EncoderInput {
         token_ids: &text.token_ids,
@@ -36,7 +38,8 @@ fn refuses(change: impl FnOnce(&mut TinyModel), parts: &[&str]) {
 fn refuses_files(model: &TinyModel, damage: impl FnOnce(&Path), parts: &[&str]) {
     let folder = model.write();
     damage(folder.path());
-    let error = LoadedModel::native(folder.path(), "tiny", 1).unwrap_err().to_string();
+    let error =
+        LoadedModel::native(folder.path(), "tiny", Precision::F32, 1).unwrap_err().to_string();
     for part in parts {
         assert!(error.contains(part), "{part:?} is not in {error:?}");
     }
@@ -47,7 +50,8 @@ fn settings_are_read_as_sentence_transformers_reads_them() {
     let mut model = TinyModel::new();
     model.prompts = json!({"prompts": {"query": "a ", "passage": "b "}});
     let folder = model.write();
-    let identity = ModelDirectory::open(folder.path()).unwrap().identity("tiny").unwrap();
+    let identity =
+        ModelDirectory::open(folder.path()).unwrap().identity("tiny", Precision::F32).unwrap();
     assert_eq!((identity.name.as_str(), identity.dimension, identity.max_tokens), ("tiny", 8, 6));
     assert_eq!((identity.pooling, identity.normalize), (Pooling::Mean, true));
     assert_eq!(identity.prompts.text_for(Some(InputType::Document)), "b ");
@@ -269,7 +273,7 @@ fn resize(folder: &Path, bytes: u64) {
 #[test]
 fn tokens_that_a_model_does_not_have_are_errors() {
     let folder = TinyModel::new().write();
-    let mut model = LoadedModel::native(folder.path(), "tiny", 1).unwrap();
+    let mut model = LoadedModel::native(folder.path(), "tiny", Precision::F32, 1).unwrap();
     let mut vectors = Vec::new();
     let cases: [(&[u32], &str); 3] = [
         (&[], "has no tokens"),

@@ -2,7 +2,7 @@
 
 use akidb_embedding::{
     EmbedError, EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, EngineSettings, InputType,
-    Truncate,
+    LoadedModel, Precision, Truncate,
 };
 use tokenizers::Tokenizer;
 
@@ -115,6 +115,6 @@ async fn a_prompt_that_fills_the_window_is_refused_at_load() {
     let mut model = crate::support::TinyModel::new();
     model.prompts = serde_json::json!({"prompts": {"query": "a b c d e: "}});
     let folder = model.write();
-    let error = akidb_embedding::LoadedModel::native(folder.path(), "tiny", 1).unwrap_err();
+    let error = LoadedModel::native(folder.path(), "tiny", Precision::F32, 1).unwrap_err();
     assert!(error.to_string().contains("prompts.query"), "{error}");
 }

@@ -2,12 +2,14 @@
 
 use std::{env, fs, path::PathBuf};
 
-use akidb_embedding::{EmbedOptions, EngineSettings, Lane};
+use akidb_embedding::{EmbedOptions, EngineSettings, Lane, Precision};
 
-use crate::support::{cosine, engine, real_model, workspace};
+use crate::support::{cosine, engine, real_model_in, workspace};
 
 /// 0.8203 is what sentence-transformers reaches with all-MiniLM-L6-v2.
 const LEAST_SPEARMAN: f64 = 0.820;
+/// What bytes may cost.
+const MOST_BETWEEN_PRECISIONS: f64 = 0.003;
 
 #[tokio::test]
 async fn ranks_sentence_pairs_as_well_as_sentence_transformers() {
@@ -22,17 +24,24 @@ async fn ranks_sentence_pairs_as_well_as_sentence_transformers() {
         .lines()
         .map(|line| line.split('\t').collect::<Vec<_>>().try_into().unwrap())
         .collect();
-    let texts =
+    let texts: Vec<String> =
         pairs.iter().flat_map(|[_, one, other]| [*one, *other]).map(str::to_owned).collect();
-    let engine = engine(real_model(2), EngineSettings::default());
+    let judgements: Vec<f64> = pairs.iter().map(|[score, ..]| score.parse().unwrap()).collect();
+    let single = spearman(Precision::F32, texts.clone(), &judgements).await;
+    let bytes = spearman(Precision::Int8, texts, &judgements).await;
+    eprintln!("Spearman of {} pairs: {single:.4} in f32, {bytes:.4} in int8", pairs.len());
+    assert!(single >= LEAST_SPEARMAN, "{single}");
+    assert!((single - bytes).abs() <= MOST_BETWEEN_PRECISIONS, "{single} and {bytes}");
+}
+
+/// The rank correlation of people's judgements with the cosines of pairs of texts.
+async fn spearman(precision: Precision, texts: Vec<String>, judgements: &[f64]) -> f64 {
+    let engine = engine(real_model_in(precision, 2), EngineSettings::default());
     let options = EmbedOptions { lane: Lane::Bulk, ..EmbedOptions::default() };
     let embeddings = engine.embed(texts, options).await.unwrap();
     let cosines: Vec<f64> =
         embeddings.chunks_exact(2).map(|pair| cosine(&pair[0].values, &pair[1].values)).collect();
-    let judgements: Vec<f64> = pairs.iter().map(|[score, ..]| score.parse().unwrap()).collect();
-    let spearman = pearson(&ranks(&judgements), &ranks(&cosines));
-    eprintln!("Spearman of {} pairs: {spearman:.4}", pairs.len());
-    assert!(spearman >= LEAST_SPEARMAN, "{spearman}");
+    pearson(&ranks(judgements), &ranks(&cosines))
 }
 
 /// Ranks from 0; equal values share the mean of their ranks.

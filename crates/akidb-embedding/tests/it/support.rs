@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use akidb_embedding::{EmbeddingEngine, EmbeddingMetrics, EngineSettings, LoadedModel};
+use akidb_embedding::{EmbeddingEngine, EmbeddingMetrics, EngineSettings, LoadedModel, Precision};
 use prometheus::Registry;
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::{Value, json};
@@ -26,7 +26,11 @@ pub(crate) fn real_model_directory() -> PathBuf {
 }
 
 pub(crate) fn real_model(threads: usize) -> LoadedModel {
-    LoadedModel::native(&real_model_directory(), "all-minilm-l6-v2", threads).unwrap()
+    real_model_in(Precision::F32, threads)
+}
+
+pub(crate) fn real_model_in(precision: Precision, threads: usize) -> LoadedModel {
+    LoadedModel::native(&real_model_directory(), "all-minilm-l6-v2", precision, threads).unwrap()
 }
 
 pub(crate) fn workspace() -> PathBuf {

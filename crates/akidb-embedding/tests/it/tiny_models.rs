@@ -2,7 +2,9 @@
 
 use std::{fs, path::PathBuf};
 
-use akidb_embedding::{EncoderInput, InputType, LoadedModel, ModelDirectory, TokenisedText};
+use akidb_embedding::{
+    EncoderInput, InputType, LoadedModel, ModelDirectory, Precision, TokenisedText,
+};
 
 use crate::support::{cosine, workspace};
 
@@ -28,7 +30,7 @@ fn expected(name: &str) -> Vec<Vec<f32>> {
 }
 
 fn load(name: &str, threads: usize) -> LoadedModel {
-    LoadedModel::native(&folder().join(name), name, threads).unwrap()
+    LoadedModel::native(&folder().join(name), name, Precision::F32, threads).unwrap()
 }
 
 fn embed(model: &mut LoadedModel, texts: &[TokenisedText]) -> Vec<Vec<f32>> {
@@ -97,7 +99,10 @@ fn every_text_of_qwen3_ends_with_its_end_token() {
 
 #[test]
 fn the_query_instruction_of_qwen3_is_read() {
-    let identity = ModelDirectory::open(&folder().join("qwen3")).unwrap().identity("q").unwrap();
+    let identity = ModelDirectory::open(&folder().join("qwen3"))
+        .unwrap()
+        .identity("q", Precision::F32)
+        .unwrap();
     let query = identity.prompts.text_for(Some(InputType::Query));
     assert_eq!(query, "Instruct: Find the passage that answers\nQuery:");
     assert_eq!(identity.prompts.text_for(Some(InputType::Document)), "");

@@ -12,7 +12,7 @@ use akidb_proto::{
     embedding::v1::embedding_service_client::EmbeddingServiceClient,
 };
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, Service, ServiceConfig, StorageConfig,
+    Backend, EmbeddingConfig, EngineSettings, Precision, Service, ServiceConfig, StorageConfig,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -47,6 +47,7 @@ impl Node {
                 model: "hash".to_owned(),
                 models_dir: PathBuf::new(),
                 model_path: None,
+                precision: Precision::F32,
                 dimension: Some(32),
                 threads: 1,
                 engine: EngineSettings::default(),

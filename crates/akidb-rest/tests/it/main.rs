@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use akidb_core::Limits;
 use akidb_rest::{RestOptions, router};
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, Service, ServiceConfig, StorageConfig,
+    Backend, EmbeddingConfig, EngineSettings, Precision, Service, ServiceConfig, StorageConfig,
 };
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
@@ -50,6 +50,7 @@ impl Node {
                 model: "hash".to_owned(),
                 models_dir: PathBuf::new(),
                 model_path: None,
+                precision: Precision::F32,
                 dimension: Some(8),
                 threads: 1,
                 engine: EngineSettings::default(),

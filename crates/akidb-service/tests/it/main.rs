@@ -15,7 +15,7 @@ use std::{
 use akidb_core::{ErrorCode, Limits, Result};
 use akidb_service::{
     Backend, CreateCollection, Door, EmbeddingConfig, EngineSettings, GivenId, NewDocument,
-    RequestContext, Search, Service, ServiceConfig, StorageConfig, Upsert,
+    Precision, RequestContext, Search, Service, ServiceConfig, StorageConfig, Upsert,
 };
 
 fn config(data_dir: &Path) -> ServiceConfig {
@@ -28,6 +28,7 @@ fn config(data_dir: &Path) -> ServiceConfig {
             model: "hash".into(),
             models_dir: PathBuf::new(),
             model_path: None,
+            precision: Precision::F32,
             dimension: Some(32),
             threads: 1,
             engine: EngineSettings::default(),

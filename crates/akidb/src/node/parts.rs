@@ -33,6 +33,7 @@ fn embedding(settings: &EmbeddingSettings) -> EmbeddingConfig {
         model: settings.model.clone(),
         models_dir: settings.models_dir.clone(),
         model_path: settings.model_path.clone(),
+        precision: settings.precision,
         dimension: settings.dimension,
         threads: settings.threads.unwrap_or_else(cores),
         engine: EngineSettings {

@@ -16,6 +16,7 @@ use std::{
 };
 
 use akidb_core::Limits;
+use akidb_embedding::Precision;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub(crate) use self::{
@@ -88,6 +89,7 @@ pub(crate) struct EmbeddingSettings {
     pub(crate) model: String,
     pub(crate) models_dir: PathBuf,
     pub(crate) model_path: Option<PathBuf>,
+    pub(crate) precision: Precision,
     #[serde(deserialize_with = "positive_if_given")]
     pub(crate) dimension: Option<u32>,
     #[serde(deserialize_with = "positive_if_given")]
@@ -161,6 +163,7 @@ impl Settings {
                 model: "all-minilm-l6-v2".to_owned(),
                 models_dir: home_path(environment, "XDG_CACHE_HOME", ".cache", "akidb/models"),
                 model_path: None,
+                precision: Precision::F32,
                 dimension: None,
                 threads: None,
                 batch_size: 64,

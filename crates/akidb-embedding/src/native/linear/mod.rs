@@ -1,0 +1,83 @@
+//! A matrix of weights with its biases, packed once for products with rows of states.
+//!
+//! What lives here: both precisions behind one call, and what happens to a product before it is
+//! written. What does not: threads; rows may be shared out among them, for no row of a product
+//! depends on another.
+
+mod bytes;
+mod dot;
+mod finish;
+mod quantise;
+mod single;
+
+use self::{bytes::BytePanels, single::SinglePanels};
+pub(super) use self::{finish::Then, quantise::QuantisedRows};
+use crate::identity::Precision;
+
+/// The outputs of a panel: the columns that a kernel works on at once.
+const PANEL: usize = 32;
+
+/// The most rows that a kernel works on at once: 12 rows of 2 vectors are 24 sums, which with the
+/// vectors themselves nearly fill the 32 registers of AVX-512.
+const BLOCK_ROWS: usize = 12;
+
+/// Weights of a layer that maps `inputs` values to `outputs` values.
+pub(super) struct Linear {
+    weights: Panels,
+    /// As many as there are outputs in all panels; the last ones are 0.
+    bias: Vec<f32>,
+    inputs: usize,
+    outputs: usize,
+}
+
+enum Panels {
+    Single(SinglePanels),
+    Bytes(BytePanels),
+}
+
+impl Linear {
+    /// Packs `weights`, row-major `[outputs, inputs]` as PyTorch keeps them, and as many biases as
+    /// there are outputs.
+    pub(super) fn pack(precision: Precision, weights: &[f32], mut bias: Vec<f32>) -> Self {
+        let outputs = bias.len();
+        let inputs = weights.len() / outputs;
+        bias.resize(outputs.next_multiple_of(PANEL), 0.0);
+        let weights = match precision {
+            Precision::F32 => Panels::Single(SinglePanels::pack(weights, inputs)),
+            Precision::Int8 => Panels::Bytes(BytePanels::pack(weights, inputs)),
+        };
+        Self { weights, bias, inputs, outputs }
+    }
+
+    /// Writes the product of `input`, `[rows, inputs]`, with its biases to `output`,
+    /// `[rows, outputs]`, in the way of `then`. `quantised` is memory to work in.
+    pub(super) fn apply(
+        &self,
+        input: &[f32],
+        output: &mut [f32],
+        then: Then,
+        quantised: &mut QuantisedRows,
+    ) {
+        debug_assert_eq!(output.len() / self.outputs, input.len() / self.inputs);
+        match &self.weights {
+            Panels::Single(panels) => panels.multiply(self, input, output, then),
+            Panels::Bytes(panels) => {
+                quantised.fill(input, self.inputs);
+                panels.multiply(self, quantised, output, then);
+            }
+        }
+    }
+}
+
+/// Cuts `rows` rows into blocks of about the same size, `most` at the most; gives the first row and
+/// the rows of each.
+fn blocks(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = rows.div_ceil(most);
+    (0..count).map(move |block| {
+        let first = block * rows / count;
+        (first, (block + 1) * rows / count - first)
+    })
+}
+
+#[cfg(test)]
+mod tests;

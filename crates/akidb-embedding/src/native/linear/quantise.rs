@@ -1,0 +1,128 @@
+//! Rows of states as bytes, each row by itself, so that no row depends on those beside it.
+//!
+//! A value `x` of a row becomes `round(x / scale) + zero_point`, where the row's least and greatest
+//! values, 0 between them, become 0 and 255. What does not live here: weights.
+
+use rten_simd::{
+    Isa, Simd, SimdOp,
+    ops::{BitOps, FloatOps, NarrowSaturate, NumOps},
+};
+
+use super::dot::GROUP;
+
+/// Quantised rows; the memory is kept from use to use.
+#[derive(Debug, Default)]
+pub(in crate::native) struct QuantisedRows {
+    /// `[rows, depth]`, groups of inputs; inputs that no row has are 0.
+    bytes: Vec<[u8; GROUP]>,
+    scales: Vec<Scale>,
+}
+
+/// How a row was quantised.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scale {
+    /// The difference of two values whose bytes differ by 1.
+    pub(super) step: f32,
+    /// The byte of 0.
+    pub(super) zero_point: i32,
+}
+
+impl QuantisedRows {
+    /// Quantises `input`, row-major `[rows, inputs]`.
+    pub(super) fn fill(&mut self, input: &[f32], inputs: usize) {
+        let (rows, depth) = (input.len() / inputs, inputs.div_ceil(GROUP));
+        // What is there is written over, up to the end of a last group that is not full.
+        self.bytes.resize(rows * depth, [0; GROUP]);
+        self.scales.resize(rows, Scale::default());
+        let bytes = &mut self.bytes[..];
+        Quantise { input, inputs, bytes, scales: &mut self.scales }.dispatch();
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.scales.len()
+    }
+
+    /// A row's groups of inputs.
+    pub(super) fn row(&self, row: usize) -> &[[u8; GROUP]] {
+        let depth = self.bytes.len() / self.scales.len();
+        &self.bytes[row * depth..][..depth]
+    }
+
+    pub(super) fn scale(&self, row: usize) -> Scale {
+        self.scales[row]
+    }
+
+    /// The values that memory is held for.
+    #[cfg(test)]
+    pub(in crate::native) fn capacity(&self) -> usize {
+        self.bytes.capacity() * GROUP + self.scales.capacity()
+    }
+}
+
+struct Quantise<'a> {
+    input: &'a [f32],
+    inputs: usize,
+    bytes: &'a mut [[u8; GROUP]],
+    scales: &'a mut [Scale],
+}
+
+impl SimdOp for Quantise<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let depth = self.inputs.div_ceil(GROUP);
+        let rows = self.input.chunks_exact(self.inputs).zip(self.bytes.chunks_exact_mut(depth));
+        for ((row, bytes), scale) in rows.zip(self.scales) {
+            *scale = range(isa, row);
+            let bytes = bytes.as_flattened_mut();
+            let (filled, rest) = bytes.split_at_mut(row.len());
+            quantise(isa, row, *scale, filled);
+            rest.fill(0);
+        }
+    }
+}
+
+/// The scale by which a row fills the bytes.
+#[inline(always)]
+fn range<I: Isa>(isa: I, row: &[f32]) -> Scale {
+    let ops = isa.f32();
+    let (mut least, mut greatest) = (ops.zero(), ops.zero());
+    for chunk in row.chunks(ops.len()) {
+        let values = ops.load_pad(chunk).0;
+        least = ops.min(least, values);
+        greatest = ops.max(greatest, values);
+    }
+    let least = least.to_array().into_iter().fold(0.0, f32::min);
+    let greatest = greatest.to_array().into_iter().fold(0.0, f32::max);
+    // A row of zeros has any step; one that is not finite gives vectors that are refused.
+    let step = ((greatest - least) / 255.0).max(f32::MIN_POSITIVE);
+    Scale { step, zero_point: (-least / step).round_ties_even() as i32 }
+}
+
+#[inline(always)]
+fn quantise<I: Isa>(isa: I, row: &[f32], scale: Scale, bytes: &mut [u8]) {
+    let (ints, shorts, packed_bytes) = (isa.i32(), isa.i16(), isa.u8());
+    let width = isa.f32().len();
+    for (values, bytes) in row.chunks(4 * width).zip(bytes.chunks_mut(4 * width)) {
+        let mut parts = [ints.zero(); 4];
+        for (part, values) in parts.iter_mut().zip(values.chunks(width)) {
+            *part = quantise_vector(isa, values, scale);
+        }
+        let low = ints.narrow_saturate(parts[0], parts[1]);
+        let high = ints.narrow_saturate(parts[2], parts[3]);
+        let packed = shorts.narrow_saturate(low, high);
+        if bytes.len() == packed_bytes.len() {
+            packed_bytes.store(packed, bytes);
+        } else {
+            bytes.iter_mut().zip(packed.to_array()).for_each(|(byte, value)| *byte = value);
+        }
+    }
+}
+
+#[inline(always)]
+fn quantise_vector<I: Isa>(isa: I, values: &[f32], scale: Scale) -> I::I32 {
+    let (floats, ints) = (isa.f32(), isa.i32());
+    let scaled = floats.mul(floats.load_pad(values).0, floats.splat(1.0 / scale.step));
+    ints.add(floats.to_int_round(scaled), ints.splat(scale.zero_point))
+}
