@@ -25,6 +25,8 @@ impl ExitStatus {
     pub(crate) const USAGE: Self = Self(64);
     /// A file, a disk or a network connection failed.
     pub(crate) const IO: Self = Self(74);
+    /// A signal of the terminal ended it, as shells count: 128 and the number of the signal.
+    pub(crate) const INTERRUPTED: Self = Self(130);
     /// The configuration is wrong, or what it names is not installed.
     pub(crate) const CONFIGURATION: Self = Self(78);
 }

@@ -3,16 +3,22 @@
 //! What does not live here: what is asked and how the answer is shown.
 
 mod answer;
+mod lines;
 mod retry;
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
-use reqwest::{Method, Url, header::RETRY_AFTER};
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use reqwest::{Body, Method, Response, Url, header::RETRY_AFTER};
 use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use self::{
-    answer::{NodeError, RequestError, Violation},
+    answer::{NodeError, RequestError},
+    lines::AnswerLines,
     retry::retrying,
 };
 use crate::failure::{Failure, Result};
@@ -20,6 +26,8 @@ use crate::failure::{Failure, Result};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A node answers within its own `server.request_timeout_ms`; this only ends a silence.
 const READ_TIMEOUT: Duration = Duration::from_secs(300);
+/// How often a silent connection is asked whether there is still somebody at its other end.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Speaks to one node.
 #[derive(Clone, Debug)]
@@ -37,11 +45,8 @@ impl Client {
             return Err(Failure::usage(format!("{url:?} does not start with http://"))
                 .hint("give the REST address of a node, such as http://127.0.0.1:8080"));
         }
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
+        let http = client_builder()
             .read_timeout(READ_TIMEOUT)
-            .user_agent(concat!("akidb/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Failure::io("cannot prepare the HTTP client", &error))?;
         Ok(Self { http, base })
@@ -66,43 +71,71 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
-    /// Sends a body that is JSON already, under a key that makes it safe to send again.
-    pub(crate) async fn post_again(
+    /// Sends a body that may have no end, and returns when the answer begins. There is no limit of
+    /// time: the node ends an import whose client is silent, and a dead node ends the connection.
+    pub(crate) async fn upload(
         &self,
         path: &[&str],
-        body: String,
-        idempotency_key: &str,
-    ) -> Result<Value, RequestError> {
-        let request = self
-            .request(Method::POST, path)
-            .header("content-type", "application/json")
-            .header("idempotency-key", idempotency_key)
-            .body(body);
-        self.send(request).await
+        body: impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static,
+        idempotency_key: Option<&str>,
+    ) -> Result<AnswerLines, RequestError> {
+        let unreachable = |error| self.unreachable(error);
+        let http = client_builder().tcp_keepalive(KEEP_ALIVE).build().map_err(unreachable)?;
+        let mut request = http
+            .request(Method::POST, self.url(path))
+            .header("content-type", "application/x-ndjson")
+            .body(Body::wrap(StreamBody::new(body.map_ok(Frame::data))));
+        if let Some(key) = idempotency_key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = request.send().await.map_err(unreachable)?;
+        if response.status().is_success() {
+            return Ok(AnswerLines::new(response, self.base.clone()));
+        }
+        Err(self.answer(response).await.err().unwrap_or_else(|| RequestError::NotANode {
+            message: "the answer is a failure and a success".to_owned(),
+        }))
     }
 
-    fn request(&self, method: Method, path: &[&str]) -> reqwest::RequestBuilder {
+    fn unreachable(&self, error: reqwest::Error) -> RequestError {
+        RequestError::unreachable(self.base.as_str(), error)
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        self.http.request(method, url)
+        url
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> reqwest::RequestBuilder {
+        self.http.request(method, self.url(path))
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, RequestError> {
-        let unreachable =
-            |error: reqwest::Error| RequestError::unreachable(self.base.as_str(), error);
-        let response = request.send().await.map_err(unreachable)?;
+        let response = request.send().await;
+        self.answer(response.map_err(|error| self.unreachable(error))?).await
+    }
+
+    async fn answer(&self, response: Response) -> Result<Value, RequestError> {
         let status = response.status();
         let retry_after = response
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.trim().parse().ok())
             .map(Duration::from_secs);
-        let body = response.bytes().await.map_err(unreachable)?;
+        let body = response.bytes().await.map_err(|error| self.unreachable(error))?;
         if status.is_success() {
             return answer::success(&body);
         }
         Err(answer::failure(status.as_u16(), &body, retry_after))
     }
+}
+
+fn client_builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(concat!("akidb/", env!("CARGO_PKG_VERSION")))
 }

@@ -47,9 +47,11 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
     let created = run_json(&["collection", "create", "films"], "");
     assert_eq!(created["model"]["name"], "hash");
 
-    let imported = run_json(&["import", "films", "-", "--batch-size", "2"], FILMS);
-    assert_eq!(imported["created"], 3);
+    let imported = run_json(&["import", "films", "-"], FILMS);
+    assert_eq!((&imported["created"], &imported["complete"]), (&value!(3), &value!(true)));
     let again = run_json(&["import", "films", "-"], FILMS);
+    assert_eq!((&again["created"], &again["updated"]), (&value!(0), &value!(3)));
+    let again = run_json(&["import", "films", "-", "--new-ids"], FILMS);
     assert_eq!((&again["created"], &again["updated"]), (&value!(1), &value!(2)));
 
     let found = run_json(&["search", "films", "ship iceberg", "--limit", "1"], "");
@@ -69,47 +71,6 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
     assert!(table.contains("films") && table.contains("cosine"), "{table}");
     assert!(run(&["collection", "delete", "films"], "").status.success());
     assert_eq!(run_json(&["collection", "list"], "")["collections"], value!([]));
-}
-
-#[test]
-fn a_bad_line_stops_an_import_before_its_batch() {
-    let (_folder, data_dir) = scratch();
-    let node = Node::start(&data_dir);
-    json(&node.akidb(["collection", "create", "films", "--output", "json"]));
-    let lines = "{\"id\":1,\"text\":\"a\"}\n{\"id\":2,\"text\":\"b\"}\n{\"id\":3,\n{\"id\":4,\"text\":\"d\"}\n";
-    let import = ["import", "films", "-", "--batch-size", "2", "--output", "json"];
-    let output = node.akidb_with_stdin(import, lines);
-    assert_failed(
-        &output,
-        1,
-        &["line 3: is not a JSON object", "stored 2 documents", "--skip-bad-lines"],
-    );
-    let count = |node: &Node| {
-        json(&node.akidb(["collection", "show", "films", "--output", "json"]))["document_count"]
-            .clone()
-    };
-    assert_eq!(count(&node), 2);
-
-    let output = node.akidb_with_stdin(import.into_iter().chain(["--skip-bad-lines"]), lines);
-    assert!(stderr(&output).contains("line 3: "));
-    assert_eq!(json(&output)["skipped_lines"], 1);
-    assert_eq!(count(&node), 3);
-}
-
-#[test]
-fn documents_that_the_node_refuses_are_named_by_their_line() {
-    let (_folder, data_dir) = scratch();
-    let node = Node::start(&data_dir);
-    json(&node.akidb(["collection", "create", "faces", "--dimension", "2", "--output", "json"]));
-    let lines =
-        "{\"id\":1,\"vector\":[1,0]}\n\n{\"id\":2,\"vector\":[1]}\n{\"id\":3,\"vectr\":[1,0]}\n";
-    let import = ["import", "faces", "-", "--output", "json"];
-    let output = node.akidb_with_stdin(import, lines);
-    assert_failed(&output, 64, &["lines 1 to 4: ", "stored 0 documents", "request id: "]);
-
-    let output = node.akidb_with_stdin(import.into_iter().chain(["--skip-bad-lines"]), lines);
-    assert!(stderr(&output).contains("line 3: vector"), "{}", stderr(&output));
-    assert_eq!(json(&output)["created"], 1);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod architecture;
 mod client_commands;
 mod crash;
 mod help;
+mod import;
 mod meaning;
 mod node;
 mod openai;

@@ -1,26 +1,21 @@
-//! `akidb import`: the lines of a file to upserts, several at a time.
+//! `akidb import`: a file to the import route of a node, as fast as the node takes it.
 //!
-//! What does not live here: reading lines ([`batches`]), sending them ([`sender`]), the progress
-//! bar ([`progress`]). What a document may hold is the node's to check; its answer is turned back
-//! into line numbers.
+//! What does not live here: reading the file ([`input`]), the list of failed lines ([`failed`]),
+//! the progress bar ([`progress`]). What a line may hold is the node's to say.
 
-mod batches;
+mod failed;
+mod input;
 mod progress;
-mod sender;
 
-use std::{num::NonZeroUsize, path::PathBuf, thread, time::Instant};
+use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
+use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, task::JoinSet};
 
-use self::{
-    batches::{BadLine, Batch, Batches, Input},
-    progress::Progress,
-    sender::{Refusal, Sender, Sent},
-};
+use self::{failed::FailedLines, input::Input, progress::Progress};
 use crate::{
-    client::Client,
+    client::{AnswerLines, Client, NodeError, RequestError, retrying},
     commands::show,
     connection::{NodeArgs, Opening, with_node},
     failure::{ExitStatus, Failure, Result},
@@ -28,17 +23,18 @@ use crate::{
     settings::ConfigurationArgs,
 };
 
-/// Batches that are read ahead of those in flight.
-const BATCHES_READ_AHEAD: usize = 2;
+/// Under this key a line without an id gets the same one in every run.
+const KEY: &str = "akidb-import";
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   $ akidb import films films.jsonl
-  $ zcat films.jsonl.gz | akidb import films - --skip-bad-lines
+  $ zcat films.jsonl.gz | akidb import films - --errors failed.jsonl
 
-Each line is an object {\"id\"?, \"text\"?, \"vector\"?, \"metadata\"?}. A batch is stored whole or
-not at all. Batches in flight may pass each other: where an id stands twice in the file, give
---in-flight 1 to let the last line win. With ids an import can be run again without harm.")]
+Each line is an object {\"id\"?, \"text\"?, \"vector\"?, \"metadata\"?}. A line that is not good is
+left out and listed at the end, and the exit code is 1 then. Of two lines with one id the last one
+wins. Ctrl-C ends an import at once; what was stored stays, and the same import run again does not
+embed it a second time.")]
 pub(crate) struct ImportArgs {
     /// The collection, which must exist
     #[arg(value_name = "COLLECTION")]
@@ -46,31 +42,15 @@ pub(crate) struct ImportArgs {
     /// A file of JSON Lines, or - for stdin
     #[arg(value_name = "FILE")]
     input: PathBuf,
-    #[command(flatten)]
-    pace: Pace,
-    /// Leave out bad lines and go on; without it nothing of a batch with a bad line is stored
+    /// Write failed lines to this file, as JSON Lines with number and reason
+    #[arg(long, value_name = "FILE")]
+    errors: Option<PathBuf>,
+    /// Give lines without an id a new one in each run; without this the same text, vector and
+    /// metadata make the same id, so that another run stores nothing twice
     #[arg(long)]
-    skip_bad_lines: bool,
+    new_ids: bool,
     #[command(flatten)]
     node: NodeArgs,
-}
-
-/// How much is sent at once.
-#[derive(Args, Clone, Copy, Debug)]
-struct Pace {
-    /// Documents in one request
-    #[arg(long, value_name = "NUMBER", default_value = "64")]
-    batch_size: NonZeroUsize,
-    /// Requests under way at the same time
-    #[arg(long, value_name = "NUMBER", default_value = "4")]
-    in_flight: NonZeroUsize,
-}
-
-/// What is done with lines that cannot be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OnBadLine {
-    Stop,
-    Skip,
 }
 
 pub(crate) async fn run(
@@ -79,175 +59,165 @@ pub(crate) async fn run(
     printer: Printer,
 ) -> Result {
     let input = Input::open(&args.input)?;
+    let failed = FailedLines::new(args.errors.as_deref())?;
     let opening = Opening::EXISTING.with_model();
-    let summary = with_node(&args.node, configuration, opening, async |client| {
-        import(client, input, &args, printer).await
+    with_node(&args.node, configuration, opening, async |client| {
+        wait_for_collection(client, &args.collection).await?;
+        let body = input.start()?;
+        let key = (!args.new_ids).then_some(KEY);
+        let path = ["v1", "collections", &args.collection, "import"];
+        let progress = Progress::new(body.bytes);
+        let answers = client.upload(&path, body.stream, key);
+        let mut import = Import { progress, failed, counts: Counts::new() };
+        let end = tokio::select! {
+            end = import.follow(answers, &body.position) => end,
+            _ = tokio::signal::ctrl_c() => Ok(End::Interrupted),
+        };
+        import.progress.finish();
+        // An input that fails takes the connection with it.
+        match (end, body.position.failure()) {
+            (Ok(End::BrokeOff(_)), Some(failure)) => import.report(End::BrokeOff(failure), printer),
+            (Ok(end), _) => import.report(end, printer),
+            (Err(_), Some(failure)) | (Err(failure), None) => Err(failure),
+        }
     })
-    .await?;
-    let summary = summary.as_json();
-    printer.answer(&summary, || show::properties(&summary))
+    .await
 }
 
-async fn import(
-    client: &Client,
-    input: Input,
-    args: &ImportArgs,
-    printer: Printer,
-) -> Result<Summary> {
-    // A node that is not there or a mistyped collection is said at once, not after the retries.
-    client.get(&["v1", "collections", &args.collection]).await?;
-    let on_bad_line = if args.skip_bad_lines { OnBadLine::Skip } else { OnBadLine::Stop };
-    let mut import = Import {
-        sender: Sender::new(client.clone(), args.collection.clone(), on_bad_line),
-        on_bad_line,
-        progress: Progress::new(input.bytes),
-        printer,
-        running: JoinSet::new(),
-        summary: Summary::new(),
-    };
-    let outcome = import.store(read_ahead(input, args.pace)?, args.pace.in_flight.get()).await;
-    import.progress.finish();
-    match outcome {
-        Ok(()) => Ok(import.summary),
-        Err(failure) => {
-            printer.note(format_args!("stored {} before it stopped", import.summary.documents()));
-            Err(failure)
+/// A node that is not there and a mistyped collection are told at once, a busy node is waited for.
+async fn wait_for_collection(client: &Client, collection: &str) -> Result {
+    let path = ["v1", "collections", collection];
+    match client.get(&path).await {
+        Err(RequestError::Node(error)) if error.retryable => {
+            retrying(|| client.get(&path)).await?;
         }
+        outcome => drop(outcome?),
     }
-}
-
-/// Reads on a thread of its own, which a silent stdin may block for as long as it likes.
-fn read_ahead(input: Input, pace: Pace) -> Result<mpsc::Receiver<Result<Batch>>> {
-    let (sender, receiver) = mpsc::channel(BATCHES_READ_AHEAD);
-    let batches = Batches::new(input, pace.batch_size.get());
-    let read = move || {
-        for batch in batches {
-            if sender.blocking_send(batch).is_err() {
-                break;
-            }
-        }
-    };
-    thread::Builder::new()
-        .name("import-reader".to_owned())
-        .spawn(read)
-        .map_err(|error| Failure::io("cannot start a thread", &error))?;
-    Ok(receiver)
+    Ok(())
 }
 
 /// An import under way.
 struct Import {
-    sender: Sender,
-    on_bad_line: OnBadLine,
     progress: Progress,
-    printer: Printer,
-    running: JoinSet<Result<Sent, Refusal>>,
-    summary: Summary,
+    failed: FailedLines,
+    counts: Counts,
+}
+
+/// How an import ended, once the node had begun it.
+enum End {
+    Whole,
+    /// The node gave a reason.
+    Stopped(NodeError),
+    /// The answer is not whole.
+    BrokeOff(Failure),
+    Interrupted,
+}
+
+/// A line of the answer.
+#[derive(Deserialize)]
+struct Answer {
+    line: Option<u64>,
+    status: Option<String>,
+    tokens: Option<u64>,
+    error: Option<NodeError>,
+    summary: Option<Value>,
 }
 
 impl Import {
-    /// Sends batches as they are read. After a fault nothing more is sent, and what is in flight
-    /// is waited for, so that the summary is true.
-    async fn store(
+    /// Reads answers until the summary. An error is one before the import has begun.
+    async fn follow(
         &mut self,
-        mut batches: mpsc::Receiver<Result<Batch>>,
-        in_flight_max: usize,
-    ) -> Result {
-        let mut outcome = Ok(());
-        while outcome.is_ok() {
-            let Some(batch) = batches.recv().await else {
-                break;
+        answers: impl Future<Output = Result<AnswerLines, RequestError>>,
+        position: &input::Position,
+    ) -> Result<End> {
+        let mut answers = answers.await?;
+        loop {
+            let line = match answers.next().await {
+                Ok(Some(line)) => line,
+                Ok(None) => return Ok(End::BrokeOff(broke_off())),
+                Err(error) => return Ok(End::BrokeOff(error.into())),
             };
-            outcome = batch.and_then(|batch| self.start(batch));
-            while outcome.is_ok() && self.running.len() >= in_flight_max {
-                outcome = self.finish_one().await;
+            let answer: Answer = serde_json::from_slice(&line).map_err(|error| {
+                Failure::new(ExitStatus::FAILURE, format!("the answer is not JSON: {error}"))
+            })?;
+            if answer.summary.is_some() {
+                return Ok(answer.error.map_or(End::Whole, End::Stopped));
             }
-        }
-        while !self.running.is_empty() {
-            outcome = outcome.and(self.finish_one().await);
-        }
-        outcome
-    }
-
-    fn start(&mut self, batch: Batch) -> Result {
-        self.report(&batch.bad);
-        match self.on_bad_line {
-            OnBadLine::Stop if !batch.bad.is_empty() => {
-                let count = batch.bad.len();
-                return Err(Failure::new(ExitStatus::FAILURE, format!("{count} bad lines"))
-                    .hint("correct them, or leave them out with --skip-bad-lines"));
+            let number = answer.line.unwrap_or_default();
+            self.counts.add(&answer);
+            if let Some(error) = answer.error {
+                self.failed.add(number, &error, &line)?;
             }
-            _ => self.summary.skipped += batch.bad.len() as u64,
-        }
-        if batch.lines.is_empty() {
-            self.progress.add(batch.bytes, self.summary.stored());
-        } else {
-            let sender = self.sender.clone();
-            self.running.spawn(async move { sender.send(batch).await });
-        }
-        Ok(())
-    }
-
-    async fn finish_one(&mut self) -> Result {
-        match self.running.join_next().await {
-            None => Ok(()),
-            Some(Ok(Ok(sent))) => {
-                self.report(&sent.skipped);
-                self.summary.add(&sent);
-                self.progress.add(sent.bytes, self.summary.stored());
-                Ok(())
-            }
-            Some(Ok(Err(refusal))) => {
-                self.report(&refusal.bad);
-                Err(refusal.failure)
-            }
-            Some(Err(error)) => {
-                Err(Failure::new(ExitStatus::FAILURE, format!("a request was lost: {error}")))
-            }
+            self.progress.show(position.bytes_at(number), &self.counts);
         }
     }
 
-    fn report(&self, bad: &[BadLine]) {
-        self.progress.suspend(|| {
-            for line in bad {
-                self.printer.warning(format_args!("line {}: {}", line.number, line.reason));
+    /// Tells what was done, and fails where that is not all.
+    fn report(mut self, end: End, printer: Printer) -> Result {
+        self.failed.report(printer)?;
+        let answer = self.counts.as_json(matches!(end, End::Whole));
+        printer.answer(&answer, || show::properties(&answer))?;
+        let again = "run it again; what is stored is not embedded a second time";
+        match end {
+            End::Whole if self.counts.failed == 0 => Ok(()),
+            End::Whole => {
+                let Counts { failed, lines, .. } = self.counts;
+                let message = format!("{failed} of {lines} lines failed");
+                Err(Failure::new(ExitStatus::FAILURE, message))
             }
-        });
+            End::Stopped(error) => Err(error.into()),
+            End::BrokeOff(failure) => Err(failure.hint(again)),
+            End::Interrupted => {
+                Err(Failure::new(ExitStatus::INTERRUPTED, "interrupted").hint(again))
+            }
+        }
     }
 }
 
-/// What an import did.
-struct Summary {
+/// What the node has acknowledged.
+struct Counts {
     started: Instant,
+    lines: u64,
     created: u64,
     updated: u64,
-    skipped: u64,
+    failed: u64,
+    tokens: u64,
 }
 
-impl Summary {
+impl Counts {
     fn new() -> Self {
-        Self { started: Instant::now(), created: 0, updated: 0, skipped: 0 }
+        Self { started: Instant::now(), lines: 0, created: 0, updated: 0, failed: 0, tokens: 0 }
     }
 
-    fn add(&mut self, sent: &Sent) {
-        self.created += sent.created;
-        self.updated += sent.updated;
-        self.skipped += sent.skipped.len() as u64;
+    fn add(&mut self, answer: &Answer) {
+        self.lines += 1;
+        self.tokens += answer.tokens.unwrap_or_default();
+        match answer.status.as_deref() {
+            Some("created") => self.created += 1,
+            Some(_) => self.updated += 1,
+            None => self.failed += 1,
+        }
     }
 
     const fn stored(&self) -> u64 {
         self.created + self.updated
     }
 
-    fn documents(&self) -> String {
-        format!("{} documents", self.stored())
-    }
-
-    fn as_json(&self) -> Value {
+    fn as_json(&self, complete: bool) -> Value {
+        let seconds = self.started.elapsed().as_secs_f64();
         json!({
+            "lines": self.lines,
             "created": self.created,
             "updated": self.updated,
-            "skipped_lines": self.skipped,
-            "took_ms": u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "failed": self.failed,
+            "tokens": self.tokens,
+            "documents_per_second": (self.stored() as f64 / seconds.max(1e-3)).round(),
+            "took_ms": (seconds * 1e3).round(),
+            "complete": complete,
         })
     }
+}
+
+fn broke_off() -> Failure {
+    Failure::new(ExitStatus::IO, "the answer of the node broke off")
 }

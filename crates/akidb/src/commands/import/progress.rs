@@ -1,42 +1,51 @@
 //! The progress bar of an import, on stderr, where that is a terminal.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+
+use super::Counts;
 
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
 
 /// Shows how far an import is, how fast, and when it will be done.
 pub(super) struct Progress {
     bar: ProgressBar,
-    started: Instant,
 }
 
 impl Progress {
     /// A bar over the bytes of the input, or a spinner where their number is not known.
     pub(super) fn new(bytes: Option<u64>) -> Self {
         let (bar, template) = match bytes {
-            Some(bytes) => (ProgressBar::new(bytes), "{wide_bar} {percent}% {msg}, {eta} left"),
-            None => (ProgressBar::new_spinner(), "{spinner} {bytes} read, {msg}, {elapsed}"),
+            Some(bytes) => {
+                (ProgressBar::new(bytes), "{wide_bar} {bytes} of {total_bytes}, {msg}, {eta} left")
+            }
+            None => (ProgressBar::new_spinner(), "{spinner} {bytes} done, {msg}, {elapsed}"),
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.enable_steady_tick(REDRAW_EVERY);
-        Self { bar, started: Instant::now() }
+        Self { bar }
     }
 
-    /// So many bytes more are done, and so many documents are stored now.
-    pub(super) fn add(&self, bytes: u64, stored: u64) {
-        let seconds = self.started.elapsed().as_secs_f64().max(0.001);
-        let rate = stored as f64 / seconds;
-        self.bar.set_message(format!("{} documents, {rate:.0}/s", HumanCount(stored)));
-        self.bar.inc(bytes);
-    }
-
-    /// Runs `print` while the bar is out of the way.
-    pub(super) fn suspend(&self, print: impl FnOnce()) {
-        self.bar.suspend(print);
+    /// So many bytes are done by now, and this is stored.
+    pub(super) fn show(&self, bytes: u64, counts: &Counts) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        let seconds = counts.started.elapsed().as_secs_f64().max(0.001);
+        let (documents, tokens) =
+            (counts.stored() as f64 / seconds, counts.tokens as f64 / seconds);
+        let stored = HumanCount(counts.stored());
+        let failed = match counts.failed {
+            0 => String::new(),
+            failed => format!(", {} failed", HumanCount(failed)),
+        };
+        self.bar.set_message(format!(
+            "{stored} documents, {documents:.0}/s, {tokens:.0} tokens/s{failed}"
+        ));
+        self.bar.set_position(bytes);
     }
 
     /// Removes the bar.
