@@ -72,10 +72,12 @@ error_codes! {
     CollectionNotFound => "collection_not_found", 404, 5, 1, false;
     /// No document of the collection has this id.
     DocumentNotFound => "document_not_found", 404, 5, 1, false;
-    /// No loaded model has this name.
+    /// The node's configuration lists no model of this name.
     ModelNotFound => "model_not_found", 404, 5, 1, false;
     /// A collection of this name exists already.
     CollectionExists => "collection_exists", 409, 6, 1, false;
+    /// A collection uses the model, which is therefore not unloaded.
+    ModelInUse => "model_in_use", 409, 9, 1, false;
     /// The body or message is larger than the limit.
     BodyTooLarge => "body_too_large", 413, 8, 64, false;
     /// The body is not JSON by its content type.
@@ -104,7 +106,7 @@ error_codes! {
     QueueFull => "queue_full", 429, 8, 1, true;
     /// Too many requests are running.
     Overloaded => "overloaded", 503, 14, 1, true;
-    /// The model is not loaded, or failed to load.
+    /// The model is not loaded, is being loaded or unloaded, or failed to load.
     ModelNotReady => "model_not_ready", 503, 14, 1, true;
     /// The node is shutting down.
     ShuttingDown => "shutting_down", 503, 14, 1, true;

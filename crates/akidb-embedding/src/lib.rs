@@ -24,7 +24,7 @@ pub use error::{EmbedError, EncodeError, ModelError};
 pub use hash_embedder::HashEmbedder;
 pub use identity::{InputType, ModelIdentity, Pooling, Precision, Prompts, UnknownPooling};
 pub use loaded_model::LoadedModel;
-pub use metrics::EmbeddingMetrics;
+pub use metrics::{EmbeddingMetricFamilies, EmbeddingMetrics};
 pub use model::ModelDirectory;
 pub use native::NativeEmbedder;
 pub use store::{ImportMode, InstalledModel, ModelStore, VerifyReport};

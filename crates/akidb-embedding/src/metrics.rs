@@ -3,17 +3,31 @@
 //! What does not live here: the registry and how it is scraped.
 
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, core::Collector,
-    exponential_buckets,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, core::Collector, exponential_buckets,
 };
 
 use crate::error::EmbedError;
 
-/// The handles of all `akidb_embedding_*` metrics; clones share them.
+/// All `akidb_embedding_*` metrics, over all models; clones share them.
+#[derive(Clone, Debug)]
+pub struct EmbeddingMetricFamilies {
+    requests_total: IntCounterVec,
+    errors_total: IntCounterVec,
+    latency_seconds: HistogramVec,
+    batch_size: HistogramVec,
+    queue_depth: IntGaugeVec,
+    gil_wait_seconds: HistogramVec,
+    tokens_total: IntCounterVec,
+    truncated_total: IntCounterVec,
+}
+
+/// The metrics of one model; clones share them.
 #[derive(Clone, Debug)]
 pub struct EmbeddingMetrics {
     pub(crate) requests_total: IntCounter,
-    pub(crate) errors_total: IntCounterVec,
+    /// By the code of the error, in the order of [`EmbedError::CODES`].
+    errors_total: Vec<IntCounter>,
     pub(crate) latency_seconds: Histogram,
     pub(crate) batch_size: Histogram,
     pub(crate) queue_depth: IntGauge,
@@ -21,77 +35,105 @@ pub struct EmbeddingMetrics {
     pub(crate) truncated_total: IntCounter,
 }
 
-impl EmbeddingMetrics {
+const MODEL: &[&str] = &["model"];
+
+impl EmbeddingMetricFamilies {
     /// Makes the metrics and registers them.
     ///
     /// # Errors
     ///
     /// When a metric of one of the names is registered already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let requests_total = IntCounter::new(
-            "akidb_embedding_requests_total",
-            "Requests for embeddings, one for each call whatever its number of texts.",
-        )?;
-        let errors_total = IntCounterVec::new(
-            Opts::new(
-                "akidb_embedding_errors_total",
-                "Requests for embeddings that failed, by the code of the error.",
-            ),
-            &["code"],
-        )?;
-        for code in EmbedError::CODES {
-            errors_total.with_label_values(&[code]);
-        }
-        let latency_seconds = Histogram::with_opts(
-            HistogramOpts::new(
+        let counter = |name: &str, help: &str| {
+            registered(registry, IntCounterVec::new(Opts::new(name, help), MODEL)?)
+        };
+        let histogram = |name: &str, help: &str, buckets: Vec<f64>| {
+            let options = HistogramOpts::new(name, help).buckets(buckets);
+            registered(registry, HistogramVec::new(options, MODEL)?)
+        };
+        Ok(Self {
+            requests_total: counter(
+                "akidb_embedding_requests_total",
+                "Requests for embeddings, one for each call whatever its number of texts.",
+            )?,
+            errors_total: registered(
+                registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "akidb_embedding_errors_total",
+                        "Requests for embeddings that failed, by the code of the error.",
+                    ),
+                    &["model", "code"],
+                )?,
+            )?,
+            latency_seconds: histogram(
                 "akidb_embedding_latency_seconds",
                 "Time from a request for embeddings to its answer, tokenising and waiting included.",
-            )
-            .buckets(exponential_buckets(0.001, 2.0, 15)?),
-        )?;
-        let batch_size = Histogram::with_opts(
-            HistogramOpts::new("akidb_embedding_batch_size", "Texts in a batch that was run.")
-                .buckets(exponential_buckets(1.0, 2.0, 10)?),
-        )?;
-        let queue_depth =
-            IntGauge::new("akidb_embedding_queue_depth", "Texts that wait for a batch.")?;
-        let gil_wait_seconds = Histogram::with_opts(
-            HistogramOpts::new(
+                exponential_buckets(0.001, 2.0, 15)?,
+            )?,
+            batch_size: histogram(
+                "akidb_embedding_batch_size",
+                "Texts in a batch that was run.",
+                exponential_buckets(1.0, 2.0, 10)?,
+            )?,
+            queue_depth: registered(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new("akidb_embedding_queue_depth", "Texts that wait for a batch."),
+                    MODEL,
+                )?,
+            )?,
+            gil_wait_seconds: histogram(
                 "akidb_embedding_gil_wait_seconds",
                 "Time spent waiting for the Python interpreter lock. \
                  Only the MLX backend observes it, the native backend never does.",
-            )
-            .buckets(exponential_buckets(0.0001, 4.0, 8)?),
-        )?;
-        let tokens_total = IntCounter::new(
-            "akidb_embedding_tokens_total",
-            "Tokens that were embedded, special tokens included.",
-        )?;
-        let truncated_total = IntCounter::new(
-            "akidb_embedding_truncated_total",
-            "Texts that were cut to the most tokens the model reads.",
-        )?;
-        let collectors: [Box<dyn Collector>; 8] = [
-            Box::new(requests_total.clone()),
-            Box::new(errors_total.clone()),
-            Box::new(latency_seconds.clone()),
-            Box::new(batch_size.clone()),
-            Box::new(queue_depth.clone()),
-            Box::new(gil_wait_seconds),
-            Box::new(tokens_total.clone()),
-            Box::new(truncated_total.clone()),
-        ];
-        for collector in collectors {
-            registry.register(collector)?;
-        }
-        Ok(Self {
-            requests_total,
-            errors_total,
-            latency_seconds,
-            batch_size,
-            queue_depth,
-            tokens_total,
-            truncated_total,
+                exponential_buckets(0.0001, 4.0, 8)?,
+            )?,
+            tokens_total: counter(
+                "akidb_embedding_tokens_total",
+                "Tokens that were embedded, special tokens included.",
+            )?,
+            truncated_total: counter(
+                "akidb_embedding_truncated_total",
+                "Texts that were cut to the most tokens the model reads.",
+            )?,
         })
     }
+
+    /// The metrics of one model, all at zero from now on. The names of models are labels, so they
+    /// must be names of the configuration, never a client's.
+    #[must_use]
+    pub fn of(&self, model: &str) -> EmbeddingMetrics {
+        self.gil_wait_seconds.with_label_values(&[model]);
+        let errors = EmbedError::CODES;
+        EmbeddingMetrics {
+            requests_total: self.requests_total.with_label_values(&[model]),
+            errors_total: errors
+                .map(|code| self.errors_total.with_label_values(&[model, code]))
+                .to_vec(),
+            latency_seconds: self.latency_seconds.with_label_values(&[model]),
+            batch_size: self.batch_size.with_label_values(&[model]),
+            queue_depth: self.queue_depth.with_label_values(&[model]),
+            tokens_total: self.tokens_total.with_label_values(&[model]),
+            truncated_total: self.truncated_total.with_label_values(&[model]),
+        }
+    }
+}
+
+impl EmbeddingMetrics {
+    /// Counts a request that failed.
+    pub(crate) fn count_error(&self, error: &EmbedError) {
+        let codes = EmbedError::CODES.iter().zip(&self.errors_total);
+        for (_, counter) in codes.filter(|(code, _)| **code == error.code()) {
+            counter.inc();
+        }
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
 }

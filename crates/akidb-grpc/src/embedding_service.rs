@@ -2,10 +2,11 @@
 
 use akidb_proto::embedding::v1::{
     EmbedRequest, EmbedResponse, EmbedStreamRequest, EmbedStreamResponse, GetModelInfoRequest,
-    GetModelInfoResponse, ListModelsRequest, ListModelsResponse,
+    GetModelInfoResponse, ListModelsRequest, ListModelsResponse, LoadModelRequest,
+    LoadModelResponse, UnloadModelRequest, UnloadModelResponse,
     embedding_service_server::EmbeddingService,
 };
-use akidb_service::Service;
+use akidb_service::{InUse, Service};
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -62,5 +63,26 @@ impl EmbeddingService for EmbeddingDoor {
         let reply = self.service.models(&call.context()).await;
         let models = reply.map(|all| all.into_iter().map(encode::model_info).collect());
         call.reply(models.map(|models| ListModelsResponse { models }))
+    }
+
+    async fn load_model(
+        &self,
+        request: Request<LoadModelRequest>,
+    ) -> Result<Response<LoadModelResponse>, Status> {
+        let (call, message) = Call::open(request)?;
+        let reply = self.service.load_model(&call.context(), &message.model).await;
+        let model = reply.map(encode::model_info);
+        call.reply(model.map(|model| LoadModelResponse { model: Some(model) }))
+    }
+
+    async fn unload_model(
+        &self,
+        request: Request<UnloadModelRequest>,
+    ) -> Result<Response<UnloadModelResponse>, Status> {
+        let (call, message) = Call::open(request)?;
+        let in_use = if message.force { InUse::Unload } else { InUse::Refuse };
+        let reply = self.service.unload_model(&call.context(), &message.model, in_use).await;
+        let model = reply.map(encode::model_info);
+        call.reply(model.map(|model| UnloadModelResponse { model: Some(model) }))
     }
 }

@@ -9,7 +9,7 @@ use akidb_proto::{
 };
 use akidb_service::{
     CollectionDescription, CollectionSummary, EmbedReply, Hit, Include, LostWrites, ModelIdentity,
-    ModelInfo, Pooling, SearchReply, UpsertReply, UpsertResult, UpsertStatus,
+    ModelInfo, ModelState, Pooling, SearchReply, UpsertReply, UpsertResult, UpsertStatus,
 };
 
 use crate::value;
@@ -138,9 +138,22 @@ pub(crate) fn embed_reply(given: EmbedReply) -> embedding_wire::EmbedResponse {
 
 pub(crate) fn model_info(given: ModelInfo) -> embedding_wire::ModelInfo {
     embedding_wire::ModelInfo {
-        identity: Some(identity(given.identity)),
+        identity: given.identity.map(identity),
         backend: given.backend.to_owned(),
         is_default: given.is_default,
+        name: given.name,
+        state: model_state(given.state).into(),
+        failure: given.failure,
+    }
+}
+
+const fn model_state(given: ModelState) -> embedding_wire::ModelState {
+    match given {
+        ModelState::Unloaded => embedding_wire::ModelState::Unloaded,
+        ModelState::Loading => embedding_wire::ModelState::Loading,
+        ModelState::Ready => embedding_wire::ModelState::Ready,
+        ModelState::Unloading => embedding_wire::ModelState::Unloading,
+        ModelState::Failed => embedding_wire::ModelState::Failed,
     }
 }
 

@@ -70,6 +70,8 @@ fn embedding(method: &str) -> Option<Method> {
         "EmbedStream" => read(Operation::Embed).streaming().holding(2),
         "GetModelInfo" => read(Operation::Models),
         "ListModels" => read(Operation::Models),
+        "LoadModel" => read(Operation::LoadModel),
+        "UnloadModel" => read(Operation::UnloadModel),
         _ => return None,
     })
 }
@@ -123,7 +125,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(methods, 16 + 4 + 2 + 2);
+        assert_eq!(methods, 16 + 6 + 2 + 2);
         assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
         assert!(!Method::of("/").is_served);
     }

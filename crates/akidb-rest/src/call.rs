@@ -6,7 +6,7 @@ mod target;
 use std::time::{Duration, Instant};
 
 use akidb_core::{Error, ErrorCode};
-use akidb_service::{Door, GivenId, Include, RequestContext};
+use akidb_service::{Door, GivenId, InUse, Include, RequestContext};
 use axum::{
     extract::{FromRequestParts, Request, State},
     middleware::Next,
@@ -36,6 +36,8 @@ pub(crate) struct Call {
     pub(crate) context: RequestContext,
     /// The collection of the path, empty where the route has none.
     pub(crate) collection: String,
+    /// The model of the path, empty where the route has none.
+    pub(crate) model: String,
     /// The document's id of the path, empty where the route has none.
     id: String,
     query: Vec<(&'static str, String)>,
@@ -82,6 +84,7 @@ impl Call {
         Ok(Self {
             context,
             collection: part("name"),
+            model: part("model"),
             id: part("id"),
             query,
             idempotency_key: idempotency_key(route, request.headers())?,
@@ -128,6 +131,21 @@ impl Call {
     pub(crate) fn told_lines(&self) -> Result<ToldLines, Failure> {
         let told = self.query("status").map(str::parse).transpose();
         told.map(Option::unwrap_or_default).map_err(Failure::refused)
+    }
+
+    /// What the query says about the collections of a model to be unloaded.
+    ///
+    /// # Errors
+    /// `invalid_argument` where `force` is neither true nor false.
+    pub(crate) fn in_use(&self) -> Result<InUse, Failure> {
+        match self.query("force") {
+            None | Some("false") => Ok(InUse::Refuse),
+            Some("true") => Ok(InUse::Unload),
+            Some(_) => {
+                let fault = "must be true or false";
+                Err(Failure::refused(Error::at(ErrorCode::InvalidArgument, "force", fault)))
+            }
+        }
     }
 
     /// The key under which a retry makes the same ids.

@@ -3,6 +3,7 @@
 pub(crate) mod collections;
 pub(crate) mod documents;
 pub(crate) mod embed;
+pub(crate) mod models;
 pub(crate) mod node;
 pub(crate) mod openai;
 pub(crate) mod search;

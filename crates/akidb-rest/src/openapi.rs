@@ -84,6 +84,7 @@ fn tag(path: &str) -> &'static str {
         _ if path.contains("/collections") => "collections",
         "/embed" => "embedding",
         "/v1/embeddings" | "/v1/models" | "/v1/models/{id}" => "openai",
+        _ if path.contains("/models") => "embedding",
         _ => "node",
     }
 }

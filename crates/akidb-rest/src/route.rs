@@ -171,6 +171,11 @@ impl Route {
         Self { answers: Answers::Json(StatusCode::CREATED, described::<T>()), ..self }
     }
 
+    /// Answers JSON about something that has begun and goes on.
+    pub(crate) const fn begins<T: ToSchema>(self) -> Self {
+        Self { answers: Answers::Json(StatusCode::ACCEPTED, described::<T>()), ..self }
+    }
+
     /// Answers JSON with 200 or 503.
     pub(crate) const fn answers_readiness<T: ToSchema>(self) -> Self {
         Self { answers: Answers::Readiness(described::<T>()), ..self }

@@ -15,7 +15,7 @@ use crate::{
     call::{IDEMPOTENCY_KEY, admit},
     envelope::enveloped,
     fallback,
-    handlers::{collections, documents, embed, node, openai, search},
+    handlers::{collections, documents, embed, models, node, openai, search},
     import,
     route::{
         ErrorShape, QueryParameter, RequestHeader, Route,
@@ -25,10 +25,11 @@ use crate::{
     wire::{
         AliveAnswer, CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CountAnswer,
         CountBody, CreateCollectionBody, DeleteAnswer, DeleteBody, DocumentAnswer,
-        DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody, ImportAnswer, NewDocumentBody,
-        OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer,
-        PatchDocumentBody, ReadyAnswer, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer,
-        SearchBatchBody, SearchBody, UpdateCollectionBody, UpsertAnswer, UpsertBody,
+        DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody, ImportAnswer, ModelAnswer,
+        ModelListAnswer, NewDocumentBody, OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody,
+        OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody, ReadyAnswer, ScrollAnswer,
+        ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody,
+        UpdateCollectionBody, UpsertAnswer, UpsertBody,
     },
 };
 
@@ -42,6 +43,12 @@ const INCLUDE: QueryParameter = QueryParameter {
     name: "include",
     description: "The parts to return, separated by commas: some of text, metadata and vector; \
                   text,metadata where absent.",
+};
+
+const FORCE: QueryParameter = QueryParameter {
+    name: "force",
+    description: "true unloads the model also while collections use it: their texts are refused \
+                  until it is loaded again. false (default) refuses that.",
 };
 
 const KEY: RequestHeader = RequestHeader {
@@ -266,6 +273,39 @@ pub(crate) static ROUTES: &[Route] = &[
     .operation(Operation::SearchBatch)
     .body::<SearchBatchBody>()
     .answers::<SearchBatchAnswer>(),
+    Route::new(Get, "/v1/admin/models", "list_models", "List the models and their states.", || {
+        get(models::list)
+    })
+    .operation(Operation::Models)
+    .answers::<ModelListAnswer>(),
+    Route::new(
+        Get,
+        "/v1/admin/models/{model}",
+        "describe_model",
+        "Describe a model and its state.",
+        || get(models::describe),
+    )
+    .operation(Operation::Models)
+    .answers::<ModelAnswer>(),
+    Route::new(
+        Post,
+        "/v1/admin/models/{model}/load",
+        "load_model",
+        "Begin to load a model; its state says how it goes on.",
+        || post(models::load),
+    )
+    .operation(Operation::LoadModel)
+    .begins::<ModelAnswer>(),
+    Route::new(
+        Post,
+        "/v1/admin/models/{model}/unload",
+        "unload_model",
+        "Embed the texts that wait for a model, then give its memory back.",
+        || post(models::unload),
+    )
+    .operation(Operation::UnloadModel)
+    .query(&[FORCE])
+    .answers::<ModelAnswer>(),
 ];
 
 /// Where one document is found, whatever its id.

@@ -44,15 +44,19 @@ impl Default for StorageConfig {
 pub struct EmbeddingConfig {
     /// What runs the model.
     pub backend: Backend,
-    /// The name of the model.
+    /// The name of the model of requests that name none; it is loaded at start.
     pub model: String,
+    /// Further models that are loaded at start.
+    pub additional_models: Vec<String>,
+    /// Models that can be loaded later.
+    pub loadable_models: Vec<String>,
     /// Where imported models are.
     pub models_dir: PathBuf,
-    /// The directory of the model, looked at instead of `models_dir`.
+    /// The directory of the default model, looked at instead of `models_dir`.
     pub model_path: Option<PathBuf>,
     /// The arithmetic of the native backend.
     pub precision: Precision,
-    /// Refuse to start with a model of another dimension. The dimension of the hash backend.
+    /// Refuse a default model of another dimension. The dimension of the hash backend.
     pub dimension: Option<u32>,
     /// Threads of the native backend.
     pub threads: usize,

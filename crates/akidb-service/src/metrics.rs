@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use akidb_core::ErrorCode;
-use akidb_embedding::EmbeddingMetrics;
+use akidb_embedding::EmbeddingMetricFamilies;
 use akidb_store::StoreMetrics;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder, exponential_buckets,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, exponential_buckets,
 };
 
 use crate::{Door, Operation};
@@ -17,7 +17,9 @@ use crate::{Door, Operation};
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    pub(crate) embedding: EmbeddingMetrics,
+    pub(crate) embedding: EmbeddingMetricFamilies,
+    pub(crate) model_ready: IntGaugeVec,
+    pub(crate) model_load_seconds: GaugeVec,
     pub(crate) store: StoreMetrics,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
@@ -44,7 +46,27 @@ impl Metrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
         Ok(Self {
-            embedding: EmbeddingMetrics::register(&registry)?,
+            embedding: EmbeddingMetricFamilies::register(&registry)?,
+            model_ready: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "akidb_model_ready",
+                        "1 while a model of the configuration can be used, else 0.",
+                    ),
+                    &["model"],
+                )?,
+            )?,
+            model_load_seconds: registered(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "akidb_model_load_seconds",
+                        "Time that the last loading of a model took.",
+                    ),
+                    &["model"],
+                )?,
+            )?,
             store: StoreMetrics::register(&registry)?,
             requests: registered(
                 &registry,

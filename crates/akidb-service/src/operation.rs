@@ -52,8 +52,12 @@ operations! {
     SearchBatch => "search_batch";
     /// Texts to vectors.
     Embed => "embed";
-    /// The loaded models.
+    /// The models and their states.
     Models => "models";
+    /// A model into memory.
+    LoadModel => "load_model";
+    /// A model out of memory.
+    UnloadModel => "unload_model";
     /// A request that is none of the above: an unknown route or method.
     Unknown => "unknown";
 }

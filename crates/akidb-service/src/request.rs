@@ -321,15 +321,60 @@ pub struct EmbedReply {
     pub truncated: Vec<u32>,
 }
 
-/// A loaded model.
+/// A model of the node's configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelInfo {
-    /// Everything that decides what its vectors are.
-    pub identity: ModelIdentity,
+    /// Its name in the configuration.
+    pub name: String,
+    /// Everything that decides what its vectors are; known while it is ready.
+    pub identity: Option<ModelIdentity>,
     /// What runs it: `native` or `hash`.
     pub backend: &'static str,
     /// Whether requests that name no model use it.
     pub is_default: bool,
+    /// Whether it can be used.
+    pub state: ModelState,
+    /// Why it could not be loaded, where its state is `failed`.
+    pub failure: Option<String>,
+}
+
+/// Where a model is between the disk and its use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelState {
+    /// It can be loaded.
+    Unloaded,
+    /// Its files are being read.
+    Loading,
+    /// It embeds texts.
+    Ready,
+    /// It finishes the texts that wait, and takes no more.
+    Unloading,
+    /// It could not be loaded; it can be tried again.
+    Failed,
+}
+
+impl ModelState {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unloaded => "unloaded",
+            Self::Loading => "loading",
+            Self::Ready => "ready",
+            Self::Unloading => "unloading",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What to do with the collections of a model that is to be unloaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InUse {
+    /// Refuse while a collection uses the model.
+    #[default]
+    Refuse,
+    /// Unload it; the texts of these collections are refused until it is loaded again.
+    Unload,
 }
 
 /// Whether the node can serve, and each part of it.
@@ -339,6 +384,8 @@ pub struct Readiness {
     pub ready: bool,
     /// The parts.
     pub components: Vec<ComponentState>,
+    /// The models of the configuration; none where embedding is disabled.
+    pub models: Vec<ModelInfo>,
 }
 
 /// The state of one part of the node.

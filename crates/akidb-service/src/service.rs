@@ -14,7 +14,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{
     ComponentState, ModelStartError, Operation, Readiness, RequestContext, ServiceConfig,
-    collections::Collections, metrics::Metrics, models::Model,
+    collections::Collections, metrics::Metrics, models::Models,
 };
 
 /// What a client is told to wait when too many requests run.
@@ -30,7 +30,8 @@ pub(crate) struct Inner {
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) collections: Collections,
-    pub(crate) model: Option<Model>,
+    /// Absent where embedding is disabled.
+    pub(crate) models: Option<Arc<Models>>,
     permits: Semaphore,
     pub(crate) imports: Semaphore,
     draining: watch::Sender<bool>,
@@ -43,7 +44,7 @@ pub enum OpenError {
     /// The data directory can not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The model can not be started.
+    /// A model of the configuration is not installed.
     #[error(transparent)]
     Model(#[from] ModelStartError),
     /// The catalogue or a metric is not sound.
@@ -52,8 +53,8 @@ pub enum OpenError {
 }
 
 impl Service {
-    /// Locks the data directory, loads the model and reads the catalogue. Collections open on
-    /// first use.
+    /// Locks the data directory, reads the catalogue, and begins to load the models, which goes on
+    /// in the background. Collections open on first use.
     ///
     /// # Errors
     /// See [`OpenError`]; nothing is left running then.
@@ -64,25 +65,15 @@ impl Service {
         let directory = DataDirectory::open(&config.data_dir)?;
         let collections =
             Collections::open(directory, config.storage.clone(), Arc::clone(&metrics)).await?;
-        let model = match config.embedding {
-            Some(config) => {
-                let metrics = Arc::clone(&metrics);
-                let start = move || Model::start(&config, &metrics);
-                let started = tokio::task::spawn_blocking(start).await;
-                Some(
-                    started
-                        .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))??,
-                )
-            }
-            None => None,
-        };
+        let models = config.embedding.map(|config| Models::open(config, Arc::clone(&metrics)));
+        let models = models.transpose()?;
         let inner = Inner {
             permits: Semaphore::new(permits(&config.limits)),
             imports: Semaphore::new(config.limits.concurrent_imports.min(Semaphore::MAX_PERMITS)),
             limits: Arc::new(config.limits),
             metrics,
             collections,
-            model,
+            models,
             draining: watch::Sender::new(false),
             storage_failed: Notify::new(),
         };
@@ -126,15 +117,38 @@ impl Service {
                 format!("{collections} collections")
             },
         };
-        let embedding = ComponentState {
-            name: "embedding",
-            ready: !draining,
-            detail: self.inner.model.as_ref().map_or_else(
-                || "disabled".to_owned(),
-                |model| format!("{} ({})", model.identity().name, model.info().backend),
-            ),
-        };
-        Readiness { ready: !draining, components: vec![storage, embedding] }
+        let models = self.inner.models.as_ref();
+        let mut embedding = models.map_or_else(disabled_embedding, |models| models.component());
+        embedding.ready &= !draining;
+        Readiness {
+            ready: storage.ready && embedding.ready,
+            components: vec![storage, embedding],
+            models: models.map(|models| models.all()).unwrap_or_default(),
+        }
+    }
+
+    /// Ends with the next change of a model's state after this call; never where there is none.
+    pub fn model_change(&self) -> impl Future<Output = ()> + use<> {
+        let change = self.inner.models.as_ref().map(|models| models.changed());
+        async move {
+            match change {
+                Some(change) => change.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Returns when no model is being loaded.
+    pub async fn models_settled(&self) {
+        if let Some(models) = &self.inner.models {
+            models.settled().await;
+        }
+    }
+
+    /// Why requests that name no model have none, where loading it has failed.
+    #[must_use]
+    pub fn default_model_failure(&self) -> Option<Arc<ModelStartError>> {
+        self.inner.models.as_ref()?.default_failure()
     }
 
     /// Returns when a commit has failed in a way that leaves its outcome unknown. The node should
@@ -159,8 +173,8 @@ impl Service {
         self.start_draining();
         let all = u32::try_from(permits(&self.inner.limits)).unwrap_or(u32::MAX);
         let drained = self.inner.permits.acquire_many(all).await;
-        if let Some(model) = &self.inner.model {
-            model.shutdown().await;
+        if let Some(models) = &self.inner.models {
+            models.shutdown().await;
         }
         self.inner.collections.close_all().await;
         drop(drained);
@@ -214,6 +228,11 @@ impl Service {
             Error::new(ErrorCode::Overloaded, message).with_retry_after(RETRY_AFTER_OVERLOAD)
         })
     }
+}
+
+/// The component of a node that takes vectors only, by its configuration.
+fn disabled_embedding() -> ComponentState {
+    ComponentState { name: "embedding", ready: true, detail: "disabled".to_owned() }
 }
 
 /// How many requests may run, within what the semaphore can count.

@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Search(Box<search::SearchArgs>),
     /// Turn texts into vectors
     Embed(embed::EmbedArgs),
-    /// List, import and verify the models on this machine
+    /// List, import and verify models, load them into a node and unload them
     #[command(subcommand)]
     Model(model::ModelCommand),
     /// Look at the configuration

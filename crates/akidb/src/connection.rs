@@ -18,12 +18,26 @@ use crate::{
     telemetry,
 };
 
-/// Which node a command speaks to.
+/// Which running node a command speaks to.
 #[derive(Args, Debug)]
-pub(crate) struct NodeArgs {
+pub(crate) struct RunningNodeArgs {
     /// The REST address of a running node
     #[arg(long, env = "AKIDB_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
+}
+
+impl RunningNodeArgs {
+    /// A client of the node.
+    pub(crate) fn client(&self) -> Result<Client> {
+        Client::new(&self.url)
+    }
+}
+
+/// Which node a command speaks to.
+#[derive(Args, Debug)]
+pub(crate) struct NodeArgs {
+    #[command(flatten)]
+    running: RunningNodeArgs,
     /// Open this data directory itself instead, while no node is running on it
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -56,7 +70,7 @@ pub(crate) async fn with_node<T>(
     ask: impl AsyncFnOnce(&Client) -> Result<T>,
 ) -> Result<T> {
     match &args.data_dir {
-        None => ask(&Client::new(&args.url)?).await,
+        None => ask(&args.running.client()?).await,
         Some(data_dir) => {
             let node = open(data_dir, configuration, opening).await?;
             let outcome = match Client::new(&format!("http://{}", node.rest_addr())) {
@@ -87,5 +101,13 @@ async fn open(
     let rest = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .map_err(|error| Failure::io("cannot listen on 127.0.0.1", &error))?;
-    Node::start(&settings, Listeners { rest, grpc: None }).await
+    let node = Node::start(&settings, Listeners { rest, grpc: None }).await?;
+    node.models_settled().await;
+    match node.model_failure() {
+        None => Ok(node),
+        Some(failure) => {
+            node.stop().await;
+            Err(failure)
+        }
+    }
 }

@@ -8,7 +8,7 @@ mod start_failure;
 
 use std::net::SocketAddr;
 
-use akidb_grpc::GrpcServer;
+use akidb_grpc::{GrpcServer, HealthHandle};
 use akidb_service::Service;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,19 @@ fn local_addr(listener: &TcpListener) -> Result<SocketAddr> {
         .map_err(|error| Failure::io("cannot tell the address of a listener", &error))
 }
 
+/// Keeps what gRPC's health service says in step with the node.
+async fn follow_readiness(service: Service, health: HealthHandle, stop: CancellationToken) {
+    let follow = async {
+        loop {
+            // Asked for before the look at the state, so that no change is missed.
+            let change = service.model_change();
+            health.set_ready(service.readiness().ready);
+            change.await;
+        }
+    };
+    stop.run_until_cancelled(follow).await;
+}
+
 /// A running node.
 pub(crate) struct Node {
     service: Service,
@@ -59,7 +72,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Opens the data directory, loads the model and starts to answer.
+    /// Opens the data directory, begins to load the models and starts to answer.
     pub(crate) async fn start(settings: &Settings, listeners: Listeners) -> Result<Self> {
         let service =
             Service::open(parts::service(settings)).await.map_err(start_failure::explain)?;
@@ -77,6 +90,16 @@ impl Node {
         Ok(node)
     }
 
+    /// Returns when the models that are loaded at start are, or have failed.
+    pub(crate) async fn models_settled(&self) {
+        self.service.models_settled().await;
+    }
+
+    /// Why the default model could not be loaded, where it could not.
+    pub(crate) fn model_failure(&self) -> Option<Failure> {
+        self.service.default_model_failure().map(|error| start_failure::model(&error))
+    }
+
     fn open_rest(&mut self, listener: TcpListener, settings: &Settings) {
         let (service, options) = (self.service.clone(), parts::rest(&settings.server));
         let stop = self.stop.clone().cancelled_owned();
@@ -89,7 +112,7 @@ impl Node {
     fn open_grpc(&mut self, listener: TcpListener, settings: &Settings) -> Result {
         let server = GrpcServer::new(self.service.clone(), parts::grpc(&settings.server))
             .map_err(|error| Failure::io("cannot start gRPC", &error))?;
-        server.health().set_ready(true);
+        tokio::spawn(follow_readiness(self.service.clone(), server.health(), self.stop.clone()));
         let stop = self.stop.clone().cancelled_owned();
         self.doors.spawn(async move {
             server.serve(listener, stop).await;

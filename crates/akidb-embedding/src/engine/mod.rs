@@ -200,7 +200,7 @@ impl EmbeddingEngine {
         self.metrics.latency_seconds.observe(started_at.elapsed().as_secs_f64());
         match &result {
             Ok(embeddings) => self.count_embeddings(embeddings),
-            Err(error) => self.metrics.errors_total.with_label_values(&[error.code()]).inc(),
+            Err(error) => self.metrics.count_error(error),
         }
         result
     }

@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use akidb_embedding::{EmbeddingEngine, EmbeddingMetrics, EngineSettings, LoadedModel, Precision};
+use akidb_embedding::{
+    EmbeddingEngine, EmbeddingMetricFamilies, EngineSettings, LoadedModel, Precision,
+};
 use prometheus::Registry;
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::{Value, json};
@@ -38,8 +40,8 @@ pub(crate) fn workspace() -> PathBuf {
 }
 
 pub(crate) fn engine(model: LoadedModel, settings: EngineSettings) -> EmbeddingEngine {
-    let metrics = EmbeddingMetrics::register(&Registry::new()).unwrap();
-    EmbeddingEngine::start(model, settings, metrics).unwrap()
+    let metrics = EmbeddingMetricFamilies::register(&Registry::new()).unwrap();
+    EmbeddingEngine::start(model, settings, metrics.of("test")).unwrap()
 }
 
 pub(crate) fn cosine(one: &[f32], other: &[f32]) -> f64 {

@@ -45,6 +45,8 @@ impl Node {
             embedding: Some(EmbeddingConfig {
                 backend: Backend::Hash,
                 model: "hash".to_owned(),
+                additional_models: Vec::new(),
+                loadable_models: Vec::new(),
                 models_dir: PathBuf::new(),
                 model_path: None,
                 precision: Precision::F32,
@@ -54,6 +56,7 @@ impl Node {
             }),
         };
         let service = Service::open(config).await.unwrap();
+        service.models_settled().await;
         let server = GrpcServer::new(service.clone(), options).unwrap();
         let health = server.health();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

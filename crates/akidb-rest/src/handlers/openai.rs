@@ -30,12 +30,12 @@ pub(crate) async fn models(
     State(state): State<RestState>,
     call: Call,
 ) -> Answer<OpenAiModelListAnswer> {
-    let models = state.service.models(&call.context).await?.into_iter();
+    let models = state.service.ready_models(&call.context).await?.into_iter();
     let models = models.map(|model| OpenAiModelAnswer::new(model, state.started_unix_s));
     Ok(Reply::new(OpenAiModelListAnswer::new(models)))
 }
 
 pub(crate) async fn model(State(state): State<RestState>, call: Call) -> Answer<OpenAiModelAnswer> {
-    let model = state.service.model(&call.context, Some(call.path_id())).await?;
+    let model = state.service.ready_model(&call.context, call.path_id()).await?;
     Ok(Reply::new(OpenAiModelAnswer::new(model, state.started_unix_s)))
 }

@@ -1,15 +1,12 @@
 //! Collections.
 
-use std::collections::BTreeMap;
-
 use akidb_service::{
-    CollectionDescription, CollectionSummary, CreateCollection, LostWrites, ModelIdentity,
-    UpdateCollection,
+    CollectionDescription, CollectionSummary, CreateCollection, LostWrites, UpdateCollection,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Object, nullable};
+use super::{Object, model::ModelIdentityAnswer, nullable};
 
 /// A new collection.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -79,7 +76,7 @@ struct CollectionSummaryAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<ModelAnswer>,
+    model: Option<ModelIdentityAnswer>,
     /// The length of its vectors.
     dimension: u64,
     /// `cosine`, `dot` or `l2`.
@@ -88,51 +85,12 @@ struct CollectionSummaryAnswer {
     created_unix_ms: i64,
 }
 
-/// What embeds a collection's texts; vectors of another identity are never mixed in.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ModelIdentity)]
-struct ModelAnswer {
-    name: String,
-    /// SHA-256 of the weights in hexadecimal.
-    weights_sha256: String,
-    /// The arithmetic that vectors are made with.
-    precision: &'static str,
-    /// `mean`, `cls`, `max` or `lasttoken`.
-    pooling: &'static str,
-    /// Whether vectors are scaled to length 1.
-    normalize: bool,
-    /// The texts put before an input, by name.
-    prompts: BTreeMap<String, String>,
-    /// The prompt for inputs of no type.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    default_prompt: Option<String>,
-    /// The most tokens of a text that are read.
-    max_tokens: u32,
-    dimension: u32,
-}
-
-impl From<ModelIdentity> for ModelAnswer {
-    fn from(model: ModelIdentity) -> Self {
-        Self {
-            name: model.name,
-            weights_sha256: model.weights_sha256,
-            precision: model.precision.as_str(),
-            pooling: model.pooling.as_str(),
-            normalize: model.normalize,
-            prompts: model.prompts.by_name,
-            default_prompt: model.prompts.default_name,
-            max_tokens: model.max_tokens,
-            dimension: model.dimension,
-        }
-    }
-}
-
 impl From<CollectionSummary> for CollectionSummaryAnswer {
     fn from(summary: CollectionSummary) -> Self {
         Self {
             name: summary.name,
             description: summary.description,
-            model: summary.model.map(ModelAnswer::from),
+            model: summary.model.map(ModelIdentityAnswer::from),
             dimension: summary.dimension,
             metric: summary.metric.as_str(),
             created_unix_ms: summary.created_unix_ms,

@@ -1,6 +1,6 @@
 //! The answers about the node itself.
 
-use akidb_service::Readiness;
+use akidb_service::{ModelInfo, Readiness};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,12 +21,33 @@ impl AliveAnswer {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ready, example = json!({
     "ready": true,
-    "components": [{"name": "storage", "ready": true, "detail": "2 collections"}]
+    "components": [{"name": "storage", "ready": true, "detail": "2 collections"}],
+    "models": [{"name": "all-minilm-l6-v2", "state": "ready"}]
 }))]
 pub(crate) struct ReadyAnswer {
     /// Whether all components are ready.
     pub(crate) ready: bool,
     components: Vec<ComponentAnswer>,
+    /// The models of the configuration; none where embedding is disabled.
+    models: Vec<ModelStateAnswer>,
+}
+
+/// The state of a model.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelState)]
+struct ModelStateAnswer {
+    name: String,
+    /// `unloaded`, `loading`, `ready`, `unloading` or `failed`.
+    state: &'static str,
+    /// Why it could not be loaded, where it has failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+impl From<ModelInfo> for ModelStateAnswer {
+    fn from(model: ModelInfo) -> Self {
+        Self { name: model.name, state: model.state.as_str(), failure: model.failure }
+    }
 }
 
 /// The state of one part of the node.
@@ -47,6 +68,7 @@ impl From<Readiness> for ReadyAnswer {
         let components = components
             .map(|part| ComponentAnswer { name: part.name, ready: part.ready, detail: part.detail })
             .collect();
-        Self { ready: readiness.ready, components }
+        let models = readiness.models.into_iter().map(ModelStateAnswer::from).collect();
+        Self { ready: readiness.ready, components, models }
     }
 }

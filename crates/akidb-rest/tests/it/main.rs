@@ -48,6 +48,8 @@ impl Node {
             embedding: Some(EmbeddingConfig {
                 backend: Backend::Hash,
                 model: "hash".to_owned(),
+                additional_models: Vec::new(),
+                loadable_models: Vec::new(),
                 models_dir: PathBuf::new(),
                 model_path: None,
                 precision: Precision::F32,
@@ -57,6 +59,7 @@ impl Node {
             }),
         };
         let service = Service::open(config).await.unwrap();
+        service.models_settled().await;
         let router = router(service.clone(), RestOptions::default());
         Self { router, service, _data_dir: data_dir }
     }

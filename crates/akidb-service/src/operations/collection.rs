@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     CollectionDescription, CollectionSummary, CreateCollection, LostWrites, Operation,
-    RequestContext, Service, UpdateCollection, collections::Entry, models::no_model,
+    RequestContext, Service, UpdateCollection, collections::Entry,
 };
 
 /// The only index engine of this version.
@@ -151,20 +151,6 @@ impl Service {
                 format_args!("is {given}, the model {} has {dimension}", model.name),
             )),
             _ => Ok((dimension, Some(model))),
-        }
-    }
-
-    /// The loaded model of a name, or the default one.
-    pub(crate) fn model_named(&self, name: Option<&str>) -> Result<&crate::models::Model> {
-        let model = self.inner.model.as_ref().ok_or_else(no_model)?;
-        match name {
-            Some(name) if name != model.identity().name => {
-                let name: String = name.chars().take(64).collect();
-                let loaded = &model.identity().name;
-                let message = format!("no model named {name:?} is loaded, loaded is {loaded:?}");
-                Err(Error::new(ErrorCode::ModelNotFound, message))
-            }
-            _ => Ok(model),
         }
     }
 

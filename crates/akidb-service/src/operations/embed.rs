@@ -1,4 +1,4 @@
-//! Texts to vectors, and the models that can do it.
+//! Texts to vectors.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use akidb_core::{Error, ErrorCode, Limits, Result, check_text};
 use akidb_embedding::{EmbedInputs, EmbedOptions, Truncate};
 
 use crate::{
-    Embed, EmbedReply, EmbedRules, ModelInfo, Operation, RequestContext, Service,
+    Embed, EmbedReply, EmbedRules, Operation, RequestContext, Service,
     failure::{above_limit, from_text},
 };
 
@@ -39,25 +39,6 @@ impl Service {
             })
         })
         .await
-    }
-
-    /// The loaded models.
-    ///
-    /// # Errors
-    /// When the node takes no requests.
-    pub async fn models(&self, context: &RequestContext) -> Result<Vec<ModelInfo>> {
-        self.run(context, Operation::Models, async {
-            Ok(self.inner.model.iter().map(crate::models::Model::info).collect())
-        })
-        .await
-    }
-
-    /// One loaded model, the default one where no name is given.
-    ///
-    /// # Errors
-    /// When it is not loaded.
-    pub async fn model(&self, context: &RequestContext, name: Option<&str>) -> Result<ModelInfo> {
-        self.run(context, Operation::Models, async { Ok(self.model_named(name)?.info()) }).await
     }
 
     /// Embeds texts of a stream: where the queue is full or too many requests run, it is held back

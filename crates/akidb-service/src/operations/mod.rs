@@ -4,6 +4,7 @@ mod collection;
 mod delete;
 mod embed;
 mod import;
+mod models;
 mod read;
 mod search;
 mod selection;

@@ -23,7 +23,7 @@ use crate::{
     GivenId, Hit, Include, Operation, RequestContext, Search, SearchReply, Service,
     collections::{Entry, OpenCollection},
     failure::{above_limit, from_store, from_text, from_vector},
-    models::{Model, no_model},
+    models::no_model,
     projection::Candidate,
     service::at_end,
 };
@@ -178,8 +178,8 @@ impl Service {
                     input_type: Some(InputType::Query),
                     ..EmbedOptions::default()
                 };
-                let embedded = self.model_of(entry)?.embed(vec![text], &options, |_| "text".into());
-                let mut embeddings = embedded.await?;
+                let model = self.model_of(entry)?;
+                let mut embeddings = model.embed(vec![text], &options, |_| "text".into()).await?;
                 let embedding = embeddings.pop().ok_or_else(no_model)?;
                 Ok((embedding.values, None))
             }
@@ -194,26 +194,6 @@ impl Service {
                 Ok((vector.ok_or_else(|| not_found(&id))?, Some(id)))
             }
         }
-    }
-
-    /// The model of a collection, which must be the very one that made its vectors.
-    pub(super) fn model_of(&self, entry: &Entry) -> Result<&Model> {
-        let Some(expected) = &entry.model else {
-            let message = "the collection has no model to embed text with, give a vector";
-            return Err(Error::new(ErrorCode::ModelMismatch, message));
-        };
-        let model = self.inner.model.as_ref().ok_or_else(no_model)?;
-        if model.identity() != expected {
-            let message = format!(
-                "the collection was made with the model {} of weights {}, loaded is {} of {}",
-                expected.name,
-                short(&expected.weights_sha256),
-                model.identity().name,
-                short(&model.identity().weights_sha256),
-            );
-            return Err(Error::new(ErrorCode::ModelMismatch, message));
-        }
-        Ok(model)
     }
 
     /// Searches and fetches, again where the store has replaced some of what was found. A row
@@ -323,8 +303,4 @@ fn below(place: &str, mut error: Error) -> Error {
     let joint = if error.violations.is_empty() { ": " } else { "." };
     error.message = format!("{place}{joint}{}", error.message);
     error
-}
-
-fn short(hash: &str) -> &str {
-    hash.get(..12).unwrap_or(hash)
 }

@@ -120,6 +120,7 @@ async fn idle_collections_close_and_open_again() {
         ..StorageConfig::default()
     };
     let service = Service::open(ServiceConfig { storage, ..config(data.path()) }).await.unwrap();
+    service.models_settled().await;
     let open_now = |service: &Service| {
         let text = service.metrics_text();
         let line = text.lines().find(|line| line.starts_with("akidb_collections_open ")).unwrap();
@@ -147,6 +148,7 @@ async fn opening_closing_and_writing_at_once_loses_nothing() {
         ..StorageConfig::default()
     };
     let service = Service::open(ServiceConfig { storage, ..config(data.path()) }).await.unwrap();
+    service.models_settled().await;
     let service = Arc::new(service);
     for i in 0..4 {
         create(&service, &format!("c{i}"), Some(2)).await;

@@ -175,6 +175,7 @@ async fn a_collection_of_another_model_takes_vectors_but_no_texts() {
         config
     };
     let other = Service::open(with(|embedding| embedding.dimension = Some(16))).await.unwrap();
+    other.models_settled().await;
     let query = || Search { text: Some("a clock".into()), ..Search::default() };
     refused(other.search(&context(), "t", query()).await, ErrorCode::ModelMismatch, "");
     assert_eq!(found(&other, "t", near(&[0.5; 32])).await, ["1"]);

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{config, context, create, found, open, text, upsert};
 
-/// The value of a counter without labels.
+/// The value of a counter, with its labels if it has some.
 fn counter(service: &Service, name: &str) -> u64 {
     let metrics = service.metrics_text();
     let line = metrics.lines().find(|line| line.split(' ').next() == Some(name));
@@ -18,7 +18,7 @@ fn counter(service: &Service, name: &str) -> u64 {
 }
 
 fn embedded_tokens(service: &Service) -> u64 {
-    counter(service, "akidb_embedding_tokens_total")
+    counter(service, "akidb_embedding_tokens_total{model=\"hash\"}")
 }
 
 fn said(reply: &UpsertReply) -> Vec<(Option<u32>, Option<bool>)> {

@@ -26,6 +26,8 @@ fn config(data_dir: &Path) -> ServiceConfig {
         embedding: Some(EmbeddingConfig {
             backend: Backend::Hash,
             model: "hash".into(),
+            additional_models: Vec::new(),
+            loadable_models: Vec::new(),
             models_dir: PathBuf::new(),
             model_path: None,
             precision: Precision::F32,
@@ -37,7 +39,9 @@ fn config(data_dir: &Path) -> ServiceConfig {
 }
 
 async fn open(data_dir: &Path) -> Service {
-    Service::open(config(data_dir)).await.unwrap()
+    let service = Service::open(config(data_dir)).await.unwrap();
+    service.models_settled().await;
+    service
 }
 
 fn context() -> RequestContext {

@@ -16,6 +16,7 @@ async fn every_bad_document_is_refused_at_its_place() {
     let data = tempfile::tempdir().unwrap();
     let limits = Limits { text_bytes: 100, metadata_bytes: 50, ..Limits::default() };
     let service = Service::open(ServiceConfig { limits, ..config(data.path()) }).await.unwrap();
+    service.models_settled().await;
     create(&service, "t", None).await;
     create(&service, "v", Some(2)).await;
     let id = |id: &str| NewDocument { id: Some(GivenId::Text(id.into())), ..text(0, "x") };

@@ -1,4 +1,4 @@
-//! The client of a node's REST door, which every command but `serve` and `model` speaks through.
+//! The client of a node's REST door, which every command that asks a node speaks through.
 //!
 //! What does not live here: what is asked and how the answer is shown.
 
@@ -69,6 +69,15 @@ impl Client {
         body: &(impl Serialize + Sync),
     ) -> Result<Value, RequestError> {
         self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Asks for something that needs no body.
+    pub(crate) async fn post_with(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, RequestError> {
+        self.send(self.request(Method::POST, path).query(query)).await
     }
 
     /// Sends a body that may have no end, and returns when the answer begins. There is no limit of

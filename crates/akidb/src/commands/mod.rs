@@ -24,7 +24,7 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
         Command::Import(args) => import::run(args, configuration, printer).await,
         Command::Search(args) => search::run(*args, configuration, printer).await,
         Command::Embed(args) => embed::run(args, configuration, printer).await,
-        Command::Model(command) => model::run(command, configuration, printer),
+        Command::Model(command) => model::run(command, configuration, printer).await,
         Command::Config(command) => config::run(command, configuration, printer),
     }
 }

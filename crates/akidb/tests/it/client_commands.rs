@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json as value};
 
-use crate::node::{Node, akidb, assert_failed, json, output_with_stdin, scratch, stderr};
+use crate::node::{Backend, Node, akidb, assert_failed, json, output_with_stdin, scratch, stderr};
 
 const FILMS: &str = r#"{"id": 1, "text": "a ship meets an iceberg", "metadata": {"year": 1997}}
 {"id": "two", "text": "a shark meets a small town", "metadata": {"year": 1975}}
@@ -196,4 +196,40 @@ fn models_that_are_not_there_are_refused() {
     let output =
         akidb(["model", "verify", "nothing", "--models-dir", models_dir]).output().unwrap();
     assert_failed(&output, 1, &["model \"nothing\" was not found", models_dir]);
+}
+
+#[test]
+fn models_are_loaded_and_unloaded_while_the_node_runs() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start_with(&data_dir, Backend::Hash, |command| {
+        command
+            .env("AKIDB_EMBEDDING__ADDITIONAL_MODELS", "[second]")
+            .env("AKIDB_EMBEDDING__LOADABLE_MODELS", "[third]");
+    });
+    let states = || {
+        let status = json(&node.akidb(["model", "status", "--output", "json"]));
+        let models = status["models"].as_array().unwrap().iter();
+        models.map(|model| format!("{}={}", model["name"], model["state"])).collect::<Vec<_>>()
+    };
+    assert_eq!(states(), ["\"hash\"=\"ready\"", "\"second\"=\"ready\"", "\"third\"=\"unloaded\""]);
+    json(&node.akidb(["collection", "create", "notes", "--model", "second", "--output", "json"]));
+    let refused = node.akidb(["embed", "--model", "third", "a text"]);
+    assert_failed(&refused, 1, &["model_not_ready", "third is unloaded"]);
+    let loaded = json(&node.akidb(["model", "load", "third", "--output", "json"]));
+    assert_eq!(
+        (&loaded["state"], &loaded["identity"]["name"]),
+        (&value!("ready"), &value!("third"))
+    );
+    let embedded = json(&node.akidb(["embed", "--model", "third", "a text", "--output", "json"]));
+    assert_eq!(embedded["model"], "third");
+
+    let in_use = node.akidb(["model", "unload", "second"]);
+    assert_failed(&in_use, 1, &["model_in_use", "notes", "force"]);
+    let forced = json(&node.akidb(["model", "unload", "second", "--force", "--output", "json"]));
+    assert_eq!(forced["state"], "unloaded");
+    let search = node.akidb(["search", "notes", "a text"]);
+    assert_failed(&search, 1, &["model_not_ready", "second is unloaded"]);
+    json(&node.akidb(["model", "load", "second", "--output", "json"]));
+    json(&node.akidb(["search", "notes", "a text", "--output", "json"]));
+    assert_failed(&node.akidb(["model", "load", "fourth"]), 1, &["model_not_found", "fourth"]);
 }

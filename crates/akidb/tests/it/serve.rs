@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::node::{Backend, Node, akidb, assert_failed, json, scratch};
+use crate::node::{Backend, Node, akidb, assert_failed, json, models_dir, scratch};
 
 /// Long enough for a signal or a few bytes to arrive.
 const SOON: Duration = Duration::from_millis(300);
@@ -173,4 +173,39 @@ fn a_stopping_node_answers_what_it_has_begun() {
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.contains("\"shutting_down\""), "{answer}");
     assert!(node.wait().success());
+}
+
+#[tokio::test]
+async fn a_model_that_can_not_be_loaded_stops_neither_vectors_nor_other_models() {
+    let (folder, data_dir) = scratch();
+    let broken = folder.path().join("models/broken");
+    std::fs::create_dir_all(&broken).unwrap();
+    let node = Node::start_with(&data_dir, Backend::Native, |command| {
+        command
+            .env("AKIDB_EMBEDDING__MODEL_PATH", models_dir().join("all-minilm-l6-v2"))
+            .env("AKIDB_MODELS_DIR", folder.path().join("models"))
+            .env("AKIDB_EMBEDDING__ADDITIONAL_MODELS", "[broken]");
+    });
+    let ready = reqwest::get(format!("{}/readyz", node.url())).await.unwrap();
+    assert_eq!(ready.status(), 503);
+    let ready: serde_json::Value = ready.json().await.unwrap();
+    assert_eq!(
+        ready["models"][0],
+        serde_json::json!({"name": "all-minilm-l6-v2", "state": "ready"})
+    );
+    let failed = &ready["models"][1];
+    assert_eq!((&failed["name"], &failed["state"]), (&"broken".into(), &"failed".into()));
+    assert!(failed["failure"].as_str().unwrap().contains("config.json is missing"), "{failed}");
+
+    json(&node.akidb(["embed", "a text", "--output", "json"]));
+    json(&node.akidb(["collection", "create", "faces", "--dimension", "2", "--output", "json"]));
+    let faces = "{\"id\":1,\"vector\":[1,0]}\n";
+    json(&node.akidb_with_stdin(["import", "faces", "-", "--output", "json"], faces));
+    let refused = node.akidb(["embed", "--model", "broken", "a text"]);
+    assert_failed(&refused, 1, &["model_not_ready", "config.json is missing"]);
+
+    // A model that is not needed any more does not keep the node from being ready.
+    json(&node.akidb(["model", "unload", "broken", "--output", "json"]));
+    let ready = reqwest::get(format!("{}/readyz", node.url())).await.unwrap();
+    assert_eq!(ready.status(), 200);
 }

@@ -1,6 +1,6 @@
 //! Loaded models in OpenAI's shape.
 
-use akidb_service::ModelInfo;
+use akidb_service::ModelIdentity;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -36,14 +36,14 @@ pub(crate) struct OpenAiModelListAnswer {
 }
 
 impl OpenAiModelAnswer {
-    pub(crate) fn new(model: ModelInfo, created: u64) -> Self {
+    pub(crate) fn new(model: ModelIdentity, created: u64) -> Self {
         Self {
-            id: model.identity.name,
+            id: model.name,
             object: "model",
             created,
             owned_by: "akidb",
-            dimension: model.identity.dimension,
-            max_tokens: model.identity.max_tokens,
+            dimension: model.dimension,
+            max_tokens: model.max_tokens,
         }
     }
 }

@@ -1,7 +1,10 @@
-//! `akidb model`: the models on this machine. No node is asked.
+//! `akidb model`: the models on this machine, and those that a node has loaded.
 
 mod import;
 mod list;
+mod load;
+mod status;
+mod unload;
 mod verify;
 
 use akidb_embedding::{ModelError, ModelStore};
@@ -13,6 +16,9 @@ use crate::{
     settings::{ConfigurationArgs, Flag, Sources, resolve},
 };
 
+/// Where a node's models are.
+const MODELS: [&str; 3] = ["v1", "admin", "models"];
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {
     /// List the installed models
@@ -21,6 +27,12 @@ pub(crate) enum ModelCommand {
     Import(import::ImportArgs),
     /// Compare the files of models with the hashes taken when they were imported
     Verify(verify::VerifyArgs),
+    /// Show which models a running node has loaded
+    Status(status::StatusArgs),
+    /// Load a model into a running node
+    Load(load::LoadArgs),
+    /// Take a model out of a running node's memory
+    Unload(unload::UnloadArgs),
 }
 
 /// Where the models lie.
@@ -41,7 +53,7 @@ impl ModelsArgs {
     }
 }
 
-pub(crate) fn run(
+pub(crate) async fn run(
     command: ModelCommand,
     configuration: &ConfigurationArgs,
     printer: Printer,
@@ -50,6 +62,9 @@ pub(crate) fn run(
         ModelCommand::List(args) => list::run(args, configuration, printer),
         ModelCommand::Import(args) => import::run(args, configuration, printer),
         ModelCommand::Verify(args) => verify::run(args, configuration, printer),
+        ModelCommand::Status(args) => status::run(args, printer).await,
+        ModelCommand::Load(args) => load::run(args, printer).await,
+        ModelCommand::Unload(args) => unload::run(args, printer).await,
     }
 }
 

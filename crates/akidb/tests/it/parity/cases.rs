@@ -250,7 +250,7 @@ pub(crate) fn deletions() -> Vec<Case> {
 pub(crate) fn wrong_collections() -> Vec<Case> {
     let mut cases = vec![
         refused(CreateCollection, "", json!({"name": FILMS}), CollectionExists, "\"films\" exists"),
-        refused(CreateCollection, "", json!({"name": "a", "model": "nope"}), ModelNotFound, "no model named \"nope\" is loaded"),
+        refused(CreateCollection, "", json!({"name": "a", "model": "nope"}), ModelNotFound, "no model named \"nope\""),
         refused(CreateCollection, "", json!({"name": "a", "model": ""}), ModelNotFound, "no model named \"\""),
         refused(CreateCollection, "", json!({"name": "a", "model": "hash", "dimension": 9}), DimensionMismatch, "dimension: is 9, the model hash has 8"),
         refused(CreateCollection, "", json!({"name": "a", "dimension": 0}), InvalidArgument, "dimension: 0 is not a dimension, allowed are 1 to 16384"),

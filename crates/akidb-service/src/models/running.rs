@@ -1,0 +1,62 @@
+//! A model that runs: its engine, asked by everything that has a text.
+
+use akidb_core::Result;
+use akidb_embedding::{EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, ModelIdentity};
+
+use crate::{Backend, failure::from_embedding};
+
+/// Texts that one request has in the queue at once: a larger one goes in parts, so that it leaves
+/// room for others.
+const TEXTS_AT_ONCE: usize = 256;
+
+/// A running model.
+pub(crate) struct Model {
+    engine: EmbeddingEngine,
+    backend: Backend,
+}
+
+impl Model {
+    pub(super) const fn new(engine: EmbeddingEngine, backend: Backend) -> Self {
+        Self { engine, backend }
+    }
+
+    pub(crate) fn identity(&self) -> &ModelIdentity {
+        self.engine.identity()
+    }
+
+    pub(super) const fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Embeds texts; `place_of` names each in errors.
+    pub(crate) async fn embed(
+        &self,
+        texts: Vec<String>,
+        options: &EmbedOptions,
+        place_of: impl Fn(usize) -> String,
+    ) -> Result<Vec<Embedding>> {
+        self.embed_inputs(EmbedInputs::Texts(texts), options, place_of).await
+    }
+
+    /// Embeds texts or the tokens of texts; `place_of` names each in errors.
+    pub(crate) async fn embed_inputs(
+        &self,
+        inputs: EmbedInputs,
+        options: &EmbedOptions,
+        place_of: impl Fn(usize) -> String,
+    ) -> Result<Vec<Embedding>> {
+        let mut embeddings = Vec::with_capacity(inputs.len());
+        for part in inputs.into_parts(TEXTS_AT_ONCE) {
+            let first = embeddings.len();
+            let part = self.engine.embed_inputs(part, options.clone()).await;
+            let part = part.map_err(|error| from_embedding(&error, |i| place_of(first + i)))?;
+            embeddings.extend(part);
+        }
+        Ok(embeddings)
+    }
+
+    /// Runs what is queued and ends; later requests are refused.
+    pub(super) async fn shutdown(&self) {
+        self.engine.shutdown().await;
+    }
+}

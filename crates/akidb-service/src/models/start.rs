@@ -1,0 +1,84 @@
+//! From a name of the configuration to a running model, or the reason why there is none.
+
+use std::{io, path::PathBuf};
+
+use akidb_embedding::{EmbeddingEngine, LoadedModel, ModelError, ModelIdentity, ModelStore};
+
+use super::Model;
+use crate::{Backend, EmbeddingConfig, metrics::Metrics};
+
+/// The default model of the hash backend, which has no files and so no name of its own.
+const HASH_MODEL: &str = "hash";
+/// The dimension of the hash backend where none is configured.
+const HASH_DIMENSION: u32 = 384;
+
+/// The model can not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelStartError {
+    /// It is not there, or not sound.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Its dimension is not the configured one.
+    #[error("the model {name} has {found} dimensions, the configuration says {expected}")]
+    WrongDimension {
+        /// The model.
+        name: String,
+        /// Its dimension.
+        found: u32,
+        /// The configured one.
+        expected: u32,
+    },
+    /// The system gave no thread.
+    #[error("the embedding thread could not be started: {0}")]
+    Thread(#[from] io::Error),
+    /// Loading panicked.
+    #[error("loading the model was cut short: {0}")]
+    CutShort(String),
+}
+
+/// The name of the model of requests that name none.
+pub(super) fn default_name(config: &EmbeddingConfig) -> &str {
+    match config.backend {
+        Backend::Native => &config.model,
+        Backend::Hash => HASH_MODEL,
+    }
+}
+
+/// Where the files of a model are; `None` where it needs none.
+pub(super) fn locate(
+    config: &EmbeddingConfig,
+    name: &str,
+) -> Result<Option<PathBuf>, ModelStartError> {
+    if config.backend == Backend::Hash {
+        return Ok(None);
+    }
+    let bundled = ModelStore::bundled_dir_of_executable();
+    let store = ModelStore::new(config.models_dir.clone(), bundled);
+    let own_path = config.model_path.as_deref().filter(|_| name == default_name(config));
+    Ok(Some(store.locate(name, own_path)?))
+}
+
+/// Loads a model. Reads files, so it is called off the async threads.
+pub(super) fn start(
+    config: &EmbeddingConfig,
+    name: &str,
+    metrics: &Metrics,
+) -> Result<Model, ModelStartError> {
+    let expected = config.dimension.filter(|_| name == default_name(config));
+    let loaded = match locate(config, name)? {
+        Some(directory) => LoadedModel::native(&directory, name, config.precision, config.threads)?,
+        None => hash(name, expected),
+    };
+    let ModelIdentity { dimension: found, .. } = loaded.identity;
+    if let Some(expected) = expected.filter(|&expected| expected != found) {
+        return Err(ModelStartError::WrongDimension { name: name.to_owned(), found, expected });
+    }
+    let engine = EmbeddingEngine::start(loaded, config.engine.clone(), metrics.embedding.of(name))?;
+    Ok(Model::new(engine, config.backend))
+}
+
+fn hash(name: &str, dimension: Option<u32>) -> LoadedModel {
+    let mut loaded = LoadedModel::hash(dimension.unwrap_or(HASH_DIMENSION));
+    name.clone_into(&mut loaded.identity.name);
+    loaded
+}

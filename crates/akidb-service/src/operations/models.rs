@@ -1,0 +1,122 @@
+//! The models of the node: which there are, loading and unloading them, and which one is meant.
+
+use std::sync::Arc;
+
+use akidb_core::{Error, ErrorCode, Result};
+use akidb_embedding::ModelIdentity;
+
+use crate::{
+    InUse, ModelInfo, Operation, RequestContext, Service,
+    collections::Entry,
+    models::{Model, Models, no_model},
+};
+
+/// Collections that a refusal names.
+const COLLECTIONS_NAMED: usize = 5;
+
+impl Service {
+    /// Every model of the configuration with its state, by name; none where embedding is disabled.
+    ///
+    /// # Errors
+    /// When the node takes no requests.
+    pub async fn models(&self, context: &RequestContext) -> Result<Vec<ModelInfo>> {
+        self.run(context, Operation::Models, async {
+            Ok(self.inner.models.as_ref().map(|models| models.all()).unwrap_or_default())
+        })
+        .await
+    }
+
+    /// One model with its state, the default one where no name is given.
+    ///
+    /// # Errors
+    /// When the configuration does not list it.
+    pub async fn model(&self, context: &RequestContext, name: Option<&str>) -> Result<ModelInfo> {
+        self.run(context, Operation::Models, async { self.all_models()?.info(name) }).await
+    }
+
+    /// What the vectors of the models are that can be used now, by name.
+    ///
+    /// # Errors
+    /// When the node takes no requests.
+    pub async fn ready_models(&self, context: &RequestContext) -> Result<Vec<ModelIdentity>> {
+        let models = self.models(context).await?.into_iter();
+        Ok(models.filter_map(|model| model.identity).collect())
+    }
+
+    /// What the vectors of a model are.
+    ///
+    /// # Errors
+    /// When the configuration does not list it, or it can not be used now.
+    pub async fn ready_model(&self, context: &RequestContext, name: &str) -> Result<ModelIdentity> {
+        self.run(context, Operation::Models, async {
+            Ok(self.model_named(Some(name))?.identity().clone())
+        })
+        .await
+    }
+
+    /// Begins to load a model and answers at once; its state says how it goes on. One that is
+    /// loaded stays as it is.
+    ///
+    /// # Errors
+    /// When the configuration does not list it, or it is being unloaded.
+    pub async fn load_model(&self, context: &RequestContext, name: &str) -> Result<ModelInfo> {
+        self.run(context, Operation::LoadModel, async { self.all_models()?.load(name) }).await
+    }
+
+    /// Takes no more texts for a model, embeds those that wait, and gives its memory back.
+    ///
+    /// # Errors
+    /// When the configuration does not list it, it is being loaded, or collections use it and
+    /// `in_use` refuses that.
+    pub async fn unload_model(
+        &self,
+        context: &RequestContext,
+        name: &str,
+        in_use: InUse,
+    ) -> Result<ModelInfo> {
+        self.run(context, Operation::UnloadModel, async {
+            let models = self.all_models()?;
+            models.info(Some(name))?;
+            if in_use == InUse::Refuse {
+                self.refuse_when_used(name)?;
+            }
+            models.unload(name).await
+        })
+        .await
+    }
+
+    /// The ready model of a name, or the default one.
+    pub(crate) fn model_named(&self, name: Option<&str>) -> Result<Arc<Model>> {
+        self.all_models()?.named(name)
+    }
+
+    /// The model of a collection, which must be the very one that made its vectors.
+    pub(crate) fn model_of(&self, entry: &Entry) -> Result<Arc<Model>> {
+        let Some(expected) = &entry.model else {
+            let message = "the collection has no model to embed text with, give a vector";
+            return Err(Error::new(ErrorCode::ModelMismatch, message));
+        };
+        self.all_models()?.of_identity(expected)
+    }
+
+    fn all_models(&self) -> Result<&Arc<Models>> {
+        self.inner.models.as_ref().ok_or_else(no_model)
+    }
+
+    fn refuse_when_used(&self, name: &str) -> Result<()> {
+        let all = self.inner.collections.all();
+        let using = |entry: &&Arc<Entry>| entry.model.as_ref().is_some_and(|it| it.name == name);
+        let names: Vec<&str> = all.iter().filter(using).map(|it| it.row.name.as_str()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let named = names.iter().take(COLLECTIONS_NAMED).copied().collect::<Vec<_>>().join(", ");
+        let others = names.len().saturating_sub(COLLECTIONS_NAMED);
+        let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+        let message = format!(
+            "the model {name} is used by the collections {named}{others}; \
+             hint: with force their texts are refused until it is loaded again"
+        );
+        Err(Error::new(ErrorCode::ModelInUse, message))
+    }
+}

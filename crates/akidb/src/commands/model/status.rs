@@ -1,0 +1,20 @@
+//! `akidb model status`
+
+use clap::Args;
+
+use super::MODELS;
+use crate::{commands::show, connection::RunningNodeArgs, failure::Result, printer::Printer};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  $ akidb model status")]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    node: RunningNodeArgs,
+}
+
+pub(super) async fn run(args: StatusArgs, printer: Printer) -> Result {
+    let reply = args.node.client()?.get(&MODELS).await?;
+    let fields = ["name", "state", "is_default", "identity.dimension", "failure"];
+    printer.answer(&reply, || show::rows(&reply["models"], &fields))
+}

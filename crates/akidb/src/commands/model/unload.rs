@@ -1,0 +1,30 @@
+//! `akidb model unload`
+
+use clap::Args;
+
+use super::MODELS;
+use crate::{commands::show, connection::RunningNodeArgs, failure::Result, printer::Printer};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  $ akidb model unload bge-small-en-v1.5
+
+The texts that wait for it are embedded first. A model that collections use stays, unless --force
+is given: then their texts are refused until it is loaded again.")]
+pub(crate) struct UnloadArgs {
+    /// The model
+    name: String,
+    /// Unload it although collections use it
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    node: RunningNodeArgs,
+}
+
+pub(super) async fn run(args: UnloadArgs, printer: Printer) -> Result {
+    let [version, admin, models] = MODELS;
+    let path = [version, admin, models, &args.name, "unload"];
+    let query: &[(&str, &str)] = if args.force { &[("force", "true")] } else { &[] };
+    let model = args.node.client()?.post_with(&path, query).await?;
+    printer.answer(&model, || show::properties(&model))
+}
