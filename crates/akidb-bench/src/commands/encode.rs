@@ -14,6 +14,7 @@ use crate::{
     encoders::{self, Cost},
     machine::{self, Machine},
     report::{Report, Verdict, progress, table},
+    timing::milliseconds,
     workload::{self, Workload},
 };
 
@@ -67,6 +68,8 @@ pub(crate) struct EncodeReport {
     machine: Machine,
     load_after: Option<f64>,
     threads: usize,
+    /// To read, hash and pack the weights, from the page cache where they are there.
+    load_ms: Vec<(Precision, f64)>,
     cells: Vec<Cell>,
     skipped: Vec<String>,
     verdict: Verdict,
@@ -86,6 +89,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<EncodeReport> {
     if arguments.python.is_none() {
         skipped.push("onnxruntime, without --python PATH".to_owned());
     }
+    let loads = encoders.iter().filter_map(|encoder| Some((encoder.precision(), encoder.load()?)));
+    let load_ms = loads.map(|(precision, load)| (precision, milliseconds(load))).collect();
     let mut cells = Vec::new();
     for workload in workloads(arguments)? {
         progress(format_args!("encoding {}", workload.name));
@@ -98,6 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<EncodeReport> {
         machine,
         load_after: machine::load(),
         threads,
+        load_ms,
         cells,
         skipped,
         verdict: Verdict::of(agree),
@@ -134,6 +140,7 @@ impl Report for EncodeReport {
         let mut parts = vec![
             format!("encode: {} threads each, medians, padding not counted", self.threads),
             format!("machine: {}", self.machine.line()),
+            self.load_line(),
             table(heads, rows),
             "limit: the best bare matrix product over the same rows and weights, in operations. Of \
              limit: the time that it and attention at the f32 limit would take, over ours. cosine: \
@@ -147,5 +154,12 @@ impl Report for EncodeReport {
 
     fn verdict(&self) -> Verdict {
         self.verdict
+    }
+}
+
+impl EncodeReport {
+    fn load_line(&self) -> String {
+        let loads = self.load_ms.iter().map(|(precision, ms)| format!("{precision} {ms:.0} ms"));
+        format!("akidb loaded its model in: {}", loads.collect::<Vec<_>>().join(", "))
     }
 }

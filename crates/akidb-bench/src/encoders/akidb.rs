@@ -14,12 +14,15 @@ pub(super) struct Akidb {
     model: LoadedModel,
     batch: Vec<Vec<u32>>,
     vectors: Vec<f32>,
+    load: Duration,
 }
 
 impl Akidb {
     pub(super) fn load(model: &Path, precision: Precision, threads: usize) -> anyhow::Result<Self> {
+        let started = Instant::now();
         let model = LoadedModel::native(model, "bench", precision, threads)?;
-        Ok(Self { model, batch: Vec::new(), vectors: Vec::new() })
+        let load = started.elapsed();
+        Ok(Self { model, batch: Vec::new(), vectors: Vec::new(), load })
     }
 }
 
@@ -34,6 +37,10 @@ impl Encoder for Akidb {
 
     fn precision(&self) -> Precision {
         self.model.identity.precision
+    }
+
+    fn load(&self) -> Option<Duration> {
+        Some(self.load)
     }
 
     fn prepare(&mut self, batch: &Batch) -> anyhow::Result<Vec<Vec<f32>>> {

@@ -42,6 +42,11 @@ pub(crate) trait Encoder {
     /// The arithmetic of its matrix products.
     fn precision(&self) -> Precision;
 
+    /// How long it took to read, hash and pack the weights; known of ours alone.
+    fn load(&self) -> Option<Duration> {
+        None
+    }
+
     /// Takes a batch, runs it once, and gives its vectors; none where it is a limit.
     fn prepare(&mut self, batch: &Batch) -> anyhow::Result<Vec<Vec<f32>>>;
 

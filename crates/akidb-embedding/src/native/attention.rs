@@ -6,15 +6,16 @@
 //!
 //! What does not live here: the projections before and after.
 
-use std::{array, ops::Range};
+use std::{array, f32::consts::LOG2_E, ops::Range};
 
+use super::{
+    functions::PowerOfTwo,
+    scratch::{AttentionScratch, at_least},
+};
 use rten_simd::{
     Isa, Simd, SimdOp, SimdUnaryOp,
     ops::{BitOps, NumOps},
 };
-use rten_vecmath::Exp;
-
-use super::scratch::{AttentionScratch, at_least};
 
 /// Rows and vectors of a block: 12 sums, 2 vectors and a factor fill 16 registers.
 const BLOCK_ROWS: usize = 6;
@@ -85,11 +86,13 @@ impl Attention<'_> {
     }
 
     /// Copies a head's queries, scaled, to where the kernel reads them.
+    ///
+    /// The scale is of scores that are exponents of 2 and not of e.
     #[inline(always)]
     fn pack_queries(&mut self, head: usize) {
         let (row_size, size) = (self.row_size(), self.head_size);
         let queries = at_least(&mut self.scratch.queries, self.queries.len() * size);
-        let scale = 1.0 / (size as f32).sqrt();
+        let scale = LOG2_E / (size as f32).sqrt();
         let rows = self.qkv.chunks_exact(row_size).skip(self.queries.start);
         for (row, query) in rows.zip(queries.chunks_exact_mut(size)) {
             let source = &row[head * size..][..size];
@@ -160,7 +163,7 @@ impl Attention<'_> {
                 Sight::Back => first_query + row + 1,
             };
             let (seen, unseen) = scores.split_at_mut(seen);
-            shares[row] = ops.splat(1.0 / exponentials(isa, seen));
+            shares[row] = ops.splat(1.0 / powers(isa, seen));
             unseen.fill(0.0);
         }
         let scores: [&[f32]; BLOCK_ROWS] =
@@ -181,9 +184,9 @@ impl Attention<'_> {
     }
 }
 
-/// Replaces scores by the exponentials of what they are above the greatest, and gives their sum.
+/// Replaces scores by the powers of 2 of what they are above the greatest, and gives their sum.
 #[inline(always)]
-fn exponentials<I: Isa>(isa: I, scores: &mut [f32]) -> f32 {
+fn powers<I: Isa>(isa: I, scores: &mut [f32]) -> f32 {
     let ops = isa.f32();
     let lowest = ops.splat(f32::NEG_INFINITY);
     let mut greatest = lowest;
@@ -195,10 +198,10 @@ fn exponentials<I: Isa>(isa: I, scores: &mut [f32]) -> f32 {
     let mut sum = ops.zero();
     for chunk in scores.chunks_mut(ops.len()) {
         let (values, mask) = ops.load_pad(chunk);
-        let exponential = Exp {}.eval(isa, ops.sub(values, greatest));
-        let exponential = ops.select(exponential, ops.zero(), mask);
-        sum = ops.add(sum, exponential);
-        store_part(ops, exponential, chunk);
+        let power = PowerOfTwo.eval(isa, ops.sub(values, greatest));
+        let power = ops.select(power, ops.zero(), mask);
+        sum = ops.add(sum, power);
+        store_part(ops, power, chunk);
     }
     ops.sum(sum)
 }

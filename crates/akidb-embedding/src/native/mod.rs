@@ -8,6 +8,7 @@
 
 mod attention;
 mod encoder;
+mod functions;
 mod linear;
 mod qwen3;
 mod rotary;

@@ -58,6 +58,9 @@ fn settings_are_read_as_sentence_transformers_reads_them() {
     assert_eq!(identity.weights_sha256.len(), 64);
     let stored = serde_json::to_string(&identity).unwrap();
     assert_eq!(serde_json::from_str::<akidb_embedding::ModelIdentity>(&stored).unwrap(), identity);
+    let bytes =
+        ModelDirectory::open(folder.path()).unwrap().identity("tiny", Precision::Int8).unwrap();
+    assert_ne!(bytes, identity, "vectors of two precisions are never mixed");
 }
 
 #[test]

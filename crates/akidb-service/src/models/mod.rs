@@ -113,12 +113,15 @@ impl Models {
         if model.identity() == expected {
             return Ok(model);
         }
+        let loaded = model.identity();
         let message = format!(
-            "the collection was made with the model {} of weights {}, loaded is {} of {}",
+            "the collection was made with the model {} of weights {} in {}, loaded is {} of {} in {}",
             expected.name,
             short(&expected.weights_sha256),
-            model.identity().name,
-            short(&model.identity().weights_sha256),
+            expected.precision,
+            loaded.name,
+            short(&loaded.weights_sha256),
+            loaded.precision,
         );
         Err(Error::new(ErrorCode::ModelMismatch, message))
     }

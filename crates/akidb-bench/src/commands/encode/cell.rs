@@ -1,6 +1,9 @@
 //! One workload: everybody's turns, and what they come to.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use akidb_embedding::Precision;
 use serde::Serialize;
@@ -13,6 +16,9 @@ use crate::{
 
 /// Runs of each contender over a batch, at the least.
 const LEAST_RUNS: usize = 5;
+
+/// How long nobody runs before each turn.
+const BETWEEN_TURNS: Duration = Duration::from_millis(3);
 
 /// What one workload came to in one precision.
 #[derive(Serialize)]
@@ -73,6 +79,8 @@ pub(super) fn measure(
         let started = Instant::now();
         while times[0].len() < LEAST_RUNS || started.elapsed().as_secs_f64() < budget {
             for (encoder, times) in encoders.iter_mut().zip(&mut times) {
+                // Threads of the one before may look for work for a while; they shall have ended.
+                thread::sleep(BETWEEN_TURNS);
                 times.push(encoder.run()?);
             }
         }

@@ -6,9 +6,9 @@ use rten_simd::{
     Isa, Simd, SimdUnaryOp,
     ops::{BitOps, NumOps},
 };
-use rten_vecmath::{ApproxGelu, Gelu, Swish};
+use rten_vecmath::{ApproxGelu, Swish};
 
-use crate::model::Activation;
+use crate::{model::Activation, native::functions::Gelu};
 
 /// What is done with a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) fn finish_row<I: Isa>(
             #[inline(always)]
             |first, present| ops.add(value(first), ops.load_pad(present).0),
         ),
-        Then::Activate(Activation::Gelu) => activate(isa, target, &value, &Gelu {}),
+        Then::Activate(Activation::Gelu) => activate(isa, target, &value, &Gelu),
         Then::Activate(Activation::GeluTanh) => activate(isa, target, &value, &ApproxGelu {}),
         Then::Activate(Activation::QuickGelu) => {
             activate(isa, target, &value, &Swish { alpha: 1.702 });
