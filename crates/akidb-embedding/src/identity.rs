@@ -37,7 +37,11 @@ pub struct ModelIdentity {
 pub enum Precision {
     /// 32-bit floating point.
     F32,
-    /// Weights and activations of the layers' matrices in 8 bits, everything else in `f32`.
+    /// Weights of matrices and words held in bfloat16, half of the memory, and everything worked
+    /// out in `f32`. Nothing is lost where the files hold bfloat16 too.
+    Bf16,
+    /// Weights and activations of the layers' matrices in 8 bits, words in bfloat16, everything
+    /// else in `f32`.
     Int8,
 }
 
@@ -47,6 +51,7 @@ impl Precision {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::Bf16 => "bf16",
             Self::Int8 => "int8",
         }
     }

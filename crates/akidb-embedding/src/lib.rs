@@ -5,6 +5,7 @@
 //! [`EmbeddingEngine`] that queues, batches and runs texts on one owner thread. What does not:
 //! rules about requests (blank texts, sizes, rates), status codes, anything about collections.
 
+mod bf16;
 mod embedder;
 mod engine;
 mod error;

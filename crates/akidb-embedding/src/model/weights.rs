@@ -15,7 +15,7 @@ use safetensors::{Dtype, tensor::Metadata};
 use serde::Deserialize;
 
 use super::{digest, read_json_if_present};
-use crate::error::ModelError;
+use crate::{bf16, error::ModelError};
 
 const HEADER_LENGTH_BYTES: usize = 8;
 /// The limit of the safetensors format.
@@ -71,9 +71,23 @@ impl WeightFiles {
 
     /// Reads a tensor as `f32`; fails when its shape is not `shape`.
     pub(crate) fn read(&self, tensor: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
+        self.read_as(tensor, shape, |value| value)
+    }
+
+    /// Reads a tensor as bfloat16; fails when its shape is not `shape`.
+    pub(crate) fn read_bf16(&self, tensor: &str, shape: &[usize]) -> Result<Vec<u16>, ModelError> {
+        self.read_as(tensor, shape, bf16::narrow)
+    }
+
+    fn read_as<T>(
+        &self,
+        tensor: &str,
+        shape: &[usize],
+        convert: impl Fn(f32) -> T,
+    ) -> Result<Vec<T>, ModelError> {
         let (file, name) = self.find(tensor)?;
         file.check_shape(&name, shape)?;
-        file.read(&name)
+        file.read_as(&name, convert)
     }
 
     /// Checks that a tensor is there, in its shape and in a type that can be read.
@@ -160,7 +174,7 @@ impl WeightFile {
         }
     }
 
-    fn read(&self, name: &str) -> Result<Vec<f32>, ModelError> {
+    fn read_as<T>(&self, name: &str, convert: impl Fn(f32) -> T) -> Result<Vec<T>, ModelError> {
         self.check_type(name)?;
         let Some(info) = self.metadata.info(name) else {
             let (file, tensor) = (self.path.clone(), name.to_owned());
@@ -168,6 +182,7 @@ impl WeightFile {
         };
         let (start, end) = info.data_offsets;
         let mut values = Vec::with_capacity(info.shape.iter().product());
+        let (mut floats, mut are_finite) = (Vec::new(), true);
         let mut read_blocks = || {
             let mut file = File::open(&self.path)?;
             file.seek(SeekFrom::Start(self.data_offset + start as u64))?;
@@ -176,7 +191,10 @@ impl WeightFile {
             while left > 0 {
                 let block = &mut block[..BLOCK_BYTES.min(left)];
                 file.read_exact(block)?;
-                append(&mut values, info.dtype, block);
+                floats.clear();
+                append(&mut floats, info.dtype, block);
+                are_finite &= floats.iter().fold(true, |all, value| all & value.is_finite());
+                values.extend(floats.iter().copied().map(&convert));
                 left -= block.len();
             }
             Ok(())
@@ -186,7 +204,7 @@ impl WeightFile {
             path: self.path.clone(),
             source,
         })?;
-        if values.iter().fold(true, |finite, value| finite & value.is_finite()) {
+        if are_finite {
             return Ok(values);
         }
         let reason = format!("the tensor {name} holds a number that is not finite");
@@ -199,8 +217,7 @@ fn append(values: &mut Vec<f32>, dtype: Dtype, bytes: &[u8]) {
     let halves = || bytes.as_chunks().0.iter().map(|two| u16::from_le_bytes(*two));
     match dtype {
         Dtype::F16 => values.extend(halves().map(|half| f16::from_bits(half).to_f32())),
-        // A bfloat16 is the upper half of a float.
-        Dtype::BF16 => values.extend(halves().map(|half| f32::from_bits(u32::from(half) << 16))),
+        Dtype::BF16 => values.extend(halves().map(bf16::widen)),
         _ => values.extend(bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four))),
     }
 }

@@ -13,6 +13,7 @@ use super::{
     rows::LayerNorm,
     scratch::{Scratch, at_least},
     team::Part,
+    words::Words,
 };
 use crate::{
     error::ModelError,
@@ -27,8 +28,7 @@ const FEED_FORWARD_TOKENS: usize = 64;
 /// A whole encoder.
 pub(super) struct BertEncoder {
     config: BertConfig,
-    /// `[vocabulary, hidden]`, not packed since rows are looked up.
-    word_embeddings: Vec<f32>,
+    words: Words,
     /// `[positions, hidden]`, the embedding of the first token type added to every row.
     position_embeddings: Vec<f32>,
     embedding_norm: LayerNorm,
@@ -64,7 +64,12 @@ impl BertEncoder {
         let layers = (0..config.layers).into_par_iter();
         let layers = layers.map(|number| Layer::load(weights, config, precision, number));
         Ok(Self {
-            word_embeddings: embedding("word_embeddings", config.vocabulary)?,
+            words: Words::load(
+                weights,
+                BertConfig::WORD_EMBEDDINGS,
+                [config.vocabulary, config.hidden_size],
+                precision,
+            )?,
             position_embeddings,
             embedding_norm: load_norm(weights, config, "embeddings.LayerNorm")?,
             layers: layers.collect::<Result<_, _>>()?,
@@ -78,11 +83,9 @@ impl BertEncoder {
             self.positions(text.token_ids).skip(text.own.start).take(text.own.len())
         });
         for ((token, position), state) in tokens.zip(states.chunks_exact_mut(hidden)) {
-            let word = &self.word_embeddings[token as usize * hidden..][..hidden];
+            self.words.write(token as usize, state);
             let position = &self.position_embeddings[position as usize * hidden..][..hidden];
-            for (value, (word, position)) in state.iter_mut().zip(word.iter().zip(position)) {
-                *value = word + position;
-            }
+            state.iter_mut().zip(position).for_each(|(value, position)| *value += position);
         }
         self.embedding_norm.apply(states);
     }

@@ -15,6 +15,7 @@ mod rotary;
 mod rows;
 mod scratch;
 mod team;
+mod words;
 
 use rayon::ThreadPoolBuilder;
 

@@ -14,6 +14,7 @@ use super::{
     rows::{RmsNorm, gate},
     scratch::{Scratch, at_least},
     team::Part,
+    words::Words,
 };
 use crate::{
     error::ModelError,
@@ -28,8 +29,7 @@ const FEED_FORWARD_TOKENS: usize = 256;
 /// A whole decoder without its last matrix, which turns states back into words.
 pub(super) struct Qwen3Encoder {
     config: Qwen3Config,
-    /// `[vocabulary, hidden]`, not packed since rows are looked up.
-    word_embeddings: Vec<f32>,
+    words: Words,
     layers: Vec<Layer>,
     norm: RmsNorm,
     frequencies: Frequencies,
@@ -54,14 +54,18 @@ impl Qwen3Encoder {
         weights: &WeightFiles,
         precision: Precision,
     ) -> Result<Self, ModelError> {
-        let hidden = config.hidden_size as usize;
+        let (hidden, vocabulary) = (config.hidden_size, config.vocabulary);
         let layers = (0..config.layers).into_par_iter();
         let layers = layers.map(|number| Layer::load(weights, config, precision, number));
         Ok(Self {
-            word_embeddings: weights
-                .read(Qwen3Config::WORD_EMBEDDINGS, &[config.vocabulary as usize, hidden])?,
+            words: Words::load(
+                weights,
+                Qwen3Config::WORD_EMBEDDINGS,
+                [vocabulary, hidden],
+                precision,
+            )?,
             layers: layers.collect::<Result<_, _>>()?,
-            norm: load_norm(weights, config, "norm", hidden)?,
+            norm: load_norm(weights, config, "norm", hidden as usize)?,
             frequencies: Frequencies::new(config.rope_theta, config.head_size as usize),
             config: config.clone(),
         })
@@ -77,7 +81,7 @@ impl Qwen3Encoder {
         for (((position, token), state), rotation) in
             tokens.zip(states.chunks_exact_mut(hidden)).zip(rotations)
         {
-            state.copy_from_slice(&self.word_embeddings[token * hidden..][..hidden]);
+            self.words.write(token, state);
             self.frequencies.write(position, rotation);
         }
     }

@@ -8,7 +8,7 @@ use crate::support::{cosine, engine, real_model_in, workspace};
 
 /// 0.8203 is what sentence-transformers reaches with all-MiniLM-L6-v2.
 const LEAST_SPEARMAN: f64 = 0.820;
-/// What bytes may cost.
+/// What smaller weights may cost.
 const MOST_BETWEEN_PRECISIONS: f64 = 0.003;
 
 #[tokio::test]
@@ -28,9 +28,14 @@ async fn ranks_sentence_pairs_as_well_as_sentence_transformers() {
         pairs.iter().flat_map(|[_, one, other]| [*one, *other]).map(str::to_owned).collect();
     let judgements: Vec<f64> = pairs.iter().map(|[score, ..]| score.parse().unwrap()).collect();
     let single = spearman(Precision::F32, texts.clone(), &judgements).await;
+    let half = spearman(Precision::Bf16, texts.clone(), &judgements).await;
     let bytes = spearman(Precision::Int8, texts, &judgements).await;
-    eprintln!("Spearman of {} pairs: {single:.4} in f32, {bytes:.4} in int8", pairs.len());
+    eprintln!(
+        "Spearman of {} pairs: {single:.4} in f32, {half:.4} in bf16, {bytes:.4} in int8",
+        pairs.len()
+    );
     assert!(single >= LEAST_SPEARMAN, "{single}");
+    assert!((single - half).abs() <= MOST_BETWEEN_PRECISIONS, "{single} and {half}");
     assert!((single - bytes).abs() <= MOST_BETWEEN_PRECISIONS, "{single} and {bytes}");
 }
 

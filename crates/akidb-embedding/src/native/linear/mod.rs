@@ -1,16 +1,17 @@
 //! A matrix of weights with its biases, packed once for products with rows of states.
 //!
-//! What lives here: both precisions behind one call, and what happens to a product before it is
+//! What lives here: all precisions behind one call, and what happens to a product before it is
 //! written. What does not: threads; rows may be shared out among them, for no row of a product
 //! depends on another.
 
 mod bytes;
 mod dot;
 mod finish;
+mod float;
+mod half;
 mod quantise;
-mod single;
 
-use self::{bytes::BytePanels, single::SinglePanels};
+use self::{bytes::BytePanels, float::FloatPanels, half::HalfRow};
 pub(super) use self::{finish::Then, quantise::QuantisedRows};
 use crate::identity::Precision;
 
@@ -31,7 +32,8 @@ pub(super) struct Linear {
 }
 
 enum Panels {
-    Single(SinglePanels),
+    Single(FloatPanels<[f32; PANEL]>),
+    Half(FloatPanels<HalfRow>),
     Bytes(BytePanels),
 }
 
@@ -43,7 +45,8 @@ impl Linear {
         let inputs = weights.len() / outputs;
         bias.resize(outputs.next_multiple_of(PANEL), 0.0);
         let weights = match precision {
-            Precision::F32 => Panels::Single(SinglePanels::pack(weights, inputs)),
+            Precision::F32 => Panels::Single(FloatPanels::pack(weights, inputs)),
+            Precision::Bf16 => Panels::Half(FloatPanels::pack(weights, inputs)),
             Precision::Int8 => Panels::Bytes(BytePanels::pack(weights, inputs)),
         };
         Self { weights, bias, inputs, outputs }
@@ -61,6 +64,7 @@ impl Linear {
         debug_assert_eq!(output.len() / self.outputs, input.len() / self.inputs);
         match &self.weights {
             Panels::Single(panels) => panels.multiply(self, input, output, then),
+            Panels::Half(panels) => panels.multiply(self, input, output, then),
             Panels::Bytes(panels) => {
                 quantised.fill(input, self.inputs);
                 panels.multiply(self, quantised, output, then);

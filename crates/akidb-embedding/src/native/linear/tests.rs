@@ -1,4 +1,4 @@
-//! Both precisions against the formula.
+//! All precisions against the formula.
 
 use super::*;
 use crate::model::Activation;
@@ -39,8 +39,10 @@ fn applied(linear: &Linear, input: &[f32], then: Then, present: f32) -> Vec<f32>
 
 #[test]
 fn products_are_the_formula_at_every_edge() {
-    // In int8 a factor is off by half a step of 255 or 127, against each other at random.
-    for (precision, tolerance) in [(Precision::F32, 1e-5), (Precision::Int8, 0.02)] {
+    // In int8 a factor is off by half a step of 255 or 127, against each other at random; in bf16
+    // a weight by at most a 256th of itself.
+    let cases = [(Precision::F32, 1e-5), (Precision::Bf16, 0.004), (Precision::Int8, 0.02)];
+    for (precision, tolerance) in cases {
         for [rows, inputs, outputs] in SHAPES {
             let input = pseudo_random(rows * inputs, 1);
             let weights = pseudo_random(outputs * inputs, 5);
@@ -61,7 +63,7 @@ fn products_are_the_formula_at_every_edge() {
 
 #[test]
 fn a_row_does_not_depend_on_those_beside_it() {
-    for precision in [Precision::F32, Precision::Int8] {
+    for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
         let (inputs, outputs) = (131, 70);
         let weights = pseudo_random(outputs * inputs, 5);
         let linear = Linear::pack(precision, &weights, pseudo_random(outputs, 9));
@@ -87,7 +89,7 @@ fn activations_are_their_formulas() {
         (Activation::GeluTanh, [-0.045_402_306, 0.0, 0.149_677_8, 2.484_915_7]),
         (Activation::QuickGelu, [-0.064_341_37, 0.0, 0.151_199_5, 2.465_013_8]),
     ];
-    for precision in [Precision::F32, Precision::Int8] {
+    for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
         let linear = Linear::pack(precision, &[1.0; 4], bias.clone());
         for (activation, expected) in cases {
             let found = applied(&linear, &[0.0], Then::Activate(activation), 0.0);

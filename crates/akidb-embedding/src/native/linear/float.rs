@@ -1,4 +1,4 @@
-//! Products in `f32`.
+//! Products in `f32`, of weights that are held in `f32` or in half of that.
 //!
 //! One kernel for every instruction set: a block of rows and a panel of columns are held in
 //! registers while their depth is gone through once.
@@ -15,18 +15,42 @@ use super::{
     finish::{Then, finish_row},
 };
 
-/// Weights as panels, `[panels, inputs, PANEL]`; columns that no output has are 0.
-pub(super) struct SinglePanels(Vec<f32>);
+/// The weights of one input for the outputs of a panel.
+pub(super) trait PanelRow: Copy {
+    /// Weights of 0.
+    const ZERO: Self;
 
-impl SinglePanels {
+    /// Sets a weight that is 0.
+    fn set(&mut self, column: usize, weight: f32);
+
+    /// All weights; `VECTORS` vectors are as long as a panel is wide.
+    fn load<I: Isa, const VECTORS: usize>(&self, isa: I) -> [I::F32; VECTORS];
+}
+
+impl PanelRow for [f32; PANEL] {
+    const ZERO: Self = [0.0; PANEL];
+
+    fn set(&mut self, column: usize, weight: f32) {
+        self[column] = weight;
+    }
+
+    #[inline(always)]
+    fn load<I: Isa, const VECTORS: usize>(&self, isa: I) -> [I::F32; VECTORS] {
+        isa.f32().load_many(self)
+    }
+}
+
+/// Weights as panels, `[panels, inputs]`; columns that no output has are 0.
+pub(super) struct FloatPanels<R>(Vec<R>);
+
+impl<R: PanelRow> FloatPanels<R> {
     pub(super) fn pack(weights: &[f32], inputs: usize) -> Self {
         let outputs = weights.len() / inputs;
-        let mut panels = vec![0.0; outputs.next_multiple_of(PANEL) * inputs];
+        let mut panels = vec![R::ZERO; outputs.div_ceil(PANEL) * inputs];
         let rows = weights.chunks(PANEL * inputs);
-        for (panel, rows) in panels.chunks_exact_mut(PANEL * inputs).zip(rows) {
+        for (panel, rows) in panels.chunks_exact_mut(inputs).zip(rows) {
             for (column, row) in rows.chunks_exact(inputs).enumerate() {
-                let targets = panel[column..].iter_mut().step_by(PANEL);
-                targets.zip(row).for_each(|(target, weight)| *target = *weight);
+                panel.iter_mut().zip(row).for_each(|(target, weight)| target.set(column, *weight));
             }
         }
         Self(panels)
@@ -37,15 +61,15 @@ impl SinglePanels {
     }
 }
 
-struct Product<'a> {
-    panels: &'a [f32],
+struct Product<'a, R> {
+    panels: &'a [R],
     linear: &'a Linear,
     input: &'a [f32],
     output: &'a mut [f32],
     then: Then,
 }
 
-impl SimdOp for Product<'_> {
+impl<R: PanelRow> SimdOp for Product<'_, R> {
     type Output = ();
 
     #[inline(always)]
@@ -59,12 +83,12 @@ impl SimdOp for Product<'_> {
     }
 }
 
-impl Product<'_> {
+impl<R: PanelRow> Product<'_, R> {
     #[inline(always)]
     fn run<I: Isa, const VECTORS: usize>(&mut self, isa: I, most_rows: usize) {
         let inputs = self.linear.inputs;
         let rows = self.input.len() / inputs;
-        for (panel, weights) in self.panels.chunks_exact(PANEL * inputs).enumerate() {
+        for (panel, weights) in self.panels.chunks_exact(inputs).enumerate() {
             for (first, count) in blocks(rows, most_rows) {
                 macro_rules! block {
                     ($($rows:literal)*) => {
@@ -84,14 +108,14 @@ impl Product<'_> {
         &mut self,
         isa: I,
         panel: usize,
-        weights: &[f32],
+        weights: &[R],
         first_row: usize,
     ) {
         let ops = isa.f32();
         let &Linear { inputs, outputs, ref bias, .. } = self.linear;
         let rows: [&[f32]; ROWS] =
             array::from_fn(|row| &self.input[(first_row + row) * inputs..][..inputs]);
-        let sums = multiply_block::<I, ROWS, VECTORS>(isa, rows, weights);
+        let sums = multiply_block::<I, R, ROWS, VECTORS>(isa, rows, weights);
         let first_column = panel * PANEL;
         let columns = PANEL.min(outputs - first_column);
         let bias: [_; VECTORS] = ops.load_many(&bias[first_column..][..PANEL]);
@@ -114,17 +138,16 @@ impl Product<'_> {
 
 /// The product of some rows, each as long as `panel` is deep, and a panel.
 #[inline(always)]
-fn multiply_block<I: Isa, const ROWS: usize, const VECTORS: usize>(
+fn multiply_block<I: Isa, R: PanelRow, const ROWS: usize, const VECTORS: usize>(
     isa: I,
     rows: [&[f32]; ROWS],
-    panel: &[f32],
+    panel: &[R],
 ) -> [[I::F32; VECTORS]; ROWS] {
     let ops = isa.f32();
-    let depth = panel.len() / PANEL;
-    let rows = rows.map(|row| &row[..depth]);
+    let rows = rows.map(|row| &row[..panel.len()]);
     let mut sums = [[ops.zero(); VECTORS]; ROWS];
-    for (index, weights) in panel.chunks_exact(PANEL).enumerate() {
-        let weights = ops.load_many::<VECTORS>(weights);
+    for (index, weights) in panel.iter().enumerate() {
+        let weights = weights.load::<I, VECTORS>(isa);
         for (row, sums) in rows.iter().zip(&mut sums) {
             let factor = ops.splat(row[index]);
             for (weights, sum) in weights.iter().zip(sums) {
