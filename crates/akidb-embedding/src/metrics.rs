@@ -3,8 +3,8 @@
 //! What does not live here: the registry and how it is scraped.
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, core::Collector, exponential_buckets,
+    Counter, CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, core::Collector, exponential_buckets,
 };
 
 use crate::error::EmbedError;
@@ -18,6 +18,7 @@ pub struct EmbeddingMetricFamilies {
     batch_size: HistogramVec,
     queue_depth: IntGaugeVec,
     gil_wait_seconds: HistogramVec,
+    busy_seconds_total: CounterVec,
     tokens_total: IntCounterVec,
     truncated_total: IntCounterVec,
 }
@@ -31,6 +32,7 @@ pub struct EmbeddingMetrics {
     pub(crate) latency_seconds: Histogram,
     pub(crate) batch_size: Histogram,
     pub(crate) queue_depth: IntGauge,
+    pub(crate) busy_seconds_total: Counter,
     pub(crate) tokens_total: IntCounter,
     pub(crate) truncated_total: IntCounter,
 }
@@ -89,6 +91,16 @@ impl EmbeddingMetricFamilies {
                  Only the MLX backend observes it, the native backend never does.",
                 exponential_buckets(0.0001, 4.0, 8)?,
             )?,
+            busy_seconds_total: registered(
+                registry,
+                CounterVec::new(
+                    Opts::new(
+                        "akidb_embedding_busy_seconds_total",
+                        "Time in which the model ran batches; the rest of the time it waited.",
+                    ),
+                    MODEL,
+                )?,
+            )?,
             tokens_total: counter(
                 "akidb_embedding_tokens_total",
                 "Tokens that were embedded, special tokens included.",
@@ -114,6 +126,7 @@ impl EmbeddingMetricFamilies {
             latency_seconds: self.latency_seconds.with_label_values(&[model]),
             batch_size: self.batch_size.with_label_values(&[model]),
             queue_depth: self.queue_depth.with_label_values(&[model]),
+            busy_seconds_total: self.busy_seconds_total.with_label_values(&[model]),
             tokens_total: self.tokens_total.with_label_values(&[model]),
             truncated_total: self.truncated_total.with_label_values(&[model]),
         }

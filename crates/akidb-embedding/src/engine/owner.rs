@@ -40,7 +40,9 @@ impl Owner {
             let tokens = batch.iter().map(|task| task.text.token_ids.len()).sum();
             let started_at = Instant::now();
             self.run_batch(&batch);
-            shared.record_speed(tokens, started_at.elapsed());
+            let took = started_at.elapsed();
+            shared.metrics().busy_seconds_total.inc_by(took.as_secs_f64());
+            shared.record_speed(tokens, took);
         }
     }
 

@@ -32,6 +32,10 @@ async fn every_metric_is_there_with_help_and_counts_what_it_says() {
     for line in lines {
         assert!(exposition.lines().any(|found| found == line), "{line} is not in\n{exposition}");
     }
+    let busy = exposition
+        .lines()
+        .find_map(|line| line.strip_prefix("akidb_embedding_busy_seconds_total{model=\"tiny\"} "));
+    assert!(busy.unwrap().parse::<f64>().unwrap() > 0.0);
     for family in registry.gather() {
         assert!(family.help().ends_with('.'), "{} has no help", family.name());
     }
