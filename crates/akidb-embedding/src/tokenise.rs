@@ -95,19 +95,13 @@ enum Kind {
     /// What the model's `tokenizer.json` describes.
     Model(Box<ModelTokeniser>),
     /// Words as numbers, for the hash backend.
-    Words(WordTokeniser),
+    Words(Window),
 }
 
 /// A tokeniser that neither cuts nor pads nor adds special tokens, all of which the window does.
 #[derive(Clone, Debug)]
 struct ModelTokeniser {
     tokeniser: Tokenizer,
-    window: Window,
-}
-
-/// Splits at everything that is not a letter or a digit and numbers a word by its FNV-1a hash.
-#[derive(Clone, Debug)]
-struct WordTokeniser {
     window: Window,
 }
 
@@ -156,7 +150,7 @@ impl TextTokeniser {
     #[must_use]
     pub fn words(max_tokens: usize) -> Self {
         let window = Window { max_tokens: max_tokens.max(1), before: vec![], after: vec![] };
-        Self(Kind::Words(WordTokeniser { window }))
+        Self(Kind::Words(window))
     }
 
     /// The most tokens of a text that the model reads, special tokens included.
@@ -234,7 +228,7 @@ impl TextTokeniser {
     fn window(&self) -> &Window {
         match &self.0 {
             Kind::Model(model) => &model.window,
-            Kind::Words(words) => &words.window,
+            Kind::Words(window) => window,
         }
     }
 }
@@ -309,6 +303,8 @@ fn count(tokens: usize) -> u32 {
     u32::try_from(tokens).unwrap_or(u32::MAX)
 }
 
+/// Splits at everything that is not a letter or a digit and numbers a word by its FNV-1a hash;
+/// answers the numbers, and how many of them are the prompt's.
 fn tokenise_words(prompt: &str, text: &str) -> (Vec<u32>, usize) {
     let number = |text: &str| -> Vec<u32> {
         text.split(|character: char| !character.is_alphanumeric())

@@ -95,10 +95,15 @@ pub(super) async fn tokenise_all(
     truncate: Truncate,
 ) -> Result<Vec<TokenisedText>, EmbedError> {
     if inputs.is_short() {
-        return tokenise_each(tokeniser, prompt, &inputs, truncate);
+        return tokenise_each(tokeniser, prompt, &inputs, truncate, || true);
     }
+    // Goes with this future when its time is over or its client has gone, so that the thread does
+    // not go on through megabytes of text that nobody waits for.
+    let waiting = Arc::new(());
+    let waits = Arc::downgrade(&waiting);
     let (tokeniser, prompt) = (Arc::clone(tokeniser), prompt.to_owned());
-    let tokenise = move || tokenise_each(&tokeniser, &prompt, &inputs, truncate);
+    let tokenise =
+        move || tokenise_each(&tokeniser, &prompt, &inputs, truncate, || waits.strong_count() > 0);
     task::spawn_blocking(tokenise).await.unwrap_or_else(|failure| {
         // The runtime cancels blocking work only when it ends itself.
         if failure.is_cancelled() {
@@ -114,12 +119,16 @@ fn tokenise_each(
     prompt: &str,
     inputs: &EmbedInputs,
     truncate: Truncate,
+    is_wanted: impl Fn() -> bool,
 ) -> Result<Vec<TokenisedText>, EmbedError> {
     let texts = match inputs {
         EmbedInputs::Texts(texts) => texts
             .iter()
             .enumerate()
-            .map(|(index, text)| tokenise(tokeniser, prompt, text, truncate, index))
+            .map(|(index, text)| match is_wanted() {
+                true => tokenise(tokeniser, prompt, text, truncate, index),
+                false => Err(EmbedError::DeadlineExceeded),
+            })
             .collect::<Result<Vec<_>, _>>()?,
         EmbedInputs::TokenIds(texts) => texts
             .iter()

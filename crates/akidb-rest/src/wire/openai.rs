@@ -11,7 +11,7 @@ pub(crate) use error::OpenAiErrorAnswer;
 pub(crate) use model::{OpenAiModelAnswer, OpenAiModelListAnswer};
 
 use akidb_core::{Error, ErrorCode};
-use akidb_service::{Embed, EmbedInputs, EmbedReply, EmbedRules, Lane};
+use akidb_service::{Embed, EmbedReply, EmbedRules};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
@@ -60,10 +60,8 @@ impl OpenAiEmbeddingsBody {
     /// `invalid_argument` for an unknown encoding format, input type or truncation.
     pub(crate) fn into_request(self) -> Result<(Embed, EncodingFormat), Error> {
         let format = self.encoding_format.as_deref().map_or(Ok(EncodingFormat::Float), format)?;
-        let inputs = EmbedInputs::from(self.input);
         let embed = Embed {
-            lane: lane(&inputs),
-            inputs,
+            inputs: self.input.into(),
             model: Some(self.model),
             input_type: self.input_type.as_deref().map(input_type).transpose()?,
             dimensions: self.dimensions,
@@ -73,11 +71,6 @@ impl OpenAiEmbeddingsBody {
         };
         Ok((embed, format))
     }
-}
-
-/// A list is somebody's batch; a person waits for a single input.
-fn lane(inputs: &EmbedInputs) -> Lane {
-    if inputs.len() > 1 { Lane::Bulk } else { Lane::Interactive }
 }
 
 fn format(name: &str) -> Result<EncodingFormat, Error> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use akidb_core::{Error, ErrorCode, Limits, Result, check_text};
-use akidb_embedding::{EmbedInputs, EmbedOptions, Truncate};
+use akidb_embedding::{EmbedInputs, EmbedOptions, Lane, Truncate};
 
 use crate::{
     Embed, EmbedReply, EmbedRules, Operation, RequestContext, Service,
@@ -73,7 +73,7 @@ const fn is_full(code: ErrorCode) -> bool {
 fn options(context: &RequestContext, request: &Embed) -> EmbedOptions {
     let dimensions = request.dimensions.map(|given| usize::try_from(given).unwrap_or(usize::MAX));
     EmbedOptions {
-        lane: request.lane,
+        lane: request.rules.lane(request),
         deadline: Some(context.deadline),
         input_type: request.input_type,
         pooling: request.pooling,
@@ -96,6 +96,14 @@ impl EmbedRules {
         match self {
             Self::Own => Truncate::End,
             Self::OpenAi => Truncate::None,
+        }
+    }
+
+    /// A list in OpenAI's shape is somebody's batch; a person waits for a single input.
+    fn lane(self, request: &Embed) -> Lane {
+        match self {
+            Self::OpenAi if request.inputs.len() > 1 => Lane::Bulk,
+            Self::Own | Self::OpenAi => request.lane,
         }
     }
 

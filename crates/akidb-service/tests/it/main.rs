@@ -3,6 +3,7 @@
 
 mod collections;
 mod consistency;
+mod embedding;
 mod import;
 mod known_texts;
 mod validation;

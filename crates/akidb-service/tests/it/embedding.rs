@@ -1,0 +1,55 @@
+//! Embedding through the service, beside others that do the same.
+
+use std::time::{Duration, Instant};
+
+use akidb_core::{ErrorCode, Limits};
+use akidb_service::{Embed, EmbedRules, RequestContext, Service, ServiceConfig, Truncate};
+use futures::{FutureExt, future::join_all};
+
+use crate::{config, context, open};
+
+fn texts(count: usize) -> Embed {
+    let texts = (0..count).map(|i| format!("text {i}")).collect::<Vec<_>>();
+    Embed { inputs: texts.into(), ..Embed::default() }
+}
+
+#[tokio::test]
+async fn a_stream_waits_for_room_where_a_request_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let limits = Limits { concurrent_requests: 1, ..Limits::default() };
+    let service = Service::open(ServiceConfig { limits, ..config(data.path()) }).await.unwrap();
+    service.models_settled().await;
+    let context = context();
+    let refused = join_all((0..2).map(|_| service.embed(&context, texts(32)))).await;
+    let refused: Vec<_> = refused.into_iter().filter_map(Result::err).collect();
+    assert_eq!(refused.iter().map(|error| error.code).collect::<Vec<_>>(), [ErrorCode::Overloaded]);
+    let waiting = (0..2).map(|_| service.embed_when_there_is_room(&context, texts(32)));
+    assert!(join_all(waiting).await.iter().all(Result::is_ok));
+    // One that can not wait for so long is told what keeps it out, and not that it was late.
+    let deadline = Instant::now() + Duration::from_millis(900);
+    let hasty = RequestContext { deadline, ..context.clone() };
+    let both = join_all([
+        service.embed(&context, texts(32)).boxed(),
+        service.embed_when_there_is_room(&hasty, texts(1)).boxed(),
+    ]);
+    let codes: Vec<_> = both.await.into_iter().map(|it| it.err().map(|error| error.code)).collect();
+    assert_eq!(codes, [None, Some(ErrorCode::Overloaded)]);
+    service.shutdown().await;
+}
+
+#[tokio::test]
+async fn many_identical_inputs_are_embedded_in_parts_and_counted_truly() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    let inputs = vec!["two words".to_owned(); 2_048].into();
+    let asked = Embed { inputs, rules: EmbedRules::OpenAi, ..Embed::default() };
+    let reply = service.embed(&context(), asked).await.unwrap();
+    assert_eq!((reply.embeddings.len(), reply.total_tokens), (2_048, 4_096));
+    assert!(reply.embeddings.iter().all(|vector| *vector == reply.embeddings[0]));
+
+    let long = "word ".repeat(600);
+    let texts = vec!["a".to_owned(), long.clone(), "b".to_owned(), long];
+    let cut = Embed { inputs: texts.into(), truncate: Some(Truncate::Start), ..Embed::default() };
+    let reply = service.embed(&context(), Embed { dimensions: Some(3), ..cut }).await.unwrap();
+    assert_eq!((reply.truncated, reply.total_tokens, reply.dimension), (vec![1, 3], 1_026, 3));
+}
