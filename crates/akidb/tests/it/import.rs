@@ -145,9 +145,9 @@ fn slow_clients_get_each_answer_when_it_is_due() {
     let mut told = answers(stream.try_clone().unwrap());
     for i in 1..=5 {
         let (first, second) = (note(i), note(i));
-        stream.write_all(first[..7].as_bytes()).unwrap();
+        stream.write_all(&first.as_bytes()[..7]).unwrap();
         std::thread::sleep(Duration::from_millis(5));
-        stream.write_all(second[7..].as_bytes()).unwrap();
+        stream.write_all(&second.as_bytes()[7..]).unwrap();
         assert_eq!(told.next().unwrap()["line"], i);
         assert_eq!(count(&node), i as u64);
     }
