@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::Metadata;
+use crate::{Metadata, Passage};
 
 /// The number of a write within its collection: every stored row version has its own.
 ///
@@ -102,8 +102,11 @@ pub struct Document {
     pub text: Option<String>,
     /// The metadata, empty where none was given.
     pub metadata: Metadata,
-    /// The vector as it was given or embedded, where it was asked for.
+    /// The vector as it was given or embedded, where it was asked for and there is one for the
+    /// whole document.
     pub vector: Option<Vec<f32>>,
+    /// Where vectors were asked for and the text was cut into passages: these, in their order.
+    pub passages: Vec<Passage>,
     /// The sequence number of this version.
     pub seq: Seq,
 }

@@ -11,6 +11,7 @@ mod limits;
 mod metadata;
 mod metric;
 mod name;
+mod passage;
 mod text;
 mod vector;
 
@@ -22,5 +23,6 @@ pub use limits::Limits;
 pub use metadata::{InvalidMetadata, Metadata};
 pub use metric::{Metric, UnknownMetric};
 pub use name::{CollectionName, InvalidName};
+pub use passage::{Chunking, Passage, in_characters};
 pub use text::{InvalidText, check_text};
 pub use vector::{Dimension, InvalidDimension, InvalidVector, check_vector};

@@ -47,6 +47,8 @@ limits! {
     openai_inputs = 2_048;
     /// Bytes of one text.
     text_bytes = 1 << 20;
+    /// Passages that one text is cut into, in a collection that cuts texts.
+    document_passages = 4_096;
     /// Bytes of one document's metadata, as JSON.
     metadata_bytes = 64 << 10;
     /// Levels of nesting in metadata.

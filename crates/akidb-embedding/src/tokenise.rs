@@ -2,7 +2,7 @@
 //!
 //! What does not live here: padding (there is none), which prompt is meant, and refusing texts.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Range, str::FromStr};
 
 use tokenizers::{Encoding, Token, Tokenizer};
 
@@ -231,6 +231,26 @@ impl TextTokeniser {
             Kind::Words(window) => window,
         }
     }
+
+    /// Where the tokens of a text stand in it, in bytes, without special tokens and uncut.
+    pub(crate) fn token_spans(&self, text: &str) -> Result<Vec<Range<usize>>, String> {
+        match &self.0 {
+            Kind::Model(model) => {
+                let encoding = model.tokeniser.encode(text, false);
+                let encoding = encoding.map_err(|error| error.to_string())?;
+                Ok(encoding.get_offsets().iter().map(|&(start, end)| start..end).collect())
+            }
+            Kind::Words(_) => {
+                let start_of = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
+                Ok(words(text).map(|word| start_of(word)..start_of(word) + word.len()).collect())
+            }
+        }
+    }
+
+    /// The tokens that every text has besides its own.
+    pub(crate) fn special_tokens(&self) -> usize {
+        self.window().special_tokens()
+    }
 }
 
 impl Window {
@@ -306,17 +326,17 @@ fn count(tokens: usize) -> u32 {
 /// Splits at everything that is not a letter or a digit and numbers a word by its FNV-1a hash;
 /// answers the numbers, and how many of them are the prompt's.
 fn tokenise_words(prompt: &str, text: &str) -> (Vec<u32>, usize) {
-    let number = |text: &str| -> Vec<u32> {
-        text.split(|character: char| !character.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(|word| fnv1a(&word.to_lowercase()))
-            .collect()
-    };
+    let number =
+        |text: &str| -> Vec<u32> { words(text).map(|word| fnv1a(&word.to_lowercase())).collect() };
     let mut token_ids = number(&format!("{prompt}{text}"));
     if token_ids.is_empty() {
         token_ids.push(fnv1a(text.trim()));
     }
     (token_ids, number(prompt).len())
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
 /// The 32-bit FNV-1a hash (Fowler, Noll, Vo; draft-eastlake-fnv).

@@ -8,8 +8,8 @@ use akidb_proto::{
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    CreateCollection, Embed, GivenId, Include, InputType, NewDocument, Pooling, Scroll, Search,
-    Selection, Truncate, Upsert,
+    CreateCollection, Embed, GivenChunking, GivenId, Include, InputType, NewDocument, Pooling,
+    Scroll, Search, Selection, Truncate, Upsert,
 };
 use serde_json::{Map, Value};
 
@@ -29,6 +29,9 @@ pub(crate) fn create_collection(given: wire::CreateCollectionRequest) -> Result<
         dimension: given.dimension,
         metric: metric.map(str::to_owned),
         index_engine: given.index.and_then(|index| index.engine),
+        chunking: given
+            .chunking
+            .map(|wire::Chunking { tokens, overlap }| GivenChunking { tokens, overlap }),
         description: given.description,
     })
 }

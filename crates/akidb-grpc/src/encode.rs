@@ -1,8 +1,8 @@
 //! From the replies of the service to the messages of the wire.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
-use akidb_core::{Document, DocumentId, Metric};
+use akidb_core::{Document, DocumentId, Metric, Passage};
 use akidb_proto::{
     collection::v1::{self as wire, document_id::Kind},
     embedding::v1 as embedding_wire,
@@ -44,6 +44,10 @@ pub(crate) fn summary(given: CollectionSummary) -> wire::CollectionSummary {
         metric: metric.into(),
         index: Some(wire::IndexSettings { engine: Some(given.index_engine.to_owned()) }),
         created_unix_ms: given.created_unix_ms,
+        chunking: given.chunking.map(|chunking| wire::Chunking {
+            tokens: Some(chunking.tokens.into()),
+            overlap: Some(chunking.overlap.into()),
+        }),
     }
 }
 
@@ -84,6 +88,7 @@ fn upsert_result(given: UpsertResult) -> wire::UpsertResult {
         status: status.into(),
         tokens: given.tokens,
         truncated: given.truncated,
+        passages: given.passages,
     }
 }
 
@@ -104,7 +109,21 @@ pub(crate) fn document(given: Document, include: Include) -> wire::Document {
         vector: given.vector.filter(|_| include.vector).map(|values| wire::Vector { values }),
         metadata,
         seq: given.seq.0,
+        passages: given
+            .passages
+            .into_iter()
+            .filter(|_| include.vector)
+            .map(|Passage { characters, vector: values }| wire::Passage {
+                vector: Some(wire::Vector { values }),
+                ..span(&characters)
+            })
+            .collect(),
     }
+}
+
+fn span(characters: &Range<usize>) -> wire::Passage {
+    let (start, end) = (characters.start as u64, characters.end as u64);
+    wire::Passage { start, end, ..wire::Passage::default() }
 }
 
 pub(crate) fn documents(given: Vec<Document>, include: Include) -> Vec<wire::Document> {
@@ -119,7 +138,10 @@ pub(crate) fn search_result(given: SearchReply, include: Include) -> wire::Searc
 }
 
 fn hit(given: Hit, include: Include) -> wire::Hit {
-    wire::Hit { score: given.score, document: Some(document(given.document, include)) }
+    let passage = given
+        .passage
+        .map(|found| wire::Passage { text: Some(found.text), ..span(&found.characters) });
+    wire::Hit { score: given.score, document: Some(document(given.document, include)), passage }
 }
 
 pub(crate) fn embed_reply(given: EmbedReply) -> embedding_wire::EmbedResponse {

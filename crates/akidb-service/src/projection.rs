@@ -1,23 +1,28 @@
 //! The vector index of one collection, kept in step with its store.
 //!
-//! The store names row versions by sequence number, the index by dense slots. This is where the
-//! two meet. Slots are never reused; when most of them are dead, a new generation is built.
+//! The store names row versions and the passages of one by sequence number, the index by dense
+//! slots. This is where the two meet, and where what was found by several passages becomes one
+//! document. Slots are never reused; when most of them are dead, a new generation is built.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use akidb_core::{Dimension, Metric, Seq};
 use akidb_index::{ExactIndex, Neighbour, SearchRequest, VectorIndex};
-use akidb_store::CommittedChange;
+use akidb_store::{CommittedChange, VectorKey};
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
 /// Dead slots, beyond as many as live ones, from which on a rebuild pays.
 const DEAD_SLOTS_MIN: usize = 65_536;
 
-/// A near row version.
+/// How many passages of a document are expected among the best; with more of them a search scans
+/// again for as many times as much.
+const PASSAGES_A_DOCUMENT: usize = 4;
+
+/// A near document, by the nearest of its vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Candidate {
-    pub(crate) seq: Seq,
+    pub(crate) key: VectorKey,
     pub(crate) score: f32,
 }
 
@@ -27,16 +32,69 @@ pub(crate) struct Projection {
     current: Arc<RwLock<Arc<Generation>>>,
 }
 
-/// An index, and the sequence number of each of its slots, ascending.
+/// An index, and what stands in its slots.
 struct Generation {
     index: ExactIndex,
-    seqs: RwLock<Vec<Seq>>,
+    slots: RwLock<Slots>,
+}
+
+/// The vector in each slot, ascending.
+#[derive(Default)]
+struct Slots {
+    seqs: Vec<Seq>,
+    /// Which passage of its document it is. Empty as long as each is the first, as it stays where
+    /// texts are not cut.
+    passages: Vec<u32>,
+}
+
+impl Slots {
+    fn push(&mut self, key: VectorKey) {
+        if key.passage > 0 && self.passages.is_empty() {
+            self.passages.resize(self.seqs.len(), 0);
+        }
+        if key.passage > 0 || !self.passages.is_empty() {
+            self.passages.push(key.passage);
+        }
+        self.seqs.push(key.seq());
+    }
+
+    fn key(&self, slot: usize) -> VectorKey {
+        let passage = self.passages.get(slot).copied().unwrap_or(0);
+        VectorKey { document: Seq(self.seqs[slot].0 - u64::from(passage)), passage }
+    }
+
+    /// Whether documents may stand in several slots.
+    fn has_passages(&self) -> bool {
+        !self.passages.is_empty()
+    }
+
+    /// The slots of documents, ascending; unknown ones have none.
+    fn of_documents(&self, documents: &[Seq]) -> RoaringBitmap {
+        let known = &self.seqs;
+        let mut slots = RoaringBitmap::new();
+        let mut from = 0;
+        for document in documents {
+            // Galloping from the last match: one pass where many match, few steps where few do.
+            let mut step = 1;
+            while known.get(from + step).is_some_and(|known| known < document) {
+                step *= 2;
+            }
+            let end = (from + step + 1).min(known.len());
+            from += known[from..end].partition_point(|known| known < document);
+            // The first passage may be missing where its row is damaged.
+            while from < known.len() && self.key(from).document == *document {
+                slots.insert(u32::try_from(from).unwrap_or(u32::MAX));
+                from += 1;
+            }
+        }
+        slots
+    }
 }
 
 impl Projection {
     pub(crate) fn new(dimension: Dimension, metric: Metric) -> Self {
         let index = ExactIndex::new(dimension.get(), metric);
-        Self::of(Generation { index, seqs: RwLock::default() })
+        Self::of(Generation { index, slots: RwLock::default() })
     }
 
     fn of(generation: Generation) -> Self {
@@ -66,15 +124,17 @@ impl Projection {
             return false;
         }
         let (index, old_slots) = generation.index.compacted();
-        let seqs = {
-            let old = generation.seqs.read();
-            old_slots.iter().map(|&slot| old[slot as usize]).collect()
-        };
-        *self.current.write() = Arc::new(Generation { index, seqs: RwLock::new(seqs) });
+        let mut slots = Slots::default();
+        {
+            let old = generation.slots.read();
+            old_slots.iter().for_each(|&slot| slots.push(old.key(slot as usize)));
+        }
+        *self.current.write() = Arc::new(Generation { index, slots: RwLock::new(slots) });
         true
     }
 
-    /// The nearest row versions, best first; among `allowed` ones where it is given, ascending.
+    /// The nearest documents, best first, each by its best vector; among `allowed` ones where it is
+    /// given, ascending.
     pub(crate) fn search(
         &self,
         query: &[f32],
@@ -82,12 +142,23 @@ impl Projection {
         request: SearchRequest<'_>,
     ) -> Vec<Candidate> {
         let generation = self.generation();
-        let allowed = allowed.map(|seqs| generation.slots_of(seqs));
-        let request = SearchRequest { allowed: allowed.as_ref(), ..request };
-        let neighbours = generation.index.search(query, &request);
-        let seqs = generation.seqs.read();
-        let candidate = |Neighbour { slot, score }| Candidate { seq: seqs[slot as usize], score };
-        neighbours.into_iter().map(candidate).collect()
+        let slots_of = |documents| generation.slots.read().of_documents(documents);
+        let allowed = allowed.map(slots_of);
+        let mut limit = match generation.slots.read().has_passages() {
+            true => request.limit.saturating_mul(PASSAGES_A_DOCUMENT),
+            false => request.limit,
+        };
+        loop {
+            let wider = SearchRequest { limit, allowed: allowed.as_ref(), ..request };
+            let neighbours = generation.index.search(query, &wider);
+            let exhausted = neighbours.len() < limit;
+            let candidates = generation.documents_of(neighbours, request.limit);
+            if exhausted || candidates.len() == request.limit {
+                return candidates;
+            }
+            // Few documents have all the best passages.
+            limit = limit.saturating_mul(PASSAGES_A_DOCUMENT);
+        }
     }
 
     pub(crate) fn live_count(&self) -> usize {
@@ -96,20 +167,26 @@ impl Projection {
 
     pub(crate) fn memory_bytes(&self) -> usize {
         let generation = self.generation();
-        let seqs = generation.seqs.read().capacity() * size_of::<Seq>();
-        generation.index.memory_bytes() + seqs
+        let slots = generation.slots.read();
+        let slots =
+            slots.seqs.capacity() * size_of::<Seq>() + slots.passages.capacity() * size_of::<u32>();
+        generation.index.memory_bytes() + slots
     }
 }
 
 impl Generation {
-    fn append(&self, added: &[Seq], vectors: &[f32]) {
+    fn append(&self, added: &[VectorKey], vectors: &[f32]) {
         if added.is_empty() {
             return;
         }
         debug_assert!(added.is_sorted(), "sequence numbers ascend");
         let first_slot = self.index.slot_count();
-        // Before the vectors: a slot that a search finds must have its sequence number.
-        self.seqs.write().extend_from_slice(added);
+        {
+            // Before the vectors: a slot that a search finds must have its key.
+            let mut slots = self.slots.write();
+            slots.seqs.reserve(added.len());
+            added.iter().for_each(|&key| slots.push(key));
+        }
         // Compaction keeps slots far below 2^32.
         self.index.append(u32::try_from(first_slot).unwrap_or(u32::MAX), vectors);
     }
@@ -120,30 +197,21 @@ impl Generation {
         }
         let mut removed = removed.to_vec();
         removed.sort_unstable();
-        let slots: Vec<u32> = self.slots_of(&removed).into_iter().collect();
+        let slots: Vec<u32> = self.slots.read().of_documents(&removed).into_iter().collect();
         self.index.remove(&slots);
     }
 
-    /// The slots of ascending sequence numbers; unknown ones have none.
-    fn slots_of(&self, seqs: &[Seq]) -> RoaringBitmap {
-        let known = self.seqs.read();
-        let mut slots = RoaringBitmap::new();
-        let mut from = 0;
-        for seq in seqs {
-            // Galloping from the last match: one pass where many match, few steps where few do.
-            let mut step = 1;
-            while known.get(from + step).is_some_and(|known| known < seq) {
-                step *= 2;
-            }
-            let end = (from + step + 1).min(known.len());
-            from += known[from..end].partition_point(|known| known < seq);
-            if known.get(from) == Some(seq)
-                && let Ok(slot) = u32::try_from(from)
-            {
-                slots.insert(slot);
-            }
+    /// The first `limit` documents that stand in slots, each once.
+    fn documents_of(&self, neighbours: Vec<Neighbour>, limit: usize) -> Vec<Candidate> {
+        let slots = self.slots.read();
+        let candidates = neighbours
+            .into_iter()
+            .map(|Neighbour { slot, score }| Candidate { key: slots.key(slot as usize), score });
+        if !slots.has_passages() {
+            return candidates.collect();
         }
-        slots
+        let mut seen = HashSet::new();
+        candidates.filter(|candidate| seen.insert(candidate.key.document)).take(limit).collect()
     }
 }
 
@@ -153,7 +221,7 @@ mod tests {
 
     fn change(added: &[u64], removed: &[u64]) -> CommittedChange {
         CommittedChange {
-            added: added.iter().map(|&seq| Seq(seq)).collect(),
+            added: added.iter().map(|&seq| VectorKey { document: Seq(seq), passage: 0 }).collect(),
             added_vectors: added.iter().flat_map(|&seq| [1.0, seq as f32]).collect(),
             removed: removed.iter().map(|&seq| Seq(seq)).collect(),
         }
@@ -163,7 +231,7 @@ mod tests {
         let allowed: Option<Vec<_>> = allowed.map(|seqs| seqs.iter().map(|&s| Seq(s)).collect());
         let request = SearchRequest::nearest(100);
         let found = projection.search(&[0.0, 1.0], allowed.as_deref(), request);
-        found.into_iter().map(|candidate| candidate.seq.0).collect()
+        found.into_iter().map(|candidate| candidate.key.document.0).collect()
     }
 
     #[test]
@@ -190,5 +258,60 @@ mod tests {
         assert!(projection.memory_bytes() < memory);
         projection.apply(&change(&[70_001], &[70_000]));
         assert_eq!(found(&projection, Some(&[69_999, 70_000, 70_001])), [70_001, 69_999]);
+    }
+
+    fn cut(documents: &[(u64, &[f32])]) -> CommittedChange {
+        let mut change = CommittedChange::default();
+        for (document, passages) in documents {
+            for (passage, value) in (0..).zip(*passages) {
+                change.added.push(VectorKey { document: Seq(*document), passage });
+                change.added_vectors.extend([1.0, *value]);
+            }
+        }
+        change
+    }
+
+    fn best_passages(projection: &Projection, limit: usize) -> Vec<(u64, u32)> {
+        let found = projection.search(&[0.0, 1.0], None, SearchRequest::nearest(limit));
+        found.into_iter().map(|found| (found.key.document.0, found.key.passage)).collect()
+    }
+
+    #[test]
+    fn a_document_is_found_once_by_its_best_passage() {
+        let projection = Projection::new(Dimension::new(2).unwrap(), Metric::Dot);
+        projection.apply(&change(&[1], &[]));
+        let many: Vec<f32> = (0..200_u8).map(|i| 100.0 + f32::from(i)).collect();
+        projection.apply(&cut(&[(2, &many), (300, &[5.0, 9.0]), (302, &[7.0])]));
+        assert_eq!(best_passages(&projection, 2), [(2, 199), (300, 1)]);
+        assert_eq!(best_passages(&projection, 9), [(2, 199), (300, 1), (302, 0), (1, 0)]);
+        assert_eq!(found(&projection, Some(&[1, 300])), [300, 1]);
+        projection.apply(&change(&[303], &[2, 302]));
+        assert_eq!(best_passages(&projection, 9), [(303, 0), (300, 1), (1, 0)]);
+        assert_eq!(projection.live_count(), 4);
+    }
+
+    #[test]
+    fn passages_whose_first_is_missing_are_found_and_removed_all_the_same() {
+        let projection = Projection::new(Dimension::new(2).unwrap(), Metric::Dot);
+        let mut loaded = cut(&[(1, &[1.0]), (2, &[9.0, 2.0, 3.0])]);
+        loaded.added.remove(1);
+        loaded.added_vectors.drain(2..4);
+        projection.apply(&loaded);
+        assert_eq!(best_passages(&projection, 9), [(2, 2), (1, 0)]);
+        assert_eq!(found(&projection, Some(&[2])), [2]);
+        projection.apply(&change(&[], &[2]));
+        assert_eq!(best_passages(&projection, 9), [(1, 0)]);
+    }
+
+    #[test]
+    fn compaction_keeps_passages_with_their_documents() {
+        let projection = Projection::new(Dimension::new(2).unwrap(), Metric::Dot);
+        let all: Vec<u64> = (1..=70_000).collect();
+        projection.apply(&change(&all, &all));
+        projection.apply(&cut(&[(70_001, &[5.0, 9.0]), (70_003, &[7.0])]));
+        assert!(projection.compact_if_sparse());
+        assert_eq!(best_passages(&projection, 9), [(70_001, 1), (70_003, 0)]);
+        projection.apply(&change(&[], &[70_001]));
+        assert_eq!(best_passages(&projection, 9), [(70_003, 0)]);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::{
     fmt,
+    ops::Range,
     time::{Duration, Instant},
 };
 
-use akidb_core::{Document, DocumentId, Metric};
+use akidb_core::{Chunking, Document, DocumentId, Metric};
 use akidb_embedding::{EmbedInputs, InputType, Lane, ModelIdentity, Pooling, Truncate};
 use serde_json::{Map, Value};
 
@@ -58,8 +59,19 @@ pub struct CreateCollection {
     pub metric: Option<String>,
     /// The index engine, `exact` where absent.
     pub index_engine: Option<String>,
+    /// Cuts texts into passages; where absent, they are truncated to the model's window.
+    pub chunking: Option<GivenChunking>,
     /// A line for people.
     pub description: Option<String>,
+}
+
+/// How to cut texts into passages, as a door decoded it; the service checks it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GivenChunking {
+    /// The most tokens of a passage; the model's window where absent.
+    pub tokens: Option<u64>,
+    /// The most tokens that a passage shares with the one before, 0 where absent.
+    pub overlap: Option<u64>,
 }
 
 /// Asks for other settings of a collection. Absent fields stay as they are.
@@ -84,6 +96,8 @@ pub struct CollectionSummary {
     pub metric: Metric,
     /// The index engine.
     pub index_engine: &'static str,
+    /// How texts are cut into passages; absent where they are truncated.
+    pub chunking: Option<Chunking>,
     /// Milliseconds since the Unix epoch.
     pub created_unix_ms: i64,
 }
@@ -154,10 +168,13 @@ pub struct UpsertResult {
     pub id: DocumentId,
     /// Whether the document is new.
     pub status: UpsertStatus,
-    /// Tokens of the text, where it was embedded.
+    /// Tokens that were read of the text, where it was embedded; of all its passages together.
     pub tokens: Option<u32>,
     /// Whether the text was longer than the model's window, where it was embedded.
     pub truncated: Option<bool>,
+    /// How many passages the text was cut into, where the collection cuts texts and this one was
+    /// embedded.
+    pub passages: Option<u32>,
 }
 
 /// Whether a written document is new.
@@ -268,6 +285,17 @@ pub struct Hit {
     pub score: f32,
     /// The document, with the parts that were asked for.
     pub document: Document,
+    /// The passage of its text that is nearest, where the collection cuts texts.
+    pub passage: Option<HitPassage>,
+}
+
+/// The passage by which a document was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HitPassage {
+    /// Where it stands in the document's text, in characters: Unicode code points.
+    pub characters: Range<usize>,
+    /// Its text.
+    pub text: String,
 }
 
 /// Asks for the vectors of texts.

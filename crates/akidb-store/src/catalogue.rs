@@ -1,6 +1,6 @@
 //! The catalogue, `akidb.db`: which collections there are, and what they are.
 
-use akidb_core::{CollectionName, Dimension, Metric};
+use akidb_core::{Chunking, CollectionName, Dimension, Metric};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -24,6 +24,8 @@ pub struct CollectionRow {
     pub index_engine: String,
     /// The identity of its model as JSON, absent for vectors only.
     pub model: Option<String>,
+    /// How its texts are cut, absent where they are truncated.
+    pub chunking: Option<Chunking>,
     /// Milliseconds since the Unix epoch.
     pub created_unix_ms: i64,
 }
@@ -54,7 +56,7 @@ impl Catalogue {
         let mut connection = self.connection.lock().await;
         let rows = sqlx::query(
             "SELECT uuid, name, description, dimension, metric, index_engine, model, \
-             created_unix_ms FROM collections ORDER BY name",
+             created_unix_ms, chunk_tokens, chunk_overlap FROM collections ORDER BY name",
         )
         .fetch_all(&mut *connection)
         .await?;
@@ -69,7 +71,8 @@ impl Catalogue {
         let mut connection = self.connection.lock().await;
         sqlx::query(
             "INSERT INTO collections (uuid, name, description, dimension, metric, index_engine, \
-             model, created_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             model, created_unix_ms, chunk_tokens, chunk_overlap) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )
         .bind(row.uuid.to_string())
         .bind(row.name.as_str())
@@ -79,6 +82,8 @@ impl Catalogue {
         .bind(&row.index_engine)
         .bind(row.model.as_deref())
         .bind(row.created_unix_ms)
+        .bind(row.chunking.map(|chunking| chunking.tokens))
+        .bind(row.chunking.map(|chunking| chunking.overlap))
         .execute(&mut *connection)
         .await?;
         Ok(())
@@ -137,6 +142,13 @@ fn read_row(row: &SqliteRow) -> Result<CollectionRow, StoreError> {
         index_engine: row.try_get(5)?,
         model: row.try_get(6)?,
         created_unix_ms: row.try_get(7)?,
+        chunking: {
+            let (tokens, overlap) = (row.try_get(8)?, row.try_get(9)?);
+            let read = |tokens: Option<u32>, overlap: Option<u32>| {
+                Some(Chunking { tokens: tokens?, overlap: overlap? })
+            };
+            read(tokens, overlap)
+        },
     })
 }
 

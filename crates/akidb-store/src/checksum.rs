@@ -3,7 +3,7 @@
 use akidb_core::{DocumentId, Seq};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::EmbeddedText;
+use crate::{EmbeddedText, documents::PassageColumns};
 
 /// The checksum of a row of `documents`.
 pub(crate) fn of_document(seq: Seq, id: &DocumentId, text: Option<&str>, metadata: &str) -> i64 {
@@ -26,7 +26,12 @@ pub(crate) fn of_document(seq: Seq, id: &DocumentId, text: Option<&str>, metadat
 
 /// The checksum of a row of `vectors`. What is absent adds nothing, so rows from before a column
 /// was there keep their checksum.
-pub(crate) fn of_vector(seq: Seq, vector: &[u8], embedded: Option<&EmbeddedText>) -> i64 {
+pub(crate) fn of_vector(
+    seq: Seq,
+    vector: &[u8],
+    embedded: Option<&EmbeddedText>,
+    passage: Option<&PassageColumns>,
+) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(&seq.0.to_le_bytes());
     update_with_length(&mut hash, b'v', vector);
@@ -34,6 +39,13 @@ pub(crate) fn of_vector(seq: Seq, vector: &[u8], embedded: Option<&EmbeddedText>
         update_with_length(&mut hash, b'h', text.as_bytes());
         hash.update(&tokens.to_le_bytes());
         hash.update(&[u8::from(*truncated)]);
+    }
+    if let Some(PassageColumns { document, count, bytes }) = passage {
+        hash.update(b"p");
+        hash.update(&document.map_or(0, |document| document.0).to_le_bytes());
+        hash.update(&count.unwrap_or(0).to_le_bytes());
+        hash.update(&(bytes.start as u64).to_le_bytes());
+        hash.update(&(bytes.end as u64).to_le_bytes());
     }
     hash.digest().cast_signed()
 }
@@ -53,6 +65,7 @@ mod tests {
     fn every_column_counts() {
         let id = DocumentId::from_text("a".into()).unwrap();
         let embedded = EmbeddedText { hash: TextHash::of("bc"), tokens: 1, truncated: false };
+        let passage = |document, count, bytes| Some(PassageColumns { document, count, bytes });
         let other_text = EmbeddedText { hash: TextHash::of("cb"), ..embedded };
         let all = [
             of_document(Seq(1), &id, Some("bc"), "{}"),
@@ -62,12 +75,19 @@ mod tests {
             of_document(Seq(1), &id, None, "{}"),
             of_document(Seq(1), &id, Some(""), "{}"),
             of_document(Seq(1), &id, Some("bc"), "{ }"),
-            of_vector(Seq(1), b"abcd", None),
-            of_vector(Seq(2), b"abcd", None),
-            of_vector(Seq(1), b"abcd", Some(&embedded)),
-            of_vector(Seq(1), b"abcd", Some(&other_text)),
-            of_vector(Seq(1), b"abcd", Some(&EmbeddedText { tokens: 2, ..embedded })),
-            of_vector(Seq(1), b"abcd", Some(&EmbeddedText { truncated: true, ..embedded })),
+            of_vector(Seq(1), b"abcd", None, None),
+            of_vector(Seq(2), b"abcd", None, None),
+            of_vector(Seq(1), b"abcd", Some(&embedded), None),
+            of_vector(Seq(1), b"abcd", Some(&other_text), None),
+            of_vector(Seq(1), b"abcd", Some(&EmbeddedText { tokens: 2, ..embedded }), None),
+            of_vector(Seq(1), b"abcd", Some(&EmbeddedText { truncated: true, ..embedded }), None),
+            of_vector(Seq(1), b"abcd", Some(&embedded), passage(None, Some(2), 0..1).as_ref()),
+            of_vector(Seq(1), b"abcd", None, passage(None, Some(2), 0..1).as_ref()),
+            of_vector(Seq(1), b"abcd", None, passage(None, Some(3), 0..1).as_ref()),
+            of_vector(Seq(1), b"abcd", None, passage(Some(Seq(2)), None, 0..1).as_ref()),
+            of_vector(Seq(1), b"abcd", None, passage(Some(Seq(3)), None, 0..1).as_ref()),
+            of_vector(Seq(1), b"abcd", None, passage(None, Some(2), 0..2).as_ref()),
+            of_vector(Seq(1), b"abcd", None, passage(None, Some(2), 1..2).as_ref()),
         ];
         let distinct: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());

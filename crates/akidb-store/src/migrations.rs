@@ -14,8 +14,9 @@ macro_rules! files {
     };
 }
 
-const CATALOGUE: Files = files!("catalogue": "0001_collections.sql");
-const COLLECTION: Files = files!("collection": "0001_documents.sql", "0002_embedded_texts.sql");
+const CATALOGUE: Files = files!("catalogue": "0001_collections.sql", "0002_chunking.sql");
+const COLLECTION: Files =
+    files!("collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql");
 
 /// Brings `akidb.db` up to date.
 pub(crate) fn catalogue() -> Migrator {
@@ -86,7 +87,11 @@ mod tests {
         sqlx::Connection::close(connection).await.unwrap();
 
         let metrics = crate::StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-        let options = crate::StoreOptions { readers_max: 1, metrics };
+        let options = crate::StoreOptions {
+            readers_max: 1,
+            vectors_per_document: crate::VectorsPerDocument::One,
+            metrics,
+        };
         let mut loader = crate::DocumentStore::open(folder.path(), options).await.unwrap();
         let mut vectors = Vec::new();
         let damaged = loader.vectors(|stored| vectors.push(stored.vector)).await.unwrap();

@@ -141,6 +141,10 @@ impl EmbeddingEngine {
         &self.identity
     }
 
+    pub(crate) fn tokeniser(&self) -> &TextTokeniser {
+        &self.tokeniser
+    }
+
     /// The number of values of a vector.
     #[must_use]
     pub fn dimension(&self) -> usize {

@@ -10,6 +10,7 @@ mod metrics;
 mod model_directory;
 mod model_store;
 mod options;
+mod passages;
 mod sts_benchmark;
 mod support;
 mod tiny_models;

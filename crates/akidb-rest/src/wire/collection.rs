@@ -1,7 +1,9 @@
 //! Collections.
 
+use akidb_core::Chunking;
 use akidb_service::{
-    CollectionDescription, CollectionSummary, CreateCollection, LostWrites, UpdateCollection,
+    CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, LostWrites,
+    UpdateCollection,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,6 +27,10 @@ pub(crate) struct CreateCollectionBody {
     metric: Option<String>,
     #[schema(value_type = Option<IndexSettings>)]
     index: Option<Object<IndexSettings>>,
+    /// Cuts texts into passages, each with a vector of its own; where absent, texts are truncated
+    /// to the model's window.
+    #[schema(value_type = Option<ChunkingSettings>)]
+    chunking: Option<Object<ChunkingSettings>>,
     /// A line for people.
     description: Option<String>,
 }
@@ -37,6 +43,19 @@ struct IndexSettings {
     engine: Option<String>,
 }
 
+/// How texts are cut into passages. Passages end with sentences where they can.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"tokens": 128, "overlap": 16}))]
+struct ChunkingSettings {
+    /// The most tokens of a passage, special tokens and prompt included; the model's window where
+    /// absent.
+    tokens: Option<u64>,
+    /// The most tokens that a passage shares with the one before, at most half of its own; 0 where
+    /// absent.
+    overlap: Option<u64>,
+}
+
 impl From<CreateCollectionBody> for CreateCollection {
     fn from(body: CreateCollectionBody) -> Self {
         Self {
@@ -45,6 +64,9 @@ impl From<CreateCollectionBody> for CreateCollection {
             dimension: body.dimension,
             metric: body.metric,
             index_engine: body.index.and_then(|index| index.0.engine),
+            chunking: body.chunking.map(|Object(ChunkingSettings { tokens, overlap })| {
+                GivenChunking { tokens, overlap }
+            }),
             description: body.description,
         }
     }
@@ -81,8 +103,21 @@ struct CollectionSummaryAnswer {
     dimension: u64,
     /// `cosine`, `dot` or `l2`.
     metric: &'static str,
+    /// Absent where texts are truncated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chunking: Option<ChunkingAnswer>,
     /// Milliseconds since the Unix epoch.
     created_unix_ms: i64,
+}
+
+/// How texts are cut into passages.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Chunking)]
+struct ChunkingAnswer {
+    /// The most tokens of a passage.
+    tokens: u32,
+    /// The most tokens that a passage shares with the one before.
+    overlap: u32,
 }
 
 impl From<CollectionSummary> for CollectionSummaryAnswer {
@@ -93,6 +128,9 @@ impl From<CollectionSummary> for CollectionSummaryAnswer {
             model: summary.model.map(ModelIdentityAnswer::from),
             dimension: summary.dimension,
             metric: summary.metric.as_str(),
+            chunking: summary
+                .chunking
+                .map(|Chunking { tokens, overlap }| ChunkingAnswer { tokens, overlap }),
             created_unix_ms: summary.created_unix_ms,
         }
     }
@@ -161,7 +199,7 @@ pub(crate) struct CollectionAnswer {
 #[schema(as = IndexState)]
 struct IndexAnswer {
     engine: &'static str,
-    /// Vectors that a search sees.
+    /// Vectors that a search sees; of a text in passages, one for each.
     vector_count: u64,
     /// Bytes of memory that the index holds.
     memory_bytes: u64,

@@ -1,6 +1,6 @@
 //! Documents.
 
-use akidb_core::{Document, Error};
+use akidb_core::{Document, Error, Passage};
 use akidb_service::{
     Include, NewDocument, Scroll, ScrollReply, Selection, Upsert, UpsertReply, UpsertResult,
 };
@@ -82,12 +82,16 @@ pub(crate) struct UpsertResultAnswer {
     id: StoredId,
     /// `created` or `updated`.
     status: &'static str,
-    /// Tokens of the text, where it was embedded.
+    /// Tokens that were read of the text, where it was embedded; of all its passages together.
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<u32>,
     /// Whether the text was longer than the model's window, where it was embedded.
     #[serde(skip_serializing_if = "Option::is_none")]
     truncated: Option<bool>,
+    /// How many passages the text was cut into, where the collection cuts texts and this one was
+    /// embedded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passages: Option<u32>,
 }
 
 impl From<UpsertResult> for UpsertResultAnswer {
@@ -97,6 +101,7 @@ impl From<UpsertResult> for UpsertResultAnswer {
             status: result.status.as_str(),
             tokens: result.tokens,
             truncated: result.truncated,
+            passages: result.passages,
         }
     }
 }
@@ -127,6 +132,9 @@ pub(crate) struct DocumentAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<f32>, required = false)]
     vector: Option<Vec<f32>>,
+    /// In place of `vector` where the text was cut into passages: these, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passages: Vec<PassageAnswer>,
     /// The number of this version of the document within its collection.
     seq: u64,
 }
@@ -139,9 +147,31 @@ impl DocumentAnswer {
             text: include.text.then_some(document.text),
             metadata: include.metadata.then(|| document.metadata.into_object()),
             vector: document.vector.filter(|_| include.vector),
+            passages: passages(document.passages, include),
             seq: document.seq.0,
         }
     }
+}
+
+/// A passage of a document's text. Characters are Unicode code points: `text[start:end]` in Python.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Passage)]
+pub(super) struct PassageAnswer {
+    /// Its first character in the document's text.
+    start: usize,
+    /// The character after its last one.
+    end: usize,
+    pub(super) vector: Vec<f32>,
+}
+
+pub(super) fn passages(passages: Vec<Passage>, include: Include) -> Vec<PassageAnswer> {
+    let passages = passages.into_iter().filter(|_| include.vector);
+    let answer = |Passage { characters, vector }| PassageAnswer {
+        start: characters.start,
+        end: characters.end,
+        vector,
+    };
+    passages.map(answer).collect()
 }
 
 /// Names documents by ids or by a filter, and the parts of them to return.
@@ -232,7 +262,9 @@ fn answers(documents: Vec<Document>, include: Include) -> Vec<DocumentAnswer> {
 }
 
 fn numbers(documents: &[DocumentAnswer]) -> usize {
-    documents.iter().flat_map(|document| &document.vector).map(Vec::len).sum()
+    let passages = documents.iter().flat_map(|document| &document.passages);
+    let passages = passages.map(|passage| passage.vector.len()).sum::<usize>();
+    documents.iter().flat_map(|document| &document.vector).map(Vec::len).sum::<usize>() + passages
 }
 
 /// Which documents to count.

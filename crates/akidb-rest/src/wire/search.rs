@@ -1,12 +1,17 @@
 //! Searches.
 
 use akidb_core::{Error, ErrorCode};
-use akidb_service::{Hit, Include, Search, SearchReply};
+use akidb_service::{Hit, HitPassage, Include, Search, SearchReply};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Id, List, Object, Vector, document::include_of, id::StoredId, milliseconds};
+use super::{
+    Id, List, Object, Vector,
+    document::{PassageAnswer, include_of, passages},
+    id::StoredId,
+    milliseconds,
+};
 
 /// Asks for the nearest documents. Exactly one of `text`, `vector` and `id` is given.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -136,6 +141,31 @@ struct HitAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<f32>, required = false)]
     vector: Option<Vec<f32>>,
+    /// In place of `vector` where the text was cut into passages: these, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passages: Vec<PassageAnswer>,
+    /// The passage of the text that is nearest, where the collection cuts texts and embedded this
+    /// one. The score is its.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passage: Option<HitPassageAnswer>,
+}
+
+/// The passage by which a document was found. Characters are Unicode code points: `text[start:end]`
+/// in Python.
+#[derive(Serialize, ToSchema)]
+#[schema(as = HitPassage)]
+struct HitPassageAnswer {
+    /// Its first character in the document's text.
+    start: usize,
+    /// The character after its last one.
+    end: usize,
+    text: String,
+}
+
+impl From<HitPassage> for HitPassageAnswer {
+    fn from(HitPassage { characters, text }: HitPassage) -> Self {
+        Self { start: characters.start, end: characters.end, text }
+    }
 }
 
 impl HitAnswer {
@@ -147,6 +177,8 @@ impl HitAnswer {
             text: include.text.then_some(document.text),
             metadata: include.metadata.then(|| document.metadata.into_object()),
             vector: document.vector.filter(|_| include.vector),
+            passages: passages(document.passages, include),
+            passage: hit.passage.map(HitPassageAnswer::from),
         }
     }
 }
@@ -163,7 +195,9 @@ impl SearchAnswer {
 
     /// How many numbers the answer carries.
     pub(crate) fn numbers(&self) -> usize {
-        self.hits.iter().flat_map(|hit| &hit.vector).map(Vec::len).sum()
+        let passages = self.hits.iter().flat_map(|hit| &hit.passages);
+        let passages = passages.map(|passage| passage.vector.len()).sum::<usize>();
+        self.hits.iter().flat_map(|hit| &hit.vector).map(Vec::len).sum::<usize>() + passages
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::{path::Path, sync::Arc};
 
-use akidb_core::{Error, ErrorCode, Result, Seq};
-use akidb_store::{CollectionRow, CommittedChange, DocumentStore, StoreOptions};
+use akidb_core::{Error, ErrorCode, Result};
+use akidb_store::{
+    CollectionRow, CommittedChange, DocumentStore, StoreOptions, VectorKey, VectorsPerDocument,
+};
 
 use crate::{StorageConfig, failure::from_store, metrics::Metrics, projection::Projection};
 
@@ -27,6 +29,10 @@ impl OpenCollection {
     ) -> Result<Self> {
         let options = StoreOptions {
             readers_max: config.readers_per_collection,
+            vectors_per_document: match row.chunking {
+                None => VectorsPerDocument::One,
+                Some(_) => VectorsPerDocument::Several,
+            },
             metrics: metrics.store.clone(),
         };
         let mut loader = DocumentStore::open(folder, options).await.map_err(from_store)?;
@@ -35,9 +41,9 @@ impl OpenCollection {
         let mut wrong_dimension = None;
         let visited = loader.vectors(|stored| {
             if stored.vector.len() == row.dimension.get() {
-                load.add(stored.seq, &stored.vector);
+                load.add(stored.key, &stored.vector);
             } else {
-                wrong_dimension = Some(stored.seq);
+                wrong_dimension = Some(stored.key.seq());
             }
         });
         visited.await.map_err(from_store)?;
@@ -77,8 +83,8 @@ struct Load<'p> {
 }
 
 impl Load<'_> {
-    fn add(&mut self, seq: Seq, vector: &[f32]) {
-        self.pending.added.push(seq);
+    fn add(&mut self, key: VectorKey, vector: &[f32]) {
+        self.pending.added.push(key);
         self.pending.added_vectors.extend_from_slice(vector);
         if self.pending.added.len() == LOAD_ROWS {
             self.flush();

@@ -1,7 +1,11 @@
 //! A model that runs: its engine, asked by everything that has a text.
 
-use akidb_core::Result;
-use akidb_embedding::{EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, ModelIdentity};
+use std::ops::Range;
+
+use akidb_core::{Chunking, Error, ErrorCode, Result};
+use akidb_embedding::{
+    EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, InputType, ModelIdentity, PassageLength,
+};
 
 use crate::{Backend, failure::from_embedding};
 
@@ -53,6 +57,32 @@ impl Model {
             embeddings.extend(part);
         }
         Ok(embeddings)
+    }
+
+    /// Cuts texts into passages, each as ranges of its bytes; `place_of` names each in errors.
+    pub(crate) async fn passages(
+        &self,
+        texts: Vec<String>,
+        Chunking { tokens, overlap }: Chunking,
+        place_of: impl Fn(usize) -> String,
+    ) -> Result<Vec<Vec<Range<usize>>>> {
+        let engine = self.engine.clone();
+        let length = PassageLength { tokens, overlap };
+        let cut = move || {
+            let cut = |text: &String| engine.passages(text, length, Some(InputType::Document));
+            let numbered = texts.iter().enumerate();
+            numbered.map(|(i, text)| cut(text).map_err(|error| (i, error))).collect()
+        };
+        let cut: std::result::Result<_, _> = tokio::task::spawn_blocking(cut)
+            .await
+            .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
+        cut.map_err(|(i, error)| from_embedding(&error, |_| place_of(i)))
+    }
+
+    /// The tokens of a passage that are not the text's.
+    pub(crate) fn passage_overhead(&self) -> Result<u32> {
+        let overhead = self.engine.passage_overhead(Some(InputType::Document));
+        overhead.map_err(|error| from_embedding(&error, |_| "chunking".to_owned()))
     }
 
     /// Runs what is queued and ends; later requests are refused.

@@ -5,18 +5,21 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use akidb_core::{CollectionName, Dimension, Error, ErrorCode, Metric, Result};
+use akidb_core::{Chunking, CollectionName, Dimension, Error, ErrorCode, Metric, Result};
 use akidb_embedding::ModelIdentity;
 use akidb_store::CollectionRow;
 use uuid::Uuid;
 
 use crate::{
-    CollectionDescription, CollectionSummary, CreateCollection, LostWrites, Operation,
-    RequestContext, Service, UpdateCollection, collections::Entry,
+    CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, LostWrites,
+    Operation, RequestContext, Service, UpdateCollection, collections::Entry,
 };
 
 /// The only index engine of this version.
 const INDEX_ENGINE: &str = "exact";
+
+/// Tokens of the text itself that a passage must have room for.
+const PASSAGE_ROOM_MIN: u32 = 8;
 
 /// Bytes of a description.
 const DESCRIPTION_BYTES_MAX: usize = 1_024;
@@ -26,7 +29,7 @@ impl Service {
     ///
     /// # Errors
     /// When the name is taken or not allowed, the model is not loaded, the dimension is not the
-    /// model's, or the metric or index engine is unknown.
+    /// model's, the metric or index engine is unknown, or texts can not be cut as asked.
     pub async fn create_collection(
         &self,
         context: &RequestContext,
@@ -114,6 +117,7 @@ impl Service {
             return Err(Error::at(ErrorCode::InvalidArgument, "index.engine", fault));
         }
         let (dimension, model) = self.embedding_of(request.dimension, request.model.as_deref())?;
+        let chunking = request.chunking.map(|given| self.chunking_of(given, model.as_ref()));
         Ok(CollectionRow {
             uuid: Uuid::now_v7(),
             name,
@@ -121,6 +125,7 @@ impl Service {
             dimension,
             metric,
             index_engine: INDEX_ENGINE.to_owned(),
+            chunking: chunking.transpose()?,
             model: model.map(|model| serde_json::json!(model).to_string()),
             created_unix_ms: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -154,6 +159,32 @@ impl Service {
         }
     }
 
+    fn chunking_of(&self, given: GivenChunking, model: Option<&ModelIdentity>) -> Result<Chunking> {
+        let Some(model) = model else {
+            let fault = "the collection has no model whose texts could be cut";
+            return Err(Error::at(ErrorCode::InvalidArgument, "chunking", fault));
+        };
+        let overhead = self.model_named(Some(&model.name))?.passage_overhead()?;
+        let (least, most) = (overhead + PASSAGE_ROOM_MIN, model.max_tokens);
+        let tokens = given.tokens.unwrap_or(u64::from(most));
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+        if !(least..=most).contains(&tokens) {
+            let fault = format_args!("must be {least} to {most}, the model's `max_tokens`");
+            return Err(Error::at(ErrorCode::InvalidArgument, "chunking.tokens", fault));
+        }
+        let overlap_max = (tokens - overhead) / 2;
+        match given.overlap.unwrap_or(0).try_into() {
+            Ok(overlap) if overlap <= overlap_max => Ok(Chunking { tokens, overlap }),
+            _ => {
+                let fault = format_args!(
+                    "must be at most {overlap_max}, half of what `tokens` leaves beside {overhead} \
+                     special ones and those of the prompt"
+                );
+                Err(Error::at(ErrorCode::InvalidArgument, "chunking.overlap", fault))
+            }
+        }
+    }
+
     async fn description_of(&self, entry: &Arc<Entry>) -> Result<CollectionDescription> {
         let open = self.inner.collections.open_entry(entry).await?;
         let lost = open.store.lost().iter();
@@ -179,6 +210,7 @@ fn summary_of(entry: &Entry) -> CollectionSummary {
         dimension: entry.row.dimension.get() as u64,
         metric: entry.row.metric,
         index_engine: INDEX_ENGINE,
+        chunking: entry.row.chunking,
         created_unix_ms: entry.row.created_unix_ms,
     }
 }

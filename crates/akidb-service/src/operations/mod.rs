@@ -3,6 +3,7 @@
 mod collection;
 mod delete;
 mod embed;
+mod hits;
 mod import;
 mod models;
 mod read;

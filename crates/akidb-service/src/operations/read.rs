@@ -161,6 +161,7 @@ pub(super) fn trim(document: Document, include: Include) -> Document {
         text: document.text.filter(|_| include.text),
         metadata: if include.metadata { document.metadata } else { Default::default() },
         vector: document.vector.filter(|_| include.vector),
+        passages: if include.vector { document.passages } else { Vec::new() },
         ..document
     }
 }

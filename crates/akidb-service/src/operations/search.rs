@@ -1,7 +1,6 @@
 //! Searches: the query's vector, the allowed row versions, the nearest of them, their documents.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -16,6 +15,7 @@ use akidb_embedding::{EmbedOptions, InputType};
 use akidb_index::{Parallelism, SearchRequest};
 
 use super::{
+    hits::{Nearest, fetch},
     read::{check_limit, not_found, trim},
     selection::{check_id, parse_filter},
 };
@@ -190,7 +190,7 @@ impl Service {
                     let damaged = akidb_store::StoreError::Damaged { ids: rows.damaged };
                     return Err(from_store(damaged));
                 }
-                let vector = rows.documents.into_iter().next().and_then(|document| document.vector);
+                let vector = rows.documents.into_iter().next().and_then(vector_of);
                 Ok((vector.ok_or_else(|| not_found(&id))?, Some(id)))
             }
         }
@@ -222,7 +222,10 @@ impl Service {
     ) -> Result<Vec<Candidate>> {
         let projection = open.projection.clone();
         let query = Arc::clone(&search.vector);
-        let vectors = allowed.as_ref().map_or_else(|| projection.live_count(), Vec::len);
+        let vectors = match &allowed {
+            Some(documents) if open.row.chunking.is_none() => documents.len(),
+            _ => projection.live_count(),
+        };
         let values = vectors * query.len();
         let request = SearchRequest {
             min_score: search.min_score,
@@ -251,34 +254,25 @@ impl Service {
     }
 }
 
-/// What the index and the store are asked.
-struct Nearest {
-    vector: Arc<Vec<f32>>,
-    /// Left out of the hits.
-    itself: Option<DocumentId>,
-    filter: Option<Filter>,
-    window: usize,
-    min_score: Option<f32>,
-    with_vector: bool,
-}
-
-/// The documents of the candidates in their order, and how many are gone from the store.
-async fn fetch(
-    open: &OpenCollection,
-    candidates: &[Candidate],
-    search: &Nearest,
-) -> Result<(Vec<Hit>, usize)> {
-    let seqs: Vec<Seq> = candidates.iter().map(|candidate| candidate.seq).collect();
-    let rows = open.store.by_seqs(&seqs, search.with_vector).await.map_err(from_store)?;
-    // Damaged rows are logged and counted by the store; they are found, but not served.
-    let missing = candidates.len() - rows.documents.len() - rows.damaged.len();
-    let mut by_seq: HashMap<Seq, Document> =
-        rows.documents.into_iter().map(|document| (document.seq, document)).collect();
-    let hits = candidates.iter().filter_map(|&Candidate { seq, score }| {
-        let document = by_seq.remove(&seq)?;
-        (search.itself.as_ref() != Some(&document.id)).then_some(Hit { score, document })
-    });
-    Ok((hits.take(search.window).collect(), missing))
+/// What stands for a document in a search for others like it: its vector, or the mean of those of
+/// its passages, so that no single one decides.
+fn vector_of(document: Document) -> Option<Vec<f32>> {
+    if document.vector.is_some() {
+        return document.vector;
+    }
+    let mut passages = document.passages.into_iter().map(|passage| passage.vector);
+    let first = passages.next()?;
+    let mut sum = first.clone();
+    let mut count = 1.0;
+    for vector in passages {
+        sum.iter_mut().zip(&vector).for_each(|(sum, value)| *sum += value);
+        count += 1.0;
+    }
+    let mean: Vec<f32> = sum.into_iter().map(|sum| sum / count).collect();
+    // Passages that cancel out have no direction in common.
+    let usable =
+        mean.iter().all(|value| value.is_finite()) && mean.iter().any(|&value| value != 0.0);
+    Some(if usable { mean } else { first })
 }
 
 fn check_query_id(id: GivenId) -> Result<DocumentId> {

@@ -1,16 +1,22 @@
 //! The vectors of the texts of an upsert. A text that the collection holds a vector of, and one
-//! that stands twice in the batch, is not embedded again.
+//! that stands twice in the batch, is not embedded again. Long ones are cut into passages where the
+//! collection says so.
 
 use std::{
     collections::{HashMap, hash_map::Entry as Place},
+    ops::Range,
     sync::Arc,
 };
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_embedding::{EmbedOptions, Embedding, InputType, Lane};
-use akidb_store::{EmbeddedText, KnownText, TextHash};
+use akidb_store::{EmbeddedText, KnownText, PassageVector, TextHash};
 
-use crate::{RequestContext, Service, collections::Entry, failure::from_store};
+use crate::{
+    RequestContext, Service,
+    collections::Entry,
+    failure::{above_limit, from_store},
+};
 
 /// A text and where in the request it stands.
 pub(super) struct PlacedText<'d> {
@@ -48,24 +54,93 @@ impl Service {
         }
         self.inner.metrics.upsert_texts_reused.inc_by((texts.len() - missing.len()) as u64);
         if !missing.is_empty() {
-            let options = EmbedOptions {
-                lane: Lane::Bulk,
-                deadline: Some(context.deadline),
-                input_type: Some(InputType::Document),
-                ..EmbedOptions::default()
-            };
-            let place_of = |i: usize| format!("documents[{}].text", texts[missing[i]].position);
-            let new_texts = missing.iter().map(|&i| texts[i].text.to_owned()).collect();
-            let embeddings = self.model_of(entry)?.embed(new_texts, &options, place_of).await?;
-            vectors.extend(missing.iter().zip(embeddings).map(|(&i, embedding)| {
-                let (hash, Embedding { values: vector, tokens, truncated }) =
-                    (hashes[i], embedding);
-                (hash, KnownText { vector, embedded: EmbeddedText { hash, tokens, truncated } })
-            }));
+            let missing: Vec<_> = missing.into_iter().map(|i| (hashes[i], &texts[i])).collect();
+            let embedded = self.embed_new(entry, &missing, context).await?;
+            vectors.extend(embedded.into_iter().map(|text| (text.embedded.hash, text)));
         }
         let vector_of = |hash| vectors.get(hash).cloned().ok_or_else(missing_embedding);
         hashes.iter().map(vector_of).collect()
     }
+
+    /// Embeds different texts, each whole or in the passages that it is cut into.
+    async fn embed_new(
+        &self,
+        entry: &Entry,
+        texts: &[(TextHash, &PlacedText<'_>)],
+        context: &RequestContext,
+    ) -> Result<Vec<KnownText>> {
+        let model = self.model_of(entry)?;
+        let place_of = |i: usize| format!("documents[{}].text", texts[i].1.position);
+        let owned = || texts.iter().map(|(_, placed)| placed.text.to_owned()).collect::<Vec<_>>();
+        let mut cut = Vec::new();
+        if let Some(chunking) = entry.row.chunking {
+            cut = model.passages(owned(), chunking, place_of).await?;
+            self.check_passages(&cut, place_of)?;
+        }
+        let pieces = match cut.is_empty() {
+            true => owned(),
+            false => texts
+                .iter()
+                .zip(&cut)
+                .flat_map(|((_, placed), passages)| {
+                    passages.iter().map(|it| &placed.text[it.clone()])
+                })
+                .map(str::to_owned)
+                .collect(),
+        };
+        let text_of_piece: Vec<usize> =
+            cut.iter().enumerate().flat_map(|(i, passages)| vec![i; passages.len()]).collect();
+        let options = EmbedOptions {
+            lane: Lane::Bulk,
+            deadline: Some(context.deadline),
+            input_type: Some(InputType::Document),
+            ..EmbedOptions::default()
+        };
+        let place_of_piece = |piece| place_of(text_of_piece.get(piece).copied().unwrap_or(piece));
+        let mut embeddings = model.embed(pieces, &options, place_of_piece).await?.into_iter();
+        let mut cut = cut.into_iter();
+        let known = texts.iter().map(|&(hash, _)| {
+            let bytes = match cut.next() {
+                Some(passages) => passages.into_iter().map(Some).collect(),
+                None => vec![None],
+            };
+            let of_text = embeddings.by_ref().take(bytes.len()).collect();
+            known_text(hash, bytes, of_text)
+        });
+        known.collect()
+    }
+
+    fn check_passages(
+        &self,
+        cut: &[Vec<Range<usize>>],
+        place_of: impl Fn(usize) -> String,
+    ) -> Result<()> {
+        let limit = self.limits().document_passages;
+        let faults = cut.iter().enumerate().filter(|(_, passages)| passages.len() > limit);
+        let faults = faults.map(|(i, passages)| {
+            above_limit(&place_of(i), passages.len(), "document_passages", limit)
+        });
+        Error::collect(faults.collect()).map_or(Ok(()), Err)
+    }
+}
+
+fn known_text(
+    hash: TextHash,
+    bytes: Vec<Option<Range<usize>>>,
+    embeddings: Vec<Embedding>,
+) -> Result<KnownText> {
+    if embeddings.len() != bytes.len() {
+        return Err(missing_embedding());
+    }
+    let embedded = EmbeddedText {
+        hash,
+        tokens: embeddings.iter().map(|passage| passage.tokens).sum(),
+        truncated: embeddings.iter().any(|passage| passage.truncated),
+    };
+    let passages = bytes.into_iter().zip(embeddings);
+    let passages =
+        passages.map(|(bytes, embedding)| PassageVector { bytes, vector: embedding.values });
+    Ok(KnownText { passages: passages.collect(), embedded })
 }
 
 pub(super) fn missing_embedding() -> Error {

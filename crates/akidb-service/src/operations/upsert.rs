@@ -7,7 +7,7 @@ use std::{
 };
 
 use akidb_core::{DocumentId, Error, ErrorCode, Metadata, Result, check_text, check_vector};
-use akidb_store::{Applied, CollectionRow, EmbeddedText, KnownText, NewRow, Patch, Write};
+use akidb_store::{Applied, CollectionRow, KnownText, NewRow, Patch, RowVectors, Write};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
@@ -62,15 +62,28 @@ impl Place {
 pub(super) struct Tokens {
     count: Option<u32>,
     truncated: Option<bool>,
+    passages: Option<u32>,
 }
 
 impl Tokens {
-    const fn of(text: EmbeddedText) -> Self {
-        Self { count: Some(text.tokens), truncated: Some(text.truncated) }
+    fn of(text: &KnownText) -> Self {
+        let is_cut = text.passages.first().is_some_and(|passage| passage.bytes.is_some());
+        let passages = u32::try_from(text.passages.len()).unwrap_or(u32::MAX);
+        Self {
+            count: Some(text.embedded.tokens),
+            truncated: Some(text.embedded.truncated),
+            passages: is_cut.then_some(passages),
+        }
     }
 
     pub(super) const fn result(self, id: DocumentId, status: UpsertStatus) -> UpsertResult {
-        UpsertResult { id, status, tokens: self.count, truncated: self.truncated }
+        UpsertResult {
+            id,
+            status,
+            tokens: self.count,
+            truncated: self.truncated,
+            passages: self.passages,
+        }
     }
 }
 
@@ -254,15 +267,16 @@ pub(super) fn rows_of(
     let mut vectors = vectors.into_iter();
     let mut all_tokens = Vec::with_capacity(documents.len());
     let rows = documents.into_iter().map(|Checked { id, text, vector, metadata }| {
-        let (vector, embedded) = match vector {
-            Some(vector) => (vector, None),
+        let (vectors, tokens) = match vector {
+            Some(vector) => (RowVectors::Given(vector), Tokens::default()),
             None => {
                 let known = vectors.next().ok_or_else(missing_embedding)?;
-                (known.vector, Some(known.embedded))
+                let tokens = Tokens::of(&known);
+                (RowVectors::Embedded(known), tokens)
             }
         };
-        all_tokens.push(embedded.map_or_else(Tokens::default, Tokens::of));
-        Ok(NewRow { id, text, metadata, vector, embedded })
+        all_tokens.push(tokens);
+        Ok(NewRow { id, text, metadata, vectors })
     });
     let rows = rows.collect::<Result<_>>()?;
     Ok((rows, all_tokens))

@@ -1,6 +1,7 @@
 //! The service over real files, with the hash backend where texts are embedded.
 #![expect(clippy::unwrap_used, reason = "a test whose world is not as it must be fails")]
 
+mod chunking;
 mod collections;
 mod consistency;
 mod embedding;

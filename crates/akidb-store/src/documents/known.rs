@@ -2,33 +2,21 @@
 
 use std::{collections::HashMap, fmt::Write as _};
 
+use akidb_core::Seq;
+
 use super::{
-    DocumentStore,
-    read::json_list,
-    row::{read_seq, read_vector, vector_columns},
+    DocumentStore, KnownText, RowVectors, read::json_list, row::read_seq, vectors::vectors_of,
 };
-use crate::{EmbeddedText, StoreError, TextHash};
+use crate::{StoreError, TextHash};
 
-/// A text that was embedded before.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KnownText {
-    /// Its vector, bit for bit as the model gave it.
-    pub vector: Vec<f32>,
-    /// What embedding said of it.
-    pub embedded: EmbeddedText,
-}
-
-/// The newest row of each hash. One of many equal texts is enough, and where an older row is
+/// The newest document of each hash. One of many equal texts is enough, and where an older one is
 /// damaged the text has been embedded again since.
-const SELECT_KNOWN: &str = concat!(
-    "SELECT v.seq, ",
-    vector_columns!(),
-    " FROM json_each(?1) AS wanted JOIN vectors v ON v.seq = (SELECT k.seq FROM vectors k \
-     WHERE k.text_hash = unhex(wanted.value) ORDER BY k.seq DESC LIMIT 1)"
-);
+const SELECT_KNOWN: &str = "SELECT k.seq FROM json_each(?1) AS wanted JOIN vectors k ON k.seq = \
+     (SELECT newest.seq FROM vectors newest WHERE newest.text_hash = unhex(wanted.value) \
+     ORDER BY newest.seq DESC LIMIT 1)";
 
 impl DocumentStore {
-    /// The texts of these hashes that the collection has a sound vector of.
+    /// The texts of these hashes that the collection has sound vectors of.
     ///
     /// # Errors
     /// When the read fails.
@@ -37,20 +25,26 @@ impl DocumentStore {
         hashes: &[TextHash],
     ) -> Result<HashMap<TextHash, KnownText>, StoreError> {
         let hashes: Vec<String> = hashes.iter().map(hexadecimal).collect();
-        let rows = sqlx::query(SELECT_KNOWN);
-        let rows = rows.bind(json_list(&hashes)).fetch_all(&self.readers).await?;
-        let mut known = HashMap::with_capacity(rows.len());
-        for row in &rows {
-            let seq = read_seq(row, 0)?;
-            match read_vector(row, seq, 1)? {
-                Some(found) => {
-                    if let Some(embedded) = found.embedded {
-                        known.insert(embedded.hash, KnownText { vector: found.vector, embedded });
-                    }
+        // One moment, so that no document goes between its number and its vectors.
+        let mut snapshot = self.readers.begin().await?;
+        let documents = sqlx::query(SELECT_KNOWN).bind(json_list(&hashes));
+        let documents = documents.fetch_all(&mut *snapshot).await?;
+        let documents: Vec<Seq> =
+            documents.iter().map(|row| read_seq(row, 0)).collect::<Result<_, _>>()?;
+        if documents.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let vectors = vectors_of(&mut snapshot, &documents, self.vectors_per_document).await?;
+        let mut known = HashMap::with_capacity(vectors.len());
+        for (seq, vectors) in vectors {
+            match vectors {
+                Some(RowVectors::Embedded(text)) => {
+                    known.insert(text.embedded.hash, text);
                 }
+                Some(RowVectors::Given(_)) => {}
                 None => {
                     self.metrics.damaged_rows.inc();
-                    tracing::error!(%seq, "a stored vector fails its checksum and is not used again");
+                    tracing::error!(%seq, "stored vectors are damaged and are not used again");
                 }
             }
         }
@@ -68,20 +62,21 @@ fn hexadecimal(hash: &TextHash) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{StoreMetrics, StoreOptions};
+    use crate::{StoreMetrics, StoreOptions, VectorsPerDocument};
 
     /// Without the index each text of a batch would read every vector.
     #[tokio::test]
     async fn the_look_up_goes_by_the_index() {
         let folder = tempfile::tempdir().unwrap();
         let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-        let options = StoreOptions { readers_max: 1, metrics };
+        let options =
+            StoreOptions { readers_max: 1, vectors_per_document: VectorsPerDocument::One, metrics };
         let store = DocumentStore::open(folder.path(), options).await.unwrap().start(|_| {});
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {SELECT_KNOWN}"));
         let plan = sqlx::query(explain).bind("[]").fetch_all(&store.readers).await.unwrap();
         let plan: Vec<String> = plan.iter().map(|row| sqlx::Row::get(row, 3)).collect();
         let plan = plan.join("; ");
         assert!(plan.contains("USING COVERING INDEX vectors_by_text_hash"), "{plan}");
-        assert!(plan.contains("SEARCH v USING INTEGER PRIMARY KEY"), "{plan}");
+        assert!(plan.contains("SEARCH k USING INTEGER PRIMARY KEY"), "{plan}");
     }
 }

@@ -13,10 +13,22 @@ use tokio::sync::mpsc;
 use super::{
     CommittedChange, DocumentStore, LostRange, QUEUE_WRITES_MAX, StoreOptions, StoredVector,
     Totals,
-    row::{read_seq, read_vector, seq_to_sql, vector_columns},
+    row::{StoredId, passage_columns, read_seq, read_vector, seq_to_sql, vector_columns},
+    vectors::{VectorKey, VectorsPerDocument},
     writer::Writer,
 };
 use crate::{StoreError, connection, high_water::HighWater, migrations};
+
+const SELECT_ONE: &str =
+    concat!("SELECT v.seq, ", vector_columns!(), " FROM vectors v ORDER BY v.seq");
+
+const SELECT_SEVERAL: &str = concat!(
+    "SELECT v.seq, ",
+    vector_columns!(),
+    ", ",
+    passage_columns!(),
+    " FROM vectors v ORDER BY v.seq"
+);
 
 /// A collection that is open but takes no writes yet, so that its indexes can be built.
 pub struct Loader {
@@ -59,42 +71,78 @@ impl Loader {
         mut visit: impl FnMut(StoredVector) + Send,
     ) -> Result<u64, StoreError> {
         let mut sound = 0;
-        let mut damaged = 0;
-        let sql = concat!("SELECT v.seq, ", vector_columns!(), " FROM vectors v ORDER BY v.seq");
-        let query = sqlx::query(sql);
+        let (mut documents_found, mut expected) = (0, 0);
+        let mut damaged = Vec::new();
+        let per_document = self.options.vectors_per_document;
+        let query = sqlx::query(match per_document {
+            VectorsPerDocument::One => SELECT_ONE,
+            VectorsPerDocument::Several => SELECT_SEVERAL,
+        });
         let mut rows = query.fetch(&mut self.connection);
         while let Some(row) = rows.try_next().await? {
             let seq = read_seq(&row, 0)?;
-            match read_vector(&row, seq, 1)? {
-                Some(row) => {
-                    sound += 1;
-                    visit(StoredVector { seq, vector: row.vector });
-                }
-                None => {
-                    damaged += 1;
-                    self.options.metrics.damaged_rows.inc();
-                    tracing::error!(
-                        database = %self.path.display(), %seq,
-                        "a stored vector fails its checksum and is not searched"
-                    );
-                }
+            let Some(row) = read_vector(&row, seq, 1, per_document)? else {
+                damaged.push(seq);
+                continue;
+            };
+            let passage = row.passage.as_ref();
+            let document = passage.and_then(|passage| passage.document).unwrap_or(seq);
+            if document == seq {
+                documents_found += 1;
+                expected += passage.and_then(|passage| passage.count).map_or(1, u64::from);
             }
+            sound += 1;
+            let passage = u32::try_from(seq.0.saturating_sub(document.0)).unwrap_or(u32::MAX);
+            visit(StoredVector { key: VectorKey { document, passage }, vector: row.vector });
         }
         drop(rows);
+        for &seq in &damaged {
+            self.report_damaged(seq).await?;
+        }
+        let damaged = damaged.len() as u64;
         // Loading has filled the page cache with vectors that the writer will not read again.
         sqlx::query("PRAGMA shrink_memory").execute(&mut self.connection).await?;
-        self.report_missing_vectors(sound + damaged);
+        match per_document {
+            VectorsPerDocument::One => {
+                let documents = self.totals.documents.load(Ordering::Relaxed);
+                self.report_missing_vectors(sound + damaged, documents);
+            }
+            // A damaged one does not say how many belong to it.
+            VectorsPerDocument::Several if damaged > 0 => {}
+            VectorsPerDocument::Several => {
+                let documents = self.totals.documents.load(Ordering::Relaxed);
+                let without_any = documents.saturating_sub(documents_found);
+                self.report_missing_vectors(sound, expected + without_any);
+            }
+        }
         Ok(damaged)
     }
 
-    /// Every document has a vector; one without it would never be found, and nobody would know.
-    fn report_missing_vectors(&self, vectors: u64) {
-        let documents = self.totals.documents.load(Ordering::Relaxed);
-        if documents != vectors {
-            self.options.metrics.damaged_rows.inc_by(documents.abs_diff(vectors));
+    /// Names the document of a damaged vector. Its number is its document's or follows it.
+    async fn report_damaged(&mut self, seq: Seq) -> Result<(), StoreError> {
+        self.options.metrics.damaged_rows.inc();
+        let owner =
+            sqlx::query("SELECT id FROM documents WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1")
+                .bind(seq_to_sql(seq))
+                .fetch_optional(&mut self.connection)
+                .await?;
+        let id = owner.map(|row| row.try_get_unchecked(0)).transpose()?;
+        let id = id.map(|StoredId(id)| id.to_string());
+        tracing::error!(
+            database = %self.path.display(), %seq, id,
+            "a stored vector fails its checksum and is not searched"
+        );
+        Ok(())
+    }
+
+    /// Every document has a vector, or as many as its first one says; without them it would not be
+    /// found, and nobody would know.
+    fn report_missing_vectors(&self, vectors: u64, expected: u64) {
+        if expected != vectors {
+            self.options.metrics.damaged_rows.inc_by(expected.abs_diff(vectors));
             tracing::error!(
-                database = %self.path.display(), documents, vectors,
-                "the numbers of stored documents and vectors differ, some are not searched"
+                database = %self.path.display(), vectors, expected,
+                "vectors of stored documents are missing, some are not searched"
             );
         }
     }
@@ -109,6 +157,7 @@ impl Loader {
             connection: self.connection,
             high_water: self.high_water,
             totals: Arc::clone(&totals),
+            vectors_per_document: self.options.vectors_per_document,
             metrics: self.options.metrics.clone(),
             committed: Box::new(committed),
         };
@@ -118,6 +167,7 @@ impl Loader {
             writer: tokio::spawn(writer.run(jobs)),
             totals,
             lost: self.lost,
+            vectors_per_document: self.options.vectors_per_document,
             metrics: self.options.metrics,
         }
     }
@@ -169,15 +219,14 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::{Applied, NewRow, StoreMetrics, Write};
+    use crate::{Applied, NewRow, RowVectors, StoreMetrics, Write};
 
     async fn upsert(store: &DocumentStore, id: i64, values: usize) -> Result<Applied, StoreError> {
         let row = NewRow {
             id: DocumentId::Integer(id),
             text: None,
             metadata: Metadata::default(),
-            vector: vec![1.0; values],
-            embedded: None,
+            vectors: RowVectors::Given(vec![1.0; values]),
         };
         let deadline = Instant::now() + Duration::from_secs(20);
         store.write(Write::Upsert(vec![row]), deadline).await
@@ -188,7 +237,8 @@ mod tests {
     async fn a_full_disk_refuses_a_write_and_the_next_that_fits_is_taken() {
         let folder = tempfile::tempdir().unwrap();
         let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-        let options = StoreOptions { readers_max: 1, metrics };
+        let options =
+            StoreOptions { readers_max: 1, vectors_per_document: VectorsPerDocument::One, metrics };
         let mut loader = DocumentStore::open(folder.path(), options).await.unwrap();
         let few_pages = sqlx::query("PRAGMA max_page_count = 24");
         few_pages.execute(&mut loader.connection).await.unwrap();

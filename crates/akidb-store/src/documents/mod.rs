@@ -3,9 +3,11 @@
 
 mod known;
 mod load;
+mod passages;
 mod read;
 mod row;
 mod transaction;
+mod vectors;
 mod writer;
 
 use std::sync::{
@@ -18,10 +20,12 @@ use serde_json::{Map, Value};
 use sqlx::SqlitePool;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
-use crate::{EmbeddedText, StoreError, StoreMetrics};
-pub use known::KnownText;
+use crate::{StoreError, StoreMetrics};
 pub use load::Loader;
+pub use passages::PassageSpans;
 pub use row::{Rows, StoredVector};
+pub(crate) use vectors::PassageColumns;
+pub use vectors::{KnownText, PassageVector, RowVectors, VectorKey, VectorsPerDocument};
 use writer::Job;
 
 /// Writes that may wait for the writer; more wait for a place.
@@ -32,6 +36,8 @@ const QUEUE_WRITES_MAX: usize = 256;
 pub struct StoreOptions {
     /// Connections that read at once.
     pub readers_max: u32,
+    /// Whether documents may have several vectors. Fixed for the life of a collection.
+    pub vectors_per_document: VectorsPerDocument,
     /// Where it reports.
     pub metrics: StoreMetrics,
 }
@@ -45,10 +51,8 @@ pub struct NewRow {
     pub text: Option<String>,
     /// The metadata.
     pub metadata: Metadata,
-    /// The vector, of the collection's dimension.
-    pub vector: Vec<f32>,
-    /// Where the node embedded the text itself. Never beside a vector of the user's own.
-    pub embedded: Option<EmbeddedText>,
+    /// Its vectors.
+    pub vectors: RowVectors,
 }
 
 /// A change of one document's metadata.
@@ -89,9 +93,9 @@ pub enum Applied {
 /// What one commit changed, for the indexes: first add, then remove.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CommittedChange {
-    /// New row versions, ascending.
-    pub added: Vec<Seq>,
-    /// Their vectors, row-major.
+    /// The vectors of new row versions, ascending.
+    pub added: Vec<VectorKey>,
+    /// Their values, row-major.
     pub added_vectors: Vec<f32>,
     /// Row versions that are gone, among them some of `added` where one commit wrote an id twice.
     pub removed: Vec<Seq>,
@@ -121,6 +125,7 @@ pub struct DocumentStore {
     writer: JoinHandle<()>,
     totals: Arc<Totals>,
     lost: Vec<LostRange>,
+    vectors_per_document: VectorsPerDocument,
     metrics: StoreMetrics,
 }
 

@@ -8,6 +8,7 @@ use sqlx::{
     sqlite::{SqliteArgumentsBuffer, SqliteRow, SqliteTypeInfo},
 };
 
+use super::vectors::{PassageColumns, VectorKey, VectorsPerDocument};
 use crate::{EmbeddedText, StoreError, TextHash, checksum};
 
 /// The rows of a read: the sound ones, and the ids of those whose checksum is wrong.
@@ -22,8 +23,8 @@ pub struct Rows {
 /// A row of `vectors`, read while a collection opens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredVector {
-    /// The version of the document.
-    pub seq: Seq,
+    /// What it is of.
+    pub key: VectorKey,
     /// Its vector.
     pub vector: Vec<f32>,
 }
@@ -47,7 +48,9 @@ pub(super) fn read_document(row: &SqliteRow) -> Result<Result<Document, Document
         return Ok(Err(id));
     }
     match serde_json::from_str::<Metadata>(metadata) {
-        Ok(metadata) => Ok(Ok(Document { id, text, metadata, vector: None, seq })),
+        Ok(metadata) => {
+            Ok(Ok(Document { id, text, metadata, vector: None, passages: Vec::new(), seq }))
+        }
         Err(_) => Ok(Err(id)),
     }
 }
@@ -55,16 +58,26 @@ pub(super) fn read_document(row: &SqliteRow) -> Result<Result<Document, Document
 /// The columns that [`read_vector`] reads.
 macro_rules! vector_columns {
     () => {
-        "v.vector, v.text_hash, v.tokens, v.truncated, v.checksum"
+        "v.vector, v.checksum, v.text_hash, v.tokens, v.truncated"
     };
 }
 pub(super) use vector_columns;
 
+/// What it reads after them where a document may have several vectors.
+macro_rules! passage_columns {
+    () => {
+        "v.document_seq, v.passages, v.start_byte, v.end_byte"
+    };
+}
+pub(super) use passage_columns;
+
 /// A sound row of `vectors`.
 pub(super) struct VectorRow {
     pub(super) vector: Vec<f32>,
-    /// Absent where the vector is the user's own.
+    /// Absent where the vector is the user's own, and on all passages but the first.
     pub(super) embedded: Option<EmbeddedText>,
+    /// Absent where the text was not to be cut.
+    pub(super) passage: Option<PassageColumns>,
 }
 
 /// The columns of a vector from `column` on: `None` when it is absent or the checksum is wrong.
@@ -72,22 +85,41 @@ pub(super) fn read_vector(
     row: &SqliteRow,
     seq: Seq,
     column: usize,
+    per_document: VectorsPerDocument,
 ) -> Result<Option<VectorRow>, StoreError> {
     let bytes: Option<&[u8]> = row.try_get_unchecked(column)?;
-    let text_hash: Option<&[u8]> = row.try_get_unchecked(column + 1)?;
-    let tokens: Option<i64> = row.try_get_unchecked(column + 2)?;
-    let truncated: Option<i64> = row.try_get_unchecked(column + 3)?;
-    let stored: Option<i64> = row.try_get_unchecked(column + 4)?;
-    // Where a part of it is missing the checksum is wrong as well.
-    let embedded = text_hash.and_then(TextHash::from_bytes).zip(tokens).zip(truncated);
-    let embedded = embedded.map(|((hash, tokens), truncated)| EmbeddedText {
-        hash,
-        tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
-        truncated: truncated != 0,
+    let stored: Option<i64> = row.try_get_unchecked(column + 1)?;
+    let embedded = read_embedded(row, column + 2)?;
+    let passage = match per_document {
+        VectorsPerDocument::One => None,
+        VectorsPerDocument::Several => read_passage(row, column + 5)?,
+    };
+    // Where only a part of `embedded` or `passage` is there, the checksum is wrong as well.
+    let sum = |bytes: &[u8]| checksum::of_vector(seq, bytes, embedded.as_ref(), passage.as_ref());
+    let sound = bytes.filter(|bytes| stored == Some(sum(bytes)));
+    Ok(sound.map(|bytes| VectorRow { vector: vector_from_bytes(bytes), embedded, passage }))
+}
+
+fn read_embedded(row: &SqliteRow, column: usize) -> Result<Option<EmbeddedText>, StoreError> {
+    let hash: Option<&[u8]> = row.try_get_unchecked(column)?;
+    let Some(hash) = hash.and_then(TextHash::from_bytes) else { return Ok(None) };
+    let tokens: Option<u32> = row.try_get_unchecked(column + 1)?;
+    let truncated: Option<bool> = row.try_get_unchecked(column + 2)?;
+    let embedded = tokens.zip(truncated);
+    Ok(embedded.map(|(tokens, truncated)| EmbeddedText { hash, tokens, truncated }))
+}
+
+fn read_passage(row: &SqliteRow, column: usize) -> Result<Option<PassageColumns>, StoreError> {
+    let document: Option<i64> = row.try_get_unchecked(column)?;
+    let count: Option<u32> = row.try_get_unchecked(column + 1)?;
+    let start: Option<i64> = row.try_get_unchecked(column + 2)?;
+    let end: Option<i64> = row.try_get_unchecked(column + 3)?;
+    let bytes = start.zip(end).map(|(start, end)| {
+        let byte = |stored| usize::try_from(stored).unwrap_or(usize::MAX);
+        byte(start)..byte(end)
     });
-    let sound =
-        bytes.filter(|bytes| stored == Some(checksum::of_vector(seq, bytes, embedded.as_ref())));
-    Ok(sound.map(|bytes| VectorRow { vector: vector_from_bytes(bytes), embedded }))
+    let document = document.map(|seq| Seq(seq.cast_unsigned()));
+    Ok(bytes.map(|bytes| PassageColumns { document, count, bytes }))
 }
 
 pub(super) fn read_seq(row: &SqliteRow, column: usize) -> Result<Seq, StoreError> {

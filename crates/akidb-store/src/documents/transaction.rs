@@ -7,12 +7,10 @@ use futures::TryStreamExt;
 use sqlx::SqliteConnection;
 
 use super::{
-    Applied, CommittedChange, NewRow, Patch, Write,
+    Applied, CommittedChange, NewRow, Patch, RowVectors, VectorsPerDocument, Write,
     read::json_list,
-    row::{
-        StoredId, VectorRow, document_columns, read_document, read_seq, read_vector, seq_to_sql,
-        vector_columns, vector_to_bytes,
-    },
+    row::{StoredId, document_columns, read_document, read_seq, seq_to_sql},
+    vectors::{NewVector, VectorColumns, vectors_of},
 };
 use crate::{StoreError, checksum};
 
@@ -22,12 +20,31 @@ const ROWS_A_STATEMENT: usize = 64;
 static INSERT_DOCUMENTS: LazyLock<String> = LazyLock::new(|| {
     insert("INSERT INTO documents (seq, id, text, metadata, checksum) VALUES ", "(?, ?, ?, ?, ?)")
 });
-static INSERT_VECTORS: LazyLock<String> = LazyLock::new(|| {
-    insert(
-        "INSERT INTO vectors (seq, vector, text_hash, tokens, truncated, checksum) VALUES ",
-        "(?, ?, ?, ?, ?, ?)",
+static INSERT_OWN_VECTORS: LazyLock<InsertVectors> =
+    LazyLock::new(|| InsertVectors::new("seq, vector, checksum", "(?, ?, ?)"));
+static INSERT_VECTORS: LazyLock<InsertVectors> = LazyLock::new(|| {
+    InsertVectors::new("seq, vector, checksum, text_hash, tokens, truncated", "(?, ?, ?, ?, ?, ?)")
+});
+static INSERT_PASSAGES: LazyLock<InsertVectors> = LazyLock::new(|| {
+    InsertVectors::new(
+        "seq, vector, checksum, text_hash, tokens, truncated, \
+         document_seq, passages, start_byte, end_byte",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
 });
+
+/// The statement for one row and for many.
+struct InsertVectors {
+    one: String,
+    many: String,
+}
+
+impl InsertVectors {
+    fn new(columns: &str, row: &str) -> Self {
+        let head = format!("INSERT INTO vectors ({columns}) VALUES ");
+        Self { one: format!("{head}{row}"), many: insert(&head, row) }
+    }
+}
 
 fn insert(head: &str, row: &str) -> String {
     format!("{head}{}", [row; ROWS_A_STATEMENT].join(", "))
@@ -38,6 +55,7 @@ pub(super) struct Transaction<'c> {
     pub(super) connection: &'c mut SqliteConnection,
     pub(super) last_seq: Seq,
     pub(super) change: CommittedChange,
+    pub(super) vectors_per_document: VectorsPerDocument,
 }
 
 impl Transaction<'_> {
@@ -76,22 +94,16 @@ impl Transaction<'_> {
 
     /// A full chunk takes the long statement, which stays prepared; a rest goes row by row.
     async fn insert_chunk(&mut self, rows: &[NewRow]) -> Result<(), StoreError> {
-        let rows_a_statement = if rows.len() == ROWS_A_STATEMENT { ROWS_A_STATEMENT } else { 1 };
-        for rows in rows.chunks(rows_a_statement) {
-            let (documents_sql, vectors_sql) = if rows.len() == ROWS_A_STATEMENT {
-                (INSERT_DOCUMENTS.as_str(), INSERT_VECTORS.as_str())
+        let mut vectors = Vec::with_capacity(rows.len());
+        let full = rows.len() == ROWS_A_STATEMENT;
+        for rows in rows.chunks(if full { ROWS_A_STATEMENT } else { 1 }) {
+            let mut documents = sqlx::query(if full {
+                INSERT_DOCUMENTS.as_str()
             } else {
-                (
-                    "INSERT INTO documents (seq, id, text, metadata, checksum) \
-                     VALUES (?, ?, ?, ?, ?)",
-                    "INSERT INTO vectors (seq, vector, text_hash, tokens, truncated, checksum) \
-                     VALUES (?, ?, ?, ?, ?, ?)",
-                )
-            };
-            let mut documents = sqlx::query(documents_sql);
-            let mut vectors = sqlx::query(vectors_sql);
+                "INSERT INTO documents (seq, id, text, metadata, checksum) VALUES (?, ?, ?, ?, ?)"
+            });
             for row in rows {
-                let seq = self.next_seq();
+                let seq = Seq(self.last_seq.0 + 1);
                 let metadata = row.metadata.to_json();
                 let text = row.text.clone();
                 let sum = checksum::of_document(seq, &row.id, text.as_deref(), &metadata);
@@ -101,28 +113,35 @@ impl Transaction<'_> {
                     .bind(text)
                     .bind(metadata)
                     .bind(sum);
-                let vector = vector_to_bytes(&row.vector);
-                let embedded = row.embedded.as_ref();
-                let sum = checksum::of_vector(seq, &vector, embedded);
-                vectors = vectors
-                    .bind(seq_to_sql(seq))
-                    .bind(vector)
-                    .bind(embedded.map(|embedded| embedded.hash.as_bytes().to_vec()))
-                    .bind(embedded.map(|embedded| i64::from(embedded.tokens)))
-                    .bind(embedded.map(|embedded| embedded.truncated))
-                    .bind(sum);
-                self.change.added.push(seq);
-                self.change.added_vectors.extend_from_slice(&row.vector);
+                // The passages of a document take the numbers that follow.
+                self.last_seq.0 += row.vectors.len() as u64;
+                vectors.extend(row.vectors.rows(seq));
             }
             documents.execute(&mut *self.connection).await?;
-            vectors.execute(&mut *self.connection).await?;
         }
-        Ok(())
+        self.insert_vectors(&vectors).await
     }
 
-    fn next_seq(&mut self) -> Seq {
-        self.last_seq.0 += 1;
-        self.last_seq
+    async fn insert_vectors(&mut self, vectors: &[NewVector<'_>]) -> Result<(), StoreError> {
+        for chunk in vectors.chunks(ROWS_A_STATEMENT) {
+            let columns = VectorColumns::of(chunk);
+            let insert = match columns {
+                VectorColumns::Own => &INSERT_OWN_VECTORS,
+                VectorColumns::Embedded => &INSERT_VECTORS,
+                VectorColumns::Passages => &INSERT_PASSAGES,
+            };
+            let full = chunk.len() == ROWS_A_STATEMENT;
+            for rows in chunk.chunks(if full { ROWS_A_STATEMENT } else { 1 }) {
+                let mut query = sqlx::query(if full { &*insert.many } else { &*insert.one });
+                for row in rows {
+                    query = row.bind_to(query, columns);
+                    self.change.added.push(row.key);
+                    self.change.added_vectors.extend_from_slice(row.vector);
+                }
+                query.execute(&mut *self.connection).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn seqs_of(&mut self, ids_json: &str) -> Result<HashMap<DocumentId, Seq>, StoreError> {
@@ -169,38 +188,36 @@ impl Transaction<'_> {
         let seqs_json = json_list(&seqs.iter().map(|seq| seq.0).collect::<Vec<_>>());
         for sql in [
             "DELETE FROM vectors WHERE seq IN (SELECT value FROM json_each(?1))",
+            "DELETE FROM vectors WHERE document_seq IN (SELECT value FROM json_each(?1))",
             "DELETE FROM documents WHERE seq IN (SELECT value FROM json_each(?1))",
         ] {
-            sqlx::query(sql).bind(&seqs_json).execute(&mut *self.connection).await?;
+            let of_passages = sql.contains("document_seq");
+            if !of_passages || self.vectors_per_document == VectorsPerDocument::Several {
+                sqlx::query(sql).bind(&seqs_json).execute(&mut *self.connection).await?;
+            }
         }
         self.change.removed.extend_from_slice(seqs);
         Ok(seqs.len() as u64)
     }
 
     async fn patch(&mut self, patch: Patch) -> Result<Option<Document>, StoreError> {
-        let Some((document, VectorRow { vector, embedded })) = self.document(&patch.id).await?
-        else {
+        let Some((document, vectors)) = self.document(&patch.id).await? else {
             return Ok(None);
         };
         let metadata: Metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
         self.delete_seqs(&[document.seq]).await?;
-        let row = NewRow { id: document.id, text: document.text, metadata, vector, embedded };
+        let seq = Seq(self.last_seq.0 + 1);
+        let row = NewRow { id: document.id, text: document.text, metadata, vectors };
         self.insert_chunk(std::slice::from_ref(&row)).await?;
         let NewRow { id, text, metadata, .. } = row;
-        Ok(Some(Document { id, text, metadata, vector: None, seq: self.last_seq }))
+        Ok(Some(Document { id, text, metadata, vector: None, passages: Vec::new(), seq }))
     }
 
     async fn document(
         &mut self,
         id: &DocumentId,
-    ) -> Result<Option<(Document, VectorRow)>, StoreError> {
-        let sql = concat!(
-            "SELECT ",
-            document_columns!(),
-            ", ",
-            vector_columns!(),
-            " FROM documents d JOIN vectors v ON v.seq = d.seq WHERE d.id = ?1"
-        );
+    ) -> Result<Option<(Document, RowVectors)>, StoreError> {
+        let sql = concat!("SELECT ", document_columns!(), " FROM documents d WHERE d.id = ?1");
         let row = sqlx::query(sql)
             .bind(StoredId(id.clone()))
             .fetch_optional(&mut *self.connection)
@@ -208,8 +225,10 @@ impl Transaction<'_> {
         let Some(row) = row else { return Ok(None) };
         let damaged = |id| StoreError::Damaged { ids: vec![id] };
         let document = read_document(&row)?.map_err(damaged)?;
-        let vector = read_vector(&row, document.seq, 5)?;
-        let vector = vector.ok_or_else(|| damaged(document.id.clone()))?;
-        Ok(Some((document, vector)))
+        let seqs = [document.seq];
+        let vectors = vectors_of(self.connection, &seqs, self.vectors_per_document).await?;
+        let vectors = vectors.into_values().next().flatten();
+        let vectors = vectors.ok_or_else(|| damaged(document.id.clone()))?;
+        Ok(Some((document, vectors)))
     }
 }

@@ -13,7 +13,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Applied, CommittedChange, Totals, Write, transaction::Transaction};
+use super::{
+    Applied, CommittedChange, Totals, VectorsPerDocument, Write, transaction::Transaction,
+};
 use crate::{StoreError, StoreMetrics, high_water::HighWater};
 
 /// Rows after which a group takes no further write.
@@ -39,7 +41,7 @@ impl Job {
 
     fn rows(&self) -> usize {
         match &self.write {
-            Write::Upsert(rows) => rows.len(),
+            Write::Upsert(rows) => rows.iter().map(|row| row.vectors.len()).sum(),
             Write::DeleteIds(ids) => ids.len(),
             // It reads all rows, so it gets a transaction that others wait for, not share.
             Write::DeleteMatching(_) => GROUP_ROWS_MAX,
@@ -53,6 +55,7 @@ pub(super) struct Writer {
     pub(super) connection: SqliteConnection,
     pub(super) high_water: HighWater,
     pub(super) totals: Arc<Totals>,
+    pub(super) vectors_per_document: VectorsPerDocument,
     pub(super) metrics: StoreMetrics,
     pub(super) committed: Box<dyn FnMut(CommittedChange) + Send>,
 }
@@ -142,6 +145,7 @@ impl Writer {
             connection: &mut self.connection,
             last_seq: Seq(self.totals.last_seq.load(Ordering::Acquire)),
             change: CommittedChange::default(),
+            vectors_per_document: self.vectors_per_document,
         };
         let mut results = Vec::with_capacity(writes.len());
         for write in writes {
@@ -170,7 +174,7 @@ impl Writer {
 
     /// Makes a commit visible: counts first, then the indexes, and the replies after that.
     fn publish(&mut self, change: CommittedChange, took: Duration) {
-        let added = change.added.len() as u64;
+        let added = change.added.iter().filter(|vector| vector.passage == 0).count() as u64;
         let removed = change.removed.len() as u64;
         self.totals.documents.fetch_add(added, Ordering::AcqRel);
         self.totals.documents.fetch_sub(removed, Ordering::AcqRel);

@@ -1,6 +1,6 @@
 //! The catalogue of collections.
 
-use akidb_core::{CollectionName, Dimension, Metric};
+use akidb_core::{Chunking, CollectionName, Dimension, Metric};
 use akidb_store::{Catalogue, CollectionRow, DataDirectory};
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ fn collection(name: &str) -> CollectionRow {
         metric: Metric::L2,
         index_engine: "exact".into(),
         model: Some(r#"{"name":"m"}"#.into()),
+        chunking: (name == "books").then_some(Chunking { tokens: 128, overlap: 0 }),
         created_unix_ms: 1_700_000_000_000,
     }
 }

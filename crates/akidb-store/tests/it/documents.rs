@@ -1,10 +1,10 @@
 //! Writes, reads and reopening.
 
 use akidb_core::{Filter, Limits, Seq};
-use akidb_store::{Applied, DocumentStore, Patch, Write};
+use akidb_store::{Applied, DocumentStore, Patch, RowVectors, Write};
 use serde_json::json;
 
-use crate::{id, metadata, open, options, row, upsert, write};
+use crate::{id, keys, metadata, open, options, row, upsert, vector, write};
 
 #[tokio::test]
 async fn documents_come_back_as_given_after_reopening() {
@@ -26,7 +26,7 @@ async fn documents_come_back_as_given_after_reopening() {
         let stored = found.documents.iter().find(|document| document.id == given.id).unwrap();
         assert_eq!(stored.text, given.text);
         assert_eq!(stored.metadata, given.metadata);
-        assert_eq!(stored.vector.as_ref(), Some(&given.vector));
+        assert_eq!(stored.vector.clone().map(RowVectors::Given), Some(given.vectors));
     }
     assert!(store.by_ids(&[id("6")], false).await.unwrap().documents.is_empty());
 }
@@ -38,9 +38,9 @@ async fn an_update_is_a_new_version_and_the_old_one_is_gone() {
     upsert(&store, vec![row(1, 1.0), row(2, 2.0)]).await;
     assert_eq!(upsert(&store, vec![row(2, 20.0), row(3, 3.0)]).await, [false, true]);
     let first = changes.recv().await.unwrap();
-    assert_eq!((first.added, first.removed), (vec![Seq(1), Seq(2)], vec![]));
+    assert_eq!((first.added, first.removed), (keys(&[1, 2]), vec![]));
     let second = changes.recv().await.unwrap();
-    assert_eq!((second.added, second.removed), (vec![Seq(3), Seq(4)], vec![Seq(2)]));
+    assert_eq!((second.added, second.removed), (keys(&[3, 4]), vec![Seq(2)]));
     assert_eq!(second.added_vectors[..3], [20.0, -0.0, f32::MIN_POSITIVE]);
     assert!(store.by_seqs(&[Seq(2)], false).await.unwrap().documents.is_empty());
     assert_eq!(store.document_count(), 3);
@@ -93,7 +93,7 @@ async fn a_patch_keeps_text_and_vector_and_a_bad_one_changes_nothing() {
     assert_eq!(stored.metadata, patched.metadata);
     assert_eq!((stored.seq, patched.seq), (Seq(2), Seq(2)));
     assert_eq!(stored.text.as_deref(), Some("text 1"));
-    assert_eq!(stored.vector, Some(row(1, 1.0).vector));
+    assert_eq!(stored.vector, Some(vector(1.0)));
 }
 
 #[tokio::test]
@@ -119,6 +119,6 @@ async fn every_vector_is_given_to_the_index_when_opening() {
     let mut loaded = Vec::new();
     assert_eq!(loader.vectors(|stored| loaded.push(stored)).await.unwrap(), 0);
     assert_eq!(loaded.len(), 299);
-    assert!(loaded.is_sorted_by_key(|stored| stored.seq));
-    assert_eq!(loaded[10].vector, row(11, 11.0).vector);
+    assert!(loaded.is_sorted_by_key(|stored| stored.key));
+    assert_eq!(loaded[10].vector, vector(11.0));
 }

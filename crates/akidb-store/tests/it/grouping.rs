@@ -28,7 +28,7 @@ async fn waiting_writes_share_commits_and_all_are_applied() {
     let mut live = std::collections::BTreeSet::new();
     while let Ok(change) = changes.try_recv() {
         commits += 1;
-        live.extend(change.added);
+        live.extend(change.added.iter().map(|added| added.document));
         for seq in change.removed {
             assert!(live.remove(&seq), "{seq} was never added");
         }

@@ -2,22 +2,26 @@
 //! never from a damaged row.
 
 use akidb_core::{Limits, Seq};
-use akidb_store::{EmbeddedText, KnownText, NewRow, Patch, TextHash, Write};
+use akidb_store::{
+    EmbeddedText, KnownText, NewRow, PassageVector, Patch, RowVectors, TextHash, Write,
+};
 
-use crate::{damage::tamper, id, open, row, upsert, write};
+use crate::{damage::tamper, id, open, row, upsert, vector, write};
 
 /// A row whose vector the node embedded from `text`.
 fn embedded(name: &str, text: &str, value: f32) -> NewRow {
-    let hash = TextHash::of(text);
+    let embedded = EmbeddedText { hash: TextHash::of(text), tokens: 7, truncated: true };
+    let passages = vec![PassageVector { bytes: None, vector: vector(value) }];
     NewRow {
         text: Some(text.into()),
-        embedded: Some(EmbeddedText { hash, tokens: 7, truncated: true }),
+        vectors: RowVectors::Embedded(KnownText { passages, embedded }),
         ..row(id(name), value)
     }
 }
 
 fn known(row: &NewRow) -> KnownText {
-    KnownText { vector: row.vector.clone(), embedded: row.embedded.unwrap() }
+    let RowVectors::Embedded(known) = &row.vectors else { panic!("{row:?}") };
+    known.clone()
 }
 
 #[tokio::test]
@@ -33,7 +37,7 @@ async fn an_embedded_text_is_known_after_reopening_and_as_long_as_a_row_has_it()
     let hashes = ["one", "two", "three", "text 4"].map(TextHash::of);
     let found = store.known_texts(&hashes).await.unwrap();
     assert_eq!(found.len(), 2);
-    assert_eq!(found[&hashes[0]].vector[0].to_bits(), f32::NAN.to_bits());
+    assert_eq!(found[&hashes[0]].passages[0].vector[0].to_bits(), f32::NAN.to_bits());
     assert_eq!(found[&hashes[1]], known(&b));
     write(&store, Write::DeleteIds(vec![id("c"), id("a")])).await.unwrap();
     let found = store.known_texts(&hashes).await.unwrap();
@@ -52,7 +56,7 @@ async fn a_patch_keeps_what_is_known_and_an_own_vector_ends_it() {
     write(&store, Write::PatchMetadata(patch)).await.unwrap();
     assert_eq!(store.last_seq(), Seq(2));
     assert_eq!(store.known_texts(&[hash]).await.unwrap()[&hash], known(&first));
-    let own = NewRow { embedded: None, ..first };
+    let own = NewRow { vectors: RowVectors::Given(vector(1.0)), ..first };
     upsert(&store, vec![own]).await;
     assert!(store.known_texts(&[hash]).await.unwrap().is_empty());
 }

@@ -6,26 +6,40 @@ mod damage;
 mod documents;
 mod grouping;
 mod known_texts;
+mod passages;
 
 use std::{path::Path, time::Duration};
 
-use akidb_core::{DocumentId, Limits, Metadata};
+use akidb_core::{DocumentId, Limits, Metadata, Seq};
 use akidb_store::{
-    Applied, CommittedChange, DocumentStore, NewRow, StoreError, StoreMetrics, StoreOptions, Write,
+    Applied, CommittedChange, DocumentStore, NewRow, RowVectors, StoreError, StoreMetrics,
+    StoreOptions, VectorKey, VectorsPerDocument, Write,
 };
 use tokio::{sync::mpsc, time::Instant};
 
 fn options() -> StoreOptions {
     let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-    StoreOptions { readers_max: 2, metrics }
+    StoreOptions { readers_max: 2, vectors_per_document: VectorsPerDocument::One, metrics }
 }
 
 /// Opens a store and gives the changes that it announces.
 async fn open(folder: &Path) -> (DocumentStore, mpsc::UnboundedReceiver<CommittedChange>) {
+    open_with(folder, options()).await
+}
+
+async fn open_with(
+    folder: &Path,
+    options: StoreOptions,
+) -> (DocumentStore, mpsc::UnboundedReceiver<CommittedChange>) {
     let (sender, changes) = mpsc::unbounded_channel();
-    let loader = DocumentStore::open(folder, options()).await.unwrap();
+    let loader = DocumentStore::open(folder, options).await.unwrap();
     let store = loader.start(move |change| sender.send(change).unwrap_or_default());
     (store, changes)
+}
+
+/// The names of the only vectors of documents.
+fn keys(documents: &[u64]) -> Vec<VectorKey> {
+    documents.iter().map(|&seq| VectorKey { document: Seq(seq), passage: 0 }).collect()
 }
 
 async fn write(store: &DocumentStore, write: Write) -> Result<Applied, StoreError> {
@@ -47,12 +61,15 @@ fn metadata(json: serde_json::Value) -> Metadata {
     Metadata::new(json.as_object().unwrap().clone(), &Limits::default()).unwrap()
 }
 
+fn vector(value: f32) -> Vec<f32> {
+    vec![value, -0.0, f32::MIN_POSITIVE]
+}
+
 fn row(id: impl Into<DocumentId>, value: f32) -> NewRow {
     NewRow {
         id: id.into(),
         text: Some(format!("text {value}")),
         metadata: metadata(serde_json::json!({"value": value})),
-        vector: vec![value, -0.0, f32::MIN_POSITIVE],
-        embedded: None,
+        vectors: RowVectors::Given(vector(value)),
     }
 }

@@ -93,14 +93,26 @@ fn hits_table(hits: &Value) -> comfy_table::Table {
     let hits = hits.as_array().map(Vec::as_slice).unwrap_or_default();
     let has =
         |part: &&str| hits.iter().any(|hit| hit.get(*part).is_some_and(|value| !value.is_null()));
-    let parts: Vec<&str> = ["text", "metadata", "vector"].into_iter().filter(has).collect();
+    // A person looks for the passage, not for all of a text that was cut into some.
+    let text = if has(&"passage") { "passage" } else { "text" };
+    let parts: Vec<&str> =
+        [text, "metadata", "vector", "passages"].into_iter().filter(has).collect();
     let mut table = printer::table(["score", "id"].into_iter().chain(parts.iter().copied()));
     for hit in hits {
         let score = hit["score"].as_f64().map_or_else(String::new, |score| format!("{score:.4}"));
-        let parts = parts.iter().map(|part| show::cell(&hit[*part]));
+        let parts = parts.iter().map(|part| show::cell(shown(hit, part)));
         table.add_row([score, show::cell(&hit["id"])].into_iter().chain(parts));
     }
     table
+}
+
+/// A part of a hit; of a passage its text, and the whole text where there is no passage.
+fn shown<'h>(hit: &'h Value, part: &str) -> &'h Value {
+    match (part, &hit[part]) {
+        ("passage", Value::Null) => &hit["text"],
+        ("passage", passage) => &passage["text"],
+        (_, value) => value,
+    }
 }
 
 fn vector(given: &str) -> Result<Value, String> {
@@ -154,5 +166,15 @@ mod tests {
         let table = hits_table(&hits).to_string();
         assert!(table.contains("0.5123") && table.contains("text"), "{table}");
         assert!(!table.contains("metadata"), "{table}");
+    }
+
+    #[test]
+    fn the_table_shows_the_passage_of_a_text_that_was_cut() {
+        let passage = json!({"start": 4, "end": 9, "text": "found"});
+        let cut = json!({"id": 1, "score": 0.5, "text": "the found text", "passage": passage});
+        let hits = json!([cut, {"id": 2, "score": 0.25, "text": "a whole text"}]);
+        let table = hits_table(&hits).to_string();
+        assert!(table.contains("passage") && table.contains(" found "), "{table}");
+        assert!(table.contains("a whole text") && !table.contains("the found"), "{table}");
     }
 }

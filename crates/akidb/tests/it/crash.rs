@@ -3,7 +3,8 @@
 //! An oracle outside of the node notes each write before it is sent and after it is acknowledged.
 //! Every writer has ids of its own and one write in flight, so after a crash each document must be
 //! as its last acknowledged write left it, or as the one unanswered write would, and that write is
-//! there whole or not at all. Documents are compared by scroll, by get and by search.
+//! there whole or not at all. Documents are compared by scroll, by get and by search. Texts that
+//! are cut into passages must come back with all of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,20 +16,29 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
-    node::{Node, scratch},
+    node::{Backend, Node, scratch},
     rest_client::RestClient,
 };
 
 const CYCLES: u64 = 50;
 const WRITERS: u64 = 3;
 const IDS_PER_WRITER: u64 = 200;
+const MODEL_DIMENSION: usize = 8;
 const DOCUMENTS: &str = "/v1/collections/crash/documents";
+
+/// What the documents of the collection are.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    OwnVectors,
+    CutTexts,
+}
 
 /// The documents of one writer: id to version.
 type Versions = BTreeMap<u64, u64>;
 
 /// What the oracle knows of one writer.
 struct Writer {
+    form: Form,
     number: u64,
     random: StdRng,
     next_version: u64,
@@ -38,8 +48,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(number: u64) -> Self {
+    fn new(form: Form, number: u64) -> Self {
         Self {
+            form,
             number,
             random: StdRng::seed_from_u64(number),
             next_version: 1,
@@ -73,7 +84,7 @@ impl Writer {
             let version = self.next_version;
             self.next_version += 1;
             after.insert(id, version);
-            document(id, version)
+            document(self.form, id, version)
         });
         (DOCUMENTS.to_owned(), json!({"documents": documents.collect::<Vec<_>>()}))
     }
@@ -101,34 +112,65 @@ fn vector(id: u64, version: u64) -> Vec<f64> {
     vec![id as f64, version as f64, 1.0]
 }
 
-fn document(id: u64, version: u64) -> Value {
-    json!({
-        "id": id, "text": format!("document {id} in version {version}"),
-        "metadata": {"version": version}, "vector": vector(id, version),
-    })
+fn document(form: Form, id: u64, version: u64) -> Value {
+    let text = format!("document {id} in version {version}");
+    let mut document = json!({"id": id, "text": text, "metadata": {"version": version}});
+    match form {
+        Form::OwnVectors => document["vector"] = json!(vector(id, version)),
+        // From one passage to five.
+        Form::CutTexts => {
+            document["text"] = vec![text + "."; 1 + version as usize % 10].join(" ").into();
+        }
+    }
+    document
 }
 
 /// The version of a document whose parts all belong together.
-fn version_of(found: &Value) -> (u64, u64) {
+fn version_of(form: Form, found: &Value) -> (u64, u64) {
     let id = found["id"].as_u64().unwrap();
     let version = found["metadata"]["version"].as_u64().unwrap();
-    let expected = document(id, version);
+    let expected = document(form, id, version);
     for part in ["text", "metadata"] {
         assert_eq!(found[part], expected[part]);
     }
-    let given: Vec<f64> = serde_json::from_value(found["vector"].clone()).unwrap();
-    assert_eq!(given, vector(id, version));
+    match form {
+        Form::OwnVectors => {
+            let given: Vec<f64> = serde_json::from_value(found["vector"].clone()).unwrap();
+            assert_eq!(given, vector(id, version));
+        }
+        Form::CutTexts => {
+            let text = found["text"].as_str().unwrap();
+            assert_covers(found["passages"].as_array().unwrap(), text);
+            if let Some(passage) = found.get("passage") {
+                let place = |end: &str| passage[end].as_u64().unwrap() as usize;
+                assert_eq!(passage["text"], text[place("start")..place("end")]);
+            }
+        }
+    }
     (id, version)
 }
 
+/// The passages of a text in ASCII, without overlap, have all of it.
+fn assert_covers(passages: &[Value], text: &str) {
+    let mut end = 0;
+    for passage in passages {
+        assert_eq!(passage["start"], end);
+        assert_eq!(passage["vector"].as_array().unwrap().len(), MODEL_DIMENSION);
+        end = passage["end"].as_u64().unwrap();
+    }
+    assert_eq!(end, text.len() as u64);
+}
+
 /// Every document by scroll, which must be what search and get give too.
-async fn stored(client: &RestClient) -> Versions {
+async fn stored(form: Form, client: &RestClient) -> Versions {
+    let version_of = |found: &Value| version_of(form, found);
     let include = json!(["text", "metadata", "vector"]);
     let page = json!({"limit": 10_000, "include": include});
     let page = client.post(&format!("{DOCUMENTS}/scroll"), page).await;
     let scrolled: Versions = page["documents"].as_array().unwrap().iter().map(version_of).collect();
 
-    let search = json!({"vector": [1.0, 1.0, 1.0], "limit": 10_000, "include": include});
+    let query = vec![1.0; if form == Form::OwnVectors { 3 } else { MODEL_DIMENSION }];
+    let search = json!({"vector": query, "limit": 10_000, "include": include});
     let found = client.post("/v1/collections/crash/search", search).await;
     let found: Versions = found["hits"].as_array().unwrap().iter().map(version_of).collect();
     assert_eq!(found, scrolled, "search and scroll differ");
@@ -146,11 +188,26 @@ async fn stored(client: &RestClient) -> Versions {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_writes_survive_being_killed_and_no_others_appear() {
+    let collection = json!({"name": "crash", "dimension": 3, "metric": "l2"});
+    kill_while_writing(Form::OwnVectors, collection).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledged_texts_survive_being_killed_with_all_of_their_passages() {
+    let collection = json!({"name": "crash", "metric": "l2", "chunking": {"tokens": 12}});
+    kill_while_writing(Form::CutTexts, collection).await;
+}
+
+async fn kill_while_writing(form: Form, collection: Value) {
     let (_folder, data_dir) = scratch();
     let mut random = StdRng::seed_from_u64(7);
-    let mut writers: Vec<Writer> = (0..WRITERS).map(Writer::new).collect();
-    let mut node = Node::start(&data_dir);
-    let collection = json!({"name": "crash", "dimension": 3, "metric": "l2"});
+    let mut writers: Vec<Writer> = (0..WRITERS).map(|number| Writer::new(form, number)).collect();
+    let start = || {
+        Node::start_with(&data_dir, Backend::Hash, |command| {
+            command.env("AKIDB_EMBEDDING__DIMENSION", MODEL_DIMENSION.to_string());
+        })
+    };
+    let mut node = start();
     RestClient::new(&node).post("/v1/collections", collection).await;
     let mut writes = 0;
     for cycle in 0..CYCLES {
@@ -163,8 +220,8 @@ async fn acknowledged_writes_survive_being_killed_and_no_others_appear() {
             writers.push(writer.await.unwrap());
         }
         node.wait();
-        node = Node::start(&data_dir);
-        let stored = stored(&RestClient::new(&node)).await;
+        node = start();
+        let stored = stored(form, &RestClient::new(&node)).await;
         for writer in &mut writers {
             writer.settle(&stored, cycle);
         }

@@ -76,3 +76,55 @@ async fn glosses_inserted_as_text_are_found_by_their_meaning() {
         assert!(wanted.iter().any(|wanted| words.contains(wanted)), "{question}: {words:?}");
     }
 }
+
+/// The longest film texts, joined, with the one about monsters at a university last; and all
+/// others of the years from 2010 on.
+fn films(data: &Path) -> (String, Vec<Value>) {
+    let file = std::fs::File::open(data.join("wikipedia-movies/texts.jsonl.gz")).unwrap();
+    let lines = BufReader::new(flate2::read::GzDecoder::new(file)).lines();
+    let films = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let text_of = |film: &Value| film["text"].as_str().unwrap().to_owned();
+    let (long, short): (Vec<_>, Vec<_>) = films
+        .filter(|film| film["metadata"]["year"].as_u64() >= Some(2010))
+        .filter(|film| !text_of(film).trim().is_empty())
+        .partition(|film| text_of(film).len() > 1_000);
+    let (last, first): (Vec<_>, Vec<_>) =
+        long.iter().partition(|film| film["title"] == "Monsters University");
+    let joined: Vec<String> = first.into_iter().chain(last).map(text_of).collect();
+    let short = short.iter().take(300).map(|film| json!({"id": film["id"], "text": film["text"]}));
+    (joined.join("\n\n"), short.collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_far_behind_the_models_window_is_found_where_texts_are_cut() {
+    let Some(data) = shared_data() else {
+        eprintln!("SKIPPED: needs ../shared/data/wikipedia-movies, which is not here");
+        return;
+    };
+    let (_folder, data_dir) = scratch();
+    let node = Node::start_with(&data_dir, Backend::Native, |_| {});
+    let client = RestClient::new(&node);
+    let (long, mut documents) = films(&data);
+    documents.push(json!({"id": "long", "text": long}));
+    let question = "monsters meet at college as rivals and become best friends";
+    let mut best = Vec::new();
+    for (name, chunking) in [("whole", Value::Null), ("cut", json!({"overlap": 32}))] {
+        client.post("/v1/collections", json!({"name": name, "chunking": chunking})).await;
+        let path = format!("/v1/collections/{name}/documents");
+        let reply = client.post(&path, json!({"documents": documents})).await;
+        let result = reply["results"].as_array().unwrap().last().unwrap();
+        assert_eq!(result["truncated"], chunking.is_null(), "{result}");
+        let search = json!({"text": question, "limit": 3});
+        let reply = client.post(&format!("/v1/collections/{name}/search"), search).await;
+        best.push(reply["hits"][0].clone());
+    }
+    assert_ne!(best[0]["id"], "long", "{}", best[0]);
+    assert_eq!(best[1]["id"], "long", "{}", best[1]);
+    let passage = &best[1]["passage"];
+    assert!(passage["text"].as_str().unwrap().contains("Mike Wazowski"), "{passage}");
+    let place = |end: &str| passage[end].as_u64().unwrap() as usize;
+    let characters: Vec<char> = long.chars().collect();
+    let there: String = characters[place("start")..place("end")].iter().collect();
+    assert_eq!(passage["text"], there);
+    assert!(place("start") > characters.len() / 2);
+}

@@ -102,7 +102,12 @@ impl<'a, S: Stream<Item = Result<ImportLine>> + Send> Batches<'a, S> {
     /// About how many tokens the model reads of a document.
     fn tokens_of(&self, document: &Checked) -> usize {
         let Some(text) = document.text_to_embed() else { return 0 };
-        let window = self.import.entry.model.as_ref().map_or(usize::MAX, |m| m.max_tokens as usize);
+        let entry = &self.import.entry;
+        let window = match (entry.row.chunking, &entry.model) {
+            (None, Some(model)) => model.max_tokens as usize,
+            // Cut into passages, all of it is read.
+            _ => usize::MAX,
+        };
         (text.len() / BYTES_A_TOKEN + 2).min(window)
     }
 }

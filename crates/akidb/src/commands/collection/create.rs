@@ -15,6 +15,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   $ akidb collection create films
+  $ akidb collection create books --chunk-tokens 128 --chunk-overlap 16
   $ akidb collection create faces --dimension 512 --metric l2
 
 Without --model and --dimension the node's own model embeds the texts of the collection.")]
@@ -42,10 +43,32 @@ struct CollectionSettings {
     #[arg(long, value_name = "METRIC")]
     #[serde(skip_serializing_if = "Option::is_none")]
     metric: Option<String>,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "Chunking::is_absent")]
+    chunking: Chunking,
     /// A line for people
     #[arg(long, value_name = "TEXT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+}
+
+/// Either option alone cuts texts too.
+#[derive(Args, Debug, Serialize)]
+struct Chunking {
+    /// Cut texts into passages of at most so many tokens; texts are truncated if not given
+    #[arg(long = "chunk-tokens", value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<u64>,
+    /// Tokens that a passage may share with the one before; 0 if not given
+    #[arg(long = "chunk-overlap", value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overlap: Option<u64>,
+}
+
+impl Chunking {
+    fn is_absent(&self) -> bool {
+        self.tokens.is_none() && self.overlap.is_none()
+    }
 }
 
 pub(super) async fn run(

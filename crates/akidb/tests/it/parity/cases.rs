@@ -17,6 +17,8 @@ const FILMS: &str = "films";
 const POINTS: &str = "points";
 /// Vectors of three values by the inner product.
 const DOTS: &str = "dots";
+/// Texts, cut into passages.
+const BOOKS: &str = "books";
 /// Vectors of two values by the Euclidean distance.
 const FLAT: &str = "flat";
 
@@ -201,6 +203,38 @@ pub(crate) fn searches() -> Vec<Case> {
     ]
 }
 
+/// Long texts are cut into passages, and found by them.
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn passages() -> Vec<Case> {
+    let long = format!("{}Океан думает 🌊 о нас.", "The road is long and dull today. ".repeat(4));
+    let chunking = json!({"tokens": 9, "overlap": 2});
+    vec![
+        works(CreateCollection, "", json!({"name": BOOKS, "chunking": chunking})).with("/chunking", chunking),
+        works(CreateCollection, "", json!({"name": "windows", "chunking": {}})).with("/chunking", json!({"tokens": 512, "overlap": 0})),
+        works(CreateCollection, "", json!({"name": "truncated", "chunking": null})).with("/chunking", Value::Null),
+        works(ListCollections, "", json!({})).with("/collections/0/chunking/tokens", json!(9)),
+        works(Upsert, BOOKS, json!({"documents": [{"id": 1, "text": long, "metadata": {"a": 1}}, {"id": 2, "text": "a ship"}, {"id": 3, "text": long, "vector": [1, 2, 3, 4, 5, 6, 7, 8]}]}))
+            .with("/results/0/passages", json!(5)).with("/results/0/truncated", json!(false)).with("/results/1/passages", json!(1)).with("/results/2/passages", Value::Null),
+        works(Upsert, BOOKS, json!({"documents": [{"id": 4, "text": long}]})).with("/results/0/passages", json!(5)).with("/results/0/status", json!("created")),
+        works(Count, BOOKS, json!({})).with("/count", json!(4)),
+        works(DescribeCollection, BOOKS, json!({})).with("/document_count", json!(4)).with("/index/vector_count", json!(12)).with("/chunking/overlap", json!(2)),
+        works(Search, BOOKS, json!({"text": "Океан думает 🌊 о нас", "limit": 1})).with("/hits/0/passage", json!({"start": 120, "end": 153, "text": "dull today. Океан думает 🌊 о нас."})),
+        works(Search, BOOKS, json!({"text": "a ship", "include": []})).with("/hits/0/passage/text", json!("a ship")).with("/hits/3/passage/start", Value::Null).with("/hits/4", Value::Null),
+        works(Search, BOOKS, json!({"id": 1, "include": ["vector"]})).with("/hits/0/id", json!(4)).with("/hits/0/passages/4/end", json!(153)).with("/hits/3", Value::Null).with("/hits/0/vector", Value::Null),
+        works(GetDocument, BOOKS, json!({"id": 1, "include": ["vector"]})).with("/passages/1/start", json!(21)).with("/passages/5", Value::Null).with("/vector", Value::Null),
+        works(GetDocument, BOOKS, json!({"id": 3, "include": ["vector"]})).with("/vector/7", json!(8.0)).with("/passages", Value::Null),
+        works(GetDocument, BOOKS, json!({"id": 1})).with("/passages", Value::Null),
+        works(PatchMetadata, BOOKS, json!({"id": 1, "metadata": {"a": 2}})).with("/metadata/a", json!(2)),
+        works(Search, BOOKS, json!({"text": "Океан думает 🌊 о нас", "filter": {"a": 2}})).with("/hits/0/passage/start", json!(120)).with("/hits/1", Value::Null),
+        works(Scroll, BOOKS, json!({"include": ["vector"]})).with("/documents/3/passages/0/start", json!(0)).with("/documents/4", Value::Null),
+        works(DeleteDocuments, BOOKS, json!({"ids": [1, 3]})).with("/deleted", json!(2)),
+        works(DescribeCollection, BOOKS, json!({})).with("/document_count", json!(2)).with("/index/vector_count", json!(6)),
+        works(DeleteCollection, BOOKS, json!({})),
+        works(DeleteCollection, "windows", json!({})),
+        works(DeleteCollection, "truncated", json!({})),
+    ]
+}
+
 /// Texts become vectors.
 #[rustfmt::skip] // A case is a line.
 pub(crate) fn embedding() -> Vec<Case> {
@@ -260,6 +294,11 @@ pub(crate) fn wrong_collections() -> Vec<Case> {
         refused(CreateCollection, "", json!({"name": "a", "dimension": 3, "index": {"engine": "hnsw"}}), InvalidArgument, "index.engine: unknown engine \"hnsw\", allowed is exact"),
         refused(CreateCollection, "", json!({"name": "a", "description": "x".repeat(1_025)}), InvalidArgument, "description: must be at most 1024 bytes"),
         refused(CreateCollection, "", json!({"name": "a", "description": "a\0"}), InvalidArgument, "description: "),
+        refused(CreateCollection, "", json!({"name": "a", "chunking": {"tokens": 7}}), InvalidArgument, "chunking.tokens: must be 8 to 512, the model's `max_tokens`"),
+        refused(CreateCollection, "", json!({"name": "a", "chunking": {"tokens": 513}}), InvalidArgument, "chunking.tokens: "),
+        refused(CreateCollection, "", json!({"name": "a", "chunking": {"tokens": u64::MAX}}), InvalidArgument, "chunking.tokens: "),
+        refused(CreateCollection, "", json!({"name": "a", "chunking": {"tokens": 100, "overlap": 51}}), InvalidArgument, "chunking.overlap: must be at most 50"),
+        refused(CreateCollection, "", json!({"name": "a", "dimension": 3, "chunking": {}}), InvalidArgument, "chunking: the collection has no model"),
         refused(UpdateCollection, FILMS, json!({"description": "\0"}), InvalidArgument, "description: "),
         refused(UpdateCollection, FILMS, json!({"description": "é".repeat(513)}), InvalidArgument, "has 1026 bytes"),
     ];

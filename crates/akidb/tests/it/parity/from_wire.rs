@@ -55,7 +55,22 @@ pub(crate) fn document(given: wire::Document) -> Value {
         ("text", given.text.map(Value::from)),
         ("metadata", given.metadata.map(json_object)),
         ("vector", given.vector.map(|vector| numbers(vector.values))),
+        ("passages", passages(given.passages)),
         ("seq", Some(given.seq.into())),
+    ])
+}
+
+fn passages(given: Vec<wire::Passage>) -> Option<Value> {
+    let passages: Vec<Value> = given.into_iter().map(passage).collect();
+    (!passages.is_empty()).then_some(passages.into())
+}
+
+fn passage(given: wire::Passage) -> Value {
+    object([
+        ("start", Some(given.start.into())),
+        ("end", Some(given.end.into())),
+        ("vector", given.vector.map(|vector| numbers(vector.values))),
+        ("text", given.text.map(Value::from)),
     ])
 }
 
@@ -77,6 +92,9 @@ pub(crate) fn found(given: wire::SearchResult) -> Value {
         // REST's hits have none.
         members.shift_remove("seq");
         members.insert("score".to_owned(), single(hit.score));
+        if let Some(found) = hit.passage {
+            members.insert("passage".to_owned(), passage(found));
+        }
         found
     });
     json!({"hits": hits.collect::<Vec<_>>(), "took_ms": given.took_ms})
@@ -94,6 +112,7 @@ pub(crate) fn upserted(given: wire::UpsertDocumentsResponse) -> Value {
             ("status", Some(status.into())),
             ("tokens", result.tokens.map(Value::from)),
             ("truncated", result.truncated.map(Value::from)),
+            ("passages", result.passages.map(Value::from)),
         ])
     });
     json!({"results": results.collect::<Vec<_>>(), "took_ms": given.took_ms})
@@ -125,6 +144,10 @@ pub(crate) fn summary(given: wire::CollectionSummary) -> Value {
         ("model", given.model.map(identity)),
         ("dimension", Some(given.dimension.into())),
         ("metric", Some(metric.into())),
+        (
+            "chunking",
+            given.chunking.map(|cut| json!({"tokens": cut.tokens, "overlap": cut.overlap})),
+        ),
         ("created_unix_ms", Some(given.created_unix_ms.into())),
         ("index", Some(json!({"engine": given.index.unwrap().engine.unwrap()}))),
     ])

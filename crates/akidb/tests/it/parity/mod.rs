@@ -30,7 +30,7 @@ use self::doors::Doors;
 #[tokio::test]
 async fn what_both_doors_can_do_is_answered_alike() {
     let mut doors = Doors::start().await;
-    let good = [cases::collections(), cases::documents(), cases::searches()];
+    let good = [cases::collections(), cases::documents(), cases::searches(), cases::passages()];
     doors.run(good.into_iter().flatten()).await;
     doors.run(cases::embedding().into_iter().chain(cases::deletions())).await;
 }

@@ -234,7 +234,16 @@ fn create_collection(body: &mut Fields) -> Option<wire::CreateCollectionRequest>
         metric: body.optional("metric", metric)?.unwrap_or_default(),
         index: body.optional("index", index_settings)?,
         description: body.optional("description", text)?,
+        chunking: body.optional("chunking", chunking)?,
     })
+}
+
+fn chunking(value: &Value) -> Option<wire::Chunking> {
+    let mut fields = Fields::of(value)?;
+    let tokens = fields.optional("tokens", Value::as_u64)?;
+    let overlap = fields.optional("overlap", Value::as_u64)?;
+    fields.end()?;
+    Some(wire::Chunking { tokens, overlap })
 }
 
 fn metric(value: &Value) -> Option<i32> {

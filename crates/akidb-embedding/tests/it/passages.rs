@@ -1,0 +1,39 @@
+//! Cutting with the tokeniser of the real model: what is cut is read whole.
+
+use akidb_embedding::{EngineSettings, PassageLength};
+use proptest::{prelude::*, test_runner::TestRunner};
+
+use crate::support::{engine, real_model};
+
+/// Words that stay whole, words of many tokens, accents, several scripts, spelt special tokens.
+const TEXTS: &str = r"([a-z]{1,12}|[A-Zéïåßñ]{1,4}|[0-9]{1,9}|\[SEP\]|[漢字かな]{1,5}|[🦀👩‍🚀]|[\x00-\x20])( |[.!?] |\n|-)";
+
+#[tokio::test]
+async fn no_passage_is_cut_by_the_model_and_none_is_left_out() {
+    let engine = engine(real_model(1), EngineSettings::default());
+    let overhead = engine.passage_overhead(None).unwrap();
+    assert_eq!(overhead, 2, "[CLS] and [SEP]");
+    let texts = prop::collection::vec(TEXTS, 0..200);
+    let strategy = (texts, 16_u32..64, 0_u32..32);
+    let mut runner = TestRunner::new(ProptestConfig { cases: 200, ..ProptestConfig::default() });
+    let checked = runner.run(&strategy, |(parts, tokens, overlap)| {
+        let text: String = parts.concat();
+        let length = PassageLength { tokens, overlap };
+        let passages = engine.passages(&text, length, None).unwrap();
+        prop_assert_eq!(passages[0].start, 0);
+        prop_assert_eq!(passages[passages.len() - 1].end, text.len());
+        for passage in &passages {
+            let count = engine.count_tokens(&text[passage.clone()], None).unwrap();
+            prop_assert!(count <= tokens, "{count} tokens in {:?}", &text[passage.clone()]);
+        }
+        for pair in passages.windows(2) {
+            prop_assert!(pair[0].start < pair[1].start && pair[0].end < pair[1].end);
+            prop_assert!(pair[1].start <= pair[0].end);
+            let shared = engine.count_tokens(&text[pair[1].start..pair[0].end], None).unwrap();
+            prop_assert!(shared - overhead <= overlap);
+        }
+        Ok(())
+    });
+    checked.unwrap();
+    engine.shutdown().await;
+}

@@ -1,0 +1,56 @@
+//! Where the passages that a search found stand in their texts.
+
+use std::{collections::HashMap, ops::Range};
+
+use akidb_core::Seq;
+
+use super::{
+    DocumentStore, VectorsPerDocument,
+    read::json_list,
+    row::{passage_columns, read_seq, read_vector, vector_columns},
+};
+use crate::StoreError;
+
+/// The vectors of a read by their sequence number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PassageSpans {
+    /// The bytes of each passage in its text; absent for a vector that is not of a passage.
+    pub sound: HashMap<Seq, Option<Range<usize>>>,
+    /// Those whose checksum is wrong.
+    pub damaged: Vec<Seq>,
+}
+
+const SELECT_SPANS: &str = concat!(
+    "SELECT v.seq, ",
+    vector_columns!(),
+    ", ",
+    passage_columns!(),
+    " FROM vectors v WHERE v.seq IN (SELECT value FROM json_each(?1))"
+);
+
+impl DocumentStore {
+    /// Where the passages of vectors stand. Vectors that are gone are absent.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn passage_spans(&self, vectors: &[Seq]) -> Result<PassageSpans, StoreError> {
+        let vectors: Vec<u64> = vectors.iter().map(|seq| seq.0).collect();
+        let rows = sqlx::query(SELECT_SPANS).bind(json_list(&vectors)).fetch_all(&self.readers);
+        let mut spans = PassageSpans::default();
+        for row in rows.await? {
+            let seq = read_seq(&row, 0)?;
+            match read_vector(&row, seq, 1, VectorsPerDocument::Several)? {
+                Some(found) => {
+                    spans.sound.insert(seq, found.passage.map(|passage| passage.bytes));
+                }
+                None => spans.damaged.push(seq),
+            }
+        }
+        Ok(spans)
+    }
+
+    /// Says that a document was found by a vector whose checksum is wrong.
+    pub fn report_damaged_passage(&self, id: &akidb_core::DocumentId) {
+        self.report_damaged(id);
+    }
+}

@@ -1,0 +1,280 @@
+//! The vectors of a document: one, or one for each passage of its text.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
+
+use akidb_core::{Document, Passage, Seq, in_characters};
+use futures::TryStreamExt;
+use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
+
+use super::{
+    read::json_list,
+    row::{
+        VectorRow, passage_columns, read_seq, read_vector, seq_to_sql, vector_columns,
+        vector_to_bytes,
+    },
+};
+use crate::{EmbeddedText, StoreError, checksum};
+
+/// Whether the texts of a collection are cut into passages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VectorsPerDocument {
+    /// They are not.
+    #[default]
+    One,
+    /// They are, so a document may have several vectors.
+    Several,
+}
+
+/// The vectors of a document to write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowVectors {
+    /// One of the user's own.
+    Given(Vec<f32>),
+    /// What the node embedded of the text.
+    Embedded(KnownText),
+}
+
+/// A text that was embedded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownText {
+    /// Its passages in their order, one at least. Vectors are bit for bit as the model gave them.
+    pub passages: Vec<PassageVector>,
+    /// What embedding said of it.
+    pub embedded: EmbeddedText,
+}
+
+/// A vector, and what it is of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PassageVector {
+    /// The bytes of the passage in the text. Absent where the text was not to be cut; several
+    /// passages all have theirs.
+    pub bytes: Option<Range<usize>>,
+    /// The vector, of the collection's dimension.
+    pub vector: Vec<f32>,
+}
+
+/// What names a vector of a row version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VectorKey {
+    /// The version of the document.
+    pub document: Seq,
+    /// Which of its passages, from 0.
+    pub passage: u32,
+}
+
+impl VectorKey {
+    /// The vector's own sequence number: that of the document for the first passage, and the
+    /// numbers that follow for the others.
+    #[must_use]
+    pub fn seq(self) -> Seq {
+        Seq(self.document.0 + u64::from(self.passage))
+    }
+}
+
+/// The columns of `vectors` that say what a passage is of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PassageColumns {
+    /// The document, on the rows of all passages but the first.
+    pub(crate) document: Option<Seq>,
+    /// How many passages there are, on the row of the first.
+    pub(crate) count: Option<u32>,
+    pub(crate) bytes: Range<usize>,
+}
+
+/// A row of `vectors` to write.
+pub(super) struct NewVector<'r> {
+    pub(super) key: VectorKey,
+    pub(super) vector: &'r [f32],
+    embedded: Option<EmbeddedText>,
+    passage: Option<PassageColumns>,
+}
+
+/// Which columns an INSERT has, for columns that are NULL take their time too.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum VectorColumns {
+    /// What every vector has.
+    Own,
+    /// And what is known of its text.
+    Embedded,
+    /// And where its passage stands.
+    Passages,
+}
+
+impl VectorColumns {
+    /// Those that all of the rows need.
+    pub(super) fn of(rows: &[NewVector<'_>]) -> Self {
+        let of_row = |row: &NewVector<'_>| match (&row.embedded, &row.passage) {
+            (_, Some(_)) => Self::Passages,
+            (Some(_), None) => Self::Embedded,
+            (None, None) => Self::Own,
+        };
+        rows.iter().map(of_row).max().unwrap_or(Self::Own)
+    }
+}
+
+impl NewVector<'_> {
+    /// Binds the columns in the order of the INSERT statements.
+    pub(super) fn bind_to<'q>(
+        &self,
+        query: Query<'q, Sqlite, SqliteArguments>,
+        columns: VectorColumns,
+    ) -> Query<'q, Sqlite, SqliteArguments> {
+        let seq = self.key.seq();
+        let (embedded, passage) = (self.embedded.as_ref(), self.passage.as_ref());
+        let vector = vector_to_bytes(self.vector);
+        let sum = checksum::of_vector(seq, &vector, embedded, passage);
+        let query = query.bind(seq_to_sql(seq)).bind(vector).bind(sum);
+        if columns == VectorColumns::Own {
+            return query;
+        }
+        let query = query
+            .bind(embedded.map(|embedded| embedded.hash.as_bytes().to_vec()))
+            .bind(embedded.map(|embedded| embedded.tokens))
+            .bind(embedded.map(|embedded| embedded.truncated));
+        let byte = |byte: usize| i64::try_from(byte).unwrap_or(i64::MAX);
+        match columns {
+            VectorColumns::Own | VectorColumns::Embedded => query,
+            VectorColumns::Passages => query
+                .bind(passage.and_then(|passage| passage.document).map(seq_to_sql))
+                .bind(passage.and_then(|passage| passage.count))
+                .bind(passage.map(|passage| byte(passage.bytes.start)))
+                .bind(passage.map(|passage| byte(passage.bytes.end))),
+        }
+    }
+}
+
+impl RowVectors {
+    /// The rows of a document under its sequence number.
+    pub(super) fn rows(&self, document: Seq) -> impl Iterator<Item = NewVector<'_>> {
+        let (given, known) = match self {
+            Self::Given(vector) => (Some(vector), None),
+            Self::Embedded(known) => (None, Some(known)),
+        };
+        let given = given.into_iter().map(move |vector| NewVector {
+            key: VectorKey { document, passage: 0 },
+            vector,
+            embedded: None,
+            passage: None,
+        });
+        given.chain(known.into_iter().flat_map(move |known| known.rows(document)))
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Given(_) => 1,
+            Self::Embedded(known) => known.passages.len(),
+        }
+    }
+
+    /// Puts the vectors into a document that was asked for with them. `None` where a passage is
+    /// not in the text.
+    pub(super) fn put_into(self, document: Document) -> Option<Document> {
+        let mut passages = match self {
+            Self::Given(vector) => return Some(Document { vector: Some(vector), ..document }),
+            Self::Embedded(known) => known.passages,
+        };
+        if let [PassageVector { bytes: None, vector }] = passages.as_mut_slice() {
+            return Some(Document { vector: Some(std::mem::take(vector)), ..document });
+        }
+        let text = document.text.as_deref()?;
+        let bytes = passages.iter().map(|passage| passage.bytes.clone());
+        let characters = in_characters(text, bytes.collect::<Option<Vec<_>>>()?)?;
+        let passages = characters.into_iter().zip(passages);
+        let passages = passages
+            .map(|(characters, passage)| Passage { characters, vector: passage.vector })
+            .collect();
+        Some(Document { passages, ..document })
+    }
+
+    /// From the rows of a document, in their order; `None` where one is damaged or missing.
+    fn from_rows(document: Seq, rows: Vec<(Seq, Option<VectorRow>)>) -> Option<Self> {
+        let mut rows = rows.into_iter();
+        let (_, first) = rows.next().filter(|(seq, _)| *seq == document)?;
+        let VectorRow { vector, embedded, passage } = first?;
+        let Some(embedded) = embedded else {
+            return passage.is_none().then_some(Self::Given(vector));
+        };
+        let count = passage.as_ref().map_or(Some(1), |passage| passage.count)?;
+        let bytes = passage.map(|passage| passage.bytes);
+        let mut passages = vec![PassageVector { bytes, vector }];
+        // What only a damaged row says to be a passage of this document has another number.
+        for passage in 1..count {
+            let expected = VectorKey { document, passage }.seq();
+            let (_, row) = rows.next().filter(|(seq, _)| *seq == expected)?;
+            let VectorRow { vector, passage, .. } = row?;
+            let passage = passage.filter(|passage| passage.document == Some(document))?;
+            passages.push(PassageVector { bytes: Some(passage.bytes), vector });
+        }
+        Some(Self::Embedded(KnownText { passages, embedded }))
+    }
+}
+
+impl KnownText {
+    fn rows(&self, document: Seq) -> impl Iterator<Item = NewVector<'_>> {
+        let count = u32::try_from(self.passages.len()).unwrap_or(u32::MAX);
+        (0..count).zip(&self.passages).map(move |(passage, row)| {
+            let first = passage == 0;
+            let columns = |bytes| PassageColumns {
+                document: (!first).then_some(document),
+                count: first.then_some(count),
+                bytes,
+            };
+            NewVector {
+                key: VectorKey { document, passage },
+                vector: &row.vector,
+                embedded: first.then_some(self.embedded),
+                passage: row.bytes.clone().map(columns),
+            }
+        })
+    }
+}
+
+const SELECT_ONE: &str = concat!(
+    "SELECT v.seq, ",
+    vector_columns!(),
+    " FROM vectors v WHERE v.seq IN (SELECT value FROM json_each(?1))"
+);
+
+const SELECT_SEVERAL: &str = concat!(
+    "SELECT v.seq, ",
+    vector_columns!(),
+    ", ",
+    passage_columns!(),
+    " FROM vectors v WHERE v.seq IN (SELECT value FROM json_each(?1)) \
+     OR v.document_seq IN (SELECT value FROM json_each(?1)) ORDER BY v.seq"
+);
+
+/// The vectors of row versions. Those of which a row is damaged or missing are `None`, those that
+/// have no row at all are absent.
+pub(super) async fn vectors_of(
+    connection: &mut SqliteConnection,
+    documents: &[Seq],
+    per_document: VectorsPerDocument,
+) -> Result<HashMap<Seq, Option<RowVectors>>, StoreError> {
+    let sql = match per_document {
+        VectorsPerDocument::One => SELECT_ONE,
+        VectorsPerDocument::Several => SELECT_SEVERAL,
+    };
+    let wanted: HashSet<Seq> = documents.iter().copied().collect();
+    let documents: Vec<u64> = documents.iter().map(|seq| seq.0).collect();
+    let mut found: HashMap<Seq, Vec<(Seq, Option<VectorRow>)>> = HashMap::new();
+    let mut rows = sqlx::query(sql).bind(json_list(&documents)).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let seq = read_seq(&row, 0)?;
+        let document = match per_document {
+            VectorsPerDocument::Several if !wanted.contains(&seq) => {
+                let document: Option<i64> = sqlx::Row::try_get_unchecked(&row, 6)?;
+                document.map_or(seq, |document| Seq(document.cast_unsigned()))
+            }
+            _ => seq,
+        };
+        let row = read_vector(&row, seq, 1, per_document)?;
+        found.entry(document).or_default().push((seq, row));
+    }
+    let found = found.into_iter();
+    Ok(found.map(|(document, rows)| (document, RowVectors::from_rows(document, rows))).collect())
+}
