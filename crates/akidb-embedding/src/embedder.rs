@@ -17,12 +17,19 @@ pub struct EncoderInput<'a> {
 
 /// A backend: tokens in, vectors out.
 ///
-/// It is owned and run by one thread. A vector must not depend on what shares its batch: the
+/// It is owned and run by one thread. Texts are packed: a batch costs its tokens, whatever the
+/// lengths of its texts. A vector must not depend on what shares its batch: the
 /// cosine between a text alone and in any batch is at least 0.99999. Callers may not rely on the
 /// vectors being finite or non-zero.
 pub trait Embedder: Send {
     /// The number of values of a vector.
     fn dimension(&self) -> usize;
+
+    /// Another embedder of the same weights for texts that may wait: it runs at the same time as
+    /// this one and leaves the processors to it. `None` where the backend has no such thing.
+    fn in_background(&self) -> Option<Box<dyn Embedder>> {
+        None
+    }
 
     /// Embeds `texts` into `vectors`, which is cleared first and then holds
     /// `texts.len() * dimension` values, one row for each text in order.

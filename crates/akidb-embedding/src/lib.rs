@@ -21,7 +21,9 @@ mod store;
 mod tokenise;
 
 pub use embedder::{Embedder, EncoderInput};
-pub use engine::{EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, EngineSettings, Lane};
+pub use engine::{
+    EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, EngineSettings, Lane, Turns,
+};
 pub use error::{EmbedError, EncodeError, ModelError};
 pub use hash_embedder::HashEmbedder;
 pub use identity::{InputType, ModelIdentity, Pooling, Precision, Prompts, UnknownPooling};

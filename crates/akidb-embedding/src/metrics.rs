@@ -81,7 +81,10 @@ impl EmbeddingMetricFamilies {
             queue_depth: registered(
                 registry,
                 IntGaugeVec::new(
-                    Opts::new("akidb_embedding_queue_depth", "Texts that wait for a batch."),
+                    Opts::new(
+                        "akidb_embedding_queue_depth",
+                        "Texts that wait for a batch, equal ones once.",
+                    ),
                     MODEL,
                 )?,
             )?,
@@ -96,7 +99,7 @@ impl EmbeddingMetricFamilies {
                 CounterVec::new(
                     Opts::new(
                         "akidb_embedding_busy_seconds_total",
-                        "Time in which the model ran batches; the rest of the time it waited.",
+                        "Time in which the model ran batches, added up over the two lanes.",
                     ),
                     MODEL,
                 )?,

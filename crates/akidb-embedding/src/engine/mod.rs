@@ -1,15 +1,18 @@
 //! The queue in front of a backend: admission, lanes, batches, deadlines.
 //!
 //! What lives here: [`EmbeddingEngine`], the handle. `inputs` makes tokens of what is given, `queue`
-//! holds what waits, `request` gathers a request's answers, `owner` is the thread that alone runs
-//! the backend. What does not: what a
-//! text may look like, and which model is meant; the service decides both.
+//! holds what waits, `pace` says how much of it runs at once, `request` gathers a request's answers,
+//! `owner` is the threads that alone run the backend, `turns` is whose turn it is among several
+//! models. What does not: what a text may look like, and which model is meant; the service decides
+//! both.
 
 mod inputs;
 mod owner;
+mod pace;
 mod queue;
 mod request;
 mod shared;
+mod turns;
 
 use std::{
     future::Future,
@@ -20,10 +23,10 @@ use std::{
 
 use tokio::{sync::oneshot, time};
 
-pub use self::inputs::EmbedInputs;
+pub use self::{inputs::EmbedInputs, turns::Turns};
 use self::{
     inputs::{check_dimensions, shorten, tokenise, tokenise_all},
-    queue::Task,
+    queue::{Encoding, Waiter},
     request::PendingRequest,
     shared::{CloseOnDrop, Shared},
 };
@@ -42,6 +45,14 @@ pub struct EngineSettings {
     pub batch_size: usize,
     /// The most tokens in a batch; a single longer text still runs, alone.
     pub max_batch_tokens: usize,
+    /// How long a batch should take, by the speed of those before it.
+    pub batch_time: Duration,
+    /// The same while interactive requests have been arriving of late.
+    pub batch_time_with_queries: Duration,
+    /// How long ago an interactive request still counts as of late.
+    pub recent_queries: Duration,
+    /// How long the next batch is held, at the most, for those whom the last one has answered.
+    pub batch_timeout: Duration,
     /// The most tokens that wait, over both lanes.
     pub queue_tokens: usize,
     /// How long bulk texts are passed over by interactive ones before one bulk batch goes first.
@@ -53,6 +64,10 @@ impl Default for EngineSettings {
         Self {
             batch_size: 64,
             max_batch_tokens: 2048,
+            batch_time: Duration::from_millis(100),
+            batch_time_with_queries: Duration::from_millis(10),
+            recent_queries: Duration::from_millis(1_000),
+            batch_timeout: Duration::from_millis(2),
             queue_tokens: 262_144,
             bulk_ageing: Duration::from_millis(250),
         }
@@ -113,7 +128,7 @@ pub struct EmbeddingEngine {
 }
 
 impl EmbeddingEngine {
-    /// Starts the thread that owns `model` from now on.
+    /// Starts the threads that own `model` from now on. The engines of one node share `turns`.
     ///
     /// # Errors
     ///
@@ -122,9 +137,10 @@ impl EmbeddingEngine {
         model: LoadedModel,
         settings: EngineSettings,
         metrics: EmbeddingMetrics,
+        turns: Turns,
     ) -> io::Result<Self> {
         let LoadedModel { identity, tokeniser, embedder } = model;
-        let shared = Arc::new(Shared::new(settings, metrics.clone()));
+        let shared = Arc::new(Shared::new(settings, metrics.clone(), turns));
         owner::start(embedder, Arc::clone(&shared))?;
         Ok(Self {
             _close_on_drop: Arc::new(CloseOnDrop(Arc::clone(&shared))),
@@ -246,17 +262,21 @@ impl EmbeddingEngine {
     ) -> Result<oneshot::Receiver<Result<Vec<Embedding>, EmbedError>>, EmbedError> {
         let (request, answer) = PendingRequest::new(texts.len());
         let request = Arc::new(request);
-        let enqueued_at = Instant::now();
-        let tasks = texts.into_iter().enumerate().map(|(index, text)| Task {
-            request: Arc::clone(&request),
-            index,
-            text,
-            pooling: options.pooling.unwrap_or(self.identity.pooling),
-            normalize: options.normalize.unwrap_or(self.identity.normalize),
-            deadline: options.deadline,
-            enqueued_at,
+        let items = texts.into_iter().enumerate().map(|(index, text)| {
+            let waiter = Waiter {
+                request: Arc::clone(&request),
+                index,
+                is_truncated: text.is_truncated(),
+                deadline: options.deadline,
+            };
+            let encoding = Encoding {
+                token_ids: text.token_ids,
+                pooling: options.pooling.unwrap_or(self.identity.pooling),
+                normalize: options.normalize.unwrap_or(self.identity.normalize),
+            };
+            (encoding, waiter)
         });
-        self.shared.admit(tasks.collect(), options.lane)?;
+        self.shared.admit(items.collect(), options.lane)?;
         Ok(answer)
     }
 

@@ -1,9 +1,10 @@
-//! The one thread that runs the backend.
+//! The threads that run the backend: one for both lanes, or one for each.
 //!
 //! What does not live here: which texts share a batch; the queue decides.
 
 use std::{
     any::Any,
+    collections::HashSet,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -11,16 +12,40 @@ use std::{
     time::Instant,
 };
 
-use super::{Embedding, queue::Task, shared::Shared};
+use super::{
+    Embedding,
+    queue::{Duty, Task, Waiter},
+    shared::Shared,
+};
 use crate::{
     embedder::{Embedder, EncoderInput},
     error::{EmbedError, EncodeError},
 };
 
+/// Starts one thread for both lanes, or one for each where the backend can run in the background.
 pub(super) fn start(embedder: Box<dyn Embedder>, shared: Arc<Shared>) -> io::Result<()> {
+    let Some(background) = embedder.in_background() else {
+        return spawn("akidb-embedding", embedder, shared, Duty::BothLanes);
+    };
+    spawn("akidb-embedding", embedder, Arc::clone(&shared), Duty::Interactive)?;
+    spawn("akidb-bulk", background, Arc::clone(&shared), Duty::Bulk).inspect_err(|_| shared.close())
+}
+
+fn spawn(
+    name: &str,
+    embedder: Box<dyn Embedder>,
+    shared: Arc<Shared>,
+    duty: Duty,
+) -> io::Result<()> {
+    shared.owner_starts();
+    // Ends it also when the thread can not be started, or panics: nobody may wait for ever.
+    let end = EndOnDrop(Arc::clone(&shared));
     let owner = Owner { embedder, shared, vectors: Vec::new() };
-    thread::Builder::new().name("akidb-embedding".to_owned()).spawn(move || owner.run())?;
-    Ok(())
+    let run = move || {
+        let _end = end;
+        owner.run(duty);
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
 }
 
 struct Owner {
@@ -31,18 +56,16 @@ struct Owner {
 }
 
 impl Owner {
-    fn run(mut self) {
+    fn run(mut self, duty: Duty) {
         let shared = Arc::clone(&self.shared);
-        // Also when this thread panics, nobody may wait for it for ever.
-        let _end = EndOnDrop(Arc::clone(&shared));
-        while let Some(batch) = shared.next_batch() {
-            shared.metrics().batch_size.observe(batch.len() as f64);
-            let tokens = batch.iter().map(|task| task.text.token_ids.len()).sum();
+        while let Some(batch) = shared.next_batch(duty) {
+            shared.metrics().batch_size.observe(batch.tasks.len() as f64);
+            let tokens = batch.tasks.iter().map(Task::tokens).sum();
             let started_at = Instant::now();
-            self.run_batch(&batch);
+            self.run_batch(&batch.tasks);
             let took = started_at.elapsed();
             shared.metrics().busy_seconds_total.inc_by(took.as_secs_f64());
-            shared.record_speed(tokens, took);
+            shared.note_batch(batch.lane, tokens, count_requests(&batch.tasks), took);
         }
     }
 
@@ -50,10 +73,10 @@ impl Owner {
     fn run_batch(&mut self, batch: &[Task]) {
         match (self.embed(batch), batch) {
             (Ok(()), _) => self.answer(batch),
-            (Err(error), [task]) => fail(task, error.to_string()),
+            (Err(error), [task]) => fail(task, &error.to_string()),
             (Err(error), _) => {
                 tracing::warn!(%error, texts = batch.len(), "batch failed, trying its texts singly");
-                for task in batch.iter().filter(|task| !task.request.is_settled()) {
+                for task in batch.iter().filter(|task| !task.is_settled()) {
                     self.run_batch(std::slice::from_ref(task));
                 }
             }
@@ -64,9 +87,9 @@ impl Owner {
         let inputs: Vec<EncoderInput<'_>> = batch
             .iter()
             .map(|task| EncoderInput {
-                token_ids: &task.text.token_ids,
-                pooling: task.pooling,
-                normalize: task.normalize,
+                token_ids: &task.encoding.token_ids,
+                pooling: task.encoding.pooling,
+                normalize: task.encoding.normalize,
             })
             .collect();
         let Self { embedder, vectors, .. } = self;
@@ -87,23 +110,33 @@ impl Owner {
     fn answer(&self, batch: &[Task]) {
         let rows = self.vectors.chunks_exact(self.embedder.dimension());
         for (task, row) in batch.iter().zip(rows) {
-            match reason_to_refuse(row) {
-                Some(reason) => fail(task, reason.to_owned()),
-                None => task.request.complete(
-                    task.index,
-                    Embedding {
-                        values: row.to_vec(),
-                        tokens: task.text.token_count(),
-                        truncated: task.text.is_truncated(),
-                    },
-                ),
+            if let Some(reason) = reason_to_refuse(row) {
+                fail(task, reason);
+                continue;
+            }
+            for waiter in &task.waiters {
+                let embedding = Embedding {
+                    values: row.to_vec(),
+                    tokens: u32::try_from(task.tokens()).unwrap_or(u32::MAX),
+                    truncated: waiter.is_truncated,
+                };
+                waiter.request.complete(waiter.index, embedding);
             }
         }
     }
 }
 
-fn fail(task: &Task, reason: String) {
-    task.request.fail(EmbedError::TextFailed { index: task.index, reason });
+/// Fails the requests of all who wait for a text.
+fn fail(task: &Task, reason: &str) {
+    for Waiter { request, index, .. } in &task.waiters {
+        request.fail(EmbedError::TextFailed { index: *index, reason: reason.to_owned() });
+    }
+}
+
+/// The requests that a batch has texts of.
+fn count_requests(batch: &[Task]) -> usize {
+    let waiters = batch.iter().flat_map(|task| &task.waiters);
+    waiters.map(|waiter| Arc::as_ptr(&waiter.request)).collect::<HashSet<_>>().len()
 }
 
 fn reason_to_refuse(vector: &[f32]) -> Option<&'static str> {
@@ -124,6 +157,6 @@ struct EndOnDrop(Arc<Shared>);
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
         self.0.close();
-        self.0.mark_ended();
+        self.0.owner_ends();
     }
 }

@@ -1,35 +1,38 @@
-//! What waits, in two lanes, counted in tokens.
+//! What waits, in two lanes, counted in tokens; equal texts wait once.
 //!
-//! What does not live here: locks, threads and clocks; the time is passed in.
+//! What does not live here: locks, threads and clocks; the time is passed in. How large a batch may
+//! be is `pace`'s to say.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{EngineSettings, Lane, request::PendingRequest};
-use crate::{error::EmbedError, identity::Pooling, tokenise::TokenisedText};
+use super::{Lane, request::PendingRequest};
+use crate::{error::EmbedError, identity::Pooling};
 
-/// One text that waits.
+/// Everything that a backend is told of a text: equal ones have equal vectors.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Encoding {
+    /// At least one.
+    pub(super) token_ids: Vec<u32>,
+    pub(super) pooling: Pooling,
+    pub(super) normalize: bool,
+}
+
+/// One place of one request that a vector is for.
 #[derive(Debug)]
-pub(super) struct Task {
+pub(super) struct Waiter {
     pub(super) request: Arc<PendingRequest>,
     /// The text's place in its request.
     pub(super) index: usize,
-    pub(super) text: TokenisedText,
-    pub(super) pooling: Pooling,
-    pub(super) normalize: bool,
+    pub(super) is_truncated: bool,
     pub(super) deadline: Option<Instant>,
-    pub(super) enqueued_at: Instant,
 }
 
-impl Task {
-    fn tokens(&self) -> usize {
-        self.text.token_ids.len()
-    }
-
-    /// Whether there is still a use in running it; answers its request when it is too late.
+impl Waiter {
+    /// Whether there is still a use in its vector; answers its request when it is too late.
     fn is_wanted(&self, now: Instant) -> bool {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.request.fail(EmbedError::DeadlineExceeded);
@@ -38,114 +41,236 @@ impl Task {
     }
 }
 
+/// A text that is encoded once, for all who wait for it.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) encoding: Arc<Encoding>,
+    /// At least one, in the order of their arrival.
+    pub(super) waiters: Vec<Waiter>,
+    enqueued_at: Instant,
+}
+
+impl Task {
+    pub(super) fn tokens(&self) -> usize {
+        self.encoding.token_ids.len()
+    }
+
+    /// Whether nobody waits for its vector any more.
+    pub(super) fn is_settled(&self) -> bool {
+        self.waiters.iter().all(|waiter| waiter.request.is_settled())
+    }
+
+    /// Forgets those who do not wait any more. Says whether somebody still does.
+    fn is_wanted(&mut self, now: Instant) -> bool {
+        self.waiters.retain(|waiter| waiter.is_wanted(now));
+        !self.waiters.is_empty()
+    }
+}
+
 /// There is no room for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoRoom {
+    /// Those of the request's distinct texts.
+    pub(super) request_tokens: usize,
     pub(super) waiting_tokens: usize,
+}
+
+/// The most that a batch may hold; a single longer text still runs, alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BatchLimit {
+    pub(super) texts: usize,
+    pub(super) tokens: usize,
+}
+
+/// Which lanes an owner thread serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// Both: the backend has one thread to run it.
+    BothLanes,
+    /// The interactive lane. Bulk texts that were passed over for too long also get a turn, for
+    /// where the other thread gets no processor.
+    Interactive,
+    /// The bulk lane.
+    Bulk,
+}
+
+/// The tasks of one lane, in the order of their arrival.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// By ticket.
+    tasks: BTreeMap<u64, Task>,
+    tickets: HashMap<Arc<Encoding>, u64>,
+    next_ticket: u64,
+    tokens: usize,
+    /// Requests that came since the last batch was taken.
+    arrivals: usize,
+}
+
+impl Waiting {
+    /// The tokens by which `items` would make the lane longer.
+    fn added_tokens(&self, items: &[(Encoding, Waiter)]) -> usize {
+        let new = distinct(items).filter(|encoding| !self.tickets.contains_key(*encoding));
+        new.map(|encoding| encoding.token_ids.len()).sum()
+    }
+
+    fn add(&mut self, encoding: Encoding, waiter: Waiter, now: Instant) {
+        if let Some(task) =
+            self.tickets.get(&encoding).and_then(|ticket| self.tasks.get_mut(ticket))
+        {
+            task.waiters.push(waiter);
+            return;
+        }
+        let encoding = Arc::new(encoding);
+        self.tokens += encoding.token_ids.len();
+        self.tickets.insert(Arc::clone(&encoding), self.next_ticket);
+        let task = Task { encoding, waiters: vec![waiter], enqueued_at: now };
+        self.tasks.insert(self.next_ticket, task);
+        self.next_ticket += 1;
+    }
+
+    fn first(&self) -> Option<&Task> {
+        self.tasks.first_key_value().map(|(_, task)| task)
+    }
+
+    fn take_first(&mut self) -> Option<Task> {
+        let (_, task) = self.tasks.pop_first()?;
+        self.tickets.remove(&task.encoding);
+        self.tokens -= task.tokens();
+        Some(task)
+    }
+
+    fn drop_unwanted(&mut self, now: Instant) {
+        let Self { tasks, tickets, tokens, .. } = self;
+        tasks.retain(|_, task| {
+            let is_wanted = task.is_wanted(now);
+            if !is_wanted {
+                tickets.remove(&task.encoding);
+                *tokens -= task.tokens();
+            }
+            is_wanted
+        });
+    }
 }
 
 /// The two lanes.
 #[derive(Debug, Default)]
 pub(super) struct TaskQueue {
-    interactive: VecDeque<Task>,
-    bulk: VecDeque<Task>,
-    tokens: usize,
+    interactive: Waiting,
+    bulk: Waiting,
     last_bulk_batch_at: Option<Instant>,
 }
 
 impl TaskQueue {
-    pub(super) fn is_empty(&self) -> bool {
-        self.interactive.is_empty() && self.bulk.is_empty()
-    }
-
-    /// The texts that wait.
+    /// The distinct texts that wait.
     pub(super) fn len(&self) -> usize {
-        self.interactive.len() + self.bulk.len()
+        self.interactive.tasks.len() + self.bulk.tasks.len()
     }
 
-    /// Queues all of `tasks`, or none when the tokens that wait would exceed `limit_tokens`.
+    /// The tokens of the distinct texts that wait.
+    pub(super) const fn tokens(&self) -> usize {
+        self.interactive.tokens + self.bulk.tokens
+    }
+
+    /// The tokens that wait in one lane.
+    pub(super) fn lane_tokens(&self, lane: Lane) -> usize {
+        self.lane(lane).tokens
+    }
+
+    /// Requests that came into a lane since its last batch was taken.
+    pub(super) fn arrivals(&self, lane: Lane) -> usize {
+        self.lane(lane).arrivals
+    }
+
+    /// Queues all texts of a request, or none when the tokens that wait would exceed
+    /// `limit_tokens`. A text that waits in the lane already only gets one more who waits for it.
     pub(super) fn admit(
         &mut self,
-        tasks: Vec<Task>,
+        items: Vec<(Encoding, Waiter)>,
         lane: Lane,
         limit_tokens: usize,
         now: Instant,
     ) -> Result<(), NoRoom> {
-        let tokens: usize = tasks.iter().map(Task::tokens).sum();
-        if self.tokens + tokens > limit_tokens {
-            self.drop_unwanted(now);
+        if self.tokens() + self.lane(lane).added_tokens(&items) > limit_tokens {
+            self.interactive.drop_unwanted(now);
+            self.bulk.drop_unwanted(now);
         }
-        if self.tokens + tokens > limit_tokens {
-            return Err(NoRoom { waiting_tokens: self.tokens });
+        let waiting_tokens = self.tokens();
+        if waiting_tokens + self.lane(lane).added_tokens(&items) > limit_tokens {
+            let tokens = distinct(&items).map(|encoding| encoding.token_ids.len());
+            return Err(NoRoom { request_tokens: tokens.sum(), waiting_tokens });
         }
-        self.tokens += tokens;
-        self.lane_mut(lane).extend(tasks);
+        let waiting = self.lane_mut(lane);
+        waiting.arrivals += 1;
+        for (encoding, waiter) in items {
+            waiting.add(encoding, waiter, now);
+        }
         Ok(())
     }
 
-    /// Takes the next batch; empty when nothing that waits is wanted any more.
-    pub(super) fn take_batch(&mut self, settings: &EngineSettings, now: Instant) -> Vec<Task> {
-        loop {
-            let lane = self.next_lane(settings.bulk_ageing, now);
-            let batch = self.take_from(lane, settings, now);
-            if lane == Lane::Bulk && !batch.is_empty() {
-                self.last_bulk_batch_at = Some(now);
-            }
-            if !batch.is_empty() || self.is_empty() {
-                return batch;
-            }
-        }
-    }
-
-    /// Interactive first, unless bulk has been passed over for `ageing`.
+    /// The lane whose turn it is: interactive first, unless bulk has been passed over for `ageing`.
     ///
     /// The time counts from the last bulk batch, so that a long bulk backlog gets one batch every
     /// `ageing` and does not shut out the interactive lane in its turn.
-    fn next_lane(&self, ageing: Duration, now: Instant) -> Lane {
-        let Some(oldest_bulk) = self.bulk.front() else {
-            return Lane::Interactive;
-        };
-        let passed_over_since = self
-            .last_bulk_batch_at
-            .map_or(oldest_bulk.enqueued_at, |last| last.max(oldest_bulk.enqueued_at));
-        let has_aged = now.saturating_duration_since(passed_over_since) >= ageing;
-        if self.interactive.is_empty() || has_aged { Lane::Bulk } else { Lane::Interactive }
+    pub(super) fn next_lane(&self, duty: Duty, ageing: Duration, now: Instant) -> Option<Lane> {
+        let interactive = (!self.interactive.tasks.is_empty()).then_some(Lane::Interactive);
+        let bulk = self.bulk.first().map(|_| Lane::Bulk);
+        match duty {
+            Duty::Bulk => bulk,
+            Duty::Interactive | Duty::BothLanes if self.bulk_has_aged(ageing, now) => {
+                // A thread of its own serves bulk, unless it gets no processor for queries.
+                if duty == Duty::BothLanes { bulk } else { interactive.and(bulk) }
+            }
+            Duty::Interactive => interactive,
+            Duty::BothLanes => interactive.or(bulk),
+        }
     }
 
-    fn take_from(&mut self, lane: Lane, settings: &EngineSettings, now: Instant) -> Vec<Task> {
+    fn bulk_has_aged(&self, ageing: Duration, now: Instant) -> bool {
+        self.bulk.first().is_some_and(|oldest| {
+            let last = self.last_bulk_batch_at.unwrap_or(oldest.enqueued_at);
+            let passed_over_since = last.max(oldest.enqueued_at);
+            now.saturating_duration_since(passed_over_since) >= ageing
+        })
+    }
+
+    /// Takes the next batch of a lane: in the order of arrival, since backends pack texts without
+    /// padding and gain nothing from equal lengths. Empty when nothing in it is wanted any more.
+    pub(super) fn take_batch(&mut self, lane: Lane, limit: BatchLimit, now: Instant) -> Vec<Task> {
+        let waiting = self.lane_mut(lane);
+        waiting.arrivals = 0;
         let mut batch = Vec::new();
-        let mut batch_tokens = 0;
-        while batch.len() < settings.batch_size.max(1) {
-            let Some(next) = self.lane_mut(lane).front() else {
-                break;
-            };
-            let is_over = batch_tokens + next.tokens() > settings.max_batch_tokens;
-            if is_over && !batch.is_empty() {
-                break;
-            }
-            let Some(task) = self.lane_mut(lane).pop_front() else {
-                break;
-            };
-            self.tokens -= task.tokens();
+        let mut tokens = 0;
+        while batch.len() < limit.texts.max(1)
+            && let Some(next) = waiting.first()
+            && (batch.is_empty() || tokens + next.tokens() <= limit.tokens)
+            && let Some(mut task) = waiting.take_first()
+        {
             if task.is_wanted(now) {
-                batch_tokens += task.tokens();
+                tokens += task.tokens();
                 batch.push(task);
             }
+        }
+        if lane == Lane::Bulk && !batch.is_empty() {
+            self.last_bulk_batch_at = Some(now);
         }
         batch
     }
 
-    fn drop_unwanted(&mut self, now: Instant) {
-        for lane in [&mut self.interactive, &mut self.bulk] {
-            lane.retain(|task| task.is_wanted(now));
+    const fn lane(&self, lane: Lane) -> &Waiting {
+        match lane {
+            Lane::Interactive => &self.interactive,
+            Lane::Bulk => &self.bulk,
         }
-        self.tokens = self.interactive.iter().chain(&self.bulk).map(Task::tokens).sum();
     }
 
-    fn lane_mut(&mut self, lane: Lane) -> &mut VecDeque<Task> {
+    const fn lane_mut(&mut self, lane: Lane) -> &mut Waiting {
         match lane {
             Lane::Interactive => &mut self.interactive,
             Lane::Bulk => &mut self.bulk,
         }
     }
+}
+
+fn distinct(items: &[(Encoding, Waiter)]) -> impl Iterator<Item = &Encoding> {
+    items.iter().map(|(encoding, _)| encoding).collect::<HashSet<_>>().into_iter()
 }

@@ -1,4 +1,4 @@
-//! What the handles and the owner thread share: the queue behind its lock, and the way to stop.
+//! What the handles and the owner threads share: the queue behind its lock, and the way to stop.
 //!
 //! What does not live here: what is done with a batch.
 
@@ -10,44 +10,50 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    EngineSettings, Lane,
-    queue::{NoRoom, Task, TaskQueue},
+    EngineSettings, Lane, Turns,
+    pace::Pace,
+    queue::{Duty, Encoding, NoRoom, Task, TaskQueue, Waiter},
+    turns::Turn,
 };
 use crate::{error::EmbedError, metrics::EmbeddingMetrics};
-
-/// The speed assumed until a batch was measured, in tokens a second.
-const ASSUMED_TOKENS_PER_SECOND: f64 = 1000.0;
-/// The weight of the newest batch in the measured speed.
-const SPEED_WEIGHT: f64 = 0.2;
-/// What a client is told to wait at least and at most.
-const RETRY_AFTER_SECONDS: (f64, f64) = (0.1, 60.0);
 
 #[derive(Debug)]
 pub(super) struct Shared {
     settings: EngineSettings,
     metrics: EmbeddingMetrics,
+    turns: Turns,
     state: Mutex<State>,
     /// Signalled when a task is queued and when the engine is closed.
     changed: Condvar,
-    has_ended: watch::Sender<bool>,
+    /// Owner threads that have not ended.
+    owners: watch::Sender<usize>,
 }
 
 #[derive(Debug)]
 struct State {
     queue: TaskQueue,
+    pace: Pace,
     is_closed: bool,
-    tokens_per_second: Option<f64>,
+}
+
+/// Texts that run together, and the right to run them.
+pub(super) struct Batch<'a> {
+    pub(super) lane: Lane,
+    /// At least one.
+    pub(super) tasks: Vec<Task>,
+    _turn: Turn<'a>,
 }
 
 impl Shared {
-    pub(super) fn new(settings: EngineSettings, metrics: EmbeddingMetrics) -> Self {
-        let queue = TaskQueue::default();
+    pub(super) fn new(settings: EngineSettings, metrics: EmbeddingMetrics, turns: Turns) -> Self {
+        let (queue, pace) = (TaskQueue::default(), Pace::default());
         Self {
             settings,
             metrics,
-            state: Mutex::new(State { queue, is_closed: false, tokens_per_second: None }),
+            turns,
+            state: Mutex::new(State { queue, pace, is_closed: false }),
             changed: Condvar::new(),
-            has_ended: watch::Sender::new(false),
+            owners: watch::Sender::new(0),
         }
     }
 
@@ -63,57 +69,85 @@ impl Shared {
         if self.lock().is_closed { Err(EmbedError::ShuttingDown) } else { Ok(()) }
     }
 
-    /// Queues all tasks of a request, or none.
-    pub(super) fn admit(&self, tasks: Vec<Task>, lane: Lane) -> Result<(), EmbedError> {
+    /// Queues all texts of a request, or none.
+    pub(super) fn admit(
+        &self,
+        items: Vec<(Encoding, Waiter)>,
+        lane: Lane,
+    ) -> Result<(), EmbedError> {
         let limit_tokens = self.settings.queue_tokens;
-        let request_tokens = tasks.iter().map(|task| task.text.token_ids.len()).sum();
-        if request_tokens > limit_tokens {
-            return Err(EmbedError::RequestTooLarge { request_tokens, limit_tokens });
-        }
+        let now = Instant::now();
         let mut state = self.lock();
         if state.is_closed {
             return Err(EmbedError::ShuttingDown);
         }
-        state.queue.admit(tasks, lane, limit_tokens, Instant::now()).map_err(
-            |NoRoom { waiting_tokens }| {
-                let missing_tokens = waiting_tokens + request_tokens - limit_tokens;
-                EmbedError::QueueFull {
-                    request_tokens,
-                    waiting_tokens,
-                    limit_tokens,
-                    retry_after: retry_after(missing_tokens, state.tokens_per_second),
+        state.queue.admit(items, lane, limit_tokens, now).map_err(
+            |NoRoom { request_tokens, waiting_tokens }| {
+                if request_tokens > limit_tokens {
+                    return EmbedError::RequestTooLarge { request_tokens, limit_tokens };
                 }
+                let missing_tokens = (waiting_tokens + request_tokens).saturating_sub(limit_tokens);
+                let retry_after = state.pace.retry_after(missing_tokens);
+                EmbedError::QueueFull { request_tokens, waiting_tokens, limit_tokens, retry_after }
             },
         )?;
+        state.pace.note_arrival(lane, now);
         self.report_depth(&state);
         drop(state);
-        self.changed.notify_one();
+        self.changed.notify_all();
         Ok(())
     }
 
-    /// Waits for the next batch, which is never empty; `None` when the engine is closed and
-    /// nothing waits.
-    pub(super) fn next_batch(&self) -> Option<Vec<Task>> {
-        let mut state = self.lock();
+    /// Waits for the next batch; `None` when the engine is closed and nothing waits.
+    pub(super) fn next_batch(&self, duty: Duty) -> Option<Batch<'_>> {
         loop {
-            let batch = state.queue.take_batch(&self.settings, Instant::now());
+            let lane = self.next_lane(duty)?;
+            // What comes while other models have their turn is in the batch too.
+            let turn = self.turns.wait(lane);
+            let now = Instant::now();
+            let mut state = self.lock();
+            let limit = state.pace.limit(lane, &self.settings, now);
+            let tasks = state.queue.take_batch(lane, limit, now);
             self.report_depth(&state);
-            if !batch.is_empty() {
-                return Some(batch);
+            if !tasks.is_empty() {
+                return Some(Batch { lane, tasks, _turn: turn });
             }
-            if state.is_closed {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    pub(super) fn record_speed(&self, tokens: usize, took: Duration) {
-        let speed = tokens as f64 / took.as_secs_f64().max(1e-6);
+    /// Waits until a lane has something that is not held any more.
+    fn next_lane(&self, duty: Duty) -> Option<Lane> {
         let mut state = self.lock();
-        state.tokens_per_second = Some(
-            state.tokens_per_second.map_or(speed, |known| known + SPEED_WEIGHT * (speed - known)),
-        );
+        loop {
+            let now = Instant::now();
+            let lane = state.queue.next_lane(duty, self.settings.bulk_ageing, now);
+            let wait = match lane.map(|lane| (lane, self.hold_until(&state, lane, now))) {
+                Some((lane, None)) => return Some(lane),
+                Some((_, Some(until))) => Some(until.saturating_duration_since(now)),
+                None if state.is_closed => return None,
+                None => None,
+            };
+            state = match wait {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(time) => {
+                    let waited = self.changed.wait_timeout(state, time);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    fn hold_until(&self, state: &State, lane: Lane, now: Instant) -> Option<Instant> {
+        let limit = state.pace.limit(lane, &self.settings, now);
+        if state.is_closed || state.queue.lane_tokens(lane) >= limit.tokens {
+            return None;
+        }
+        state.pace.hold_until(lane, state.queue.arrivals(lane), &self.settings, now)
+    }
+
+    /// Notes how long a batch of so many requests took.
+    pub(super) fn note_batch(&self, lane: Lane, tokens: usize, requests: usize, took: Duration) {
+        self.lock().pace.note_batch(lane, tokens, requests, took, Instant::now());
     }
 
     pub(super) fn close(&self) {
@@ -121,13 +155,18 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    pub(super) fn mark_ended(&self) {
-        self.has_ended.send_replace(true);
+    pub(super) fn owner_starts(&self) {
+        self.owners.send_modify(|owners| *owners += 1);
     }
 
+    pub(super) fn owner_ends(&self) {
+        self.owners.send_modify(|owners| *owners -= 1);
+    }
+
+    /// Returns when all owner threads have ended.
     pub(super) async fn ended(&self) {
         // The sender is in `self`, so waiting cannot fail.
-        let _ = self.has_ended.subscribe().wait_for(|has_ended| *has_ended).await;
+        let _ = self.owners.subscribe().wait_for(|owners| *owners == 0).await;
     }
 
     fn report_depth(&self, state: &State) {
@@ -137,12 +176,6 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn retry_after(missing_tokens: usize, tokens_per_second: Option<f64>) -> Duration {
-    let speed = tokens_per_second.unwrap_or(ASSUMED_TOKENS_PER_SECOND).max(1.0);
-    let (least, most) = RETRY_AFTER_SECONDS;
-    Duration::from_secs_f64((missing_tokens as f64 / speed).clamp(least, most))
 }
 
 /// Closes the engine when its last handle goes.

@@ -7,6 +7,7 @@
 //! What does not live here: reading files, tokenising, and checking the vectors.
 
 mod attention;
+mod background;
 mod encoder;
 mod functions;
 mod linear;
@@ -16,6 +17,8 @@ mod rows;
 mod scratch;
 mod team;
 mod words;
+
+use std::sync::Arc;
 
 use rayon::ThreadPoolBuilder;
 
@@ -65,7 +68,7 @@ trait Encoder: Send + Sync {
 /// An encoder with its weights, its threads and the memory that it works in.
 pub struct NativeEmbedder {
     architecture: Architecture,
-    encoder: Box<dyn Encoder>,
+    encoder: Arc<dyn Encoder>,
     team: Team,
 }
 
@@ -91,13 +94,13 @@ impl NativeEmbedder {
             })?;
         let weights = directory.weights();
         let architecture = directory.architecture().clone();
-        let encoder = pool.install(|| -> Result<Box<dyn Encoder>, ModelError> {
+        let encoder = pool.install(|| -> Result<Arc<dyn Encoder>, ModelError> {
             Ok(match &architecture {
                 Architecture::Bert(config) => {
-                    Box::new(BertEncoder::load(config, weights, precision)?)
+                    Arc::new(BertEncoder::load(config, weights, precision)?)
                 }
                 Architecture::Qwen3(config) => {
-                    Box::new(Qwen3Encoder::load(config, weights, precision)?)
+                    Arc::new(Qwen3Encoder::load(config, weights, precision)?)
                 }
             })
         })?;
@@ -128,6 +131,23 @@ impl NativeEmbedder {
 impl Embedder for NativeEmbedder {
     fn dimension(&self) -> usize {
         self.architecture.hidden_size() as usize
+    }
+
+    /// On as many threads of its own, which the system lets run where no other thread wants to.
+    fn in_background(&self) -> Option<Box<dyn Embedder>> {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(self.team.threads())
+            .thread_name(|number| format!("akidb-bulk-{number}"))
+            .start_handler(|_| background::give_way())
+            .build();
+        let pool = pool
+            .inspect_err(|error| tracing::warn!(%error, "no threads for bulk texts, they share those of queries"))
+            .ok()?;
+        Some(Box::new(Self {
+            architecture: self.architecture.clone(),
+            encoder: Arc::clone(&self.encoder),
+            team: Team::new(pool),
+        }))
     }
 
     fn embed_batch(

@@ -78,6 +78,11 @@ impl Team {
         Self { pool, scratch, present: Vec::new(), next: Vec::new() }
     }
 
+    /// The threads.
+    pub(super) fn threads(&self) -> usize {
+        self.scratch.len()
+    }
+
     /// Encodes texts, which were checked, into `vectors`, row-major `[texts, hidden]`.
     pub(super) fn encode(
         &mut self,

@@ -12,9 +12,10 @@ use akidb_embedding::{
     EmbedError, EmbedOptions, Embedder, Embedding, EmbeddingEngine, EncodeError, EncoderInput,
     EngineSettings, InputType, Lane, LoadedModel, Pooling, TextTokeniser,
 };
+use prometheus::Registry;
 use tokio::task::JoinHandle;
 
-use crate::support::engine;
+use crate::support::{engine, engine_with_metrics};
 
 /// How long the tests wait for what must happen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,10 +68,15 @@ struct Fixture {
     batches: Batches,
     started: Receiver<()>,
     permits: Sender<()>,
+    registry: Registry,
 }
 
 impl Fixture {
     fn new(settings: EngineSettings) -> Self {
+        // The backend waits to be told, which says nothing about its speed.
+        let batch_time = Duration::from_secs(100_000_000);
+        let settings =
+            EngineSettings { batch_time, batch_time_with_queries: batch_time, ..settings };
         let (batches, (started_sender, started), (permits, permits_receiver)) =
             (Batches::default(), channel(), channel());
         let mut model = LoadedModel::hash(2);
@@ -80,7 +86,9 @@ impl Fixture {
             started: started_sender,
             permits: permits_receiver,
         });
-        Self { engine: engine(model, settings), batches, started, permits }
+        let registry = Registry::new();
+        let engine = engine_with_metrics(model, settings, &registry);
+        Self { engine, batches, started, permits, registry }
     }
 
     /// An engine of which nothing is held up.
@@ -98,14 +106,26 @@ impl Fixture {
         (fixture, first)
     }
 
-    /// Queues a request and returns when it is queued, or has failed.
+    /// Queues a request and returns when it is queued, or has run or failed.
     async fn spawn(&self, texts: &[&str], options: EmbedOptions) -> Request {
         let engine = self.engine.clone();
         let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        let seen = || (self.queue_depth(), self.batches.lock().unwrap().len());
+        let before = seen();
         let request = tokio::spawn(async move { engine.embed(texts, options).await });
-        // Tokenising goes through a blocking thread; 20 ms are ample.
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let give_up_at = Instant::now() + PATIENCE;
+        while seen() == before && !request.is_finished() {
+            assert!(Instant::now() < give_up_at, "the request was not queued");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         request
+    }
+
+    /// Distinct texts that wait.
+    fn queue_depth(&self) -> u64 {
+        let families = self.registry.gather();
+        let depth = families.iter().find(|family| family.name() == "akidb_embedding_queue_depth");
+        depth.unwrap().get_metric()[0].get_gauge().get_value() as u64
     }
 
     fn wait_for_batch(&self) {
@@ -332,4 +352,54 @@ async fn the_prompt_of_the_input_type_goes_before_the_text() {
         assert_eq!(fixture.engine.count_tokens("text", input_type), Ok(tokens));
     }
     fixture.assert_batches(&[&["ask"], &["text"], &["text"]]);
+}
+
+#[tokio::test]
+async fn equal_texts_that_wait_run_once_for_all_who_wait() {
+    let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+    let many = fixture.spawn(&["same"; 1000], EmbedOptions::default()).await;
+    let another = fixture.spawn(&["same", "other"], EmbedOptions::default()).await;
+    let unlike = EmbedOptions { pooling: Some(Pooling::Max), ..EmbedOptions::default() };
+    let unlike = fixture.spawn(&["same"], unlike).await;
+    fixture.permit(2);
+    answer(first).await.unwrap();
+    let many = answer(many).await.unwrap();
+    assert!(many.len() == 1000 && many.iter().all(|embedding| *embedding == many[0]));
+    assert_eq!(answer(another).await.unwrap()[0], many[0]);
+    answer(unlike).await.unwrap();
+    fixture.assert_batches(&[&["first"], &["same", "other", "same"]]);
+}
+
+#[tokio::test]
+async fn batches_are_as_large_as_their_time_allows() {
+    // So short that no text fits, and each runs alone.
+    let time = Duration::from_nanos(1);
+    let (batches, (started, _started)) = (Batches::default(), channel());
+    let (permits, permitted) = channel();
+    (0..10).for_each(|_| permits.send(()).unwrap());
+    let mut model = LoadedModel::hash(2);
+    let embedder = ScriptedEmbedder { batches: Arc::clone(&batches), started, permits: permitted };
+    model.embedder = Box::new(embedder);
+    let settings = EngineSettings { batch_time: time, ..EngineSettings::default() };
+    let engine = engine(model, settings);
+    let texts = ["a", "b", "c"].map(str::to_owned).to_vec();
+    engine.embed(texts, bulk()).await.unwrap();
+    assert_eq!(batches.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn queries_and_bulk_run_at_the_same_time_and_make_the_same_vectors() {
+    let engine = engine(crate::support::real_model(2), EngineSettings::default());
+    let text = "a ship meets an iceberg";
+    let film = |i: usize| format!("the film number {i} is about a ship that meets an iceberg");
+    let bulk_texts: Vec<String> = (0..100).map(film).chain([text.to_owned()]).collect();
+    let import = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.embed(bulk_texts, bulk()).await }
+    });
+    let query = engine.embed(vec![text.to_owned()], EmbedOptions::default()).await.unwrap();
+    let imported = answer(import).await.unwrap();
+    let cosine = crate::support::cosine(&query[0].values, &imported[100].values);
+    assert!(cosine > 0.99999, "{cosine}");
+    engine.shutdown().await;
 }

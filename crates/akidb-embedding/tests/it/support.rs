@@ -7,7 +7,7 @@ use std::{
 };
 
 use akidb_embedding::{
-    EmbeddingEngine, EmbeddingMetricFamilies, EngineSettings, LoadedModel, Precision,
+    EmbeddingEngine, EmbeddingMetricFamilies, EngineSettings, LoadedModel, Precision, Turns,
 };
 use prometheus::Registry;
 use safetensors::{Dtype, tensor::TensorView};
@@ -40,8 +40,16 @@ pub(crate) fn workspace() -> PathBuf {
 }
 
 pub(crate) fn engine(model: LoadedModel, settings: EngineSettings) -> EmbeddingEngine {
-    let metrics = EmbeddingMetricFamilies::register(&Registry::new()).unwrap();
-    EmbeddingEngine::start(model, settings, metrics.of("test")).unwrap()
+    engine_with_metrics(model, settings, &Registry::new())
+}
+
+pub(crate) fn engine_with_metrics(
+    model: LoadedModel,
+    settings: EngineSettings,
+    registry: &Registry,
+) -> EmbeddingEngine {
+    let metrics = EmbeddingMetricFamilies::register(registry).unwrap();
+    EmbeddingEngine::start(model, settings, metrics.of("test"), Turns::default()).unwrap()
 }
 
 pub(crate) fn cosine(one: &[f32], other: &[f32]) -> f64 {

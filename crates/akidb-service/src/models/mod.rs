@@ -13,7 +13,7 @@ use std::{
 };
 
 use akidb_core::{Error, ErrorCode, Result};
-use akidb_embedding::ModelIdentity;
+use akidb_embedding::{ModelIdentity, Turns};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
@@ -29,6 +29,8 @@ pub(crate) struct Models {
     config: EmbeddingConfig,
     metrics: Arc<Metrics>,
     default: String,
+    /// Of the models at the processors.
+    turns: Turns,
     slots: RwLock<Slots>,
     /// Told after every change of a state.
     changed: watch::Sender<()>,
@@ -81,7 +83,8 @@ impl Models {
         }
         let slots = RwLock::new(Slots { by_name, is_closed: false });
         let changed = watch::Sender::new(());
-        let models = Arc::new(Self { config, metrics, default, slots, changed });
+        let models =
+            Arc::new(Self { config, metrics, default, turns: Turns::default(), slots, changed });
         for name in &at_start {
             models.begin_loading(name, true);
         }
@@ -244,11 +247,18 @@ impl Models {
         self.changed.send_replace(());
         if self.config.backend == Backend::Hash {
             // It has no files, so it is there at once.
-            self.note_loaded(name, start::start(&self.config, name, &self.metrics), Duration::ZERO);
+            self.note_loaded(
+                name,
+                start::start(&self.config, name, &self.metrics, self.turns.clone()),
+                Duration::ZERO,
+            );
             return;
         }
-        let (models, name) = (Arc::downgrade(self), name.to_owned());
-        tokio::spawn(load(models, self.config.clone(), Arc::clone(&self.metrics), name));
+        let (metrics, turns) = (Arc::clone(&self.metrics), self.turns.clone());
+        let (config, name) = (self.config.clone(), name.to_owned());
+        let loading = name.clone();
+        let start = move || start::start(&config, &loading, &metrics, turns);
+        tokio::spawn(load(Arc::downgrade(self), name, start));
     }
 
     /// What has to be drained; `None` where nothing runs.
@@ -342,10 +352,12 @@ impl State {
 }
 
 /// Loads a model and says what came of it, unless the node has ended meanwhile.
-async fn load(models: Weak<Models>, config: EmbeddingConfig, metrics: Arc<Metrics>, name: String) {
+async fn load(
+    models: Weak<Models>,
+    name: String,
+    start: impl FnOnce() -> std::result::Result<Model, ModelStartError> + Send + 'static,
+) {
     let started = Instant::now();
-    let loading = name.clone();
-    let start = move || start::start(&config, &loading, &metrics);
     let started_model = tokio::task::spawn_blocking(start).await;
     let started_model =
         started_model.unwrap_or_else(|error| Err(ModelStartError::CutShort(error.to_string())));

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use akidb_embedding::{EmbeddingEngine, LoadedModel, ModelError, ModelIdentity, ModelStore};
+use akidb_embedding::{EmbeddingEngine, LoadedModel, ModelError, ModelIdentity, ModelStore, Turns};
 
 use super::Model;
 use crate::{Backend, EmbeddingConfig, metrics::Metrics};
@@ -63,6 +63,7 @@ pub(super) fn start(
     config: &EmbeddingConfig,
     name: &str,
     metrics: &Metrics,
+    turns: Turns,
 ) -> Result<Model, ModelStartError> {
     let expected = config.dimension.filter(|_| name == default_name(config));
     let loaded = match locate(config, name)? {
@@ -73,7 +74,8 @@ pub(super) fn start(
     if let Some(expected) = expected.filter(|&expected| expected != found) {
         return Err(ModelStartError::WrongDimension { name: name.to_owned(), found, expected });
     }
-    let engine = EmbeddingEngine::start(loaded, config.engine.clone(), metrics.embedding.of(name))?;
+    let engine =
+        EmbeddingEngine::start(loaded, config.engine.clone(), metrics.embedding.of(name), turns)?;
     Ok(Model::new(engine, config.backend))
 }
 

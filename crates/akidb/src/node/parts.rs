@@ -43,6 +43,10 @@ fn embedding(settings: &EmbeddingSettings) -> EmbeddingConfig {
             max_batch_tokens: settings.batch_tokens,
             queue_tokens: settings.queue_tokens,
             bulk_ageing: Duration::from_millis(settings.bulk_ageing_ms),
+            batch_time: Duration::from_millis(settings.batch_time_ms),
+            batch_time_with_queries: Duration::from_millis(settings.batch_time_with_queries_ms),
+            recent_queries: Duration::from_millis(settings.recent_queries_ms),
+            batch_timeout: Duration::from_millis(settings.batch_timeout_ms),
         },
     }
 }

@@ -103,6 +103,12 @@ pub(crate) struct EmbeddingSettings {
     #[serde(deserialize_with = "positive")]
     pub(crate) queue_tokens: usize,
     pub(crate) bulk_ageing_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) batch_time_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) batch_time_with_queries_ms: u64,
+    pub(crate) recent_queries_ms: u64,
+    pub(crate) batch_timeout_ms: u64,
 }
 
 /// What runs the model.
@@ -174,6 +180,10 @@ impl Settings {
                 batch_tokens: 2_048,
                 queue_tokens: 262_144,
                 bulk_ageing_ms: 250,
+                batch_time_ms: 100,
+                batch_time_with_queries_ms: 10,
+                recent_queries_ms: 1_000,
+                batch_timeout_ms: 2,
             },
             limits: Limits::default(),
             log: LogSettings { format: LogFormat::Text, level: "info".to_owned() },

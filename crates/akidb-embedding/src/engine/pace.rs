@@ -1,0 +1,172 @@
+//! How large the next batch may be, from the speed that was measured, and how long it is held.
+//!
+//! What does not live here: what is in a batch; the time is passed in.
+
+use std::time::{Duration, Instant};
+
+use super::{EngineSettings, Lane, queue::BatchLimit};
+
+/// The speed assumed until a batch was measured, in tokens a second: that of a slow model, so that
+/// the first batch is rather too small.
+const ASSUMED_TOKENS_PER_SECOND: f64 = 1000.0;
+/// The weight of the newest batch in the measured speed.
+const SPEED_WEIGHT: f64 = 0.2;
+/// What a client is told to wait at least and at most.
+const RETRY_AFTER_SECONDS: (f64, f64) = (0.1, 60.0);
+
+/// What was seen of one lane.
+#[derive(Debug, Default)]
+struct Seen {
+    tokens_per_second: Option<f64>,
+    /// When the last batch ended, and of how many requests it had texts.
+    last_batch: Option<(Instant, usize)>,
+}
+
+/// What batches and queries of late say about the next batch.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    interactive: Seen,
+    bulk: Seen,
+    last_query_at: Option<Instant>,
+}
+
+impl Pace {
+    /// A request has come.
+    pub(super) fn note_arrival(&mut self, lane: Lane, now: Instant) {
+        if lane == Lane::Interactive {
+            self.last_query_at = Some(now);
+        }
+    }
+
+    /// A batch has run.
+    pub(super) fn note_batch(
+        &mut self,
+        lane: Lane,
+        tokens: usize,
+        requests: usize,
+        took: Duration,
+        now: Instant,
+    ) {
+        let seen = self.lane_mut(lane);
+        let speed = tokens as f64 / took.as_secs_f64().max(1e-6);
+        let known = seen.tokens_per_second.unwrap_or(speed);
+        seen.tokens_per_second = Some(known + SPEED_WEIGHT * (speed - known));
+        seen.last_batch = Some((now, requests));
+    }
+
+    /// The most that the next batch of a lane may hold to end in time.
+    pub(super) fn limit(&self, lane: Lane, settings: &EngineSettings, now: Instant) -> BatchLimit {
+        let queries_come = self
+            .last_query_at
+            .is_some_and(|last| now.saturating_duration_since(last) < settings.recent_queries);
+        let target =
+            if queries_come { settings.batch_time_with_queries } else { settings.batch_time };
+        let tokens = (self.speed(lane) * target.as_secs_f64()) as usize;
+        BatchLimit { texts: settings.batch_size, tokens: tokens.min(settings.max_batch_tokens) }
+    }
+
+    /// Until when the next batch of a lane is held, so that those who were answered by the last
+    /// one can be in it with what they send next.
+    ///
+    /// Only under load: the last batch had several requests, it has just ended, and fewer have
+    /// come since. `None` where the batch starts at once, as a lone request always does.
+    pub(super) fn hold_until(
+        &self,
+        lane: Lane,
+        arrivals: usize,
+        settings: &EngineSettings,
+        now: Instant,
+    ) -> Option<Instant> {
+        let (ended_at, requests) = self.lane(lane).last_batch?;
+        let until = ended_at + settings.batch_timeout;
+        (requests > 1 && arrivals < requests && now < until).then_some(until)
+    }
+
+    /// When there will be room for so many tokens.
+    pub(super) fn retry_after(&self, missing_tokens: usize) -> Duration {
+        let (least, most) = RETRY_AFTER_SECONDS;
+        let speed = self.speed(Lane::Bulk).max(1.0);
+        Duration::from_secs_f64((missing_tokens as f64 / speed).clamp(least, most))
+    }
+
+    /// Tokens a second; what is known of the other lane is better than nothing.
+    fn speed(&self, lane: Lane) -> f64 {
+        let other = match lane {
+            Lane::Interactive => &self.bulk,
+            Lane::Bulk => &self.interactive,
+        };
+        let known = self.lane(lane).tokens_per_second.or(other.tokens_per_second);
+        known.unwrap_or(ASSUMED_TOKENS_PER_SECOND)
+    }
+
+    const fn lane(&self, lane: Lane) -> &Seen {
+        match lane {
+            Lane::Interactive => &self.interactive,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+
+    const fn lane_mut(&mut self, lane: Lane) -> &mut Seen {
+        match lane {
+            Lane::Interactive => &mut self.interactive,
+            Lane::Bulk => &mut self.bulk,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn settings() -> EngineSettings {
+        EngineSettings { batch_timeout: 2 * MS, ..EngineSettings::default() }
+    }
+
+    #[test]
+    fn batches_take_the_target_time_at_the_measured_speed() {
+        let (mut pace, settings, now) = (Pace::default(), settings(), Instant::now());
+        let tokens = |pace: &Pace, now| pace.limit(Lane::Bulk, &settings, now).tokens;
+        assert_eq!(tokens(&pace, now), 100, "the assumed speed");
+        for _ in 0..50 {
+            pace.note_batch(Lane::Bulk, 800, 1, 100 * MS, now);
+        }
+        assert_eq!(tokens(&pace, now), 800);
+        pace.note_arrival(Lane::Bulk, now);
+        assert_eq!(tokens(&pace, now), 800, "only queries make batches short");
+        pace.note_arrival(Lane::Interactive, now);
+        assert_eq!(tokens(&pace, now), 80);
+        assert_eq!(pace.limit(Lane::Interactive, &settings, now).tokens, 80);
+        assert_eq!(tokens(&pace, now + settings.recent_queries), 800);
+        pace.note_batch(Lane::Bulk, 1_000_000, 1, MS, now);
+        let limit = pace.limit(Lane::Bulk, &settings, now + settings.recent_queries);
+        assert_eq!(limit, BatchLimit { texts: 64, tokens: settings.max_batch_tokens });
+    }
+
+    #[test]
+    fn only_the_next_batch_of_several_requests_is_held_and_not_for_long() {
+        let (mut pace, settings, now) = (Pace::default(), settings(), Instant::now());
+        let hold = |pace: &Pace, arrivals, now| {
+            pace.hold_until(Lane::Interactive, arrivals, &settings, now)
+        };
+        assert_eq!(hold(&pace, 1, now), None, "nothing has run yet");
+        pace.note_batch(Lane::Interactive, 10, 1, MS, now);
+        assert_eq!(hold(&pace, 1, now), None, "a lone request after a lone request");
+        pace.note_batch(Lane::Interactive, 10, 3, MS, now);
+        assert_eq!(hold(&pace, 1, now + MS), Some(now + 2 * MS));
+        assert_eq!(hold(&pace, 3, now + MS), None, "all have come");
+        assert_eq!(hold(&pace, 1, now + 2 * MS), None, "not for longer");
+        assert_eq!(pace.hold_until(Lane::Bulk, 1, &settings, now), None, "lanes do not mix");
+    }
+
+    #[test]
+    fn waiting_for_room_follows_the_speed_within_bounds() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.retry_after(2_000), Duration::from_secs(2));
+        assert_eq!(pace.retry_after(0), 100 * MS);
+        pace.note_batch(Lane::Bulk, 100, 1, Duration::from_secs(1), Instant::now());
+        assert_eq!(pace.retry_after(2_000), Duration::from_secs(20));
+        assert_eq!(pace.retry_after(usize::MAX), Duration::from_secs(60));
+    }
+}
