@@ -19,7 +19,7 @@ use parking_lot::{Mutex, RwLock};
 
 use self::{chunk::ChunkLayout, scan::Scan, state::State};
 use crate::{
-    Neighbour, SearchRequest, VectorIndex, kernel,
+    Found, SearchRequest, Strategy, VectorIndex, Work, kernel,
     lane::{Lane, lanes_per_row, read_row},
     scoring::Scoring,
 };
@@ -144,14 +144,17 @@ impl VectorIndex for ExactIndex {
         Arc::make_mut(&mut self.published.write()).remove(slots);
     }
 
-    fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Vec<Neighbour> {
+    fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Found {
         assert_eq!(query.len(), self.dimension, "the query has the dimension of the index");
         if request.limit == 0 {
-            return Vec::new();
+            return Found::default();
         }
         let query = self.scoring.rows(query, self.dimension);
         let state = self.snapshot();
-        Scan { state: &state, scoring: self.scoring, query: &query, request }.run()
+        let scan = Scan { state: &state, scoring: self.scoring, query: &query, request };
+        let compared = scan.candidate_count() as u64;
+        let work = Work { strategy: Strategy::Scan, compared, ..Work::default() };
+        Found { neighbours: scan.run(), work }
     }
 
     fn vector(&self, slot: u32) -> Option<Vec<f32>> {

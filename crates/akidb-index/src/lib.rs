@@ -23,5 +23,5 @@ mod search_request;
 mod vector_index;
 
 pub use exact::ExactIndex;
-pub use search_request::{Neighbour, Parallelism, SearchRequest};
+pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
 pub use vector_index::VectorIndex;

@@ -34,12 +34,76 @@ pub struct SearchRequest<'a> {
     pub min_score: Option<f32>,
     /// Which threads may work on it. The result is the same either way.
     pub parallelism: Parallelism,
+    /// Candidates that a walk of a graph keeps; the index's own number where absent. At least
+    /// `limit` is used.
+    pub ef: Option<usize>,
+    /// Whether every allowed vector is to be compared in full precision, whatever it costs.
+    pub exact: bool,
+    /// Whether candidates found over codes are scored again with full vectors. Without it the
+    /// scores are those of the codes.
+    pub rescore: bool,
+}
+
+/// What a search found, and what it did for it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The neighbours, best first; equal scores in the order of their slots.
+    pub neighbours: Vec<Neighbour>,
+    /// What it did.
+    pub work: Work,
+}
+
+/// What a search did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// How it went about it.
+    pub strategy: Strategy,
+    /// Candidates that the walk kept; 0 where there was none.
+    pub ef: usize,
+    /// Nodes of the graph whose neighbours were looked at.
+    pub hops: u64,
+    /// Vectors compared with the query, by their codes or in full.
+    pub compared: u64,
+    /// Of these, vectors compared a second time, in full, after their codes.
+    pub rescored: u64,
+}
+
+/// How a search goes about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Every allowed vector is compared.
+    #[default]
+    Scan,
+    /// The graph is walked; what it does not hold yet is compared.
+    Graph,
+    /// A walk was given up for a scan when it had cost as much as one.
+    GraphThenScan,
+}
+
+impl Strategy {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Graph => "graph",
+            Self::GraphThenScan => "graph_then_scan",
+        }
+    }
 }
 
 impl SearchRequest<'_> {
     /// The `limit` nearest of all live vectors, found on the calling thread.
     #[must_use]
     pub fn nearest(limit: usize) -> Self {
-        Self { limit, allowed: None, min_score: None, parallelism: Parallelism::CallingThread }
+        Self {
+            limit,
+            allowed: None,
+            min_score: None,
+            parallelism: Parallelism::CallingThread,
+            ef: None,
+            exact: false,
+            rescore: true,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use akidb_core::Metric;
 
-use crate::{Neighbour, SearchRequest};
+use crate::{Found, SearchRequest};
 
 /// Vectors of one dimension, found by their closeness to a query.
 ///
@@ -60,12 +60,12 @@ pub trait VectorIndex: Send + Sync {
     /// If a slot was never appended. Nothing is removed then.
     fn remove(&self, slots: &[u32]);
 
-    /// The vectors closest to `query`, best first; equal scores in the order of their slots.
+    /// The vectors closest to `query`, and what finding them took.
     ///
     /// # Panics
     ///
     /// If `query` does not have [`dimension`](Self::dimension) components.
-    fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Vec<Neighbour>;
+    fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Found;
 
     /// The vector under `slot` as the index keeps it, or `None` if it is removed or unknown.
     fn vector(&self, slot: u32) -> Option<Vec<f32>>;

@@ -150,7 +150,7 @@ impl Projection {
         };
         loop {
             let wider = SearchRequest { limit, allowed: allowed.as_ref(), ..request };
-            let neighbours = generation.index.search(query, &wider);
+            let neighbours = generation.index.search(query, &wider).neighbours;
             let exhausted = neighbours.len() < limit;
             let candidates = generation.documents_of(neighbours, request.limit);
             if exhausted || candidates.len() == request.limit {

@@ -52,7 +52,7 @@ impl Contender for Akidb {
         let request =
             SearchRequest { parallelism: self.parallelism, ..SearchRequest::nearest(self.limit) };
         let watch = Stopwatch::start();
-        let found = self.index.search(self.queries.vector(query), &request);
+        let found = self.index.search(self.queries.vector(query), &request).neighbours;
         let took = watch.stop();
         Ok(Answer { slots: found.into_iter().map(|neighbour| neighbour.slot).collect(), took })
     }

@@ -23,7 +23,7 @@ fn batch_vectors(batch: u32) -> Vec<f32> {
 }
 
 fn all(index: &ExactIndex) -> Vec<Neighbour> {
-    index.search(&alternating(), &SearchRequest::nearest(usize::MAX))
+    index.search(&alternating(), &SearchRequest::nearest(usize::MAX)).neighbours
 }
 
 /// What a search must find when `appended` batches were appended and `removed` of them, from the

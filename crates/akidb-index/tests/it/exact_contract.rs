@@ -24,7 +24,7 @@ fn slots(found: &[Neighbour]) -> Vec<u32> {
 
 #[test]
 fn results_are_best_first_and_ties_go_to_the_lower_slot() {
-    let found = line(10).search(&[5.0, 0.0], &SearchRequest::nearest(4));
+    let found = line(10).search(&[5.0, 0.0], &SearchRequest::nearest(4)).neighbours;
     assert_eq!(slots(&found), [5, 4, 6, 3]);
     let scores: Vec<f32> = found.iter().map(|neighbour| neighbour.score).collect();
     assert_eq!(scores, [0.0, -1.0, -1.0, -2.0]);
@@ -35,10 +35,12 @@ fn a_limit_of_none_and_of_more_than_all() {
     let index = line(10);
     for parallelism in [Parallelism::CallingThread, Parallelism::ThreadPool] {
         let request = |limit| SearchRequest { parallelism, ..SearchRequest::nearest(limit) };
-        assert!(index.search(&[5.0, 0.0], &request(0)).is_empty());
-        assert_eq!(index.search(&[5.0, 0.0], &request(10_000)).len(), 10);
-        assert_eq!(index.search(&[5.0, 0.0], &request(usize::MAX)).len(), 10);
-        assert!(ExactIndex::new(2, Metric::Dot).search(&[5.0, 0.0], &request(9)).is_empty());
+        assert!(index.search(&[5.0, 0.0], &request(0)).neighbours.is_empty());
+        assert_eq!(index.search(&[5.0, 0.0], &request(10_000)).neighbours.len(), 10);
+        assert_eq!(index.search(&[5.0, 0.0], &request(usize::MAX)).neighbours.len(), 10);
+        assert!(
+            ExactIndex::new(2, Metric::Dot).search(&[5.0, 0.0], &request(9)).neighbours.is_empty()
+        );
     }
 }
 
@@ -47,7 +49,7 @@ fn an_allow_set_may_be_empty_or_reach_past_the_index() {
     let index = line(10);
     let search = |allowed: &RoaringBitmap| {
         let request = SearchRequest { allowed: Some(allowed), ..SearchRequest::nearest(100) };
-        slots(&index.search(&[5.0, 0.0], &request))
+        slots(&index.search(&[5.0, 0.0], &request).neighbours)
     };
     assert!(search(&RoaringBitmap::new()).is_empty());
     assert_eq!(search(&[2, 9, 10, u32::MAX].into_iter().collect()), [2, 9]);
@@ -57,16 +59,16 @@ fn an_allow_set_may_be_empty_or_reach_past_the_index() {
 #[test]
 fn one_score_at_the_bound_is_accepted() {
     let request = SearchRequest { min_score: Some(-1.0), ..SearchRequest::nearest(100) };
-    assert_eq!(slots(&line(10).search(&[5.0, 0.0], &request)), [5, 4, 6]);
+    assert_eq!(slots(&line(10).search(&[5.0, 0.0], &request).neighbours), [5, 4, 6]);
     let request = SearchRequest { min_score: Some(f32::NAN), ..SearchRequest::nearest(100) };
-    assert!(line(10).search(&[5.0, 0.0], &request).is_empty());
+    assert!(line(10).search(&[5.0, 0.0], &request).neighbours.is_empty());
 }
 
 #[test]
 fn values_that_are_not_finite_do_no_harm() {
     let index = ExactIndex::new(1, Metric::Dot);
     index.append(0, &[f32::NAN, f32::INFINITY, 1.0, f32::NEG_INFINITY, f32::MAX]);
-    let found = index.search(&[2.0], &SearchRequest::nearest(10));
+    let found = index.search(&[2.0], &SearchRequest::nearest(10)).neighbours;
     assert_eq!(slots(&found), [1, 4, 2, 3]);
     assert_eq!(found[3].score, f32::NEG_INFINITY);
 }
@@ -94,7 +96,7 @@ fn removing_twice_counts_once() {
     index.remove(&[3, 3]);
     index.remove(&[3, 4]);
     assert_eq!(index.live_count(), 8);
-    assert_eq!(slots(&index.search(&[3.0, 0.0], &SearchRequest::nearest(2))), [2, 1]);
+    assert_eq!(slots(&index.search(&[3.0, 0.0], &SearchRequest::nearest(2)).neighbours), [2, 1]);
     assert_eq!(index.vector(3), None);
     assert_eq!(index.vector(5), Some(vec![5.0, 0.0]));
 }

@@ -143,9 +143,9 @@ impl Pair {
                     ..SearchRequest::nearest(limit)
                 };
                 let expected = self.model_search(&query, &request);
-                prop_assert_eq!(&self.index.search(&query, &request), &expected);
+                prop_assert_eq!(&self.index.search(&query, &request).neighbours, &expected);
                 request.parallelism = Parallelism::ThreadPool;
-                let found = POOL.install(|| self.index.search(&query, &request));
+                let found = POOL.install(|| self.index.search(&query, &request).neighbours);
                 prop_assert_eq!(&found, &expected);
             }
             Step::Compact => {
