@@ -39,7 +39,7 @@ impl OpenCollection {
         let projection = Projection::new(row.dimension, row.metric);
         let mut load = Load { projection: &projection, pending: CommittedChange::default() };
         let mut wrong_dimension = None;
-        let visited = loader.vectors(|stored| {
+        let visited = loader.vectors(Seq(0), |stored| {
             if stored.vector.len() == row.dimension.get() {
                 load.add(stored.key, &stored.vector);
             } else {

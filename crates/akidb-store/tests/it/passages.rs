@@ -55,7 +55,7 @@ async fn loaded(folder: &Path) -> (u64, Vec<(VectorKey, f32)>) {
     let mut loader = DocumentStore::open(folder, several()).await.unwrap();
     let mut found = Vec::new();
     let visit = |stored: akidb_store::StoredVector| found.push((stored.key, stored.vector[0]));
-    let damaged = loader.vectors(visit).await.unwrap();
+    let damaged = loader.vectors(Seq(0), visit).await.unwrap();
     loader.start(|_| {}).close().await;
     (damaged, found)
 }
