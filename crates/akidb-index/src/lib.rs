@@ -12,6 +12,7 @@
 //! | `best_neighbours` | the bounded list of the best scores seen so far |
 //! | `lane` | vectors padded to whole cache lines, so that kernels have no tails |
 //! | `kernel` | dot product and squared distance, in the widest instructions of this machine |
+//! | `snapshot` | an index as files, verified before they are used |
 //! | `scoring` | from what a kernel measures to the score of a metric |
 
 mod best_neighbours;
@@ -20,8 +21,12 @@ mod kernel;
 mod lane;
 mod scoring;
 mod search_request;
+mod snapshot;
 mod vector_index;
 
 pub use exact::ExactIndex;
 pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
+pub use snapshot::{
+    FORMAT_VERSION, Growth, MappedBytes, Section, Snapshot, SnapshotError, SnapshotFolder,
+};
 pub use vector_index::VectorIndex;
