@@ -1,7 +1,7 @@
 //! Vector indexes of AkiDB: synchronous, addressed by dense slots, rebuilt from the store at will.
 //!
-//! What lives here: the [`VectorIndex`] contract, the exact index behind it, and the distance
-//! kernels. What does not: documents, metadata, SQL, files, and any async runtime. An index holds
+//! What lives here: the [`VectorIndex`] contract, the exact index behind it, the distance kernels,
+//! and the index that answers filters. What does not: documents, SQL, files, and any async runtime. An index holds
 //! derived data only; it can be thrown away and filled again from the store.
 //!
 //! | module | what it is |
@@ -9,6 +9,7 @@
 //! | `vector_index` | the contract that every index keeps |
 //! | `search_request` | what a search asks for, and what it gives back |
 //! | `exact` | the flat index that looks at every vector |
+//! | `filter_index` | from a filter on metadata to the slots that match |
 //! | `best_neighbours` | the bounded list of the best scores seen so far |
 //! | `lane` | vectors padded to whole cache lines, so that kernels have no tails |
 //! | `kernel` | dot product and squared distance, in the widest instructions of this machine |
@@ -16,6 +17,7 @@
 
 mod best_neighbours;
 mod exact;
+mod filter_index;
 mod kernel;
 mod lane;
 mod scoring;
@@ -23,5 +25,6 @@ mod search_request;
 mod vector_index;
 
 pub use exact::ExactIndex;
+pub use filter_index::{DamagedFilterIndex, FilterIndex, Matching};
 pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
 pub use vector_index::VectorIndex;
