@@ -290,3 +290,70 @@ proptest! {
         drop(index.compacted(&old_slots));
     }
 }
+
+/// Each of some values as the field of a document, against each of them as the operand of each
+/// operator, so that no pair depends on chance.
+#[test]
+fn every_operator_tells_every_pair_of_values_apart() {
+    let long = |end: &str| json!(format!("{}{end}", "x".repeat(FilterIndex::STRING_BYTES_MAX)));
+    let start = |bytes: usize, end: &str| json!(format!("{}{end}", "x".repeat(bytes)));
+    let values = [
+        json!(null),
+        json!(true),
+        json!(false),
+        json!(0),
+        json!(-0.0),
+        json!(1),
+        json!(1.5),
+        json!(-2),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(1e300),
+        json!(""),
+        json!("a"),
+        json!("ab"),
+        json!("xa"),
+        json!("2020-01-01"),
+        json!("2020-01-01T01:00:00+01:00"),
+        json!("2020-01-02"),
+        long(""),
+        long("a"),
+        long("b"),
+        long("w"),
+        long("y"),
+        start(64, ""),
+        start(63, ""),
+        start(63, "y"),
+        start(65, ""),
+        start(64, "y"),
+        start(64, "w"),
+        json!([]),
+        json!({}),
+        json!(["a"]),
+        json!(["a", "ab"]),
+        json!(["ab", "a"]),
+        json!([["a"]]),
+        json!([1, null]),
+        json!(["2020-01-01T00:00:00Z", 1.5]),
+        json!([long("a"), long("b")]),
+        json!({"b": 1}),
+        json!({"b": 1.0, "c": long("a")}),
+        json!({"b": 1, "c": long("b")}),
+        json!([{"b": 1}]),
+        json!([{"b": ["a", "ab"]}, {"b": ["b"]}]),
+        json!([{"b": ["a"]}, {"b": ["ab"]}]),
+        json!([{"b": "xab"}, {"b": ["a", "b"]}]),
+        json!([{"b": "a"}, {"c": "b"}]),
+    ];
+    let mut pair = Pair::default();
+    let documents = values.iter().map(|value| (0, 1, json!({"a": value})));
+    pair.insert(documents.chain([(0, 1, json!({})), (0, 1, json!({"b": 1}))]).collect());
+    let operators = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$contains"];
+    for (path, operator) in
+        ["a", "a.b"].iter().flat_map(|path| operators.map(|operator| (path, operator)))
+    {
+        for operand in &values {
+            pair.check(&json!({*path: {operator: operand}})).unwrap();
+        }
+    }
+}
