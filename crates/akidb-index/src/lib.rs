@@ -1,14 +1,16 @@
 //! Vector indexes of AkiDB: synchronous, addressed by dense slots, rebuilt from the store at will.
 //!
-//! What lives here: the [`VectorIndex`] contract, the exact index behind it, and the distance
-//! kernels. What does not: documents, metadata, SQL, files, and any async runtime. An index holds
-//! derived data only; it can be thrown away and filled again from the store.
+//! What lives here: the [`VectorIndex`] contract, the indexes behind it, the distance kernels, the
+//! index that answers filters, and the files that an index is kept in. What does not: documents,
+//! SQL, and any async runtime. An index holds derived data only; it can be thrown away and filled
+//! again from the store.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | `vector_index` | the contract that every index keeps |
 //! | `search_request` | what a search asks for, and what it gives back |
 //! | `exact` | the flat index that looks at every vector |
+//! | `filter_index` | from a filter on metadata to the slots that match |
 //! | `best_neighbours` | the bounded list of the best scores seen so far |
 //! | `lane` | vectors padded to whole cache lines, so that kernels have no tails |
 //! | `kernel` | dot product and squared distance, in the widest instructions of this machine |
@@ -17,6 +19,7 @@
 
 mod best_neighbours;
 mod exact;
+mod filter_index;
 mod kernel;
 mod lane;
 mod scoring;
@@ -25,6 +28,7 @@ mod snapshot;
 mod vector_index;
 
 pub use exact::ExactIndex;
+pub use filter_index::{DamagedFilterIndex, FilterIndex, Matching};
 pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
 pub use snapshot::{
     FORMAT_VERSION, Growth, MappedBytes, Section, Snapshot, SnapshotError, SnapshotFolder,
