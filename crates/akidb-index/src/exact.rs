@@ -157,6 +157,11 @@ impl VectorIndex for ExactIndex {
         Found { neighbours: scan.run(), work }
     }
 
+    fn compacted(&self) -> (Box<dyn VectorIndex>, Vec<u32>) {
+        let (index, old_slots) = Self::compacted(self);
+        (Box::new(index), old_slots)
+    }
+
     fn vector(&self, slot: u32) -> Option<Vec<f32>> {
         self.snapshot().row(slot).map(|row| self.components(row))
     }

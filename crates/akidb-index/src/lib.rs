@@ -34,3 +34,17 @@ pub use snapshot::{
     FORMAT_VERSION, Growth, MappedBytes, Section, Snapshot, SnapshotError, SnapshotFolder,
 };
 pub use vector_index::VectorIndex;
+
+/// An index without slots, by the engine of the settings.
+///
+/// # Panics
+///
+/// If `dimension` is 0.
+#[must_use]
+pub fn open_index(
+    dimension: usize,
+    metric: akidb_core::Metric,
+    _settings: &akidb_core::IndexSettings,
+) -> Box<dyn VectorIndex> {
+    Box::new(ExactIndex::new(dimension, metric))
+}

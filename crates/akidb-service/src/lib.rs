@@ -7,6 +7,7 @@ mod collections;
 mod config;
 mod failure;
 mod import;
+mod index_status;
 mod metrics;
 mod models;
 mod operation;

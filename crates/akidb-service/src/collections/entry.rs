@@ -1,7 +1,7 @@
 //! One collection, open or not.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +16,11 @@ use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
 use super::OpenCollection;
-use crate::{StorageConfig, metrics::Metrics};
+use crate::{
+    StorageConfig,
+    metrics::Metrics,
+    projection::{Kept, Maintainer},
+};
 
 /// A collection that the catalogue has.
 pub(crate) struct Entry {
@@ -76,10 +80,12 @@ impl Entry {
     pub(super) async fn create(
         &self,
         config: &StorageConfig,
+        maintainer: &Maintainer,
         metrics: &Arc<Metrics>,
     ) -> Result<()> {
         let _changing = self.changing.lock().await;
-        let open = OpenCollection::open(&self.row, &self.folder, config, metrics).await?;
+        let open =
+            OpenCollection::open(&self.row, &self.folder, config, maintainer, metrics).await?;
         *self.open.write() = Some(Arc::new(open));
         Ok(())
     }
@@ -87,6 +93,7 @@ impl Entry {
     pub(super) async fn open(
         &self,
         config: &StorageConfig,
+        maintainer: &Maintainer,
         metrics: &Arc<Metrics>,
     ) -> Result<Arc<OpenCollection>> {
         let _changing = self.changing.lock().await;
@@ -98,14 +105,15 @@ impl Entry {
             let message = format!("{} is missing", database.display());
             return Err(Error::new(ErrorCode::StorageFailed, message));
         }
-        let open = OpenCollection::open(&self.row, &self.folder, config, metrics).await?;
+        let open =
+            OpenCollection::open(&self.row, &self.folder, config, maintainer, metrics).await?;
         let open = Arc::new(open);
         *self.open.write() = Some(Arc::clone(&open));
         Ok(open)
     }
 
     /// Closes the collection unless a request uses it. Says whether it is closed now.
-    pub(super) async fn close_if_unused(&self) -> bool {
+    pub(super) async fn close_if_unused(&self, kept: Kept) -> bool {
         let _changing = self.changing.lock().await;
         let unused = {
             let mut slot = self.open.write();
@@ -117,7 +125,7 @@ impl Entry {
         };
         match unused {
             Ok(open) => {
-                open.close().await;
+                open.close(kept).await;
                 true
             }
             Err(()) => false,
@@ -125,9 +133,9 @@ impl Entry {
     }
 
     /// Waits until no request uses the collection, and closes it.
-    pub(super) async fn close_when_unused(&self, wait_max: Duration) {
+    pub(super) async fn close_when_unused(&self, wait_max: Duration, kept: Kept) {
         let started = Instant::now();
-        while !self.close_if_unused().await {
+        while !self.close_if_unused(kept).await {
             if started.elapsed() > wait_max {
                 tracing::warn!(collection = %self.row.name, "requests still use it, not closed");
                 return;
@@ -138,10 +146,16 @@ impl Entry {
 
     /// Bytes of all files of the collection.
     pub(crate) fn disk_bytes(&self) -> u64 {
-        let Ok(files) = std::fs::read_dir(&self.folder) else {
-            return 0;
-        };
-        let sizes = files.filter_map(|file| file.ok()?.metadata().ok());
-        sizes.map(|file| file.len()).sum()
+        bytes_below(&self.folder)
     }
+}
+
+/// Bytes of all files in a folder and the folders in it; what can not be read counts as nothing.
+pub(super) fn bytes_below(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = files.filter_map(|file| {
+        let metadata = file.metadata().ok()?;
+        Some(if metadata.is_dir() { bytes_below(&file.path()) } else { metadata.len() })
+    });
+    sizes.sum()
 }

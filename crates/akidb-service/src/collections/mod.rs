@@ -17,7 +17,12 @@ use uuid::Uuid;
 pub(crate) use entry::Entry;
 pub(crate) use open::OpenCollection;
 
-use crate::{StorageConfig, failure::from_store, metrics::Metrics};
+use crate::{
+    StorageConfig,
+    failure::from_store,
+    metrics::Metrics,
+    projection::{Kept, Maintainer},
+};
 
 /// How long dropping a collection waits for requests that still use it.
 const DROP_WAIT_MAX: Duration = Duration::from_secs(60);
@@ -28,6 +33,7 @@ pub(crate) struct Collections {
     catalogue: Catalogue,
     config: StorageConfig,
     metrics: Arc<Metrics>,
+    maintainer: Maintainer,
     by_name: RwLock<BTreeMap<String, Arc<Entry>>>,
     /// Held while the catalogue changes, so that a name is taken once.
     changing: Mutex<()>,
@@ -54,8 +60,18 @@ impl Collections {
             Ok((row.name.as_str().to_owned(), Arc::new(Entry::new(row, folder)?)))
         });
         let by_name = RwLock::new(entries.collect::<Result<_>>()?);
-        let collections =
-            Self { directory, catalogue, config, metrics, by_name, changing: Mutex::default() };
+        let maintainer = Maintainer::start().map_err(|error| {
+            Error::new(ErrorCode::Internal, format!("cannot start the threads of indexes: {error}"))
+        })?;
+        let collections = Self {
+            directory,
+            catalogue,
+            config,
+            metrics,
+            maintainer,
+            by_name,
+            changing: Mutex::default(),
+        };
         collections.count();
         Ok(collections)
     }
@@ -80,7 +96,7 @@ impl Collections {
             return Ok(open);
         }
         self.close_least_recently_used().await;
-        entry.open(&self.config, &self.metrics).await
+        entry.open(&self.config, &self.maintainer, &self.metrics).await
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
@@ -123,11 +139,11 @@ impl Collections {
     async fn create_files(&self, row: &CollectionRow) -> Result<Arc<Entry>> {
         let folder = self.directory.create_collection(row.uuid).map_err(from_store)?;
         let entry = Arc::new(Entry::new(row.clone(), folder)?);
-        entry.create(&self.config, &self.metrics).await?;
+        entry.create(&self.config, &self.maintainer, &self.metrics).await?;
         match self.catalogue.insert(row).await {
             Ok(()) => Ok(entry),
             Err(error) => {
-                entry.close_when_unused(DROP_WAIT_MAX).await;
+                entry.close_when_unused(DROP_WAIT_MAX, Kept::No).await;
                 Err(from_store(error))
             }
         }
@@ -153,7 +169,7 @@ impl Collections {
             entry
         };
         self.count();
-        entry.close_when_unused(DROP_WAIT_MAX).await;
+        entry.close_when_unused(DROP_WAIT_MAX, Kept::No).await;
         self.directory.remove_collection(entry.row.uuid).map_err(from_store)
     }
 
@@ -161,7 +177,7 @@ impl Collections {
     pub(crate) async fn close_idle(&self) {
         for entry in self.all() {
             if entry.idle_for() >= self.config.idle_close_after {
-                entry.close_if_unused().await;
+                entry.close_if_unused(Kept::Yes).await;
             }
         }
         self.count();
@@ -176,7 +192,7 @@ impl Collections {
         }
         open.sort_by_key(|entry| std::cmp::Reverse(entry.idle_for()));
         for entry in open {
-            if entry.close_if_unused().await {
+            if entry.close_if_unused(Kept::Yes).await {
                 return;
             }
         }
@@ -201,7 +217,7 @@ impl Collections {
     /// Closes everything. Requests have ended by now.
     pub(crate) async fn close_all(&self) {
         for entry in self.all() {
-            entry.close_when_unused(Duration::from_secs(5)).await;
+            entry.close_when_unused(Duration::from_secs(5), Kept::Yes).await;
         }
     }
 }

@@ -2,15 +2,20 @@
 
 use std::{path::Path, sync::Arc};
 
-use akidb_core::{Error, ErrorCode, Result};
+use akidb_core::{IndexSettings, Result};
 use akidb_store::{
-    CollectionRow, CommittedChange, DocumentStore, StoreOptions, VectorKey, VectorsPerDocument,
+    CollectionRow, CommittedChange, DocumentStore, StoreOptions, VectorsPerDocument,
 };
 
-use crate::{StorageConfig, failure::from_store, metrics::Metrics, projection::Projection};
+use crate::{
+    StorageConfig,
+    failure::from_store,
+    metrics::Metrics,
+    projection::{Context, Kept, Maintainer, Projection, load},
+};
 
-/// Vectors handed to the index at once while a collection opens.
-const LOAD_ROWS: usize = 1_024;
+/// The folder of an index's files, in that of its collection.
+const INDEX_FOLDER: &str = "vectors";
 
 /// An open collection.
 pub(crate) struct OpenCollection {
@@ -20,11 +25,12 @@ pub(crate) struct OpenCollection {
 }
 
 impl OpenCollection {
-    /// Opens the store and builds the projection from it.
+    /// Opens the store and what searches run over.
     pub(super) async fn open(
         row: &CollectionRow,
         folder: &Path,
         config: &StorageConfig,
+        maintainer: &Maintainer,
         metrics: &Arc<Metrics>,
     ) -> Result<Self> {
         let options = StoreOptions {
@@ -36,28 +42,27 @@ impl OpenCollection {
             metrics: metrics.store.clone(),
         };
         let mut loader = DocumentStore::open(folder, options).await.map_err(from_store)?;
-        let projection = Projection::new(row.dimension, row.metric);
-        let mut load = Load { projection: &projection, pending: CommittedChange::default() };
-        let mut wrong_dimension = None;
-        let visited = loader.vectors(Seq(0), |stored| {
-            if stored.vector.len() == row.dimension.get() {
-                load.add(stored.key, &stored.vector);
-            } else {
-                wrong_dimension = Some(stored.key.seq());
-            }
-        });
-        visited.await.map_err(from_store)?;
-        load.flush();
-        if let Some(seq) = wrong_dimension {
-            let message = format!("the stored vector {seq} of {} has another dimension", row.name);
-            return Err(Error::new(ErrorCode::StorageFailed, message));
-        }
+        let context = Context {
+            collection: row.uuid,
+            dimension: row.dimension,
+            metric: row.metric,
+            settings: IndexSettings::default(),
+            maintainer: maintainer.clone(),
+            metrics: Arc::clone(metrics),
+        };
+        let projection = load(context, folder.join(INDEX_FOLDER), &mut loader).await?;
         let store = loader.start(follow(projection.clone(), Arc::clone(metrics)));
         Ok(Self { row: row.clone(), store, projection })
     }
 
-    pub(super) async fn close(self) {
+    /// Closes the store, and keeps what is searched as files where the collection is to be opened
+    /// again.
+    pub(super) async fn close(self, kept: Kept) {
         self.store.close().await;
+        let closing = tokio::task::spawn_blocking(move || self.projection.close(kept));
+        if let Err(error) = closing.await {
+            tracing::error!(%error, "an index did not close in order");
+        }
     }
 }
 
@@ -70,30 +75,5 @@ fn follow(
         let timer = metrics.index_append_seconds.start_timer();
         projection.apply(&change);
         timer.observe_duration();
-        if projection.compact_if_sparse() {
-            metrics.index_compactions.inc();
-        }
-    }
-}
-
-/// Gathers stored vectors into appends of some size.
-struct Load<'p> {
-    projection: &'p Projection,
-    pending: CommittedChange,
-}
-
-impl Load<'_> {
-    fn add(&mut self, key: VectorKey, vector: &[f32]) {
-        self.pending.added.push(key);
-        self.pending.added_vectors.extend_from_slice(vector);
-        if self.pending.added.len() == LOAD_ROWS {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        self.projection.apply(&self.pending);
-        self.pending.added.clear();
-        self.pending.added_vectors.clear();
     }
 }

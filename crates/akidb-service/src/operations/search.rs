@@ -1,6 +1,7 @@
 //! Searches: the query's vector, the allowed row versions, the nearest of them, their documents.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use akidb_core::{
-    Document, DocumentId, Error, ErrorCode, Filter, Result, Seq, check_text, check_vector,
+    Document, DocumentId, Error, ErrorCode, Filter, Result, check_text, check_vector,
 };
 use akidb_embedding::{EmbedOptions, InputType};
 use akidb_index::{Parallelism, SearchRequest};
@@ -24,7 +25,7 @@ use crate::{
     collections::{Entry, OpenCollection},
     failure::{above_limit, from_store, from_text, from_vector},
     models::no_model,
-    projection::Candidate,
+    projection::{Candidate, View},
     service::at_end,
 };
 
@@ -36,6 +37,9 @@ const ATTEMPTS_MAX: u32 = 8;
 
 /// Values compared below which a search is not worth another thread.
 const INLINE_VALUES_MAX: usize = 200_000;
+
+/// Documents read at once to see whether they match a filter.
+const UNSURE_ROWS: usize = 256;
 
 /// Searches that scan an index now. One alone may use every core.
 static SCANNING: AtomicUsize = AtomicUsize::new(0);
@@ -200,11 +204,8 @@ impl Service {
     /// version is never changed, so what is fetched is what was found, or is missing.
     async fn nearest(&self, open: &Arc<OpenCollection>, search: &Nearest) -> Result<Vec<Hit>> {
         for attempt in 1.. {
-            let allowed = match &search.filter {
-                Some(filter) => Some(open.store.matching(filter).await.map_err(from_store)?),
-                None => None,
-            };
-            let candidates = self.scan(open, search, allowed).await?;
+            let view = settled(open, search.filter.as_ref()).await?;
+            let candidates = self.scan(view, search).await?;
             let (hits, missing) = fetch(open, &candidates, search).await?;
             if missing == 0 || attempt == ATTEMPTS_MAX {
                 return Ok(hits);
@@ -214,19 +215,9 @@ impl Service {
         Ok(Vec::new())
     }
 
-    async fn scan(
-        &self,
-        open: &Arc<OpenCollection>,
-        search: &Nearest,
-        allowed: Option<Vec<Seq>>,
-    ) -> Result<Vec<Candidate>> {
-        let projection = open.projection.clone();
+    async fn scan(&self, view: View, search: &Nearest) -> Result<Vec<Candidate>> {
         let query = Arc::clone(&search.vector);
-        let vectors = match &allowed {
-            Some(documents) if open.row.chunking.is_none() => documents.len(),
-            _ => projection.live_count(),
-        };
-        let values = vectors * query.len();
+        let values = view.vector_count() * query.len();
         let request = SearchRequest {
             min_score: search.min_score,
             // One more, in case the document that is searched like is among them.
@@ -234,7 +225,7 @@ impl Service {
         };
         let timer = self.inner.metrics.index_search_seconds.start_timer();
         let found = if values <= INLINE_VALUES_MAX {
-            projection.search(&query, allowed.as_deref(), request)
+            view.search(&query, request)
         } else {
             let scan = move || {
                 let alone = SCANNING.fetch_add(1, Ordering::Relaxed) == 0;
@@ -243,15 +234,31 @@ impl Service {
                 });
                 let parallelism =
                     if alone { Parallelism::ThreadPool } else { Parallelism::CallingThread };
-                let request = SearchRequest { parallelism, ..request };
-                projection.search(&query, allowed.as_deref(), request)
+                view.search(&query, SearchRequest { parallelism, ..request })
             };
             let scanned = tokio::task::spawn_blocking(scan).await;
             scanned.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
         };
         timer.observe_duration();
-        Ok(found)
+        Ok(found.candidates)
     }
+}
+
+/// What a search can find, with the documents looked at of which nothing else tells whether they
+/// match.
+async fn settled(open: &OpenCollection, filter: Option<&Filter>) -> Result<View> {
+    let mut view = open.projection.view(filter);
+    let unsure = view.unsure();
+    if let Some(filter) = filter.filter(|_| !unsure.is_empty()) {
+        let mut matching = HashSet::new();
+        for unsure in unsure.chunks(UNSURE_ROWS) {
+            let rows = open.store.by_seqs(unsure, false).await.map_err(from_store)?;
+            let matches = rows.documents.iter().filter(|row| filter.matches(&row.metadata));
+            matching.extend(matches.map(|row| row.seq));
+        }
+        view.settle(&matching);
+    }
+    Ok(view)
 }
 
 /// What stands for a document in a search for others like it: its vector, or the mean of those of

@@ -90,6 +90,7 @@ impl Loader {
 
     /// Gives the metadata of every row version after `after` to `visit`, ascending. Checksums are
     /// not compared, as that would read every text: a row that is damaged is found and not served.
+    /// Metadata that can not be read are empty.
     ///
     /// # Errors
     /// When the read fails.
@@ -102,13 +103,13 @@ impl Loader {
         let mut rows = query.bind(seq_to_sql(after)).fetch(&mut self.connection);
         while let Some(row) = rows.try_next().await? {
             let seq = read_seq(&row, 0)?;
-            match serde_json::from_str(row.try_get_unchecked(1)?) {
-                Ok(metadata) => visit(seq, metadata),
-                Err(error) => {
-                    self.options.metrics.damaged_rows.inc();
-                    tracing::error!(%seq, %error, "stored metadata can not be read or filtered by");
-                }
-            }
+            let metadata = serde_json::from_str(row.try_get_unchecked(1)?);
+            let metadata = metadata.unwrap_or_else(|error| {
+                self.options.metrics.damaged_rows.inc();
+                tracing::error!(%seq, %error, "stored metadata can not be read or filtered by");
+                Metadata::default()
+            });
+            visit(seq, metadata);
         }
         Ok(())
     }
