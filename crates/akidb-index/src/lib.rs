@@ -15,7 +15,10 @@
 //! | `scoring` | from what a kernel measures to the score of a metric |
 
 mod best_neighbours;
+mod code_kernel;
+mod code_line;
 mod exact;
+mod hnsw;
 mod kernel;
 mod lane;
 mod scoring;
@@ -23,5 +26,6 @@ mod search_request;
 mod vector_index;
 
 pub use exact::ExactIndex;
+pub use hnsw::HnswIndex;
 pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
 pub use vector_index::VectorIndex;
