@@ -18,8 +18,11 @@
 //! | `scoring` | from what a kernel measures to the score of a metric |
 
 mod best_neighbours;
+mod code_kernel;
+mod code_line;
 mod exact;
 mod filter_index;
+mod hnsw;
 mod kernel;
 mod lane;
 mod scoring;
@@ -29,6 +32,7 @@ mod vector_index;
 
 pub use exact::ExactIndex;
 pub use filter_index::{DamagedFilterIndex, FilterIndex, Matching};
+pub use hnsw::HnswIndex;
 pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
 pub use snapshot::{
     FORMAT_VERSION, Growth, MappedBytes, Section, Snapshot, SnapshotError, SnapshotFolder,
