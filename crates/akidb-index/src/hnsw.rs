@@ -244,6 +244,29 @@ impl VectorIndex for HnswIndex {
         found
     }
 
+    fn link(&self, vectors_max: usize) -> usize {
+        Self::link(self, vectors_max)
+    }
+
+    fn pending_count(&self) -> usize {
+        Self::pending_count(self)
+    }
+
+    fn linked_count(&self) -> usize {
+        Self::linked_count(self)
+    }
+
+    fn hot_memory_bytes(&self) -> usize {
+        Self::hot_memory_bytes(self)
+    }
+
+    fn compacted(&self) -> (Box<dyn VectorIndex>, Vec<u32>) {
+        let (core, old_slots) = self.core.compacted();
+        let index = Self::with_graph_min(self.dimension(), self.metric(), self.settings, self.graph_min);
+        core.for_each_live(&mut |slot, vector| index.append(slot, vector));
+        (Box::new(index), old_slots)
+    }
+
     fn vector(&self, slot: u32) -> Option<Vec<f32>> {
         self.core.vector(slot)
     }

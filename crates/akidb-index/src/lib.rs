@@ -48,7 +48,10 @@ pub use vector_index::VectorIndex;
 pub fn open_index(
     dimension: usize,
     metric: akidb_core::Metric,
-    _settings: &akidb_core::IndexSettings,
+    settings: &akidb_core::IndexSettings,
 ) -> Box<dyn VectorIndex> {
-    Box::new(ExactIndex::new(dimension, metric))
+    match settings.engine {
+        akidb_core::IndexEngine::Exact => Box::new(ExactIndex::new(dimension, metric)),
+        _ => Box::new(HnswIndex::new(dimension, metric, *settings)),
+    }
 }
