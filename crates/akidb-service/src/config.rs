@@ -14,6 +14,8 @@ pub struct ServiceConfig {
     pub limits: Limits,
     /// How collections are kept open.
     pub storage: StorageConfig,
+    /// What vector indexes may take.
+    pub index: IndexConfig,
     /// What embeds texts; without it only vectors are accepted.
     pub embedding: Option<EmbeddingConfig>,
 }
@@ -37,6 +39,14 @@ impl Default for StorageConfig {
             readers_per_collection: 4,
         }
     }
+}
+
+/// What vector indexes may take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexConfig {
+    /// Bytes of memory that the indexes of all open collections hold together; no limit where
+    /// absent. Writes that would go beyond it are refused.
+    pub memory_limit_bytes: Option<u64>,
 }
 
 /// What embeds texts.

@@ -7,10 +7,12 @@
 use std::{collections::HashSet, sync::Arc};
 
 use akidb_core::{Dimension, Metric, Seq};
-use akidb_index::{ExactIndex, Neighbour, SearchRequest, VectorIndex};
+use akidb_index::{ExactIndex, Found, Neighbour, SearchRequest, VectorIndex, Work};
 use akidb_store::{CommittedChange, VectorKey};
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
+
+use crate::IndexStatus;
 
 /// Dead slots, beyond as many as live ones, from which on a rebuild pays.
 const DEAD_SLOTS_MIN: usize = 65_536;
@@ -24,6 +26,31 @@ const PASSAGES_A_DOCUMENT: usize = 4;
 pub(crate) struct Candidate {
     pub(crate) key: VectorKey,
     pub(crate) score: f32,
+}
+
+/// What a search found, and what it did for it.
+#[derive(Debug, Default)]
+pub(crate) struct FoundDocuments {
+    /// Best first.
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) work: Work,
+    /// Vectors that can be found at all.
+    pub(crate) vectors: u64,
+    /// Of these, vectors of the allowed documents, where only some are.
+    pub(crate) matching: Option<u64>,
+    /// Whether the graph that the settings ask for was not there, so that more was compared.
+    pub(crate) degraded: bool,
+}
+
+/// What two searches did together; the last one says how.
+pub(crate) fn both(first: Work, last: Work) -> Work {
+    Work {
+        strategy: last.strategy,
+        ef: first.ef.max(last.ef),
+        hops: first.hops + last.hops,
+        compared: first.compared + last.compared,
+        rescored: first.rescored + last.rescored,
+    }
 }
 
 /// The searchable vectors of one collection; clones share them.
@@ -140,7 +167,7 @@ impl Projection {
         query: &[f32],
         allowed: Option<&[Seq]>,
         request: SearchRequest<'_>,
-    ) -> Vec<Candidate> {
+    ) -> FoundDocuments {
         let generation = self.generation();
         let slots_of = |documents| generation.slots.read().of_documents(documents);
         let allowed = allowed.map(slots_of);
@@ -148,16 +175,32 @@ impl Projection {
             true => request.limit.saturating_mul(PASSAGES_A_DOCUMENT),
             false => request.limit,
         };
+        let mut found = FoundDocuments {
+            vectors: generation.index.live_count() as u64,
+            matching: allowed.as_ref().map(RoaringBitmap::len),
+            ..FoundDocuments::default()
+        };
         loop {
             let wider = SearchRequest { limit, allowed: allowed.as_ref(), ..request };
-            let neighbours = generation.index.search(query, &wider).neighbours;
+            let Found { neighbours, work } = generation.index.search(query, &wider);
+            found.work = both(found.work, work);
             let exhausted = neighbours.len() < limit;
-            let candidates = generation.documents_of(neighbours, request.limit);
-            if exhausted || candidates.len() == request.limit {
-                return candidates;
+            found.candidates = generation.documents_of(neighbours, request.limit);
+            if exhausted || found.candidates.len() == request.limit {
+                return found;
             }
             // Few documents have all the best passages.
             limit = limit.saturating_mul(PASSAGES_A_DOCUMENT);
+        }
+    }
+
+    /// How far the index is, and what it takes.
+    pub(crate) fn status(&self) -> IndexStatus {
+        IndexStatus {
+            vector_count: self.live_count() as u64,
+            progress: 1.0,
+            memory_bytes: self.memory_bytes() as u64,
+            ..IndexStatus::default()
         }
     }
 
@@ -165,7 +208,7 @@ impl Projection {
         self.generation().index.live_count()
     }
 
-    pub(crate) fn memory_bytes(&self) -> usize {
+    fn memory_bytes(&self) -> usize {
         let generation = self.generation();
         let slots = generation.slots.read();
         let slots =
@@ -231,7 +274,7 @@ mod tests {
         let allowed: Option<Vec<_>> = allowed.map(|seqs| seqs.iter().map(|&s| Seq(s)).collect());
         let request = SearchRequest::nearest(100);
         let found = projection.search(&[0.0, 1.0], allowed.as_deref(), request);
-        found.into_iter().map(|candidate| candidate.key.document.0).collect()
+        found.candidates.into_iter().map(|candidate| candidate.key.document.0).collect()
     }
 
     #[test]
@@ -273,7 +316,8 @@ mod tests {
 
     fn best_passages(projection: &Projection, limit: usize) -> Vec<(u64, u32)> {
         let found = projection.search(&[0.0, 1.0], None, SearchRequest::nearest(limit));
-        found.into_iter().map(|found| (found.key.document.0, found.key.passage)).collect()
+        let found = found.candidates.into_iter();
+        found.map(|found| (found.key.document.0, found.key.passage)).collect()
     }
 
     #[test]

@@ -9,20 +9,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_core::{Error, ErrorCode, Result};
+use akidb_core::{Error, ErrorCode, IndexSettings, Result};
 use akidb_embedding::ModelIdentity;
 use akidb_store::CollectionRow;
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
-use super::OpenCollection;
-use crate::{StorageConfig, metrics::Metrics};
+use super::{Changeable, OpenCollection};
+use crate::{StorageConfig, index_memory::IndexMemory, metrics::Metrics};
 
 /// A collection that the catalogue has.
 pub(crate) struct Entry {
     pub(crate) row: CollectionRow,
     pub(crate) model: Option<ModelIdentity>,
     pub(crate) description: RwLock<Option<String>>,
+    pub(crate) index: RwLock<IndexSettings>,
     folder: PathBuf,
     open: RwLock<Option<Arc<OpenCollection>>>,
     /// Held while opening and closing.
@@ -41,6 +42,7 @@ impl Entry {
             })?;
         Ok(Self {
             description: RwLock::new(row.description.clone()),
+            index: RwLock::new(row.index),
             row,
             model,
             folder,
@@ -49,6 +51,27 @@ impl Entry {
             born: Instant::now(),
             last_used_ms: AtomicU64::new(0),
         })
+    }
+
+    pub(super) fn changeable(&self) -> Changeable {
+        Changeable { description: self.description.read().clone(), index: *self.index.read() }
+    }
+
+    /// Takes what the catalogue has by now. Waits for an opening to end, so that it never goes on
+    /// with settings of before.
+    pub(super) async fn set(&self, Changeable { description, index }: Changeable) {
+        let _changing = self.changing.lock().await;
+        *self.description.write() = description;
+        *self.index.write() = index;
+        if let Some(open) = self.peek() {
+            open.set_index(index);
+        }
+    }
+
+    /// The row, as the catalogue has it by now.
+    fn row_now(&self) -> CollectionRow {
+        let Changeable { description, index } = self.changeable();
+        CollectionRow { description, index, ..self.row.clone() }
     }
 
     /// The open collection, and a note that it was used.
@@ -76,10 +99,12 @@ impl Entry {
     pub(super) async fn create(
         &self,
         config: &StorageConfig,
+        memory: &Arc<IndexMemory>,
         metrics: &Arc<Metrics>,
     ) -> Result<()> {
         let _changing = self.changing.lock().await;
-        let open = OpenCollection::open(&self.row, &self.folder, config, metrics).await?;
+        let open =
+            OpenCollection::open(&self.row_now(), &self.folder, config, memory, metrics).await?;
         *self.open.write() = Some(Arc::new(open));
         Ok(())
     }
@@ -87,6 +112,7 @@ impl Entry {
     pub(super) async fn open(
         &self,
         config: &StorageConfig,
+        memory: &Arc<IndexMemory>,
         metrics: &Arc<Metrics>,
     ) -> Result<Arc<OpenCollection>> {
         let _changing = self.changing.lock().await;
@@ -98,7 +124,8 @@ impl Entry {
             let message = format!("{} is missing", database.display());
             return Err(Error::new(ErrorCode::StorageFailed, message));
         }
-        let open = OpenCollection::open(&self.row, &self.folder, config, metrics).await?;
+        let open =
+            OpenCollection::open(&self.row_now(), &self.folder, config, memory, metrics).await?;
         let open = Arc::new(open);
         *self.open.write() = Some(Arc::clone(&open));
         Ok(open)

@@ -2,12 +2,20 @@
 
 use std::{path::Path, sync::Arc};
 
-use akidb_core::{Error, ErrorCode, Result};
+use akidb_core::{Dimension, Error, ErrorCode, IndexSettings, Result};
 use akidb_store::{
     CollectionRow, CommittedChange, DocumentStore, StoreOptions, VectorKey, VectorsPerDocument,
 };
 
-use crate::{StorageConfig, failure::from_store, metrics::Metrics, projection::Projection};
+use parking_lot::RwLock;
+
+use crate::{
+    StorageConfig,
+    failure::from_store,
+    index_memory::{IndexMemory, MemoryShare, held_bytes},
+    metrics::Metrics,
+    projection::Projection,
+};
 
 /// Vectors handed to the index at once while a collection opens.
 const LOAD_ROWS: usize = 1_024;
@@ -17,6 +25,8 @@ pub(crate) struct OpenCollection {
     pub(crate) row: CollectionRow,
     pub(crate) store: DocumentStore,
     pub(crate) projection: Projection,
+    /// Those of the catalogue; `row` has those of when it was opened.
+    index: Arc<RwLock<IndexSettings>>,
 }
 
 impl OpenCollection {
@@ -25,6 +35,7 @@ impl OpenCollection {
         row: &CollectionRow,
         folder: &Path,
         config: &StorageConfig,
+        memory: &Arc<IndexMemory>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self> {
         let options = StoreOptions {
@@ -52,8 +63,26 @@ impl OpenCollection {
             let message = format!("the stored vector {seq} of {} has another dimension", row.name);
             return Err(Error::new(ErrorCode::StorageFailed, message));
         }
-        let store = loader.start(follow(projection.clone(), Arc::clone(metrics)));
-        Ok(Self { row: row.clone(), store, projection })
+        let index = Arc::new(RwLock::new(row.index));
+        let held = Held {
+            share: memory.share(),
+            projection: projection.clone(),
+            dimension: row.dimension,
+            index: Arc::clone(&index),
+        };
+        held.count();
+        let store = loader.start(follow(projection.clone(), held, Arc::clone(metrics)));
+        Ok(Self { row: row.clone(), store, projection, index })
+    }
+
+    /// The settings of the index, as the catalogue has them.
+    pub(crate) fn index(&self) -> IndexSettings {
+        *self.index.read()
+    }
+
+    /// Takes other settings of the index.
+    pub(crate) fn set_index(&self, index: IndexSettings) {
+        *self.index.write() = index;
     }
 
     pub(super) async fn close(self) {
@@ -61,9 +90,25 @@ impl OpenCollection {
     }
 }
 
+/// The memory that the index of one collection holds, as all know it.
+struct Held {
+    share: MemoryShare,
+    projection: Projection,
+    dimension: Dimension,
+    index: Arc<RwLock<IndexSettings>>,
+}
+
+impl Held {
+    fn count(&self) {
+        let settings = *self.index.read();
+        self.share.set(held_bytes(&self.projection.status(), self.dimension, &settings));
+    }
+}
+
 /// What the writer calls after each commit.
 fn follow(
     projection: Projection,
+    held: Held,
     metrics: Arc<Metrics>,
 ) -> impl FnMut(CommittedChange) + Send + 'static {
     move |change| {
@@ -73,6 +118,7 @@ fn follow(
         if projection.compact_if_sparse() {
             metrics.index_compactions.inc();
         }
+        held.count();
     }
 }
 

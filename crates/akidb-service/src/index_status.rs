@@ -1,0 +1,48 @@
+//! What an index says of itself: how far it is, and what it takes.
+
+/// The state of one collection's index now.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct IndexStatus {
+    /// Vectors that a search sees; of a text in passages, one for each.
+    pub vector_count: u64,
+    /// Of these, vectors that the graph holds. None where there is no graph: with the engine
+    /// `exact`, and while a collection is too small for one to pay.
+    pub linked_count: u64,
+    /// Vectors that wait to be linked. Searches compare them one by one until then.
+    pub pending_count: u64,
+    /// Whether it is what its settings ask for.
+    pub state: IndexState,
+    /// How much of the building is done, 0 to 1; 1 where nothing is being built.
+    pub progress: f32,
+    /// Bytes of memory that it holds.
+    pub memory_bytes: u64,
+    /// Of these, bytes that walks of the graph read: its links and the codes of its vectors.
+    pub hot_memory_bytes: u64,
+    /// Bytes of its files.
+    pub disk_bytes: u64,
+}
+
+/// Whether an index is what its settings ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IndexState {
+    /// It is.
+    #[default]
+    Ready,
+    /// Its graph does not hold all vectors yet; searches compare the others one by one.
+    Building,
+    /// Another one is built beside it, for other settings or because its files were damaged; until
+    /// then searches use what there is.
+    Rebuilding,
+}
+
+impl IndexState {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Building => "building",
+            Self::Rebuilding => "rebuilding",
+        }
+    }
+}
