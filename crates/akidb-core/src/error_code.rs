@@ -114,6 +114,8 @@ error_codes! {
     DeadlineExceeded => "deadline_exceeded", 504, 4, 1, true;
     /// The disk is full.
     StorageFull => "storage_full", 507, 8, 74, true;
+    /// The vector indexes have all the memory that the configuration allows them.
+    IndexMemoryFull => "index_memory_full", 507, 8, 1, true;
     /// A stored row fails its checksum and is not served.
     DocumentDamaged => "document_damaged", 500, 15, 2, false;
     /// The storage failed.

@@ -1,6 +1,6 @@
 //! How the vectors of a collection are indexed.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,20 @@ impl Default for IndexSettings {
             ef: 100,
             quantization: Quantization::default(),
         }
+    }
+}
+
+impl IndexSettings {
+    /// What `m` may be.
+    pub const M: RangeInclusive<u32> = 4..=64;
+
+    /// What `ef_construction` may be; it is never less than `m`.
+    pub const EF_CONSTRUCTION: RangeInclusive<u32> = 8..=2_000;
+
+    /// Whether searches walk a graph: whether the other settings mean anything.
+    #[must_use]
+    pub const fn has_graph(&self) -> bool {
+        !matches!(self.engine, IndexEngine::Exact)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The handlers of `akidb.collection.v1.CollectionService`: decode, call, encode.
 
 use akidb_proto::collection::v1::{collection_service_server::CollectionService, *};
-use akidb_service::{Include, Service, UpdateCollection};
+use akidb_service::{Include, Service};
 use futures::{StreamExt, stream::BoxStream};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -60,7 +60,7 @@ impl CollectionService for CollectionDoor {
         request: Request<UpdateCollectionRequest>,
     ) -> Reply<UpdateCollectionResponse> {
         let (call, message) = Call::open(request)?;
-        let asked = UpdateCollection { description: message.description };
+        let asked = decode::update_collection(message.description, message.index);
         let reply = self.service.update_collection(&call.context(), &message.name, asked).await;
         let collection = reply.map(encode::description);
         call.reply(collection.map(|new| UpdateCollectionResponse { collection: Some(new) }))

@@ -8,8 +8,8 @@ use akidb_proto::{
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    CreateCollection, Embed, GivenChunking, GivenId, Include, InputType, NewDocument, Pooling,
-    Scroll, Search, Selection, Truncate, Upsert,
+    CreateCollection, Embed, GivenChunking, GivenId, GivenIndex, Include, InputType, NewDocument,
+    Pooling, Scroll, Search, SearchParams, Selection, Truncate, UpdateCollection, Upsert,
 };
 use serde_json::{Map, Value};
 
@@ -28,12 +28,25 @@ pub(crate) fn create_collection(given: wire::CreateCollectionRequest) -> Result<
         model: given.model,
         dimension: given.dimension,
         metric: metric.map(str::to_owned),
-        index_engine: given.index.and_then(|index| index.engine),
+        index: index(given.index),
         chunking: given
             .chunking
             .map(|wire::Chunking { tokens, overlap }| GivenChunking { tokens, overlap }),
         description: given.description,
     })
+}
+
+pub(crate) fn update_collection(
+    description: Option<String>,
+    index_given: Option<wire::IndexSettings>,
+) -> UpdateCollection {
+    UpdateCollection { description, index: index(index_given) }
+}
+
+fn index(given: Option<wire::IndexSettings>) -> GivenIndex {
+    let wire::IndexSettings { engine, m, ef_construction, ef, quantization } =
+        given.unwrap_or_default();
+    GivenIndex { engine, m, ef_construction, ef, quantization }
 }
 
 pub(crate) fn upsert(
@@ -159,7 +172,8 @@ fn search_at(place: &str, given: wire::Search) -> Result<Search> {
         filter: filter(&format!("{place}filter"), given.filter)?,
         min_score: given.min_score,
         include: include(given.include),
-        exact: given.params.and_then(|params| params.exact),
+        params: params(given.params),
+        explain: given.explain,
         ..Search::default()
     };
     match given.query {
@@ -169,6 +183,11 @@ fn search_at(place: &str, given: wire::Search) -> Result<Search> {
         None => {}
     }
     Ok(search)
+}
+
+fn params(given: Option<wire::SearchParams>) -> SearchParams {
+    let wire::SearchParams { exact, ef, rescore } = given.unwrap_or_default();
+    SearchParams { exact, ef, rescore }
 }
 
 pub(crate) fn embed(given: embedding_wire::EmbedRequest) -> Result<Embed> {

@@ -2,14 +2,15 @@
 
 use std::{ops::Range, time::Duration};
 
-use akidb_core::{Document, DocumentId, Metric, Passage};
+use akidb_core::{Document, DocumentId, IndexSettings, Metric, Passage};
 use akidb_proto::{
     collection::v1::{self as wire, document_id::Kind},
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    CollectionDescription, CollectionSummary, EmbedReply, Hit, Include, LostWrites, ModelIdentity,
-    ModelInfo, ModelState, Pooling, SearchReply, UpsertReply, UpsertResult, UpsertStatus,
+    CollectionDescription, CollectionSummary, EmbedReply, Hit, Include, IndexState, IndexStatus,
+    LostWrites, ModelIdentity, ModelInfo, ModelState, Pooling, SearchPlan, SearchReply, Strategy,
+    UpsertReply, UpsertResult, UpsertStatus,
 };
 
 use crate::value;
@@ -20,9 +21,40 @@ pub(crate) fn description(given: CollectionDescription) -> wire::CollectionDescr
         document_count: given.document_count,
         last_seq: given.last_seq,
         disk_bytes: given.disk_bytes,
-        index_vector_count: given.index_vector_count,
-        index_memory_bytes: given.index_memory_bytes,
+        index_vector_count: given.index.vector_count,
+        index_memory_bytes: given.index.memory_bytes,
         lost_writes: given.lost_writes.into_iter().map(lost_writes).collect(),
+        index_status: Some(index_status(given.index)),
+    }
+}
+
+fn index_status(given: IndexStatus) -> wire::IndexStatus {
+    let state = match given.state {
+        IndexState::Ready => wire::IndexState::Ready,
+        IndexState::Building => wire::IndexState::Building,
+        IndexState::Rebuilding => wire::IndexState::Rebuilding,
+    };
+    wire::IndexStatus {
+        linked_count: given.linked_count,
+        state: state.into(),
+        progress: given.progress,
+        hot_memory_bytes: given.hot_memory_bytes,
+        disk_bytes: given.disk_bytes,
+    }
+}
+
+/// The settings that the engine has a use for.
+fn index_settings(given: IndexSettings) -> wire::IndexSettings {
+    let engine = Some(given.engine.as_str().to_owned());
+    if !given.has_graph() {
+        return wire::IndexSettings { engine, ..wire::IndexSettings::default() };
+    }
+    wire::IndexSettings {
+        engine,
+        m: Some(given.m.into()),
+        ef_construction: Some(given.ef_construction.into()),
+        ef: Some(given.ef.into()),
+        quantization: Some(given.quantization.as_str().to_owned()),
     }
 }
 
@@ -42,7 +74,7 @@ pub(crate) fn summary(given: CollectionSummary) -> wire::CollectionSummary {
         model: given.model.map(identity),
         dimension: given.dimension,
         metric: metric.into(),
-        index: Some(wire::IndexSettings { engine: Some(given.index_engine.to_owned()) }),
+        index: Some(index_settings(given.index)),
         created_unix_ms: given.created_unix_ms,
         chunking: given.chunking.map(|chunking| wire::Chunking {
             tokens: Some(chunking.tokens.into()),
@@ -134,6 +166,28 @@ pub(crate) fn search_result(given: SearchReply, include: Include) -> wire::Searc
     wire::SearchResult {
         hits: given.hits.into_iter().map(|given| hit(given, include)).collect(),
         took_ms: milliseconds(given.took),
+        degraded: given.degraded,
+        plan: given.plan.map(search_plan),
+    }
+}
+
+fn search_plan(given: SearchPlan) -> wire::SearchPlan {
+    let strategy = match given.strategy {
+        Strategy::Scan => wire::SearchStrategy::Scan,
+        Strategy::Graph => wire::SearchStrategy::Graph,
+        Strategy::GraphThenScan => wire::SearchStrategy::GraphThenScan,
+    };
+    wire::SearchPlan {
+        strategy: strategy.into(),
+        ef: given.ef,
+        matching: given.matching,
+        vectors: given.vectors,
+        hops: given.hops,
+        compared: given.compared,
+        rescored: given.rescored,
+        filter_ms: milliseconds(given.filter),
+        index_ms: milliseconds(given.index),
+        fetch_ms: milliseconds(given.fetch),
     }
 }
 

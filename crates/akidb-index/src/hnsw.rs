@@ -262,7 +262,8 @@ impl VectorIndex for HnswIndex {
 
     fn compacted(&self) -> (Box<dyn VectorIndex>, Vec<u32>) {
         let (core, old_slots) = self.core.compacted();
-        let index = Self::with_graph_min(self.dimension(), self.metric(), self.settings, self.graph_min);
+        let index =
+            Self::with_graph_min(self.dimension(), self.metric(), self.settings, self.graph_min);
         core.for_each_live(&mut |slot, vector| index.append(slot, vector));
         (Box::new(index), old_slots)
     }

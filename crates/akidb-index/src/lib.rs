@@ -39,7 +39,8 @@ pub use snapshot::{
 };
 pub use vector_index::VectorIndex;
 
-/// An index without slots, by the engine of the settings.
+/// An index without slots, by the engine of the settings, which has a graph from `graph_min`
+/// vectors on.
 ///
 /// # Panics
 ///
@@ -49,9 +50,10 @@ pub fn open_index(
     dimension: usize,
     metric: akidb_core::Metric,
     settings: &akidb_core::IndexSettings,
+    graph_min: usize,
 ) -> Box<dyn VectorIndex> {
     match settings.engine {
         akidb_core::IndexEngine::Exact => Box::new(ExactIndex::new(dimension, metric)),
-        _ => Box::new(HnswIndex::new(dimension, metric, *settings)),
+        _ => Box::new(HnswIndex::with_graph_min(dimension, metric, *settings, graph_min)),
     }
 }

@@ -74,7 +74,7 @@ impl Work {
     pub fn and(self, later: Self) -> Self {
         Self {
             strategy: later.strategy,
-            ef: later.ef,
+            ef: self.ef.max(later.ef),
             hops: self.hops + later.hops,
             compared: self.compared + later.compared,
             rescored: self.rescored + later.rescored,

@@ -10,6 +10,7 @@ mod error;
 mod id;
 mod import;
 mod include;
+mod index;
 mod list;
 mod model;
 mod node;

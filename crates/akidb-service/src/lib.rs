@@ -7,6 +7,7 @@ mod collections;
 mod config;
 mod failure;
 mod import;
+mod index_memory;
 mod index_status;
 mod metrics;
 mod models;
@@ -19,10 +20,14 @@ mod service;
 pub use akidb_embedding::{
     EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, Truncate,
 };
-pub use config::{Backend, EmbeddingConfig, ServiceConfig, StorageConfig};
+pub use akidb_index::Strategy;
+pub use config::{
+    Backend, EmbeddingConfig, IndexConfig, IndexThresholds, ServiceConfig, StorageConfig,
+};
 pub use import::{
     Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, LineOutcome,
 };
+pub use index_status::{IndexState, IndexStatus};
 pub use models::ModelStartError;
 pub use operation::Operation;
 pub use request::*;

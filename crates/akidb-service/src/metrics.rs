@@ -11,7 +11,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder, exponential_buckets,
 };
 
-use crate::{Door, Operation};
+use crate::{Door, Operation, projection::FoundDocuments};
 
 /// The metrics of one service and of everything below it.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Metrics {
     pub(crate) upsert_texts_reused: IntCounter,
     pub(crate) import_lines: IntCounterVec,
     pub(crate) index_search_seconds: Histogram,
+    index_searches: IntCounterVec,
+    index_degraded_searches: prometheus::IntCounter,
     pub(crate) index_append_seconds: Histogram,
     pub(crate) index_compactions: IntCounter,
     pub(crate) index_rebuilds: IntCounter,
@@ -37,7 +39,10 @@ pub(crate) struct Metrics {
     pub(crate) collections: IntGauge,
     pub(crate) collections_open: IntGauge,
     pub(crate) index_vectors: IntGauge,
+    pub(crate) index_linked_vectors: IntGauge,
+    pub(crate) index_pending_vectors: IntGauge,
     pub(crate) index_memory_bytes: IntGauge,
+    pub(crate) index_hot_memory_bytes: IntGauge,
 }
 
 impl Metrics {
@@ -125,6 +130,23 @@ impl Metrics {
                 "Time of one search of the vector index, without embedding and fetching.",
                 exponential_buckets(0.000_05, 2.0, 16)?,
             )?,
+            index_searches: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "akidb_index_searches_total",
+                        "Searches of a vector index by how it went about them.",
+                    ),
+                    &["strategy"],
+                )?,
+            )?,
+            index_degraded_searches: registered(
+                &registry,
+                prometheus::IntCounter::new(
+                    "akidb_index_degraded_searches_total",
+                    "Searches answered without the graph that the settings ask for.",
+                )?,
+            )?,
             index_append_seconds: histogram(
                 &registry,
                 "akidb_index_append_seconds",
@@ -167,10 +189,25 @@ impl Metrics {
                 "akidb_index_vectors",
                 "Vectors that searches of the open collections see.",
             )?,
+            index_linked_vectors: gauge(
+                &registry,
+                "akidb_index_linked_vectors",
+                "Vectors that the graphs of the open collections hold.",
+            )?,
+            index_pending_vectors: gauge(
+                &registry,
+                "akidb_index_pending_vectors",
+                "Vectors of the open collections that wait to be linked into a graph.",
+            )?,
             index_memory_bytes: gauge(
                 &registry,
                 "akidb_index_memory_bytes",
                 "Memory of the vector indexes of the open collections.",
+            )?,
+            index_hot_memory_bytes: gauge(
+                &registry,
+                "akidb_index_hot_memory_bytes",
+                "Of the memory of the vector indexes, links and codes that walks of a graph read.",
             )?,
             registry,
         })
@@ -180,6 +217,14 @@ impl Metrics {
     pub(crate) fn count(&self, door: Door, operation: Operation, code: Option<ErrorCode>) {
         let code = code.map_or("ok", ErrorCode::as_str);
         self.requests.with_label_values(&[door.as_str(), operation.as_str(), code]).inc();
+    }
+
+    /// Counts one search of a vector index.
+    pub(crate) fn count_search(&self, found: &FoundDocuments) {
+        self.index_searches.with_label_values(&[found.work.strategy.as_str()]).inc();
+        if found.degraded {
+            self.index_degraded_searches.inc();
+        }
     }
 
     pub(crate) fn observe(&self, operation: Operation, took: Duration) {

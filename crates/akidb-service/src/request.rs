@@ -6,9 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_core::{Chunking, Document, DocumentId, Metric};
+use akidb_core::{Chunking, Document, DocumentId, IndexSettings, Metric};
 use akidb_embedding::{EmbedInputs, InputType, Lane, ModelIdentity, Pooling, Truncate};
 use serde_json::{Map, Value};
+
+use crate::{IndexState, IndexStatus, Strategy};
 
 /// The door through which a request came, a label of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +59,28 @@ pub struct CreateCollection {
     pub dimension: Option<u64>,
     /// The name of a metric, cosine where absent.
     pub metric: Option<String>,
-    /// The index engine, `exact` where absent.
-    pub index_engine: Option<String>,
+    /// How its vectors are indexed.
+    pub index: GivenIndex,
     /// Cuts texts into passages; where absent, they are truncated to the model's window.
     pub chunking: Option<GivenChunking>,
     /// A line for people.
     pub description: Option<String>,
+}
+
+/// How to index vectors, as a door decoded it; the service checks it. What is absent has its default
+/// in a new collection and stays as it is in others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GivenIndex {
+    /// The name of an index engine.
+    pub engine: Option<String>,
+    /// Neighbours of a vector in the graph.
+    pub m: Option<u64>,
+    /// Candidates looked at when a vector is linked.
+    pub ef_construction: Option<u64>,
+    /// Candidates kept by a search that does not say how many.
+    pub ef: Option<u64>,
+    /// The name of a quantisation.
+    pub quantization: Option<String>,
 }
 
 /// How to cut texts into passages, as a door decoded it; the service checks it.
@@ -79,9 +97,12 @@ pub struct GivenChunking {
 pub struct UpdateCollection {
     /// A line for people; the empty string removes it.
     pub description: Option<String>,
+    /// How its vectors are indexed. The index is built again where it has to be, while searches go
+    /// on.
+    pub index: GivenIndex,
 }
 
-/// A collection's fixed properties.
+/// A collection's properties.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CollectionSummary {
     /// Its name.
@@ -94,29 +115,27 @@ pub struct CollectionSummary {
     pub dimension: u64,
     /// How vectors are compared.
     pub metric: Metric,
-    /// The index engine.
-    pub index_engine: &'static str,
+    /// How its vectors are indexed.
+    pub index: IndexSettings,
     /// How texts are cut into passages; absent where they are truncated.
     pub chunking: Option<Chunking>,
     /// Milliseconds since the Unix epoch.
     pub created_unix_ms: i64,
 }
 
-/// A collection's fixed properties and its state now.
+/// A collection's properties and its state now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CollectionDescription {
-    /// The fixed properties.
+    /// Its properties.
     pub summary: CollectionSummary,
     /// Documents stored.
     pub document_count: u64,
     /// The sequence number of the last write, 0 before the first.
     pub last_seq: u64,
-    /// Bytes of its files.
+    /// Bytes of its files, those of the index among them.
     pub disk_bytes: u64,
-    /// Vectors that a search sees.
-    pub index_vector_count: u64,
-    /// Bytes of memory that the index holds.
-    pub index_memory_bytes: u64,
+    /// The state of its index.
+    pub index: IndexStatus,
     /// Ranges of sequence numbers that were acknowledged once and are missing from the store.
     pub lost_writes: Vec<LostWrites>,
 }
@@ -265,8 +284,23 @@ pub struct Search {
     pub min_score: Option<f64>,
     /// The parts of the documents to return.
     pub include: Include,
-    /// Compare with every vector. The only index engine of this version always does.
+    /// How to search.
+    pub params: SearchParams,
+    /// Whether the reply is to say how it was found.
+    pub explain: Option<bool>,
+}
+
+/// How to search. What is absent is left to the settings of the collection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SearchParams {
+    /// Candidates that a walk of the graph keeps: more find more of the true neighbours and take
+    /// longer. At least as many as there are hits to find are kept in any case. It says nothing
+    /// where there is no walk.
+    pub ef: Option<u64>,
+    /// Compare every vector that the filter lets through, in full precision.
     pub exact: Option<bool>,
+    /// Whether what was found over codes is scored again with full vectors; true where absent.
+    pub rescore: Option<bool>,
 }
 
 /// The nearest documents.
@@ -276,6 +310,37 @@ pub struct SearchReply {
     pub hits: Vec<Hit>,
     /// From admission to reply.
     pub took: Duration,
+    /// Whether the graph that the collection's settings ask for was not there, because it is being
+    /// built again. The hits are as good, they took longer.
+    pub degraded: bool,
+    /// How they were found, where the request asks for it.
+    pub plan: Option<SearchPlan>,
+}
+
+/// How a search found its hits. Where it had to search several times, because documents were
+/// replaced meanwhile or few documents have all the best passages, the sum of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SearchPlan {
+    /// How it went about it, the last time.
+    pub strategy: Strategy,
+    /// Candidates that the walk kept, where there was one.
+    pub ef: Option<u64>,
+    /// Vectors of the documents that the filter lets through, where there is one.
+    pub matching: Option<u64>,
+    /// Vectors of the collection.
+    pub vectors: u64,
+    /// Nodes of the graph whose neighbours were looked at.
+    pub hops: u64,
+    /// Vectors compared with the query, by their codes or in full.
+    pub compared: u64,
+    /// Of these, vectors compared a second time, in full.
+    pub rescored: u64,
+    /// Time to find what the filter lets through.
+    pub filter: Duration,
+    /// Time in the vector index.
+    pub index: Duration,
+    /// Time to fetch the documents.
+    pub fetch: Duration,
 }
 
 /// One near document.
@@ -414,12 +479,25 @@ pub struct Readiness {
     pub components: Vec<ComponentState>,
     /// The models of the configuration; none where embedding is disabled.
     pub models: Vec<ModelInfo>,
+    /// The indexes that are being built, of the collections that are open.
+    pub indexes: Vec<IndexProgress>,
+}
+
+/// An index that is being built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexProgress {
+    /// The collection's name.
+    pub collection: String,
+    /// What is being done.
+    pub state: IndexState,
+    /// How much of it is done, 0 to 1.
+    pub progress: f32,
 }
 
 /// The state of one part of the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentState {
-    /// `storage`, `embedding`.
+    /// `storage`, `embedding`, `indexes`.
     pub name: &'static str,
     /// Whether it can serve.
     pub ready: bool,

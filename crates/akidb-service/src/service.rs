@@ -63,8 +63,13 @@ impl Service {
             .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
         let metrics = Arc::new(metrics);
         let directory = DataDirectory::open(&config.data_dir)?;
-        let collections =
-            Collections::open(directory, config.storage.clone(), Arc::clone(&metrics)).await?;
+        let collections = Collections::open(
+            directory,
+            config.storage.clone(),
+            &config.index,
+            Arc::clone(&metrics),
+        )
+        .await?;
         let models = config.embedding.map(|config| Models::open(config, Arc::clone(&metrics)));
         let models = models.transpose()?;
         let inner = Inner {
@@ -120,10 +125,21 @@ impl Service {
         let models = self.inner.models.as_ref();
         let mut embedding = models.map_or_else(disabled_embedding, |models| models.component());
         embedding.ready &= !draining;
+        let indexes = self.inner.collections.indexes_being_built();
+        // Searches work without what is not built yet.
+        let index = ComponentState {
+            name: "indexes",
+            ready: !draining,
+            detail: match indexes.len() {
+                0 => "none is being built".to_owned(),
+                count => format!("{count} being built"),
+            },
+        };
         Readiness {
             ready: storage.ready && embedding.ready,
-            components: vec![storage, embedding],
+            components: vec![storage, embedding, index],
             models: models.map(|models| models.all()).unwrap_or_default(),
+            indexes,
         }
     }
 

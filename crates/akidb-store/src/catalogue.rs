@@ -1,6 +1,6 @@
 //! The catalogue, `akidb.db`: which collections there are, and what they are.
 
-use akidb_core::{Chunking, CollectionName, Dimension, Metric};
+use akidb_core::{Chunking, CollectionName, Dimension, IndexSettings, Metric};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -20,8 +20,8 @@ pub struct CollectionRow {
     pub dimension: Dimension,
     /// How they are compared.
     pub metric: Metric,
-    /// What searches them.
-    pub index_engine: String,
+    /// What searches them, and how.
+    pub index: IndexSettings,
     /// The identity of its model as JSON, absent for vectors only.
     pub model: Option<String>,
     /// How its texts are cut, absent where they are truncated.
@@ -55,8 +55,9 @@ impl Catalogue {
     pub async fn collections(&self) -> Result<Vec<CollectionRow>, StoreError> {
         let mut connection = self.connection.lock().await;
         let rows = sqlx::query(
-            "SELECT uuid, name, description, dimension, metric, index_engine, model, \
-             created_unix_ms, chunk_tokens, chunk_overlap FROM collections ORDER BY name",
+            "SELECT uuid, name, description, dimension, metric, model, created_unix_ms, \
+             chunk_tokens, chunk_overlap, index_engine, index_m, index_ef_construction, index_ef, \
+             index_quantization FROM collections ORDER BY name",
         )
         .fetch_all(&mut *connection)
         .await?;
@@ -70,40 +71,54 @@ impl Catalogue {
     pub async fn insert(&self, row: &CollectionRow) -> Result<(), StoreError> {
         let mut connection = self.connection.lock().await;
         sqlx::query(
-            "INSERT INTO collections (uuid, name, description, dimension, metric, index_engine, \
-             model, created_unix_ms, chunk_tokens, chunk_overlap) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO collections (uuid, name, description, dimension, metric, model, \
+             created_unix_ms, chunk_tokens, chunk_overlap, index_engine, index_m, \
+             index_ef_construction, index_ef, index_quantization) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )
         .bind(row.uuid.to_string())
         .bind(row.name.as_str())
         .bind(row.description.as_deref())
         .bind(i64::try_from(row.dimension.get()).unwrap_or(i64::MAX))
         .bind(row.metric.as_str())
-        .bind(&row.index_engine)
         .bind(row.model.as_deref())
         .bind(row.created_unix_ms)
         .bind(row.chunking.map(|chunking| chunking.tokens))
         .bind(row.chunking.map(|chunking| chunking.overlap))
+        .bind(row.index.engine.as_str())
+        .bind(row.index.m)
+        .bind(row.index.ef_construction)
+        .bind(row.index.ef)
+        .bind(row.index.quantization.as_str())
         .execute(&mut *connection)
         .await?;
         Ok(())
     }
 
-    /// Changes the description of a collection.
+    /// Changes what of a collection can be changed, all of it or nothing.
     ///
     /// # Errors
     /// When the write fails.
-    pub async fn set_description(
+    pub async fn update(
         &self,
         uuid: Uuid,
         description: Option<&str>,
+        index: &IndexSettings,
     ) -> Result<(), StoreError> {
         let mut connection = self.connection.lock().await;
-        sqlx::query("UPDATE collections SET description = ?2 WHERE uuid = ?1")
-            .bind(uuid.to_string())
-            .bind(description)
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "UPDATE collections SET description = ?2, index_engine = ?3, index_m = ?4, \
+             index_ef_construction = ?5, index_ef = ?6, index_quantization = ?7 WHERE uuid = ?1",
+        )
+        .bind(uuid.to_string())
+        .bind(description)
+        .bind(index.engine.as_str())
+        .bind(index.m)
+        .bind(index.ef_construction)
+        .bind(index.ef)
+        .bind(index.quantization.as_str())
+        .execute(&mut *connection)
+        .await?;
         Ok(())
     }
 
@@ -139,15 +154,21 @@ fn read_row(row: &SqliteRow) -> Result<CollectionRow, StoreError> {
             Dimension::new(dimension.try_into().unwrap_or(u64::MAX))
         })?,
         metric: valid("metric", row.try_get::<&str, _>(4)?.parse())?,
-        index_engine: row.try_get(5)?,
-        model: row.try_get(6)?,
-        created_unix_ms: row.try_get(7)?,
+        model: row.try_get(5)?,
+        created_unix_ms: row.try_get(6)?,
         chunking: {
-            let (tokens, overlap) = (row.try_get(8)?, row.try_get(9)?);
+            let (tokens, overlap) = (row.try_get(7)?, row.try_get(8)?);
             let read = |tokens: Option<u32>, overlap: Option<u32>| {
                 Some(Chunking { tokens: tokens?, overlap: overlap? })
             };
             read(tokens, overlap)
+        },
+        index: IndexSettings {
+            engine: valid("index engine", row.try_get::<&str, _>(9)?.parse())?,
+            m: row.try_get(10)?,
+            ef_construction: row.try_get(11)?,
+            ef: row.try_get(12)?,
+            quantization: valid("quantization", row.try_get::<&str, _>(13)?.parse())?,
         },
     })
 }

@@ -14,7 +14,9 @@ macro_rules! files {
     };
 }
 
-const CATALOGUE: Files = files!("catalogue": "0001_collections.sql", "0002_chunking.sql");
+const CATALOGUE: Files = files!(
+    "catalogue": "0001_collections.sql", "0002_chunking.sql", "0003_index_settings.sql"
+);
 const COLLECTION: Files =
     files!("collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql");
 
@@ -53,6 +55,29 @@ mod tests {
             }
         }
     }
+
+    /// Nobody can tell whether an engine of before was asked for, so it stays.
+    #[tokio::test]
+    async fn a_catalogue_of_the_first_version_keeps_its_engines() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = crate::DataDirectory::open(root.path()).unwrap();
+        let first = migrator(&CATALOGUE[..1]);
+        let path = directory.root().join("akidb.db");
+        let mut connection = crate::connection::open_writer(&path, &first).await.unwrap();
+        sqlx::query("INSERT INTO collections VALUES (?1, 'old', NULL, 3, 'dot', 'exact', NULL, 1)")
+            .bind(uuid::Uuid::now_v7().to_string())
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        sqlx::Connection::close(connection).await.unwrap();
+
+        let catalogue = crate::Catalogue::open(&directory).await.unwrap();
+        let rows = catalogue.collections().await.unwrap();
+        let engine = akidb_core::IndexEngine::Exact;
+        let kept = akidb_core::IndexSettings { engine, ..Default::default() };
+        assert_eq!(rows.iter().map(|row| row.index).collect::<Vec<_>>(), [kept]);
+    }
+
     /// The rows of each version must stay sound under the next one.
     #[tokio::test]
     async fn a_database_of_the_first_version_opens_with_its_rows_sound() {

@@ -36,7 +36,7 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     /// Run a node: REST and gRPC over one data directory
     Serve(serve::ServeArgs),
-    /// Create, list, show and delete collections
+    /// Create, list, show, change and delete collections
     #[command(subcommand)]
     Collection(collection::CollectionCommand),
     /// Store the documents of a JSON Lines file

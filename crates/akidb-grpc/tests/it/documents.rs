@@ -31,7 +31,11 @@ async fn collections_are_made_described_changed_and_dropped() {
     assert_eq!(error_of(&error), (Code::AlreadyExists, "collection_exists".to_owned()));
     let name = "films".to_owned();
     let description = Some("new".to_owned());
-    let update = UpdateCollectionRequest { name: name.clone(), description: description.clone() };
+    let update = UpdateCollectionRequest {
+        name: name.clone(),
+        description: description.clone(),
+        ..Default::default()
+    };
     let changed = client.update_collection(update).await.unwrap().into_inner();
     let found = client.get_collection(GetCollectionRequest { name: name.clone() }).await.unwrap();
     let found = found.into_inner().collection;

@@ -12,7 +12,8 @@ use akidb_proto::{
     embedding::v1::embedding_service_client::EmbeddingServiceClient,
 };
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, Precision, Service, ServiceConfig, StorageConfig,
+    Backend, EmbeddingConfig, EngineSettings, IndexConfig, Precision, Service, ServiceConfig,
+    StorageConfig,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -42,6 +43,7 @@ impl Node {
             data_dir: data_dir.path().to_owned(),
             limits,
             storage: StorageConfig::default(),
+            index: IndexConfig::default(),
             embedding: Some(EmbeddingConfig {
                 backend: Backend::Hash,
                 model: "hash".to_owned(),

@@ -111,12 +111,13 @@ fn unknown_fields_are_named_with_the_nearest_known_one() {
         r#"{"hybrid":{}}"#,
         unknown,
         "hybrid: is not a known field, allowed are text, vector, id, mode, limit, offset, filter, \
-         min_score, include, params at line 1 column 9",
+         min_score, include, params, explain at line 1 column 9",
     );
     check::<SearchBatchBody>(
-        r#"{"searches":[{},{"params":{"ef":1}}]}"#,
+        r#"{"searches":[{},{"params":{"np":1}}]}"#,
         unknown,
-        "searches[1].params.ef: is not a known field, allowed are exact at line 1 column 31",
+        "searches[1].params.np: is not a known field, allowed are ef, exact, rescore at line 1 \
+         column 31",
     );
     check::<CountBody>(
         "{\"`, expected `\":1}",

@@ -8,7 +8,12 @@ use akidb_service::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Object, model::ModelIdentityAnswer, nullable};
+use super::{
+    Object,
+    index::{IndexAnswer, IndexBody, IndexSettingsAnswer, given_index},
+    model::ModelIdentityAnswer,
+    nullable,
+};
 
 /// A new collection.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -25,22 +30,14 @@ pub(crate) struct CreateCollectionBody {
     dimension: Option<u64>,
     /// `cosine` (default), `dot` or `l2`.
     metric: Option<String>,
-    #[schema(value_type = Option<IndexSettings>)]
-    index: Option<Object<IndexSettings>>,
+    #[schema(value_type = Option<IndexBody>)]
+    index: Option<Object<IndexBody>>,
     /// Cuts texts into passages, each with a vector of its own; where absent, texts are truncated
     /// to the model's window.
     #[schema(value_type = Option<ChunkingSettings>)]
     chunking: Option<Object<ChunkingSettings>>,
     /// A line for people.
     description: Option<String>,
-}
-
-/// How a collection is indexed.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct IndexSettings {
-    /// `exact`, the only engine of this version.
-    engine: Option<String>,
 }
 
 /// How texts are cut into passages. Passages end with sentences where they can.
@@ -63,7 +60,7 @@ impl From<CreateCollectionBody> for CreateCollection {
             model: body.model,
             dimension: body.dimension,
             metric: body.metric,
-            index_engine: body.index.and_then(|index| index.0.engine),
+            index: given_index(body.index),
             chunking: body.chunking.map(|Object(ChunkingSettings { tokens, overlap })| {
                 GivenChunking { tokens, overlap }
             }),
@@ -75,21 +72,29 @@ impl From<CreateCollectionBody> for CreateCollection {
 /// Other settings for a collection; what is absent stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = UpdateCollection, example = json!({"description": "films up to 2024"}))]
+#[schema(as = UpdateCollection, example = json!({
+    "description": "films up to 2024", "index": {"ef": 200}
+}))]
 pub(crate) struct UpdateCollectionBody {
     /// A line for people; `null` or the empty string removes it.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     description: Option<Option<String>>,
+    /// Other settings for its index, which is built again where it has to be, while searches go on.
+    #[schema(value_type = Option<IndexBody>)]
+    index: Option<Object<IndexBody>>,
 }
 
 impl From<UpdateCollectionBody> for UpdateCollection {
     fn from(body: UpdateCollectionBody) -> Self {
-        Self { description: body.description.map(Option::unwrap_or_default) }
+        Self {
+            description: body.description.map(Option::unwrap_or_default),
+            index: given_index(body.index),
+        }
     }
 }
 
-/// A collection's fixed properties.
+/// A collection's properties.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CollectionSummary)]
 struct CollectionSummaryAnswer {
@@ -136,27 +141,22 @@ impl From<CollectionSummary> for CollectionSummaryAnswer {
     }
 }
 
-/// A collection in a list: its fixed properties.
+/// A collection in a list: its properties.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ListedCollection)]
 struct ListedCollectionAnswer {
     #[serde(flatten)]
     summary: CollectionSummaryAnswer,
-    index: ListedIndexAnswer,
-}
-
-/// The engine of an index.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ListedIndex)]
-struct ListedIndexAnswer {
-    engine: &'static str,
+    index: IndexSettingsAnswer,
 }
 
 /// All collections.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CollectionList, example = json!({"collections": [{
     "name": "films", "dimension": 3, "metric": "cosine", "created_unix_ms": 1_760_000_000_000_u64,
-    "index": {"engine": "exact"}
+    "index": {
+        "engine": "hnsw", "m": 16, "ef_construction": 200, "ef": 100, "quantization": "int8"
+    }
 }]}))]
 pub(crate) struct CollectionListAnswer {
     collections: Vec<ListedCollectionAnswer>,
@@ -165,19 +165,23 @@ pub(crate) struct CollectionListAnswer {
 impl From<Vec<CollectionSummary>> for CollectionListAnswer {
     fn from(summaries: Vec<CollectionSummary>) -> Self {
         let collections = summaries.into_iter().map(|summary| ListedCollectionAnswer {
-            index: ListedIndexAnswer { engine: summary.index_engine },
+            index: summary.index.into(),
             summary: summary.into(),
         });
         Self { collections: collections.collect() }
     }
 }
 
-/// A collection's fixed properties and its state now.
+/// A collection's properties and its state now.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Collection, example = json!({
     "name": "films", "dimension": 3, "metric": "cosine", "created_unix_ms": 1_760_000_000_000_u64,
     "document_count": 2,
-    "index": {"engine": "exact", "vector_count": 2, "memory_bytes": 4096},
+    "index": {
+        "engine": "hnsw", "m": 16, "ef_construction": 200, "ef": 100, "quantization": "int8",
+        "vector_count": 2, "linked_count": 0, "state": "ready", "progress": 1.0,
+        "memory_bytes": 4096, "hot_memory_bytes": 0, "disk_bytes": 0
+    },
     "disk_bytes": 65_536, "last_seq": 2, "lost_writes": []
 }))]
 pub(crate) struct CollectionAnswer {
@@ -186,23 +190,12 @@ pub(crate) struct CollectionAnswer {
     /// Documents stored.
     document_count: u64,
     index: IndexAnswer,
-    /// Bytes of its files.
+    /// Bytes of its files, those of the index among them.
     disk_bytes: u64,
     /// The sequence number of the last write, 0 before the first.
     last_seq: u64,
     /// Ranges of writes that were acknowledged and that the disk then lost.
     lost_writes: Vec<LostWritesAnswer>,
-}
-
-/// The state of an index.
-#[derive(Serialize, ToSchema)]
-#[schema(as = IndexState)]
-struct IndexAnswer {
-    engine: &'static str,
-    /// Vectors that a search sees; of a text in passages, one for each.
-    vector_count: u64,
-    /// Bytes of memory that the index holds.
-    memory_bytes: u64,
 }
 
 /// A range of sequence numbers, both ends in it.
@@ -230,11 +223,7 @@ impl From<CollectionDescription> for CollectionAnswer {
     fn from(description: CollectionDescription) -> Self {
         Self {
             document_count: description.document_count,
-            index: IndexAnswer {
-                engine: description.summary.index_engine,
-                vector_count: description.index_vector_count,
-                memory_bytes: description.index_memory_bytes,
-            },
+            index: IndexAnswer::new(description.summary.index, description.index),
             disk_bytes: description.disk_bytes,
             last_seq: description.last_seq,
             lost_writes: description.lost_writes.into_iter().map(Into::into).collect(),

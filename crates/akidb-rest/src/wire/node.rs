@@ -1,6 +1,6 @@
 //! The answers about the node itself.
 
-use akidb_service::{ModelInfo, Readiness};
+use akidb_service::{IndexProgress, ModelInfo, Readiness};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,7 +22,8 @@ impl AliveAnswer {
 #[schema(as = Ready, example = json!({
     "ready": true,
     "components": [{"name": "storage", "ready": true, "detail": "2 collections"}],
-    "models": [{"name": "all-minilm-l6-v2", "state": "ready"}]
+    "models": [{"name": "all-minilm-l6-v2", "state": "ready"}],
+    "indexes": [{"collection": "films", "state": "building", "progress": 0.4}]
 }))]
 pub(crate) struct ReadyAnswer {
     /// Whether all components are ready.
@@ -30,6 +31,27 @@ pub(crate) struct ReadyAnswer {
     components: Vec<ComponentAnswer>,
     /// The models of the configuration; none where embedding is disabled.
     models: Vec<ModelStateAnswer>,
+    /// The indexes that are being built, of the collections that are open. Searches work meanwhile,
+    /// so that the node is ready.
+    indexes: Vec<IndexProgressAnswer>,
+}
+
+/// An index that is being built.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IndexProgress)]
+struct IndexProgressAnswer {
+    /// The collection's name.
+    collection: String,
+    /// `building` or `rebuilding`.
+    state: &'static str,
+    /// How much of it is done, 0 to 1.
+    progress: f32,
+}
+
+impl From<IndexProgress> for IndexProgressAnswer {
+    fn from(index: IndexProgress) -> Self {
+        Self { collection: index.collection, state: index.state.as_str(), progress: index.progress }
+    }
 }
 
 /// The state of a model.
@@ -54,7 +76,7 @@ impl From<ModelInfo> for ModelStateAnswer {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Component)]
 struct ComponentAnswer {
-    /// `storage` or `embedding`.
+    /// `storage`, `embedding` or `indexes`.
     name: &'static str,
     /// Whether it can serve.
     ready: bool,
@@ -69,6 +91,7 @@ impl From<Readiness> for ReadyAnswer {
             .map(|part| ComponentAnswer { name: part.name, ready: part.ready, detail: part.detail })
             .collect();
         let models = readiness.models.into_iter().map(ModelStateAnswer::from).collect();
-        Self { ready: readiness.ready, components, models }
+        let indexes = readiness.indexes.into_iter().map(IndexProgressAnswer::from).collect();
+        Self { ready: readiness.ready, components, models, indexes }
     }
 }

@@ -1,7 +1,7 @@
 //! Searches.
 
 use akidb_core::{Error, ErrorCode};
-use akidb_service::{Hit, HitPassage, Include, Search, SearchReply};
+use akidb_service::{Hit, HitPassage, Include, Search, SearchParams, SearchPlan, SearchReply};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -43,14 +43,29 @@ pub(crate) struct SearchBody {
     include: Option<List<String>>,
     #[schema(value_type = Option<SearchParameters>)]
     params: Option<Object<SearchParameters>>,
+    /// Whether the answer has a `plan`: how the hits were found.
+    explain: Option<bool>,
 }
 
-/// How a search is done.
+/// How a search is done. What is absent is left to the settings of the collection.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"ef": 200}))]
 struct SearchParameters {
-    /// Compare with every vector.
+    /// Candidates that a walk of the graph keeps, 1 to `result_window`: more find more of the true
+    /// neighbours and take longer. It says nothing where there is no walk.
+    ef: Option<u64>,
+    /// Compare every vector that the filter lets through, in full precision.
     exact: Option<bool>,
+    /// Whether what was found over codes is scored again with full vectors, `true` where absent.
+    /// Without it the scores are those of the codes.
+    rescore: Option<bool>,
+}
+
+impl From<SearchParameters> for SearchParams {
+    fn from(SearchParameters { ef, exact, rescore }: SearchParameters) -> Self {
+        Self { ef, exact, rescore }
+    }
 }
 
 impl SearchBody {
@@ -71,7 +86,8 @@ impl SearchBody {
             offset: self.offset,
             filter: self.filter,
             min_score: self.min_score,
-            exact: self.params.and_then(|params| params.0.exact),
+            params: self.params.map(|params| params.0.into()).unwrap_or_default(),
+            explain: self.explain,
         })
     }
 }
@@ -122,6 +138,62 @@ pub(crate) struct SearchAnswer {
     hits: Vec<HitAnswer>,
     /// From admission to reply.
     took_ms: f64,
+    /// `true` where the graph that the collection's settings ask for was not there, because it is
+    /// being built again; else absent. The hits are as good, they took longer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    degraded: bool,
+    /// How they were found, where the request asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<SearchPlanAnswer>,
+}
+
+/// How a search found its hits. Where it had to search several times, because documents were
+/// replaced meanwhile or few documents have all the best passages, the sum of all.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SearchPlan)]
+struct SearchPlanAnswer {
+    /// `scan`: every vector that the filter lets through was compared. `graph`: the graph was
+    /// walked, and what it does not hold yet was compared. `graph_then_scan`: a walk was given up
+    /// for a scan when it had cost as much as one.
+    strategy: &'static str,
+    /// Candidates that the walk kept, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ef: Option<u64>,
+    /// Vectors of the documents that the filter lets through, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matching: Option<u64>,
+    /// Vectors of the collection.
+    vectors: u64,
+    /// Nodes of the graph whose neighbours were looked at.
+    hops: u64,
+    /// Vectors compared with the query, by their codes or in full.
+    compared: u64,
+    /// Of these, vectors compared a second time, in full.
+    rescored: u64,
+    /// Time to find what the filter lets through.
+    filter_ms: f64,
+    /// Time in the vector index.
+    index_ms: f64,
+    /// Time to fetch the documents.
+    fetch_ms: f64,
+}
+
+impl From<SearchPlan> for SearchPlanAnswer {
+    fn from(plan: SearchPlan) -> Self {
+        Self {
+            strategy: plan.strategy.as_str(),
+            ef: plan.ef,
+            matching: plan.matching,
+            vectors: plan.vectors,
+            hops: plan.hops,
+            compared: plan.compared,
+            rescored: plan.rescored,
+            filter_ms: milliseconds(plan.filter),
+            index_ms: milliseconds(plan.index),
+            fetch_ms: milliseconds(plan.fetch),
+        }
+    }
 }
 
 /// One near document. Parts that were not asked for are absent.
@@ -190,6 +262,8 @@ impl SearchAnswer {
         Self {
             hits: hits.map(|hit| HitAnswer::new(hit, include)).collect(),
             took_ms: milliseconds(reply.took),
+            degraded: reply.degraded,
+            plan: reply.plan.map(SearchPlanAnswer::from),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod documents;
 mod import;
+mod index;
 mod operations;
 mod refusals;
 
@@ -11,7 +12,8 @@ use std::path::PathBuf;
 use akidb_core::Limits;
 use akidb_rest::{RestOptions, router};
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, Precision, Service, ServiceConfig, StorageConfig,
+    Backend, EmbeddingConfig, EngineSettings, IndexConfig, Precision, Service, ServiceConfig,
+    StorageConfig,
 };
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
@@ -40,11 +42,16 @@ impl Node {
     }
 
     async fn with_limits(limits: Limits) -> Self {
+        Self::with(limits, IndexConfig::default()).await
+    }
+
+    async fn with(limits: Limits, index: IndexConfig) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let config = ServiceConfig {
             data_dir: data_dir.path().join("data"),
             limits,
             storage: StorageConfig::default(),
+            index,
             embedding: Some(EmbeddingConfig {
                 backend: Backend::Hash,
                 model: "hash".to_owned(),

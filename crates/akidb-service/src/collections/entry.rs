@@ -9,17 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_core::{Error, ErrorCode, Result};
+use akidb_core::{Error, ErrorCode, IndexSettings, Result};
 use akidb_embedding::ModelIdentity;
 use akidb_store::CollectionRow;
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
-use super::OpenCollection;
+use super::{Changeable, OpenCollection};
 use crate::{
     StorageConfig,
-    metrics::Metrics,
-    projection::{Kept, Maintainer},
+    projection::{Indexing, Kept},
 };
 
 /// A collection that the catalogue has.
@@ -27,6 +26,7 @@ pub(crate) struct Entry {
     pub(crate) row: CollectionRow,
     pub(crate) model: Option<ModelIdentity>,
     pub(crate) description: RwLock<Option<String>>,
+    pub(crate) index: RwLock<IndexSettings>,
     folder: PathBuf,
     open: RwLock<Option<Arc<OpenCollection>>>,
     /// Held while opening and closing.
@@ -45,6 +45,7 @@ impl Entry {
             })?;
         Ok(Self {
             description: RwLock::new(row.description.clone()),
+            index: RwLock::new(row.index),
             row,
             model,
             folder,
@@ -53,6 +54,27 @@ impl Entry {
             born: Instant::now(),
             last_used_ms: AtomicU64::new(0),
         })
+    }
+
+    pub(super) fn changeable(&self) -> Changeable {
+        Changeable { description: self.description.read().clone(), index: *self.index.read() }
+    }
+
+    /// Takes what the catalogue has by now. Waits for an opening to end, so that it never goes on
+    /// with settings of before.
+    pub(super) async fn set(&self, Changeable { description, index }: Changeable) {
+        let _changing = self.changing.lock().await;
+        *self.description.write() = description;
+        *self.index.write() = index;
+        if let Some(open) = self.peek() {
+            open.projection.set_settings(index);
+        }
+    }
+
+    /// The row, as the catalogue has it by now.
+    fn row_now(&self) -> CollectionRow {
+        let Changeable { description, index } = self.changeable();
+        CollectionRow { description, index, ..self.row.clone() }
     }
 
     /// The open collection, and a note that it was used.
@@ -77,15 +99,9 @@ impl Entry {
     }
 
     /// Makes the files of a new collection and leaves it open.
-    pub(super) async fn create(
-        &self,
-        config: &StorageConfig,
-        maintainer: &Maintainer,
-        metrics: &Arc<Metrics>,
-    ) -> Result<()> {
+    pub(super) async fn create(&self, config: &StorageConfig, indexing: &Indexing) -> Result<()> {
         let _changing = self.changing.lock().await;
-        let open =
-            OpenCollection::open(&self.row, &self.folder, config, maintainer, metrics).await?;
+        let open = OpenCollection::open(&self.row_now(), &self.folder, config, indexing).await?;
         *self.open.write() = Some(Arc::new(open));
         Ok(())
     }
@@ -93,8 +109,7 @@ impl Entry {
     pub(super) async fn open(
         &self,
         config: &StorageConfig,
-        maintainer: &Maintainer,
-        metrics: &Arc<Metrics>,
+        indexing: &Indexing,
     ) -> Result<Arc<OpenCollection>> {
         let _changing = self.changing.lock().await;
         if let Some(open) = self.opened() {
@@ -105,8 +120,7 @@ impl Entry {
             let message = format!("{} is missing", database.display());
             return Err(Error::new(ErrorCode::StorageFailed, message));
         }
-        let open =
-            OpenCollection::open(&self.row, &self.folder, config, maintainer, metrics).await?;
+        let open = OpenCollection::open(&self.row_now(), &self.folder, config, indexing).await?;
         let open = Arc::new(open);
         *self.open.write() = Some(Arc::clone(&open));
         Ok(open)

@@ -8,7 +8,7 @@ mod open;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use akidb_core::{CollectionName, Error, ErrorCode, Result};
+use akidb_core::{CollectionName, Error, ErrorCode, IndexSettings, Result};
 use akidb_store::{Catalogue, CollectionRow, DataDirectory};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
@@ -18,22 +18,29 @@ pub(crate) use entry::Entry;
 pub(crate) use open::OpenCollection;
 
 use crate::{
-    StorageConfig,
+    IndexConfig, IndexProgress, IndexState, IndexStatus, StorageConfig,
     failure::from_store,
+    index_memory::IndexMemory,
     metrics::Metrics,
-    projection::{Kept, Maintainer},
+    projection::{Indexing, Kept, Maintainer},
 };
 
 /// How long dropping a collection waits for requests that still use it.
 const DROP_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// What of a collection can be changed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Changeable {
+    pub(crate) description: Option<String>,
+    pub(crate) index: IndexSettings,
+}
 
 /// Every collection of the node.
 pub(crate) struct Collections {
     directory: DataDirectory,
     catalogue: Catalogue,
     config: StorageConfig,
-    metrics: Arc<Metrics>,
-    maintainer: Maintainer,
+    pub(crate) indexing: Indexing,
     by_name: RwLock<BTreeMap<String, Arc<Entry>>>,
     /// Held while the catalogue changes, so that a name is taken once.
     changing: Mutex<()>,
@@ -44,6 +51,7 @@ impl Collections {
     pub(crate) async fn open(
         directory: DataDirectory,
         config: StorageConfig,
+        index: &IndexConfig,
         metrics: Arc<Metrics>,
     ) -> Result<Self> {
         let catalogue = Catalogue::open(&directory).await.map_err(from_store)?;
@@ -63,15 +71,14 @@ impl Collections {
         let maintainer = Maintainer::start().map_err(|error| {
             Error::new(ErrorCode::Internal, format!("cannot start the threads of indexes: {error}"))
         })?;
-        let collections = Self {
-            directory,
-            catalogue,
-            config,
-            metrics,
+        let indexing = Indexing {
             maintainer,
-            by_name,
-            changing: Mutex::default(),
+            memory: Arc::new(IndexMemory::new(index.memory_limit_bytes)),
+            thresholds: index.thresholds,
+            metrics,
         };
+        let collections =
+            Self { directory, catalogue, config, indexing, by_name, changing: Mutex::default() };
         collections.count();
         Ok(collections)
     }
@@ -96,7 +103,7 @@ impl Collections {
             return Ok(open);
         }
         self.close_least_recently_used().await;
-        entry.open(&self.config, &self.maintainer, &self.metrics).await
+        entry.open(&self.config, &self.indexing).await
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
@@ -139,7 +146,7 @@ impl Collections {
     async fn create_files(&self, row: &CollectionRow) -> Result<Arc<Entry>> {
         let folder = self.directory.create_collection(row.uuid).map_err(from_store)?;
         let entry = Arc::new(Entry::new(row.clone(), folder)?);
-        entry.create(&self.config, &self.maintainer, &self.metrics).await?;
+        entry.create(&self.config, &self.indexing).await?;
         match self.catalogue.insert(row).await {
             Ok(()) => Ok(entry),
             Err(error) => {
@@ -149,12 +156,22 @@ impl Collections {
         }
     }
 
-    /// Changes the description of a collection.
-    pub(crate) async fn describe(&self, entry: &Entry, description: Option<String>) -> Result<()> {
+    /// Changes what of a collection can be changed to what `change` makes of it.
+    pub(crate) async fn change(
+        &self,
+        entry: &Entry,
+        change: impl FnOnce(Changeable) -> Result<Changeable>,
+    ) -> Result<()> {
         let _changing = self.changing.lock().await;
-        let stored = self.catalogue.set_description(entry.row.uuid, description.as_deref()).await;
+        let before = entry.changeable();
+        let after = change(before.clone())?;
+        if after == before {
+            return Ok(());
+        }
+        let Changeable { description, index } = &after;
+        let stored = self.catalogue.update(entry.row.uuid, description.as_deref(), index).await;
         stored.map_err(from_store)?;
-        *entry.description.write() = description;
+        entry.set(after).await;
         Ok(())
     }
 
@@ -198,17 +215,30 @@ impl Collections {
         }
     }
 
+    /// The indexes of open collections that are not what their settings ask for yet, by name.
+    pub(crate) fn indexes_being_built(&self) -> Vec<IndexProgress> {
+        let being_built = |entry: Arc<Entry>| {
+            let IndexStatus { state, progress, .. } = entry.peek()?.projection.status();
+            let collection = entry.row.name.as_str().to_owned();
+            (state != IndexState::Ready).then_some(IndexProgress { collection, state, progress })
+        };
+        self.all().into_iter().filter_map(being_built).collect()
+    }
+
     /// Brings the gauges up to date.
     pub(crate) fn count(&self) {
         let entries = self.all();
         let open: Vec<_> = entries.iter().filter_map(|entry| entry.peek()).collect();
-        let sum =
-            |of: fn(&OpenCollection) -> usize| open.iter().map(|open| of(open)).sum::<usize>();
+        let indexes: Vec<_> = open.iter().map(|open| open.projection.status()).collect();
+        let sum = |of: fn(&IndexStatus) -> u64| indexes.iter().map(of).sum::<u64>();
         for (gauge, value) in [
-            (&self.metrics.collections, entries.len()),
-            (&self.metrics.collections_open, open.len()),
-            (&self.metrics.index_vectors, sum(|open| open.projection.live_count())),
-            (&self.metrics.index_memory_bytes, sum(|open| open.projection.memory_bytes())),
+            (&self.indexing.metrics.collections, entries.len() as u64),
+            (&self.indexing.metrics.collections_open, open.len() as u64),
+            (&self.indexing.metrics.index_vectors, sum(|index| index.vector_count)),
+            (&self.indexing.metrics.index_linked_vectors, sum(|index| index.linked_count)),
+            (&self.indexing.metrics.index_pending_vectors, sum(|index| index.pending_count)),
+            (&self.indexing.metrics.index_memory_bytes, sum(|index| index.memory_bytes)),
+            (&self.indexing.metrics.index_hot_memory_bytes, sum(|index| index.hot_memory_bytes)),
         ] {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use akidb_core::{IndexSettings, Result};
+use akidb_core::Result;
 use akidb_store::{
     CollectionRow, CommittedChange, DocumentStore, StoreOptions, VectorsPerDocument,
 };
@@ -11,7 +11,7 @@ use crate::{
     StorageConfig,
     failure::from_store,
     metrics::Metrics,
-    projection::{Context, Kept, Maintainer, Projection, load},
+    projection::{Context, Indexing, Kept, Projection, load},
 };
 
 /// The folder of an index's files, in that of its collection.
@@ -30,8 +30,7 @@ impl OpenCollection {
         row: &CollectionRow,
         folder: &Path,
         config: &StorageConfig,
-        maintainer: &Maintainer,
-        metrics: &Arc<Metrics>,
+        indexing: &Indexing,
     ) -> Result<Self> {
         let options = StoreOptions {
             readers_max: config.readers_per_collection,
@@ -39,19 +38,19 @@ impl OpenCollection {
                 None => VectorsPerDocument::One,
                 Some(_) => VectorsPerDocument::Several,
             },
-            metrics: metrics.store.clone(),
+            metrics: indexing.metrics.store.clone(),
         };
         let mut loader = DocumentStore::open(folder, options).await.map_err(from_store)?;
         let context = Context {
             collection: row.uuid,
+            folder: folder.join(INDEX_FOLDER),
             dimension: row.dimension,
             metric: row.metric,
-            settings: IndexSettings::default(),
-            maintainer: maintainer.clone(),
-            metrics: Arc::clone(metrics),
+            settings: row.index,
+            indexing: indexing.clone(),
         };
-        let projection = load(context, folder.join(INDEX_FOLDER), &mut loader).await?;
-        let store = loader.start(follow(projection.clone(), Arc::clone(metrics)));
+        let projection = load(context, &mut loader).await?;
+        let store = loader.start(follow(projection.clone(), Arc::clone(&indexing.metrics)));
         Ok(Self { row: row.clone(), store, projection })
     }
 

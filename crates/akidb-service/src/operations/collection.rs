@@ -5,18 +5,19 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use akidb_core::{Chunking, CollectionName, Dimension, Error, ErrorCode, Metric, Result};
+use akidb_core::{
+    Chunking, CollectionName, Dimension, Error, ErrorCode, IndexSettings, Metric, Result,
+};
 use akidb_embedding::ModelIdentity;
 use akidb_store::CollectionRow;
 use uuid::Uuid;
 
+use super::index_settings::changed;
 use crate::{
     CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, LostWrites,
-    Operation, RequestContext, Service, UpdateCollection, collections::Entry,
+    Operation, RequestContext, Service, UpdateCollection,
+    collections::{Changeable, Entry},
 };
-
-/// The only index engine of this version.
-const INDEX_ENGINE: &str = "exact";
 
 /// Tokens of the text itself that a passage must have room for.
 const PASSAGE_ROOM_MIN: u32 = 8;
@@ -29,7 +30,7 @@ impl Service {
     ///
     /// # Errors
     /// When the name is taken or not allowed, the model is not loaded, the dimension is not the
-    /// model's, the metric or index engine is unknown, or texts can not be cut as asked.
+    /// model's, the metric is unknown, or it can not be indexed or texts not be cut as asked.
     pub async fn create_collection(
         &self,
         context: &RequestContext,
@@ -73,7 +74,8 @@ impl Service {
         .await
     }
 
-    /// Changes settings of a collection.
+    /// Changes settings of a collection, all that are given or none. Where the index has to be built
+    /// again, this goes on when it returns.
     ///
     /// # Errors
     /// When there is none of the name, or a value is not allowed.
@@ -85,10 +87,16 @@ impl Service {
     ) -> Result<CollectionDescription> {
         self.run(context, Operation::UpdateCollection, async {
             let entry = self.inner.collections.find(name)?;
-            if let Some(description) = request.description {
-                let description = check_description(Some(description))?;
-                self.inner.collections.describe(&entry, description).await?;
-            }
+            let (dimension, ef_max) = (entry.row.dimension, self.limits().result_window);
+            let change = |before: Changeable| {
+                let description = match request.description {
+                    Some(description) => check_description(Some(description))?,
+                    None => before.description,
+                };
+                let index = changed(before.index, &request.index, dimension, ef_max)?;
+                Ok(Changeable { description, index })
+            };
+            self.inner.collections.change(&entry, change).await?;
             self.description_of(&entry).await
         })
         .await
@@ -111,12 +119,9 @@ impl Service {
                 .map_err(|fault| Error::at(ErrorCode::InvalidArgument, "metric", fault))?,
             None => Metric::default(),
         };
-        if let Some(engine) = request.index_engine.filter(|engine| engine != INDEX_ENGINE) {
-            let engine: String = engine.chars().take(64).collect();
-            let fault = format_args!("unknown engine {engine:?}, allowed is {INDEX_ENGINE}");
-            return Err(Error::at(ErrorCode::InvalidArgument, "index.engine", fault));
-        }
         let (dimension, model) = self.embedding_of(request.dimension, request.model.as_deref())?;
+        let ef_max = self.limits().result_window;
+        let index = changed(IndexSettings::default(), &request.index, dimension, ef_max)?;
         let chunking = request.chunking.map(|given| self.chunking_of(given, model.as_ref()));
         Ok(CollectionRow {
             uuid: Uuid::now_v7(),
@@ -124,7 +129,7 @@ impl Service {
             description: check_description(request.description)?,
             dimension,
             metric,
-            index_engine: INDEX_ENGINE.to_owned(),
+            index,
             chunking: chunking.transpose()?,
             model: model.map(|model| serde_json::json!(model).to_string()),
             created_unix_ms: SystemTime::now()
@@ -188,13 +193,13 @@ impl Service {
     async fn description_of(&self, entry: &Arc<Entry>) -> Result<CollectionDescription> {
         let open = self.inner.collections.open_entry(entry).await?;
         let lost = open.store.lost().iter();
+        let index = open.projection.status();
         Ok(CollectionDescription {
             summary: summary_of(entry),
             document_count: open.store.document_count(),
             last_seq: open.store.last_seq().0,
             disk_bytes: entry.disk_bytes(),
-            index_vector_count: open.projection.live_count() as u64,
-            index_memory_bytes: open.projection.memory_bytes() as u64,
+            index,
             lost_writes: lost
                 .map(|range| LostWrites { first_seq: range.first.0, last_seq: range.last.0 })
                 .collect(),
@@ -209,7 +214,7 @@ fn summary_of(entry: &Entry) -> CollectionSummary {
         model: entry.model.clone(),
         dimension: entry.row.dimension.get() as u64,
         metric: entry.row.metric,
-        index_engine: INDEX_ENGINE,
+        index: *entry.index.read(),
         chunking: entry.row.chunking,
         created_unix_ms: entry.row.created_unix_ms,
     }

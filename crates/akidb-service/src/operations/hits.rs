@@ -18,6 +18,9 @@ pub(super) struct Nearest {
     pub(super) window: usize,
     pub(super) min_score: Option<f32>,
     pub(super) with_vector: bool,
+    pub(super) ef: Option<usize>,
+    pub(super) exact: bool,
+    pub(super) rescore: bool,
 }
 
 /// The documents of the candidates in their order, and how many are gone from the store.

@@ -5,6 +5,7 @@ mod delete;
 mod embed;
 mod hits;
 mod import;
+mod index_settings;
 mod models;
 mod read;
 mod search;

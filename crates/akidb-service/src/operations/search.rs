@@ -13,19 +13,20 @@ use akidb_core::{
     Document, DocumentId, Error, ErrorCode, Filter, Result, check_text, check_vector,
 };
 use akidb_embedding::{EmbedOptions, InputType};
-use akidb_index::{Parallelism, SearchRequest};
+use akidb_index::{Parallelism, SearchRequest, Work};
 
 use super::{
     hits::{Nearest, fetch},
+    index_settings::candidates,
     read::{check_limit, not_found, trim},
     selection::{check_id, parse_filter},
 };
 use crate::{
-    GivenId, Hit, Include, Operation, RequestContext, Search, SearchReply, Service,
+    GivenId, Hit, Include, Operation, RequestContext, Search, SearchPlan, SearchReply, Service,
     collections::{Entry, OpenCollection},
     failure::{above_limit, from_store, from_text, from_vector},
     models::no_model,
-    projection::{Candidate, View},
+    projection::{FoundDocuments, View},
     service::at_end,
 };
 
@@ -59,6 +60,40 @@ struct Plan {
     filter: Option<Filter>,
     min_score: Option<f32>,
     include: Include,
+    ef: Option<usize>,
+    exact: bool,
+    rescore: bool,
+    explain: bool,
+}
+
+/// Hits, and how they were found.
+#[derive(Default)]
+struct Outcome {
+    hits: Vec<Hit>,
+    work: Work,
+    plan: SearchPlan,
+    degraded: bool,
+}
+
+impl Outcome {
+    /// Adds one search of the index, and the time from the filter to the documents.
+    fn add(&mut self, found: &FoundDocuments, [began, filtered, found_at, fetched]: [Instant; 4]) {
+        self.work = self.work.and(found.work);
+        self.degraded |= found.degraded;
+        let Work { strategy, ef, hops, compared, rescored } = self.work;
+        self.plan = SearchPlan {
+            strategy,
+            ef: (ef > 0).then_some(ef as u64),
+            matching: found.matching,
+            vectors: found.vectors,
+            hops,
+            compared,
+            rescored,
+            filter: self.plan.filter + (filtered - began),
+            index: self.plan.index + (found_at - filtered),
+            fetch: self.plan.fetch + (fetched - found_at),
+        };
+    }
 }
 
 impl Service {
@@ -129,11 +164,19 @@ impl Service {
             window: plan.offset + plan.limit,
             min_score: plan.min_score,
             with_vector: plan.include.vector,
+            ef: plan.ef,
+            exact: plan.exact,
+            rescore: plan.rescore,
         };
-        let hits = self.nearest(&open, &search).await?;
-        let hits = hits.into_iter().skip(plan.offset).take(plan.limit);
+        let found = self.nearest(&open, &search).await?;
+        let hits = found.hits.into_iter().skip(plan.offset).take(plan.limit);
         let hits = hits.map(|hit| Hit { document: trim(hit.document, plan.include), ..hit });
-        Ok(SearchReply { hits: hits.collect(), took: started.elapsed() })
+        Ok(SearchReply {
+            hits: hits.collect(),
+            took: started.elapsed(),
+            degraded: found.degraded,
+            plan: plan.explain.then_some(found.plan),
+        })
     }
 
     fn check_search(&self, request: Search) -> Result<Plan> {
@@ -160,7 +203,19 @@ impl Service {
         }
         let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
         let min_score = request.min_score.map(check_score).transpose()?;
-        Ok(Plan { query, limit, offset, filter, min_score, include: request.include })
+        let ef = candidates("params.ef", request.params.ef, limits.result_window)?;
+        Ok(Plan {
+            query,
+            limit,
+            offset,
+            filter,
+            min_score,
+            include: request.include,
+            ef: ef.map(|ef| ef as usize),
+            exact: request.params.exact.unwrap_or(false),
+            rescore: request.params.rescore.unwrap_or(true),
+            explain: request.explain.unwrap_or(false),
+        })
     }
 
     async fn query_vector(
@@ -202,24 +257,33 @@ impl Service {
 
     /// Searches and fetches, again where the store has replaced some of what was found. A row
     /// version is never changed, so what is fetched is what was found, or is missing.
-    async fn nearest(&self, open: &Arc<OpenCollection>, search: &Nearest) -> Result<Vec<Hit>> {
+    async fn nearest(&self, open: &Arc<OpenCollection>, search: &Nearest) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
         for attempt in 1.. {
+            let began = Instant::now();
             let view = settled(open, search.filter.as_ref()).await?;
-            let candidates = self.scan(view, search).await?;
-            let (hits, missing) = fetch(open, &candidates, search).await?;
+            let filtered = Instant::now();
+            let found = self.find(view, search).await?;
+            let found_at = Instant::now();
+            let (hits, missing) = fetch(open, &found.candidates, search).await?;
+            outcome.add(&found, [began, filtered, found_at, Instant::now()]);
             if missing == 0 || attempt == ATTEMPTS_MAX {
-                return Ok(hits);
+                outcome.hits = hits;
+                break;
             }
             tokio::time::sleep(Duration::from_micros(100) * attempt).await;
         }
-        Ok(Vec::new())
+        Ok(outcome)
     }
 
-    async fn scan(&self, view: View, search: &Nearest) -> Result<Vec<Candidate>> {
+    async fn find(&self, view: View, search: &Nearest) -> Result<FoundDocuments> {
         let query = Arc::clone(&search.vector);
         let values = view.vector_count() * query.len();
         let request = SearchRequest {
             min_score: search.min_score,
+            ef: search.ef,
+            exact: search.exact,
+            rescore: search.rescore,
             // One more, in case the document that is searched like is among them.
             ..SearchRequest::nearest(search.window + usize::from(search.itself.is_some()))
         };
@@ -240,7 +304,8 @@ impl Service {
             scanned.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
         };
         timer.observe_duration();
-        Ok(found.candidates)
+        self.inner.metrics.count_search(&found);
+        Ok(found)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     UpsertStatus,
     collections::Entry,
     failure::{above_limit, from_store, from_text, from_vector},
+    index_memory::bytes_of,
 };
 
 /// A checked document, before its text is embedded.
@@ -173,6 +174,13 @@ impl Service {
         context: &RequestContext,
     ) -> Result<Applied> {
         let open = self.inner.collections.open_entry(entry).await?;
+        // Held until the index has what is written, which it counts itself then.
+        let bytes = bytes_of(&write, entry.row.dimension, &entry.index.read());
+        let _reserved = match bytes {
+            // What takes memory away must always go through.
+            0 => None,
+            bytes => Some(self.inner.collections.indexing.memory.reserve(bytes)?),
+        };
         open.store.write(write, context.deadline.into()).await.map_err(from_store)
     }
 

@@ -6,8 +6,8 @@
 
 use std::collections::HashSet;
 
-use akidb_core::{Dimension, Filter, IndexSettings, Metadata, Metric, Seq};
-use akidb_index::{FilterIndex, Neighbour, VectorIndex, open_index};
+use akidb_core::{Filter, IndexSettings, Metadata, Seq};
+use akidb_index::{FilterIndex, Neighbour, VectorIndex};
 use akidb_store::{CommittedChange, VectorKey};
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
@@ -30,15 +30,10 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    /// A generation without slots.
-    pub(super) fn empty(dimension: Dimension, metric: Metric, settings: IndexSettings) -> Self {
-        Self {
-            index: open_index(dimension.get(), metric, &settings),
-            keys: RwLock::default(),
-            filter: FilterIndex::new(),
-            settings,
-            graph_due: 0,
-        }
+    /// A generation of an index without slots.
+    pub(super) fn new(index: Box<dyn VectorIndex>, settings: IndexSettings) -> Self {
+        let (keys, filter) = (RwLock::default(), FilterIndex::new());
+        Self { index, keys, filter, settings, graph_due: 0 }
     }
 
     /// Brings the indexes in step with a commit.
@@ -118,22 +113,6 @@ impl Generation {
             live.iter().map(|slot| keys.key(slot as usize).document).collect();
         documents.dedup();
         documents
-    }
-
-    /// How many documents stand in slots.
-    pub(super) fn document_count(&self, slots: &RoaringBitmap) -> u64 {
-        let keys = self.keys.read();
-        if !keys.has_passages() {
-            return slots.len();
-        }
-        let mut documents = slots.iter().map(|slot| keys.key(slot as usize).document);
-        let Some(mut last) = documents.next() else { return 0 };
-        let mut count = 1;
-        for document in documents {
-            count += u64::from(document != last);
-            last = document;
-        }
-        count
     }
 
     /// Slots whose vector was removed.

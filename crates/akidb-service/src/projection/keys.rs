@@ -36,10 +36,6 @@ impl Keys {
         VectorKey { document: Seq(self.seqs[slot].0 - u64::from(passage)), passage }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.seqs.len()
-    }
-
     /// Whether documents may stand in several slots.
     pub(super) fn has_passages(&self) -> bool {
         !self.passages.is_empty()
@@ -77,11 +73,6 @@ impl Keys {
         let mut keys = Self::default();
         keys.extend(slots.iter().map(|&slot| self.key(slot as usize)));
         keys
-    }
-
-    /// The document of each slot.
-    pub(super) fn documents(&self) -> impl Iterator<Item = Seq> {
-        (0..self.len()).map(|slot| self.key(slot).document)
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

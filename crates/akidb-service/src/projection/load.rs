@@ -1,8 +1,6 @@
 //! What a collection searches when it opens: its latest snapshot and what the store has since, or
 //! all of the store.
 
-use std::path::PathBuf;
-
 use akidb_core::{Error, ErrorCode, Metadata, Result, Seq};
 use akidb_index::{SnapshotError, SnapshotFolder};
 use akidb_store::{CommittedChange, Loader, StoreError, StoredVector};
@@ -18,15 +16,12 @@ use crate::failure::from_store;
 /// Vectors, or documents, handed to the indexes at once.
 const LOAD_ROWS: usize = 1_024;
 
-/// Builds what a collection searches; its snapshots are in `folder`.
-pub(crate) async fn load(
-    context: Context,
-    folder: PathBuf,
-    loader: &mut Loader,
-) -> Result<Projection> {
+/// Builds what a collection searches.
+pub(crate) async fn load(context: Context, loader: &mut Loader) -> Result<Projection> {
     let failed =
         |error: akidb_index::SnapshotError| Error::new(ErrorCode::StorageFailed, error.to_string());
-    let mut folder = SnapshotFolder::new(folder, snapshot::identity(&context)).map_err(failed)?;
+    let folder = SnapshotFolder::new(context.folder.clone(), snapshot::identity(&context));
+    let mut folder = folder.map_err(failed)?;
     let (generation, contained) = match from_snapshot(&context, &mut folder, loader).await? {
         Some((generation, contained)) => (generation, Some(contained)),
         None => (from_store_alone(&context, loader).await?, None),
@@ -43,7 +38,7 @@ async fn from_snapshot(
     loader: &mut Loader,
 ) -> Result<Option<(Generation, Contained)>> {
     let unusable = |error: &SnapshotError| {
-        context.metrics.index_snapshots_unusable.inc();
+        context.indexing.metrics.index_snapshots_unusable.inc();
         tracing::warn!(%error, "a snapshot of an index is not used");
     };
     let restored = match folder.open_latest(|error| unusable(&error)) {
@@ -57,7 +52,7 @@ async fn from_snapshot(
                 return Ok(Some((generation, contained)));
             }
             tracing::warn!("a snapshot of an index does not fit the store and is not used");
-            context.metrics.index_snapshots_unusable.inc();
+            context.indexing.metrics.index_snapshots_unusable.inc();
         }
         Err(error) => unusable(&error),
     }
@@ -95,7 +90,7 @@ async fn catch_up(
 /// A generation of all that the store has. Its graph, where it should have one, is still to be
 /// built.
 async fn from_store_alone(context: &Context, loader: &mut Loader) -> Result<Generation> {
-    let mut generation = Generation::empty(context.dimension, context.metric, context.settings);
+    let mut generation = Generation::new(context.new_index(), context.settings);
     fill(&generation, Seq(0), loader).await?;
     generation.graph_due = generation.index.slot_count();
     Ok(generation)

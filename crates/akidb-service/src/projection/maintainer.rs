@@ -50,7 +50,7 @@ fn run(called: &mpsc::Receiver<Weak<Shared>>, threads: &rayon::ThreadPool) {
         if let Some(collection) = collection.upgrade() {
             let again = threads.install(|| collection.take_step());
             if again {
-                collection.maintainer.call(Arc::downgrade(&collection));
+                collection.indexing.maintainer.call(Arc::downgrade(&collection));
             }
         }
     }

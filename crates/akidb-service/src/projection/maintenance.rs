@@ -15,14 +15,8 @@ use super::{Shared, generation::Generation, renewal::Successor, snapshot};
 /// Vectors linked in one step.
 const LINK_STEP: usize = 1_024;
 
-/// Removed vectors from which on leaving them out can pay.
-const DEAD_MIN: usize = 8_192;
-
-/// The share of removed vectors at which it does: one in this many.
+/// The share of removed vectors at which leaving them out pays: one in this many.
 const DEAD_ONE_IN: usize = 5;
-
-/// Slots of an index that opens quickly enough from the store alone.
-const SNAPSHOT_SLOTS_MIN: usize = 8_192;
 
 /// The share of slots that must be new for a snapshot to be written while the collection is open:
 /// one in this many.
@@ -56,25 +50,28 @@ impl Maintenance {
     pub(super) fn snapshot_if_changed(&mut self, shared: &Shared) {
         let generation = shared.generation();
         let now = shared.contained(&generation);
-        if now.slots < SNAPSHOT_SLOTS_MIN || self.snapshot == Some(now) {
+        if now.slots < shared.indexing.thresholds.snapshot_vectors || self.snapshot == Some(now) {
             return;
         }
         match snapshot::write(&mut self.folder, shared, &generation) {
             Ok(contained) => {
                 self.snapshot = Some(contained);
-                shared.metrics.index_snapshots.inc();
+                shared.indexing.metrics.index_snapshots.inc();
             }
             Err(error) => {
                 self.snapshot = Some(now);
-                shared.metrics.index_snapshot_errors.inc();
+                shared.indexing.metrics.index_snapshot_errors.inc();
                 tracing::error!(%error, "an index could not be written as a snapshot");
             }
         }
     }
 
-    fn snapshot_is_due(&self, now: Contained) -> bool {
+    /// Whether a snapshot is worth its writing while the collection is open.
+    fn snapshot_is_due(&self, shared: &Shared) -> bool {
+        let now = shared.contained(&shared.generation());
         let new = now.slots.abs_diff(self.snapshot.unwrap_or_default().slots);
-        now.slots >= SNAPSHOT_SLOTS_MIN && new > now.slots / SNAPSHOT_NEW_ONE_IN
+        now.slots >= shared.indexing.thresholds.snapshot_vectors
+            && new > now.slots / SNAPSHOT_NEW_ONE_IN
     }
 
     fn rebuild_step(&mut self, shared: &Shared, generation: &Generation, settings: IndexSettings) {
@@ -82,7 +79,7 @@ impl Maintenance {
         let mut successor = successor.unwrap_or_else(|| Successor::new(shared, settings));
         if successor.step(generation, LINK_STEP) {
             self.take_place(successor, shared);
-            shared.metrics.index_rebuilds.inc();
+            shared.indexing.metrics.index_rebuilds.inc();
         } else {
             let (done, of) = successor.progress(generation);
             *shared.rebuilding.write() = Some((done, of));
@@ -94,7 +91,7 @@ impl Maintenance {
         // Its slots are numbered by the current generation.
         self.successor = None;
         self.take_place(Successor::compacted(generation), shared);
-        shared.metrics.index_compactions.inc();
+        shared.indexing.metrics.index_compactions.inc();
     }
 
     fn take_place(&mut self, successor: Successor, shared: &Shared) {
@@ -115,24 +112,24 @@ impl Shared {
             return false;
         }
         let generation = self.generation();
-        if is_sparse(&generation) {
+        if self.is_sparse(&generation) {
             maintenance.compact(self, &generation);
         } else if let Some(settings) = self.other_settings(&generation) {
             maintenance.rebuild_step(self, &generation, settings);
         } else if generation.index.pending_count() > 0 {
             generation.index.link(LINK_STEP);
-        } else if maintenance.snapshot_is_due(self.contained(&generation)) {
+        } else if maintenance.snapshot_is_due(self) {
             maintenance.snapshot_if_changed(self);
         }
-        let more =
-            self.has_work() || maintenance.snapshot_is_due(self.contained(&self.generation()));
+        let more = self.has_work() || maintenance.snapshot_is_due(self);
+        self.count_memory();
         more && !self.queued.swap(true, Ordering::AcqRel)
     }
 
     /// Whether a step would do something, snapshots aside.
     pub(super) fn has_work(&self) -> bool {
         let generation = self.generation();
-        is_sparse(&generation)
+        self.is_sparse(&generation)
             || self.other_settings(&generation).is_some()
             || generation.index.pending_count() > 0
     }
@@ -152,9 +149,10 @@ impl Shared {
             linked: generation.index.linked_count(),
         }
     }
-}
 
-fn is_sparse(generation: &Generation) -> bool {
-    let dead = generation.dead_count();
-    dead >= DEAD_MIN && dead >= generation.index.slot_count() / DEAD_ONE_IN
+    fn is_sparse(&self, generation: &Generation) -> bool {
+        let dead = generation.dead_count();
+        dead >= self.indexing.thresholds.removed_vectors
+            && dead >= generation.index.slot_count() / DEAD_ONE_IN
+    }
 }

@@ -26,12 +26,16 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use akidb_core::{Dimension, IndexSettings, Metric};
+use akidb_index::{SnapshotFolder, VectorIndex, open_index};
 use akidb_store::{CommittedChange, VectorKey};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
@@ -40,10 +44,11 @@ use self::{generation::Generation, maintenance::Maintenance};
 pub(crate) use self::{
     load::load,
     maintainer::Maintainer,
-    search::{Ranked, View},
+    search::{FoundDocuments, View},
 };
 use crate::{
-    index_status::{IndexState, IndexStatus},
+    IndexState, IndexStatus, IndexThresholds,
+    index_memory::{IndexMemory, MemoryShare, held_bytes},
     metrics::Metrics,
 };
 
@@ -63,6 +68,8 @@ pub(crate) struct Projection {
 pub(crate) struct Shared {
     dimension: Dimension,
     metric: Metric,
+    /// Where the snapshots are.
+    folder: PathBuf,
     current: RwLock<Arc<Generation>>,
     /// Held by a commit while it is brought into the indexes, and while a generation takes the
     /// place of another.
@@ -80,8 +87,34 @@ pub(crate) struct Shared {
     applied_seq: AtomicU64,
     /// Documents that the store has, those whose vector is damaged included.
     documents: AtomicU64,
-    maintainer: Maintainer,
-    metrics: Arc<Metrics>,
+    /// What the indexes hold, as far as the limit on all of them is concerned.
+    memory: MemoryShare,
+    indexing: Indexing,
+}
+
+/// What the indexes of all collections share.
+#[derive(Clone)]
+pub(crate) struct Indexing {
+    pub(crate) maintainer: Maintainer,
+    pub(crate) memory: Arc<IndexMemory>,
+    pub(crate) thresholds: IndexThresholds,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Context {
+    /// An index without slots.
+    fn new_index(&self) -> Box<dyn VectorIndex> {
+        new_index(self.dimension, self.metric, &self.settings, self.indexing.thresholds)
+    }
+}
+
+fn new_index(
+    dimension: Dimension,
+    metric: Metric,
+    settings: &IndexSettings,
+    thresholds: IndexThresholds,
+) -> Box<dyn VectorIndex> {
+    open_index(dimension.get(), metric, settings, thresholds.graph_vectors)
 }
 
 /// Whether a collection that is closed will be opened again.
@@ -92,14 +125,15 @@ pub(crate) enum Kept {
     No,
 }
 
-/// What is fixed for the life of a collection, and who looks after its indexes.
+/// What a collection's indexes are made with.
 pub(crate) struct Context {
     pub(crate) collection: Uuid,
+    /// Where its snapshots are.
+    pub(crate) folder: PathBuf,
     pub(crate) dimension: Dimension,
     pub(crate) metric: Metric,
     pub(crate) settings: IndexSettings,
-    pub(crate) maintainer: Maintainer,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) indexing: Indexing,
 }
 
 impl Projection {
@@ -112,6 +146,7 @@ impl Projection {
         let shared = Shared {
             dimension: context.dimension,
             metric: context.metric,
+            folder: context.folder,
             current: RwLock::new(Arc::new(generation)),
             writing: Mutex::default(),
             wanted: RwLock::new(context.settings),
@@ -121,10 +156,11 @@ impl Projection {
             closed: AtomicBool::new(false),
             applied_seq: AtomicU64::new(applied_seq),
             documents: AtomicU64::new(documents),
-            maintainer: context.maintainer,
-            metrics: context.metrics,
+            memory: context.indexing.memory.share(),
+            indexing: context.indexing,
         };
         let projection = Self { shared: Arc::new(shared) };
+        projection.shared.count_memory();
         projection.call_maintainer();
         projection
     }
@@ -141,6 +177,7 @@ impl Projection {
             let removed = change.removed.len() as u64;
             self.shared.documents.fetch_add(added.wrapping_sub(removed), Ordering::Relaxed);
         }
+        self.shared.count_memory();
         self.call_maintainer();
     }
 
@@ -153,7 +190,7 @@ impl Projection {
 
     fn call_maintainer(&self) {
         if self.shared.has_work() && !self.shared.queued.swap(true, Ordering::AcqRel) {
-            self.shared.maintainer.call(Arc::downgrade(&self.shared));
+            self.shared.indexing.maintainer.call(Arc::downgrade(&self.shared));
         }
     }
 
@@ -161,13 +198,10 @@ impl Projection {
         self.shared.generation().index.live_count()
     }
 
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.shared.generation().memory_bytes()
-    }
-
     /// How far the index is, and what it takes.
     pub(crate) fn status(&self) -> IndexStatus {
-        self.shared.status()
+        let disk_bytes = SnapshotFolder::disk_bytes(&self.shared.folder);
+        IndexStatus { disk_bytes, ..self.shared.status() }
     }
 
     /// Ends maintenance, and keeps what changed since the last snapshot as files. Takes as long as
@@ -186,6 +220,13 @@ impl Shared {
         Arc::clone(&self.current.read())
     }
 
+    /// Tells what the indexes hold to whoever refuses writes for want of memory.
+    fn count_memory(&self) {
+        let settings = *self.wanted.read();
+        self.memory.set(held_bytes(&self.status(), self.dimension, &settings));
+    }
+
+    /// The status without its files.
     fn status(&self) -> IndexStatus {
         let generation = self.generation();
         let (linked, pending) = (generation.index.linked_count(), generation.index.pending_count());

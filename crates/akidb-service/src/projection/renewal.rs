@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use akidb_core::IndexSettings;
-use akidb_index::{FilterIndex, VectorIndex, open_index};
+use akidb_index::VectorIndex;
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
-use super::{Shared, generation::Generation, keys::slot};
+use super::{Shared, generation::Generation, keys::slot, new_index};
 
 /// Vectors copied into a new index at once.
 const COPY_ROWS: usize = 4_096;
@@ -30,7 +30,8 @@ pub(super) struct Successor {
 impl Successor {
     /// An empty index with other settings.
     pub(super) fn new(shared: &Shared, settings: IndexSettings) -> Self {
-        let index = open_index(shared.dimension.get(), shared.metric, &settings);
+        let thresholds = shared.indexing.thresholds;
+        let index = new_index(shared.dimension, shared.metric, &settings, thresholds);
         Self { index, settings, old_slots: Vec::new() }
     }
 
@@ -78,11 +79,10 @@ impl Successor {
         while self.copy(old, &live, COPY_ROWS) > 0 {}
         let removed = (0..).zip(&self.old_slots).filter(|(_, old_slot)| !live.contains(**old_slot));
         let removed: RoaringBitmap = removed.map(|(slot, _)| slot).collect();
-        let filter: FilterIndex = old.filter.compacted(&self.old_slots);
         let generation = Generation {
             index: self.index,
             keys: RwLock::new(old.keys.read().of_slots(&self.old_slots)),
-            filter,
+            filter: old.filter.compacted(&self.old_slots),
             settings: self.settings,
             graph_due: 0,
         };

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use akidb_core::{Filter, Seq};
@@ -24,17 +23,19 @@ pub(crate) struct View {
     allowed: Option<RoaringBitmap>,
     /// Slots of which only the document tells whether it matches.
     unsure: RoaringBitmap,
-    /// What evaluating the filter took.
-    pub(crate) filter_took: Duration,
 }
 
 /// What was found, and what finding it took.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Ranked {
+#[derive(Debug, Default)]
+pub(crate) struct FoundDocuments {
     /// The nearest documents, best first, each by its best vector.
     pub(crate) candidates: Vec<Candidate>,
     /// What the index did.
     pub(crate) work: Work,
+    /// Vectors that can be found at all.
+    pub(crate) vectors: u64,
+    /// Of these, vectors of the documents that the filter lets through, where there is one.
+    pub(crate) matching: Option<u64>,
     /// Whether the search did without a graph that should be there. It is right all the same.
     pub(crate) degraded: bool,
 }
@@ -44,13 +45,12 @@ impl Projection {
     pub(crate) fn view(&self, filter: Option<&Filter>) -> View {
         let generation = self.shared.generation();
         let ef = self.shared.wanted.read().ef as usize;
-        let started = Instant::now();
         let matching = filter.map(|filter| generation.filter.matching(filter));
         let (allowed, unsure) = match matching {
             Some(matching) => (Some(matching.certain), matching.unsure),
             None => (None, RoaringBitmap::new()),
         };
-        View { generation, ef, allowed, unsure, filter_took: started.elapsed() }
+        View { generation, ef, allowed, unsure }
     }
 }
 
@@ -72,21 +72,17 @@ impl View {
         self.allowed = self.allowed.take().map(|allowed| allowed | slots);
     }
 
-    /// How many documents the filter lets through, where there is one.
-    pub(crate) fn matching(&self) -> Option<u64> {
-        self.allowed.as_ref().map(|slots| self.generation.document_count(slots))
-    }
-
     /// How many vectors a search can find.
     pub(crate) fn vector_count(&self) -> usize {
-        let allowed = self.allowed.as_ref().map(|slots| usize::try_from(slots.len()));
-        allowed
-            .map_or_else(|| self.generation.index.live_count(), |count| count.unwrap_or(usize::MAX))
+        match &self.allowed {
+            Some(slots) => usize::try_from(slots.len()).unwrap_or(usize::MAX),
+            None => self.generation.index.live_count(),
+        }
     }
 
     /// The nearest documents. The request's `limit` is one of documents; its `allowed` is not
     /// looked at.
-    pub(crate) fn search(&self, vector: &[f32], request: SearchRequest<'_>) -> Ranked {
+    pub(crate) fn search(&self, vector: &[f32], request: SearchRequest<'_>) -> FoundDocuments {
         let documents = request.limit;
         let ef = request.ef.or(Some(self.ef));
         let mut request = SearchRequest { allowed: self.allowed.as_ref(), ef, ..request };
@@ -100,7 +96,13 @@ impl View {
             let exhausted = found.neighbours.len() < request.limit;
             let candidates = self.generation.documents_of(&found.neighbours, documents);
             if exhausted || candidates.len() == documents {
-                return Ranked { candidates, work, degraded: self.generation.degraded() };
+                return FoundDocuments {
+                    candidates,
+                    work,
+                    vectors: self.generation.index.live_count() as u64,
+                    matching: self.allowed.as_ref().map(RoaringBitmap::len),
+                    degraded: self.generation.degraded(),
+                };
             }
             // Few documents have all the best passages.
             request.limit = request.limit.saturating_mul(PASSAGES_A_DOCUMENT);

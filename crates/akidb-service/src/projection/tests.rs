@@ -15,11 +15,16 @@ fn projection() -> (Projection, tempfile::TempDir) {
         dimension: Dimension::new(2).unwrap(),
         metric: Metric::Dot,
         settings: IndexSettings::default(),
-        maintainer: Maintainer::start().unwrap(),
-        metrics: Arc::new(Metrics::register().unwrap()),
+        folder: folder.path().to_owned(),
+        indexing: Indexing {
+            maintainer: Maintainer::start().unwrap(),
+            memory: Arc::new(IndexMemory::new(None)),
+            thresholds: IndexThresholds::default(),
+            metrics: Arc::new(Metrics::register().unwrap()),
+        },
     };
     let files = SnapshotFolder::new(folder.path().to_owned(), String::new()).unwrap();
-    let generation = Generation::empty(context.dimension, context.metric, context.settings);
+    let generation = Generation::new(context.new_index(), context.settings);
     (Projection::of(context, generation, Maintenance::new(files, None), (0, 0)), folder)
 }
 
@@ -94,14 +99,14 @@ fn a_sparse_index_is_compacted_and_keeps_its_answers() {
     let (projection, _folder) = projection();
     let all: Vec<u64> = (1..=70_000).collect();
     projection.apply(&change(&all, &[]));
-    let memory = projection.memory_bytes();
+    let memory = projection.status().memory_bytes;
     projection.apply(&change(&[], &all[..69_990]));
     let expected: Vec<u64> = (69_991..=70_000).rev().collect();
     assert_eq!(found(&projection, None), expected);
     settle(&projection);
     assert_eq!(projection.shared.generation().index.slot_count(), 10);
     assert_eq!(found(&projection, None), expected);
-    assert!(projection.memory_bytes() < memory / 100);
+    assert!(projection.status().memory_bytes < memory / 100);
     projection.apply(&change(&[70_001], &[70_000]));
     let filter = json!({"value": {"$gte": 69_999}});
     assert_eq!(found(&projection, Some(filter)), [70_001, 69_999]);
@@ -138,7 +143,7 @@ fn a_document_is_found_once_by_its_best_passage() {
     let filter = json!({"value": {"$in": [1, 300]}});
     assert_eq!(found(&projection, Some(filter.clone())), [300, 1]);
     let filter = Filter::parse(&filter, &Limits::default()).unwrap();
-    assert_eq!(projection.view(Some(&filter)).matching(), Some(2), "documents, not passages");
+    assert_eq!(projection.view(Some(&filter)).vector_count(), 3);
     projection.apply(&change(&[303], &[2, 302]));
     assert_eq!(best_passages(&projection, 9), [(303, 0), (300, 1), (1, 0)]);
     assert_eq!(projection.live_count(), 4);

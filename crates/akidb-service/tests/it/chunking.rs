@@ -52,7 +52,7 @@ async fn the_best_passage_is_found_where_the_text_has_it_and_each_document_once(
     assert_eq!(service.count_documents(&context(), "t", None).await.unwrap(), 3);
     let description = service.describe_collection(&context(), "t").await.unwrap();
     assert_eq!(description.document_count, 3);
-    assert!(description.index_vector_count > 20);
+    assert!(description.index.vector_count > 20);
     assert_eq!(description.summary.chunking, Some(Chunking { tokens: 16, overlap: 4 }));
 
     let found = hits(&service, asking("zebras juggle kettles")).await;
@@ -148,7 +148,7 @@ async fn updates_patches_deletes_and_restarts_keep_passages_with_their_documents
     let all = Selection { ids: None, filter: Some(json!({})) };
     assert_eq!(service.delete_documents(&context(), "t", all).await.unwrap(), 2);
     let description = service.describe_collection(&context(), "t").await.unwrap();
-    assert_eq!((description.document_count, description.index_vector_count), (0, 0));
+    assert_eq!((description.document_count, description.index.vector_count), (0, 0));
 }
 
 #[tokio::test]

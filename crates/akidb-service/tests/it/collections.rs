@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use akidb_core::{ErrorCode, Metric};
 use akidb_service::{
-    CreateCollection, OpenError, Service, ServiceConfig, StorageConfig, UpdateCollection,
+    CreateCollection, GivenIndex, OpenError, Service, ServiceConfig, StorageConfig,
+    UpdateCollection,
 };
 
 use crate::{config, context, create, found, near, open, put, refused, text, vector};
@@ -17,18 +18,18 @@ async fn a_collection_is_there_after_a_restart() {
     create(&service, "vectors", Some(2)).await;
     put(&service, "texts", vec![text(1, "a clock"), text(2, "the sea")]).await;
     put(&service, "vectors", vec![vector(1, &[1.0, 0.0]), vector(2, &[0.0, 1.0])]).await;
-    let change = UpdateCollection { description: Some("for a test".into()) };
+    let change = UpdateCollection { description: Some("for a test".into()), ..Default::default() };
     service.update_collection(&context(), "texts", change).await.unwrap();
     service.shutdown().await;
     drop(service);
 
     let service = open(data.path()).await;
     let texts = service.describe_collection(&context(), "texts").await.unwrap();
-    assert_eq!((texts.document_count, texts.last_seq, texts.index_vector_count), (2, 2, 2));
+    assert_eq!((texts.document_count, texts.last_seq, texts.index.vector_count), (2, 2, 2));
     assert_eq!(texts.summary.description.as_deref(), Some("for a test"));
     assert_eq!(texts.summary.model.unwrap().name, "hash");
     assert_eq!((texts.summary.dimension, texts.summary.metric), (32, Metric::Dot));
-    assert!(texts.disk_bytes > 0 && texts.index_memory_bytes > 0);
+    assert!(texts.disk_bytes > 0 && texts.index.memory_bytes > 0);
     assert_eq!(found(&service, "vectors", near(&[0.1, 1.0])).await, ["2", "1"]);
     let names: Vec<_> =
         service.list_collections(&context()).await.unwrap().into_iter().map(|c| c.name).collect();
@@ -85,7 +86,10 @@ async fn what_can_not_be_made_is_refused_and_leaves_nothing() {
             "metric",
         ),
         (
-            CreateCollection { index_engine: Some("ivf".into()), ..request("a") },
+            CreateCollection {
+                index: GivenIndex { engine: Some("ivf".into()), ..Default::default() },
+                ..request("a")
+            },
             ErrorCode::InvalidArgument,
             "index.engine",
         ),

@@ -6,6 +6,7 @@ mod collections;
 mod consistency;
 mod embedding;
 mod import;
+mod index;
 mod known_texts;
 mod validation;
 
@@ -16,8 +17,8 @@ use std::{
 
 use akidb_core::{ErrorCode, Limits, Result};
 use akidb_service::{
-    Backend, CreateCollection, Door, EmbeddingConfig, EngineSettings, GivenId, NewDocument,
-    Precision, RequestContext, Search, Service, ServiceConfig, StorageConfig, Upsert,
+    Backend, CreateCollection, Door, EmbeddingConfig, EngineSettings, GivenId, IndexConfig,
+    NewDocument, Precision, RequestContext, Search, Service, ServiceConfig, StorageConfig, Upsert,
 };
 
 fn config(data_dir: &Path) -> ServiceConfig {
@@ -25,6 +26,7 @@ fn config(data_dir: &Path) -> ServiceConfig {
         data_dir: data_dir.to_owned(),
         limits: Limits::default(),
         storage: StorageConfig::default(),
+        index: IndexConfig::default(),
         embedding: Some(EmbeddingConfig {
             backend: Backend::Hash,
             model: "hash".into(),

@@ -1,6 +1,8 @@
 //! The catalogue of collections.
 
-use akidb_core::{Chunking, CollectionName, Dimension, Metric};
+use akidb_core::{
+    Chunking, CollectionName, Dimension, IndexEngine, IndexSettings, Metric, Quantization,
+};
 use akidb_store::{Catalogue, CollectionRow, DataDirectory};
 use uuid::Uuid;
 
@@ -11,7 +13,7 @@ fn collection(name: &str) -> CollectionRow {
         description: None,
         dimension: Dimension::new(384).unwrap(),
         metric: Metric::L2,
-        index_engine: "exact".into(),
+        index: IndexSettings { m: 32, ..IndexSettings::default() },
         model: Some(r#"{"name":"m"}"#.into()),
         chunking: (name == "books").then_some(Chunking { tokens: 128, overlap: 0 }),
         created_unix_ms: 1_700_000_000_000,
@@ -27,11 +29,18 @@ async fn collections_survive_reopening_and_names_are_taken_once() {
     catalogue.insert(&films).await.unwrap();
     catalogue.insert(&books).await.unwrap();
     assert!(catalogue.insert(&collection("films")).await.is_err());
-    catalogue.set_description(books.uuid, Some("printed")).await.unwrap();
+    let index = IndexSettings {
+        engine: IndexEngine::HnswRs,
+        m: 8,
+        ef_construction: 64,
+        ef: 50,
+        quantization: Quantization::None,
+    };
+    catalogue.update(books.uuid, Some("printed"), &index).await.unwrap();
     catalogue.close().await.unwrap();
 
     let catalogue = Catalogue::open(&directory).await.unwrap();
-    let books = CollectionRow { description: Some("printed".into()), ..books };
+    let books = CollectionRow { description: Some("printed".into()), index, ..books };
     assert_eq!(catalogue.collections().await.unwrap(), [books.clone(), films.clone()]);
     catalogue.delete(films.uuid).await.unwrap();
     assert_eq!(catalogue.collections().await.unwrap(), [books]);

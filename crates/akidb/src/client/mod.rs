@@ -71,6 +71,15 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Sends what is to change.
+    pub(crate) async fn patch(
+        &self,
+        path: &[&str],
+        body: &(impl Serialize + Sync),
+    ) -> Result<Value, RequestError> {
+        self.send(self.request(Method::PATCH, path).json(body)).await
+    }
+
     /// Asks for something that needs no body.
     pub(crate) async fn post_with(
         &self,

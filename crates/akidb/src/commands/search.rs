@@ -8,7 +8,7 @@ use crate::{
     commands::show,
     connection::{NodeArgs, Opening, with_node},
     failure::Result,
-    printer::{self, Printer},
+    printer::{self, OutputFormat, Printer},
     settings::ConfigurationArgs,
 };
 
@@ -19,6 +19,7 @@ use crate::{
   $ akidb search films 'a ship meets an iceberg' --limit 3
   $ akidb search films 'space' --filter '{\"year\":{\"$gte\":2000}}' --output json
   $ akidb search films --id 42 --include metadata
+  $ akidb search films 'space' --ef 200 --explain
   $ akidb search faces --vector '[0.1, 0.2, 0.3]'")]
 pub(crate) struct SearchArgs {
     /// The collection
@@ -63,6 +64,33 @@ struct SearchRequest {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     include: Option<Vec<Part>>,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "Params::is_absent")]
+    params: Params,
+    /// Show how the hits were found: what was compared, and how long it took
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    explain: bool,
+}
+
+/// How to search.
+#[derive(Args, Debug, Serialize)]
+struct Params {
+    /// Candidates that a walk of the index keeps: more find more of the true neighbours, and take
+    /// longer
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ef: Option<u64>,
+    /// Compare every vector that the filter lets through
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    exact: bool,
+}
+
+impl Params {
+    fn is_absent(&self) -> bool {
+        self.ef.is_none() && !self.exact
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
@@ -86,7 +114,14 @@ pub(crate) async fn run(
         Ok(client.post(&["v1", "collections", &args.collection, "search"], &args.request).await?)
     })
     .await?;
-    printer.answer(&reply, || hits_table(&reply["hits"]))
+    printer.answer(&reply, || hits_table(&reply["hits"]))?;
+    if reply["degraded"] == true {
+        printer.warning("the index is being built again, searches take longer until then");
+    }
+    match (reply.get("plan"), printer.output()) {
+        (Some(plan), OutputFormat::Table) => printer.line(show::properties(plan)),
+        _ => Ok(()),
+    }
 }
 
 fn hits_table(hits: &Value) -> comfy_table::Table {

@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use akidb_grpc::GrpcOptions;
 use akidb_rest::RestOptions;
-use akidb_service::{EmbeddingConfig, EngineSettings, ServiceConfig, StorageConfig};
+use akidb_service::{EmbeddingConfig, EngineSettings, IndexConfig, ServiceConfig, StorageConfig};
 
 use crate::settings::{Backend, EmbeddingSettings, ServerSettings, Settings};
 
@@ -17,6 +17,9 @@ pub(super) fn service(settings: &Settings) -> ServiceConfig {
             max_open_collections: storage.max_open_collections,
             idle_close_after: Duration::from_millis(storage.idle_close_after_ms),
             readers_per_collection: storage.readers_per_collection,
+        },
+        index: IndexConfig {
+            memory_limit_bytes: Some(settings.index.memory_limit).filter(|&bytes| bytes > 0),
         },
         embedding: settings.embedding.enabled.then(|| embedding(&settings.embedding)),
     }

@@ -7,6 +7,7 @@
 
 mod fault;
 mod resolve;
+mod size;
 mod sources;
 
 use std::{
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
     /// Where the data lies.
     pub(crate) storage: StorageSettings,
+    /// What vector indexes may take.
+    pub(crate) index: IndexSettings,
     /// What turns text into vectors.
     pub(crate) embedding: EmbeddingSettings,
     /// What one request may ask.
@@ -78,6 +81,15 @@ pub(crate) struct StorageSettings {
     pub(crate) idle_close_after_ms: u64,
     #[serde(deserialize_with = "positive")]
     pub(crate) readers_per_collection: u32,
+}
+
+/// `[index]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IndexSettings {
+    /// Bytes; 0 is no limit.
+    #[serde(deserialize_with = "size::bytes")]
+    pub(crate) memory_limit: u64,
 }
 
 /// `[embedding]`
@@ -165,6 +177,7 @@ impl Settings {
                 idle_close_after_ms: 600_000,
                 readers_per_collection: 4,
             },
+            index: IndexSettings { memory_limit: 0 },
             embedding: EmbeddingSettings {
                 enabled: true,
                 backend: Backend::Auto,

@@ -17,6 +17,7 @@ fn the_help_of_every_command() {
         "collection create",
         "collection list",
         "collection show",
+        "collection update",
         "collection delete",
         "import",
         "search",

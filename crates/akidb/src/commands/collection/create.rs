@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::COLLECTIONS;
+use super::{COLLECTIONS, index::IndexSettings};
 use crate::{
     commands::show,
     connection::{NodeArgs, Opening, with_node},
@@ -17,6 +17,7 @@ use crate::{
   $ akidb collection create films
   $ akidb collection create books --chunk-tokens 128 --chunk-overlap 16
   $ akidb collection create faces --dimension 512 --metric l2
+  $ akidb collection create words --m 32 --ef 200
 
 Without --model and --dimension the node's own model embeds the texts of the collection.")]
 pub(crate) struct CreateArgs {
@@ -46,6 +47,9 @@ struct CollectionSettings {
     #[command(flatten)]
     #[serde(skip_serializing_if = "Chunking::is_absent")]
     chunking: Chunking,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "IndexSettings::is_absent")]
+    index: IndexSettings,
     /// A line for people
     #[arg(long, value_name = "TEXT")]
     #[serde(skip_serializing_if = "Option::is_none")]

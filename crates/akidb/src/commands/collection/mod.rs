@@ -2,8 +2,10 @@
 
 mod create;
 mod delete;
+mod index;
 mod list;
 mod show;
+mod update;
 
 use clap::Subcommand;
 
@@ -19,6 +21,8 @@ pub(crate) enum CollectionCommand {
     List(list::ListArgs),
     /// Show one collection: settings, counts, index
     Show(show::ShowArgs),
+    /// Change the description or the index of a collection
+    Update(update::UpdateArgs),
     /// Delete a collection and all that is in it
     Delete(delete::DeleteArgs),
 }
@@ -32,6 +36,7 @@ pub(crate) async fn run(
         CollectionCommand::Create(args) => create::run(args, configuration, printer).await,
         CollectionCommand::List(args) => list::run(args, configuration, printer).await,
         CollectionCommand::Show(args) => show::run(args, configuration, printer).await,
+        CollectionCommand::Update(args) => update::run(args, configuration, printer).await,
         CollectionCommand::Delete(args) => delete::run(args, configuration, printer).await,
     }
 }

@@ -56,6 +56,7 @@ fn variables_are_read_as_what_their_key_holds() {
         ("AKIDB_EMBEDDING__DIMENSION", "384"),
         ("AKIDB_EMBEDDING__MODEL_PATH", "/models/1"),
         ("AKIDB_LIMITS__EMBED_TEXTS", "64"),
+        ("AKIDB_INDEX__MEMORY_LIMIT", "8GiB"),
         ("AKIDB_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
     ];
     let settings_of_types = settings(&environment);
@@ -64,6 +65,7 @@ fn variables_are_read_as_what_their_key_holds() {
     assert_eq!(settings_of_types.embedding.dimension, Some(384));
     assert_eq!(settings_of_types.embedding.model_path, Some(PathBuf::from("/models/1")));
     assert_eq!(settings_of_types.limits.embed_texts, 64);
+    assert_eq!(settings_of_types.index.memory_limit, 8 << 30);
 
     let alias = ("AKIDB_MODELS_DIR", "/a");
     assert_eq!(settings(&[alias]).embedding.models_dir, PathBuf::from("/a"));
@@ -130,6 +132,15 @@ fn bad_values_are_refused_with_key_value_place_and_what_is_allowed() {
             "[embedding]\nbackend = 'mlx'",
             "is \"mlx\" in file akidb.toml, allowed are auto, native, hash",
         ),
+        (
+            "[index]\nmemory_limit = '8GB'",
+            "index.memory_limit is \"8GB\" in file akidb.toml, allowed is a whole number of bytes, or",
+        ),
+        (
+            "[index]\nmemory_limit = -1",
+            "is -1 in file akidb.toml, allowed is a whole number of bytes",
+        ),
+        ("[index]\nmemory_limit = 1.5", "is 1.5 in file akidb.toml, allowed is a whole number"),
         ("[embedding]\nenabled = 1", "is 1 in file akidb.toml, allowed is true or false"),
         ("[limits]\nembed_texts = 0", "limits.embed_texts is 0"),
         ("[log]\nlevel = 'loud=x'", "log.level is \"loud=x\""),

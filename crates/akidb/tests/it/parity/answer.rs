@@ -51,8 +51,10 @@ fn settle(value: &mut Value) {
                 match key.as_str() {
                     // The user's own.
                     "metadata" => {}
-                    "took_ms" | "duration_ms" => *member = json!(member.as_f64().unwrap() >= 0.0),
-                    "created_unix_ms" | "disk_bytes" | "memory_bytes" => {
+                    "took_ms" | "duration_ms" | "filter_ms" | "index_ms" | "fetch_ms" => {
+                        *member = json!(member.as_f64().unwrap() >= 0.0);
+                    }
+                    "created_unix_ms" | "disk_bytes" | "memory_bytes" | "hot_memory_bytes" => {
                         *member = json!(member.as_u64().is_some());
                     }
                     "next_cursor" => *member = json!(!member.as_str().unwrap().is_empty()),

@@ -12,11 +12,11 @@ use super::request::{
 };
 
 /// Texts, embedded by the node's model.
-const FILMS: &str = "films";
+pub(super) const FILMS: &str = "films";
 /// Vectors of three values by cosine.
-const POINTS: &str = "points";
+pub(super) const POINTS: &str = "points";
 /// Vectors of three values by the inner product.
-const DOTS: &str = "dots";
+pub(super) const DOTS: &str = "dots";
 /// Texts, cut into passages.
 const BOOKS: &str = "books";
 /// Vectors of two values by the Euclidean distance.
@@ -40,7 +40,7 @@ pub(crate) enum Expect {
 
 impl Case {
     /// The answer also has this value at this JSON pointer.
-    fn with(mut self, pointer: &'static str, value: Value) -> Self {
+    pub(super) fn with(mut self, pointer: &'static str, value: Value) -> Self {
         if let Expect::Answer(parts) = &mut self.expect {
             parts.push((pointer, value));
         }
@@ -52,12 +52,12 @@ impl Case {
     }
 }
 
-fn works(operation: Operation, collection: &str, body: Value) -> Case {
+pub(super) fn works(operation: Operation, collection: &str, body: Value) -> Case {
     let request = Request::new(operation, collection, body);
     Case { request, expect: Expect::Answer(Vec::new()), in_own_words: false }
 }
 
-fn refused(
+pub(super) fn refused(
     operation: Operation,
     collection: &str,
     body: Value,
@@ -73,7 +73,7 @@ fn refused(
 pub(crate) fn collections() -> Vec<Case> {
     vec![
         works(ListCollections, "", json!({})).with("/collections", json!([])),
-        works(CreateCollection, "", json!({"name": FILMS})).with("/model/name", json!("hash")),
+        works(CreateCollection, "", json!({"name": FILMS})).with("/model/name", json!("hash")).with("/index/engine", json!("hnsw")).with("/index/ef", json!(100)).with("/index/vector_count", json!(0)),
         works(CreateCollection, "", json!({"name": POINTS, "dimension": 3}))
             .with("/metric", json!("cosine")),
         works(CreateCollection, "", json!({"name": DOTS, "dimension": 3, "metric": "DotProduct", "index": {"engine": "exact"}}))
@@ -291,7 +291,6 @@ pub(crate) fn wrong_collections() -> Vec<Case> {
         refused(CreateCollection, "", json!({"name": "a", "dimension": 16385}), InvalidArgument, "dimension: 16385"),
         refused(CreateCollection, "", json!({"name": "a", "dimension": u64::MAX}), InvalidArgument, "dimension: 18446744073709551615"),
         refused(CreateCollection, "", json!({"name": "a", "dimension": 3, "metric": "manhattan"}), InvalidArgument, "metric: ").in_own_words(),
-        refused(CreateCollection, "", json!({"name": "a", "dimension": 3, "index": {"engine": "hnsw"}}), InvalidArgument, "index.engine: unknown engine \"hnsw\", allowed is exact"),
         refused(CreateCollection, "", json!({"name": "a", "description": "x".repeat(1_025)}), InvalidArgument, "description: must be at most 1024 bytes"),
         refused(CreateCollection, "", json!({"name": "a", "description": "a\0"}), InvalidArgument, "description: "),
         refused(CreateCollection, "", json!({"name": "a", "chunking": {"tokens": 7}}), InvalidArgument, "chunking.tokens: must be 8 to 512, the model's `max_tokens`"),

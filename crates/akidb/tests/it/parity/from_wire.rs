@@ -97,7 +97,33 @@ pub(crate) fn found(given: wire::SearchResult) -> Value {
         }
         found
     });
-    json!({"hits": hits.collect::<Vec<_>>(), "took_ms": given.took_ms})
+    object([
+        ("hits", Some(hits.collect())),
+        ("took_ms", Some(given.took_ms.into())),
+        ("degraded", given.degraded.then_some(true.into())),
+        ("plan", given.plan.map(plan)),
+    ])
+}
+
+fn plan(given: wire::SearchPlan) -> Value {
+    let strategy = match given.strategy() {
+        wire::SearchStrategy::Scan => "scan",
+        wire::SearchStrategy::Graph => "graph",
+        wire::SearchStrategy::GraphThenScan => "graph_then_scan",
+        wire::SearchStrategy::Unspecified => panic!("never sent"),
+    };
+    object([
+        ("strategy", Some(strategy.into())),
+        ("ef", given.ef.map(Value::from)),
+        ("matching", given.matching.map(Value::from)),
+        ("vectors", Some(given.vectors.into())),
+        ("hops", Some(given.hops.into())),
+        ("compared", Some(given.compared.into())),
+        ("rescored", Some(given.rescored.into())),
+        ("filter_ms", Some(given.filter_ms.into())),
+        ("index_ms", Some(given.index_ms.into())),
+        ("fetch_ms", Some(given.fetch_ms.into())),
+    ])
 }
 
 pub(crate) fn upserted(given: wire::UpsertDocumentsResponse) -> Value {
@@ -149,7 +175,17 @@ pub(crate) fn summary(given: wire::CollectionSummary) -> Value {
             given.chunking.map(|cut| json!({"tokens": cut.tokens, "overlap": cut.overlap})),
         ),
         ("created_unix_ms", Some(given.created_unix_ms.into())),
-        ("index", Some(json!({"engine": given.index.unwrap().engine.unwrap()}))),
+        ("index", given.index.map(index_settings)),
+    ])
+}
+
+fn index_settings(given: wire::IndexSettings) -> Value {
+    object([
+        ("engine", given.engine.map(Value::from)),
+        ("m", given.m.map(Value::from)),
+        ("ef_construction", given.ef_construction.map(Value::from)),
+        ("ef", given.ef.map(Value::from)),
+        ("quantization", given.quantization.map(Value::from)),
     ])
 }
 
@@ -161,8 +197,20 @@ pub(crate) fn described(given: Option<wire::CollectionDescription>) -> Value {
     described["document_count"] = given.document_count.into();
     described["last_seq"] = given.last_seq.into();
     described["disk_bytes"] = given.disk_bytes.into();
-    described["index"]["vector_count"] = given.index_vector_count.into();
-    described["index"]["memory_bytes"] = given.index_memory_bytes.into();
+    let status = given.index_status.unwrap();
+    let index = &mut described["index"];
+    index["vector_count"] = given.index_vector_count.into();
+    index["memory_bytes"] = given.index_memory_bytes.into();
+    index["linked_count"] = status.linked_count.into();
+    index["state"] = match status.state() {
+        wire::IndexState::Ready => "ready".into(),
+        wire::IndexState::Building => "building".into(),
+        wire::IndexState::Rebuilding => "rebuilding".into(),
+        wire::IndexState::Unspecified => panic!("never sent"),
+    };
+    index["progress"] = single(status.progress);
+    index["hot_memory_bytes"] = status.hot_memory_bytes.into();
+    index["disk_bytes"] = status.disk_bytes.into();
     described["lost_writes"] = lost.collect();
     described
 }

@@ -17,6 +17,7 @@ mod embed_stream;
 mod from_wire;
 mod grpc;
 mod grpc_only;
+mod index_cases;
 mod mutations;
 mod request;
 mod rest;
@@ -30,7 +31,14 @@ use self::doors::Doors;
 #[tokio::test]
 async fn what_both_doors_can_do_is_answered_alike() {
     let mut doors = Doors::start().await;
-    let good = [cases::collections(), cases::documents(), cases::searches(), cases::passages()];
+    let good = [
+        cases::collections(),
+        index_cases::settings(),
+        cases::documents(),
+        cases::searches(),
+        index_cases::searches(),
+        cases::passages(),
+    ];
     doors.run(good.into_iter().flatten()).await;
     doors.run(cases::embedding().into_iter().chain(cases::deletions())).await;
 }
@@ -46,6 +54,8 @@ async fn what_is_wrong_is_refused_alike_and_changes_nothing() {
         cases::wrong_selections(),
         cases::wrong_filters(),
         cases::wrong_searches(),
+        index_cases::wrong_settings(),
+        index_cases::wrong_searches(),
         cases::wrong_embeddings(),
         cases::too_much(),
     ];

@@ -48,8 +48,8 @@ fn replacements() -> Vec<Value> {
 #[rustfmt::skip] // A request is a line.
 fn good() -> Vec<Request> {
     vec![
-        Request::new(Operation::CreateCollection, "", json!({"name": "new", "dimension": 8, "model": "hash", "metric": "dot", "index": {"engine": "exact"}, "description": "d"})),
-        Request::new(Operation::UpdateCollection, "films", json!({"description": "d"})),
+        Request::new(Operation::CreateCollection, "", json!({"name": "new", "dimension": 8, "model": "hash", "metric": "dot", "index": {"engine": "hnsw", "m": 8, "ef_construction": 100, "ef": 50, "quantization": "none"}, "description": "d"})),
+        Request::new(Operation::UpdateCollection, "films", json!({"description": "d", "index": {"engine": "hnsw_rs", "ef": 50}})),
         Request::new(Operation::Upsert, "films", json!({"idempotency_key": "k", "documents": [{"id": "m", "text": "a", "metadata": {"k": "v"}}, {"vector": [1, 2, 3, 4, 5, 6, 7, 8]}]})),
         Request::new(Operation::Upsert, "points", json!({"documents": [{"id": 4, "vector": [1, 2, 3], "metadata": {"k": [1, {"n": null}]}}]})),
         Request::new(Operation::Upsert, "flat", json!({"documents": [{"id": 4, "vector": [1, 2]}]})),
@@ -58,7 +58,7 @@ fn good() -> Vec<Request> {
         Request::new(Operation::PatchMetadata, "films", json!({"id": 2, "metadata": {"k": {"n": null}}})),
         Request::new(Operation::Count, "films", json!({"filter": {"$and": [{"year": {"$gt": 1, "$lte": 2_000}}, {"$not": {"lang": {"$exists": true}}}]}})),
         Request::new(Operation::Scroll, "films", json!({"filter": {"year": {"$ne": 1}}, "limit": 2, "include": ["vector"]})),
-        Request::new(Operation::Search, "films", json!({"text": "a", "limit": 2, "offset": 1, "filter": {"year": {"$nin": [1]}}, "min_score": -1, "include": ["text"], "params": {"exact": true}})),
+        Request::new(Operation::Search, "films", json!({"text": "a", "limit": 2, "offset": 1, "filter": {"year": {"$nin": [1]}}, "min_score": -1, "include": ["text"], "params": {"exact": true, "ef": 20, "rescore": false}, "explain": true})),
         Request::new(Operation::Search, "points", json!({"vector": [1, 2, 3], "limit": 2, "include": ["metadata"]})),
         Request::new(Operation::Search, "dots", json!({"id": 7, "min_score": 0.5})),
         Request::new(Operation::SearchBatch, "flat", json!({"searches": [{"id": 1}, {"vector": [1, 2], "limit": 1}]})),

@@ -175,7 +175,7 @@ fn wrong_types_and_fields(script: &mut Script) {
     script.refused(SEARCH, r#"{"vector":[1,2,3],"include":"text"}"#, MalformedRequest, "include: ");
     script.refused(SEARCH, r#"{"vector":[1,2,3],"filter":[]}"#, InvalidFilter, "filter: must be an object of conditions, is a list");
     script.refused(SEARCH, r#"{"vector":[1,2,3],"filter":"year > 2000"}"#, InvalidFilter, "filter: must be an object");
-    script.refused(SEARCH, r#"{"vector":[1,2,3],"params":{"ef":10}}"#, UnknownField, "params.ef: ");
+    script.refused(SEARCH, r#"{"vector":[1,2,3],"params":{"nprobe":10}}"#, UnknownField, "params.nprobe: ");
     script.refused(SEARCH, r#"{"vector":[1,2,3],"limt":10}"#, UnknownField, r#"limt: is not a known field, did you mean "limit"?"#);
     script.refused(SEARCHES, r#"{"searches":[{"vector":[1,2,3]},{"vector":[1,2,3],"text":"a"}]}"#, InvalidArgument, "searches[1]: exactly one of");
     script.refused(SEARCHES, r#"{"searches":[{"vector":[1,2,3]},{"mode":"keyword"}]}"#, InvalidArgument, "searches[1].mode: ");

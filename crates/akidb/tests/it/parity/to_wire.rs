@@ -55,6 +55,7 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
             Message::UpdateCollection(wire::UpdateCollectionRequest {
                 name: collection,
                 description,
+                index: body.optional("index", index_settings)?,
             })
         }
         Operation::DeleteCollection => {
@@ -257,9 +258,15 @@ fn metric(value: &Value) -> Option<i32> {
 
 fn index_settings(value: &Value) -> Option<wire::IndexSettings> {
     let mut fields = Fields::of(value)?;
-    let engine = fields.optional("engine", text)?;
+    let settings = wire::IndexSettings {
+        engine: fields.optional("engine", text)?,
+        m: fields.optional("m", Value::as_u64)?,
+        ef_construction: fields.optional("ef_construction", Value::as_u64)?,
+        ef: fields.optional("ef", Value::as_u64)?,
+        quantization: fields.optional("quantization", text)?,
+    };
     fields.end()?;
-    Some(wire::IndexSettings { engine })
+    Some(settings)
 }
 
 fn new_document(value: &Value) -> Option<wire::NewDocument> {
@@ -297,14 +304,19 @@ fn search_of(fields: &mut Fields) -> Option<wire::Search> {
         min_score: fields.optional("min_score", number)?,
         include: fields.optional("include", include)?,
         params: fields.optional("params", search_params)?,
+        explain: fields.optional("explain", Value::as_bool)?,
     })
 }
 
 fn search_params(value: &Value) -> Option<wire::SearchParams> {
     let mut fields = Fields::of(value)?;
-    let exact = fields.optional("exact", Value::as_bool)?;
+    let params = wire::SearchParams {
+        ef: fields.optional("ef", Value::as_u64)?,
+        exact: fields.optional("exact", Value::as_bool)?,
+        rescore: fields.optional("rescore", Value::as_bool)?,
+    };
     fields.end()?;
-    Some(wire::SearchParams { exact })
+    Some(params)
 }
 
 fn embed(body: &mut Fields) -> Option<embedding_wire::EmbedRequest> {

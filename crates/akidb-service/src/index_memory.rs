@@ -1,0 +1,196 @@
+//! The memory of all vector indexes of a node, and the limit on it.
+//!
+//! Counted is what each open collection's index holds, and what writes are about to add to one. An
+//! index that is there is never refused its memory; a write that would go beyond the limit is.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use akidb_core::{Dimension, Error, ErrorCode, IndexEngine, IndexSettings, Quantization, Result};
+use akidb_store::{RowVectors, Write};
+
+use crate::IndexStatus;
+
+/// When to try again where no memory is left: documents must be deleted, or a collection be closed.
+const RETRY_AFTER_FULL: Duration = Duration::from_secs(30);
+
+/// Bytes that vectors and codes are padded to: a cache line.
+const LINE_BYTES: u64 = 64;
+
+/// Bytes beside a vector: its sequence number, and which passage it is.
+const KEY_BYTES: u64 = 12;
+
+/// Bytes a vector and unit of `m` that the lists of the crate `hnsw_rs` were measured to take.
+const HNSW_RS_LINK_BYTES: u64 = 164;
+
+/// What all indexes hold together.
+#[derive(Debug)]
+pub(crate) struct IndexMemory {
+    limit_bytes: Option<u64>,
+    /// The sum of all shares. Below 0 only while two changes of one share pass each other.
+    used_bytes: AtomicI64,
+}
+
+/// A part of the sum, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct MemoryShare {
+    memory: Arc<IndexMemory>,
+    bytes: AtomicI64,
+}
+
+impl IndexMemory {
+    /// Nothing held yet, under a limit or without one.
+    pub(crate) const fn new(limit_bytes: Option<u64>) -> Self {
+        Self { limit_bytes, used_bytes: AtomicI64::new(0) }
+    }
+
+    /// A share of no bytes, for an index that sets it to what it holds.
+    pub(crate) fn share(self: &Arc<Self>) -> MemoryShare {
+        MemoryShare { memory: Arc::clone(self), bytes: AtomicI64::new(0) }
+    }
+
+    /// A share of so many bytes, for what is about to be added to an index.
+    ///
+    /// # Errors
+    /// `index_memory_full` where they would go beyond the limit.
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<MemoryShare> {
+        let wanted = signed(bytes);
+        let grown = |used: i64| {
+            let used = used.checked_add(wanted)?;
+            self.limit_bytes.is_none_or(|limit| used <= signed(limit)).then_some(used)
+        };
+        match self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown) {
+            Ok(_) => Ok(MemoryShare { memory: Arc::clone(self), bytes: AtomicI64::new(wanted) }),
+            Err(used) => Err(self.full(bytes, used)),
+        }
+    }
+
+    fn full(&self, bytes: u64, used: i64) -> Error {
+        let limit = self.limit_bytes.unwrap_or(u64::MAX);
+        let message = format!(
+            "{bytes} more bytes of vector indexes do not fit beside {} of {limit} \
+             (index.memory_limit)",
+            used.max(0)
+        );
+        Error::new(ErrorCode::IndexMemoryFull, message).with_retry_after(RETRY_AFTER_FULL)
+    }
+}
+
+impl MemoryShare {
+    /// Counts what an index holds by now, also beyond the limit.
+    pub(crate) fn set(&self, bytes: u64) {
+        let bytes = signed(bytes);
+        let before = self.bytes.swap(bytes, Ordering::Relaxed);
+        self.memory.used_bytes.fetch_add(bytes - before, Ordering::Relaxed);
+    }
+}
+
+impl Drop for MemoryShare {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+/// Bytes that an index holds, those included that it will need for what waits to be linked.
+pub(crate) fn held_bytes(
+    status: &IndexStatus,
+    dimension: Dimension,
+    settings: &IndexSettings,
+) -> u64 {
+    let pending = status.pending_count.saturating_mul(graph_bytes(dimension, settings));
+    status.memory_bytes.saturating_add(pending)
+}
+
+/// Bytes that a write adds to an index, by estimate. What is replaced is not taken off: it goes only
+/// when the index is compacted.
+pub(crate) fn bytes_of(write: &Write, dimension: Dimension, settings: &IndexSettings) -> u64 {
+    let vectors = match write {
+        Write::Upsert(rows) => rows.iter().map(|row| vectors_of(&row.vectors)).sum(),
+        // A new version of one document; of a text in passages more, which only the store knows.
+        Write::PatchMetadata(_) => 1,
+        Write::DeleteIds(_) | Write::DeleteMatching(_) => 0,
+    };
+    let vector = padded(dimension.get() as u64 * 4) + KEY_BYTES + graph_bytes(dimension, settings);
+    vector.saturating_mul(vectors)
+}
+
+fn vectors_of(vectors: &RowVectors) -> u64 {
+    match vectors {
+        RowVectors::Given(_) => 1,
+        RowVectors::Embedded(text) => text.passages.len() as u64,
+    }
+}
+
+/// Bytes of a vector's codes and links.
+fn graph_bytes(dimension: Dimension, settings: &IndexSettings) -> u64 {
+    let dimension = dimension.get() as u64;
+    let codes = match settings.quantization {
+        Quantization::Int8 => padded(dimension),
+        Quantization::Binary => padded(dimension.div_ceil(8)),
+        Quantization::None => 0,
+    };
+    match settings.engine {
+        IndexEngine::Exact => 0,
+        // Twice `m` in the lowest layer, their count, and a share of the upper ones.
+        IndexEngine::Hnsw => codes + u64::from(2 * settings.m + 2) * 4,
+        // It keeps a copy of its own of the vector.
+        IndexEngine::HnswRs => padded(dimension * 4) + u64::from(settings.m) * HNSW_RS_LINK_BYTES,
+    }
+}
+
+const fn padded(bytes: u64) -> u64 {
+    bytes.next_multiple_of(LINE_BYTES)
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_are_refused_beyond_the_limit_and_shares_come_back() {
+        let memory = Arc::new(IndexMemory::new(Some(100)));
+        let index = memory.share();
+        index.set(60);
+        let write = memory.reserve(40).unwrap();
+        let full = memory.reserve(1).unwrap_err();
+        assert_eq!(full.code, ErrorCode::IndexMemoryFull);
+        assert!(full.message.contains("beside 100 of 100 (index.memory_limit)"), "{full}");
+        drop(write);
+        // An index may be larger than was thought.
+        index.set(130);
+        assert!(memory.reserve(1).is_err());
+        index.set(20);
+        drop(memory.reserve(80).unwrap());
+        drop(index);
+        assert!(memory.reserve(100).is_ok());
+        assert!(memory.reserve(u64::MAX).is_err());
+    }
+
+    #[test]
+    fn without_a_limit_everything_fits() {
+        let memory = Arc::new(IndexMemory::new(None));
+        let all = memory.reserve(1 << 60).unwrap();
+        assert!(memory.reserve(1 << 60).is_ok());
+        drop(all);
+        assert_eq!(memory.used_bytes.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_graph_is_counted_before_it_is_built() {
+        let dimension = Dimension::new(384).unwrap();
+        let settings = IndexSettings::default();
+        let status = IndexStatus { memory_bytes: 1_000, pending_count: 10, ..Default::default() };
+        assert_eq!(held_bytes(&status, dimension, &settings), 1_000 + 10 * (384 + 136));
+        let exact = IndexSettings { engine: IndexEngine::Exact, ..settings };
+        assert_eq!(held_bytes(&status, dimension, &exact), 1_000);
+    }
+}
