@@ -1,5 +1,8 @@
-//! The exact index from the outside: its contract, its answers, and many threads at once.
+//! The indexes from the outside: their contract, their answers, and many threads at once.
 
 mod exact_concurrency;
 mod exact_contract;
 mod exact_model;
+mod hnsw_model;
+mod hnsw_quality;
+mod vectors;
