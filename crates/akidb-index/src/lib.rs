@@ -32,11 +32,12 @@ mod vector_index;
 
 pub use exact::ExactIndex;
 pub use filter_index::{DamagedFilterIndex, FilterIndex, Matching};
-pub use hnsw::HnswIndex;
-pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
-pub use snapshot::{
-    FORMAT_VERSION, Growth, MappedBytes, Section, Snapshot, SnapshotError, SnapshotFolder,
+pub use hnsw::{
+    HnswIndex,
+    parts::{GraphHeader, IndexHeader, MappedSection, PartsError, Section},
 };
+pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
+pub use snapshot::{FORMAT_VERSION, Snapshot, SnapshotError, SnapshotFolder};
 pub use vector_index::VectorIndex;
 
 /// An index without slots, by the engine of the settings, which has a graph from `graph_min`

@@ -2,7 +2,7 @@
 
 use akidb_core::Metric;
 
-use crate::{Found, SearchRequest};
+use crate::{Found, IndexHeader, SearchRequest, Section};
 
 /// Vectors of one dimension, found by their closeness to a query.
 ///
@@ -67,33 +67,46 @@ pub trait VectorIndex: Send + Sync {
     /// If `query` does not have [`dimension`](Self::dimension) components.
     fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Found;
 
-    /// Links up to `vectors_max` of the vectors that a graph does not hold yet, on the current rayon
-    /// pool, and returns how many are left. Appends, removals and searches go on meanwhile.
-    fn link(&self, _vectors_max: usize) -> usize {
+    /// Takes work that appends and removals left for later, about as much as it takes to put
+    /// `vectors_max` vectors in their place in a graph; runs on the current rayon pool. Returns how
+    /// much is left: call it in the background until that is 0. Searches are right before and after,
+    /// and faster after. An index without a graph has nothing to do.
+    fn link(&self, vectors_max: usize) -> usize {
+        let _ = vectors_max;
         0
     }
 
-    /// How many vectors wait to be linked; searches compare them one by one until then.
+    /// How many vectors [`link`](Self::link) has not put in their place yet, so that every search
+    /// looks at each of them.
     fn pending_count(&self) -> usize {
         0
     }
 
-    /// How many slots a graph holds, removed ones included.
+    /// How many slots a graph holds, removed ones included; 0 where there is none.
     fn linked_count(&self) -> usize {
         0
     }
 
-    /// The part of [`memory_bytes`](Self::memory_bytes) that a walk of a graph reads.
-    fn hot_memory_bytes(&self) -> usize {
-        0
+    /// Calls `visit` once with one moment of the index in parts, for a snapshot. Linking waits until
+    /// it returns; appends, removals and searches go on, and what they change is not in the parts.
+    /// Returns false, without a call, where an index is only ever made from its vectors.
+    fn visit_parts(&self, visit: &mut dyn FnMut(&IndexHeader, &[Section<'_>])) -> bool {
+        let _ = visit;
+        false
     }
 
-    /// A new index of the live vectors alone, in the same order under new slots from 0, and the old
-    /// slot of each new one.
+    /// A new index that holds only the live vectors, in the same order under new slots from 0, and
+    /// the old slot of each new one.
     ///
     /// It holds one moment of this index. Writes made here meanwhile are not in it; the caller
     /// either holds them back or makes them again on the new index.
-    fn compacted(&self) -> (Box<dyn VectorIndex>, Vec<u32>);
+    fn compact(&self) -> (Box<dyn VectorIndex>, Vec<u32>);
+
+    /// The part of [`memory_bytes`](Self::memory_bytes) that most of a search's time goes to:
+    /// codes and links of a graph, or all of it where there is none.
+    fn hot_memory_bytes(&self) -> usize {
+        self.memory_bytes()
+    }
 
     /// The vector under `slot` as the index keeps it, or `None` if it is removed or unknown.
     fn vector(&self, slot: u32) -> Option<Vec<f32>>;

@@ -31,15 +31,12 @@ mod write;
 use std::{
     collections::HashMap,
     fs,
-    ops::Range,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use memmap2::Mmap;
-
 pub use error::SnapshotError;
-pub use write::{Growth, Section};
+
+use crate::MappedSection;
 
 /// The version of the format that this program writes, and the only one that it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -72,15 +69,7 @@ pub struct Snapshot {
     pub covered_seq: u64,
     /// What its owner wrote beside the sections.
     pub header: serde_json::Value,
-    sections: HashMap<String, MappedBytes>,
-}
-
-/// Bytes of a file, mapped read-only. Clones share the mapping. The first byte is aligned to a page.
-#[derive(Clone)]
-pub struct MappedBytes {
-    /// Absent where there are no bytes, which can not be mapped.
-    mapping: Option<Arc<Mmap>>,
-    range: Range<usize>,
+    sections: HashMap<String, MappedSection>,
 }
 
 impl SnapshotFolder {
@@ -108,32 +97,9 @@ impl SnapshotFolder {
 }
 
 impl Snapshot {
-    /// A section, which the snapshot has or is not usable.
-    ///
-    /// # Errors
-    /// [`SnapshotError::Damaged`] when there is no section of the name.
-    pub fn section(&self, name: &str) -> Result<&MappedBytes, SnapshotError> {
-        self.sections.get(name).ok_or_else(|| SnapshotError::Damaged {
-            file: name.to_owned(),
-            reason: "the snapshot has no such section".to_owned(),
-        })
-    }
-}
-
-impl MappedBytes {
-    /// The bytes.
+    /// A section, if the snapshot has it.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        self.mapping.as_ref().map_or(&[], |mapping| &mapping[self.range.clone()])
-    }
-
-    /// A part of the bytes, `None` where they do not reach so far.
-    #[must_use]
-    pub fn slice(&self, range: Range<usize>) -> Option<Self> {
-        if range.start > range.end || range.end > self.range.len() {
-            return None;
-        }
-        let range = self.range.start + range.start..self.range.start + range.end;
-        Some(Self { mapping: self.mapping.clone(), range })
+    pub fn section(&self, name: &str) -> Option<MappedSection> {
+        self.sections.get(name).cloned()
     }
 }

@@ -5,9 +5,10 @@ use std::{collections::HashMap, fs::File, path::Path, sync::Arc};
 use memmap2::Mmap;
 
 use super::{
-    Appended, MappedBytes, Snapshot, SnapshotError, SnapshotFolder,
+    Appended, Snapshot, SnapshotError, SnapshotFolder,
     manifest::{self, Manifest, SectionEntry},
 };
+use crate::MappedSection;
 
 impl SnapshotFolder {
     /// The latest snapshot, or the one before where that can not be used; `unusable` is told of
@@ -53,7 +54,7 @@ impl SnapshotFolder {
 fn map_verified(
     path: &Path,
     entry: &SectionEntry,
-) -> Result<(MappedBytes, blake3::Hasher), SnapshotError> {
+) -> Result<(MappedSection, blake3::Hasher), SnapshotError> {
     let damaged =
         |reason: String| SnapshotError::Damaged { file: path.display().to_string(), reason };
     let file = File::open(path).map_err(SnapshotError::io("open", path))?;
@@ -63,21 +64,21 @@ fn map_verified(
     if held < entry.bytes {
         return Err(too_short());
     }
-    let mapping = match length {
-        0 => None,
-        _ => Some(Arc::new(map(&file, length).map_err(SnapshotError::io("map", path))?)),
-    };
-    let mapped = MappedBytes { mapping, range: 0..length };
+    let mapping = map(&file, length).map_err(SnapshotError::io("map", path))?;
     let mut hasher = blake3::Hasher::new();
-    hasher.update(mapped.bytes());
+    hasher.update(&mapping[..length]);
     if hasher.finalize().to_hex().as_str() != entry.blake3 {
         return Err(damaged("its hash is wrong".to_owned()));
     }
-    Ok((mapped, hasher))
+    Ok((MappedSection { file: Arc::new(mapping), range: 0..length }, hasher))
 }
 
 #[expect(unsafe_code, reason = "a mapping is unsafe as the file may change beneath it")]
 fn map(file: &File, length: usize) -> std::io::Result<Mmap> {
+    if length == 0 {
+        // Not every system maps no bytes.
+        return memmap2::MmapMut::map_anon(1)?.make_read_only();
+    }
     // SAFETY: snapshot files belong to this process alone, by the lock on the data directory. It
     // only appends to them, behind `length`, or cuts off what stands there, or unlinks them.
     unsafe { memmap2::MmapOptions::new().len(length).map(file) }

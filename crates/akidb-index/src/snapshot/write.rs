@@ -11,36 +11,13 @@ use super::{
     Appended, FORMAT_VERSION, KEPT, SnapshotError, SnapshotFolder,
     manifest::{self, Manifest, SectionEntry},
 };
-
-/// What happens to a section from one snapshot to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Growth {
-    /// Bytes are added at the end, and those that are there never change.
-    Appended,
-    /// Any byte may be another.
-    Rewritten,
-}
-
-/// A named array of bytes, given in parts.
-pub struct Section<'a> {
-    /// A name of the characters a to z and `_`.
-    pub name: &'static str,
-    /// What happens to it until the next snapshot.
-    pub growth: Growth,
-    /// Its bytes, in order.
-    pub parts: Box<dyn Iterator<Item = &'a [u8]> + 'a>,
-}
-
-impl<'a> Section<'a> {
-    /// A section whose bytes lie together.
-    #[must_use]
-    pub fn rewritten(name: &'static str, bytes: &'a [u8]) -> Self {
-        Self { name, growth: Growth::Rewritten, parts: Box::new(std::iter::once(bytes)) }
-    }
-}
+use crate::Section;
 
 impl SnapshotFolder {
     /// Writes a snapshot, and deletes all but the two latest. When this returns it is synced.
+    ///
+    /// The sections that are `appended` hold what they held in the snapshot before, and more; of the
+    /// others any byte may be another one.
     ///
     /// # Errors
     /// When the system refuses. What was there before is there still, and a later call begins
@@ -49,12 +26,13 @@ impl SnapshotFolder {
         &mut self,
         covered_seq: u64,
         header: serde_json::Value,
-        sections: Vec<Section<'_>>,
+        sections: &[Section<'_>],
+        appended: &[&str],
     ) -> Result<(), SnapshotError> {
         let number = self.next;
         // Also where it fails: no name is ever used for two things.
         self.next += 1;
-        let written = self.write_files(number, covered_seq, header, sections);
+        let written = self.write_files(number, covered_seq, header, sections, appended);
         if written.is_err() {
             self.appended.clear();
         }
@@ -66,10 +44,13 @@ impl SnapshotFolder {
         number: u64,
         covered_seq: u64,
         header: serde_json::Value,
-        sections: Vec<Section<'_>>,
+        sections: &[Section<'_>],
+        appended: &[&str],
     ) -> Result<(), SnapshotError> {
         fs::create_dir_all(&self.path).map_err(SnapshotError::io("create", &self.path))?;
-        let entries = sections.into_iter().map(|section| self.write_section(number, section));
+        let entries = sections.iter().map(|section| {
+            self.write_section(number, section, appended.contains(&section.name.as_str()))
+        });
         let sections = entries.collect::<Result<_, _>>()?;
         step("sections written")?;
         sync_folder(&self.path)?;
@@ -83,18 +64,18 @@ impl SnapshotFolder {
     fn write_section(
         &mut self,
         number: u64,
-        section: Section<'_>,
+        section: &Section<'_>,
+        appended: bool,
     ) -> Result<SectionEntry, SnapshotError> {
         step("a section begins")?;
-        let name = section.name.to_owned();
-        let appended = section.growth == Growth::Appended;
+        let name = section.name.clone();
         let mut state = self.appended.remove(&name).unwrap_or_else(|| Appended {
             file: manifest::section_file(number, &name),
             bytes: 0,
             hasher: blake3::Hasher::new(),
         });
         let path = self.path.join(&state.file);
-        append(&path, &mut state, section.parts).map_err(SnapshotError::io("write", &path))?;
+        append(&path, &mut state, &section.slices).map_err(SnapshotError::io("write", &path))?;
         let entry = SectionEntry {
             name: name.clone(),
             file: state.file.clone(),
@@ -160,11 +141,7 @@ impl SnapshotFolder {
 }
 
 /// Writes the bytes of `parts` behind those that the file has already, and syncs it.
-fn append<'a>(
-    path: &Path,
-    state: &mut Appended,
-    parts: impl Iterator<Item = &'a [u8]>,
-) -> io::Result<()> {
+fn append(path: &Path, state: &mut Appended, parts: &[&[u8]]) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     // Behind its end may stand what a crash or a damaged snapshot has left.
     file.set_len(state.bytes)?;

@@ -4,3 +4,6 @@ mod exact_concurrency;
 mod exact_contract;
 mod exact_model;
 mod filter_model;
+mod hnsw_model;
+mod hnsw_quality;
+mod vectors;

@@ -36,6 +36,10 @@ impl Keys {
         VectorKey { document: Seq(self.seqs[slot].0 - u64::from(passage)), passage }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.seqs.len()
+    }
+
     /// Whether documents may stand in several slots.
     pub(super) fn has_passages(&self) -> bool {
         !self.passages.is_empty()

@@ -54,10 +54,11 @@ impl Maintenance {
             return;
         }
         match snapshot::write(&mut self.folder, shared, &generation) {
-            Ok(contained) => {
+            Ok(Some(contained)) => {
                 self.snapshot = Some(contained);
                 shared.indexing.metrics.index_snapshots.inc();
             }
+            Ok(None) => self.snapshot = Some(now),
             Err(error) => {
                 self.snapshot = Some(now);
                 shared.indexing.metrics.index_snapshot_errors.inc();
@@ -116,8 +117,11 @@ impl Shared {
             maintenance.compact(self, &generation);
         } else if let Some(settings) = self.other_settings(&generation) {
             maintenance.rebuild_step(self, &generation, settings);
-        } else if generation.index.pending_count() > 0 {
-            generation.index.link(LINK_STEP);
+        } else if self.has_links_to_set(&generation) {
+            self.removed.store(false, Ordering::Relaxed);
+            if generation.index.link(LINK_STEP) > 0 {
+                self.removed.store(true, Ordering::Relaxed);
+            }
         } else if maintenance.snapshot_is_due(self) {
             maintenance.snapshot_if_changed(self);
         }
@@ -131,7 +135,12 @@ impl Shared {
         let generation = self.generation();
         self.is_sparse(&generation)
             || self.other_settings(&generation).is_some()
-            || generation.index.pending_count() > 0
+            || self.has_links_to_set(&generation)
+    }
+
+    /// Whether vectors wait to be linked, or some that were removed may have left holes.
+    fn has_links_to_set(&self, generation: &Generation) -> bool {
+        generation.index.pending_count() > 0 || self.removed.load(Ordering::Relaxed)
     }
 
     /// The settings that the index should have, where it has others. `ef` is a matter of searches.

@@ -80,6 +80,8 @@ pub(crate) struct Shared {
     rebuilding: RwLock<Option<(usize, usize)>>,
     /// Held by whoever takes a step of maintenance.
     maintenance: Mutex<Maintenance>,
+    /// Whether vectors were removed since the index last had nothing to do.
+    removed: AtomicBool,
     /// Whether the maintainer has been told of work.
     queued: AtomicBool,
     closed: AtomicBool,
@@ -152,6 +154,7 @@ impl Projection {
             wanted: RwLock::new(context.settings),
             rebuilding: RwLock::default(),
             maintenance: Mutex::new(maintenance),
+            removed: AtomicBool::new(false),
             queued: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             applied_seq: AtomicU64::new(applied_seq),
@@ -175,6 +178,7 @@ impl Projection {
             }
             let added = change.added_metadata.len() as u64;
             let removed = change.removed.len() as u64;
+            self.shared.removed.fetch_or(removed > 0, Ordering::Relaxed);
             self.shared.documents.fetch_add(added.wrapping_sub(removed), Ordering::Relaxed);
         }
         self.shared.count_memory();
@@ -192,10 +196,6 @@ impl Projection {
         if self.shared.has_work() && !self.shared.queued.swap(true, Ordering::AcqRel) {
             self.shared.indexing.maintainer.call(Arc::downgrade(&self.shared));
         }
-    }
-
-    pub(crate) fn live_count(&self) -> usize {
-        self.shared.generation().index.live_count()
     }
 
     /// How far the index is, and what it takes.

@@ -37,7 +37,7 @@ impl Successor {
 
     /// The same index without the removed vectors.
     pub(super) fn compacted(old: &Generation) -> Self {
-        let (index, old_slots) = old.index.compacted();
+        let (index, old_slots) = old.index.compact();
         Self { index, settings: old.settings, old_slots }
     }
 

@@ -1,39 +1,96 @@
 //! A generation as files, and back.
+//!
+//! Beside the sections of the index stand the keys (`seqs`, and `passages` where texts are cut) and
+//! the filters.
 
 use akidb_core::IndexSettings;
 use akidb_index::{
-    FilterIndex, Growth, Section, Snapshot, SnapshotError, SnapshotFolder, VectorIndex,
+    FilterIndex, HnswIndex, IndexHeader, Section, Snapshot, SnapshotError, SnapshotFolder,
 };
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Shared, generation::Generation, keys::Keys, maintenance::Contained};
 
+/// Sections that only grow within a generation.
+const APPENDED: [&str; 3] = ["vectors", "seqs", "passages"];
+
 /// What a snapshot says beside its sections.
 #[derive(Serialize, Deserialize)]
 struct Header {
-    settings: IndexSettings,
     contained: Contained,
-    index: serde_json::Value,
+    index: IndexHeader,
 }
 
-/// What a snapshot must be of.
+/// What a snapshot must be of. Its settings may be others than those of the collection by now: it is
+/// used until the index for them is built.
 pub(super) fn identity(context: &Context) -> String {
     let Context { collection, dimension, metric, .. } = context;
     format!("collection {collection}, {dimension} dimensions, {metric}")
 }
 
+/// Writes a generation, and says what of it. `None` where its engine has no files.
 pub(super) fn write(
-    _folder: &mut SnapshotFolder,
+    folder: &mut SnapshotFolder,
     shared: &Shared,
     generation: &Generation,
-) -> Result<Contained, SnapshotError> {
-    Ok(shared.contained(generation))
+) -> Result<Option<Contained>, SnapshotError> {
+    // All parts are of one moment: commits wait until each has been taken hold of.
+    let mut writing = Some(shared.writing.lock());
+    let (filter, keys) = (generation.filter.clone(), generation.keys.read().clone());
+    let mut contained = shared.contained(generation);
+    let mut written = None;
+    generation.index.visit_parts(&mut |index, sections| {
+        drop(writing.take());
+        contained.slots = index.slot_count as usize;
+        contained.linked = index.graph.as_ref().map_or(0, |graph| graph.linked as usize);
+        let header = serde_json::json!(Header { contained, index: index.clone() });
+        let ((seqs, passages), filter) = (keys.to_bytes(), filter.to_bytes());
+        let section = |name: &str, bytes| Section { name: name.to_owned(), slices: vec![bytes] };
+        let mut sections = sections.to_vec();
+        sections.extend([
+            section("seqs", &seqs[..]),
+            section("passages", &passages[..]),
+            section("filter", &filter[..]),
+        ]);
+        written = Some(folder.write(contained.applied_seq, header, &sections, &APPENDED));
+    });
+    written.transpose().map(|written| written.map(|()| contained))
 }
 
+/// The generation that was written. It is sound in itself; whether it fits the store is not looked
+/// at.
 pub(super) fn read(
-    _context: &Context,
-    _snapshot: &Snapshot,
+    context: &Context,
+    snapshot: &Snapshot,
 ) -> Result<(Generation, Contained), SnapshotError> {
-    Err(SnapshotError::Damaged { file: String::new(), reason: String::new() })
+    let header: Header = Header::deserialize(&snapshot.header).map_err(damaged)?;
+    let graph_min = context.indexing.thresholds.graph_vectors;
+    let index = HnswIndex::from_parts(&header.index, &|name| snapshot.section(name), graph_min);
+    let bytes = |name: &str| {
+        let section = snapshot.section(name);
+        section.ok_or_else(|| damaged(format_args!("the section {name:?} is missing")))
+    };
+    let (seqs, passages, filter) = (bytes("seqs")?, bytes("passages")?, bytes("filter")?);
+    let keys = Keys::from_bytes(&seqs.file[seqs.range], &passages.file[passages.range]);
+    let keys = keys.ok_or_else(|| damaged("its keys do not fit each other"))?;
+    let filter = FilterIndex::from_bytes(&filter.file[filter.range]).map_err(damaged)?;
+    let index = index.map_err(damaged)?;
+    let slots = header.index.slot_count;
+    if keys.len() != slots as usize || filter.slot_count() > slots {
+        return Err(damaged("its keys or filters are of another index"));
+    }
+    if (header.index.dimension as usize, header.index.metric)
+        != (context.dimension.get(), context.metric)
+    {
+        return Err(damaged("its vectors are of another collection"));
+    }
+    let settings: IndexSettings = header.index.settings;
+    let index = Box::new(index);
+    let generation = Generation { index, keys: RwLock::new(keys), filter, settings, graph_due: 0 };
+    Ok((generation, header.contained))
+}
+
+fn damaged(reason: impl ToString) -> SnapshotError {
+    SnapshotError::Damaged { file: "the snapshot".to_owned(), reason: reason.to_string() }
 }

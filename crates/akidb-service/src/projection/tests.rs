@@ -129,7 +129,7 @@ fn commits_made_while_a_generation_is_renewed_are_in_it() {
         found(&projection, Some(json!({"value": {"$gt": 19_998}}))),
         [20_003, 20_001, 19_999]
     );
-    assert_eq!(projection.live_count(), 11_001);
+    assert_eq!(projection.status().vector_count, 11_001);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_document_is_found_once_by_its_best_passage() {
     assert_eq!(projection.view(Some(&filter)).vector_count(), 3);
     projection.apply(&change(&[303], &[2, 302]));
     assert_eq!(best_passages(&projection, 9), [(303, 0), (300, 1), (1, 0)]);
-    assert_eq!(projection.live_count(), 4);
+    assert_eq!(projection.status().vector_count, 4);
 }
 
 #[test]
