@@ -5,6 +5,7 @@ mod chunking;
 mod collections;
 mod consistency;
 mod embedding;
+mod graphs;
 mod import;
 mod index;
 mod known_texts;
