@@ -9,10 +9,14 @@
 //! |---|---|
 //! | `vector_index` | the contract that every index keeps |
 //! | `search_request` | what a search asks for, and what it gives back |
+//! | `engine` | which index a collection's settings ask for |
 //! | `exact` | the flat index that looks at every vector |
 //! | `filter_index` | from a filter on metadata to the slots that match |
+//! | `hnsw` | the graph index over codes, with the exact one inside |
+//! | `hnsw_rs_engine` | the graph of the crate `hnsw_rs` |
 //! | `best_neighbours` | the bounded list of the best scores seen so far |
 //! | `lane` | vectors padded to whole cache lines, so that kernels have no tails |
+//! | `code_line`, `code_kernel` | codes in whole cache lines, and measures over them |
 //! | `kernel` | dot product and squared distance, in the widest instructions of this machine |
 //! | `snapshot` | an index as files, verified before they are used |
 //! | `scoring` | from what a kernel measures to the score of a metric |
@@ -20,9 +24,11 @@
 mod best_neighbours;
 mod code_kernel;
 mod code_line;
+mod engine;
 mod exact;
 mod filter_index;
 mod hnsw;
+mod hnsw_rs_engine;
 mod kernel;
 mod lane;
 mod scoring;
@@ -30,31 +36,14 @@ mod search_request;
 mod snapshot;
 mod vector_index;
 
+pub use engine::open_engine;
 pub use exact::ExactIndex;
 pub use filter_index::{DamagedFilterIndex, FilterIndex, Matching};
 pub use hnsw::{
     HnswIndex,
     parts::{GraphHeader, IndexHeader, MappedSection, PartsError, Section},
 };
+pub use hnsw_rs_engine::HnswRsIndex;
 pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
 pub use snapshot::{FORMAT_VERSION, Snapshot, SnapshotError, SnapshotFolder};
 pub use vector_index::VectorIndex;
-
-/// An index without slots, by the engine of the settings, which has a graph from `graph_min`
-/// vectors on.
-///
-/// # Panics
-///
-/// If `dimension` is 0.
-#[must_use]
-pub fn open_index(
-    dimension: usize,
-    metric: akidb_core::Metric,
-    settings: &akidb_core::IndexSettings,
-    graph_min: usize,
-) -> Box<dyn VectorIndex> {
-    match settings.engine {
-        akidb_core::IndexEngine::Exact => Box::new(ExactIndex::new(dimension, metric)),
-        _ => Box::new(HnswIndex::with_graph_min(dimension, metric, *settings, graph_min)),
-    }
-}

@@ -35,7 +35,7 @@ use std::{
 };
 
 use akidb_core::{Dimension, IndexSettings, Metric};
-use akidb_index::{SnapshotFolder, VectorIndex, open_index};
+use akidb_index::{SnapshotFolder, VectorIndex, open_engine};
 use akidb_store::{CommittedChange, VectorKey};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
@@ -116,7 +116,7 @@ fn new_index(
     settings: &IndexSettings,
     thresholds: IndexThresholds,
 ) -> Box<dyn VectorIndex> {
-    open_index(dimension.get(), metric, settings, thresholds.graph_vectors)
+    open_engine(dimension.get(), metric, settings, thresholds.graph_vectors)
 }
 
 /// Whether a collection that is closed will be opened again.
