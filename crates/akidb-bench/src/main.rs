@@ -38,7 +38,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::{
-    commands::{encode, exact_search, import, insert, search, tenants},
+    commands::{encode, exact_search, filter_index, import, insert, search, tenants},
     report::{OutputFormat, Verdict},
 };
 
@@ -59,6 +59,8 @@ enum Command {
     Encode(encode::Arguments),
     /// Search every vector of a set, in this process, beside plain loops and other libraries
     ExactSearch(exact_search::Arguments),
+    /// Find the documents that match filters, in this process, beside trying each document
+    FilterIndex(filter_index::Arguments),
     /// Import texts into a running node, again, and in batches one after the other
     Import(import::Arguments),
     /// Insert vectors into a running node, beside what its disk allows and other engines
@@ -75,6 +77,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Encode(arguments) => report::publish(&encode::run(arguments)?, cli.output)?,
         Command::ExactSearch(arguments) => {
             report::publish(&exact_search::run(arguments)?, cli.output)?
+        }
+        Command::FilterIndex(arguments) => {
+            report::publish(&filter_index::run(arguments)?, cli.output)?
         }
         Command::Import(arguments) => report::publish(&import::run(arguments)?, cli.output)?,
         Command::Insert(arguments) => report::publish(&insert::run(arguments)?, cli.output)?,

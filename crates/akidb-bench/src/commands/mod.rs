@@ -2,6 +2,7 @@
 
 pub(crate) mod encode;
 pub(crate) mod exact_search;
+pub(crate) mod filter_index;
 pub(crate) mod import;
 pub(crate) mod insert;
 pub(crate) mod search;

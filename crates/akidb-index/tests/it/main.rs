@@ -3,4 +3,5 @@
 mod exact_concurrency;
 mod exact_contract;
 mod exact_model;
+mod filter_concurrency;
 mod filter_model;
