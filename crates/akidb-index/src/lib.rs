@@ -16,8 +16,11 @@
 //! | `scoring` | from what a kernel measures to the score of a metric |
 
 mod best_neighbours;
+mod code_kernel;
+mod code_line;
 mod exact;
 mod filter_index;
+mod hnsw;
 mod kernel;
 mod lane;
 mod scoring;
@@ -26,5 +29,6 @@ mod vector_index;
 
 pub use exact::ExactIndex;
 pub use filter_index::{DamagedFilterIndex, FilterIndex, Matching};
+pub use hnsw::HnswIndex;
 pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
 pub use vector_index::VectorIndex;
