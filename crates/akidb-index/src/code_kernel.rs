@@ -1,8 +1,8 @@
 //! Measures over codes, in the widest instructions of this machine.
 //!
 //! All sums are of whole numbers and fit an `i32` up to 16,384 components, so every kernel gives the
-//! very same result. Unlike the scan kernels of `kernel`, these fetch ahead: the rows of one hop of
-//! a graph lie anywhere, so the processor cannot guess the next one.
+//! very same result. As those of `kernel`, they leave fetching to the processor in a scan; a walk,
+//! whose rows lie anywhere, asks for all of a hop before it measures them.
 //!
 //! The modules below offer themselves with `detect`, and only on a machine that has their
 //! instructions; that is what makes calling their functions sound.

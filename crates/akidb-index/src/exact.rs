@@ -74,7 +74,11 @@ impl ExactIndex {
     /// either holds them back or makes them again on the new index.
     #[must_use]
     pub fn compacted(&self) -> (Self, Vec<u32>) {
-        let state = self.snapshot();
+        self.compacted_state(&self.snapshot())
+    }
+
+    /// The same, of a moment that is given.
+    pub(crate) fn compacted_state(&self, state: &State) -> (Self, Vec<u32>) {
         let mut compact = State::empty(state.layout());
         let mut old_slots = Vec::with_capacity(state.live_count());
         let mut rows: Vec<Lane> = Vec::new();
@@ -112,6 +116,12 @@ impl ExactIndex {
         let compared = scan.candidate_count() as u64;
         let work = Work { strategy: Strategy::Scan, compared, ..Work::default() };
         Found { neighbours: scan.run(), work }
+    }
+
+    /// Puts a state in the place of what the index held, which had no slot yet.
+    pub(crate) fn replace_state(&self, state: State) {
+        debug_assert_eq!(self.slot_count(), 0);
+        *self.published.write() = Arc::new(state);
     }
 
     pub(crate) fn scoring(&self) -> Scoring {
@@ -189,6 +199,11 @@ impl VectorIndex for ExactIndex {
         }
         let query = self.scoring.rows(query, self.dimension);
         self.search_state(&self.snapshot(), &query, request)
+    }
+
+    fn compact(&self) -> (Box<dyn VectorIndex>, Vec<u32>) {
+        let (index, old_slots) = self.compacted();
+        (Box::new(index), old_slots)
     }
 
     fn vector(&self, slot: u32) -> Option<Vec<f32>> {

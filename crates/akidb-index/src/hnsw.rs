@@ -13,17 +13,23 @@
 //! | `layer`, `graph` | lists of neighbours, layers, codes and the entry |
 //! | `pool`, `visited`, `walk` | the walk over one layer |
 //! | `select`, `insertion`, `linker` | how nodes get their neighbours |
+//! | `repair`, `compaction` | what happens to the neighbours of removed nodes |
 //! | `plan`, `search`, `code_scan` | how a search goes about it |
+//! | `parts`, `from_parts` | the index as sections of a file |
 
 mod blocks;
 mod code_scan;
+mod compaction;
+mod from_parts;
 mod graph;
 mod insertion;
 mod int8;
 mod layer;
 mod linker;
+pub(crate) mod parts;
 mod plan;
 mod pool;
+mod repair;
 mod search;
 mod select;
 mod space;
@@ -42,11 +48,7 @@ use self::{
     search::{Search, SearchMemory},
     space::Coder,
 };
-use crate::{
-    ExactIndex, Found, SearchRequest, VectorIndex,
-    exact::State,
-    lane::{Lane, lanes_per_row},
-};
+use crate::{ExactIndex, Found, SearchRequest, VectorIndex, exact::State, lane::Lane};
 
 /// Vectors from which on a graph pays: below, scanning takes less than 0.2 ms.
 const GRAPH_MIN: usize = 8_000;
@@ -62,6 +64,8 @@ pub struct HnswIndex {
     graph: RwLock<Option<Arc<Graph>>>,
     searches: Mutex<Vec<SearchMemory>>,
     insertions: MemoryStore,
+    /// Held through each call of `link`.
+    linking: Mutex<()>,
 }
 
 impl HnswIndex {
@@ -98,6 +102,7 @@ impl HnswIndex {
             graph: RwLock::default(),
             searches: Mutex::default(),
             insertions: MemoryStore::default(),
+            linking: Mutex::default(),
         }
     }
 
@@ -105,24 +110,32 @@ impl HnswIndex {
         self.graph.read().clone()
     }
 
-    /// Links up to `vectors_max` of the vectors that the graph does not hold yet, in the order of
-    /// their slots, on the current rayon pool. Returns how many are left. Searches and appends go on
-    /// meanwhile; a second call waits for the first.
-    pub fn link(&self, vectors_max: usize) -> usize {
+    /// A new index that holds only the live vectors, in the same order under new slots from 0, and
+    /// the old slot of each new one. The graph comes along: nodes whose neighbours are gone get
+    /// others, which takes a small part of the time that building it takes.
+    ///
+    /// It holds one moment of this index. Writes made here meanwhile are not in it; the caller
+    /// either holds them back or makes them again on the new index. Linking waits.
+    #[must_use]
+    pub fn compacted(&self) -> (Self, Vec<u32>) {
+        let graph = self.graph();
         let state = self.core.snapshot();
-        let Some(graph) = self.graph().or_else(|| self.begin_graph(&state)) else { return 0 };
-        graph.link(&state, self.core.scoring(), vectors_max, &self.insertions);
-        self.pending_count()
-    }
-
-    /// How many vectors wait to be linked; 0 where there are too few for a graph.
-    pub fn pending_count(&self) -> usize {
-        let slots = self.core.slot_count();
-        match self.graph() {
-            None if slots < self.graph_min => 0,
-            None => slots,
-            Some(graph) => slots.saturating_sub(graph.linked_end() as usize),
-        }
+        let (core, old_slots) = self.core.compacted_state(&state);
+        let graph = graph.filter(|_| old_slots.len() >= self.graph_min).map(|graph| {
+            let compacted = core.snapshot();
+            let scoring = core.scoring();
+            graph.compacted(&state, &compacted, &old_slots, scoring, &self.insertions)
+        });
+        let index = Self {
+            core,
+            settings: self.settings,
+            graph_min: self.graph_min,
+            graph: RwLock::new(graph.map(Arc::new)),
+            searches: Mutex::default(),
+            insertions: MemoryStore::default(),
+            linking: Mutex::default(),
+        };
+        (index, old_slots)
     }
 
     /// How many slots the graph holds, removed ones included.
@@ -130,28 +143,34 @@ impl HnswIndex {
         self.graph().map_or(0, |graph| graph.linked_end() as usize)
     }
 
-    /// The part of [`memory_bytes`](VectorIndex::memory_bytes) that a walk reads: codes and links.
-    pub fn hot_memory_bytes(&self) -> usize {
-        self.graph().map_or(0, |graph| graph.memory_bytes(self.core.slot_count()))
+    /// The graph that vectors are linked into: the one there is, unless its codes no longer fit
+    /// the vectors, or a new one where there are enough vectors for it.
+    fn graph_to_link(&self, state: &State) -> Option<Arc<Graph>> {
+        let present = self.graph();
+        match &present {
+            Some(graph) if !graph.is_worn(state) => present,
+            None if state.live_count() < self.graph_min => None,
+            Some(_) | None => Some(self.begin_graph(state)),
+        }
     }
 
-    /// Makes codes of all vectors, where there are enough of them for a graph.
-    fn begin_graph(&self, state: &State) -> Option<Arc<Graph>> {
-        if state.live_count() < self.graph_min {
-            return None;
-        }
+    /// Makes codes of all vectors anew, and an empty graph.
+    fn begin_graph(&self, state: &State) -> Arc<Graph> {
         let coder = self.calibrated(state);
-        let row_lanes = lanes_per_row(self.core.dimension());
-        let shape = Shape {
-            m: (self.settings.m as usize).max(2),
-            ef_construction: (self.settings.ef_construction as usize).max(8),
-        };
-        let graph = Arc::new(Graph::new(shape, coder, row_lanes));
-        self.core.while_writers_wait(|state| {
-            graph.write_all_codes(state);
+        let graph = Arc::new(Graph::new(self.shape(), coder, state.layout().row_lanes));
+        graph.write_codes_of(state, 0);
+        self.core.while_writers_wait(|now| {
+            graph.write_codes_of(now, state.slot_count() as u32);
             *self.graph.write() = Some(Arc::clone(&graph));
         });
-        Some(graph)
+        graph
+    }
+
+    fn shape(&self) -> Shape {
+        Shape {
+            m: (self.settings.m as usize).max(2),
+            ef_construction: (self.settings.ef_construction as usize).max(8),
+        }
     }
 
     /// How the vectors present are coded best.
@@ -242,6 +261,42 @@ impl VectorIndex for HnswIndex {
         let found = search.run(&mut memory);
         self.searches.lock().push(memory);
         found
+    }
+
+    /// Links vectors in the order of their slots, in parallel. When none is pending, it goes on to
+    /// give new neighbours to nodes that lost too many; the nodes left to look at count as pending
+    /// in what it returns. Where later vectors do not fit the codes that were chosen by the first,
+    /// it chooses others and begins the graph anew.
+    fn link(&self, vectors_max: usize) -> usize {
+        let _linking = self.linking.lock();
+        let state = self.core.snapshot();
+        let Some(graph) = self.graph_to_link(&state) else { return 0 };
+        let scoring = self.core.scoring();
+        if (graph.linked_end() as usize) < state.slot_count() {
+            graph.link(&state, scoring, vectors_max, &self.insertions);
+        }
+        match self.pending_count() {
+            0 => graph.repair_where_due(&state, scoring, vectors_max, &self.insertions),
+            pending => pending,
+        }
+    }
+
+    fn pending_count(&self) -> usize {
+        let slots = self.core.slot_count();
+        match self.graph() {
+            None if self.core.live_count() < self.graph_min => 0,
+            None => slots,
+            Some(graph) => slots.saturating_sub(graph.linked_end() as usize),
+        }
+    }
+
+    fn compact(&self) -> (Box<dyn VectorIndex>, Vec<u32>) {
+        let (index, old_slots) = self.compacted();
+        (Box::new(index), old_slots)
+    }
+
+    fn hot_memory_bytes(&self) -> usize {
+        self.graph().map_or(0, |graph| graph.memory_bytes(self.core.slot_count()))
     }
 
     fn vector(&self, slot: u32) -> Option<Vec<f32>> {

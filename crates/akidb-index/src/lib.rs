@@ -29,6 +29,9 @@ mod vector_index;
 
 pub use exact::ExactIndex;
 pub use filter_index::{DamagedFilterIndex, FilterIndex, Matching};
-pub use hnsw::HnswIndex;
+pub use hnsw::{
+    HnswIndex,
+    parts::{GraphHeader, IndexHeader, MappedSection, PartsError, Section},
+};
 pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
 pub use vector_index::VectorIndex;

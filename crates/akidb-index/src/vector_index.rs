@@ -67,6 +67,34 @@ pub trait VectorIndex: Send + Sync {
     /// If `query` does not have [`dimension`](Self::dimension) components.
     fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Found;
 
+    /// Takes work that appends and removals left for later, about as much as it takes to put
+    /// `vectors_max` vectors in their place in a graph; runs on the current rayon pool. Returns how
+    /// much is left: call it in the background until that is 0. Searches are right before and after,
+    /// and faster after. An index without a graph has nothing to do.
+    fn link(&self, vectors_max: usize) -> usize {
+        let _ = vectors_max;
+        0
+    }
+
+    /// How many vectors [`link`](Self::link) has not put in their place yet, so that every search
+    /// looks at each of them.
+    fn pending_count(&self) -> usize {
+        0
+    }
+
+    /// A new index that holds only the live vectors, in the same order under new slots from 0, and
+    /// the old slot of each new one.
+    ///
+    /// It holds one moment of this index. Writes made here meanwhile are not in it; the caller
+    /// either holds them back or makes them again on the new index.
+    fn compact(&self) -> (Box<dyn VectorIndex>, Vec<u32>);
+
+    /// The part of [`memory_bytes`](Self::memory_bytes) that most of a search's time goes to:
+    /// codes and links of a graph, or all of it where there is none.
+    fn hot_memory_bytes(&self) -> usize {
+        self.memory_bytes()
+    }
+
     /// The vector under `slot` as the index keeps it, or `None` if it is removed or unknown.
     fn vector(&self, slot: u32) -> Option<Vec<f32>>;
 

@@ -3,10 +3,9 @@
 #![expect(unsafe_code, reason = "vector loads and calls behind a check of the CPU")]
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _MM_HINT_T0, _mm_add_epi32, _mm_cvtsi128_si32, _mm_load_si128, _mm_prefetch,
-    _mm_shuffle_epi32, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_cvtepi8_epi16,
-    _mm256_cvtepu8_epi16, _mm256_extracti128_si256, _mm256_madd_epi16, _mm256_setzero_si256,
-    _mm256_sub_epi16,
+    __m128i, __m256i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_load_si128, _mm_shuffle_epi32,
+    _mm256_add_epi32, _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_cvtepu8_epi16,
+    _mm256_extracti128_si256, _mm256_madd_epi16, _mm256_setzero_si256, _mm256_sub_epi16,
 };
 
 use super::{CodeKernels, QUERY_PLANES, assert_shapes, scalar};
@@ -14,9 +13,6 @@ use crate::code_line::CodeLine;
 
 /// Quarters of a line, of 16 bytes each.
 const QUARTERS: usize = 4;
-
-/// Rows fetched ahead of the one that is measured.
-const FETCH_AHEAD_ROWS: usize = 4;
 
 /// The kernels, if this machine has the instructions.
 pub(super) fn detect() -> Option<CodeKernels> {
@@ -44,8 +40,7 @@ fn bits(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
 
 #[target_feature(enable = "avx2")]
 fn dot_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
-    for (at, (measure, row)) in measures.iter_mut().zip(rows).enumerate() {
-        fetch(rows.get(at + FETCH_AHEAD_ROWS));
+    for (measure, row) in measures.iter_mut().zip(rows) {
         let mut sums = [_mm256_setzero_si256(); QUARTERS];
         for (query, row) in query.iter().zip(*row) {
             for (quarter, sum) in sums.iter_mut().enumerate() {
@@ -60,8 +55,7 @@ fn dot_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
 
 #[target_feature(enable = "avx2")]
 fn squared_l2_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
-    for (at, (measure, row)) in measures.iter_mut().zip(rows).enumerate() {
-        fetch(rows.get(at + FETCH_AHEAD_ROWS));
+    for (measure, row) in measures.iter_mut().zip(rows) {
         let mut sums = [_mm256_setzero_si256(); QUARTERS];
         for (query, row) in query.iter().zip(*row) {
             for (quarter, sum) in sums.iter_mut().enumerate() {
@@ -77,8 +71,7 @@ fn squared_l2_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32
 #[target_feature(enable = "popcnt")]
 fn bits_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
     let plane_lines = query.len() / QUERY_PLANES;
-    for (at, (measure, row)) in measures.iter_mut().zip(rows).enumerate() {
-        fetch(rows.get(at + FETCH_AHEAD_ROWS));
+    for (measure, row) in measures.iter_mut().zip(rows) {
         *measure = (0..QUERY_PLANES)
             .map(|plane| {
                 let lines = &query[plane * plane_lines..][..plane_lines];
@@ -104,13 +97,4 @@ fn total(sums: [__m256i; QUARTERS]) -> i32 {
     let four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256::<1>(eight));
     let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b00_00_11_10>(four));
     _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b00_00_00_01>(two)))
-}
-
-/// Asks for a row that is measured soon.
-#[inline(always)]
-fn fetch(row: Option<&&[CodeLine]>) {
-    for line in row.into_iter().flat_map(|row| row.iter()) {
-        // SAFETY: a prefetch of an address that is valid to read has no effect but speed.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast()) }
-    }
 }

@@ -2,17 +2,14 @@
 #![expect(unsafe_code, reason = "vector loads and calls behind a check of the CPU")]
 
 use std::arch::x86_64::{
-    __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512,
-    _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_load_si512, _mm512_popcnt_epi64,
-    _mm512_reduce_add_epi32, _mm512_reduce_add_epi64, _mm512_setzero_si512, _mm512_sub_epi16,
-    _mm512_unpackhi_epi8, _mm512_unpacklo_epi8,
+    __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_dpbusd_epi32,
+    _mm512_dpwssd_epi32, _mm512_load_si512, _mm512_popcnt_epi64, _mm512_reduce_add_epi32,
+    _mm512_reduce_add_epi64, _mm512_setzero_si512, _mm512_sub_epi16, _mm512_unpackhi_epi8,
+    _mm512_unpacklo_epi8,
 };
 
 use super::{CodeKernels, QUERY_PLANES, assert_shapes};
 use crate::code_line::CodeLine;
-
-/// Rows fetched ahead of the one that is measured.
-const FETCH_AHEAD_ROWS: usize = 4;
 
 /// The kernels, if this machine has the instructions.
 pub(super) fn detect() -> Option<CodeKernels> {
@@ -43,8 +40,7 @@ fn bits(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn dot_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
-    for (at, (measure, row)) in measures.iter_mut().zip(rows).enumerate() {
-        fetch(rows.get(at + FETCH_AHEAD_ROWS));
+    for (measure, row) in measures.iter_mut().zip(rows) {
         let (query_pairs, query_rest) = query.as_chunks::<2>();
         let (row_pairs, row_rest) = row[..query.len()].as_chunks::<2>();
         let mut sums = [_mm512_setzero_si512(); 2];
@@ -62,8 +58,7 @@ fn dot_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn squared_l2_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
     let zero = _mm512_setzero_si512();
-    for (at, (measure, row)) in measures.iter_mut().zip(rows).enumerate() {
-        fetch(rows.get(at + FETCH_AHEAD_ROWS));
+    for (measure, row) in measures.iter_mut().zip(rows) {
         let mut sums = [zero; 2];
         for (query, row) in query.iter().zip(*row) {
             let (query, row) = (load(query), load(row));
@@ -85,8 +80,7 @@ fn squared_l2_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32
 #[target_feature(enable = "avx512f,avx512bw,avx512vpopcntdq")]
 fn bits_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
     let plane_lines = query.len() / QUERY_PLANES;
-    for (at, (measure, row)) in measures.iter_mut().zip(rows).enumerate() {
-        fetch(rows.get(at + FETCH_AHEAD_ROWS));
+    for (measure, row) in measures.iter_mut().zip(rows) {
         let mut sums = [_mm512_setzero_si512(); QUERY_PLANES];
         for (line_at, row) in row[..plane_lines].iter().enumerate() {
             let row = load(row);
@@ -105,13 +99,4 @@ fn bits_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
 fn load(line: &CodeLine) -> __m512i {
     // SAFETY: a line is 64 bytes, aligned to 64 bytes.
     unsafe { _mm512_load_si512(std::ptr::from_ref(line).cast()) }
-}
-
-/// Asks for a row that is measured soon.
-#[inline(always)]
-fn fetch(row: Option<&&[CodeLine]>) {
-    for line in row.into_iter().flat_map(|row| row.iter()) {
-        // SAFETY: a prefetch of an address that is valid to read has no effect but speed.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast()) }
-    }
 }

@@ -50,6 +50,26 @@ impl Chunk {
         Self { rows: Arc::default(), row_count: 0, live_words: Vec::new(), live_count: 0 }
     }
 
+    /// A chunk whose rows, and which of them are live, are known.
+    pub(crate) fn of_rows(
+        layout: ChunkLayout,
+        rows: Rows,
+        is_live: impl Fn(usize) -> bool,
+    ) -> Self {
+        let row_count = rows.lanes().len() / layout.row_lanes;
+        let mut live_words = vec![0; row_count.div_ceil(WORD_BITS)];
+        for row in (0..row_count).filter(|&row| is_live(row)) {
+            live_words[row / WORD_BITS] |= 1 << (row % WORD_BITS);
+        }
+        let live_count = live_words.iter().map(|word: &u64| word.count_ones() as usize).sum();
+        Self { rows: Arc::new(rows), row_count, live_words, live_count }
+    }
+
+    /// All lanes of the rows; none where they were freed.
+    pub(crate) fn lanes(&self) -> &[Lane] {
+        self.rows.lanes()
+    }
+
     pub(crate) fn row_count(&self) -> usize {
         self.row_count
     }

@@ -1,8 +1,13 @@
 //! Everything an exact index holds at one moment, as searches see it.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
-use super::chunk::{Chunk, ChunkLayout};
+use memmap2::Mmap;
+
+use super::{
+    chunk::{Chunk, ChunkLayout},
+    rows::Rows,
+};
 use crate::lane::Lane;
 
 /// The content of an index at one moment. A clone shares all chunks.
@@ -19,6 +24,59 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn empty(layout: ChunkLayout) -> Self {
         Self { layout, chunks: Vec::new(), slot_count: 0, live_count: 0 }
+    }
+
+    /// The rows of `slot_count` slots in a range of a mapped file, of which those are live that have
+    /// their bit set. Rows that do not fill a chunk are copied, as they are added to.
+    pub(crate) fn mapped(
+        layout: ChunkLayout,
+        file: &Arc<Mmap>,
+        range: Range<usize>,
+        slot_count: usize,
+        live_words: &[u64],
+    ) -> Self {
+        let row_bytes = layout.row_lanes * size_of::<Lane>();
+        let chunk = |first: usize| {
+            let end = slot_count.min(first + layout.chunk_rows);
+            let bytes = range.start + first * row_bytes..range.start + end * row_bytes;
+            let rows = if end - first == layout.chunk_rows {
+                Rows::in_file(file, bytes)
+            } else {
+                let mut rows = Rows::with_capacity((end - first) * layout.row_lanes);
+                rows.extend_from_slice(bytemuck::cast_slice(&file[bytes]));
+                rows
+            };
+            let is_live = |slot: usize| live_words[slot / 64] & (1 << (slot % 64)) != 0;
+            Arc::new(Chunk::of_rows(layout, rows, |row| is_live(first + row)))
+        };
+        let live_count = live_words.iter().map(|word| word.count_ones() as usize).sum();
+        let chunks = (0..slot_count).step_by(layout.chunk_rows).map(chunk).collect();
+        Self { layout, chunks, slot_count, live_count }
+    }
+
+    /// A bit for each slot, set where it is live.
+    pub(crate) fn live_words(&self) -> Vec<u64> {
+        let mut words = vec![0; self.slot_count.div_ceil(64)];
+        for slot in (0..self.slot_count).filter(|&slot| self.is_live(slot as u32)) {
+            words[slot / 64] |= 1 << (slot % 64);
+        }
+        words
+    }
+
+    /// As many zeros as a chunk has lanes, if there is a chunk whose rows were freed.
+    pub(crate) fn zero_chunk(&self) -> Vec<Lane> {
+        let is_freed = |chunk: &Arc<Chunk>| chunk.row_count() > 0 && chunk.lanes().is_empty();
+        let lanes = self.layout.chunk_rows * self.layout.row_lanes;
+        vec![Lane::ZERO; if self.chunks.iter().any(is_freed) { lanes } else { 0 }]
+    }
+
+    /// The bytes of all rows in the order of slots. `zeros` stands for rows that were freed.
+    pub(crate) fn row_slices<'a>(&'a self, zeros: &'a [Lane]) -> Vec<&'a [u8]> {
+        let lanes = |chunk: &'a Arc<Chunk>| match chunk.lanes() {
+            [] => zeros,
+            lanes => lanes,
+        };
+        self.chunks.iter().map(|chunk| bytemuck::cast_slice(lanes(chunk))).collect()
     }
 
     pub(crate) fn layout(&self) -> ChunkLayout {

@@ -13,7 +13,12 @@ use super::{
     space::{Coder, Space, Target},
     walk::{Ground, WalkMemory, Walked},
 };
-use crate::{code_line::CodeLine, exact::State, lane::Lane, scoring::Scoring};
+use crate::{
+    code_line::CodeLine,
+    exact::State,
+    lane::{LANE_WIDTH, Lane},
+    scoring::Scoring,
+};
 
 /// Slots in a block of codes.
 const CODE_BLOCK_LOG2: u32 = 14;
@@ -60,6 +65,16 @@ pub(super) struct Graph {
     linker: Mutex<Vec<u32>>,
     entry_lock: Mutex<()>,
     list_locks: Box<[Mutex<()>]>,
+    repairs: Mutex<Repairs>,
+}
+
+/// How far neighbours were given to the nodes that removals took some from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Repairs {
+    /// Dead slots when the last pass over the graph began.
+    pub(super) dead_before: usize,
+    /// Where the pass goes on, if one is under way.
+    pub(super) next: Option<u32>,
 }
 
 impl Graph {
@@ -76,6 +91,7 @@ impl Graph {
             clipped: AtomicU64::new(0),
             linker: Mutex::default(),
             entry_lock: Mutex::default(),
+            repairs: Mutex::default(),
             list_locks: std::iter::repeat_with(Mutex::default).take(LIST_LOCKS).collect(),
         }
     }
@@ -119,6 +135,10 @@ impl Graph {
         self.linker.lock()
     }
 
+    pub(super) fn repairs(&self) -> &Mutex<Repairs> {
+        &self.repairs
+    }
+
     /// The right to change one list.
     pub(super) fn lock_list(&self, layer: usize, index: u32) -> MutexGuard<'_, ()> {
         self.list_locks[(index as usize + layer * 61) % LIST_LOCKS].lock()
@@ -149,18 +169,30 @@ impl Graph {
         self.clipped.fetch_add(clipped as u64, Ordering::Relaxed);
     }
 
-    /// Writes the codes of all slots of a state. A slot whose row is gone has a code of zeros.
-    pub(super) fn write_all_codes(&self, state: &State) {
+    /// Writes the codes of the slots of a state from `first_slot` on. A slot whose row is gone has
+    /// a code of zeros.
+    pub(super) fn write_codes_of(&self, state: &State, first_slot: u32) {
         let row_lanes = state.layout().row_lanes;
         let gone = vec![Lane::ZERO; row_lanes];
-        for slot in 0..state.slot_count() as u32 {
+        for slot in first_slot..state.slot_count() as u32 {
             self.write_codes(slot, state.row(slot).unwrap_or(&gone), row_lanes);
         }
+    }
+
+    /// Whether so many components were cut off that codes chosen anew would be better: one in a
+    /// hundred, where one in 10,000 was meant to be.
+    pub(super) fn is_worn(&self, state: &State) -> bool {
+        let components = state.slot_count() * state.layout().row_lanes * LANE_WIDTH;
+        self.clipped() > (components / 100) as u64
     }
 
     /// Components cut off by the codes since the graph began.
     pub(super) fn clipped(&self) -> u64 {
         self.clipped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_clipped(&self, clipped: u64) {
+        self.clipped.store(clipped, Ordering::Relaxed);
     }
 
     /// Bytes held for the first `slots` slots and the nodes above them.

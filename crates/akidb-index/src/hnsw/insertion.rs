@@ -7,6 +7,7 @@
 use super::{
     graph::{Entry, Graph, View},
     layer::{INDEX_END, Layer, Link},
+    repair::RepairMemory,
     select::{Candidate, SelectMemory, select},
     space::{Space, Target},
     walk::{Ground, Reach, WalkMemory},
@@ -37,6 +38,14 @@ pub(super) struct InsertMemory {
     selected: Vec<Link>,
     slots: Vec<u32>,
     distances: Vec<f32>,
+    pruned: Vec<Candidate>,
+    repair: RepairMemory,
+}
+
+impl InsertMemory {
+    pub(super) fn repair(&mut self) -> &mut RepairMemory {
+        &mut self.repair
+    }
 }
 
 /// Insertions into one graph, up to the slot `end`.
@@ -139,13 +148,41 @@ impl Insertion<'_> {
         }
     }
 
-    /// Pins edges between `parent` and `child`, both ways, unless the parent has enough of them.
-    fn adopt(&self, parent: u32, child: u32, memory: &mut InsertMemory) -> bool {
+    /// Ties a linked node that lost its place in the tree of pinned edges to it again: under the
+    /// nearest node that is `tied`.
+    pub(super) fn reattach(
+        &self,
+        index: u32,
+        tied: impl Fn(u32) -> bool,
+        memory: &mut InsertMemory,
+    ) {
+        let Some(entry) = self.graph.entry() else { return };
+        self.space.prepare_slot(index, &mut memory.target);
+        let (start, _) =
+            self.view.descend_to(0, entry, self.space, &memory.target, &mut memory.walk);
         let layer = &self.view.layers[0];
+        let reach =
+            Reach { ef: self.graph.shape.ef_construction, end: self.end, compared_max: u64::MAX };
+        let ground = Ground { space: self.space, layer };
+        ground.walk(&memory.target, start, reach, &mut memory.walk, |_| true);
+        let found = memory.walk.pool.returnable().filter(|&(_, found)| tied(found));
+        memory.selected.clear();
+        memory.selected.extend(found.map(|(_, index)| Link { index, pinned: false }));
+        memory.candidates.clear();
+        memory
+            .candidates
+            .extend(memory.selected.iter().map(|&link| Candidate { distance: 0.0, link }));
+        self.attach(index, memory);
+    }
+
+    /// Pins edges between `parent` and `child`, both ways, unless either has enough of them.
+    pub(super) fn adopt(&self, parent: u32, child: u32, memory: &mut InsertMemory) -> bool {
+        let layer = &self.view.layers[0];
+        let pinned = |index: u32| layer.neighbours(index).filter(|link| link.pinned).count();
         {
             let _list = self.graph.lock_list(0, parent);
-            let pinned = layer.neighbours(parent).filter(|link| link.pinned).count();
-            if pinned >= pinned_max(layer) {
+            // A child may have one more than a parent, so that a full one finds a parent itself.
+            if pinned(parent) >= pinned_max(layer) || pinned(child) > pinned_max(layer) {
                 return false;
             }
             self.add_link(0, parent, Link { index: child, pinned: true }, memory);
@@ -182,17 +219,16 @@ impl Insertion<'_> {
     /// Chooses the neighbours of a node anew, from those it has and one more.
     fn prune(&self, at: usize, node: u32, added: Link, memory: &mut InsertMemory) {
         let layer = &self.view.layers[at];
-        let InsertMemory { neighbour, select: selecting, slots, distances, .. } = memory;
+        let InsertMemory { neighbour, select: selecting, slots, distances, pruned, .. } = memory;
         self.space.prepare_slot(layer.slot(node), neighbour);
         let links = || layer.neighbours(node).chain([added]);
         slots.clear();
         slots.extend(links().map(|link| layer.slot(link.index)));
         self.space.distances(neighbour, slots, distances);
-        let mut candidates: Vec<Candidate> = links()
-            .zip(&*distances)
-            .map(|(link, &distance)| Candidate { distance, link })
-            .collect();
-        select(self.space, layer, &mut candidates, target_degree(layer), selecting);
+        pruned.clear();
+        pruned
+            .extend(links().zip(&*distances).map(|(link, &distance)| Candidate { distance, link }));
+        select(self.space, layer, pruned, target_degree(layer), selecting);
         layer.set_neighbours(node, selecting.chosen.iter().copied());
     }
 }

@@ -110,11 +110,11 @@ pub(super) struct MemoryStore {
 }
 
 impl MemoryStore {
-    fn take(&self) -> InsertMemory {
+    pub(super) fn take(&self) -> InsertMemory {
         self.idle.lock().pop().unwrap_or_default()
     }
 
-    fn give_back(&self, memory: InsertMemory) {
+    pub(super) fn give_back(&self, memory: InsertMemory) {
         self.idle.lock().push(memory);
     }
 }

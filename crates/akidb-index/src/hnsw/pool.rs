@@ -125,11 +125,6 @@ impl Pool {
             .filter(|(_, flags)| **flags & PASSING == 0)
             .map(|(&key, _)| (distance_of(key), key as u32))
     }
-
-    /// The nearest candidate, whatever it is.
-    pub(super) fn nearest(&self) -> Option<u32> {
-        self.keys.first().map(|&key| key as u32)
-    }
 }
 
 #[cfg(test)]

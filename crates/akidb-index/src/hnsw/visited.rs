@@ -32,10 +32,6 @@ impl Visited {
     pub(super) fn contains(&self, index: u32) -> bool {
         self.marks.get(index as usize) == Some(&self.walk)
     }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.marks.capacity()
-    }
 }
 
 #[cfg(test)]

@@ -5,3 +5,6 @@ mod exact_contract;
 mod exact_model;
 mod filter_concurrency;
 mod filter_model;
+mod hnsw_model;
+mod hnsw_quality;
+mod vectors;

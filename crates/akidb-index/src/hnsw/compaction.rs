@@ -1,0 +1,214 @@
+//! A graph of only the live nodes, made from one that holds dead ones, for far less than building it.
+//!
+//! Nodes keep their neighbours under new indexes; where too many of these are dead, they get others
+//! as in `repair`. What lost its pinned edges is tied to the tree again.
+
+use rayon::prelude::*;
+
+use super::{
+    graph::{Entry, Graph, View},
+    insertion::{InsertMemory, Insertion},
+    layer::{Layer, Link},
+    linker::MemoryStore,
+    repair::{choose_live, is_thinned},
+    space::Space,
+};
+use crate::{exact::State, scoring::Scoring};
+
+/// The new index of a node that is gone.
+const GONE: u32 = u32::MAX;
+
+/// Nodes that a thread carries over before it looks for more.
+const NODES_A_TURN: usize = 256;
+
+impl Graph {
+    /// The graph of the live slots of `state` alone, whose new slots are their places in
+    /// `old_slots`. `compacted` is the state of the new slots.
+    pub(super) fn compacted(
+        &self,
+        state: &State,
+        compacted: &State,
+        old_slots: &[u32],
+        scoring: Scoring,
+        memories: &MemoryStore,
+    ) -> Self {
+        let upper_counts = self.lock_linker();
+        let graph = Self::new(self.shape, self.coder.clone(), state.layout().row_lanes);
+        let old_view = self.view();
+        graph.copy_codes(&old_view, old_slots);
+        let linked = old_slots.partition_point(|&slot| slot < self.linked_end());
+        let mut new_indexes = vec![GONE; state.slot_count()];
+        for (new, &old) in (0..).zip(&old_slots[..linked]) {
+            new_indexes[old as usize] = new;
+        }
+        let space = old_view.space(self, state, scoring);
+        let mut entry = None;
+        for (at, old_layer) in old_view.layers.iter().enumerate() {
+            if at > 0 {
+                let count = upper_counts.get(at - 1).copied().unwrap_or(0);
+                let Some(below) = graph.copy_members(at, old_layer, count, &new_indexes, old_slots)
+                else {
+                    break;
+                };
+                new_indexes = below;
+            }
+            copy_links(space, old_layer, &graph.view().layers[at], &new_indexes, state, memories);
+            let first_live = new_indexes.iter().find(|&&index| index != GONE);
+            entry = first_live.map(|&index| Entry { layer: at, index }).or(entry);
+        }
+        if let Some(entry) = entry {
+            graph.raise_entry(entry);
+        }
+        graph.set_linked_end(linked as u32);
+        graph.tie_together(compacted, scoring);
+        graph
+    }
+
+    /// Copies the codes of the old slots to their places in the list.
+    #[expect(unsafe_code, reason = "writes memory that no other thread has")]
+    fn copy_codes(&self, old: &View, old_slots: &[u32]) {
+        self.grow(|view| {
+            view.codes.grow(old_slots.len());
+            view.layers[0].grow(old_slots.len());
+        });
+        let view = self.view();
+        if view.codes.row_len() == 0 {
+            return;
+        }
+        for (new, &old_slot) in (0..).zip(old_slots) {
+            // SAFETY: this graph is not published yet.
+            unsafe { view.codes.write(new, old.codes.row(old_slot)) };
+        }
+    }
+
+    /// Adds an upper layer of the live members of an old one; returns the new index of each old
+    /// member, or `None` where none is left. `below` is the same for the layer below.
+    fn copy_members(
+        &self,
+        at: usize,
+        old: &Layer,
+        count: u32,
+        below: &[u32],
+        old_slots: &[u32],
+    ) -> Option<Vec<u32>> {
+        let mut new_indexes = vec![GONE; count as usize];
+        let mut live = 0;
+        for (index, new_index) in (0..).zip(&mut new_indexes) {
+            if below[old.below(index) as usize] != GONE {
+                *new_index = live;
+                live += 1;
+            }
+        }
+        if live == 0 {
+            return None;
+        }
+        let mut upper = Layer::upper(old.degree());
+        upper.grow(live as usize);
+        for (index, &new_index) in (0..).zip(&new_indexes) {
+            if new_index != GONE {
+                let slot = old_slots.binary_search(&old.slot(index)).unwrap_or(0) as u32;
+                upper.set_member(new_index, slot, below[old.below(index) as usize]);
+            }
+        }
+        self.grow(|view| view.layers.push(upper));
+        self.lock_linker().push(live);
+        debug_assert_eq!(self.view().layers.len(), at + 1);
+        Some(new_indexes)
+    }
+
+    /// Makes the pinned edges of a graph without dead nodes a tree over all of it again.
+    fn tie_together(&self, state: &State, scoring: Scoring) {
+        let Some(entry) = self.entry() else { return };
+        let view = self.view();
+        let space = view.space(self, state, scoring);
+        let end = self.linked_end();
+        let insertion = Insertion { graph: self, view: &view, space, end };
+        let mut root = entry;
+        for layer in (1..=entry.layer).rev() {
+            root = Entry { layer: layer - 1, index: view.layers[layer].below(root.index) };
+        }
+        Ties { insertion, tied: vec![false; end as usize], found: Vec::new() }.tie_all(root.index);
+    }
+}
+
+/// Copies the lists of the nodes that have a new index, in parallel.
+fn copy_links(
+    space: Space<'_>,
+    old: &Layer,
+    new: &Layer,
+    new_indexes: &[u32],
+    state: &State,
+    memories: &MemoryStore,
+) {
+    let is_live = |slot: u32| state.is_live(slot);
+    let renamed = |link: Link| {
+        let index = new_indexes.get(link.index as usize).copied().filter(|&index| index != GONE)?;
+        Some(Link { index, pinned: link.pinned && old.is_base() })
+    };
+    new_indexes.par_chunks(NODES_A_TURN).enumerate().for_each(|(turn, chunk)| {
+        let mut memory = memories.take();
+        for (index, &new_index) in ((turn * NODES_A_TURN) as u32..).zip(chunk) {
+            if new_index == GONE {
+                continue;
+            }
+            if is_thinned(old, index, is_live) {
+                let repair = memory.repair();
+                let keeps = |link: Link| link.pinned && is_live(old.slot(link.index));
+                choose_live(space, old, index, is_live, keeps, repair);
+                let chosen = repair.select.chosen.iter().copied();
+                new.set_neighbours(new_index, chosen.filter_map(renamed));
+            } else {
+                new.set_neighbours(new_index, old.neighbours(index).filter_map(renamed));
+            }
+        }
+        memories.give_back(memory);
+    });
+}
+
+/// Nodes that hang together by pinned edges, growing until it is all of them.
+struct Ties<'a> {
+    insertion: Insertion<'a>,
+    tied: Vec<bool>,
+    /// Tied nodes whose edges were not followed yet.
+    found: Vec<u32>,
+}
+
+impl Ties<'_> {
+    fn tie_all(&mut self, root: u32) {
+        let mut memory = InsertMemory::default();
+        self.add(root);
+        self.follow(&mut memory);
+        for index in 0..self.tied.len() as u32 {
+            if !self.tied[index as usize] {
+                self.insertion.reattach(index, |parent| self.tied[parent as usize], &mut memory);
+                self.add(index);
+                self.follow(&mut memory);
+            }
+        }
+    }
+
+    /// Adds a node, and what hangs together with it.
+    fn add(&mut self, index: u32) {
+        let layer = &self.insertion.view.layers[0];
+        let mut open = vec![index];
+        while let Some(node) = open.pop() {
+            if !std::mem::replace(&mut self.tied[node as usize], true) {
+                self.found.push(node);
+                open.extend(layer.neighbours(node).filter(|link| link.pinned).map(|to| to.index));
+            }
+        }
+    }
+
+    /// Ties what the edges of tied nodes lead to, as long as they have room.
+    fn follow(&mut self, memory: &mut InsertMemory) {
+        let layer = &self.insertion.view.layers[0];
+        while let Some(node) = self.found.pop() {
+            let neighbours: Vec<Link> = layer.neighbours(node).collect();
+            for to in neighbours {
+                if !self.tied[to.index as usize] && self.insertion.adopt(node, to.index, memory) {
+                    self.add(to.index);
+                }
+            }
+        }
+    }
+}

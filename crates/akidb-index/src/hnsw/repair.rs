@@ -1,0 +1,155 @@
+//! Giving nodes new neighbours in place of removed ones.
+//!
+//! A removed node is still walked over, so removals cost nothing at first. Where too few of a node's
+//! neighbours are live, it gets new ones from among the neighbours of the dead ones: what the walk
+//! reached over them stays within reach. Edges that are pinned stay, dead or not, until the index
+//! is compacted, so a repair cuts nothing off.
+
+use rayon::prelude::*;
+
+use super::{
+    graph::{Graph, Repairs},
+    insertion::target_degree,
+    layer::{Layer, Link},
+    linker::MemoryStore,
+    select::{Candidate, SelectMemory, select},
+    space::{Space, Target},
+};
+use crate::{exact::State, scoring::Scoring};
+
+/// The share of live neighbours, of as many as a list is pruned to, below which a node is repaired.
+const LIVE_SHARE_MIN: f64 = 0.75;
+
+/// Nodes that a thread repairs before it looks for more.
+const NODES_A_TURN: usize = 256;
+
+/// What a repair needs, kept to be used again without allocating.
+#[derive(Default)]
+pub(super) struct RepairMemory {
+    target: Target,
+    indexes: Vec<u32>,
+    slots: Vec<u32>,
+    distances: Vec<f32>,
+    candidates: Vec<Candidate>,
+    pub(super) select: SelectMemory,
+}
+
+/// Whether a node has so few live neighbours that it needs others.
+pub(super) fn is_thinned(layer: &Layer, index: u32, is_live: impl Fn(u32) -> bool) -> bool {
+    let (mut live, mut all) = (0, 0);
+    for link in layer.neighbours(index) {
+        all += 1;
+        live += usize::from(is_live(layer.slot(link.index)));
+    }
+    live < all && (live as f64) < target_degree(layer) as f64 * LIVE_SHARE_MIN
+}
+
+/// Chooses live neighbours of a node into `memory.select.chosen`: from its own, and from those that
+/// its dead ones have. Edges that `keeps` says so are chosen in any case.
+pub(super) fn choose_live(
+    space: Space<'_>,
+    layer: &Layer,
+    index: u32,
+    is_live: impl Fn(u32) -> bool,
+    keeps: impl Fn(Link) -> bool,
+    memory: &mut RepairMemory,
+) {
+    let is_live_node = |node: u32| is_live(layer.slot(node));
+    memory.candidates.clear();
+    memory.indexes.clear();
+    for link in layer.neighbours(index) {
+        if is_live_node(link.index) || keeps(link) {
+            let link = Link { pinned: keeps(link), ..link };
+            memory.candidates.push(Candidate { distance: 0.0, link });
+        }
+        if !is_live_node(link.index) {
+            memory.indexes.extend(layer.neighbours(link.index).map(|beyond| beyond.index));
+        }
+    }
+    memory.indexes.sort_unstable();
+    memory.indexes.dedup();
+    let own = memory.candidates.len();
+    for &beyond in &memory.indexes {
+        let known = memory.candidates[..own].iter().any(|own| own.link.index == beyond);
+        if beyond != index && !known && is_live_node(beyond) {
+            let link = Link { index: beyond, pinned: false };
+            memory.candidates.push(Candidate { distance: 0.0, link });
+        }
+    }
+    memory.slots.clear();
+    memory.slots.extend(memory.candidates.iter().map(|found| layer.slot(found.link.index)));
+    space.prepare_slot(layer.slot(index), &mut memory.target);
+    space.distances(&memory.target, &memory.slots, &mut memory.distances);
+    for (candidate, &distance) in memory.candidates.iter_mut().zip(&memory.distances) {
+        candidate.distance = distance;
+    }
+    select(space, layer, &mut memory.candidates, target_degree(layer), &mut memory.select);
+}
+
+/// The share of linked slots that has to die before nodes are looked at again.
+const DEAD_SHARE: f64 = 0.05;
+
+/// Nodes looked at in the time in which one is linked, as most need nothing.
+const NODES_PER_LINK: usize = 32;
+
+impl Graph {
+    /// Goes on with the repair of nodes where enough slots died to have one, for about as long as
+    /// linking `vectors_max` takes. Returns how many nodes are left to look at.
+    pub(super) fn repair_where_due(
+        &self,
+        state: &State,
+        scoring: Scoring,
+        vectors_max: usize,
+        memories: &MemoryStore,
+    ) -> usize {
+        let mut repairs = self.repairs().lock();
+        let dead = state.slot_count() - state.live_count();
+        let linked = self.linked_end();
+        if repairs.next.is_none() {
+            let due = repairs.dead_before as f64 + f64::from(linked) * DEAD_SHARE;
+            if dead == 0 || (dead as f64) < due {
+                return 0;
+            }
+            *repairs = Repairs { dead_before: dead, next: Some(0) };
+        }
+        let begin = repairs.next.unwrap_or(0);
+        let nodes_max = vectors_max.saturating_mul(NODES_PER_LINK);
+        let stop = self.repair(state, scoring, begin, nodes_max, memories);
+        repairs.next = Some(stop).filter(|&stop| stop < linked);
+        linked.saturating_sub(stop) as usize
+    }
+
+    /// Repairs the linked nodes from `begin` on, up to `nodes_max` of them, on the current rayon
+    /// pool. Returns where to go on, which is the end of the graph when all are done.
+    fn repair(
+        &self,
+        state: &State,
+        scoring: Scoring,
+        begin: u32,
+        nodes_max: usize,
+        memories: &MemoryStore,
+    ) -> u32 {
+        let _linker = self.lock_linker();
+        let end = self.linked_end();
+        let stop =
+            end.min((begin as usize).saturating_add(nodes_max).min(u32::MAX as usize) as u32);
+        let view = self.view();
+        let space = view.space(self, state, scoring);
+        let layer = &view.layers[0];
+        let is_live = |slot| state.is_live(slot);
+        let turns = (begin..stop).into_par_iter().step_by(NODES_A_TURN);
+        turns.for_each(|turn| {
+            let mut memory = memories.take();
+            for index in turn..stop.min(turn + NODES_A_TURN as u32) {
+                if is_live(index) && is_thinned(layer, index, is_live) {
+                    let _list = self.lock_list(0, index);
+                    let repair = memory.repair();
+                    choose_live(space, layer, index, is_live, |link| link.pinned, repair);
+                    layer.set_neighbours(index, repair.select.chosen.iter().copied());
+                }
+            }
+            memories.give_back(memory);
+        });
+        stop
+    }
+}

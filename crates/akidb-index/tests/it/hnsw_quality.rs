@@ -1,0 +1,176 @@
+//! How near the graph comes to the exact answer, whatever was removed or filtered.
+
+use akidb_core::{IndexSettings, Metric, Quantization};
+use akidb_index::{HnswIndex, SearchRequest, Strategy, VectorIndex};
+use roaring::RoaringBitmap;
+
+use crate::vectors::{Numbers, clustered, recall};
+
+const DIMENSION: usize = 48;
+const COUNT: usize = 12_000;
+const QUERIES: usize = 100;
+
+fn built(metric: Metric, quantization: Quantization, vectors: &[f32]) -> HnswIndex {
+    let settings = IndexSettings { quantization, ..IndexSettings::default() };
+    let index = HnswIndex::with_graph_min(DIMENSION, metric, settings, 500);
+    index.append(0, vectors);
+    link_all(&index);
+    index
+}
+
+fn link_all(index: &HnswIndex) {
+    while index.link(1_500) > 0 {}
+    assert_eq!((index.pending_count(), index.linked_count()), (0, index.slot_count()));
+}
+
+/// The mean recall of the nearest 10, over queries of the same kind as the vectors.
+fn mean_recall(index: &HnswIndex, request: &SearchRequest<'_>, strategy: Strategy) -> f64 {
+    let queries = clustered(77, QUERIES, DIMENSION, 40);
+    let of_query = |query: &[f32]| {
+        let found = index.search(query, request);
+        assert_eq!(found.work.strategy, strategy);
+        let exact = index.search(query, &SearchRequest { exact: true, ..*request }).neighbours;
+        assert_eq!(found.neighbours.len(), exact.len());
+        recall(&found.neighbours, &exact)
+    };
+    queries.chunks(DIMENSION).map(of_query).sum::<f64>() / QUERIES as f64
+}
+
+#[test]
+fn the_nearest_are_found_under_every_metric_and_coding() {
+    for metric in Metric::ALL {
+        for quantization in [Quantization::Int8, Quantization::None] {
+            let index = built(metric, quantization, &clustered(1, COUNT, DIMENSION, 40));
+            let recall = mean_recall(&index, &SearchRequest::nearest(10), Strategy::Graph);
+            assert!(recall > 0.97, "{metric:?} {quantization:?}: {recall}");
+        }
+    }
+}
+
+#[test]
+fn every_vector_finds_itself() {
+    let vectors = clustered(1, COUNT, DIMENSION, 40);
+    for quantization in [Quantization::Int8, Quantization::None] {
+        let index = built(Metric::L2, quantization, &vectors);
+        let request = SearchRequest { ef: Some(200), ..SearchRequest::nearest(1) };
+        for (slot, vector) in (0..).zip(vectors.chunks(DIMENSION)) {
+            let found = index.search(vector, &request).neighbours;
+            assert_eq!((found[0].slot, found[0].score), (slot, 0.0));
+        }
+    }
+}
+
+#[test]
+fn scores_are_those_of_the_exact_index_to_the_bit() {
+    let index = built(Metric::Cosine, Quantization::Int8, &clustered(1, COUNT, DIMENSION, 40));
+    for query in clustered(5, 20, DIMENSION, 40).chunks(DIMENSION) {
+        let exact = SearchRequest { exact: true, ..SearchRequest::nearest(COUNT) };
+        let exact = index.search(query, &exact).neighbours;
+        for found in index.search(query, &SearchRequest::nearest(10)).neighbours {
+            assert!(exact.contains(&found));
+        }
+        let rough = SearchRequest { rescore: false, ..SearchRequest::nearest(10) };
+        for found in index.search(query, &rough).neighbours {
+            let score = exact.iter().find(|exact| exact.slot == found.slot).unwrap().score;
+            assert!((found.score - score).abs() < 0.02, "{} for {score}", found.score);
+        }
+    }
+}
+
+/// Half of the slots: at random, or the ones nearest to a point.
+fn half(index: &HnswIndex, by_cluster: bool) -> Vec<u32> {
+    let count = index.slot_count();
+    if by_cluster {
+        let point = clustered(3, 1, DIMENSION, 40);
+        let request = SearchRequest { exact: true, ..SearchRequest::nearest(count / 2) };
+        index.search(&point, &request).neighbours.iter().map(|found| found.slot).collect()
+    } else {
+        let mut numbers = Numbers::new(4);
+        (0..count as u32).filter(|_| numbers.below(2) == 0).collect()
+    }
+}
+
+#[test]
+fn half_of_all_removed_costs_no_recall() {
+    for by_cluster in [false, true] {
+        let index =
+            built(Metric::Cosine, Quantization::Int8, &clustered(1, 2 * COUNT, DIMENSION, 40));
+        index.remove(&half(&index, by_cluster));
+        while index.link(10_000) > 0 {}
+        let request = SearchRequest { ef: Some(64), ..SearchRequest::nearest(10) };
+        let repaired = mean_recall(&index, &request, Strategy::Graph);
+
+        let (compacted, old_slots) = index.compacted();
+        assert_eq!(compacted.slot_count(), old_slots.len());
+        let compact = mean_recall(&compacted, &request, Strategy::Graph);
+
+        let live: Vec<f32> =
+            old_slots.iter().flat_map(|&slot| index.vector(slot).unwrap()).collect();
+        let fresh = built(Metric::Cosine, Quantization::Int8, &live);
+        let fresh = mean_recall(&fresh, &request, Strategy::Graph);
+        assert!(repaired > fresh - 0.01, "repaired {repaired}, fresh {fresh}, {by_cluster}");
+        assert!(compact > fresh - 0.01, "compact {compact}, fresh {fresh}, {by_cluster}");
+    }
+}
+
+#[test]
+fn generations_of_compaction_do_not_wear_the_graph_down() {
+    let mut index = built(Metric::Cosine, Quantization::Int8, &clustered(1, 4_000, DIMENSION, 40));
+    let mut numbers = Numbers::new(8);
+    for generation in 0..20 {
+        let gone: Vec<u32> =
+            (0..index.slot_count() as u32).filter(|_| numbers.below(4) == 0).collect();
+        index.remove(&gone);
+        index = index.compacted().0;
+        let added = clustered(100 + generation, gone.len(), DIMENSION, 40);
+        index.append(index.slot_count() as u32, &added);
+        link_all(&index);
+    }
+    let request = SearchRequest { ef: Some(64), ..SearchRequest::nearest(10) };
+    let recall = mean_recall(&index, &request, Strategy::Graph);
+    assert!(recall > 0.96, "{recall}");
+}
+
+#[test]
+fn filters_of_every_size_are_answered_in_full() {
+    let index = built(Metric::Cosine, Quantization::Int8, &clustered(1, COUNT, DIMENSION, 40));
+    let mut strategies = Vec::new();
+    for one_in in [1, 2, 3, 10, 100, 1_000, 4_000] {
+        let allowed: RoaringBitmap =
+            (0..COUNT as u32 + 500).filter(|slot| slot % one_in == 0).collect();
+        let request = SearchRequest { allowed: Some(&allowed), ..SearchRequest::nearest(10) };
+        let query = clustered(6, 1, DIMENSION, 40);
+        let strategy = index.search(&query, &request).work.strategy;
+        let recall = mean_recall(&index, &request, strategy);
+        assert!(recall > 0.97, "one in {one_in}, {strategy:?}: {recall}");
+        strategies.push(strategy);
+    }
+    assert_eq!(strategies.first(), Some(&Strategy::Graph));
+    assert_eq!(strategies.last(), Some(&Strategy::Scan));
+}
+
+#[test]
+fn a_filter_far_from_the_query_is_answered_in_full() {
+    let index = built(Metric::Cosine, Quantization::Int8, &clustered(1, COUNT, DIMENSION, 40));
+    let query = clustered(6, 1, DIMENSION, 40);
+    let everything = SearchRequest { exact: true, ..SearchRequest::nearest(COUNT) };
+    let order = index.search(&query, &everything).neighbours;
+    let far: RoaringBitmap = order[COUNT / 2..].iter().map(|found| found.slot).collect();
+    let request = SearchRequest { allowed: Some(&far), ..SearchRequest::nearest(10) };
+    let found = index.search(&query, &request).neighbours;
+    assert_eq!(found.len(), 10);
+    assert!(found.iter().all(|found| far.contains(found.slot)));
+    assert!(recall(&found, &order[COUNT / 2..COUNT / 2 + 10]) >= 0.9);
+}
+
+#[test]
+fn few_live_among_many_dead_are_all_found() {
+    let index = built(Metric::Cosine, Quantization::Int8, &clustered(1, COUNT, DIMENSION, 40));
+    index.remove(&(0..COUNT as u32).filter(|slot| slot % 300 != 0).collect::<Vec<_>>());
+    for limit in [1, 10, 40, 1_000] {
+        let request = SearchRequest { ef: Some(16), ..SearchRequest::nearest(limit) };
+        let found = index.search(&clustered(9, 1, DIMENSION, 40), &request).neighbours;
+        assert_eq!(found.len(), limit.min(COUNT / 300));
+        assert!(found.iter().all(|found| found.slot % 300 == 0));
+    }
+}
