@@ -7,14 +7,15 @@
 //! |---|---|
 //! | `commands` | one file a command: what is measured, in which order, what is reported |
 //! | `contenders` | exact searches by our index and by others, in this process and in Python |
+//! | `graph_engines` | approximate searches by our graph and by others, in Python |
 //! | `encoders` | our encoder and others, and the matrix products that are their limit |
 //! | `node` | a client of a running node, over REST and gRPC |
 //! | `load` | many requests at once against a node, and their latencies |
 //! | `other_engines` | inserts into other engines, in Python |
-//! | `dataset` | seeded vectors, the same ones in every run |
+//! | `dataset` | vectors, seeded or of files |
 //! | `workload` | batches of texts to encode |
 //! | `truth` | exact neighbours in double precision, and recall against them |
-//! | `disk`, `memory` | what the hardware allows |
+//! | `disk`, `memory` | what the hardware allows, and what a process takes |
 //! | `machine`, `timing`, `python`, `report` | where it ran, how long it took, how it is told |
 
 mod commands;
@@ -22,6 +23,7 @@ mod contenders;
 mod dataset;
 mod disk;
 mod encoders;
+mod graph_engines;
 mod load;
 mod machine;
 mod memory;
@@ -38,7 +40,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::{
-    commands::{encode, exact_search, filter_index, import, insert, search, tenants},
+    commands::{
+        encode, exact_search, filter_index, import, insert, search, tenants, vector_index, vectors,
+    },
     report::{OutputFormat, Verdict},
 };
 
@@ -69,6 +73,10 @@ enum Command {
     Search(search::Arguments),
     /// Start a node with many small collections: time, memory, and disk given back
     Tenants(tenants::Arguments),
+    /// Search our graph of vectors, in this process, beside other graphs and what it could be at best
+    VectorIndex(vector_index::Arguments),
+    /// Turn texts into a file of vectors, for vector-index
+    Vectors(vectors::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -85,6 +93,10 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Insert(arguments) => report::publish(&insert::run(arguments)?, cli.output)?,
         Command::Search(arguments) => report::publish(&search::run(arguments)?, cli.output)?,
         Command::Tenants(arguments) => report::publish(&tenants::run(arguments)?, cli.output)?,
+        Command::VectorIndex(arguments) => {
+            report::publish(&vector_index::run(arguments)?, cli.output)?
+        }
+        Command::Vectors(arguments) => report::publish(&vectors::run(arguments)?, cli.output)?,
     };
     Ok(match verdict {
         Verdict::Passed => ExitCode::SUCCESS,

@@ -7,3 +7,5 @@ pub(crate) mod import;
 pub(crate) mod insert;
 pub(crate) mod search;
 pub(crate) mod tenants;
+pub(crate) mod vector_index;
+pub(crate) mod vectors;
