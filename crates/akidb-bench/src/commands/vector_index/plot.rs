@@ -12,6 +12,9 @@ use super::{VectorIndexReport, a_second};
 
 const SIZE: (u32, u32) = (900, 600);
 
+/// Below it nobody wants to be.
+const RECALLS_DRAWN: Range<f64> = 0.8..1.0;
+
 /// One line: its name and its points.
 type Line = (String, Vec<(f64, f64)>);
 
@@ -21,6 +24,7 @@ struct Drawing {
     x: (&'static str, Range<f64>),
     y: &'static str,
     lines: Vec<Line>,
+    legend: SeriesLabelPosition,
 }
 
 pub(super) fn draw(report: &VectorIndexReport, directory: &Path) -> anyhow::Result<()> {
@@ -35,9 +39,10 @@ pub(super) fn draw(report: &VectorIndexReport, directory: &Path) -> anyhow::Resu
         });
         let drawing = Drawing {
             title: title("recall and speed on one core"),
-            x: (RECALL, 0.8..1.0),
+            x: ("recall", RECALLS_DRAWN),
             y: "searches a second",
             lines: lines.collect(),
+            legend: SeriesLabelPosition::LowerLeft,
         };
         drawing.write(&directory.join("recall.svg"), false)?;
     }
@@ -47,13 +52,12 @@ pub(super) fn draw(report: &VectorIndexReport, directory: &Path) -> anyhow::Resu
             x: ("share of the vectors that is allowed", 0.0008..0.6),
             y: "microseconds a search",
             lines: filtered.lines(),
+            legend: SeriesLabelPosition::LowerRight,
         };
         drawing.write(&directory.join("filtered.svg"), true)?;
     }
     Ok(())
 }
-
-const RECALL: &str = "recall";
 
 impl Drawing {
     fn write(&self, path: &Path, logarithmic: bool) -> anyhow::Result<()> {
@@ -80,7 +84,13 @@ impl Drawing {
             .y_label_area_size(72)
             .build_cartesian_2d(x, self.heights().log_scale())
             .map_err(said)?;
-        chart.configure_mesh().x_desc(self.x.0).y_desc(self.y).draw().map_err(said)?;
+        chart
+            .configure_mesh()
+            .x_desc(self.x.0)
+            .y_desc(self.y)
+            .y_label_formatter(&|height| height.to_string())
+            .draw()
+            .map_err(said)?;
         for (at, (name, points)) in self.lines.iter().enumerate() {
             let colour = Palette99::pick(at).to_rgba();
             let within = points.iter().filter(|(x, _)| self.x.1.contains(x)).copied();
@@ -97,6 +107,7 @@ impl Drawing {
         }
         chart
             .configure_series_labels()
+            .position(self.legend.clone())
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK.mix(0.3))
             .draw()
