@@ -1,11 +1,15 @@
-//! Seeded vectors: unit length, in clusters, the same ones in every run on every machine.
+//! Vectors of unit length: seeded ones in clusters, the same in every run on every machine, and those
+//! of files.
 //!
-//! What does not live here: real embeddings. Exact scans and inserts cost the same whatever the
-//! values are; for approximate indexes, clusters are the milder half of what real data does.
+//! Exact scans and inserts cost the same whatever the values are; for approximate indexes, clusters
+//! are the milder half of what real data does, so those read real embeddings too.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
@@ -36,6 +40,44 @@ impl Dataset {
             normalise(vector);
         });
         Self { dimension, values }
+    }
+
+    /// Reads files of little-endian `f32` without a header, row after row, one file after the other,
+    /// and gives each row unit length.
+    pub(crate) fn read(paths: &[PathBuf], dimension: usize) -> anyhow::Result<Self> {
+        let mut values = Vec::new();
+        for path in paths {
+            let bytes =
+                fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let (words, rest) = bytes.as_chunks::<4>();
+            ensure!(
+                rest.is_empty() && words.len().is_multiple_of(dimension),
+                "{} does not hold whole vectors of {dimension} components",
+                path.display()
+            );
+            values.extend(words.iter().map(|&word| f32::from_le_bytes(word)));
+        }
+        ensure!(values.iter().all(|value| value.is_finite()), "the vectors are not all finite");
+        values.par_chunks_exact_mut(dimension).for_each(normalise);
+        Ok(Self { dimension, values })
+    }
+
+    /// Takes `count` vectors out, spread evenly: the vectors that are left, and those.
+    pub(crate) fn split_off(self, count: usize) -> (Self, Self) {
+        let step = (self.len() / count.max(1)).max(1);
+        let is_taken = |row: usize| row.is_multiple_of(step) && row / step < count;
+        let (mut left, mut taken) = (Vec::with_capacity(self.values.len()), Vec::new());
+        for (row, vector) in self.values.chunks_exact(self.dimension).enumerate() {
+            if is_taken(row) { &mut taken } else { &mut left }.extend_from_slice(vector);
+        }
+        let with = |values| Self { dimension: self.dimension, values };
+        (with(left), with(taken))
+    }
+
+    /// Only the vectors of some rows.
+    pub(crate) fn of_rows(&self, rows: impl Iterator<Item = u32>) -> Self {
+        let values = rows.flat_map(|row| self.vector(row as usize).iter().copied()).collect();
+        Self { dimension: self.dimension, values }
     }
 
     pub(crate) fn dimension(&self) -> usize {
@@ -122,5 +164,22 @@ mod tests {
         let near =
             (1..400).filter(|&row| dot(vectors.vector(0), vectors.vector(row)) > 0.4).count();
         assert!((120..280).contains(&near), "{near} of 399 are near");
+    }
+
+    #[test]
+    fn vectors_come_back_from_files_and_are_split_evenly() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("vectors");
+        let written = Dataset::clustered(Shape::of(10, 3, 1), 10, 0);
+        written.write(&path).unwrap();
+        let read = Dataset::read(&[path.clone(), path.clone()], 3).unwrap();
+        assert_eq!(read.len(), 20);
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
+        assert!(read.rows(10..20).iter().zip(written.values()).all(near));
+        let (left, taken) = read.split_off(3);
+        assert_eq!((left.len(), taken.len()), (17, 3));
+        assert!(taken.vector(1).iter().zip(written.vector(6)).all(near));
+        assert!(left.vector(0).iter().zip(written.vector(1)).all(near));
+        assert!(Dataset::read(&[path], 4).is_err());
     }
 }

@@ -7,15 +7,16 @@
 //! |---|---|
 //! | `commands` | one file a command: what is measured, in which order, what is reported |
 //! | `contenders` | exact searches by our index and by others, in this process and in Python |
+//! | `graph_engines` | approximate searches by our graph and by others, in Python |
 //! | `encoders` | our encoder and others, and the matrix products that are their limit |
 //! | `node` | a client of a running node, over REST and gRPC |
 //! | `load` | many requests at once against a node, and their latencies |
 //! | `started_node` | a node that a command starts itself |
 //! | `other_engines` | inserts into other engines, in Python |
-//! | `dataset` | seeded vectors, the same ones in every run |
+//! | `dataset` | vectors, seeded or of files |
 //! | `workload` | batches of texts to encode |
 //! | `truth` | exact neighbours in double precision, and recall against them |
-//! | `disk`, `memory` | what the hardware allows |
+//! | `disk`, `memory` | what the hardware allows, and what a process takes |
 //! | `machine`, `timing`, `python`, `report` | where it ran, how long it took, how it is told |
 
 mod commands;
@@ -23,6 +24,7 @@ mod contenders;
 mod dataset;
 mod disk;
 mod encoders;
+mod graph_engines;
 mod load;
 mod machine;
 mod memory;
@@ -41,7 +43,8 @@ use clap::{Parser, Subcommand};
 
 use self::{
     commands::{
-        encode, exact_search, import, insert, restart, search, search_while_writing, tenants,
+        encode, exact_search, filter_index, import, insert, restart, search, search_while_writing,
+        tenants, vector_index, vectors,
     },
     report::{OutputFormat, Verdict},
 };
@@ -63,6 +66,8 @@ enum Command {
     Encode(encode::Arguments),
     /// Search every vector of a set, in this process, beside plain loops and other libraries
     ExactSearch(exact_search::Arguments),
+    /// Find the documents that match filters, in this process, beside trying each document
+    FilterIndex(filter_index::Arguments),
     /// Import texts into a running node, again, and in batches one after the other
     Import(import::Arguments),
     /// Insert vectors into a running node, beside what its disk allows and other engines
@@ -75,6 +80,10 @@ enum Command {
     SearchWhileWriting(search_while_writing::Arguments),
     /// Start a node with many small collections: time, memory, and disk given back
     Tenants(tenants::Arguments),
+    /// Search our graph of vectors, in this process, beside other graphs and what it could be at best
+    VectorIndex(vector_index::Arguments),
+    /// Turn texts into a file of vectors, for vector-index
+    Vectors(vectors::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -84,6 +93,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::ExactSearch(arguments) => {
             report::publish(&exact_search::run(arguments)?, cli.output)?
         }
+        Command::FilterIndex(arguments) => {
+            report::publish(&filter_index::run(arguments)?, cli.output)?
+        }
         Command::Import(arguments) => report::publish(&import::run(arguments)?, cli.output)?,
         Command::Insert(arguments) => report::publish(&insert::run(arguments)?, cli.output)?,
         Command::Restart(arguments) => report::publish(&restart::run(arguments)?, cli.output)?,
@@ -92,6 +104,10 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Search(arguments) => report::publish(&search::run(arguments)?, cli.output)?,
         Command::Tenants(arguments) => report::publish(&tenants::run(arguments)?, cli.output)?,
+        Command::VectorIndex(arguments) => {
+            report::publish(&vector_index::run(arguments)?, cli.output)?
+        }
+        Command::Vectors(arguments) => report::publish(&vectors::run(arguments)?, cli.output)?,
     };
     Ok(match verdict {
         Verdict::Passed => ExitCode::SUCCESS,

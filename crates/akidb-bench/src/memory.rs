@@ -1,6 +1,6 @@
-//! What one core can read from memory.
+//! What one core can read from memory, and how much of it this process has.
 
-use std::{hint::black_box, time::Instant};
+use std::{fs, hint::black_box, time::Instant};
 
 use memmap2::MmapMut;
 use serde::Serialize;
@@ -65,6 +65,38 @@ fn bare_sum(words: &[[u8; 4]]) -> u32 {
     }
     let rest = rest.iter().map(|&word| u32::from_ne_bytes(word));
     sums.into_iter().chain(rest).fold(0, u32::wrapping_add)
+}
+
+/// The memory of this process that is in RAM, from one moment on. Linux tells it, others do not.
+pub(crate) struct ResidentMemory {
+    before_bytes: Option<u64>,
+}
+
+impl ResidentMemory {
+    /// Looks at it, and begins a new peak.
+    pub(crate) fn observe() -> Self {
+        // Writing a 5 there makes the peak what is resident now. A peak of before would only be
+        // higher, and is then told.
+        drop(fs::write("/proc/self/clear_refs", "5"));
+        Self { before_bytes: status_bytes("VmRSS") }
+    }
+
+    /// By how much it has grown.
+    pub(crate) fn growth_bytes(&self) -> Option<u64> {
+        Some(status_bytes("VmRSS")?.saturating_sub(self.before_bytes?))
+    }
+
+    /// By how much it had grown at the most.
+    pub(crate) fn peak_growth_bytes(&self) -> Option<u64> {
+        Some(status_bytes("VmHWM")?.saturating_sub(self.before_bytes?))
+    }
+}
+
+fn status_bytes(name: &str) -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 #[cfg(test)]

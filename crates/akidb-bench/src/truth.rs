@@ -1,6 +1,7 @@
 //! Exact neighbours in double precision, and recall against them.
 
 use akidb_core::Metric;
+use akidb_index::{SearchRequest, VectorIndex};
 use rayon::prelude::*;
 
 use crate::dataset::Dataset;
@@ -27,6 +28,32 @@ impl Truth {
         };
         let thresholds = queries.values().par_chunks_exact(queries.dimension()).map(threshold);
         Self { metric, thresholds: thresholds.collect(), limit }
+    }
+
+    /// Finds the neighbours with an exact index, which is as exact for this but for ties and takes a
+    /// fraction of the time: only the last neighbour of each query is scored in double precision.
+    pub(crate) fn by_index(
+        index: &dyn VectorIndex,
+        vectors: &Dataset,
+        queries: &Dataset,
+        limit: usize,
+    ) -> Self {
+        let (metric, limit) = (index.metric(), limit.min(vectors.len()));
+        let request = SearchRequest { exact: true, ..SearchRequest::nearest(limit) };
+        let threshold = |query: &[f32]| {
+            let found = index.search(query, &request).neighbours;
+            let scores =
+                found.iter().map(|found| score(metric, query, vectors.vector(found.slot as usize)));
+            scores.fold(f64::INFINITY, f64::min)
+        };
+        let thresholds = queries.values().par_chunks_exact(queries.dimension()).map(threshold);
+        Self { metric, thresholds: thresholds.collect(), limit }
+    }
+
+    /// The share of the exact neighbours of all queries that is among what was found for each.
+    pub(crate) fn recall(&self, vectors: &Dataset, queries: &Dataset, found: &[Vec<u32>]) -> f64 {
+        let hits = (0..).zip(found).map(|(query, found)| self.hits(vectors, queries, query, found));
+        hits.sum::<usize>() as f64 / (self.limit * found.len()).max(1) as f64
     }
 
     /// How many of the exact neighbours of a query `found` holds. A vector as near as the last
@@ -65,6 +92,8 @@ fn score(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use akidb_index::ExactIndex;
+
     use super::*;
     use crate::dataset::Shape;
 
@@ -83,6 +112,11 @@ mod tests {
             assert_eq!(truth.hits(&vectors, &queries, 0, &ranked[3..13]), 7);
             assert_eq!(truth.hits(&vectors, &queries, 0, &[ranked[0]; 10]), 1);
             assert_eq!(truth.hits(&vectors, &queries, 0, &[]), 0);
+            let index = ExactIndex::new(24, metric);
+            index.append(0, vectors.values());
+            let by_index = Truth::by_index(&index, &vectors, &queries, 10);
+            assert!((by_index.thresholds[0] - truth.thresholds[0]).abs() < TIE);
+            assert_eq!(by_index.recall(&vectors, &queries, &[ranked[3..13].to_vec()]), 0.7);
         }
     }
 }

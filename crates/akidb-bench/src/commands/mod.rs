@@ -2,9 +2,12 @@
 
 pub(crate) mod encode;
 pub(crate) mod exact_search;
+pub(crate) mod filter_index;
 pub(crate) mod import;
 pub(crate) mod insert;
 pub(crate) mod restart;
 pub(crate) mod search;
 pub(crate) mod search_while_writing;
 pub(crate) mod tenants;
+pub(crate) mod vector_index;
+pub(crate) mod vectors;

@@ -3,6 +3,7 @@
 mod exact_concurrency;
 mod exact_contract;
 mod exact_model;
+mod filter_concurrency;
 mod filter_model;
 mod hnsw_model;
 mod hnsw_quality;
