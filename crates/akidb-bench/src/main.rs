@@ -10,6 +10,7 @@
 //! | `encoders` | our encoder and others, and the matrix products that are their limit |
 //! | `node` | a client of a running node, over REST and gRPC |
 //! | `load` | many requests at once against a node, and their latencies |
+//! | `started_node` | a node that a command starts itself |
 //! | `other_engines` | inserts into other engines, in Python |
 //! | `dataset` | seeded vectors, the same ones in every run |
 //! | `workload` | batches of texts to encode |
@@ -29,6 +30,7 @@ mod node;
 mod other_engines;
 mod python;
 mod report;
+mod started_node;
 mod timing;
 mod truth;
 mod workload;
@@ -38,7 +40,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::{
-    commands::{encode, exact_search, import, insert, search, tenants},
+    commands::{
+        encode, exact_search, import, insert, restart, search, search_while_writing, tenants,
+    },
     report::{OutputFormat, Verdict},
 };
 
@@ -63,8 +67,12 @@ enum Command {
     Import(import::Arguments),
     /// Insert vectors into a running node, beside what its disk allows and other engines
     Insert(insert::Arguments),
+    /// Start a node over many vectors after a clean stop, after a crash, and without index files
+    Restart(restart::Arguments),
     /// Search a running node by vector
     Search(search::Arguments),
+    /// Search a running node by vector, alone and beside writers that run flat out
+    SearchWhileWriting(search_while_writing::Arguments),
     /// Start a node with many small collections: time, memory, and disk given back
     Tenants(tenants::Arguments),
 }
@@ -78,6 +86,10 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Import(arguments) => report::publish(&import::run(arguments)?, cli.output)?,
         Command::Insert(arguments) => report::publish(&insert::run(arguments)?, cli.output)?,
+        Command::Restart(arguments) => report::publish(&restart::run(arguments)?, cli.output)?,
+        Command::SearchWhileWriting(arguments) => {
+            report::publish(&search_while_writing::run(arguments)?, cli.output)?
+        }
         Command::Search(arguments) => report::publish(&search::run(arguments)?, cli.output)?,
         Command::Tenants(arguments) => report::publish(&tenants::run(arguments)?, cli.output)?,
     };

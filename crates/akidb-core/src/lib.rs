@@ -19,7 +19,7 @@ mod vector;
 pub use document::{Document, DocumentId, InvalidDocumentId, Seq};
 pub use error::{Error, Outcome, Result, Violation};
 pub use error_code::ErrorCode;
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, Operand, Ordered, Test, value_key};
 pub use index_settings::{IndexEngine, IndexSettings, Quantization, UnknownIndexSetting};
 pub use limits::Limits;
 pub use metadata::{InvalidMetadata, Metadata};

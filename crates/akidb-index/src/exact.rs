@@ -17,7 +17,8 @@ use std::sync::Arc;
 use akidb_core::Metric;
 use parking_lot::{Mutex, RwLock};
 
-use self::{chunk::ChunkLayout, scan::Scan, state::State};
+pub(crate) use self::state::State;
+use self::{chunk::ChunkLayout, scan::Scan};
 use crate::{
     Found, SearchRequest, Strategy, VectorIndex, Work, kernel,
     lane::{Lane, lanes_per_row, read_row},
@@ -47,8 +48,17 @@ impl ExactIndex {
     /// If `dimension` is 0.
     #[must_use]
     pub fn new(dimension: usize, metric: Metric) -> Self {
+        Self::with_layout(dimension, metric, ChunkLayout::new(lanes_per_row(dimension)))
+    }
+
+    /// The same, for a graph over full vectors: removed vectors keep their memory.
+    pub(crate) fn keeping_dead_rows(dimension: usize, metric: Metric) -> Self {
+        let layout = ChunkLayout::new(lanes_per_row(dimension)).keeping_dead_rows();
+        Self::with_layout(dimension, metric, layout)
+    }
+
+    fn with_layout(dimension: usize, metric: Metric, layout: ChunkLayout) -> Self {
         assert!(dimension > 0, "vectors have at least one component");
-        let layout = ChunkLayout::new(lanes_per_row(dimension));
         Self {
             dimension,
             scoring: Scoring::new(metric, &kernel::fastest()),
@@ -87,8 +97,46 @@ impl ExactIndex {
     }
 
     /// The state at this moment; later writes do not change it.
-    fn snapshot(&self) -> Arc<State> {
+    pub(crate) fn snapshot(&self) -> Arc<State> {
         Arc::clone(&self.published.read())
+    }
+
+    /// A search over one moment, for a query that is padded and scaled.
+    pub(crate) fn search_state(
+        &self,
+        state: &State,
+        query: &[Lane],
+        request: &SearchRequest<'_>,
+    ) -> Found {
+        let scan = Scan { state, scoring: self.scoring, query, request };
+        let compared = scan.candidate_count() as u64;
+        let work = Work { strategy: Strategy::Scan, compared, ..Work::default() };
+        Found { neighbours: scan.run(), work }
+    }
+
+    pub(crate) fn scoring(&self) -> Scoring {
+        self.scoring
+    }
+
+    /// [`append`](VectorIndex::append) of rows that are padded and scaled. `before` is called with
+    /// the state that they will be added to, when they are known to fit, before they show.
+    pub(crate) fn append_rows(&self, first_slot: u32, rows: &[Lane], before: impl FnOnce(&State)) {
+        let _writer = self.writer.lock();
+        let prepared = {
+            let state = self.snapshot();
+            let end = state.slot_count() + rows.len() / state.layout().row_lanes;
+            assert_eq!(first_slot as usize, state.slot_count(), "slots follow one another");
+            assert!(end <= u32::MAX as usize, "slots stay below u32::MAX");
+            before(&state);
+            state.prepare_append(rows)
+        };
+        Arc::make_mut(&mut self.published.write()).append(prepared);
+    }
+
+    /// Calls `work` with the state while nothing can be added or removed.
+    pub(crate) fn while_writers_wait<T>(&self, work: impl FnOnce(&State) -> T) -> T {
+        let _writer = self.writer.lock();
+        work(&self.snapshot())
     }
 
     /// The components of a row, without its padding.
@@ -122,17 +170,7 @@ impl VectorIndex for ExactIndex {
 
     fn append(&self, first_slot: u32, vectors: &[f32]) {
         assert_eq!(vectors.len() % self.dimension, 0, "vectors are whole rows");
-        let rows = self.scoring.rows(vectors, self.dimension);
-
-        let _writer = self.writer.lock();
-        let prepared = {
-            let state = self.snapshot();
-            let end = state.slot_count() + vectors.len() / self.dimension;
-            assert_eq!(first_slot as usize, state.slot_count(), "slots follow one another");
-            assert!(end <= u32::MAX as usize, "slots stay below u32::MAX");
-            state.prepare_append(&rows)
-        };
-        Arc::make_mut(&mut self.published.write()).append(prepared);
+        self.append_rows(first_slot, &self.scoring.rows(vectors, self.dimension), |_| {});
     }
 
     fn remove(&self, slots: &[u32]) {
@@ -150,11 +188,12 @@ impl VectorIndex for ExactIndex {
             return Found::default();
         }
         let query = self.scoring.rows(query, self.dimension);
-        let state = self.snapshot();
-        let scan = Scan { state: &state, scoring: self.scoring, query: &query, request };
-        let compared = scan.candidate_count() as u64;
-        let work = Work { strategy: Strategy::Scan, compared, ..Work::default() };
-        Found { neighbours: scan.run(), work }
+        self.search_state(&self.snapshot(), &query, request)
+    }
+
+    fn compacted(&self) -> (Box<dyn VectorIndex>, Vec<u32>) {
+        let (index, old_slots) = Self::compacted(self);
+        (Box::new(index), old_slots)
     }
 
     fn vector(&self, slot: u32) -> Option<Vec<f32>> {

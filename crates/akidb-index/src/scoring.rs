@@ -44,9 +44,15 @@ impl Scoring {
         rows
     }
 
+    /// Writes the inner product of each row and the query, or under L2 their squared distance; both
+    /// are padded by [`rows`](Self::rows).
+    pub(crate) fn measure(self, query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+        (self.measure)(query, rows, measures);
+    }
+
     /// Writes the score of each row against the query, both padded by [`rows`](Self::rows).
     pub(crate) fn score(self, query: &[Lane], rows: &[&[Lane]], scores: &mut [f32]) {
-        (self.measure)(query, rows, scores);
+        self.measure(query, rows, scores);
         // Adding to the positive zero turns a negative zero into a positive one.
         match self.metric {
             Metric::Cosine => {

@@ -68,6 +68,20 @@ pub struct Work {
     pub rescored: u64,
 }
 
+impl Work {
+    /// Both together, where one search was made after another for the same question.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            strategy: later.strategy,
+            ef: self.ef.max(later.ef),
+            hops: self.hops + later.hops,
+            compared: self.compared + later.compared,
+            rescored: self.rescored + later.rescored,
+        }
+    }
+}
+
 /// How a search goes about it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strategy {

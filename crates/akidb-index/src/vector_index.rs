@@ -67,6 +67,34 @@ pub trait VectorIndex: Send + Sync {
     /// If `query` does not have [`dimension`](Self::dimension) components.
     fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Found;
 
+    /// Links up to `vectors_max` of the vectors that a graph does not hold yet, on the current rayon
+    /// pool, and returns how many are left. Appends, removals and searches go on meanwhile.
+    fn link(&self, _vectors_max: usize) -> usize {
+        0
+    }
+
+    /// How many vectors wait to be linked; searches compare them one by one until then.
+    fn pending_count(&self) -> usize {
+        0
+    }
+
+    /// How many slots a graph holds, removed ones included.
+    fn linked_count(&self) -> usize {
+        0
+    }
+
+    /// The part of [`memory_bytes`](Self::memory_bytes) that a walk of a graph reads.
+    fn hot_memory_bytes(&self) -> usize {
+        0
+    }
+
+    /// A new index of the live vectors alone, in the same order under new slots from 0, and the old
+    /// slot of each new one.
+    ///
+    /// It holds one moment of this index. Writes made here meanwhile are not in it; the caller
+    /// either holds them back or makes them again on the new index.
+    fn compacted(&self) -> (Box<dyn VectorIndex>, Vec<u32>);
+
     /// The vector under `slot` as the index keeps it, or `None` if it is removed or unknown.
     fn vector(&self, slot: u32) -> Option<Vec<f32>>;
 

@@ -47,6 +47,26 @@ pub struct IndexConfig {
     /// Bytes of memory that the indexes of all open collections hold together; no limit where
     /// absent. Writes that would go beyond it are refused.
     pub memory_limit_bytes: Option<u64>,
+    /// When work in the background pays.
+    pub thresholds: IndexThresholds,
+}
+
+/// From how many vectors on work in the background pays. The defaults suit every collection; tests
+/// make them small, so that few vectors cross all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexThresholds {
+    /// Vectors that are scanned as fast as a graph would be walked.
+    pub graph_vectors: usize,
+    /// Vectors that are read from the store as soon as from a snapshot.
+    pub snapshot_vectors: usize,
+    /// Removed vectors that are worth leaving out, if they are a fifth of all.
+    pub removed_vectors: usize,
+}
+
+impl Default for IndexThresholds {
+    fn default() -> Self {
+        Self { graph_vectors: 8_000, snapshot_vectors: 8_192, removed_vectors: 8_192 }
+    }
 }
 
 /// What embeds texts.

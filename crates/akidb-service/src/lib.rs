@@ -21,7 +21,9 @@ pub use akidb_embedding::{
     EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, Truncate,
 };
 pub use akidb_index::Strategy;
-pub use config::{Backend, EmbeddingConfig, IndexConfig, ServiceConfig, StorageConfig};
+pub use config::{
+    Backend, EmbeddingConfig, IndexConfig, IndexThresholds, ServiceConfig, StorageConfig,
+};
 pub use import::{
     Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, LineOutcome,
 };

@@ -7,7 +7,7 @@ use akidb_core::ErrorCode;
 use akidb_embedding::EmbeddingMetricFamilies;
 use akidb_store::StoreMetrics;
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, exponential_buckets,
 };
 
@@ -25,13 +25,17 @@ pub(crate) struct Metrics {
     request_seconds: HistogramVec,
     pub(crate) requests_in_flight: IntGauge,
     pub(crate) upsert_documents: Histogram,
-    pub(crate) upsert_texts_reused: prometheus::IntCounter,
+    pub(crate) upsert_texts_reused: IntCounter,
     pub(crate) import_lines: IntCounterVec,
     pub(crate) index_search_seconds: Histogram,
     index_searches: IntCounterVec,
     index_degraded_searches: prometheus::IntCounter,
     pub(crate) index_append_seconds: Histogram,
-    pub(crate) index_compactions: prometheus::IntCounter,
+    pub(crate) index_compactions: IntCounter,
+    pub(crate) index_rebuilds: IntCounter,
+    pub(crate) index_snapshots: IntCounter,
+    pub(crate) index_snapshot_errors: IntCounter,
+    pub(crate) index_snapshots_unusable: IntCounter,
     pub(crate) collections: IntGauge,
     pub(crate) collections_open: IntGauge,
     pub(crate) index_vectors: IntGauge,
@@ -105,12 +109,10 @@ impl Metrics {
                 "Documents in one upsert.",
                 exponential_buckets(1.0, 4.0, 8)?,
             )?,
-            upsert_texts_reused: registered(
+            upsert_texts_reused: counter(
                 &registry,
-                prometheus::IntCounter::new(
-                    "akidb_upsert_texts_reused_total",
-                    "Texts whose vector the collection held already, or that stood twice in a batch.",
-                )?,
+                "akidb_upsert_texts_reused_total",
+                "Texts whose vector the collection held already, or that stood twice in a batch.",
             )?,
             import_lines: registered(
                 &registry,
@@ -151,12 +153,30 @@ impl Metrics {
                 "Time to bring the vector index in step with one commit.",
                 exponential_buckets(0.000_01, 4.0, 10)?,
             )?,
-            index_compactions: registered(
+            index_compactions: counter(
                 &registry,
-                prometheus::IntCounter::new(
-                    "akidb_index_compactions_total",
-                    "Times that a vector index was rebuilt without its removed vectors.",
-                )?,
+                "akidb_index_compactions_total",
+                "Times that a vector index was rebuilt without its removed vectors.",
+            )?,
+            index_rebuilds: counter(
+                &registry,
+                "akidb_index_rebuilds_total",
+                "Times that a vector index was rebuilt for other settings.",
+            )?,
+            index_snapshots: counter(
+                &registry,
+                "akidb_index_snapshots_total",
+                "Snapshots of indexes written.",
+            )?,
+            index_snapshot_errors: counter(
+                &registry,
+                "akidb_index_snapshot_errors_total",
+                "Snapshots of indexes that could not be written.",
+            )?,
+            index_snapshots_unusable: counter(
+                &registry,
+                "akidb_index_snapshots_unusable_total",
+                "Snapshots of indexes that were damaged, of another version or not of the store.",
             )?,
             collections: gauge(&registry, "akidb_collections", "Collections of the node.")?,
             collections_open: gauge(
@@ -228,6 +248,10 @@ fn registered<C: prometheus::core::Collector + Clone + 'static>(
 ) -> prometheus::Result<C> {
     registry.register(Box::new(collector.clone()))?;
     Ok(collector)
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+    registered(registry, IntCounter::new(name, help)?)
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {

@@ -119,7 +119,8 @@ mod tests {
         };
         let mut loader = crate::DocumentStore::open(folder.path(), options).await.unwrap();
         let mut vectors = Vec::new();
-        let damaged = loader.vectors(|stored| vectors.push(stored.vector)).await.unwrap();
+        let damaged =
+            loader.vectors(akidb_core::Seq(0), |stored| vectors.push(stored.vector)).await.unwrap();
         assert_eq!((damaged, vectors), (0, vec![vec![1.0]]));
         let store = loader.start(|_| {});
         let rows = store.by_ids(&[id], true).await.unwrap();

@@ -229,7 +229,7 @@ impl Job for InsertJob {
     async fn run(&self, client: &mut Client, at: usize) -> anyhow::Result<()> {
         let rows = at * self.batch..((at + 1) * self.batch).min(self.vectors.len());
         let wanted = rows.len();
-        let batch = Batch { dataset: &self.vectors, rows };
+        let batch = Batch { dataset: &self.vectors, rows, id_offset: 0 };
         let created = client.upsert(&self.name, batch).await?;
         ensure!(created == wanted, "{created} of {wanted} documents of a batch were new");
         Ok(())

@@ -4,5 +4,7 @@ pub(crate) mod encode;
 pub(crate) mod exact_search;
 pub(crate) mod import;
 pub(crate) mod insert;
+pub(crate) mod restart;
 pub(crate) mod search;
+pub(crate) mod search_while_writing;
 pub(crate) mod tenants;

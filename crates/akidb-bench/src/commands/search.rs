@@ -139,7 +139,7 @@ impl Bench<'_> {
         progress("filling the collection");
         for first in (0..self.vectors.len()).step_by(BATCH) {
             let rows = first..(first + BATCH).min(self.vectors.len());
-            client.upsert(name, Batch { dataset: &self.vectors, rows }).await?;
+            client.upsert(name, Batch { dataset: &self.vectors, rows, id_offset: 0 }).await?;
         }
         let mut runs = Vec::new();
         for endpoint in endpoints {

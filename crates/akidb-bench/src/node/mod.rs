@@ -162,13 +162,17 @@ impl Client {
 pub(crate) struct Batch<'a> {
     pub(crate) dataset: &'a Dataset,
     pub(crate) rows: Range<usize>,
+    /// Added to a row to make the number of its document: the same vectors can be inserted again
+    /// as other documents.
+    pub(crate) id_offset: usize,
 }
 
 impl<'a> Batch<'a> {
     /// Id, metadata and vector of each document.
     fn documents(&self) -> impl Iterator<Item = (String, i64, &'a [f32])> + use<'a> {
-        let dataset = self.dataset;
-        self.rows.clone().map(move |row| (id_of(row), group_of(row), dataset.vector(row)))
+        let Self { dataset, id_offset, .. } = *self;
+        let id = move |row| id_of(row + id_offset);
+        self.rows.clone().map(move |row| (id(row), group_of(row), dataset.vector(row)))
     }
 }
 

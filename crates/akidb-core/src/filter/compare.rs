@@ -13,6 +13,12 @@ pub struct Operand {
 }
 
 impl Operand {
+    /// The value as it was given.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
     pub(super) fn new(value: Value) -> Self {
         let instant = value.as_str().and_then(parse_instant);
         Self { value, instant }
@@ -50,7 +56,7 @@ impl Operand {
 }
 
 /// Reads an RFC 3339 date-time, or a full date as midnight UTC.
-fn parse_instant(text: &str) -> Option<Timestamp> {
+pub(super) fn parse_instant(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     if !(10..=40).contains(&bytes.len()) || bytes[4] != b'-' || bytes[7] != b'-' {
         return None;
@@ -72,7 +78,7 @@ fn compare_numbers(a: &Number, b: &Number) -> Option<Ordering> {
     }
 }
 
-fn integer(number: &Number) -> Option<i128> {
+pub(super) fn integer(number: &Number) -> Option<i128> {
     number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
 }
 

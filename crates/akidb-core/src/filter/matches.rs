@@ -30,7 +30,7 @@ impl Filter {
 
 /// Collects what a path leads to: the key itself where it is there, else key by key at the dots.
 /// A path goes through every object of an array, as in MongoDB.
-fn resolve<'a>(object: &'a Map<String, Value>, path: &str, found: &mut Vec<&'a Value>) {
+pub(super) fn resolve<'a>(object: &'a Map<String, Value>, path: &str, found: &mut Vec<&'a Value>) {
     if let Some(value) = object.get(path) {
         found.push(value);
         return;

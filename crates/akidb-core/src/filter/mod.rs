@@ -1,14 +1,17 @@
 //! The filter language: a tree of conditions on metadata, written as MongoDB writes them.
 //!
 //! `parse` reads it from JSON within the limits, `matches` holds it against one document's
-//! metadata, `compare` says how two values relate. How a filter is answered quickly for a whole
-//! collection does not live here.
+//! metadata, `compare` says how two values relate. For an index, `fields` lists what filters can reach
+//! and `value_key` makes bytes of values that compare as they do. How a filter is answered quickly for
+//! a whole collection does not live here.
 
 mod compare;
+mod fields;
 mod matches;
 mod parse;
+pub mod value_key;
 
-use compare::Operand;
+pub use compare::Operand;
 
 /// A condition on a document's metadata.
 ///

@@ -10,26 +10,33 @@ const WORD_BITS: usize = u64::BITS as usize;
 
 /// How rows lie in chunks; the same for every chunk of an index.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct ChunkLayout {
+pub(crate) struct ChunkLayout {
     /// Lanes in a row.
-    pub(super) row_lanes: usize,
+    pub(crate) row_lanes: usize,
     /// Rows in a full chunk.
-    pub(super) chunk_rows: usize,
+    pub(crate) chunk_rows: usize,
+    /// Whether rows outlive their slots, for a graph that still leads over them.
+    pub(crate) keeps_dead_rows: bool,
 }
 
 impl ChunkLayout {
     /// Chunks of about 2 MiB: as many rows as a huge page holds, and short enough to copy within a
     /// write.
-    pub(super) fn new(row_lanes: usize) -> Self {
+    pub(crate) fn new(row_lanes: usize) -> Self {
         let chunk_rows = (HUGE_PAGE_BYTES / (row_lanes * size_of::<Lane>())).max(1);
-        Self { row_lanes, chunk_rows }
+        Self { row_lanes, chunk_rows, keeps_dead_rows: false }
+    }
+
+    /// The same, but a row is kept when its slot is removed.
+    pub(crate) fn keeping_dead_rows(self) -> Self {
+        Self { keeps_dead_rows: true, ..self }
     }
 }
 
 /// A run of consecutive slots. A clone shares the rows and copies the live flags, so removing is
 /// cheap while a search still reads the old flags.
 #[derive(Clone)]
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     /// Empty once the chunk is full and nothing in it lives.
     rows: Arc<Rows>,
     row_count: usize,
@@ -39,32 +46,32 @@ pub(super) struct Chunk {
 
 impl Chunk {
     /// A chunk with no slot yet.
-    pub(super) fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { rows: Arc::default(), row_count: 0, live_words: Vec::new(), live_count: 0 }
     }
 
-    pub(super) fn row_count(&self) -> usize {
+    pub(crate) fn row_count(&self) -> usize {
         self.row_count
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.rows.memory_bytes() + self.live_words.capacity() * size_of::<u64>()
     }
 
-    pub(super) fn is_live(&self, row: usize) -> bool {
+    pub(crate) fn is_live(&self, row: usize) -> bool {
         let word = self.live_words.get(row / WORD_BITS).copied().unwrap_or(0);
         word & (1 << (row % WORD_BITS)) != 0
     }
 
-    /// The lanes of a live row.
+    /// The lanes of a row that is live, or kept.
     #[inline]
-    pub(super) fn row(&self, layout: ChunkLayout, row: usize) -> &[Lane] {
+    pub(crate) fn row(&self, layout: ChunkLayout, row: usize) -> &[Lane] {
         &self.rows.lanes()[row * layout.row_lanes..][..layout.row_lanes]
     }
 
     /// The numbers of the live rows, ascending, and their lanes.
     #[inline]
-    pub(super) fn live_rows(&self, layout: ChunkLayout) -> impl Iterator<Item = (usize, &[Lane])> {
+    pub(crate) fn live_rows(&self, layout: ChunkLayout) -> impl Iterator<Item = (usize, &[Lane])> {
         let lanes = self.rows.lanes();
         self.live_words.iter().enumerate().flat_map(move |(at, &word)| {
             let mut left = word;
@@ -78,7 +85,7 @@ impl Chunk {
     }
 
     /// Adds live rows, which must fit. Rows that a search still reads are copied, not moved.
-    pub(super) fn append(&mut self, layout: ChunkLayout, rows: &[Lane]) {
+    pub(crate) fn append(&mut self, layout: ChunkLayout, rows: &[Lane]) {
         let added = rows.len() / layout.row_lanes;
         assert!(self.row_count + added <= layout.chunk_rows, "rows fit in the chunk");
         debug_assert_eq!(self.rows.lanes().len(), self.row_count * layout.row_lanes);
@@ -93,13 +100,14 @@ impl Chunk {
     }
 
     /// Takes a row out; says whether it was live. The last one of a full chunk frees its rows.
-    pub(super) fn remove(&mut self, layout: ChunkLayout, row: usize) -> bool {
+    pub(crate) fn remove(&mut self, layout: ChunkLayout, row: usize) -> bool {
         let was_live = self.is_live(row);
         if was_live {
             self.live_words[row / WORD_BITS] &= !(1 << (row % WORD_BITS));
             self.live_count -= 1;
         }
-        if self.live_count == 0 && self.row_count == layout.chunk_rows {
+        let is_empty = self.live_count == 0 && self.row_count == layout.chunk_rows;
+        if is_empty && !layout.keeps_dead_rows {
             self.rows = Arc::default();
         }
         was_live
@@ -124,7 +132,8 @@ impl Chunk {
 mod tests {
     use super::*;
 
-    const LAYOUT: ChunkLayout = ChunkLayout { row_lanes: 2, chunk_rows: 130 };
+    const LAYOUT: ChunkLayout =
+        ChunkLayout { row_lanes: 2, chunk_rows: 130, keeps_dead_rows: false };
 
     fn rows(first: usize, count: usize) -> Vec<Lane> {
         (first..first + count).flat_map(|row| [Lane([row as f32; 16]); 2]).collect()

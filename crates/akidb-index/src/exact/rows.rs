@@ -8,19 +8,19 @@ use memmap2::MmapMut;
 use crate::lane::Lane;
 
 /// Bytes of a huge page on x86-64, and on AArch64 with its usual pages of 4 KiB.
-pub(super) const HUGE_PAGE_BYTES: usize = 2 * 1024 * 1024;
+pub(crate) const HUGE_PAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// More than half of a huge page, so that asking for one at most doubles what is used.
 const HUGE_MIN_BYTES: usize = HUGE_PAGE_BYTES / 2 + 1;
 
 /// Lanes, up to a capacity that never changes.
-pub(super) enum Rows {
+pub(crate) enum Rows {
     Heap(Vec<Lane>),
     HugePage(HugePage),
 }
 
 /// The first lanes of a huge page.
-pub(super) struct HugePage {
+pub(crate) struct HugePage {
     /// Twice as long as a huge page, to have one at its proper address within. What lies before
     /// and after is never touched, so it takes no memory but address space.
     mapping: MmapMut,
@@ -36,7 +36,7 @@ impl Default for Rows {
 
 impl Rows {
     /// No lanes, with space for `lanes`.
-    pub(super) fn with_capacity(lanes: usize) -> Self {
+    pub(crate) fn with_capacity(lanes: usize) -> Self {
         let bytes = lanes * size_of::<Lane>();
         (HUGE_MIN_BYTES..=HUGE_PAGE_BYTES)
             .contains(&bytes)
@@ -45,19 +45,19 @@ impl Rows {
             .map_or_else(|| Self::Heap(Vec::with_capacity(lanes)), Self::HugePage)
     }
 
-    pub(super) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         match self {
             Self::Heap(lanes) => lanes.capacity(),
             Self::HugePage(_) => HUGE_PAGE_BYTES / size_of::<Lane>(),
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.capacity() * size_of::<Lane>()
     }
 
     #[inline]
-    pub(super) fn lanes(&self) -> &[Lane] {
+    pub(crate) fn lanes(&self) -> &[Lane] {
         match self {
             Self::Heap(lanes) => lanes,
             Self::HugePage(page) => page.lanes(),
@@ -65,7 +65,7 @@ impl Rows {
     }
 
     /// Adds lanes, which must fit the capacity of a huge page.
-    pub(super) fn extend_from_slice(&mut self, lanes: &[Lane]) {
+    pub(crate) fn extend_from_slice(&mut self, lanes: &[Lane]) {
         match self {
             Self::Heap(kept) => kept.extend_from_slice(lanes),
             Self::HugePage(page) => page.extend_from_slice(lanes),

@@ -1,5 +1,6 @@
-//! The exact index from the outside: its contract, its answers, and many threads at once.
+//! The indexes from the outside: their contracts, their answers, and many threads at once.
 
 mod exact_concurrency;
 mod exact_contract;
 mod exact_model;
+mod filter_model;

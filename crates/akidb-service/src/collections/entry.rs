@@ -1,7 +1,7 @@
 //! One collection, open or not.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +16,10 @@ use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
 use super::{Changeable, OpenCollection};
-use crate::{StorageConfig, index_memory::IndexMemory, metrics::Metrics};
+use crate::{
+    StorageConfig,
+    projection::{Indexing, Kept},
+};
 
 /// A collection that the catalogue has.
 pub(crate) struct Entry {
@@ -64,7 +67,7 @@ impl Entry {
         *self.description.write() = description;
         *self.index.write() = index;
         if let Some(open) = self.peek() {
-            open.set_index(index);
+            open.projection.set_settings(index);
         }
     }
 
@@ -96,15 +99,9 @@ impl Entry {
     }
 
     /// Makes the files of a new collection and leaves it open.
-    pub(super) async fn create(
-        &self,
-        config: &StorageConfig,
-        memory: &Arc<IndexMemory>,
-        metrics: &Arc<Metrics>,
-    ) -> Result<()> {
+    pub(super) async fn create(&self, config: &StorageConfig, indexing: &Indexing) -> Result<()> {
         let _changing = self.changing.lock().await;
-        let open =
-            OpenCollection::open(&self.row_now(), &self.folder, config, memory, metrics).await?;
+        let open = OpenCollection::open(&self.row_now(), &self.folder, config, indexing).await?;
         *self.open.write() = Some(Arc::new(open));
         Ok(())
     }
@@ -112,8 +109,7 @@ impl Entry {
     pub(super) async fn open(
         &self,
         config: &StorageConfig,
-        memory: &Arc<IndexMemory>,
-        metrics: &Arc<Metrics>,
+        indexing: &Indexing,
     ) -> Result<Arc<OpenCollection>> {
         let _changing = self.changing.lock().await;
         if let Some(open) = self.opened() {
@@ -124,15 +120,14 @@ impl Entry {
             let message = format!("{} is missing", database.display());
             return Err(Error::new(ErrorCode::StorageFailed, message));
         }
-        let open =
-            OpenCollection::open(&self.row_now(), &self.folder, config, memory, metrics).await?;
+        let open = OpenCollection::open(&self.row_now(), &self.folder, config, indexing).await?;
         let open = Arc::new(open);
         *self.open.write() = Some(Arc::clone(&open));
         Ok(open)
     }
 
     /// Closes the collection unless a request uses it. Says whether it is closed now.
-    pub(super) async fn close_if_unused(&self) -> bool {
+    pub(super) async fn close_if_unused(&self, kept: Kept) -> bool {
         let _changing = self.changing.lock().await;
         let unused = {
             let mut slot = self.open.write();
@@ -144,7 +139,7 @@ impl Entry {
         };
         match unused {
             Ok(open) => {
-                open.close().await;
+                open.close(kept).await;
                 true
             }
             Err(()) => false,
@@ -152,9 +147,9 @@ impl Entry {
     }
 
     /// Waits until no request uses the collection, and closes it.
-    pub(super) async fn close_when_unused(&self, wait_max: Duration) {
+    pub(super) async fn close_when_unused(&self, wait_max: Duration, kept: Kept) {
         let started = Instant::now();
-        while !self.close_if_unused().await {
+        while !self.close_if_unused(kept).await {
             if started.elapsed() > wait_max {
                 tracing::warn!(collection = %self.row.name, "requests still use it, not closed");
                 return;
@@ -165,10 +160,16 @@ impl Entry {
 
     /// Bytes of all files of the collection.
     pub(crate) fn disk_bytes(&self) -> u64 {
-        let Ok(files) = std::fs::read_dir(&self.folder) else {
-            return 0;
-        };
-        let sizes = files.filter_map(|file| file.ok()?.metadata().ok());
-        sizes.map(|file| file.len()).sum()
+        bytes_below(&self.folder)
     }
+}
+
+/// Bytes of all files in a folder and the folders in it; what can not be read counts as nothing.
+pub(super) fn bytes_below(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = files.filter_map(|file| {
+        let metadata = file.metadata().ok()?;
+        Some(if metadata.is_dir() { bytes_below(&file.path()) } else { metadata.len() })
+    });
+    sizes.sum()
 }

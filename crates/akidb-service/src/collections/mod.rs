@@ -18,8 +18,11 @@ pub(crate) use entry::Entry;
 pub(crate) use open::OpenCollection;
 
 use crate::{
-    IndexConfig, IndexProgress, IndexState, IndexStatus, StorageConfig, failure::from_store,
-    index_memory::IndexMemory, metrics::Metrics,
+    IndexConfig, IndexProgress, IndexState, IndexStatus, StorageConfig,
+    failure::from_store,
+    index_memory::IndexMemory,
+    metrics::Metrics,
+    projection::{Indexing, Kept, Maintainer},
 };
 
 /// How long dropping a collection waits for requests that still use it.
@@ -37,9 +40,7 @@ pub(crate) struct Collections {
     directory: DataDirectory,
     catalogue: Catalogue,
     config: StorageConfig,
-    metrics: Arc<Metrics>,
-    /// What the indexes of all open collections hold.
-    pub(crate) index_memory: Arc<IndexMemory>,
+    pub(crate) indexing: Indexing,
     by_name: RwLock<BTreeMap<String, Arc<Entry>>>,
     /// Held while the catalogue changes, so that a name is taken once.
     changing: Mutex<()>,
@@ -67,15 +68,17 @@ impl Collections {
             Ok((row.name.as_str().to_owned(), Arc::new(Entry::new(row, folder)?)))
         });
         let by_name = RwLock::new(entries.collect::<Result<_>>()?);
-        let collections = Self {
-            directory,
-            catalogue,
-            config,
+        let maintainer = Maintainer::start().map_err(|error| {
+            Error::new(ErrorCode::Internal, format!("cannot start the threads of indexes: {error}"))
+        })?;
+        let indexing = Indexing {
+            maintainer,
+            memory: Arc::new(IndexMemory::new(index.memory_limit_bytes)),
+            thresholds: index.thresholds,
             metrics,
-            index_memory: Arc::new(IndexMemory::new(index.memory_limit_bytes)),
-            by_name,
-            changing: Mutex::default(),
         };
+        let collections =
+            Self { directory, catalogue, config, indexing, by_name, changing: Mutex::default() };
         collections.count();
         Ok(collections)
     }
@@ -100,7 +103,7 @@ impl Collections {
             return Ok(open);
         }
         self.close_least_recently_used().await;
-        entry.open(&self.config, &self.index_memory, &self.metrics).await
+        entry.open(&self.config, &self.indexing).await
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
@@ -143,11 +146,11 @@ impl Collections {
     async fn create_files(&self, row: &CollectionRow) -> Result<Arc<Entry>> {
         let folder = self.directory.create_collection(row.uuid).map_err(from_store)?;
         let entry = Arc::new(Entry::new(row.clone(), folder)?);
-        entry.create(&self.config, &self.index_memory, &self.metrics).await?;
+        entry.create(&self.config, &self.indexing).await?;
         match self.catalogue.insert(row).await {
             Ok(()) => Ok(entry),
             Err(error) => {
-                entry.close_when_unused(DROP_WAIT_MAX).await;
+                entry.close_when_unused(DROP_WAIT_MAX, Kept::No).await;
                 Err(from_store(error))
             }
         }
@@ -183,7 +186,7 @@ impl Collections {
             entry
         };
         self.count();
-        entry.close_when_unused(DROP_WAIT_MAX).await;
+        entry.close_when_unused(DROP_WAIT_MAX, Kept::No).await;
         self.directory.remove_collection(entry.row.uuid).map_err(from_store)
     }
 
@@ -191,7 +194,7 @@ impl Collections {
     pub(crate) async fn close_idle(&self) {
         for entry in self.all() {
             if entry.idle_for() >= self.config.idle_close_after {
-                entry.close_if_unused().await;
+                entry.close_if_unused(Kept::Yes).await;
             }
         }
         self.count();
@@ -206,7 +209,7 @@ impl Collections {
         }
         open.sort_by_key(|entry| std::cmp::Reverse(entry.idle_for()));
         for entry in open {
-            if entry.close_if_unused().await {
+            if entry.close_if_unused(Kept::Yes).await {
                 return;
             }
         }
@@ -229,13 +232,13 @@ impl Collections {
         let indexes: Vec<_> = open.iter().map(|open| open.projection.status()).collect();
         let sum = |of: fn(&IndexStatus) -> u64| indexes.iter().map(of).sum::<u64>();
         for (gauge, value) in [
-            (&self.metrics.collections, entries.len() as u64),
-            (&self.metrics.collections_open, open.len() as u64),
-            (&self.metrics.index_vectors, sum(|index| index.vector_count)),
-            (&self.metrics.index_linked_vectors, sum(|index| index.linked_count)),
-            (&self.metrics.index_pending_vectors, sum(|index| index.pending_count)),
-            (&self.metrics.index_memory_bytes, sum(|index| index.memory_bytes)),
-            (&self.metrics.index_hot_memory_bytes, sum(|index| index.hot_memory_bytes)),
+            (&self.indexing.metrics.collections, entries.len() as u64),
+            (&self.indexing.metrics.collections_open, open.len() as u64),
+            (&self.indexing.metrics.index_vectors, sum(|index| index.vector_count)),
+            (&self.indexing.metrics.index_linked_vectors, sum(|index| index.linked_count)),
+            (&self.indexing.metrics.index_pending_vectors, sum(|index| index.pending_count)),
+            (&self.indexing.metrics.index_memory_bytes, sum(|index| index.memory_bytes)),
+            (&self.indexing.metrics.index_hot_memory_bytes, sum(|index| index.hot_memory_bytes)),
         ] {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }
@@ -244,7 +247,7 @@ impl Collections {
     /// Closes everything. Requests have ended by now.
     pub(crate) async fn close_all(&self) {
         for entry in self.all() {
-            entry.close_when_unused(Duration::from_secs(5)).await;
+            entry.close_when_unused(Duration::from_secs(5), Kept::Yes).await;
         }
     }
 }

@@ -198,7 +198,7 @@ impl Service {
             summary: summary_of(entry),
             document_count: open.store.document_count(),
             last_seq: open.store.last_seq().0,
-            disk_bytes: entry.disk_bytes() + index.disk_bytes,
+            disk_bytes: entry.disk_bytes(),
             index,
             lost_writes: lost
                 .map(|range| LostWrites { first_seq: range.first.0, last_seq: range.last.0 })

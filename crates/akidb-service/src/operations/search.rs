@@ -1,6 +1,7 @@
 //! Searches: the query's vector, the allowed row versions, the nearest of them, their documents.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use akidb_core::{
-    Document, DocumentId, Error, ErrorCode, Filter, Result, Seq, check_text, check_vector,
+    Document, DocumentId, Error, ErrorCode, Filter, Result, check_text, check_vector,
 };
 use akidb_embedding::{EmbedOptions, InputType};
 use akidb_index::{Parallelism, SearchRequest, Work};
@@ -25,7 +26,7 @@ use crate::{
     collections::{Entry, OpenCollection},
     failure::{above_limit, from_store, from_text, from_vector},
     models::no_model,
-    projection::{FoundDocuments, both},
+    projection::{FoundDocuments, View},
     service::at_end,
 };
 
@@ -37,6 +38,9 @@ const ATTEMPTS_MAX: u32 = 8;
 
 /// Values compared below which a search is not worth another thread.
 const INLINE_VALUES_MAX: usize = 200_000;
+
+/// Documents read at once to see whether they match a filter.
+const UNSURE_ROWS: usize = 256;
 
 /// Searches that scan an index now. One alone may use every core.
 static SCANNING: AtomicUsize = AtomicUsize::new(0);
@@ -74,7 +78,7 @@ struct Outcome {
 impl Outcome {
     /// Adds one search of the index, and the time from the filter to the documents.
     fn add(&mut self, found: &FoundDocuments, [began, filtered, found_at, fetched]: [Instant; 4]) {
-        self.work = both(self.work, found.work);
+        self.work = self.work.and(found.work);
         self.degraded |= found.degraded;
         let Work { strategy, ef, hops, compared, rescored } = self.work;
         self.plan = SearchPlan {
@@ -257,12 +261,9 @@ impl Service {
         let mut outcome = Outcome::default();
         for attempt in 1.. {
             let began = Instant::now();
-            let allowed = match &search.filter {
-                Some(filter) => Some(open.store.matching(filter).await.map_err(from_store)?),
-                None => None,
-            };
+            let view = settled(open, search.filter.as_ref()).await?;
             let filtered = Instant::now();
-            let found = self.find(open, search, allowed).await?;
+            let found = self.find(view, search).await?;
             let found_at = Instant::now();
             let (hits, missing) = fetch(open, &found.candidates, search).await?;
             outcome.add(&found, [began, filtered, found_at, Instant::now()]);
@@ -275,19 +276,9 @@ impl Service {
         Ok(outcome)
     }
 
-    async fn find(
-        &self,
-        open: &Arc<OpenCollection>,
-        search: &Nearest,
-        allowed: Option<Vec<Seq>>,
-    ) -> Result<FoundDocuments> {
-        let projection = open.projection.clone();
+    async fn find(&self, view: View, search: &Nearest) -> Result<FoundDocuments> {
         let query = Arc::clone(&search.vector);
-        let vectors = match &allowed {
-            Some(documents) if open.row.chunking.is_none() => documents.len(),
-            _ => projection.live_count(),
-        };
-        let values = vectors * query.len();
+        let values = view.vector_count() * query.len();
         let request = SearchRequest {
             min_score: search.min_score,
             ef: search.ef,
@@ -298,7 +289,7 @@ impl Service {
         };
         let timer = self.inner.metrics.index_search_seconds.start_timer();
         let found = if values <= INLINE_VALUES_MAX {
-            projection.search(&query, allowed.as_deref(), request)
+            view.search(&query, request)
         } else {
             let scan = move || {
                 let alone = SCANNING.fetch_add(1, Ordering::Relaxed) == 0;
@@ -307,8 +298,7 @@ impl Service {
                 });
                 let parallelism =
                     if alone { Parallelism::ThreadPool } else { Parallelism::CallingThread };
-                let request = SearchRequest { parallelism, ..request };
-                projection.search(&query, allowed.as_deref(), request)
+                view.search(&query, SearchRequest { parallelism, ..request })
             };
             let scanned = tokio::task::spawn_blocking(scan).await;
             scanned.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
@@ -317,6 +307,23 @@ impl Service {
         self.inner.metrics.count_search(&found);
         Ok(found)
     }
+}
+
+/// What a search can find, with the documents looked at of which nothing else tells whether they
+/// match.
+async fn settled(open: &OpenCollection, filter: Option<&Filter>) -> Result<View> {
+    let mut view = open.projection.view(filter);
+    let unsure = view.unsure();
+    if let Some(filter) = filter.filter(|_| !unsure.is_empty()) {
+        let mut matching = HashSet::new();
+        for unsure in unsure.chunks(UNSURE_ROWS) {
+            let rows = open.store.by_seqs(unsure, false).await.map_err(from_store)?;
+            let matches = rows.documents.iter().filter(|row| filter.matches(&row.metadata));
+            matching.extend(matches.map(|row| row.seq));
+        }
+        view.settle(&matching);
+    }
+    Ok(view)
 }
 
 /// What stands for a document in a search for others like it: its vector, or the mean of those of

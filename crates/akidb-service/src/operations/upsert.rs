@@ -175,11 +175,11 @@ impl Service {
     ) -> Result<Applied> {
         let open = self.inner.collections.open_entry(entry).await?;
         // Held until the index has what is written, which it counts itself then.
-        let bytes = bytes_of(&write, entry.row.dimension, &open.index());
+        let bytes = bytes_of(&write, entry.row.dimension, &entry.index.read());
         let _reserved = match bytes {
             // What takes memory away must always go through.
             0 => None,
-            bytes => Some(self.inner.collections.index_memory.reserve(bytes)?),
+            bytes => Some(self.inner.collections.indexing.memory.reserve(bytes)?),
         };
         open.store.write(write, context.deadline.into()).await.map_err(from_store)
     }

@@ -133,7 +133,7 @@ async fn an_index_says_how_far_it_is() {
 #[tokio::test]
 async fn writes_that_would_go_beyond_the_memory_limit_are_refused() {
     let data = tempfile::tempdir().unwrap();
-    let index = IndexConfig { memory_limit_bytes: Some(2 << 20) };
+    let index = IndexConfig { memory_limit_bytes: Some(2 << 20), ..IndexConfig::default() };
     let config = ServiceConfig { index, ..config(data.path()) };
     let service = Service::open(config).await.unwrap();
     service.models_settled().await;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use akidb_core::Seq;
+use akidb_core::{Metadata, Seq};
 use futures::TryStreamExt;
 use sqlx::{Row, SqliteConnection};
 use tokio::sync::mpsc;
@@ -20,14 +20,14 @@ use super::{
 use crate::{StoreError, connection, high_water::HighWater, migrations};
 
 const SELECT_ONE: &str =
-    concat!("SELECT v.seq, ", vector_columns!(), " FROM vectors v ORDER BY v.seq");
+    concat!("SELECT v.seq, ", vector_columns!(), " FROM vectors v WHERE v.seq > ?1 ORDER BY v.seq");
 
 const SELECT_SEVERAL: &str = concat!(
     "SELECT v.seq, ",
     vector_columns!(),
     ", ",
     passage_columns!(),
-    " FROM vectors v ORDER BY v.seq"
+    " FROM vectors v WHERE v.seq > ?1 ORDER BY v.seq"
 );
 
 /// A collection that is open but takes no writes yet, so that its indexes can be built.
@@ -61,13 +61,67 @@ impl DocumentStore {
 }
 
 impl Loader {
-    /// Gives every vector to `visit`, by ascending sequence number, and returns how many rows
-    /// fail their checksum and were left out.
+    /// The sequence number of the last commit, 0 before the first.
+    #[must_use]
+    pub fn last_seq(&self) -> Seq {
+        Seq(self.totals.last_seq.load(Ordering::Relaxed))
+    }
+
+    /// Documents stored.
+    #[must_use]
+    pub fn document_count(&self) -> u64 {
+        self.totals.documents.load(Ordering::Relaxed)
+    }
+
+    /// The row versions that there are, ascending. They are read from the index of ids, which is a
+    /// small part of the database.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn documents(&mut self) -> Result<Vec<Seq>, StoreError> {
+        let mut rows = sqlx::query("SELECT seq FROM documents").fetch(&mut self.connection);
+        let mut documents = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            documents.push(read_seq(&row, 0)?);
+        }
+        documents.sort_unstable();
+        Ok(documents)
+    }
+
+    /// Gives the metadata of every row version after `after` to `visit`, ascending. Checksums are
+    /// not compared, as that would read every text: a row that is damaged is found and not served.
+    /// Metadata that can not be read are empty.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn metadata(
+        &mut self,
+        after: Seq,
+        mut visit: impl FnMut(Seq, Metadata) + Send,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query("SELECT seq, metadata FROM documents WHERE seq > ?1 ORDER BY seq");
+        let mut rows = query.bind(seq_to_sql(after)).fetch(&mut self.connection);
+        while let Some(row) = rows.try_next().await? {
+            let seq = read_seq(&row, 0)?;
+            let metadata = serde_json::from_str(row.try_get_unchecked(1)?);
+            let metadata = metadata.unwrap_or_else(|error| {
+                self.options.metrics.damaged_rows.inc();
+                tracing::error!(%seq, %error, "stored metadata can not be read or filtered by");
+                Metadata::default()
+            });
+            visit(seq, metadata);
+        }
+        Ok(())
+    }
+
+    /// Gives every vector after `after` to `visit`, by ascending sequence number, and returns how
+    /// many rows fail their checksum and were left out.
     ///
     /// # Errors
     /// When the read fails.
     pub async fn vectors(
         &mut self,
+        after: Seq,
         mut visit: impl FnMut(StoredVector) + Send,
     ) -> Result<u64, StoreError> {
         let mut sound = 0;
@@ -78,7 +132,7 @@ impl Loader {
             VectorsPerDocument::One => SELECT_ONE,
             VectorsPerDocument::Several => SELECT_SEVERAL,
         });
-        let mut rows = query.fetch(&mut self.connection);
+        let mut rows = query.bind(seq_to_sql(after)).fetch(&mut self.connection);
         while let Some(row) = rows.try_next().await? {
             let seq = read_seq(&row, 0)?;
             let Some(row) = read_vector(&row, seq, 1, per_document)? else {
@@ -103,14 +157,16 @@ impl Loader {
         // Loading has filled the page cache with vectors that the writer will not read again.
         sqlx::query("PRAGMA shrink_memory").execute(&mut self.connection).await?;
         match per_document {
+            // What was there before is not counted.
+            _ if after > Seq(0) => {}
             VectorsPerDocument::One => {
-                let documents = self.totals.documents.load(Ordering::Relaxed);
+                let documents = self.document_count();
                 self.report_missing_vectors(sound + damaged, documents);
             }
             // A damaged one does not say how many belong to it.
             VectorsPerDocument::Several if damaged > 0 => {}
             VectorsPerDocument::Several => {
-                let documents = self.totals.documents.load(Ordering::Relaxed);
+                let documents = self.document_count();
                 let without_any = documents.saturating_sub(documents_found);
                 self.report_missing_vectors(sound, expected + without_any);
             }

@@ -97,6 +97,8 @@ pub struct CommittedChange {
     pub added: Vec<VectorKey>,
     /// Their values, row-major.
     pub added_vectors: Vec<f32>,
+    /// The new row versions and their metadata, ascending.
+    pub added_metadata: Vec<(Seq, Metadata)>,
     /// Row versions that are gone, among them some of `added` where one commit wrote an id twice.
     pub removed: Vec<Seq>,
 }

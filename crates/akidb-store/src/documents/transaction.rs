@@ -1,6 +1,6 @@
 //! The SQL of writes, inside one transaction of the writer.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{collections::HashMap, mem, sync::LazyLock};
 
 use akidb_core::{Document, DocumentId, Filter, Metadata, Seq};
 use futures::TryStreamExt;
@@ -81,15 +81,26 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    async fn upsert(&mut self, rows: Vec<NewRow>) -> Result<Vec<bool>, StoreError> {
+    async fn upsert(&mut self, mut rows: Vec<NewRow>) -> Result<Vec<bool>, StoreError> {
         let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
         let existing = self.seqs_of(&json_list(&ids)).await?;
         let created = ids.iter().map(|id| !existing.contains_key(id)).collect();
         self.delete_seqs(&existing.into_values().collect::<Vec<_>>()).await?;
-        for chunk in rows.chunks(ROWS_A_STATEMENT) {
+        for chunk in rows.chunks_mut(ROWS_A_STATEMENT) {
+            let first_seq = self.last_seq;
             self.insert_chunk(chunk).await?;
+            self.announce_metadata(first_seq, chunk);
         }
         Ok(created)
+    }
+
+    /// Moves the metadata of rows, the first of which follows `last_seq`, into the change.
+    fn announce_metadata(&mut self, mut last_seq: Seq, rows: &mut [NewRow]) {
+        for row in rows {
+            let seq = Seq(last_seq.0 + 1);
+            self.change.added_metadata.push((seq, mem::take(&mut row.metadata)));
+            last_seq.0 += row.vectors.len() as u64;
+        }
     }
 
     /// A full chunk takes the long statement, which stays prepared; a rest goes row by row.
@@ -210,6 +221,7 @@ impl Transaction<'_> {
         let row = NewRow { id: document.id, text: document.text, metadata, vectors };
         self.insert_chunk(std::slice::from_ref(&row)).await?;
         let NewRow { id, text, metadata, .. } = row;
+        self.change.added_metadata.push((seq, metadata.clone()));
         Ok(Some(Document { id, text, metadata, vector: None, passages: Vec::new(), seq }))
     }
 

@@ -50,7 +50,7 @@ async fn a_damaged_vector_is_left_out_of_the_index_and_not_served() {
     tamper(folder.path(), "UPDATE vectors SET vector = zeroblob(12) WHERE seq = 3").await;
     let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let mut seqs = Vec::new();
-    assert_eq!(loader.vectors(|stored| seqs.push(stored.key.seq())).await.unwrap(), 1);
+    assert_eq!(loader.vectors(Seq(0), |stored| seqs.push(stored.key.seq())).await.unwrap(), 1);
     assert_eq!(seqs, [Seq(1), Seq(2)]);
     let store = loader.start(|_| {});
     assert_eq!(store.by_ids(&[id("c")], true).await.unwrap().damaged, [id("c")]);

@@ -42,6 +42,8 @@ async fn an_update_is_a_new_version_and_the_old_one_is_gone() {
     let second = changes.recv().await.unwrap();
     assert_eq!((second.added, second.removed), (keys(&[3, 4]), vec![Seq(2)]));
     assert_eq!(second.added_vectors[..3], [20.0, -0.0, f32::MIN_POSITIVE]);
+    let value = |value| metadata(json!({"value": value}));
+    assert_eq!(second.added_metadata, [(Seq(3), value(20.0)), (Seq(4), value(3.0))]);
     assert!(store.by_seqs(&[Seq(2)], false).await.unwrap().documents.is_empty());
     assert_eq!(store.document_count(), 3);
 }
@@ -78,8 +80,9 @@ async fn sequence_numbers_are_not_used_again_after_deleting_the_last_row() {
 #[tokio::test]
 async fn a_patch_keeps_text_and_vector_and_a_bad_one_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, _changes) = open(folder.path()).await;
+    let (store, mut changes) = open(folder.path()).await;
     upsert(&store, vec![row(1, 1.0)]).await;
+    changes.recv().await.unwrap();
     let patch = |merge: serde_json::Value, limits: Limits| {
         let merge = merge.as_object().unwrap().clone();
         Write::PatchMetadata(Patch { id: 1.into(), merge, limits: limits.into() })
@@ -91,6 +94,8 @@ async fn a_patch_keeps_text_and_vector_and_a_bad_one_changes_nothing() {
     assert!(write(&store, patch(json!({"long": "x".repeat(20)}), small)).await.is_err());
     let stored = store.by_ids(&[1.into()], true).await.unwrap().documents.remove(0);
     assert_eq!(stored.metadata, patched.metadata);
+    let change = changes.recv().await.unwrap();
+    assert_eq!(change.added_metadata, [(Seq(2), patched.metadata)]);
     assert_eq!((stored.seq, patched.seq), (Seq(2), Seq(2)));
     assert_eq!(stored.text.as_deref(), Some("text 1"));
     assert_eq!(stored.vector, Some(vector(1.0)));
@@ -117,8 +122,19 @@ async fn every_vector_is_given_to_the_index_when_opening() {
     store.close().await;
     let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let mut loaded = Vec::new();
-    assert_eq!(loader.vectors(|stored| loaded.push(stored)).await.unwrap(), 0);
+    assert_eq!(loader.vectors(Seq(0), |stored| loaded.push(stored)).await.unwrap(), 0);
     assert_eq!(loaded.len(), 299);
     assert!(loaded.is_sorted_by_key(|stored| stored.key));
     assert_eq!(loaded[10].vector, vector(11.0));
+
+    assert_eq!((loader.last_seq(), loader.document_count()), (Seq(300), 299));
+    let documents = loader.documents().await.unwrap();
+    assert!(documents.iter().eq(loaded.iter().map(|stored| &stored.key.document)));
+    let mut later = Vec::new();
+    loader.vectors(Seq(298), |stored| later.push(stored.key.document)).await.unwrap();
+    assert_eq!(later, [Seq(299), Seq(300)]);
+    let mut values = Vec::new();
+    loader.metadata(Seq(298), |seq, metadata| values.push((seq, metadata))).await.unwrap();
+    let value = |value| metadata(json!({"value": value}));
+    assert_eq!(values, [(Seq(299), value(298.0)), (Seq(300), value(299.0))]);
 }

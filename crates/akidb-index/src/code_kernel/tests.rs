@@ -1,0 +1,116 @@
+//! Every kernel against sums written out, to the last bit.
+
+use super::{CodeKernels, QUERY_PLANES, detected};
+use crate::code_line::{CodeLine, LINE_BYTES, lines_of};
+
+/// Bytes that differ for every seed and hold the extremes often.
+fn bytes(seed: u64, count: usize) -> Vec<u8> {
+    let mut state = seed * 2 + 1;
+    std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        match state >> 61 {
+            0 => 0,
+            1 => 255,
+            2 => 128,
+            3 => 127,
+            _ => (state >> 40) as u8,
+        }
+    })
+    .take(count)
+    .collect()
+}
+
+fn padded(bytes: &[u8]) -> Vec<CodeLine> {
+    let mut lines = vec![CodeLine::ZERO; lines_of(bytes.len())];
+    bytemuck::cast_slice_mut(&mut lines)[..bytes.len()].copy_from_slice(bytes);
+    lines
+}
+
+fn check(kernels: CodeKernels, dimension: usize, row_count: u64) {
+    let query = bytes(0, dimension);
+    let rows: Vec<Vec<u8>> = (1..=row_count).map(|seed| bytes(seed, dimension)).collect();
+    let lines: Vec<Vec<CodeLine>> = rows.iter().map(|row| padded(row)).collect();
+    let lines: Vec<&[CodeLine]> = lines.iter().map(Vec::as_slice).collect();
+    let mut measures = vec![-1; rows.len()];
+    let expected = |term: fn(i64, i64, i64) -> i64| -> Vec<i64> {
+        let sum = |row: &Vec<u8>| {
+            let pairs = query.iter().zip(row);
+            pairs.map(|(&a, &b)| term(a.into(), a.cast_signed().into(), b.into())).sum()
+        };
+        rows.iter().map(sum).collect()
+    };
+    let as_wide = |measures: &[i32]| measures.iter().map(|&at| i64::from(at)).collect::<Vec<_>>();
+
+    (kernels.dot)(&padded(&query), &lines, &mut measures);
+    let products = expected(|_, signed, row| signed * row);
+    assert_eq!(as_wide(&measures), products, "{} dot at {dimension}", kernels.name);
+
+    (kernels.squared_l2)(&padded(&query), &lines, &mut measures);
+    let squares = expected(|query, _, row| (query - row) * (query - row));
+    assert_eq!(as_wide(&measures), squares, "{} l2 at {dimension}", kernels.name);
+}
+
+fn check_bits(kernels: CodeKernels, bit_count: usize) {
+    let plane_bytes = bit_count.div_ceil(8);
+    let planes: Vec<Vec<u8>> =
+        (0..QUERY_PLANES as u64).map(|seed| bytes(seed, plane_bytes)).collect();
+    let query: Vec<CodeLine> = planes.iter().flat_map(|plane| padded(plane)).collect();
+    let row = bytes(9, plane_bytes);
+    let mut lines = padded(&row);
+    // What a row carries behind its bits must not count.
+    lines.push(CodeLine([255; LINE_BYTES]));
+    let mut measures = [-1; 7];
+    (kernels.bits)(&query, &[lines.as_slice(); 7], &mut measures);
+    let shared = |plane: &Vec<u8>| -> u32 {
+        plane.iter().zip(&row).map(|(&a, &b)| (a & b).count_ones()).sum()
+    };
+    let expected: u32 = (0..).zip(&planes).map(|(at, plane)| shared(plane) << at).sum();
+    assert_eq!(measures, [expected.cast_signed(); 7], "{} at {bit_count} bits", kernels.name);
+}
+
+#[test]
+fn every_kernel_equals_the_sums_at_every_dimension() {
+    for kernels in detected() {
+        for dimension in (1..=257).chain([384, 768, 1_000, 1_024, 1_536, 4_096, 16_383, 16_384]) {
+            check(kernels, dimension, 9);
+            check_bits(kernels, dimension);
+        }
+    }
+}
+
+#[test]
+fn the_largest_sums_fit() {
+    let ends = [(127, 255), (128, 255), (0, 255), (255, 0)];
+    for kernels in detected() {
+        for (query, row) in ends {
+            let (query_lines, row_lines) = (padded(&[query; 16_384]), padded(&[row; 16_384]));
+            let mut measures = [0];
+            (kernels.dot)(&query_lines, &[&row_lines], &mut measures);
+            let product = i32::from(query.cast_signed()) * i32::from(row);
+            assert_eq!(measures, [product * 16_384], "{}", kernels.name);
+            (kernels.squared_l2)(&query_lines, &[&row_lines], &mut measures);
+            let apart = i32::from(query) - i32::from(row);
+            assert_eq!(measures, [apart * apart * 16_384], "{}", kernels.name);
+        }
+    }
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    let (short, long) = (padded(&[1; 64]), padded(&[1; 4 * 65]));
+    for kernels in detected() {
+        for kernel in [kernels.dot, kernels.squared_l2, kernels.bits] {
+            let refused = |rows: &[&[CodeLine]], count: usize| {
+                let mut measures = vec![0; count];
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    kernel(&long, rows, &mut measures);
+                }))
+                .is_err()
+            };
+            assert!(!refused(&[&long], 1), "{}", kernels.name);
+            assert!(refused(&[&long], 2), "{}", kernels.name);
+            assert!(refused(&[&[]], 1), "{}", kernels.name);
+        }
+        assert!(short.len() < long.len());
+    }
+}

@@ -1,0 +1,278 @@
+//! The graph index: a hierarchical navigable small world (Malkov and Yashunin 2018) over codes.
+//!
+//! The full vectors lie in an [`ExactIndex`], which answers alone as long as there are few. From
+//! then on each vector has a code, and [`link`](HnswIndex::link), called in the background, puts
+//! the vectors into a graph in the order of their slots. A search walks the graph over the codes,
+//! scans the codes of what is not linked yet, and scores the best again with full vectors.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `blocks` | rows by index at addresses that never move |
+//! | `int8` | codes of one byte a component |
+//! | `space` | distances from a target to slots |
+//! | `layer`, `graph` | lists of neighbours, layers, codes and the entry |
+//! | `pool`, `visited`, `walk` | the walk over one layer |
+//! | `select`, `insertion`, `linker` | how nodes get their neighbours |
+//! | `plan`, `search`, `code_scan` | how a search goes about it |
+
+mod blocks;
+mod code_scan;
+mod graph;
+mod insertion;
+mod int8;
+mod layer;
+mod linker;
+mod plan;
+mod pool;
+mod search;
+mod select;
+mod space;
+mod visited;
+mod walk;
+
+use std::sync::Arc;
+
+use akidb_core::{IndexSettings, Metric, Quantization};
+use parking_lot::{Mutex, RwLock};
+
+use self::{
+    graph::{Graph, Shape},
+    int8::{CALIBRATION_COMPONENTS, Int8Coder},
+    linker::MemoryStore,
+    search::{Search, SearchMemory},
+    space::Coder,
+};
+use crate::{
+    ExactIndex, Found, SearchRequest, VectorIndex,
+    exact::State,
+    lane::{Lane, lanes_per_row},
+};
+
+/// Vectors from which on a graph pays: below, scanning takes less than 0.2 ms.
+const GRAPH_MIN: usize = 8_000;
+
+/// An approximate index whose searches look at a small part of the vectors.
+///
+/// Memory beside the full vectors: a byte a component, rounded up to 64, and `8 * m` bytes for
+/// links, from [`GRAPH_MIN`] vectors on; before, none.
+pub struct HnswIndex {
+    core: ExactIndex,
+    settings: IndexSettings,
+    graph_min: usize,
+    graph: RwLock<Option<Arc<Graph>>>,
+    searches: Mutex<Vec<SearchMemory>>,
+    insertions: MemoryStore,
+}
+
+impl HnswIndex {
+    /// An index with no slots. Of the settings, `engine` is not looked at.
+    ///
+    /// # Panics
+    ///
+    /// If `dimension` is 0.
+    #[must_use]
+    pub fn new(dimension: usize, metric: Metric, settings: IndexSettings) -> Self {
+        Self::with_graph_min(dimension, metric, settings, GRAPH_MIN)
+    }
+
+    /// The same, with a graph from `graph_min` vectors on.
+    ///
+    /// # Panics
+    ///
+    /// If `dimension` is 0.
+    #[must_use]
+    pub fn with_graph_min(
+        dimension: usize,
+        metric: Metric,
+        settings: IndexSettings,
+        graph_min: usize,
+    ) -> Self {
+        let core = match settings.quantization {
+            Quantization::None => ExactIndex::keeping_dead_rows(dimension, metric),
+            Quantization::Int8 | Quantization::Binary => ExactIndex::new(dimension, metric),
+        };
+        Self {
+            core,
+            settings,
+            graph_min: graph_min.max(1),
+            graph: RwLock::default(),
+            searches: Mutex::default(),
+            insertions: MemoryStore::default(),
+        }
+    }
+
+    fn graph(&self) -> Option<Arc<Graph>> {
+        self.graph.read().clone()
+    }
+
+    /// Links up to `vectors_max` of the vectors that the graph does not hold yet, in the order of
+    /// their slots, on the current rayon pool. Returns how many are left. Searches and appends go on
+    /// meanwhile; a second call waits for the first.
+    pub fn link(&self, vectors_max: usize) -> usize {
+        let state = self.core.snapshot();
+        let Some(graph) = self.graph().or_else(|| self.begin_graph(&state)) else { return 0 };
+        graph.link(&state, self.core.scoring(), vectors_max, &self.insertions);
+        self.pending_count()
+    }
+
+    /// How many vectors wait to be linked; 0 where there are too few for a graph.
+    pub fn pending_count(&self) -> usize {
+        let slots = self.core.slot_count();
+        match self.graph() {
+            None if slots < self.graph_min => 0,
+            None => slots,
+            Some(graph) => slots.saturating_sub(graph.linked_end() as usize),
+        }
+    }
+
+    /// How many slots the graph holds, removed ones included.
+    pub fn linked_count(&self) -> usize {
+        self.graph().map_or(0, |graph| graph.linked_end() as usize)
+    }
+
+    /// The part of [`memory_bytes`](VectorIndex::memory_bytes) that a walk reads: codes and links.
+    pub fn hot_memory_bytes(&self) -> usize {
+        self.graph().map_or(0, |graph| graph.memory_bytes(self.core.slot_count()))
+    }
+
+    /// Makes codes of all vectors, where there are enough of them for a graph.
+    fn begin_graph(&self, state: &State) -> Option<Arc<Graph>> {
+        if state.live_count() < self.graph_min {
+            return None;
+        }
+        let coder = self.calibrated(state);
+        let row_lanes = lanes_per_row(self.core.dimension());
+        let shape = Shape {
+            m: (self.settings.m as usize).max(2),
+            ef_construction: (self.settings.ef_construction as usize).max(8),
+        };
+        let graph = Arc::new(Graph::new(shape, coder, row_lanes));
+        self.core.while_writers_wait(|state| {
+            graph.write_all_codes(state);
+            *self.graph.write() = Some(Arc::clone(&graph));
+        });
+        Some(graph)
+    }
+
+    /// How the vectors present are coded best.
+    fn calibrated(&self, state: &State) -> Coder {
+        match self.settings.quantization {
+            Quantization::None => Coder::Full,
+            Quantization::Int8 | Quantization::Binary => {
+                let rows_max = (CALIBRATION_COMPONENTS / self.core.dimension()).clamp(256, 4_096);
+                let step = (state.live_count() / rows_max).max(1);
+                let rows: Vec<&[Lane]> = (0..state.chunks().len())
+                    .flat_map(|chunk_at| state.live_rows(chunk_at))
+                    .step_by(step)
+                    .map(|(_, row)| row)
+                    .collect();
+                Coder::Int8(Int8Coder::calibrated(self.core.metric(), &rows))
+            }
+        }
+    }
+
+    /// How many candidates a search keeps.
+    fn ef_of(&self, request: &SearchRequest<'_>) -> usize {
+        request.ef.unwrap_or(self.settings.ef as usize).max(request.limit).max(1)
+    }
+}
+
+impl VectorIndex for HnswIndex {
+    fn dimension(&self) -> usize {
+        self.core.dimension()
+    }
+
+    fn metric(&self) -> Metric {
+        self.core.metric()
+    }
+
+    fn slot_count(&self) -> usize {
+        self.core.slot_count()
+    }
+
+    fn live_count(&self) -> usize {
+        self.core.live_count()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.core.memory_bytes() + self.hot_memory_bytes()
+    }
+
+    fn append(&self, first_slot: u32, vectors: &[f32]) {
+        assert_eq!(vectors.len() % self.dimension(), 0, "vectors are whole rows");
+        let rows = self.core.scoring().rows(vectors, self.dimension());
+        self.core.append_rows(first_slot, &rows, |state| {
+            if let Some(graph) = self.graph() {
+                graph.write_codes(first_slot, &rows, state.layout().row_lanes);
+            }
+        });
+    }
+
+    fn remove(&self, slots: &[u32]) {
+        self.core.remove(slots);
+    }
+
+    fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Found {
+        assert_eq!(query.len(), self.dimension(), "the query has the dimension of the index");
+        if request.limit == 0 {
+            return Found::default();
+        }
+        let query = self.core.scoring().rows(query, self.dimension());
+        // The state comes first: a graph has the codes of every state before it.
+        let state = self.core.snapshot();
+        let graph = self.graph().filter(|_| !request.exact);
+        let Some(graph) = graph else { return self.core.search_state(&state, &query, request) };
+        let linked_end = graph.linked_end();
+        let view = graph.view();
+        let ef = self.ef_of(request);
+        let search = Search {
+            graph: &graph,
+            view: &view,
+            space: view.space(&graph, &state, self.core.scoring()),
+            state: &state,
+            query: &query,
+            request,
+            linked_end,
+            ef,
+        };
+        if search.returnable_max() <= plan::rescored_max(&search) {
+            return self.core.search_state(&state, &query, request);
+        }
+        let mut memory = self.searches.lock().pop().unwrap_or_default();
+        let found = search.run(&mut memory);
+        self.searches.lock().push(memory);
+        found
+    }
+
+    fn link(&self, vectors_max: usize) -> usize {
+        Self::link(self, vectors_max)
+    }
+
+    fn pending_count(&self) -> usize {
+        Self::pending_count(self)
+    }
+
+    fn linked_count(&self) -> usize {
+        Self::linked_count(self)
+    }
+
+    fn hot_memory_bytes(&self) -> usize {
+        Self::hot_memory_bytes(self)
+    }
+
+    fn compacted(&self) -> (Box<dyn VectorIndex>, Vec<u32>) {
+        let (core, old_slots) = self.core.compacted();
+        let index =
+            Self::with_graph_min(self.dimension(), self.metric(), self.settings, self.graph_min);
+        core.for_each_live(&mut |slot, vector| index.append(slot, vector));
+        (Box::new(index), old_slots)
+    }
+
+    fn vector(&self, slot: u32) -> Option<Vec<f32>> {
+        self.core.vector(slot)
+    }
+
+    fn for_each_live(&self, visit: &mut dyn FnMut(u32, &[f32])) {
+        self.core.for_each_live(visit);
+    }
+}

@@ -1,0 +1,207 @@
+//! The graph of one index: its layers and codes, and where a walk begins.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
+
+use super::{
+    blocks::Blocks,
+    layer::Layer,
+    space::{Coder, Space, Target},
+    walk::{Ground, WalkMemory, Walked},
+};
+use crate::{code_line::CodeLine, exact::State, lane::Lane, scoring::Scoring};
+
+/// Slots in a block of codes.
+const CODE_BLOCK_LOG2: u32 = 14;
+
+/// Locks that writers of lists share; more than threads, few enough to stay in the cache.
+const LIST_LOCKS: usize = 1_024;
+
+/// How a graph is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Neighbours of a node in the upper layers; twice as many in the lowest.
+    pub(super) m: usize,
+    /// Candidates looked at when a node is linked.
+    pub(super) ef_construction: usize,
+}
+
+/// Where a walk begins: a node of the highest layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) layer: usize,
+    pub(super) index: u32,
+}
+
+/// Codes and layers, as far as there was memory for when they were asked for.
+#[derive(Clone)]
+pub(super) struct View {
+    pub(super) codes: Blocks<CodeLine>,
+    pub(super) layers: Vec<Layer>,
+}
+
+/// A graph under construction, as it always is. Searches read it without a lock but the one that
+/// hands out the view.
+pub(super) struct Graph {
+    pub(super) shape: Shape,
+    pub(super) coder: Coder,
+    view: RwLock<Arc<View>>,
+    /// Slots below this are linked, or were dead when their turn came.
+    linked: AtomicU32,
+    /// One more than layer and index in one number; 0 before the first node.
+    entry: AtomicU64,
+    /// Components cut off by the codes since the graph began.
+    clipped: AtomicU64,
+    /// Nodes in each upper layer. Whoever changes edges as a whole holds it.
+    linker: Mutex<Vec<u32>>,
+    entry_lock: Mutex<()>,
+    list_locks: Box<[Mutex<()>]>,
+}
+
+impl Graph {
+    /// A graph without nodes, for rows of `row_lanes`.
+    pub(super) fn new(shape: Shape, coder: Coder, row_lanes: usize) -> Self {
+        let codes = Blocks::new(coder.code_lines(row_lanes), CODE_BLOCK_LOG2);
+        let layers = vec![Layer::base(shape.m * 2)];
+        Self {
+            shape,
+            coder,
+            view: RwLock::new(Arc::new(View { codes, layers })),
+            linked: AtomicU32::new(0),
+            entry: AtomicU64::new(0),
+            clipped: AtomicU64::new(0),
+            linker: Mutex::default(),
+            entry_lock: Mutex::default(),
+            list_locks: std::iter::repeat_with(Mutex::default).take(LIST_LOCKS).collect(),
+        }
+    }
+
+    pub(super) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read())
+    }
+
+    /// Changes the view: blocks are added, nothing moves.
+    pub(super) fn grow(&self, change: impl FnOnce(&mut View)) {
+        let mut view = self.view.write();
+        let mut grown = View::clone(&view);
+        change(&mut grown);
+        *view = Arc::new(grown);
+    }
+
+    pub(super) fn linked_end(&self) -> u32 {
+        self.linked.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_linked_end(&self, end: u32) {
+        self.linked.store(end, Ordering::Release);
+    }
+
+    pub(super) fn entry(&self) -> Option<Entry> {
+        let packed = self.entry.load(Ordering::Acquire).checked_sub(1)?;
+        Some(Entry { layer: (packed >> 32) as usize, index: packed as u32 })
+    }
+
+    /// Begins walks at `entry` from now on, if its layer is above the present one's.
+    pub(super) fn raise_entry(&self, entry: Entry) {
+        let _entry = self.entry_lock.lock();
+        if self.entry().is_none_or(|present| present.layer < entry.layer) {
+            let packed = ((entry.layer as u64) << 32) | u64::from(entry.index);
+            self.entry.store(packed + 1, Ordering::Release);
+        }
+    }
+
+    /// The right to change edges as a whole, with the number of nodes in each upper layer.
+    pub(super) fn lock_linker(&self) -> MutexGuard<'_, Vec<u32>> {
+        self.linker.lock()
+    }
+
+    /// The right to change one list.
+    pub(super) fn lock_list(&self, layer: usize, index: u32) -> MutexGuard<'_, ()> {
+        self.list_locks[(index as usize + layer * 61) % LIST_LOCKS].lock()
+    }
+
+    /// Writes the codes of rows under slots that no search sees yet. One thread at a time.
+    #[expect(unsafe_code, reason = "writes memory that searches read once it is published")]
+    pub(super) fn write_codes(&self, first_slot: u32, rows: &[Lane], row_lanes: usize) {
+        let end = first_slot as usize + rows.len() / row_lanes;
+        let has_room = |view: &View| view.layers[0].capacity() >= end;
+        if !has_room(&self.view.read()) {
+            self.grow(|view| {
+                view.codes.grow(end);
+                view.layers[0].grow(end);
+            });
+        }
+        let view = self.view();
+        let mut code = vec![CodeLine::ZERO; view.codes.row_len()];
+        if code.is_empty() {
+            return;
+        }
+        let mut clipped = 0;
+        for (slot, row) in (first_slot..).zip(rows.chunks_exact(row_lanes)) {
+            clipped += self.coder.encode(row, &mut code);
+            // SAFETY: slots are published after their codes, and one thread writes at a time.
+            unsafe { view.codes.write(slot, &code) };
+        }
+        self.clipped.fetch_add(clipped as u64, Ordering::Relaxed);
+    }
+
+    /// Writes the codes of all slots of a state. A slot whose row is gone has a code of zeros.
+    pub(super) fn write_all_codes(&self, state: &State) {
+        let row_lanes = state.layout().row_lanes;
+        let gone = vec![Lane::ZERO; row_lanes];
+        for slot in 0..state.slot_count() as u32 {
+            self.write_codes(slot, state.row(slot).unwrap_or(&gone), row_lanes);
+        }
+    }
+
+    /// Components cut off by the codes since the graph began.
+    pub(super) fn clipped(&self) -> u64 {
+        self.clipped.load(Ordering::Relaxed)
+    }
+
+    /// Bytes held for the first `slots` slots and the nodes above them.
+    pub(super) fn memory_bytes(&self, slots: usize) -> usize {
+        let view = self.view();
+        let mut bytes = size_of::<Self>() + size_of_val(&*self.list_locks);
+        bytes += view.codes.memory_bytes(slots) + view.layers[0].memory_bytes(slots);
+        for layer in &view.layers[1..] {
+            bytes += layer.memory_bytes(layer.capacity());
+        }
+        bytes
+    }
+}
+
+impl View {
+    /// How distances are measured over the codes of this view and the vectors of `state`.
+    pub(super) fn space<'a>(
+        &'a self,
+        graph: &'a Graph,
+        state: &'a State,
+        scoring: Scoring,
+    ) -> Space<'a> {
+        Space { coder: &graph.coder, codes: &self.codes, state, scoring }
+    }
+
+    /// From the entry down to a node of `layer` near the target; `None` in an empty graph.
+    pub(super) fn descend_to(
+        &self,
+        layer: usize,
+        entry: Entry,
+        space: Space<'_>,
+        target: &Target,
+        memory: &mut WalkMemory,
+    ) -> (u32, Walked) {
+        let (mut node, mut walked) = (entry.index, Walked::default());
+        for above in (layer + 1..=entry.layer).rev() {
+            let ground = Ground { space, layer: &self.layers[above] };
+            let (nearest, done) = ground.descend(target, node, memory);
+            walked = walked.and(done);
+            node = ground.layer.below(nearest);
+        }
+        (node, walked)
+    }
+}

@@ -1,0 +1,208 @@
+//! Linking one node into the layers it belongs to.
+//!
+//! Any number of threads insert at once. A node's own lists stand before an edge leads to it. In the
+//! lowest layer each node has a pinned edge to and from a parent that was there before it, so that
+//! every node can be reached from every other, whatever is pruned later.
+
+use super::{
+    graph::{Entry, Graph, View},
+    layer::{INDEX_END, Layer, Link},
+    select::{Candidate, SelectMemory, select},
+    space::{Space, Target},
+    walk::{Ground, Reach, WalkMemory},
+};
+
+/// A list is pruned to its length divided by this, so that it is not pruned at every new edge.
+const SLACK: f64 = 1.3;
+
+/// Steps down the tree of pinned edges to a node that has room for another child.
+const TREE_STEPS_MAX: u32 = 10_000;
+
+/// A node on its way into the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placement {
+    pub(super) slot: u32,
+    /// The highest layer it belongs to, and its index there.
+    pub(super) top: Entry,
+}
+
+/// What an insertion needs, kept to be used again without allocating.
+#[derive(Default)]
+pub(super) struct InsertMemory {
+    walk: WalkMemory,
+    target: Target,
+    neighbour: Target,
+    select: SelectMemory,
+    candidates: Vec<Candidate>,
+    selected: Vec<Link>,
+    slots: Vec<u32>,
+    distances: Vec<f32>,
+}
+
+/// Insertions into one graph, up to the slot `end`.
+#[derive(Clone, Copy)]
+pub(super) struct Insertion<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) view: &'a View,
+    pub(super) space: Space<'a>,
+    pub(super) end: u32,
+}
+
+impl Insertion<'_> {
+    /// Links a node into its layers. Edges back to it are added in the lowest layer first, so that
+    /// whoever comes upon it higher up finds all of it below.
+    pub(super) fn insert(&self, node: Placement, memory: &mut InsertMemory) {
+        let Some(entry) = self.graph.entry() else {
+            return self.graph.raise_entry(node.top);
+        };
+        self.space.prepare_slot(node.slot, &mut memory.target);
+        let top = node.top.layer.min(entry.layer);
+        let (mut start, _) =
+            self.view.descend_to(top, entry, self.space, &memory.target, &mut memory.walk);
+        let mut index = node.top.index;
+        for above in (top + 1..=node.top.layer).rev() {
+            index = self.view.layers[above].below(index);
+        }
+        let mut upper_lists = Vec::new();
+        for at in (1..=top).rev() {
+            let nearest = self.choose(at, index, start, memory);
+            upper_lists.push((at, index, memory.selected.clone()));
+            let layer = &self.view.layers[at];
+            (start, index) = (layer.below(nearest), layer.below(index));
+        }
+        self.choose(0, index, start, memory);
+        self.attach(index, memory);
+        for place in 0..memory.selected.len() {
+            self.link_back(0, memory.selected[place].index, index, memory);
+        }
+        for (at, index, neighbours) in upper_lists.into_iter().rev() {
+            neighbours.iter().for_each(|link| self.link_back(at, link.index, index, memory));
+        }
+        self.graph.raise_entry(node.top);
+    }
+
+    /// Writes the list of a node in one layer, which is left in `memory.selected`; returns the
+    /// nearest node there.
+    fn choose(&self, at: usize, index: u32, start: u32, memory: &mut InsertMemory) -> u32 {
+        let layer = &self.view.layers[at];
+        let reach = Reach {
+            ef: self.graph.shape.ef_construction,
+            end: self.end_of(at),
+            compared_max: u64::MAX,
+        };
+        let ground = Ground { space: self.space, layer };
+        ground.walk(&memory.target, start, reach, &mut memory.walk, |_| true);
+        let found = memory.walk.pool.returnable().filter(|&(_, found)| found != index);
+        memory.candidates.clear();
+        memory.candidates.extend(
+            found.map(|(distance, index)| Candidate {
+                distance,
+                link: Link { index, pinned: false },
+            }),
+        );
+        select(self.space, layer, &mut memory.candidates, target_degree(layer), &mut memory.select);
+        memory.selected.clone_from(&memory.select.chosen);
+        let _list = self.graph.lock_list(at, index);
+        layer.set_neighbours(index, memory.selected.iter().copied());
+        memory.candidates.first().map_or(start, |nearest| nearest.link.index)
+    }
+
+    fn end_of(&self, at: usize) -> u32 {
+        if at == 0 { self.end } else { self.view.layers[at].capacity() as u32 }
+    }
+
+    /// Gives a new node its place in the tree of pinned edges: under the nearest node with room.
+    fn attach(&self, index: u32, memory: &mut InsertMemory) {
+        let selected = memory.selected.len();
+        for place in 0..selected + memory.candidates.len() {
+            let parent = match place.checked_sub(selected) {
+                None => memory.selected[place].index,
+                Some(place) => memory.candidates[place].link.index,
+            };
+            if self.adopt(parent, index, memory) {
+                return;
+            }
+        }
+        // All full, as among thousands of equal vectors. Most nodes of a tree are its leaves.
+        let Some(mut parent) = memory.candidates.first().map(|nearest| nearest.link.index) else {
+            return;
+        };
+        for step in 0..TREE_STEPS_MAX {
+            let pinned = self.view.layers[0].neighbours(parent).filter(|link| link.pinned);
+            let near: Vec<Link> = pinned.collect();
+            let turn = index.wrapping_mul(0x9E37_79B9).wrapping_add(step.wrapping_mul(0x85EB_CA6B));
+            let Some(child) = near.get((turn >> 8) as usize % near.len().max(1)) else { return };
+            parent = child.index;
+            if parent != index && self.adopt(parent, index, memory) {
+                return;
+            }
+        }
+    }
+
+    /// Pins edges between `parent` and `child`, both ways, unless the parent has enough of them.
+    fn adopt(&self, parent: u32, child: u32, memory: &mut InsertMemory) -> bool {
+        let layer = &self.view.layers[0];
+        {
+            let _list = self.graph.lock_list(0, parent);
+            let pinned = layer.neighbours(parent).filter(|link| link.pinned).count();
+            if pinned >= pinned_max(layer) {
+                return false;
+            }
+            self.add_link(0, parent, Link { index: child, pinned: true }, memory);
+        }
+        let _list = self.graph.lock_list(0, child);
+        self.add_link(0, child, Link { index: parent, pinned: true }, memory);
+        true
+    }
+
+    /// Adds the edge from a neighbour back to a new node.
+    fn link_back(&self, at: usize, neighbour: u32, index: u32, memory: &mut InsertMemory) {
+        let _list = self.graph.lock_list(at, neighbour);
+        self.add_link(at, neighbour, Link { index, pinned: false }, memory);
+    }
+
+    /// Adds an edge to the list of a node, or pins it if it is there. A full list is pruned. The
+    /// caller holds the lock of the list.
+    fn add_link(&self, at: usize, node: u32, link: Link, memory: &mut InsertMemory) {
+        debug_assert!(node != link.index && link.index < INDEX_END);
+        let layer = &self.view.layers[at];
+        if let Some(there) = layer.neighbours(node).find(|there| there.index == link.index) {
+            if link.pinned && !there.pinned {
+                let list: Vec<Link> = layer.neighbours(node).collect();
+                let pinned = |there: Link| if there.index == link.index { link } else { there };
+                layer.set_neighbours(node, list.into_iter().map(pinned));
+            }
+            return;
+        }
+        if !layer.push_neighbour(node, link) {
+            self.prune(at, node, link, memory);
+        }
+    }
+
+    /// Chooses the neighbours of a node anew, from those it has and one more.
+    fn prune(&self, at: usize, node: u32, added: Link, memory: &mut InsertMemory) {
+        let layer = &self.view.layers[at];
+        let InsertMemory { neighbour, select: selecting, slots, distances, .. } = memory;
+        self.space.prepare_slot(layer.slot(node), neighbour);
+        let links = || layer.neighbours(node).chain([added]);
+        slots.clear();
+        slots.extend(links().map(|link| layer.slot(link.index)));
+        self.space.distances(neighbour, slots, distances);
+        let mut candidates: Vec<Candidate> = links()
+            .zip(&*distances)
+            .map(|(link, &distance)| Candidate { distance, link })
+            .collect();
+        select(self.space, layer, &mut candidates, target_degree(layer), selecting);
+        layer.set_neighbours(node, selecting.chosen.iter().copied());
+    }
+}
+
+/// How many neighbours a list is pruned to.
+pub(super) fn target_degree(layer: &Layer) -> usize {
+    ((layer.degree() as f64 / SLACK).ceil() as usize).max(2)
+}
+
+/// The most pinned edges of a node, less than its list is pruned to.
+pub(super) fn pinned_max(layer: &Layer) -> usize {
+    (layer.degree() / 2).max(2)
+}

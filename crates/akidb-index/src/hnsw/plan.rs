@@ -1,0 +1,30 @@
+//! Whether a search walks the graph or scans, and how far a walk may go.
+//!
+//! A scan costs in proportion to the slots that may be returned, a walk in proportion to `ef` and to
+//! how rare these slots are, as it has to find `ef` of them. The numbers were measured, see each.
+
+use super::search::Search;
+
+/// Vectors that a walk compares for each candidate it keeps.
+const COMPARED_PER_CANDIDATE: f64 = 12.0;
+
+/// What comparing a vector in a scan costs, where comparing one in a walk costs 1.
+const SCAN_COST: f64 = 0.35;
+
+/// Whether scanning is expected to cost less than walking.
+pub(super) fn prefers_scan(search: &Search<'_>) -> bool {
+    let returnable = search.returnable_max() as f64;
+    let share = returnable / search.state.slot_count().max(1) as f64;
+    let walk = search.ef as f64 * COMPARED_PER_CANDIDATE / share.max(f64::MIN_POSITIVE);
+    returnable * SCAN_COST <= walk
+}
+
+/// How many vectors a walk may compare: what costs as much as the scan.
+pub(super) fn compared_max(search: &Search<'_>) -> u64 {
+    (search.returnable_max() as f64 * SCAN_COST) as u64
+}
+
+/// How many candidates are scored in full.
+pub(super) fn rescored_max(search: &Search<'_>) -> usize {
+    (search.request.limit.saturating_mul(2).saturating_add(10)).max(search.ef / 2)
+}

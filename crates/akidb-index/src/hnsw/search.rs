@@ -1,0 +1,144 @@
+//! One search over one moment of an index that has a graph.
+
+use super::{
+    graph::{Graph, View},
+    pool::Pool,
+    space::{Space, Target},
+    walk::{Ground, Reach, WalkMemory, Walked},
+};
+use crate::{
+    Found, Neighbour, SearchRequest, Strategy, Work, best_neighbours::BestNeighbours, exact::State,
+    lane::Lane,
+};
+
+/// Rows scored in full in one call of a kernel.
+const RESCORED_AT_ONCE: usize = 16;
+
+/// What a search needs, kept to be used again without allocating.
+#[derive(Default)]
+pub(super) struct SearchMemory {
+    pub(super) walk: WalkMemory,
+    pub(super) target: Target,
+    pub(super) slots: Vec<u32>,
+    pub(super) distances: Vec<f32>,
+}
+
+/// A search and what it runs over.
+pub(super) struct Search<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) view: &'a View,
+    pub(super) space: Space<'a>,
+    pub(super) state: &'a State,
+    /// Padded, and scaled as the metric needs.
+    pub(super) query: &'a [Lane],
+    pub(super) request: &'a SearchRequest<'a>,
+    /// Slots from here on are not in the graph.
+    pub(super) linked_end: u32,
+    /// Candidates that a walk or scan keeps.
+    pub(super) ef: usize,
+}
+
+impl Search<'_> {
+    /// Walks the graph, scans what it does not hold, and scores the best in full.
+    pub(super) fn run(&self, memory: &mut SearchMemory) -> Found {
+        self.space.prepare(self.query, &mut memory.target);
+        let mut work = Work { ef: self.ef, ..Work::default() };
+        if super::plan::prefers_scan(self) {
+            self.scan(memory, &mut work);
+            work.ef = 0;
+        } else {
+            work.strategy = Strategy::Graph;
+            if !self.walk(memory, &mut work) {
+                work.strategy = Strategy::GraphThenScan;
+                self.scan(memory, &mut work);
+            }
+        }
+        let neighbours = self.ranked(&memory.walk.pool, &mut work);
+        Found { neighbours, work }
+    }
+
+    /// Whether a slot may be returned.
+    #[inline(always)]
+    pub(super) fn is_returnable(&self, slot: u32) -> bool {
+        self.request.allowed.is_none_or(|allowed| allowed.contains(slot))
+            && self.state.is_live(slot)
+    }
+
+    /// How many slots can be returned at most.
+    pub(super) fn returnable_max(&self) -> usize {
+        let live = self.state.live_count();
+        self.request.allowed.map_or(live, |allowed| live.min(allowed.len() as usize))
+    }
+
+    /// Whether every slot can be returned.
+    fn returns_all(&self) -> bool {
+        self.request.allowed.is_none() && self.state.live_count() == self.state.slot_count()
+    }
+
+    /// Fills the pool from the graph and from behind it. Says whether that is an answer: enough
+    /// was found before the walk cost as much as a scan.
+    fn walk(&self, memory: &mut SearchMemory, work: &mut Work) -> bool {
+        let reach = Reach {
+            ef: self.ef,
+            end: self.state.slot_count() as u32,
+            compared_max: super::plan::compared_max(self),
+        };
+        let walked = self.walk_layers(reach, memory);
+        work.hops += walked.hops;
+        work.compared += walked.compared;
+        if walked.gave_up {
+            return false;
+        }
+        self.scan_tail(memory, work);
+        memory.walk.pool.kept() >= self.request.limit.min(self.returnable_max())
+    }
+
+    fn walk_layers(&self, reach: Reach, memory: &mut SearchMemory) -> Walked {
+        let SearchMemory { walk, target, .. } = memory;
+        let Some(entry) = self.graph.entry() else {
+            walk.pool.reset(reach.ef);
+            walk.visited.begin(reach.end as usize);
+            return Walked::default();
+        };
+        let (start, descended) = self.view.descend_to(0, entry, self.space, target, walk);
+        let ground = Ground { space: self.space, layer: &self.view.layers[0] };
+        let walked = if self.returns_all() {
+            ground.walk(target, start, reach, walk, |_| true)
+        } else {
+            ground.walk(target, start, reach, walk, |slot| self.is_returnable(slot))
+        };
+        descended.and(walked)
+    }
+
+    /// The best of the pool, scored in full unless the request says otherwise.
+    fn ranked(&self, pool: &Pool, work: &mut Work) -> Vec<Neighbour> {
+        let mut best = BestNeighbours::new(self.request.limit, self.request.min_score);
+        if !self.request.rescore {
+            for (distance, slot) in pool.returnable() {
+                best.offer(Neighbour { slot, score: self.space.score_of(distance) });
+            }
+            return best.into_sorted();
+        }
+        let mut slots = [0; RESCORED_AT_ONCE];
+        let mut rows: [&[Lane]; RESCORED_AT_ONCE] = [&[]; RESCORED_AT_ONCE];
+        let mut scores = [0.0; RESCORED_AT_ONCE];
+        let mut candidates = pool.returnable().take(super::plan::rescored_max(self));
+        loop {
+            let mut count = 0;
+            for (_, slot) in candidates.by_ref().take(RESCORED_AT_ONCE) {
+                if let Some(row) = self.state.row(slot) {
+                    (slots[count], rows[count]) = (slot, row);
+                    count += 1;
+                }
+            }
+            if count == 0 {
+                return best.into_sorted();
+            }
+            self.space.scoring.score(self.query, &rows[..count], &mut scores[..count]);
+            for (&slot, &score) in slots.iter().zip(&scores[..count]) {
+                best.offer(Neighbour { slot, score });
+            }
+            work.rescored += count as u64;
+        }
+    }
+}

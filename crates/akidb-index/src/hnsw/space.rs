@@ -1,0 +1,185 @@
+//! Distances of one graph: from a target, prepared once, to any slots.
+//!
+//! A distance is lower for closer vectors: one less the cosine, the negative inner product, or the
+//! squared Euclidean distance, from codes or from full vectors.
+
+use akidb_core::Metric;
+
+use super::{
+    blocks::{Blocks, prefetch},
+    int8::{self, Int8Coder},
+};
+use crate::{
+    code_kernel::{self, MeasureCodes},
+    code_line::CodeLine,
+    exact::State,
+    lane::Lane,
+    scoring::Scoring,
+};
+
+/// Slots measured in one call of a kernel.
+const BATCH_ROWS: usize = 32;
+
+/// How the vectors of a graph are coded.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Coder {
+    /// Not at all.
+    Full,
+    Int8(Int8Coder),
+}
+
+impl Coder {
+    /// Lines of a code of a row of `row_lanes`.
+    pub(super) fn code_lines(&self, row_lanes: usize) -> usize {
+        match self {
+            Self::Full => 0,
+            Self::Int8(_) => Int8Coder::code_lines(row_lanes),
+        }
+    }
+
+    /// Writes the code of a row; says how many components were cut off.
+    pub(super) fn encode(&self, row: &[Lane], code: &mut [CodeLine]) -> usize {
+        match self {
+            Self::Full => 0,
+            Self::Int8(coder) => coder.encode(row, code),
+        }
+    }
+}
+
+/// The codes and vectors of a graph at one moment.
+#[derive(Clone, Copy)]
+pub(super) struct Space<'a> {
+    pub(super) coder: &'a Coder,
+    pub(super) codes: &'a Blocks<CodeLine>,
+    pub(super) state: &'a State,
+    pub(super) scoring: Scoring,
+}
+
+/// A vector made ready to be measured against others; kept to be used again without allocating.
+#[derive(Default)]
+pub(super) struct Target {
+    code: Vec<CodeLine>,
+    row: Vec<Lane>,
+    /// The distance is `base + slope * (measure - bias)`.
+    bias: i32,
+    base: f32,
+    slope: f32,
+}
+
+impl Space<'_> {
+    /// Makes a padded and scaled row ready.
+    pub(super) fn prepare(&self, row: &[Lane], target: &mut Target) {
+        match self.coder {
+            Coder::Full => {
+                target.row.clear();
+                target.row.extend_from_slice(row);
+            }
+            Coder::Int8(coder) => {
+                target.code.clear();
+                target.code.resize(self.codes.row_len(), CodeLine::ZERO);
+                if self.scoring.metric() == Metric::L2 {
+                    coder.encode(row, &mut target.code);
+                    self.set_int8_terms(coder, coder.scale(), target);
+                } else {
+                    let scale = int8::encode_query(row, &mut target.code);
+                    self.set_int8_terms(coder, scale, target);
+                }
+            }
+        }
+    }
+
+    /// Makes a stored vector ready, from its code where there are codes.
+    pub(super) fn prepare_slot(&self, slot: u32, target: &mut Target) {
+        match self.coder {
+            Coder::Full => {
+                target.row.clear();
+                target.row.extend_from_slice(self.state.row_even_dead(slot));
+            }
+            Coder::Int8(coder) => {
+                target.code.clear();
+                target.code.extend_from_slice(self.codes.row(slot));
+                if self.scoring.metric() != Metric::L2 {
+                    int8::to_signed(&mut target.code);
+                }
+                self.set_int8_terms(coder, coder.scale(), target);
+            }
+        }
+    }
+
+    fn set_int8_terms(&self, coder: &Int8Coder, target_scale: f32, target: &mut Target) {
+        let product = coder.scale() * target_scale;
+        let bias = || i32::from(int8::ZERO_CODE) * int8::signed_sum(&target.code);
+        (target.bias, target.base, target.slope) = match self.scoring.metric() {
+            Metric::Cosine => (bias(), 1.0, -product),
+            Metric::Dot => (bias(), 0.0, -product),
+            Metric::L2 => (0, 0.0, product),
+        };
+    }
+
+    /// Puts the distance to each of `slots` in the same place of `distances`.
+    #[inline]
+    pub(super) fn distances(&self, target: &Target, slots: &[u32], distances: &mut Vec<f32>) {
+        distances.clear();
+        distances.resize(slots.len(), 0.0);
+        for (slots, distances) in slots.chunks(BATCH_ROWS).zip(distances.chunks_mut(BATCH_ROWS)) {
+            match self.coder {
+                Coder::Full => self.full_distances(target, slots, distances),
+                Coder::Int8(_) => self.code_distances(target, slots, distances),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn code_distances(&self, target: &Target, slots: &[u32], distances: &mut [f32]) {
+        let mut rows: [&[CodeLine]; BATCH_ROWS] = [&[]; BATCH_ROWS];
+        let mut measures = [0; BATCH_ROWS];
+        for (row, &slot) in rows.iter_mut().zip(slots) {
+            *row = self.codes.row(slot);
+        }
+        let measures = &mut measures[..slots.len()];
+        self.measure()(&target.code, &rows[..slots.len()], measures);
+        for (distance, measure) in distances.iter_mut().zip(measures) {
+            *distance = target.base + target.slope * (*measure - target.bias) as f32;
+        }
+    }
+
+    #[inline(always)]
+    fn measure(&self) -> MeasureCodes {
+        let kernels = code_kernel::fastest();
+        match self.scoring.metric() {
+            Metric::Cosine | Metric::Dot => kernels.dot,
+            Metric::L2 => kernels.squared_l2,
+        }
+    }
+
+    fn full_distances(&self, target: &Target, slots: &[u32], distances: &mut [f32]) {
+        let mut rows: [&[Lane]; BATCH_ROWS] = [&[]; BATCH_ROWS];
+        for (row, &slot) in rows.iter_mut().zip(slots) {
+            *row = self.state.row_even_dead(slot);
+        }
+        self.scoring.measure(&target.row, &rows[..slots.len()], distances);
+        match self.scoring.metric() {
+            Metric::Cosine => distances.iter_mut().for_each(|at| *at = 1.0 - *at),
+            Metric::Dot => distances.iter_mut().for_each(|at| *at = -*at),
+            Metric::L2 => {}
+        }
+    }
+
+    /// Asks for what measuring a slot reads first.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, slot: u32) {
+        if !matches!(self.coder, Coder::Full) {
+            prefetch(self.codes.row(slot));
+        }
+    }
+
+    /// The score that a distance stands for.
+    pub(super) fn score_of(&self, distance: f32) -> f32 {
+        // Adding to the positive zero turns a negative zero into a positive one.
+        match self.scoring.metric() {
+            Metric::Cosine => 0.0 + (1.0 - distance).clamp(-1.0, 1.0),
+            Metric::Dot => 0.0 - distance,
+            Metric::L2 => 0.0 - distance.max(0.0).sqrt(),
+        }
+    }
+}

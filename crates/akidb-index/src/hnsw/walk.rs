@@ -1,0 +1,163 @@
+//! The walk over one layer towards a target, as in Malkov and Yashunin 2018, algorithm 2.
+//!
+//! The unseen neighbours of a hop are collected first and measured together, so that their memory
+//! is fetched side by side.
+
+use super::{
+    layer::Layer,
+    pool::Pool,
+    space::{Space, Target},
+    visited::Visited,
+};
+
+/// What a walk needs, kept to be used again without allocating.
+#[derive(Default)]
+pub(super) struct WalkMemory {
+    pub(super) visited: Visited,
+    pub(super) pool: Pool,
+    unseen: Vec<u32>,
+    slots: Vec<u32>,
+    distances: Vec<f32>,
+}
+
+/// What a walk did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Walked {
+    pub(super) hops: u64,
+    pub(super) compared: u64,
+    /// Whether it ended because it had compared as many as it may.
+    pub(super) gave_up: bool,
+}
+
+/// How far a walk goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    /// Candidates to keep.
+    pub(super) ef: usize,
+    /// Indexes from here on are not looked at.
+    pub(super) end: u32,
+    /// Vectors to compare before the walk gives up.
+    pub(super) compared_max: u64,
+}
+
+/// A layer, and how to measure in it.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) space: Space<'a>,
+    pub(super) layer: &'a Layer,
+}
+
+impl Ground<'_> {
+    /// Walks from `start` and leaves the `ef` nearest nodes in the pool of `memory`, of those whose
+    /// slots are `returnable`. Other nodes are walked over.
+    pub(super) fn walk(
+        self,
+        target: &Target,
+        start: u32,
+        reach: Reach,
+        memory: &mut WalkMemory,
+        returnable: impl Fn(u32) -> bool,
+    ) -> Walked {
+        let mut walked = Walked::default();
+        memory.visited.begin(reach.end as usize);
+        memory.pool.reset(reach.ef);
+        memory.unseen.clear();
+        if start < reach.end && memory.visited.insert(start) {
+            memory.unseen.push(start);
+        }
+        walked.compared += self.offer_unseen(target, memory, &returnable);
+        while let Some(node) = memory.pool.next_unexpanded() {
+            if walked.compared >= reach.compared_max {
+                walked.gave_up = true;
+                break;
+            }
+            walked.hops += 1;
+            self.collect_unseen(node, reach.end, memory);
+            walked.compared += self.offer_unseen(target, memory, &returnable);
+        }
+        walked
+    }
+
+    #[inline(always)]
+    fn collect_unseen(self, node: u32, end: u32, memory: &mut WalkMemory) {
+        memory.unseen.clear();
+        for link in self.layer.neighbours(node) {
+            if link.index < end && memory.visited.insert(link.index) {
+                memory.unseen.push(link.index);
+            }
+        }
+        if let Some(next) = memory.pool.peek_unexpanded() {
+            self.layer.prefetch(next);
+        }
+    }
+
+    /// Measures the unseen nodes and offers them to the pool; says how many there were.
+    #[inline(always)]
+    fn offer_unseen(
+        self,
+        target: &Target,
+        memory: &mut WalkMemory,
+        returnable: &impl Fn(u32) -> bool,
+    ) -> u64 {
+        let slots = if self.layer.is_base() {
+            &memory.unseen
+        } else {
+            memory.slots.clear();
+            memory.slots.extend(memory.unseen.iter().map(|&index| self.layer.slot(index)));
+            &memory.slots
+        };
+        self.space.distances(target, slots, &mut memory.distances);
+        for ((&distance, &index), &slot) in memory.distances.iter().zip(&memory.unseen).zip(slots) {
+            if distance < memory.pool.bar() {
+                memory.pool.offer(distance, index, returnable(slot));
+            }
+        }
+        memory.unseen.len() as u64
+    }
+
+    /// Follows the nearest neighbour from `start` for as long as there is a nearer one.
+    pub(super) fn descend(
+        self,
+        target: &Target,
+        start: u32,
+        memory: &mut WalkMemory,
+    ) -> (u32, Walked) {
+        let mut walked = Walked { compared: 1, ..Walked::default() };
+        let end = self.layer.capacity() as u32;
+        let mut nearest = start;
+        memory.slots.clear();
+        memory.slots.push(self.layer.slot(start));
+        self.space.distances(target, &memory.slots, &mut memory.distances);
+        let mut least = memory.distances[0];
+        loop {
+            let node = nearest;
+            walked.hops += 1;
+            memory.unseen.clear();
+            let known = self.layer.neighbours(node).filter(|link| link.index < end);
+            memory.unseen.extend(known.map(|link| link.index));
+            memory.slots.clear();
+            memory.slots.extend(memory.unseen.iter().map(|&index| self.layer.slot(index)));
+            self.space.distances(target, &memory.slots, &mut memory.distances);
+            walked.compared += memory.unseen.len() as u64;
+            for (&distance, &index) in memory.distances.iter().zip(&memory.unseen) {
+                if distance < least {
+                    (least, nearest) = (distance, index);
+                }
+            }
+            if nearest == node {
+                return (nearest, walked);
+            }
+        }
+    }
+}
+
+impl Walked {
+    /// Both, one after the other.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            hops: self.hops + other.hops,
+            compared: self.compared + other.compared,
+            gave_up: self.gave_up || other.gave_up,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Snapshots of an index as files: written whole or not at all, verified before they are used.
+//!
+//! What an index holds is derived, so a snapshot may be missing, old or damaged without any loss;
+//! all that is asked of it is to say so. A snapshot is a number of named *sections*, arrays of
+//! bytes whose meaning is their owner's, and a *manifest* that names them:
+//!
+//! ```text
+//! manifest-000000000007    JSON, and the BLAKE3 of it in a last line
+//! 000000000004.vectors     an appended section, begun by snapshot 4
+//! 000000000007.links       a rewritten section of snapshot 7
+//! ```
+//!
+//! The manifest has the format's version, the identity of what was indexed, the last sequence
+//! number that is contained, the length and the BLAKE3 of each section, and a header of the
+//! owner's. It is written last, under a temporary name, synced and renamed, so that a crash leaves
+//! the snapshots from before. The two latest are kept. Sections that only grow are shared between
+//! snapshots: a later one appends, and an earlier one does not look behind its own length.
+//!
+//! Opening hashes every section before anybody parses it, at the speed of memory (7.6 GB/s on one
+//! core of a Zen 4). Sections are then mapped, read-only.
+//!
+//! `manifest` is the manifest's file, `write` the order of writing, `open` the checks of reading.
+
+mod error;
+mod manifest;
+mod open;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::{
+    collections::HashMap,
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use memmap2::Mmap;
+
+pub use error::SnapshotError;
+pub use write::{Growth, Section};
+
+/// The version of the format that this program writes, and the only one that it reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// How many snapshots are kept.
+const KEPT: usize = 2;
+
+/// The snapshots of one index, in a folder of their own that nobody else writes to.
+pub struct SnapshotFolder {
+    path: PathBuf,
+    /// What the index is of; snapshots of anything else are refused.
+    identity: String,
+    /// The number of the next snapshot.
+    next: u64,
+    /// Sections that the next snapshot can append to, by name.
+    appended: HashMap<String, Appended>,
+}
+
+/// The state of an appended section on disk.
+struct Appended {
+    file: String,
+    bytes: u64,
+    /// Of these bytes.
+    hasher: blake3::Hasher,
+}
+
+/// A verified snapshot.
+pub struct Snapshot {
+    /// The last sequence number that it contains.
+    pub covered_seq: u64,
+    /// What its owner wrote beside the sections.
+    pub header: serde_json::Value,
+    sections: HashMap<String, MappedBytes>,
+}
+
+/// Bytes of a file, mapped read-only. Clones share the mapping. The first byte is aligned to a page.
+#[derive(Clone)]
+pub struct MappedBytes {
+    /// Absent where there are no bytes, which can not be mapped.
+    mapping: Option<Arc<Mmap>>,
+    range: Range<usize>,
+}
+
+impl SnapshotFolder {
+    /// The snapshots in `path`, which is made with the first one. `identity` names what is indexed
+    /// and how, in words that change when a snapshot of the one would be wrong for the other.
+    ///
+    /// # Errors
+    /// When the folder is there and can not be read.
+    pub fn new(path: PathBuf, identity: String) -> Result<Self, SnapshotError> {
+        let next = manifest::numbers(&path)?.last().map_or(0, |last| last + 1);
+        Ok(Self { path, identity, next, appended: HashMap::new() })
+    }
+
+    /// Begins appended sections anew with the next snapshot: what they hold was renumbered.
+    pub fn begin_anew(&mut self) {
+        self.appended.clear();
+    }
+
+    /// Bytes of all files.
+    #[must_use]
+    pub fn disk_bytes(path: &Path) -> u64 {
+        let files = fs::read_dir(path).into_iter().flatten().flatten();
+        files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+    }
+}
+
+impl Snapshot {
+    /// A section, which the snapshot has or is not usable.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Damaged`] when there is no section of the name.
+    pub fn section(&self, name: &str) -> Result<&MappedBytes, SnapshotError> {
+        self.sections.get(name).ok_or_else(|| SnapshotError::Damaged {
+            file: name.to_owned(),
+            reason: "the snapshot has no such section".to_owned(),
+        })
+    }
+}
+
+impl MappedBytes {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.mapping.as_ref().map_or(&[], |mapping| &mapping[self.range.clone()])
+    }
+
+    /// A part of the bytes, `None` where they do not reach so far.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Option<Self> {
+        if range.start > range.end || range.end > self.range.len() {
+            return None;
+        }
+        let range = self.range.start + range.start..self.range.start + range.end;
+        Some(Self { mapping: self.mapping.clone(), range })
+    }
+}

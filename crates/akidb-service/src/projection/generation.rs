@@ -1,0 +1,131 @@
+//! One generation of a collection's indexes: vectors, keys and filters over the same slots.
+//!
+//! Slots are never used twice within a generation. What renumbers them, such as leaving out the
+//! removed ones or another engine, makes a new generation beside the old one, which takes its place
+//! in one step.
+
+use std::collections::HashSet;
+
+use akidb_core::{Filter, IndexSettings, Metadata, Seq};
+use akidb_index::{FilterIndex, Neighbour, VectorIndex};
+use akidb_store::{CommittedChange, VectorKey};
+use parking_lot::RwLock;
+use roaring::RoaringBitmap;
+
+use super::{
+    Candidate,
+    keys::{Keys, slot},
+};
+
+/// The indexes, and what stands in their slots.
+pub(super) struct Generation {
+    pub(super) index: Box<dyn VectorIndex>,
+    pub(super) keys: RwLock<Keys>,
+    pub(super) filter: FilterIndex,
+    /// What `index` was made with.
+    pub(super) settings: IndexSettings,
+    /// Slots below this were there when the collection was opened without a graph of them. As
+    /// long as the graph does not hold them, searches are slower than they should be.
+    pub(super) graph_due: usize,
+}
+
+impl Generation {
+    /// A generation of an index without slots.
+    pub(super) fn new(index: Box<dyn VectorIndex>, settings: IndexSettings) -> Self {
+        let (keys, filter) = (RwLock::default(), FilterIndex::new());
+        Self { index, keys, filter, settings, graph_due: 0 }
+    }
+
+    /// Brings the indexes in step with a commit.
+    ///
+    /// New versions come before old ones go, so that no search misses a document that is being
+    /// replaced; the store has no row for the old version any more.
+    pub(super) fn apply(&self, change: &CommittedChange) {
+        self.append(&change.added, &change.added_vectors, &change.added_metadata);
+        self.remove_documents(&change.removed);
+    }
+
+    fn append(&self, added: &[VectorKey], vectors: &[f32], metadata: &[(Seq, Metadata)]) {
+        if added.is_empty() {
+            return;
+        }
+        debug_assert!(added.is_sorted(), "sequence numbers ascend");
+        let first = self.index.slot_count();
+        // Before the vectors: a slot that a search finds must have its key, and what filters find.
+        self.keys.write().extend(added.iter().copied());
+        self.append_metadata(first, metadata);
+        self.index.append(slot(first), vectors);
+    }
+
+    /// Makes documents findable by their metadata, whose slots are at `from` or later. Returns the
+    /// slot after the last of them.
+    pub(super) fn append_metadata(&self, mut from: usize, metadata: &[(Seq, Metadata)]) -> usize {
+        let keys = self.keys.read();
+        let slots = metadata.iter().map(|(document, metadata)| {
+            let slots = keys.of_document(*document, from);
+            from = slots.end;
+            (slot(slots.start)..slot(slots.end), metadata)
+        });
+        self.filter.insert_batch(slots);
+        from
+    }
+
+    /// Takes documents out.
+    pub(super) fn remove_documents(&self, removed: &[Seq]) {
+        if removed.is_empty() {
+            return;
+        }
+        let mut removed = removed.to_vec();
+        removed.sort_unstable();
+        let slots = self.keys.read().of_documents(&removed);
+        self.remove(&slots);
+    }
+
+    pub(super) fn remove(&self, slots: &RoaringBitmap) {
+        let slots: Vec<u32> = slots.iter().collect();
+        self.filter.remove(&slots);
+        self.index.remove(&slots);
+    }
+
+    /// The slots that a search can return.
+    pub(super) fn live_slots(&self) -> RoaringBitmap {
+        self.filter.matching(&Filter::And(Vec::new())).certain
+    }
+
+    /// The first `limit` documents that stand in slots, each once, by its best vector.
+    pub(super) fn documents_of(&self, neighbours: &[Neighbour], limit: usize) -> Vec<Candidate> {
+        let keys = self.keys.read();
+        let candidates = neighbours
+            .iter()
+            .map(|&Neighbour { slot, score }| Candidate { key: keys.key(slot as usize), score });
+        if !keys.has_passages() {
+            return candidates.take(limit).collect();
+        }
+        let mut seen = HashSet::new();
+        candidates.filter(|candidate| seen.insert(candidate.key.document)).take(limit).collect()
+    }
+
+    /// The documents that a search can return, ascending.
+    pub(super) fn live_documents(&self) -> Vec<Seq> {
+        let keys = self.keys.read();
+        let live = self.live_slots();
+        let mut documents: Vec<Seq> =
+            live.iter().map(|slot| keys.key(slot as usize).document).collect();
+        documents.dedup();
+        documents
+    }
+
+    /// Slots whose vector was removed.
+    pub(super) fn dead_count(&self) -> usize {
+        self.index.slot_count().saturating_sub(self.index.live_count())
+    }
+
+    /// Whether searches do without a graph that should be there.
+    pub(super) fn degraded(&self) -> bool {
+        self.index.pending_count() > 0 && self.index.linked_count() < self.graph_due
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.index.memory_bytes() + self.keys.read().memory_bytes() + self.filter.memory_bytes()
+    }
+}

@@ -1,0 +1,143 @@
+//! What a collection searches when it opens: its latest snapshot and what the store has since, or
+//! all of the store.
+
+use akidb_core::{Error, ErrorCode, Metadata, Result, Seq};
+use akidb_index::{SnapshotError, SnapshotFolder};
+use akidb_store::{CommittedChange, Loader, StoreError, StoredVector};
+
+use super::{
+    Context, Projection,
+    generation::Generation,
+    maintenance::{Contained, Maintenance},
+    snapshot,
+};
+use crate::failure::from_store;
+
+/// Vectors, or documents, handed to the indexes at once.
+const LOAD_ROWS: usize = 1_024;
+
+/// Builds what a collection searches.
+pub(crate) async fn load(context: Context, loader: &mut Loader) -> Result<Projection> {
+    let failed =
+        |error: akidb_index::SnapshotError| Error::new(ErrorCode::StorageFailed, error.to_string());
+    let folder = SnapshotFolder::new(context.folder.clone(), snapshot::identity(&context));
+    let mut folder = folder.map_err(failed)?;
+    let (generation, contained) = match from_snapshot(&context, &mut folder, loader).await? {
+        Some((generation, contained)) => (generation, Some(contained)),
+        None => (from_store_alone(&context, loader).await?, None),
+    };
+    let maintenance = Maintenance::new(folder, contained);
+    let state = (loader.last_seq().0, loader.document_count());
+    Ok(Projection::of(context, generation, maintenance, state))
+}
+
+/// The latest snapshot that can be used, brought in step with the store.
+async fn from_snapshot(
+    context: &Context,
+    folder: &mut SnapshotFolder,
+    loader: &mut Loader,
+) -> Result<Option<(Generation, Contained)>> {
+    let unusable = |error: &SnapshotError| {
+        context.indexing.metrics.index_snapshots_unusable.inc();
+        tracing::warn!(%error, "a snapshot of an index is not used");
+    };
+    let restored = match folder.open_latest(|error| unusable(&error)) {
+        Ok(None) => return Ok(None),
+        Ok(Some(opened)) => snapshot::read(context, &opened),
+        Err(error) => Err(error),
+    };
+    match restored {
+        Ok((generation, contained)) => {
+            if catch_up(&generation, contained, loader).await? {
+                return Ok(Some((generation, contained)));
+            }
+            tracing::warn!("a snapshot of an index does not fit the store and is not used");
+            context.indexing.metrics.index_snapshots_unusable.inc();
+        }
+        Err(error) => unusable(&error),
+    }
+    folder.begin_anew();
+    Ok(None)
+}
+
+/// Brings a snapshot's generation in step with the store. Says whether that could be done.
+async fn catch_up(
+    generation: &Generation,
+    contained: Contained,
+    loader: &mut Loader,
+) -> Result<bool> {
+    let covered = Seq(contained.applied_seq);
+    if covered > loader.last_seq() {
+        return Ok(false);
+    }
+    if covered == loader.last_seq() && contained.documents == loader.document_count() {
+        return Ok(true);
+    }
+    let stored = loader.documents().await.map_err(from_store)?;
+    let indexed = generation.live_documents();
+    let missing =
+        stored.iter().filter(|seq| **seq <= covered && indexed.binary_search(seq).is_err());
+    // Documents whose vector is damaged are in no index.
+    if missing.count() as u64 > contained.documents.saturating_sub(indexed.len() as u64) {
+        return Ok(false);
+    }
+    let removed = indexed.into_iter().filter(|seq| stored.binary_search(seq).is_err());
+    generation.remove_documents(&removed.collect::<Vec<_>>());
+    fill(generation, covered, loader).await?;
+    Ok(true)
+}
+
+/// A generation of all that the store has. Its graph, where it should have one, is still to be
+/// built.
+async fn from_store_alone(context: &Context, loader: &mut Loader) -> Result<Generation> {
+    let mut generation = Generation::new(context.new_index(), context.settings);
+    fill(&generation, Seq(0), loader).await?;
+    generation.graph_due = generation.index.slot_count();
+    Ok(generation)
+}
+
+/// Adds what the store has after a sequence number.
+async fn fill(generation: &Generation, after: Seq, loader: &mut Loader) -> Result<()> {
+    let first = generation.index.slot_count();
+    let dimension = generation.index.dimension();
+    let mut pending = CommittedChange::default();
+    let mut wrong_dimension = None;
+    let loaded = loader.vectors(after, |StoredVector { key, vector }| {
+        if vector.len() != dimension {
+            wrong_dimension = Some(key.seq());
+            return;
+        }
+        pending.added.push(key);
+        pending.added_vectors.extend_from_slice(&vector);
+        if pending.added.len() == LOAD_ROWS {
+            generation.apply(&std::mem::take(&mut pending));
+        }
+    });
+    loaded.await.map_err(from_store)?;
+    generation.apply(&pending);
+    if let Some(seq) = wrong_dimension {
+        let message = format!("the stored vector {seq} has another dimension than its collection");
+        return Err(Error::new(ErrorCode::StorageFailed, message));
+    }
+    fill_metadata(generation, first, after, loader).await.map_err(from_store)
+}
+
+async fn fill_metadata(
+    generation: &Generation,
+    first: usize,
+    after: Seq,
+    loader: &mut Loader,
+) -> std::result::Result<(), StoreError> {
+    let mut from = first;
+    let mut pending: Vec<(Seq, Metadata)> = Vec::with_capacity(LOAD_ROWS);
+    let loaded = loader.metadata(after, |document, metadata| {
+        pending.push((document, metadata));
+        if pending.len() == LOAD_ROWS {
+            from = generation.append_metadata(from, &pending);
+            pending.clear();
+        }
+    });
+    loaded.await?;
+    generation.append_metadata(from, &pending);
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! What searches of one collection run over, kept in step with its store.
+//!
+//! The store names row versions and the passages of one by sequence number, the indexes by dense
+//! slots. This is where the two meet, and where what was found by several passages becomes one
+//! document.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `keys` | which vector stands in which slot |
+//! | `generation` | vectors, keys and filters over the same slots |
+//! | `search` | a search of a generation, as documents |
+//! | `maintenance` | linking, compaction, rebuilding and snapshots, a step at a time |
+//! | `renewal` | a generation that takes the place of another |
+//! | `maintainer` | the thread that takes those steps, for all collections |
+//! | `snapshot` | a generation as files |
+//! | `load` | a generation from the files and the store, when a collection opens |
+
+mod generation;
+mod keys;
+mod load;
+mod maintainer;
+mod maintenance;
+mod renewal;
+mod search;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use akidb_core::{Dimension, IndexSettings, Metric};
+use akidb_index::{SnapshotFolder, VectorIndex, open_index};
+use akidb_store::{CommittedChange, VectorKey};
+use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
+
+use self::{generation::Generation, maintenance::Maintenance};
+pub(crate) use self::{
+    load::load,
+    maintainer::Maintainer,
+    search::{FoundDocuments, View},
+};
+use crate::{
+    IndexState, IndexStatus, IndexThresholds,
+    index_memory::{IndexMemory, MemoryShare, held_bytes},
+    metrics::Metrics,
+};
+
+/// A near document, by the nearest of its vectors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Candidate {
+    pub(crate) key: VectorKey,
+    pub(crate) score: f32,
+}
+
+/// The searchable vectors of one collection; clones share them.
+#[derive(Clone)]
+pub(crate) struct Projection {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    dimension: Dimension,
+    metric: Metric,
+    /// Where the snapshots are.
+    folder: PathBuf,
+    current: RwLock<Arc<Generation>>,
+    /// Held by a commit while it is brought into the indexes, and while a generation takes the
+    /// place of another.
+    writing: Mutex<()>,
+    /// The settings that the index should have.
+    wanted: RwLock<IndexSettings>,
+    /// How many vectors of an index for these settings are in their place, of how many.
+    rebuilding: RwLock<Option<(usize, usize)>>,
+    /// Held by whoever takes a step of maintenance.
+    maintenance: Mutex<Maintenance>,
+    /// Whether the maintainer has been told of work.
+    queued: AtomicBool,
+    closed: AtomicBool,
+    /// The last sequence number that the indexes contain.
+    applied_seq: AtomicU64,
+    /// Documents that the store has, those whose vector is damaged included.
+    documents: AtomicU64,
+    /// What the indexes hold, as far as the limit on all of them is concerned.
+    memory: MemoryShare,
+    indexing: Indexing,
+}
+
+/// What the indexes of all collections share.
+#[derive(Clone)]
+pub(crate) struct Indexing {
+    pub(crate) maintainer: Maintainer,
+    pub(crate) memory: Arc<IndexMemory>,
+    pub(crate) thresholds: IndexThresholds,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Context {
+    /// An index without slots.
+    fn new_index(&self) -> Box<dyn VectorIndex> {
+        new_index(self.dimension, self.metric, &self.settings, self.indexing.thresholds)
+    }
+}
+
+fn new_index(
+    dimension: Dimension,
+    metric: Metric,
+    settings: &IndexSettings,
+    thresholds: IndexThresholds,
+) -> Box<dyn VectorIndex> {
+    open_index(dimension.get(), metric, settings, thresholds.graph_vectors)
+}
+
+/// Whether a collection that is closed will be opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Yes,
+    /// It is being dropped.
+    No,
+}
+
+/// What a collection's indexes are made with.
+pub(crate) struct Context {
+    pub(crate) collection: Uuid,
+    /// Where its snapshots are.
+    pub(crate) folder: PathBuf,
+    pub(crate) dimension: Dimension,
+    pub(crate) metric: Metric,
+    pub(crate) settings: IndexSettings,
+    pub(crate) indexing: Indexing,
+}
+
+impl Projection {
+    fn of(
+        context: Context,
+        generation: Generation,
+        maintenance: Maintenance,
+        (applied_seq, documents): (u64, u64),
+    ) -> Self {
+        let shared = Shared {
+            dimension: context.dimension,
+            metric: context.metric,
+            folder: context.folder,
+            current: RwLock::new(Arc::new(generation)),
+            writing: Mutex::default(),
+            wanted: RwLock::new(context.settings),
+            rebuilding: RwLock::default(),
+            maintenance: Mutex::new(maintenance),
+            queued: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            applied_seq: AtomicU64::new(applied_seq),
+            documents: AtomicU64::new(documents),
+            memory: context.indexing.memory.share(),
+            indexing: context.indexing,
+        };
+        let projection = Self { shared: Arc::new(shared) };
+        projection.shared.count_memory();
+        projection.call_maintainer();
+        projection
+    }
+
+    /// Brings the indexes in step with a commit. Called by one writer at a time.
+    pub(crate) fn apply(&self, change: &CommittedChange) {
+        {
+            let _writing = self.shared.writing.lock();
+            self.shared.generation().apply(change);
+            if let Some(last) = change.added.last() {
+                self.shared.applied_seq.fetch_max(last.seq().0, Ordering::Relaxed);
+            }
+            let added = change.added_metadata.len() as u64;
+            let removed = change.removed.len() as u64;
+            self.shared.documents.fetch_add(added.wrapping_sub(removed), Ordering::Relaxed);
+        }
+        self.shared.count_memory();
+        self.call_maintainer();
+    }
+
+    /// Builds the index anew where it has to be for these settings, in the background; until then
+    /// searches use what there is.
+    pub(crate) fn set_settings(&self, settings: IndexSettings) {
+        *self.shared.wanted.write() = settings;
+        self.call_maintainer();
+    }
+
+    fn call_maintainer(&self) {
+        if self.shared.has_work() && !self.shared.queued.swap(true, Ordering::AcqRel) {
+            self.shared.indexing.maintainer.call(Arc::downgrade(&self.shared));
+        }
+    }
+
+    pub(crate) fn live_count(&self) -> usize {
+        self.shared.generation().index.live_count()
+    }
+
+    /// How far the index is, and what it takes.
+    pub(crate) fn status(&self) -> IndexStatus {
+        let disk_bytes = SnapshotFolder::disk_bytes(&self.shared.folder);
+        IndexStatus { disk_bytes, ..self.shared.status() }
+    }
+
+    /// Ends maintenance, and keeps what changed since the last snapshot as files. Takes as long as
+    /// a step of maintenance and the disk do.
+    pub(crate) fn close(&self, kept: Kept) {
+        self.shared.closed.store(true, Ordering::Release);
+        let mut maintenance = self.shared.maintenance.lock();
+        if kept == Kept::Yes {
+            maintenance.snapshot_if_changed(&self.shared);
+        }
+    }
+}
+
+impl Shared {
+    fn generation(&self) -> Arc<Generation> {
+        Arc::clone(&self.current.read())
+    }
+
+    /// Tells what the indexes hold to whoever refuses writes for want of memory.
+    fn count_memory(&self) {
+        let settings = *self.wanted.read();
+        self.memory.set(held_bytes(&self.status(), self.dimension, &settings));
+    }
+
+    /// The status without its files.
+    fn status(&self) -> IndexStatus {
+        let generation = self.generation();
+        let (linked, pending) = (generation.index.linked_count(), generation.index.pending_count());
+        let rebuilding = self.other_settings(&generation).is_some() || generation.degraded();
+        let state = match (rebuilding, pending) {
+            (true, _) => IndexState::Rebuilding,
+            (false, 0) => IndexState::Ready,
+            (false, _) => IndexState::Building,
+        };
+        let (done, all) = self.rebuilding.read().unwrap_or((linked, linked + pending));
+        #[expect(clippy::cast_precision_loss, reason = "a share, to be looked at")]
+        let progress = if all == 0 { 1.0 } else { done as f32 / all as f32 };
+        IndexStatus {
+            vector_count: generation.index.live_count() as u64,
+            linked_count: linked as u64,
+            pending_count: pending as u64,
+            state,
+            progress,
+            memory_bytes: generation.memory_bytes() as u64,
+            hot_memory_bytes: generation.index.hot_memory_bytes() as u64,
+            disk_bytes: 0,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Searches of one moment of a collection, whose answers are documents.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use akidb_core::{Filter, Seq};
+use akidb_index::{SearchRequest, Work};
+use roaring::RoaringBitmap;
+
+use super::{Candidate, Projection, generation::Generation};
+
+/// How many passages of a document are expected among the best; with more of them a search runs
+/// again for as many times as much.
+const PASSAGES_A_DOCUMENT: usize = 4;
+
+/// What a search can find: the vectors of one generation, or those that a filter lets through.
+pub(crate) struct View {
+    generation: Arc<Generation>,
+    ef: usize,
+    /// Absent where there is no filter.
+    allowed: Option<RoaringBitmap>,
+    /// Slots of which only the document tells whether it matches.
+    unsure: RoaringBitmap,
+}
+
+/// What was found, and what finding it took.
+#[derive(Debug, Default)]
+pub(crate) struct FoundDocuments {
+    /// The nearest documents, best first, each by its best vector.
+    pub(crate) candidates: Vec<Candidate>,
+    /// What the index did.
+    pub(crate) work: Work,
+    /// Vectors that can be found at all.
+    pub(crate) vectors: u64,
+    /// Of these, vectors of the documents that the filter lets through, where there is one.
+    pub(crate) matching: Option<u64>,
+    /// Whether the search did without a graph that should be there. It is right all the same.
+    pub(crate) degraded: bool,
+}
+
+impl Projection {
+    /// All vectors of this moment, or those that match.
+    pub(crate) fn view(&self, filter: Option<&Filter>) -> View {
+        let generation = self.shared.generation();
+        let ef = self.shared.wanted.read().ef as usize;
+        let matching = filter.map(|filter| generation.filter.matching(filter));
+        let (allowed, unsure) = match matching {
+            Some(matching) => (Some(matching.certain), matching.unsure),
+            None => (None, RoaringBitmap::new()),
+        };
+        View { generation, ef, allowed, unsure }
+    }
+}
+
+impl View {
+    /// The documents of which only their metadata tell whether they match, see
+    /// [`settle`](Self::settle). Rarely any.
+    pub(crate) fn unsure(&self) -> Vec<Seq> {
+        let keys = self.generation.keys.read();
+        let documents = self.unsure.iter().map(|slot| keys.key(slot as usize).document);
+        documents.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Lets through those of the unsure documents that match.
+    pub(crate) fn settle(&mut self, matching: &HashSet<Seq>) {
+        let keys = self.generation.keys.read();
+        let matches = |slot: &u32| matching.contains(&keys.key(*slot as usize).document);
+        let slots: RoaringBitmap =
+            std::mem::take(&mut self.unsure).iter().filter(matches).collect();
+        self.allowed = self.allowed.take().map(|allowed| allowed | slots);
+    }
+
+    /// How many vectors a search can find.
+    pub(crate) fn vector_count(&self) -> usize {
+        match &self.allowed {
+            Some(slots) => usize::try_from(slots.len()).unwrap_or(usize::MAX),
+            None => self.generation.index.live_count(),
+        }
+    }
+
+    /// The nearest documents. The request's `limit` is one of documents; its `allowed` is not
+    /// looked at.
+    pub(crate) fn search(&self, vector: &[f32], request: SearchRequest<'_>) -> FoundDocuments {
+        let documents = request.limit;
+        let ef = request.ef.or(Some(self.ef));
+        let mut request = SearchRequest { allowed: self.allowed.as_ref(), ef, ..request };
+        if self.generation.keys.read().has_passages() {
+            request.limit = documents.saturating_mul(PASSAGES_A_DOCUMENT);
+        }
+        let mut work = Work::default();
+        loop {
+            let found = self.generation.index.search(vector, &request);
+            work = work.and(found.work);
+            let exhausted = found.neighbours.len() < request.limit;
+            let candidates = self.generation.documents_of(&found.neighbours, documents);
+            if exhausted || candidates.len() == documents {
+                return FoundDocuments {
+                    candidates,
+                    work,
+                    vectors: self.generation.index.live_count() as u64,
+                    matching: self.allowed.as_ref().map(RoaringBitmap::len),
+                    degraded: self.generation.degraded(),
+                };
+            }
+            // Few documents have all the best passages.
+            request.limit = request.limit.saturating_mul(PASSAGES_A_DOCUMENT);
+        }
+    }
+}
