@@ -236,3 +236,29 @@ const fn model_state(given: ModelState) -> embedding_wire::ModelState {
 pub(crate) fn milliseconds(took: Duration) -> f64 {
     took.as_secs_f64() * 1e3
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_and_strategy_has_its_number() {
+        let state = |state| index_status(IndexStatus { state, ..Default::default() }).state();
+        assert_eq!(state(IndexState::Ready), wire::IndexState::Ready);
+        assert_eq!(state(IndexState::Building), wire::IndexState::Building);
+        assert_eq!(state(IndexState::Rebuilding), wire::IndexState::Rebuilding);
+        let strategy =
+            |strategy| search_plan(SearchPlan { strategy, ..Default::default() }).strategy();
+        assert_eq!(strategy(Strategy::Scan), wire::SearchStrategy::Scan);
+        assert_eq!(strategy(Strategy::Graph), wire::SearchStrategy::Graph);
+        assert_eq!(strategy(Strategy::GraphThenScan), wire::SearchStrategy::GraphThenScan);
+    }
+
+    #[test]
+    fn a_degraded_answer_says_so() {
+        let reply =
+            |degraded| SearchReply { hits: Vec::new(), took: Duration::ZERO, degraded, plan: None };
+        assert!(search_result(reply(true), Include::default()).degraded);
+        assert!(!search_result(reply(false), Include::default()).degraded);
+    }
+}

@@ -115,8 +115,12 @@ pub(crate) fn bytes_of(write: &Write, dimension: Dimension, settings: &IndexSett
         Write::PatchMetadata(_) => 1,
         Write::DeleteIds(_) | Write::DeleteMatching(_) => 0,
     };
-    let vector = padded(dimension.get() as u64 * 4) + KEY_BYTES + graph_bytes(dimension, settings);
-    vector.saturating_mul(vectors)
+    vector_bytes(dimension, settings).saturating_mul(vectors)
+}
+
+/// Bytes that one vector takes in an index: itself, its key, its codes and its links.
+pub(crate) fn vector_bytes(dimension: Dimension, settings: &IndexSettings) -> u64 {
+    padded(dimension.get() as u64 * 4) + KEY_BYTES + graph_bytes(dimension, settings)
 }
 
 fn vectors_of(vectors: &RowVectors) -> u64 {
@@ -190,6 +194,7 @@ mod tests {
         let settings = IndexSettings::default();
         let status = IndexStatus { memory_bytes: 1_000, pending_count: 10, ..Default::default() };
         assert_eq!(held_bytes(&status, dimension, &settings), 1_000 + 10 * (384 + 136));
+        assert_eq!(vector_bytes(dimension, &settings), 1_536 + 12 + 384 + 136);
         let exact = IndexSettings { engine: IndexEngine::Exact, ..settings };
         assert_eq!(held_bytes(&status, dimension, &exact), 1_000);
     }

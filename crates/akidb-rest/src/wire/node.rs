@@ -95,3 +95,31 @@ impl From<Readiness> for ReadyAnswer {
         Self { ready: readiness.ready, components, models, indexes }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use akidb_service::IndexState;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn indexes_that_are_being_built_are_listed_by_a_ready_node() {
+        let index = IndexProgress {
+            collection: "films".to_owned(),
+            state: IndexState::Rebuilding,
+            progress: 0.4,
+        };
+        let readiness = Readiness {
+            ready: true,
+            components: Vec::new(),
+            models: Vec::new(),
+            indexes: vec![index],
+        };
+        let listed = json!([{"collection": "films", "state": "rebuilding", "progress": 0.4}]);
+        let answer = serde_json::to_string(&ReadyAnswer::from(readiness)).unwrap();
+        let expected =
+            format!("{{\"ready\":true,\"components\":[],\"models\":[],\"indexes\":{listed}}}");
+        assert_eq!(answer, expected);
+    }
+}

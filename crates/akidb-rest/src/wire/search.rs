@@ -296,3 +296,42 @@ impl SearchBatchAnswer {
         self.results.iter().map(SearchAnswer::numbers).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use akidb_service::Strategy;
+    use serde_json::json;
+
+    use super::*;
+
+    fn reply(degraded: bool, plan: Option<SearchPlan>) -> Value {
+        let reply = SearchReply { hits: Vec::new(), took: Duration::ZERO, degraded, plan };
+        let answer = serde_json::to_string(&SearchAnswer::new(reply, Include::default())).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    #[test]
+    fn an_answer_says_only_what_is_to_be_said() {
+        assert_eq!(reply(false, None), json!({"hits": [], "took_ms": 0.0}));
+        assert_eq!(reply(true, None)["degraded"], true);
+        let plan = SearchPlan {
+            strategy: Strategy::GraphThenScan,
+            ef: Some(100),
+            matching: Some(7),
+            vectors: 9,
+            hops: 3,
+            compared: 50,
+            rescored: 5,
+            filter: Duration::from_micros(1),
+            index: Duration::from_micros(20),
+            fetch: Duration::from_micros(300),
+        };
+        let expected = json!({
+            "strategy": "graph_then_scan", "ef": 100, "matching": 7, "vectors": 9, "hops": 3,
+            "compared": 50, "rescored": 5, "filter_ms": 0.001, "index_ms": 0.02, "fetch_ms": 0.3
+        });
+        assert_eq!(reply(false, Some(plan))["plan"], expected);
+    }
+}

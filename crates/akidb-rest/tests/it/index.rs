@@ -59,7 +59,7 @@ async fn a_plan_stands_in_the_answer_where_it_is_asked_for() {
 
 #[tokio::test]
 async fn documents_beyond_the_memory_of_the_indexes_are_refused() {
-    let index = IndexConfig { memory_limit_bytes: Some(64 << 10) };
+    let index = IndexConfig { memory_limit_bytes: Some(64 << 10), ..IndexConfig::default() };
     let node = Node::with(Limits::default(), index).await;
     node.ok("POST /v1/collections", r#"{"name": "films", "dimension": 1000}"#).await;
     let batch = |ids: std::ops::Range<u32>| {

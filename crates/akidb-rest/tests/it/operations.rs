@@ -76,6 +76,9 @@ async fn probes_and_scrapers_are_answered_whatever_their_query() {
     assert_eq!(ready.status, StatusCode::OK);
     assert_eq!(ready.json()["ready"], true);
     assert!(ready.json()["components"][0]["detail"].is_string());
+    let indexes = json!({"name": "indexes", "ready": true, "detail": "none is being built"});
+    assert_eq!(ready.json()["components"][2], indexes);
+    assert_eq!(ready.json()["indexes"], json!([]));
     node.service.start_draining();
     let ready = node.send("GET /readyz", "").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -74,6 +74,42 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
 }
 
 #[test]
+fn an_index_is_set_changed_and_explained() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    let run = |args: &[&str]| node.akidb(args.iter().copied());
+    let run_json = |args: &[&str]| json(&run(&[args, &["--output", "json"]].concat()));
+    let create = ["collection", "create", "points", "--dimension", "3", "--m", "8", "--ef", "40"];
+    let created = run_json(&create)["index"].clone();
+    assert_eq!((&created["engine"], &created["m"]), (&value!("hnsw"), &value!(8)));
+    let update = ["collection", "update", "points", "--ef", "50", "--quantization", "none"];
+    let updated = run_json(&update)["index"].clone();
+    assert_eq!((&updated["m"], &updated["ef"]), (&value!(8), &value!(50)));
+    let refused = run(&["collection", "update", "points", "--engine", "exact", "--m", "8"]);
+    assert_failed(&refused, 64, &["index.m: the engine exact has no graph"]);
+    assert_failed(&run(&["collection", "update", "points"]), 64, &["required"]);
+    let shown = String::from_utf8(run(&["collection", "show", "points"]).stdout).unwrap();
+    for field in ["index.quantization", "index.state", "index.progress", "index.hot_memory_bytes"] {
+        assert!(shown.contains(field), "{shown}");
+    }
+
+    let line = r#"{"id":1,"vector":[1,2,3]}"#;
+    json(&node.akidb_with_stdin(["import", "points", "-", "--output", "json"], line));
+    let search = ["search", "points", "--vector", "[1,2,3]"];
+    let options = ["--ef", "200", "--exact", "--explain"];
+    let found = run_json(&[&search[..], &options].concat());
+    assert_eq!(
+        (&found["plan"]["strategy"], &found["plan"]["compared"]),
+        (&value!("scan"), &value!(1))
+    );
+    assert_eq!(run_json(&search).get("plan"), None);
+    let tables = String::from_utf8(run(&[&search[..], &options].concat()).stdout).unwrap();
+    assert!(tables.contains("score") && tables.contains("strategy"), "{tables}");
+    let refused = run(&[&search[..], &["--ef", "10001"]].concat());
+    assert_failed(&refused, 64, &["params.ef: is 10001"]);
+}
+
+#[test]
 fn texts_are_embedded_from_arguments_and_lines() {
     let (_folder, data_dir) = scratch();
     let node = Node::start(&data_dir);
