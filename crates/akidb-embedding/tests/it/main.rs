@@ -11,6 +11,7 @@ mod model_directory;
 mod model_store;
 mod options;
 mod passages;
+mod query_cache;
 mod sts_benchmark;
 mod support;
 mod tiny_models;
