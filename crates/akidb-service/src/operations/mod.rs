@@ -7,6 +7,7 @@ mod hits;
 mod import;
 mod models;
 mod read;
+mod room;
 mod search;
 mod selection;
 mod text_vectors;
