@@ -286,3 +286,6 @@ impl TaskQueue {
 fn distinct(items: &[(Encoding, Waiter)]) -> impl Iterator<Item = &Encoding> {
     items.iter().map(|(encoding, _)| encoding).collect::<HashSet<_>>().into_iter()
 }
+
+#[cfg(test)]
+mod tests;

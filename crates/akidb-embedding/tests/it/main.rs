@@ -5,6 +5,7 @@
 mod architectures;
 mod batch_independence;
 mod engine;
+mod engines_under_load;
 mod golden;
 mod metrics;
 mod model_directory;
