@@ -9,6 +9,7 @@
 //! | `contenders` | exact searches by our index and by others, in this process and in Python |
 //! | `encoders` | our encoder and others, and the matrix products that are their limit |
 //! | `node` | a client of a running node, over REST and gRPC |
+//! | `started_node` | a node that a command starts itself, for its start and its memory |
 //! | `load` | many requests at once against a node, and their latencies |
 //! | `other_engines` | inserts into other engines, in Python |
 //! | `dataset` | seeded vectors, the same ones in every run |
@@ -29,6 +30,7 @@ mod node;
 mod other_engines;
 mod python;
 mod report;
+mod started_node;
 mod timing;
 mod truth;
 mod workload;
@@ -38,7 +40,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::{
-    commands::{encode, exact_search, import, insert, search, tenants},
+    commands::{embed_load, encode, exact_search, import, insert, search, tenants},
     report::{OutputFormat, Verdict},
 };
 
@@ -55,6 +57,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start a node and embed short texts at a given rate, with and without an import beside it
+    EmbedLoad(embed_load::Arguments),
     /// Turn tokens into vectors, in this process, beside ONNX Runtime and bare matrix products
     Encode(encode::Arguments),
     /// Search every vector of a set, in this process, beside plain loops and other libraries
@@ -72,6 +76,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let verdict = match &cli.command {
+        Command::EmbedLoad(arguments) => report::publish(&embed_load::run(arguments)?, cli.output)?,
         Command::Encode(arguments) => report::publish(&encode::run(arguments)?, cli.output)?,
         Command::ExactSearch(arguments) => {
             report::publish(&exact_search::run(arguments)?, cli.output)?

@@ -4,15 +4,12 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
-use reqwest::Client;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -21,6 +18,7 @@ use crate::{
     dataset::{Dataset, Shape},
     machine::Machine,
     report::{Report, Verdict, progress, table},
+    started_node::{StartedNode, ensure_empty},
 };
 
 #[derive(Args, Debug)]
@@ -74,8 +72,7 @@ pub(crate) struct TenantsReport {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<TenantsReport> {
-    let occupied = fs::read_dir(&arguments.data_dir).is_ok_and(|mut files| files.next().is_some());
-    ensure!(!occupied, "{} is not empty", arguments.data_dir.display());
+    ensure_empty(&arguments.data_dir)?;
     let report = Runtime::new()?.block_on(measure(arguments));
     // Best effort: the measurement stands whether or not its data could be removed.
     drop(fs::remove_dir_all(&arguments.data_dir));
@@ -87,7 +84,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<TenantsReport> {
     let count = arguments.documents as usize;
     let shape = Shape::of(count, arguments.dimension.into(), 1);
     let vectors = Dataset::clustered(shape, count, 0);
-    let node = Node::start(arguments)?;
+    let node = StartedNode::start(&arguments.akidb, &arguments.data_dir)?;
     let filling = Instant::now();
     for collection in 0..arguments.collections {
         if collection % 100 == 0 {
@@ -98,7 +95,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<TenantsReport> {
     let fill_s = filling.elapsed().as_secs_f64();
     node.stop()?;
 
-    let node = Node::start(arguments)?;
+    let node = StartedNode::start(&arguments.akidb, &arguments.data_dir)?;
     let start_rss_mib = node.rss_mib()?;
     let searching = Instant::now();
     let mut wrong_searches = 0;
@@ -111,7 +108,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<TenantsReport> {
     let searched_rss_mib = node.rss_mib()?;
     let before = bytes_below(&arguments.data_dir)?;
     let dropping = Instant::now();
-    node.send(node.client.delete(node.url("/tenant-0"))).await?;
+    node.send(node.client.delete(node.url("/v1/collections/tenant-0"))).await?;
     let drop_ms = dropping.elapsed().as_secs_f64() * 1_000.0;
     let freed_bytes = before.saturating_sub(bytes_below(&arguments.data_dir)?);
     Ok(TenantsReport {
@@ -132,92 +129,32 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<TenantsReport> {
 }
 
 async fn fill(
-    node: &Node,
+    node: &StartedNode,
     collection: u32,
     arguments: &Arguments,
     vectors: &Dataset,
 ) -> anyhow::Result<()> {
     let name = format!("tenant-{collection}");
     let create = json!({"name": name, "dimension": arguments.dimension});
-    node.send(node.client.post(node.url("")).json(&create)).await?;
+    node.send(node.client.post(node.url("/v1/collections")).json(&create)).await?;
     let documents: Vec<Value> = (0..arguments.documents)
         .map(|id| json!({"id": id, "vector": vectors.vector(id as usize), "metadata": {"n": id}}))
         .collect();
     let upsert = json!({"documents": documents});
-    node.send(node.client.post(node.url(&format!("/{name}/documents"))).json(&upsert)).await?;
+    node.send(
+        node.client.post(node.url(&format!("/v1/collections/{name}/documents"))).json(&upsert),
+    )
+    .await?;
     Ok(())
 }
 
 /// The id that a search with this vector finds first.
-async fn best(node: &Node, collection: u32, vector: &[f32]) -> anyhow::Result<u32> {
+async fn best(node: &StartedNode, collection: u32, vector: &[f32]) -> anyhow::Result<u32> {
     let search = json!({"vector": vector, "limit": 1});
-    let path = format!("/tenant-{collection}/search");
+    let path = format!("/v1/collections/tenant-{collection}/search");
     let reply = node.send(node.client.post(node.url(&path)).json(&search)).await?;
     let id = reply["hits"][0]["id"].as_u64().context("a search has found nothing")?;
     Ok(u32::try_from(id)?)
-}
-
-/// A node of this measurement, killed when it is dropped.
-struct Node {
-    child: Child,
-    base: String,
-    client: Client,
-    start: Duration,
-}
-
-impl Node {
-    fn start(arguments: &Arguments) -> anyhow::Result<Self> {
-        let started = Instant::now();
-        let mut child = Command::new(&arguments.akidb)
-            .args(["serve", "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"])
-            .arg("--data-dir")
-            .arg(&arguments.data_dir)
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", arguments.akidb.display()))?;
-        let stdout = child.stdout.take().context("the node has no stdout")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let address = line.split_once("rest=").and_then(|(_, rest)| rest.split(' ').next());
-        let address = address.context("the node did not start, its log says why")?;
-        let base = format!("http://{address}/v1/collections");
-        Ok(Self { child, base, client: Client::new(), start: started.elapsed() })
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
-    }
-
-    async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
-        let response = request.send().await?;
-        let status = response.status();
-        let answer = response.text().await?;
-        ensure!(status.is_success(), "the node answered {status}: {answer}");
-        Ok(serde_json::from_str(&answer)?)
-    }
-
-    fn rss_mib(&self) -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS line")?;
-        Ok(kib.parse::<f64>()? / 1_024.0)
-    }
-
-    /// Asks it to stop, and waits until it has.
-    fn stop(mut self) -> anyhow::Result<()> {
-        let pid = self.child.id().to_string();
-        ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "kill has failed");
-        ensure!(self.child.wait()?.success(), "the node did not stop in order");
-        Ok(())
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
 
 fn bytes_below(path: &Path) -> anyhow::Result<u64> {
