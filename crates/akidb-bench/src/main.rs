@@ -10,8 +10,8 @@
 //! | `graph_engines` | approximate searches by our graph and by others, in Python |
 //! | `encoders` | our encoder and others, and the matrix products that are their limit |
 //! | `node` | a client of a running node, over REST and gRPC |
+//! | `started_node` | a node that a command starts itself, for its start and its memory |
 //! | `load` | many requests at once against a node, and their latencies |
-//! | `started_node` | a node that a command starts itself |
 //! | `other_engines` | inserts into other engines, in Python |
 //! | `dataset` | vectors, seeded or of files |
 //! | `workload` | batches of texts to encode |
@@ -43,8 +43,8 @@ use clap::{Parser, Subcommand};
 
 use self::{
     commands::{
-        encode, exact_search, filter_index, import, insert, restart, search, search_while_writing,
-        tenants, vector_index, vectors,
+        embed_load, encode, exact_search, filter_index, import, insert, restart, search,
+        search_while_writing, tenants, vector_index, vectors,
     },
     report::{OutputFormat, Verdict},
 };
@@ -62,6 +62,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start a node and embed short texts at a given rate, with and without an import beside it
+    EmbedLoad(embed_load::Arguments),
     /// Turn tokens into vectors, in this process, beside ONNX Runtime and bare matrix products
     Encode(encode::Arguments),
     /// Search every vector of a set, in this process, beside plain loops and other libraries
@@ -89,6 +91,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let verdict = match &cli.command {
+        Command::EmbedLoad(arguments) => report::publish(&embed_load::run(arguments)?, cli.output)?,
         Command::Encode(arguments) => report::publish(&encode::run(arguments)?, cli.output)?,
         Command::ExactSearch(arguments) => {
             report::publish(&exact_search::run(arguments)?, cli.output)?

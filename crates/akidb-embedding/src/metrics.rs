@@ -21,6 +21,8 @@ pub struct EmbeddingMetricFamilies {
     busy_seconds_total: CounterVec,
     tokens_total: IntCounterVec,
     truncated_total: IntCounterVec,
+    query_cache_hits_total: IntCounterVec,
+    query_cache_misses_total: IntCounterVec,
 }
 
 /// The metrics of one model; clones share them.
@@ -35,6 +37,8 @@ pub struct EmbeddingMetrics {
     pub(crate) busy_seconds_total: Counter,
     pub(crate) tokens_total: IntCounter,
     pub(crate) truncated_total: IntCounter,
+    pub(crate) query_cache_hits_total: IntCounter,
+    pub(crate) query_cache_misses_total: IntCounter,
 }
 
 const MODEL: &[&str] = &["model"];
@@ -106,11 +110,19 @@ impl EmbeddingMetricFamilies {
             )?,
             tokens_total: counter(
                 "akidb_embedding_tokens_total",
-                "Tokens that were embedded, special tokens included.",
+                "Tokens of the texts that were answered with vectors, special tokens included.",
             )?,
             truncated_total: counter(
                 "akidb_embedding_truncated_total",
                 "Texts that were cut to the most tokens the model reads.",
+            )?,
+            query_cache_hits_total: counter(
+                "akidb_embedding_query_cache_hits_total",
+                "Texts of queries whose vector was kept from an earlier query.",
+            )?,
+            query_cache_misses_total: counter(
+                "akidb_embedding_query_cache_misses_total",
+                "Texts of queries that were encoded, since no vector of theirs was kept.",
             )?,
         })
     }
@@ -132,6 +144,8 @@ impl EmbeddingMetricFamilies {
             busy_seconds_total: self.busy_seconds_total.with_label_values(&[model]),
             tokens_total: self.tokens_total.with_label_values(&[model]),
             truncated_total: self.truncated_total.with_label_values(&[model]),
+            query_cache_hits_total: self.query_cache_hits_total.with_label_values(&[model]),
+            query_cache_misses_total: self.query_cache_misses_total.with_label_values(&[model]),
         }
     }
 }

@@ -6,7 +6,12 @@ use akidb_proto::embedding::v1::{
     embed_stream_response::Outcome,
 };
 use akidb_service::{Embed, Lane, RequestContext, Service};
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
+use futures::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, ready},
+    stream,
+    stream::BoxStream,
+};
 use prost::Message;
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
@@ -15,8 +20,9 @@ use tracing::Instrument;
 use crate::{
     call::Call,
     decode, encode,
-    ordered_replies::{self, Reply, UnderWay},
+    ordered_replies::{self, CutShort, Reply, UnderWay},
     panics,
+    status::status_of,
 };
 
 /// Messages of one stream that are embedded, or wait for the client to take their replies.
@@ -30,6 +36,7 @@ pub(crate) fn run(
 ) -> BoxStream<'static, Reply<EmbedStreamResponse>> {
     let limits = UnderWay { messages_max: MESSAGES_MAX, bytes_max: call.message_bytes_max };
     let (sender, receiver) = mpsc::channel(1);
+    let (timing, id, stopping) = (call.timing, call.id.clone(), service.draining());
     let mut index = 0;
     let answer = move |message| {
         let reply = answer(service.clone(), call.clone(), index, message);
@@ -38,9 +45,28 @@ pub(crate) fn run(
     };
     // On a task of its own, so that a client which does not take replies holds up no work that
     // others wait behind.
-    let replies = ordered_replies::run(messages, answer, limits, sender);
-    tokio::spawn(replies.instrument(tracing::Span::current()));
-    stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver))).boxed()
+    let take_by = move || timing.deadline();
+    let replies = ordered_replies::run(messages, answer, limits, take_by, stopping, sender);
+    let running = tokio::spawn(replies.instrument(tracing::Span::current()));
+    let replies = async |mut receiver: mpsc::Receiver<_>| Some((receiver.recv().await?, receiver));
+    let end = async move {
+        let error = match running.await {
+            Ok(cut_short) => reason(cut_short?),
+            Err(failure) => Error::new(ErrorCode::Internal, failure.to_string()),
+        };
+        Some(Err(status_of(&error, &id)))
+    };
+    stream::unfold(receiver, replies).chain(stream::once(end).filter_map(ready)).boxed()
+}
+
+fn reason(cut_short: CutShort) -> Error {
+    match cut_short {
+        CutShort::Stopping => Error::new(ErrorCode::ShuttingDown, "the node is shutting down"),
+        CutShort::NotTaken => {
+            let message = "the deadline passed before the client took the replies";
+            Error::new(ErrorCode::DeadlineExceeded, message)
+        }
+    }
 }
 
 fn answer(

@@ -2,11 +2,14 @@
 //!
 //! What does not live here: what a reply is made of.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use futures::{Stream, StreamExt, future::BoxFuture, stream::FuturesOrdered};
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::sleep_until};
 use tonic::Status;
 
 /// A reply, or the end of the stream.
@@ -20,16 +23,30 @@ pub(crate) struct UnderWay {
     pub(crate) bytes_max: usize,
 }
 
-/// Answers `messages` into `replies`, in their order, until the first fault.
+/// How long replies may wait for the client when the node stops.
+const TAKEN_WHEN_STOPPING: Duration = Duration::from_secs(1);
+
+/// Why replies end, where it is neither the messages' end nor a fault of one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CutShort {
+    /// The client does not take them.
+    NotTaken,
+    /// The node stops: no further message is read.
+    Stopping,
+}
+
+/// Answers `messages` into `replies`, in their order, until the first fault or until `stopping`.
 ///
-/// A client that does not take replies is read no further. When it has gone, what is under way is
-/// dropped.
+/// A client that does not take replies is read no further, and given up at the time that `take_by`
+/// says when the wait for it begins. When it has gone, what is under way is dropped.
 pub(crate) async fn run<M: Message, R>(
     messages: impl Stream<Item = Result<M, Status>> + Unpin,
     answer: impl FnMut(Result<M, Status>) -> BoxFuture<'static, Reply<R>>,
     limits: UnderWay,
+    take_by: impl Fn() -> Instant,
+    stopping: impl Future<Output = ()>,
     replies: mpsc::Sender<Reply<R>>,
-) {
+) -> Option<CutShort> {
     let pipeline = Pipeline {
         messages,
         answer,
@@ -39,7 +56,7 @@ pub(crate) async fn run<M: Message, R>(
         bytes: VecDeque::new(),
         input_ended: false,
     };
-    pipeline.run(replies).await;
+    pipeline.run(take_by, stopping, replies).await
 }
 
 struct Pipeline<S, A, R> {
@@ -60,26 +77,52 @@ where
     A: FnMut(Result<M, Status>) -> BoxFuture<'static, Reply<R>>,
     M: Message,
 {
-    async fn run(mut self, replies: mpsc::Sender<Reply<R>>) {
+    async fn run(
+        mut self,
+        take_by: impl Fn() -> Instant,
+        stopping: impl Future<Output = ()>,
+        replies: mpsc::Sender<Reply<R>>,
+    ) -> Option<CutShort> {
+        let mut stopping = std::pin::pin!(stopping);
+        let mut cut_short = None;
+        let take_by = |cut_short: Option<CutShort>| match cut_short {
+            Some(_) => Instant::now() + TAKEN_WHEN_STOPPING,
+            None => take_by(),
+        };
+        // Of the oldest reply that waits for the client.
+        let mut taken_until = take_by(cut_short);
         while !self.is_done() {
             tokio::select! {
                 biased;
-                () = replies.closed() => return,
+                () = replies.closed() => return None,
+                () = &mut stopping, if cut_short.is_none() => {
+                    cut_short = Some(CutShort::Stopping);
+                    self.input_ended = true;
+                    taken_until = take_by(cut_short);
+                }
                 Ok(place) = replies.reserve(), if !self.finished.is_empty() => {
                     let Some(reply) = self.finished.pop_front() else { continue };
                     self.bytes.pop_front();
                     let is_last = reply.is_err();
                     place.send(reply);
                     if is_last {
-                        return;
+                        return None;
                     }
+                    taken_until = take_by(cut_short);
+                }
+                () = sleep_until(taken_until.into()), if !self.finished.is_empty() => {
+                    return cut_short.or(Some(CutShort::NotTaken));
                 }
                 Some(reply) = self.running.next(), if !self.running.is_empty() => {
+                    if self.finished.is_empty() {
+                        taken_until = take_by(cut_short);
+                    }
                     self.finished.push_back(reply);
                 }
                 message = self.messages.next(), if self.reads_on() => self.take(message),
             }
         }
+        cut_short
     }
 
     fn is_done(&self) -> bool {
@@ -110,8 +153,8 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
-    use futures::{FutureExt, stream};
-    use tokio::task::yield_now;
+    use futures::{FutureExt, future::pending, stream};
+    use tokio::{sync::oneshot, task::yield_now};
 
     use super::*;
 
@@ -141,6 +184,20 @@ mod tests {
             if first == 7 { Err(Status::unavailable("seven")) } else { Ok(first) }
         }
         .boxed()
+    }
+
+    /// Runs with a client that has time and a node that does not stop.
+    async fn run<R>(
+        messages: impl Stream<Item = Result<Vec<u8>, Status>> + Unpin,
+        answer: impl FnMut(Result<Vec<u8>, Status>) -> BoxFuture<'static, Reply<R>>,
+        limits: UnderWay,
+        replies: mpsc::Sender<Reply<R>>,
+    ) -> Option<CutShort> {
+        super::run(messages, answer, limits, in_a_minute, pending(), replies).await
+    }
+
+    fn in_a_minute() -> Instant {
+        Instant::now() + Duration::from_secs(60)
     }
 
     async fn let_it_run() {
@@ -197,5 +254,41 @@ mod tests {
         drop(receiver);
         running.await.unwrap();
         assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_take_replies_is_given_up() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let soon = || Instant::now() + Duration::from_millis(50);
+        let (messages, _) = messages(10, 7);
+        let running = tokio::spawn(super::run(messages, answer, LIMITS, soon, pending(), sender));
+        // Time begins anew with each reply that is taken.
+        for expected in 0..2 {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            assert_eq!(receiver.recv().await.unwrap().unwrap(), expected);
+        }
+        assert_eq!(running.await.unwrap(), Some(CutShort::NotTaken));
+    }
+
+    #[tokio::test]
+    async fn a_node_that_stops_reads_no_further_and_waits_no_more_than_a_moment() {
+        for takes in [true, false] {
+            let (sender, mut receiver) = mpsc::channel(1);
+            let (stop, stopped) = oneshot::channel::<()>();
+            let stopping = async { stopped.await.unwrap_or_default() };
+            let (messages, read) = messages(10, 7);
+            let replies = super::run(messages, answer, LIMITS, in_a_minute, stopping, sender);
+            let running = tokio::spawn(replies);
+            let_it_run().await;
+            assert_eq!(read.load(Ordering::Relaxed), 1 + 4);
+            stop.send(()).unwrap();
+            let mut taken = 0;
+            while takes && receiver.recv().await.is_some() {
+                taken += 1;
+            }
+            let end = tokio::time::timeout(2 * TAKEN_WHEN_STOPPING, running).await;
+            assert_eq!(end.unwrap().unwrap(), Some(CutShort::Stopping));
+            assert_eq!((taken, read.load(Ordering::Relaxed)), (if takes { 5 } else { 0 }, 5));
+        }
     }
 }

@@ -178,10 +178,12 @@ impl Service {
         self.inner.draining.send_replace(true);
     }
 
-    /// Returns when new requests are refused and long ones should end.
-    pub(crate) async fn draining(&self) {
-        // The sender is in `self`, so waiting cannot fail.
-        let _ = self.inner.draining.subscribe().wait_for(|draining| *draining).await;
+    /// Ends when new requests are refused and long ones should end, or the service is gone.
+    pub fn draining(&self) -> impl Future<Output = ()> + use<> {
+        let mut draining = self.inner.draining.subscribe();
+        async move {
+            let _ = draining.wait_for(|draining| *draining).await;
+        }
     }
 
     /// Refuses new requests, waits for those that run, checkpoints and closes everything.

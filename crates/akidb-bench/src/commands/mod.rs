@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod embed_load;
 pub(crate) mod encode;
 pub(crate) mod exact_search;
 pub(crate) mod filter_index;

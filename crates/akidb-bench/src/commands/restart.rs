@@ -12,7 +12,7 @@ use std::{
 };
 
 use akidb_core::Metric;
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use crate::{
     machine::Machine,
     node::{Batch, Client, Door, Endpoint},
     report::{Report, Verdict, progress, table},
-    started_node::StartedNode,
+    started_node::{StartedNode, ensure_empty},
     truth::Truth,
 };
 
@@ -111,8 +111,7 @@ struct Start {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<RestartReport> {
-    let occupied = fs::read_dir(&arguments.data_dir).is_ok_and(|mut files| files.next().is_some());
-    ensure!(!occupied, "{} is not empty", arguments.data_dir.display());
+    ensure_empty(&arguments.data_dir)?;
     let machine = Machine::observe();
     progress("making vectors and finding the exact neighbours in double precision");
     let count = arguments.documents as usize;
@@ -139,7 +138,7 @@ impl Bench<'_> {
         let count = self.vectors.len();
         let node = self.start()?;
         let create = json!({"name": COLLECTION, "dimension": self.arguments.dimension});
-        node.send(node.client.post(node.url("")).json(&create)).await?;
+        node.send(node.client.post(node.url("/v1/collections")).json(&create)).await?;
         progress("filling the collection");
         let filling = Instant::now();
         self.fill(&node, 0..count - LAST_WRITES).await?;
@@ -207,7 +206,7 @@ impl Bench<'_> {
     /// The recall of one query, and whether it was answered without the graph.
     async fn search(&self, node: &StartedNode, query: usize) -> anyhow::Result<(f64, bool)> {
         let body = json!({"vector": self.queries.vector(query), "limit": LIMIT, "include": []});
-        let path = format!("/{COLLECTION}/search");
+        let path = format!("/v1/collections/{COLLECTION}/search");
         let reply = node.send(node.client.post(node.url(&path)).json(&body)).await?;
         let hits = reply["hits"].as_array().context("a search came back without hits")?;
         let row = |hit: &Value| hit["id"].as_str()?.strip_prefix("doc-")?.parse::<u32>().ok();
@@ -258,7 +257,7 @@ impl Job for Fill {
 /// Waits until the index is what its settings ask for.
 async fn when_ready(node: &StartedNode) -> anyhow::Result<()> {
     loop {
-        let path = format!("/{COLLECTION}");
+        let path = format!("/v1/collections/{COLLECTION}");
         let reply = node.send(node.client.get(node.url(&path))).await?;
         if reply["index"]["state"] == "ready" {
             return Ok(());

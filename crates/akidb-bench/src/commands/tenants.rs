@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::{
     dataset::{Dataset, Shape},
     machine::Machine,
     report::{Report, Verdict, progress, table},
-    started_node::StartedNode,
+    started_node::{StartedNode, ensure_empty},
 };
 
 #[derive(Args, Debug)]
@@ -72,8 +72,7 @@ pub(crate) struct TenantsReport {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<TenantsReport> {
-    let occupied = fs::read_dir(&arguments.data_dir).is_ok_and(|mut files| files.next().is_some());
-    ensure!(!occupied, "{} is not empty", arguments.data_dir.display());
+    ensure_empty(&arguments.data_dir)?;
     let report = Runtime::new()?.block_on(measure(arguments));
     // Best effort: the measurement stands whether or not its data could be removed.
     drop(fs::remove_dir_all(&arguments.data_dir));
@@ -109,7 +108,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<TenantsReport> {
     let searched_rss_mib = node.rss_mib()?;
     let before = bytes_below(&arguments.data_dir)?;
     let dropping = Instant::now();
-    node.send(node.client.delete(node.url("/tenant-0"))).await?;
+    node.send(node.client.delete(node.url("/v1/collections/tenant-0"))).await?;
     let drop_ms = dropping.elapsed().as_secs_f64() * 1_000.0;
     let freed_bytes = before.saturating_sub(bytes_below(&arguments.data_dir)?);
     Ok(TenantsReport {
@@ -137,19 +136,22 @@ async fn fill(
 ) -> anyhow::Result<()> {
     let name = format!("tenant-{collection}");
     let create = json!({"name": name, "dimension": arguments.dimension});
-    node.send(node.client.post(node.url("")).json(&create)).await?;
+    node.send(node.client.post(node.url("/v1/collections")).json(&create)).await?;
     let documents: Vec<Value> = (0..arguments.documents)
         .map(|id| json!({"id": id, "vector": vectors.vector(id as usize), "metadata": {"n": id}}))
         .collect();
     let upsert = json!({"documents": documents});
-    node.send(node.client.post(node.url(&format!("/{name}/documents"))).json(&upsert)).await?;
+    node.send(
+        node.client.post(node.url(&format!("/v1/collections/{name}/documents"))).json(&upsert),
+    )
+    .await?;
     Ok(())
 }
 
 /// The id that a search with this vector finds first.
 async fn best(node: &StartedNode, collection: u32, vector: &[f32]) -> anyhow::Result<u32> {
     let search = json!({"vector": vector, "limit": 1});
-    let path = format!("/tenant-{collection}/search");
+    let path = format!("/v1/collections/tenant-{collection}/search");
     let reply = node.send(node.client.post(node.url(&path)).json(&search)).await?;
     let id = reply["hits"][0]["id"].as_u64().context("a search has found nothing")?;
     Ok(u32::try_from(id)?)

@@ -1,7 +1,7 @@
 //! The queue in front of a backend: admission, lanes, batches, deadlines.
 //!
 //! What lives here: [`EmbeddingEngine`], the handle. `inputs` makes tokens of what is given, `queue`
-//! holds what waits, `pace` says how much of it runs at once, `request` gathers a request's answers,
+//! holds what waits, `query_cache` the vectors of queries of late, `pace` says how much of it runs at once, `request` gathers a request's answers,
 //! `owner` is the threads that alone run the backend, `turns` is whose turn it is among several
 //! models. What does not: what a text may look like, and which model is meant; the service decides
 //! both.
@@ -9,6 +9,7 @@
 mod inputs;
 mod owner;
 mod pace;
+mod query_cache;
 mod queue;
 mod request;
 mod shared;
@@ -55,6 +56,8 @@ pub struct EngineSettings {
     pub batch_timeout: Duration,
     /// The most tokens that wait, over both lanes.
     pub queue_tokens: usize,
+    /// The most bytes of vectors that are kept for queries that come again; 0 keeps none.
+    pub query_cache_bytes: usize,
     /// How long bulk texts are passed over by interactive ones before one bulk batch goes first.
     pub bulk_ageing: Duration,
 }
@@ -69,6 +72,7 @@ impl Default for EngineSettings {
             recent_queries: Duration::from_millis(1_000),
             batch_timeout: Duration::from_millis(2),
             queue_tokens: 262_144,
+            query_cache_bytes: 16 << 20,
             bulk_ageing: Duration::from_millis(250),
         }
     }
@@ -102,6 +106,13 @@ pub struct EmbedOptions {
     pub dimensions: Option<usize>,
     /// What becomes of texts that are longer than the model's window.
     pub truncate: Truncate,
+}
+
+impl EmbedOptions {
+    /// Whether the texts are what somebody searches with, which tends to come again.
+    fn is_query(&self) -> bool {
+        self.lane == Lane::Interactive && self.input_type == Some(InputType::Query)
+    }
 }
 
 /// One text's vector.
@@ -267,6 +278,7 @@ impl EmbeddingEngine {
                 request: Arc::clone(&request),
                 index,
                 is_truncated: text.is_truncated(),
+                is_query: options.is_query(),
                 deadline: options.deadline,
             };
             let encoding = Encoding {
@@ -276,7 +288,13 @@ impl EmbeddingEngine {
             };
             (encoding, waiter)
         });
-        self.shared.admit(items.collect(), options.lane)?;
+        let mut items = items.collect();
+        if options.is_query() {
+            self.shared.answer_known(&mut items);
+        }
+        if !items.is_empty() {
+            self.shared.admit(items, options.lane)?;
+        }
         Ok(answer)
     }
 

@@ -13,7 +13,6 @@ use std::{
 };
 
 use super::{
-    Embedding,
     queue::{Duty, Task, Waiter},
     shared::Shared,
 };
@@ -114,13 +113,11 @@ impl Owner {
                 fail(task, reason);
                 continue;
             }
+            if task.waiters.iter().any(|waiter| waiter.is_query) {
+                self.shared.remember(&task.encoding, row);
+            }
             for waiter in &task.waiters {
-                let embedding = Embedding {
-                    values: row.to_vec(),
-                    tokens: u32::try_from(task.tokens()).unwrap_or(u32::MAX),
-                    truncated: waiter.is_truncated,
-                };
-                waiter.request.complete(waiter.index, embedding);
+                waiter.answer(row, task.tokens());
             }
         }
     }

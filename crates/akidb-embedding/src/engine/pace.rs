@@ -116,6 +116,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -168,5 +170,51 @@ mod tests {
         pace.note_batch(Lane::Bulk, 100, 1, Duration::from_secs(1), Instant::now());
         assert_eq!(pace.retry_after(2_000), Duration::from_secs(20));
         assert_eq!(pace.retry_after(usize::MAX), Duration::from_secs(60));
+    }
+
+    /// Batches, queries and pauses in milliseconds, in any order.
+    fn history() -> impl Strategy<Value = Vec<(bool, bool, usize, usize, u32)>> {
+        let step = (any::<bool>(), any::<bool>(), 0_usize..5_000, 1_usize..9, 0_u32..3_000);
+        prop::collection::vec(step, 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_measured_the_next_batch_and_every_wait_are_bounded(steps in history()) {
+            let (mut pace, settings, mut now) = (Pace::default(), settings(), Instant::now());
+            let mut last_query_at = None;
+            // Of each lane, the slowest and the fastest batch in tokens a second.
+            let mut speeds = [None::<(f64, f64)>; 2];
+            for (is_query, is_batch, tokens, requests, pause_ms) in steps {
+                let lane = if is_query { Lane::Interactive } else { Lane::Bulk };
+                let took = Duration::from_millis(u64::from(pause_ms) + 1);
+                now += pause_ms * MS;
+                if is_batch {
+                    pace.note_batch(lane, tokens, requests, took, now);
+                    let speed = tokens as f64 / took.as_secs_f64();
+                    let known = &mut speeds[usize::from(is_query)];
+                    let (least, most) = known.unwrap_or((speed, speed));
+                    *known = Some((least.min(speed), most.max(speed)));
+                } else {
+                    pace.note_arrival(lane, now);
+                    last_query_at = if is_query { Some(now) } else { last_query_at };
+                }
+                let queries_come = last_query_at.is_some_and(|at| now < at + settings.recent_queries);
+                let target = if queries_come { 10.0 } else { 100.0 } / 1e3;
+                for (lane, own, other) in [(Lane::Bulk, 0, 1), (Lane::Interactive, 1, 0)] {
+                    let assumed = (ASSUMED_TOKENS_PER_SECOND, ASSUMED_TOKENS_PER_SECOND);
+                    let (least, most) = speeds[own].or(speeds[other]).unwrap_or(assumed);
+                    let limit = pace.limit(lane, &settings, now);
+                    let cap = settings.max_batch_tokens;
+                    let at_least = ((least * target) as usize).saturating_sub(1).min(cap);
+                    prop_assert!((at_least..=cap).contains(&limit.tokens), "{limit:?}");
+                    prop_assert!(limit.tokens as f64 <= most * target + 1.0, "{limit:?} {most}");
+                    let held = pace.hold_until(lane, 0, &settings, now);
+                    prop_assert!(held.is_none_or(|until| until <= now + settings.batch_timeout));
+                }
+                let wait = pace.retry_after(tokens);
+                prop_assert!((100 * MS..=60_000 * MS).contains(&wait), "{wait:?}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Lane, request::PendingRequest};
+use super::{Embedding, Lane, request::PendingRequest};
 use crate::{error::EmbedError, identity::Pooling};
 
 /// Everything that a backend is told of a text: equal ones have equal vectors.
@@ -28,10 +28,22 @@ pub(super) struct Waiter {
     /// The text's place in its request.
     pub(super) index: usize,
     pub(super) is_truncated: bool,
+    /// Whether the vector is worth keeping, since the same is likely to be asked for again.
+    pub(super) is_query: bool,
     pub(super) deadline: Option<Instant>,
 }
 
 impl Waiter {
+    /// Gives the request the vector of a text of so many tokens.
+    pub(super) fn answer(&self, vector: &[f32], tokens: usize) {
+        let embedding = Embedding {
+            values: vector.to_vec(),
+            tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
+            truncated: self.is_truncated,
+        };
+        self.request.complete(self.index, embedding);
+    }
+
     /// Whether there is still a use in its vector; answers its request when it is too late.
     fn is_wanted(&self, now: Instant) -> bool {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
@@ -274,3 +286,6 @@ impl TaskQueue {
 fn distinct(items: &[(Encoding, Waiter)]) -> impl Iterator<Item = &Encoding> {
     items.iter().map(|(encoding, _)| encoding).collect::<HashSet<_>>().into_iter()
 }
+
+#[cfg(test)]
+mod tests;

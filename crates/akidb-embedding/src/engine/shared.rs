@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::{
     EngineSettings, Lane, Turns,
     pace::Pace,
+    query_cache::QueryCache,
     queue::{Duty, Encoding, NoRoom, Task, TaskQueue, Waiter},
     turns::Turn,
 };
@@ -23,6 +24,8 @@ pub(super) struct Shared {
     metrics: EmbeddingMetrics,
     turns: Turns,
     state: Mutex<State>,
+    /// Behind a lock of its own: what is found in it needs nothing of the queue.
+    queries: Mutex<QueryCache>,
     /// Signalled when a task is queued and when the engine is closed.
     changed: Condvar,
     /// Owner threads that have not ended.
@@ -48,6 +51,7 @@ impl Shared {
     pub(super) fn new(settings: EngineSettings, metrics: EmbeddingMetrics, turns: Turns) -> Self {
         let (queue, pace) = (TaskQueue::default(), Pace::default());
         Self {
+            queries: Mutex::new(QueryCache::new(settings.query_cache_bytes)),
             settings,
             metrics,
             turns,
@@ -67,6 +71,31 @@ impl Shared {
 
     pub(super) fn refuse_when_closed(&self) -> Result<(), EmbedError> {
         if self.lock().is_closed { Err(EmbedError::ShuttingDown) } else { Ok(()) }
+    }
+
+    /// Answers those of a query's texts whose vectors were kept, and takes them out of `items`.
+    pub(super) fn answer_known(&self, items: &mut Vec<(Encoding, Waiter)>) {
+        if self.settings.query_cache_bytes == 0 {
+            return;
+        }
+        let asked = items.len();
+        let mut queries = self.queries.lock().unwrap_or_else(PoisonError::into_inner);
+        items.retain(|(encoding, waiter)| match queries.get(encoding) {
+            Some(vector) => {
+                waiter.answer(&vector, encoding.token_ids.len());
+                false
+            }
+            None => true,
+        });
+        drop(queries);
+        self.metrics.query_cache_hits_total.inc_by((asked - items.len()) as u64);
+        self.metrics.query_cache_misses_total.inc_by(items.len() as u64);
+    }
+
+    /// Keeps the vector of a query for those who ask for the same.
+    pub(super) fn remember(&self, encoding: &Arc<Encoding>, vector: &[f32]) {
+        let mut queries = self.queries.lock().unwrap_or_else(PoisonError::into_inner);
+        queries.insert(Arc::clone(encoding), vector);
     }
 
     /// Queues all texts of a request, or none.

@@ -5,12 +5,14 @@
 mod architectures;
 mod batch_independence;
 mod engine;
+mod engines_under_load;
 mod golden;
 mod metrics;
 mod model_directory;
 mod model_store;
 mod options;
 mod passages;
+mod query_cache;
 mod sts_benchmark;
 mod support;
 mod tiny_models;

@@ -33,6 +33,8 @@ async fn every_metric_is_there_with_help_and_counts_what_it_says() {
         "akidb_embedding_gil_wait_seconds_count{model=\"tiny\"} 0",
         "akidb_embedding_tokens_total{model=\"tiny\"} 514",
         "akidb_embedding_truncated_total{model=\"tiny\"} 1",
+        "akidb_embedding_query_cache_hits_total{model=\"tiny\"} 0",
+        "akidb_embedding_query_cache_misses_total{model=\"tiny\"} 0",
     ];
     for line in lines {
         assert!(exposition.lines().any(|found| found == line), "{line} is not in\n{exposition}");

@@ -8,5 +8,6 @@ mod bounds;
 mod documents;
 mod faults;
 mod health;
+mod left_streams;
 mod node;
 mod streams;

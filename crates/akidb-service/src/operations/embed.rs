@@ -1,17 +1,15 @@
 //! Texts to vectors.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use akidb_core::{Error, ErrorCode, Limits, Result, check_text};
 use akidb_embedding::{EmbedInputs, EmbedOptions, Lane, Truncate};
 
+use super::room::when_there_is_room;
 use crate::{
     Embed, EmbedReply, EmbedRules, Operation, RequestContext, Service,
     failure::{above_limit, from_text},
 };
-
-/// How long to wait for room where nobody knows when there will be some.
-const WAIT_FOR_ROOM: Duration = Duration::from_millis(100);
 
 impl Service {
     /// Embeds texts.
@@ -51,23 +49,9 @@ impl Service {
         context: &RequestContext,
         request: Embed,
     ) -> Result<EmbedReply> {
-        loop {
-            let error = match self.embed(context, request.clone()).await {
-                Err(error) if is_full(error.code) => error,
-                outcome => return outcome,
-            };
-            let wait = error.retry_after.unwrap_or(WAIT_FOR_ROOM);
-            if Instant::now() + wait >= context.deadline {
-                return Err(error);
-            }
-            tokio::time::sleep(wait).await;
-        }
+        let attempt = || self.embed(context, request.clone());
+        when_there_is_room(context.deadline, attempt).await
     }
-}
-
-/// Whether there will be room for the same request when others are done.
-const fn is_full(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::QueueFull | ErrorCode::Overloaded)
 }
 
 fn options(context: &RequestContext, request: &Embed) -> EmbedOptions {

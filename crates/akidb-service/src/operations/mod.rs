@@ -8,6 +8,7 @@ mod import;
 mod index_settings;
 mod models;
 mod read;
+mod room;
 mod search;
 mod selection;
 mod text_vectors;

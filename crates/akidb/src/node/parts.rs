@@ -45,6 +45,7 @@ fn embedding(settings: &EmbeddingSettings) -> EmbeddingConfig {
             batch_size: settings.batch_size,
             max_batch_tokens: settings.batch_tokens,
             queue_tokens: settings.queue_tokens,
+            query_cache_bytes: settings.query_cache_bytes,
             bulk_ageing: Duration::from_millis(settings.bulk_ageing_ms),
             batch_time: Duration::from_millis(settings.batch_time_ms),
             batch_time_with_queries: Duration::from_millis(settings.batch_time_with_queries_ms),

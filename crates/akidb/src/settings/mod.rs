@@ -114,6 +114,7 @@ pub(crate) struct EmbeddingSettings {
     pub(crate) batch_tokens: usize,
     #[serde(deserialize_with = "positive")]
     pub(crate) queue_tokens: usize,
+    pub(crate) query_cache_bytes: usize,
     pub(crate) bulk_ageing_ms: u64,
     #[serde(deserialize_with = "positive")]
     pub(crate) batch_time_ms: u64,
@@ -192,6 +193,7 @@ impl Settings {
                 batch_size: 64,
                 batch_tokens: 2_048,
                 queue_tokens: 262_144,
+                query_cache_bytes: 16 << 20,
                 bulk_ageing_ms: 250,
                 batch_time_ms: 100,
                 batch_time_with_queries_ms: 10,

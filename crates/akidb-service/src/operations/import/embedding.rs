@@ -1,15 +1,13 @@
 //! Batches to rows: the texts of a batch go to the model together.
 
-use std::time::Duration;
-
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_store::NewRow;
 
 use super::{RunningImport, batch::Batch};
-use crate::operations::upsert::{Checked, Tokens, rows_of};
-
-/// The shortest and the longest wait for room in the embedding queue.
-const QUEUE_WAIT: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+use crate::operations::{
+    room::when_there_is_room,
+    upsert::{Checked, Tokens, rows_of},
+};
 
 /// A row to store, with what embedding said of its text.
 pub(super) type EmbeddedRow = (NewRow, Tokens);
@@ -74,21 +72,11 @@ impl RunningImport<'_> {
 
     /// The rows of documents, which are taken only when all went well.
     async fn embed_part(&self, documents: &mut Vec<Checked>) -> Result<Vec<EmbeddedRow>> {
-        loop {
-            let embedding = self.service.embed_documents(&self.entry, documents, self.context);
-            match embedding.await {
-                Ok(embeddings) => {
-                    let (rows, tokens) = rows_of(std::mem::take(documents), embeddings)?;
-                    return Ok(rows.into_iter().zip(tokens).collect());
-                }
-                Err(error) if error.code == ErrorCode::QueueFull => {
-                    let (least, most) = QUEUE_WAIT;
-                    let wait = error.retry_after.unwrap_or(least).clamp(least, most);
-                    tokio::time::sleep(wait).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let Self { service, entry, context, .. } = self;
+        let attempt = || service.embed_documents(entry, &*documents, context);
+        let embeddings = when_there_is_room(context.deadline, attempt).await?;
+        let (rows, tokens) = rows_of(std::mem::take(documents), embeddings)?;
+        Ok(rows.into_iter().zip(tokens).collect())
     }
 }
 

@@ -1,12 +1,15 @@
 //! Texts that stream are embedded and refused as single requests are, each in its place.
 
+use std::time::{Duration, Instant};
+
 use akidb_proto::embedding::v1::{
     EmbedFailure, EmbedRequest, EmbedStreamRequest, EmbedStreamResponse,
     embed_stream_response::Outcome,
 };
 use futures::{StreamExt, stream};
 use serde_json::json;
-use tonic::{Code, Status};
+use tokio::sync::mpsc;
+use tonic::{Code, Status, codegen::tokio_stream::wrappers::ReceiverStream};
 
 use super::{
     answer::{Answer, Fault, Violation, code_named, is_same_fault, settled},
@@ -120,7 +123,7 @@ fn described(reply: Result<&EmbedStreamResponse, &Status>) -> String {
     }
 }
 
-/// A client that neither takes replies nor ends holds up nobody, and leaves nothing behind.
+/// Clients that neither take replies nor end hold up nobody, and leave nothing behind when they go.
 #[tokio::test]
 async fn streams_that_are_left_alone_do_not_keep_others_out() {
     let (_folder, node) = small_node();
@@ -128,15 +131,24 @@ async fn streams_that_are_left_alone_do_not_keep_others_out() {
     let mut idle = Vec::new();
     for _ in 0..20 {
         let texts = texts(&["one text"; 32]);
-        let endless = stream::repeat_with(move || message(0, texts.clone()));
-        idle.push(grpc.embedding.embed_stream(endless).await.unwrap());
+        let (sender, messages) = mpsc::channel(1);
+        let endless = async move { while sender.send(message(0, texts.clone())).await.is_ok() {} };
+        let sending = tokio::spawn(endless);
+        let messages = ReceiverStream::new(messages);
+        idle.push((sending, grpc.embedding.embed_stream(messages).await.unwrap()));
     }
     let request = Request::new(Operation::Embed, "", json!({"texts": ["a ship"]}));
     for _ in 0..20 {
         rest.ask(&request).await.unwrap();
     }
-    drop(idle);
+    for (sending, replies) in idle {
+        sending.abort();
+        drop(replies);
+    }
     drop(grpc);
-    // It ends in time, so nothing of the streams goes on.
-    assert_eq!(node.stop().code(), Some(0));
+    // The clients go on meanwhile, or nothing would tell the node that they end their calls.
+    let started = Instant::now();
+    let stopped = tokio::task::spawn_blocking(move || node.stop()).await.unwrap();
+    assert_eq!(stopped.code(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(10), "it waited for the drain timeout");
 }

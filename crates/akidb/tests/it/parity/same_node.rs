@@ -13,6 +13,7 @@ use super::{
     request::{Operation, Request},
     rest::RestDoor,
 };
+use crate::node::Node;
 
 struct Both {
     rest: RestDoor,
@@ -121,4 +122,43 @@ async fn the_model_of_a_collection_is_the_model_of_the_node() {
         assert!(info.is_default && info.backend == "hash", "{info:?}");
         assert_eq!(from_wire::identity(info.identity.unwrap()), created["model"]);
     }
+}
+
+#[tokio::test]
+async fn a_query_of_one_door_is_not_encoded_again_for_the_other() {
+    let (_folder, node) = small_node();
+    let mut both = Both { rest: RestDoor::new(&node), grpc: GrpcDoor::connect(&node).await };
+    both.rest(Operation::CreateCollection, json!({"name": "films"})).await;
+    let documents =
+        json!({"documents": [{"id": 1, "text": "a ship"}, {"id": 2, "text": "a rock"}]});
+    both.rest(Operation::Upsert, documents).await;
+    let search = json!({"text": "a ship"});
+    let first = both.rest(Operation::Search, search.clone()).await;
+    assert_eq!(first["hits"][0]["id"], 1, "{first}");
+    assert_eq!(encoded_and_known(&node).await, (1, 0));
+    assert_eq!(both.grpc(Operation::Search, search).await["hits"], first["hits"]);
+    assert_eq!(encoded_and_known(&node).await, (1, 1));
+    let embed = json!({"texts": ["a ship", "a storm"], "input_type": "query"});
+    let embedded = both.grpc(Operation::Embed, embed.clone()).await;
+    assert_eq!(encoded_and_known(&node).await, (2, 2));
+    assert_eq!(both.rest(Operation::Embed, embed).await["embeddings"], embedded["embeddings"]);
+    assert_eq!(encoded_and_known(&node).await, (2, 4));
+    // What nobody searches with is neither kept nor found, and what fails is not kept.
+    both.rest(Operation::Embed, json!({"texts": ["a ship"]})).await;
+    let nothing = Request::new(Operation::Search, "films", json!({"text": "\u{200b}"}));
+    for _ in 0..2 {
+        both.rest.ask(&nothing).await.unwrap_err();
+    }
+    assert_eq!(encoded_and_known(&node).await, (2, 4));
+}
+
+/// Texts of queries that were encoded, and those whose vector was known.
+async fn encoded_and_known(node: &Node) -> (u64, u64) {
+    let metrics = reqwest::get(format!("{}/metrics", node.url())).await.unwrap().text().await;
+    let metrics = metrics.unwrap();
+    let count = |outcome: &str| {
+        let start = format!("akidb_embedding_query_cache_{outcome}_total{{model=\"hash\"}} ");
+        metrics.lines().find_map(|line| line.strip_prefix(&start)).unwrap().parse().unwrap()
+    };
+    (count("misses"), count("hits"))
 }

@@ -1,0 +1,129 @@
+//! An import that runs as fast as the node takes it, beside what is measured, until it is told to
+//! end.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use futures::{Stream, stream};
+use reqwest::Body;
+use serde_json::{Value, json};
+use tokio::{sync::Semaphore, task::JoinHandle, time::sleep};
+
+use crate::started_node::StartedNode;
+
+/// Lines that are sent together.
+const LINES: usize = 64;
+/// Lines that the node may have without having answered them: enough that it never waits for some,
+/// and so few that it is done with them soon when the import is to end.
+const UNANSWERED_LINES_MAX: usize = 2_048;
+/// How long the node may take to take the first lines, and to finish the last ones.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// What is kept of the answers: the last of them.
+const TAIL_BYTES: usize = 64 << 10;
+
+/// A running import.
+pub(super) struct FlatOut {
+    shared: Arc<Shared>,
+    running: JoinHandle<anyhow::Result<Value>>,
+}
+
+struct Shared {
+    texts: Vec<String>,
+    is_stopped: AtomicBool,
+    /// Lines that may still be sent.
+    room: Semaphore,
+    answered: AtomicU64,
+}
+
+impl FlatOut {
+    /// Makes a collection and begins to import `texts` into it, one after the other and then again
+    /// with other words in front, since the node embeds no text twice.
+    pub(super) async fn start(node: &StartedNode, texts: Vec<String>) -> anyhow::Result<Self> {
+        let name = "embed-load";
+        let create = node.client.post(node.url("/v1/collections")).json(&json!({"name": name}));
+        node.send(create).await?;
+        let shared = Arc::new(Shared {
+            texts,
+            is_stopped: AtomicBool::new(false),
+            room: Semaphore::new(UNANSWERED_LINES_MAX),
+            answered: AtomicU64::new(0),
+        });
+        let request = node
+            .client
+            .post(node.url(&format!("/v1/collections/{name}/import")))
+            .header("content-type", "application/x-ndjson")
+            .body(Body::wrap_stream(lines(Arc::clone(&shared))));
+        let running = tokio::spawn(read_answers(request, Arc::clone(&shared)));
+        let import = Self { shared, running };
+        let started = Instant::now();
+        while import.answered() == 0 {
+            let is_lost = import.running.is_finished() || started.elapsed() > PATIENCE;
+            ensure!(!is_lost, "the import does not begin");
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(import)
+    }
+
+    /// Lines that are stored.
+    pub(super) fn answered(&self) -> u64 {
+        self.shared.answered.load(Ordering::Relaxed)
+    }
+
+    /// Ends the input, and waits until what was sent is stored.
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        self.shared.is_stopped.store(true, Ordering::Relaxed);
+        let end = tokio::time::timeout(PATIENCE, self.running).await;
+        let end = end.context("the import does not end")???;
+        let is_whole = end["summary"]["failed"] == 0 && end["error"].is_null();
+        ensure!(is_whole, "the import did not end in order: {end}");
+        Ok(())
+    }
+}
+
+fn lines(shared: Arc<Shared>) -> impl Stream<Item = anyhow::Result<String>> {
+    stream::unfold((shared, 0), async |(shared, first)| {
+        // Closed with nothing, so that waiting can not fail.
+        shared.room.acquire_many(LINES as u32).await.ok()?.forget();
+        if shared.is_stopped.load(Ordering::Relaxed) {
+            return None;
+        }
+        let lines = (first..first + LINES).map(|number| shared.line(number)).collect();
+        Some((Ok(lines), (shared, first + LINES)))
+    })
+}
+
+impl Shared {
+    fn line(&self, number: usize) -> String {
+        let (round, at) = (number / self.texts.len(), number % self.texts.len());
+        let text = match round {
+            0 => self.texts[at].clone(),
+            round => format!("{round} times before: {}", self.texts[at]),
+        };
+        format!("{}\n", json!({"id": number, "text": text}))
+    }
+}
+
+/// Reads the answers to the last one, and returns that.
+async fn read_answers(
+    request: reqwest::RequestBuilder,
+    shared: Arc<Shared>,
+) -> anyhow::Result<Value> {
+    let mut response = request.send().await?.error_for_status()?;
+    let mut tail = Vec::new();
+    while let Some(part) = response.chunk().await? {
+        let lines = part.iter().filter(|byte| **byte == b'\n').count();
+        shared.answered.fetch_add(lines as u64, Ordering::Relaxed);
+        shared.room.add_permits(lines);
+        tail.extend_from_slice(&part);
+        let surplus = tail.len().saturating_sub(TAIL_BYTES);
+        tail.drain(..surplus);
+    }
+    let tail = String::from_utf8_lossy(&tail);
+    Ok(serde_json::from_str(tail.lines().last().unwrap_or_default())?)
+}
