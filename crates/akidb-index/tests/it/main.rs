@@ -3,6 +3,8 @@
 mod exact_concurrency;
 mod exact_contract;
 mod exact_model;
+mod hnsw_contract;
 mod hnsw_model;
+mod hnsw_parts;
 mod hnsw_quality;
 mod vectors;
