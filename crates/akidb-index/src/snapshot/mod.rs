@@ -49,8 +49,8 @@ pub struct SnapshotFolder {
     path: PathBuf,
     /// What the index is of; snapshots of anything else are refused.
     identity: String,
-    /// The number of the next snapshot.
-    next: u64,
+    /// The number of the next snapshot; not known before the first is written.
+    next: Option<u64>,
     /// Sections that the next snapshot can append to, by name.
     appended: HashMap<String, Appended>,
 }
@@ -75,12 +75,9 @@ pub struct Snapshot {
 impl SnapshotFolder {
     /// The snapshots in `path`, which is made with the first one. `identity` names what is indexed
     /// and how, in words that change when a snapshot of the one would be wrong for the other.
-    ///
-    /// # Errors
-    /// When the folder is there and can not be read.
-    pub fn new(path: PathBuf, identity: String) -> Result<Self, SnapshotError> {
-        let next = manifest::numbers(&path)?.last().map_or(0, |last| last + 1);
-        Ok(Self { path, identity, next, appended: HashMap::new() })
+    #[must_use]
+    pub fn new(path: PathBuf, identity: String) -> Self {
+        Self { path, identity, next: None, appended: HashMap::new() }
     }
 
     /// Begins appended sections anew with the next snapshot: what they hold was renumbered.

@@ -24,7 +24,7 @@ pub(super) fn step(name: &'static str) -> Result<(), SnapshotError> {
 }
 
 fn folder(path: &Path) -> SnapshotFolder {
-    SnapshotFolder::new(path.to_owned(), "films, 3 dimensions".to_owned()).unwrap()
+    SnapshotFolder::new(path.to_owned(), "films, 3 dimensions".to_owned())
 }
 
 /// What a snapshot of `count` things holds: one section that grows, one that changes, one empty.
@@ -177,6 +177,15 @@ fn a_damaged_file_is_noticed_and_the_snapshot_before_taken() {
 }
 
 #[test]
+fn a_file_in_place_of_the_folder_is_an_error_and_no_panic() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("vectors");
+    fs::write(&path, "no folder").unwrap();
+    assert!(matches!(folder(&path).open_latest(|_| ()), Err(SnapshotError::Io { .. })));
+    assert!(matches!(write(&mut folder(&path), 9), Err(SnapshotError::Io { .. })));
+}
+
+#[test]
 fn a_missing_section_is_noticed() {
     let root = tempfile::tempdir().unwrap();
     write(&mut folder(root.path()), 9).unwrap();
@@ -189,7 +198,7 @@ fn snapshots_of_something_else_and_of_other_versions_are_refused_by_name() {
     let root = tempfile::tempdir().unwrap();
     write(&mut folder(root.path()), 9).unwrap();
     let other = "books, 3 dimensions".to_owned();
-    let mut of_others = SnapshotFolder::new(root.path().to_owned(), other).unwrap();
+    let mut of_others = SnapshotFolder::new(root.path().to_owned(), other);
     let mut refusals = Vec::new();
     let refuse = |error: SnapshotError| refusals.push(error.to_string());
     assert!(of_others.open_latest(refuse).unwrap().is_none());

@@ -29,9 +29,12 @@ impl SnapshotFolder {
         sections: &[Section<'_>],
         appended: &[&str],
     ) -> Result<(), SnapshotError> {
-        let number = self.next;
+        let number = match self.next {
+            Some(next) => next,
+            None => manifest::numbers(&self.path)?.last().map_or(0, |last| last + 1),
+        };
         // Also where it fails: no name is ever used for two things.
-        self.next += 1;
+        self.next = Some(number + 1);
         let written = self.write_files(number, covered_seq, header, sections, appended);
         if written.is_err() {
             self.appended.clear();

@@ -2,7 +2,7 @@
 //! all of the store.
 
 use akidb_core::{Error, ErrorCode, Metadata, Result, Seq};
-use akidb_index::{SnapshotError, SnapshotFolder};
+use akidb_index::SnapshotFolder;
 use akidb_store::{CommittedChange, Loader, StoreError, StoredVector};
 
 use super::{
@@ -18,46 +18,53 @@ const LOAD_ROWS: usize = 1_024;
 
 /// Builds what a collection searches.
 pub(crate) async fn load(context: Context, loader: &mut Loader) -> Result<Projection> {
-    let failed =
-        |error: akidb_index::SnapshotError| Error::new(ErrorCode::StorageFailed, error.to_string());
-    let folder = SnapshotFolder::new(context.folder.clone(), snapshot::identity(&context));
-    let mut folder = folder.map_err(failed)?;
-    let (generation, contained) = match from_snapshot(&context, &mut folder, loader).await? {
-        Some((generation, contained)) => (generation, Some(contained)),
-        None => (from_store_alone(&context, loader).await?, None),
+    let (mut folder, restored) = restored(context.clone()).await?;
+    let fitting = match restored {
+        Some((generation, contained)) => {
+            let fits = catch_up(&generation, contained, loader).await?;
+            if !fits {
+                unusable(&context, &"it does not fit the store");
+            }
+            fits.then_some((generation, Some(contained)))
+        }
+        None => None,
+    };
+    let (generation, contained) = match fitting {
+        Some(fitting) => fitting,
+        None => {
+            folder.begin_anew();
+            (from_store_alone(&context, loader).await?, None)
+        }
     };
     let maintenance = Maintenance::new(folder, contained);
     let state = (loader.last_seq().0, loader.document_count());
     Ok(Projection::of(context, generation, maintenance, state))
 }
 
-/// The latest snapshot that can be used, brought in step with the store.
-async fn from_snapshot(
-    context: &Context,
-    folder: &mut SnapshotFolder,
-    loader: &mut Loader,
-) -> Result<Option<(Generation, Contained)>> {
-    let unusable = |error: &SnapshotError| {
-        context.indexing.metrics.index_snapshots_unusable.inc();
-        tracing::warn!(%error, "a snapshot of an index is not used");
+type Restored = Option<(Generation, Contained)>;
+
+/// The latest snapshot that is sound. Reading and hashing it takes a while, on a thread for that.
+async fn restored(context: Context) -> Result<(SnapshotFolder, Restored)> {
+    let restore = move || {
+        let mut folder = SnapshotFolder::new(context.folder.clone(), snapshot::identity(&context));
+        let opened = match folder.open_latest(|error| unusable(&context, &error)) {
+            Ok(Some(opened)) => snapshot::read(&context, &opened).map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let restored = opened.unwrap_or_else(|error| {
+            unusable(&context, &error);
+            None
+        });
+        (folder, restored)
     };
-    let restored = match folder.open_latest(|error| unusable(&error)) {
-        Ok(None) => return Ok(None),
-        Ok(Some(opened)) => snapshot::read(context, &opened),
-        Err(error) => Err(error),
-    };
-    match restored {
-        Ok((generation, contained)) => {
-            if catch_up(&generation, contained, loader).await? {
-                return Ok(Some((generation, contained)));
-            }
-            tracing::warn!("a snapshot of an index does not fit the store and is not used");
-            context.indexing.metrics.index_snapshots_unusable.inc();
-        }
-        Err(error) => unusable(&error),
-    }
-    folder.begin_anew();
-    Ok(None)
+    let restored = tokio::task::spawn_blocking(restore).await;
+    restored.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))
+}
+
+fn unusable(context: &Context, reason: &dyn std::fmt::Display) {
+    context.indexing.metrics.index_snapshots_unusable.inc();
+    tracing::warn!(collection = %context.collection, %reason, "a snapshot of an index is not used");
 }
 
 /// Brings a snapshot's generation in step with the store. Says whether that could be done.

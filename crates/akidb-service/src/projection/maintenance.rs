@@ -1,7 +1,7 @@
 //! What is done to the indexes of a collection in the background, a step at a time.
 //!
-//! In order of need: an index for other settings is built, removed vectors are left out, vectors
-//! are linked into the graph, a snapshot is written. A step is short, except that compaction and
+//! In order of need: removed vectors are left out, an index for other settings is built, a snapshot
+//! of what is new is written, vectors are linked into the graph. A step is short, except that compaction and
 //! snapshots take as long as the index is large.
 
 use std::sync::atomic::Ordering;
@@ -18,8 +18,8 @@ const LINK_STEP: usize = 1_024;
 /// The share of removed vectors at which leaving them out pays: one in this many.
 const DEAD_ONE_IN: usize = 5;
 
-/// The share of slots that must be new for a snapshot to be written while the collection is open:
-/// one in this many.
+/// The share of slots that must be new, or newly linked, for a snapshot to be written while the
+/// collection is open: one in this many.
 const SNAPSHOT_NEW_ONE_IN: usize = 4;
 
 /// What maintenance knows from one step to the next.
@@ -69,8 +69,13 @@ impl Maintenance {
 
     /// Whether a snapshot is worth its writing while the collection is open.
     fn snapshot_is_due(&self, shared: &Shared) -> bool {
-        let now = shared.contained(&shared.generation());
-        let new = now.slots.abs_diff(self.snapshot.unwrap_or_default().slots);
+        let generation = shared.generation();
+        let (now, last) = (shared.contained(&generation), self.snapshot.unwrap_or_default());
+        // Linking is most of the work that a snapshot saves, so as long as it goes on, it counts.
+        let new = match generation.index.pending_count() {
+            0 => now.slots.abs_diff(last.slots).max(now.linked.abs_diff(last.linked)),
+            _ => now.linked.abs_diff(last.linked),
+        };
         now.slots >= shared.indexing.thresholds.snapshot_vectors
             && new > now.slots / SNAPSHOT_NEW_ONE_IN
     }
@@ -117,13 +122,13 @@ impl Shared {
             maintenance.compact(self, &generation);
         } else if let Some(settings) = self.other_settings(&generation) {
             maintenance.rebuild_step(self, &generation, settings);
+        } else if maintenance.snapshot_is_due(self) {
+            maintenance.snapshot_if_changed(self);
         } else if self.has_links_to_set(&generation) {
             self.removed.store(false, Ordering::Relaxed);
             if generation.index.link(LINK_STEP) > 0 {
                 self.removed.store(true, Ordering::Relaxed);
             }
-        } else if maintenance.snapshot_is_due(self) {
-            maintenance.snapshot_if_changed(self);
         }
         let more = self.has_work() || maintenance.snapshot_is_due(self);
         self.count_memory();

@@ -128,6 +128,7 @@ pub(crate) enum Kept {
 }
 
 /// What a collection's indexes are made with.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) collection: Uuid,
     /// Where its snapshots are.

@@ -23,7 +23,7 @@ fn projection() -> (Projection, tempfile::TempDir) {
             metrics: Arc::new(Metrics::register().unwrap()),
         },
     };
-    let files = SnapshotFolder::new(folder.path().to_owned(), String::new()).unwrap();
+    let files = SnapshotFolder::new(folder.path().to_owned(), String::new());
     let generation = Generation::new(context.new_index(), context.settings);
     (Projection::of(context, generation, Maintenance::new(files, None), (0, 0)), folder)
 }

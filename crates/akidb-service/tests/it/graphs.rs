@@ -353,3 +353,21 @@ async fn damaged_index_files_cost_time_and_nothing_else() {
     }
     assert!(damaged > 30, "{damaged} files were damaged");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_opens_where_its_index_files_can_not_even_be_listed() {
+    let data = tempfile::tempdir().unwrap();
+    let service = filled(data.path(), 600).await;
+    service.shutdown().await;
+    drop(service);
+    let folder = index_files(data.path())[0].parent().unwrap().to_owned();
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&folder, "not a folder").unwrap();
+    let service = open(data.path()).await;
+    find_themselves(&service, (0..600).step_by(60), true).await;
+    fill(&service, 600..700).await;
+    service.shutdown().await;
+    drop(service);
+    let service = open(data.path()).await;
+    assert_eq!(described(&service).await.index.vector_count, 700);
+}
