@@ -20,6 +20,7 @@ pub(super) fn service(settings: &Settings) -> ServiceConfig {
         },
         index: IndexConfig {
             memory_limit_bytes: Some(settings.index.memory_limit).filter(|&bytes| bytes > 0),
+            ..IndexConfig::default()
         },
         embedding: settings.embedding.enabled.then(|| embedding(&settings.embedding)),
     }
