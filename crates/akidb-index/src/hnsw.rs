@@ -36,6 +36,9 @@ mod space;
 mod visited;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use akidb_core::{IndexSettings, Metric, Quantization};
@@ -154,7 +157,8 @@ impl HnswIndex {
     /// Makes codes of all vectors anew, and an empty graph.
     fn begin_graph(&self, state: &State) -> Arc<Graph> {
         let coder = self.calibrated(state);
-        let graph = Arc::new(Graph::new(self.shape(), coder, state.layout().row_lanes));
+        let graph =
+            Arc::new(Graph::new(self.shape(), coder, state.layout().row_lanes, state.slot_count()));
         graph.write_codes_of(state, 0);
         self.core.while_writers_wait(|now| {
             graph.write_codes_of(now, state.slot_count() as u32);

@@ -33,7 +33,8 @@ impl Graph {
         memories: &MemoryStore,
     ) -> Self {
         let upper_counts = self.lock_linker();
-        let graph = Self::new(self.shape, self.coder.clone(), state.layout().row_lanes);
+        let graph =
+            Self::new(self.shape, self.coder.clone(), state.layout().row_lanes, old_slots.len());
         let old_view = self.view();
         graph.copy_codes(&old_view, old_slots);
         let linked = old_slots.partition_point(|&slot| slot < self.linked_end());

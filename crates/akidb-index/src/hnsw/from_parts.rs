@@ -85,7 +85,7 @@ impl HnswIndex {
         possible(linked <= header.slot_count && linked < INDEX_END, "the number of linked slots")?;
         let row_lanes = state.layout().row_lanes;
         let coder = self.coder_from_parts(graph_header, row_lanes, sections)?;
-        let graph = Graph::new(self.shape(), coder, row_lanes);
+        let graph = Graph::new(self.shape(), coder, row_lanes, graph_header.begun_at as usize);
         let slot_count = state.slot_count();
         let codes = graph.view().codes.clone();
         let codes = codes_from_parts(codes, slot_count, sections)?;

@@ -238,7 +238,8 @@ pub(super) fn target_degree(layer: &Layer) -> usize {
     ((layer.degree() as f64 / SLACK).ceil() as usize).max(2)
 }
 
-/// The most pinned edges of a node, less than its list is pruned to.
-pub(super) fn pinned_max(layer: &Layer) -> usize {
-    (layer.degree() / 2).max(2)
+/// The most pinned edges of a node that takes another child: one to its parent, and so many to
+/// children that the tree is no path.
+fn pinned_max(layer: &Layer) -> usize {
+    (layer.degree() / 2).max(3)
 }

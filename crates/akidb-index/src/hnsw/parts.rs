@@ -53,6 +53,8 @@ pub struct GraphHeader {
     pub scale: f32,
     /// Components that the codes cut off.
     pub clipped: u64,
+    /// Slots when the codes were chosen.
+    pub begun_at: u64,
 }
 
 /// A section on its way into a file: its bytes are those of the slices, one after another.
@@ -179,6 +181,7 @@ impl Graph {
                 Coder::Int8(coder) => coder.scale(),
             },
             clipped: self.clipped(),
+            begun_at: self.begun_at as u64,
         }
     }
 }
