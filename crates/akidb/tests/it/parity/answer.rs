@@ -32,8 +32,8 @@ pub(crate) fn code_named(name: &str) -> ErrorCode {
     code.unwrap_or_else(|| panic!("{name:?} is not in the table of error codes"))
 }
 
-/// An answer without what two equal nodes may answer differently: times, sizes on disk, ids that
-/// a node made, cursors. That they are there, and of the right kind, is kept.
+/// An answer without what two equal nodes may answer differently: times, sizes, how far an index is,
+/// ids that a node made, cursors. That they are there, and of the right kind, is kept.
 pub(crate) fn settled(mut answer: Value) -> Value {
     settle(&mut answer);
     answer
@@ -54,9 +54,10 @@ fn settle(value: &mut Value) {
                     "took_ms" | "duration_ms" | "filter_ms" | "index_ms" | "fetch_ms" => {
                         *member = json!(member.as_f64().unwrap() >= 0.0);
                     }
-                    "created_unix_ms" | "disk_bytes" | "memory_bytes" | "hot_memory_bytes" => {
+                    "created_unix_ms" | "disk_bytes" => {
                         *member = json!(member.as_u64().is_some());
                     }
+                    "index" => settle_index(member),
                     "next_cursor" => *member = json!(!member.as_str().unwrap().is_empty()),
                     "id" => {
                         if let Some(version) = made_version(member) {
@@ -68,6 +69,23 @@ fn settle(value: &mut Value) {
             }
         }
         _ => {}
+    }
+}
+
+/// An index without how far it is: it is built in the background.
+fn settle_index(index: &mut Value) {
+    for (key, member) in index.as_object_mut().unwrap() {
+        match key.as_str() {
+            "state" => {
+                let known = ["ready", "building", "rebuilding"].contains(&member.as_str().unwrap());
+                *member = json!(known);
+            }
+            "progress" => *member = json!((0.0..=1.0).contains(&member.as_f64().unwrap())),
+            "linked_count" | "memory_bytes" | "hot_memory_bytes" | "disk_bytes" => {
+                *member = json!(member.as_u64().is_some());
+            }
+            _ => {}
+        }
     }
 }
 

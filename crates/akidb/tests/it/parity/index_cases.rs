@@ -15,9 +15,9 @@ use super::{
 #[rustfmt::skip] // A case is a line.
 pub(crate) fn settings() -> Vec<Case> {
     vec![
-        works(DescribeCollection, DOTS, json!({})).with("/index/engine", json!("exact")).with("/index/m", Value::Null).with("/index/state", json!("ready")).with("/index/progress", json!(1.0)),
+        works(DescribeCollection, DOTS, json!({})).with("/index/engine", json!("exact")).with("/index/m", Value::Null).with("/index/state", json!(true)).with("/index/progress", json!(true)),
         works(CreateCollection, "", json!({"name": "graphs", "dimension": 1024, "index": {"engine": "hnsw", "m": 64, "ef_construction": 2000, "ef": 10_000, "quantization": "binary"}}))
-            .with("/index/m", json!(64)).with("/index/ef_construction", json!(2000)).with("/index/ef", json!(10_000)).with("/index/quantization", json!("binary")).with("/index/linked_count", json!(0)),
+            .with("/index/m", json!(64)).with("/index/ef_construction", json!(2000)).with("/index/ef", json!(10_000)).with("/index/quantization", json!("binary")).with("/index/linked_count", json!(true)),
         works(UpdateCollection, "graphs", json!({"index": {"m": 4, "ef_construction": 8, "ef": 1, "quantization": null}, "description": "small"})).with("/index/m", json!(4)).with("/index/quantization", json!("binary")),
         works(UpdateCollection, "graphs", json!({"index": {"engine": "hnsw_rs"}})).with("/index/ef", json!(1)).with("/index/quantization", json!("none")).with("/description", json!("small")),
         works(UpdateCollection, "graphs", json!({"index": {"engine": "exact"}})).with("/index/ef", Value::Null).with("/index/quantization", Value::Null),
