@@ -10,7 +10,7 @@ use super::{
     insertion::{InsertMemory, Insertion},
     layer::{Layer, Link},
     linker::MemoryStore,
-    repair::{choose_live, is_thinned},
+    repair::{choose_live, is_cut_off, is_thinned},
     space::Space,
 };
 use crate::{exact::State, scoring::Scoring};
@@ -67,7 +67,12 @@ impl Graph {
             graph.raise_entry(entry);
         }
         graph.set_linked_end(linked as u32);
-        graph.tie_together(compacted, scoring);
+        let cut_off: Vec<u32> = (0..)
+            .zip(&old_slots[..linked])
+            .filter(|&(_, &old)| is_cut_off(&old_view.layers[0], old, |slot| state.is_live(slot)))
+            .map(|(new, _)| new)
+            .collect();
+        graph.settle(compacted, scoring, &cut_off, memories);
         graph
     }
 
@@ -123,8 +128,9 @@ impl Graph {
         Some(new_indexes)
     }
 
-    /// Makes the pinned edges of a graph without dead nodes a tree over all of it again.
-    fn tie_together(&self, state: &State, scoring: Scoring) {
+    /// Finishes a graph without dead nodes: those that were cut off choose their neighbours anew, and
+    /// the pinned edges become a tree over all of it again.
+    fn settle(&self, state: &State, scoring: Scoring, cut_off: &[u32], memories: &MemoryStore) {
         let Some(entry) = self.entry() else { return };
         let view = self.view();
         let space = view.space(self, state, scoring);
@@ -134,7 +140,15 @@ impl Graph {
         for layer in (1..=entry.layer).rev() {
             root = Entry { layer: layer - 1, index: view.layers[layer].below(root.index) };
         }
-        Ties { insertion, tied: vec![false; end as usize], found: Vec::new() }.tie_all(root.index);
+        let mut memory = memories.take();
+        Ties { insertion, tied: vec![false; end as usize], found: Vec::new() }
+            .tie_all(root.index, &mut memory);
+        memories.give_back(memory);
+        cut_off.par_chunks(NODES_A_TURN).for_each(|turn| {
+            let mut memory = memories.take();
+            turn.iter().for_each(|&index| insertion.relink(index, &mut memory));
+            memories.give_back(memory);
+        });
     }
 }
 
@@ -187,15 +201,14 @@ struct Ties<'a> {
 }
 
 impl Ties<'_> {
-    fn tie_all(&mut self, root: u32) {
-        let mut memory = InsertMemory::default();
+    fn tie_all(&mut self, root: u32, memory: &mut InsertMemory) {
         self.add(root);
-        self.follow(&mut memory);
+        self.follow(memory);
         for index in 0..self.tied.len() as u32 {
             if !self.tied[index as usize] {
-                self.insertion.reattach(index, |parent| self.tied[parent as usize], &mut memory);
+                self.insertion.reattach(index, |parent| self.tied[parent as usize], memory);
                 self.add(index);
-                self.follow(&mut memory);
+                self.follow(memory);
             }
         }
     }

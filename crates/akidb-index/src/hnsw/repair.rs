@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::{
     graph::{Graph, Repairs},
-    insertion::target_degree,
+    insertion::{Insertion, target_degree},
     layer::{Layer, Link},
     linker::MemoryStore,
     select::{Candidate, SelectMemory, select},
@@ -52,6 +52,14 @@ pub(super) fn is_thinned(layer: &Layer, index: u32, is_live: impl Fn(u32) -> boo
         live += usize::from(is_live(layer.slot(link.index)));
     }
     live < all && (live as f64) < target_degree(layer) as f64 * LIVE_SHARE_MIN
+}
+
+/// Whether a node has so few live neighbours that those behind the dead ones are too far to be the
+/// best there are.
+pub(super) fn is_cut_off(layer: &Layer, index: u32, is_live: impl Fn(u32) -> bool) -> bool {
+    let all = layer.neighbours(index).count();
+    let live = layer.neighbours(index).filter(|link| is_live(layer.slot(link.index))).count();
+    live * 3 < all
 }
 
 /// Chooses live neighbours of a node into `memory.select.chosen`: from its own, and from those that
@@ -199,11 +207,14 @@ impl Graph {
         let space = view.space(self, state, scoring);
         let layer = &view.layers[0];
         let is_live = |slot| state.is_live(slot);
+        let insertion = Insertion { graph: self, view: &view, space, end };
         let turns = (begin..stop).into_par_iter().step_by(NODES_A_TURN);
         turns.for_each(|turn| {
             let mut memory = memories.take();
             for index in turn..stop.min(turn + NODES_A_TURN as u32) {
-                if is_live(index) && is_thinned(layer, index, is_live) {
+                if is_live(index) && is_cut_off(layer, index, is_live) {
+                    insertion.relink(index, &mut memory);
+                } else if is_live(index) && is_thinned(layer, index, is_live) {
                     let repair = memory.repair();
                     choose_live(space, layer, index, is_live, |link| link.pinned, repair);
                     self.set_list(layer, index, &repair.select.chosen);
