@@ -18,14 +18,15 @@ const LOAD_ROWS: usize = 1_024;
 
 /// Builds what a collection searches.
 pub(crate) async fn load(context: Context, loader: &mut Loader) -> Result<Projection> {
-    let (mut folder, restored) = restored(context.clone()).await?;
-    let fitting = match restored {
+    let Restored { mut folder, latest, all_sound } = restored(context.clone()).await?;
+    let fitting = match latest {
         Some((generation, contained)) => {
             let fits = catch_up(&generation, contained, loader).await?;
             if !fits {
                 unusable(&context, &"it does not fit the store");
             }
-            fits.then_some((generation, Some(contained)))
+            // Where one was damaged, another one is to be written whether or not anything is new.
+            fits.then_some((generation, Some(contained).filter(|_| all_sound)))
         }
         None => None,
     };
@@ -41,22 +42,34 @@ pub(crate) async fn load(context: Context, loader: &mut Loader) -> Result<Projec
     Ok(Projection::of(context, generation, maintenance, state))
 }
 
-type Restored = Option<(Generation, Contained)>;
+/// What the files give.
+struct Restored {
+    folder: SnapshotFolder,
+    /// The latest snapshot that can be read.
+    latest: Option<(Generation, Contained)>,
+    /// Whether there was none after it that can not.
+    all_sound: bool,
+}
 
-/// The latest snapshot that is sound. Reading and hashing it takes a while, on a thread for that.
-async fn restored(context: Context) -> Result<(SnapshotFolder, Restored)> {
+/// Reads snapshots, which takes a while, on a thread for that.
+async fn restored(context: Context) -> Result<Restored> {
     let restore = move || {
         let mut folder = SnapshotFolder::new(context.folder.clone(), snapshot::identity(&context));
-        let opened = match folder.open_latest(|error| unusable(&context, &error)) {
+        let mut all_sound = true;
+        let opened = folder.open_latest(|error| {
+            all_sound = false;
+            unusable(&context, &error);
+        });
+        let opened = match opened {
             Ok(Some(opened)) => snapshot::read(&context, &opened).map(Some),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
-        let restored = opened.unwrap_or_else(|error| {
+        let latest = opened.unwrap_or_else(|error| {
             unusable(&context, &error);
             None
         });
-        (folder, restored)
+        Restored { folder, latest, all_sound }
     };
     let restored = tokio::task::spawn_blocking(restore).await;
     restored.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))
