@@ -11,7 +11,10 @@ use super::{
     maintenance::{Contained, Maintenance},
     snapshot,
 };
-use crate::failure::from_store;
+use crate::{
+    failure::from_store,
+    index_memory::{MemoryShare, vector_bytes},
+};
 
 /// Vectors, or documents, handed to the indexes at once.
 const LOAD_ROWS: usize = 1_024;
@@ -30,16 +33,28 @@ pub(crate) async fn load(context: Context, loader: &mut Loader) -> Result<Projec
         }
         None => None,
     };
+    // Held until the indexes are there, which count themselves then.
+    let mut reserved = None;
     let (generation, contained) = match fitting {
         Some(fitting) => fitting,
         None => {
             folder.begin_anew();
+            reserved = Some(reserve(&context, loader)?);
             (from_store_alone(&context, loader).await?, None)
         }
     };
     let maintenance = Maintenance::new(folder, contained);
     let state = (loader.last_seq().0, loader.document_count());
-    Ok(Projection::of(context, generation, maintenance, state))
+    let projection = Projection::of(context, generation, maintenance, state);
+    drop(reserved);
+    Ok(projection)
+}
+
+/// Sees to it that what is read from the store fits the memory of indexes. What is mapped from files
+/// needs little of it.
+fn reserve(context: &Context, loader: &Loader) -> Result<MemoryShare> {
+    let bytes = vector_bytes(context.dimension, &context.settings);
+    context.indexing.memory.reserve(bytes.saturating_mul(loader.document_count()))
 }
 
 /// What the files give.

@@ -163,3 +163,30 @@ async fn writes_that_would_go_beyond_the_memory_limit_are_refused() {
     service.delete_collection(&context(), "others").await.unwrap();
     put(&service, "films", many(10..60)).await;
 }
+
+#[tokio::test]
+async fn a_collection_that_does_not_fit_the_memory_limit_says_so_and_loses_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let opened = |limit| {
+        let index = IndexConfig { memory_limit_bytes: limit, ..IndexConfig::default() };
+        Service::open(ServiceConfig { index, ..config(data.path()) })
+    };
+    let service = opened(None).await.unwrap();
+    create(&service, "films", Some(1_000)).await;
+    let many = (0..500).map(|id| vector(id, &[1.0; 1_000])).collect();
+    put(&service, "films", many).await;
+    service.shutdown().await;
+    drop(service);
+
+    let service = opened(Some(1 << 20)).await.unwrap();
+    let refusal = service.search(&context(), "films", near(&[1.0; 1_000])).await;
+    assert_eq!(refusal.unwrap_err().code, ErrorCode::IndexMemoryFull);
+    create(&service, "small", Some(2)).await;
+    put(&service, "small", vec![vector(1, &[1.0, 0.0])]).await;
+    service.shutdown().await;
+    drop(service);
+
+    let service = opened(Some(8 << 20)).await.unwrap();
+    let films = service.describe_collection(&context(), "films").await.unwrap();
+    assert_eq!(films.document_count, 500);
+}
