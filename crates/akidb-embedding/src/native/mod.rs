@@ -16,6 +16,7 @@ mod rotary;
 mod rows;
 mod scratch;
 mod team;
+mod together;
 mod words;
 
 use std::sync::Arc;

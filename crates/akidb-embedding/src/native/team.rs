@@ -16,6 +16,7 @@ use rayon::{
 use super::{
     Encoder,
     scratch::{Scratch, at_least},
+    together::Together,
 };
 use crate::{embedder::EncoderInput, pooling};
 
@@ -128,13 +129,14 @@ fn encode_group(
             if step < encoder.layers() { encoder.row_size() } else { encoder.hidden_size() };
         let rows = at_least(next, tokens * row_size);
         let shares = rows.par_chunks_mut(tokens_each * row_size);
+        let together = Together::default();
         scratch.par_iter_mut().zip(shares).enumerate().for_each(|(member, (scratch, next))| {
             let first = member * tokens_each;
             let part = Part { texts, tokens: first..tokens.min(first + tokens_each) };
-            match step.checked_sub(1) {
+            together.run(|| match step.checked_sub(1) {
                 None => encoder.begin(&part, scratch, next),
                 Some(layer) => encoder.pass(layer, &part, present, scratch, next),
-            }
+            });
         });
         mem::swap(present, next);
     }

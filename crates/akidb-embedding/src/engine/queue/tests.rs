@@ -171,7 +171,8 @@ impl World {
             match waiting.iter_mut().find(|it| it.text == text) {
                 Some(equal) => equal.waiters.push((client, index)),
                 None => {
-                    waiting.push(WaitingText { text, since: now, waiters: vec![(client, index)] })
+                    let waiters = vec![(client, index)];
+                    waiting.push(WaitingText { text, since: now, waiters });
                 }
             }
         }

@@ -145,9 +145,10 @@ async fn a_query_of_one_door_is_not_encoded_again_for_the_other() {
     assert_eq!(encoded_and_known(&node).await, (2, 4));
     // What nobody searches with is neither kept nor found, and what fails is not kept.
     both.rest(Operation::Embed, json!({"texts": ["a ship"]})).await;
-    let nothing = Request::new(Operation::Search, "films", json!({"text": "\u{200b}"}));
+    let long = json!({"texts": ["a ship", "word ".repeat(600)], "input_type": "query", "truncate": "none"});
+    let too_long = Request::new(Operation::Embed, "", long);
     for _ in 0..2 {
-        both.rest.ask(&nothing).await.unwrap_err();
+        both.rest.ask(&too_long).await.unwrap_err();
     }
     assert_eq!(encoded_and_known(&node).await, (2, 4));
 }
