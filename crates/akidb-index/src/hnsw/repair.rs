@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::{
     graph::{Graph, Repairs},
-    insertion::{Insertion, target_degree},
+    insertion::Insertion,
     layer::{Layer, Link},
     linker::MemoryStore,
     select::{Candidate, SelectMemory, select},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{exact::State, scoring::Scoring};
 
-/// The share of live neighbours, of as many as a list is pruned to, below which a node is repaired.
+/// The share of live ones among its neighbours below which a node is repaired.
 const LIVE_SHARE_MIN: f64 = 0.75;
 
 /// Candidates to find for each place in a list before the search for them ends.
@@ -46,12 +46,12 @@ pub(super) struct RepairMemory {
 
 /// Whether a node has so few live neighbours that it needs others.
 pub(super) fn is_thinned(layer: &Layer, index: u32, is_live: impl Fn(u32) -> bool) -> bool {
-    let (mut live, mut all) = (0, 0);
+    let (mut live, mut all) = (0_u32, 0_u32);
     for link in layer.neighbours(index) {
         all += 1;
-        live += usize::from(is_live(layer.slot(link.index)));
+        live += u32::from(is_live(layer.slot(link.index)));
     }
-    live < all && (live as f64) < target_degree(layer) as f64 * LIVE_SHARE_MIN
+    f64::from(live) < f64::from(all) * LIVE_SHARE_MIN
 }
 
 /// Whether a node has so few live neighbours that those behind the dead ones are too far to be the
@@ -89,7 +89,7 @@ pub(super) fn choose_live(
     for (candidate, &distance) in memory.candidates.iter_mut().zip(&memory.distances) {
         candidate.distance = distance;
     }
-    select(space, layer, &mut memory.candidates, target_degree(layer), &mut memory.select);
+    select(space, layer, &mut memory.candidates, layer.degree(), &mut memory.select);
 }
 
 /// The share of linked slots that has to die before nodes are looked at again.
