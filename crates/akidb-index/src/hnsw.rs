@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `blocks` | rows by index at addresses that never move |
 //! | `int8` | codes of one byte a component |
+//! | `binary`, `rotation` | codes of one bit a component |
 //! | `space` | distances from a target to slots |
 //! | `layer`, `graph` | lists of neighbours, layers, codes and the entry |
 //! | `pool`, `visited`, `walk` | the walk over one layer |
@@ -17,6 +18,7 @@
 //! | `plan`, `search`, `code_scan` | how a search goes about it |
 //! | `parts`, `from_parts` | the index as sections of a file |
 
+mod binary;
 mod blocks;
 mod code_scan;
 mod compaction;
@@ -30,6 +32,7 @@ pub(crate) mod parts;
 mod plan;
 mod pool;
 mod repair;
+mod rotation;
 mod search;
 mod select;
 mod space;
@@ -45,8 +48,9 @@ use akidb_core::{IndexSettings, Metric, Quantization};
 use parking_lot::{Mutex, RwLock};
 
 use self::{
+    binary::BinaryCoder,
     graph::{Graph, Shape},
-    int8::{CALIBRATION_COMPONENTS, Int8Coder},
+    int8::{CALIBRATION_COMPONENTS, Int8Coder, medians},
     linker::MemoryStore,
     search::{Search, SearchMemory},
     space::Coder,
@@ -178,7 +182,7 @@ impl HnswIndex {
     fn calibrated(&self, state: &State) -> Coder {
         match self.settings.quantization {
             Quantization::None => Coder::Full,
-            Quantization::Int8 | Quantization::Binary => {
+            quantization => {
                 let rows_max = (CALIBRATION_COMPONENTS / self.core.dimension()).clamp(256, 4_096);
                 let step = (state.live_count() / rows_max).max(1);
                 let rows: Vec<&[Lane]> = (0..state.chunks().len())
@@ -186,6 +190,9 @@ impl HnswIndex {
                     .step_by(step)
                     .map(|(_, row)| row)
                     .collect();
+                if quantization == Quantization::Binary {
+                    return Coder::Binary(BinaryCoder::new(medians(&rows)));
+                }
                 Coder::Int8(Int8Coder::calibrated(self.core.metric(), &rows))
             }
         }

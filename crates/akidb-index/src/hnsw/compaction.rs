@@ -10,7 +10,7 @@ use super::{
     insertion::{InsertMemory, Insertion},
     layer::{Layer, Link},
     linker::MemoryStore,
-    repair::{choose_live, is_cut_off, is_thinned},
+    repair::{choose_live, is_thinned},
     space::Space,
 };
 use crate::{exact::State, scoring::Scoring};
@@ -44,6 +44,7 @@ impl Graph {
         }
         let space = old_view.space(self, state, scoring);
         let mut entry = None;
+        let mut cut_off: Vec<u32> = Vec::new();
         for (at, old_layer) in old_view.layers.iter().enumerate() {
             if at > 0 {
                 let count = upper_counts.get(at - 1).copied().unwrap_or(0);
@@ -55,11 +56,15 @@ impl Graph {
             }
             let layers = &graph.view().layers;
             let repaired = copy_links(space, old_layer, &layers[at], &new_indexes, state, memories);
-            repaired.par_iter().for_each(|&index| {
-                for link in layers[at].neighbours(index) {
-                    graph.link_where_room(layers, at, (link.index, index), |_| true);
+            repaired.par_iter().for_each(|node| {
+                for link in layers[at].neighbours(node.index) {
+                    graph.link_where_room(layers, at, (link.index, node.index), |_| true);
                 }
             });
+            if at == 0 {
+                let far = repaired.iter().filter(|node| !node.had_enough);
+                cut_off = far.map(|node| node.index).collect();
+            }
             let first_live = new_indexes.iter().find(|&&index| index != GONE);
             entry = first_live.map(|&index| Entry { layer: at, index }).or(entry);
         }
@@ -67,11 +72,6 @@ impl Graph {
             graph.raise_entry(entry);
         }
         graph.set_linked_end(linked as u32);
-        let cut_off: Vec<u32> = (0..)
-            .zip(&old_slots[..linked])
-            .filter(|&(_, &old)| is_cut_off(&old_view.layers[0], old, |slot| state.is_live(slot)))
-            .map(|(new, _)| new)
-            .collect();
         graph.settle(compacted, scoring, &cut_off, memories);
         graph
     }
@@ -152,8 +152,15 @@ impl Graph {
     }
 }
 
-/// Copies the lists of the nodes that have a new index, in parallel. Returns the nodes, by their new
-/// index, that got other neighbours.
+/// A node that got other neighbours, by its new index.
+struct Repaired {
+    index: u32,
+    /// Whether there was enough to choose them from.
+    had_enough: bool,
+}
+
+/// Copies the lists of the nodes that have a new index, in parallel. Returns the nodes
+/// that got other neighbours.
 fn copy_links(
     space: Space<'_>,
     old: &Layer,
@@ -161,7 +168,7 @@ fn copy_links(
     new_indexes: &[u32],
     state: &State,
     memories: &MemoryStore,
-) -> Vec<u32> {
+) -> Vec<Repaired> {
     let is_live = |slot: u32| state.is_live(slot);
     let renamed = |link: Link| {
         let index = new_indexes.get(link.index as usize).copied().filter(|&index| index != GONE)?;
@@ -178,10 +185,10 @@ fn copy_links(
             if is_thinned(old, index, is_live) {
                 let repair = memory.repair();
                 let keeps = |link: Link| link.pinned && is_live(old.slot(link.index));
-                choose_live(space, old, index, is_live, keeps, repair);
+                let had_enough = choose_live(space, old, index, is_live, keeps, repair);
                 let chosen = repair.select.chosen.iter().copied();
                 new.set_neighbours(new_index, chosen.filter_map(renamed));
-                repaired.push(new_index);
+                repaired.push(Repaired { index: new_index, had_enough });
             } else {
                 new.set_neighbours(new_index, old.neighbours(index).filter_map(renamed));
             }

@@ -10,6 +10,7 @@ use akidb_core::Quantization;
 
 use super::{
     HnswIndex,
+    binary::BinaryCoder,
     blocks::Blocks,
     graph::{Entry, Graph},
     int8::Int8Coder,
@@ -139,7 +140,11 @@ impl HnswIndex {
         };
         possible(centre.iter().all(|at| at.is_finite()), "the centre of the codes")?;
         let (lanes, _) = centre.as_chunks();
-        let lanes = lanes.iter().map(|&lane| Lane(lane)).collect();
+        let lanes: Vec<Lane> = lanes.iter().map(|&lane| Lane(lane)).collect();
+        if self.settings.quantization == Quantization::Binary {
+            possible(lanes.len() == row_lanes, "the centre of the codes")?;
+            return Ok(Coder::Binary(BinaryCoder::new(lanes)));
+        }
         Ok(Coder::Int8(Int8Coder::new(header.scale, lanes)))
     }
 }

@@ -13,9 +13,6 @@ use super::{
     walk::{Ground, Reach, WalkMemory},
 };
 
-/// A list is pruned to its length divided by this, so that it is not pruned at every new edge.
-const SLACK: f64 = 1.3;
-
 /// Where a walk to a new node meets many dead ones, which it leaves for live ones, it ends after so
 /// many comparisons for each candidate.
 const COMPARED_PER_CANDIDATE_MAX: usize = 64;
@@ -118,7 +115,7 @@ impl Insertion<'_> {
                 link: Link { index, pinned: false },
             }),
         );
-        select(self.space, layer, &mut memory.candidates, target_degree(layer), &mut memory.select);
+        select(self.space, layer, &mut memory.candidates, layer.degree(), &mut memory.select);
         memory.selected.clone_from(&memory.select.chosen);
         let _list = self.graph.lock_list(at, index);
         layer.set_neighbours(index, memory.selected.iter().copied());
@@ -254,14 +251,9 @@ impl Insertion<'_> {
         pruned.clear();
         pruned
             .extend(links().zip(&*distances).map(|(link, &distance)| Candidate { distance, link }));
-        select(self.space, layer, pruned, target_degree(layer), selecting);
+        select(self.space, layer, pruned, layer.degree(), selecting);
         layer.set_neighbours(node, selecting.chosen.iter().copied());
     }
-}
-
-/// How many neighbours a list is pruned to.
-pub(super) fn target_degree(layer: &Layer) -> usize {
-    ((layer.degree() as f64 / SLACK).ceil() as usize).max(2)
 }
 
 /// The most pinned edges of a node that takes another child: one to its parent, and so many to

@@ -144,7 +144,7 @@ fn to_code(steps: f32) -> u8 {
 }
 
 /// The median of each component, which a few extreme vectors do not move.
-fn medians(rows: &[&[Lane]]) -> Vec<Lane> {
+pub(super) fn medians(rows: &[&[Lane]]) -> Vec<Lane> {
     let mut column = Vec::with_capacity(rows.len());
     let mut median = |at: usize, place: usize| {
         column.clear();

@@ -1,5 +1,7 @@
 //! An index taken apart into sections, written to a file, mapped, and put together again.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot write its file has failed")]
+
 use std::{collections::HashMap, fs::File, io::Write, sync::Arc};
 
 use akidb_core::{IndexSettings, Metric, Quantization};
@@ -84,6 +86,7 @@ fn an_index_comes_back_as_it_was_and_goes_on() {
         (100, Metric::Dot, Quantization::Int8),
         (2_000, Metric::L2, Quantization::Int8),
         (2_000, Metric::Cosine, Quantization::None),
+        (2_000, Metric::Cosine, Quantization::Binary),
         // More than one block of codes and of vectors.
         (40_000, Metric::Cosine, Quantization::Int8),
     ] {
