@@ -51,7 +51,7 @@ use self::{
 use crate::{ExactIndex, Found, SearchRequest, VectorIndex, exact::State, lane::Lane};
 
 /// Vectors from which on a graph pays: below, scanning takes less than 0.2 ms.
-const GRAPH_MIN: usize = 8_000;
+pub(crate) const GRAPH_MIN: usize = 8_000;
 
 /// An approximate index whose searches look at a small part of the vectors.
 ///

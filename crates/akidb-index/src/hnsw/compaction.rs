@@ -52,7 +52,13 @@ impl Graph {
                 };
                 new_indexes = below;
             }
-            copy_links(space, old_layer, &graph.view().layers[at], &new_indexes, state, memories);
+            let layers = &graph.view().layers;
+            let repaired = copy_links(space, old_layer, &layers[at], &new_indexes, state, memories);
+            repaired.par_iter().for_each(|&index| {
+                for link in layers[at].neighbours(index) {
+                    graph.link_where_room(layers, at, (link.index, index), |_| true);
+                }
+            });
             let first_live = new_indexes.iter().find(|&&index| index != GONE);
             entry = first_live.map(|&index| Entry { layer: at, index }).or(entry);
         }
@@ -131,7 +137,8 @@ impl Graph {
     }
 }
 
-/// Copies the lists of the nodes that have a new index, in parallel.
+/// Copies the lists of the nodes that have a new index, in parallel. Returns the nodes, by their new
+/// index, that got other neighbours.
 fn copy_links(
     space: Space<'_>,
     old: &Layer,
@@ -139,14 +146,16 @@ fn copy_links(
     new_indexes: &[u32],
     state: &State,
     memories: &MemoryStore,
-) {
+) -> Vec<u32> {
     let is_live = |slot: u32| state.is_live(slot);
     let renamed = |link: Link| {
         let index = new_indexes.get(link.index as usize).copied().filter(|&index| index != GONE)?;
         Some(Link { index, pinned: link.pinned && old.is_base() })
     };
-    new_indexes.par_chunks(NODES_A_TURN).enumerate().for_each(|(turn, chunk)| {
+    let turns = new_indexes.par_chunks(NODES_A_TURN).enumerate();
+    let copied = turns.flat_map_iter(|(turn, chunk)| {
         let mut memory = memories.take();
+        let mut repaired = Vec::new();
         for (index, &new_index) in ((turn * NODES_A_TURN) as u32..).zip(chunk) {
             if new_index == GONE {
                 continue;
@@ -157,12 +166,15 @@ fn copy_links(
                 choose_live(space, old, index, is_live, keeps, repair);
                 let chosen = repair.select.chosen.iter().copied();
                 new.set_neighbours(new_index, chosen.filter_map(renamed));
+                repaired.push(new_index);
             } else {
                 new.set_neighbours(new_index, old.neighbours(index).filter_map(renamed));
             }
         }
         memories.give_back(memory);
+        repaired
     });
+    copied.collect()
 }
 
 /// Nodes that hang together by pinned edges, growing until it is all of them.

@@ -5,6 +5,8 @@
 //! reached over them stays within reach. Edges that are pinned stay, dead or not, until the index
 //! is compacted, so a repair cuts nothing off.
 
+use std::collections::HashSet;
+
 use rayon::prelude::*;
 
 use super::{
@@ -20,6 +22,12 @@ use crate::{exact::State, scoring::Scoring};
 /// The share of live neighbours, of as many as a list is pruned to, below which a node is repaired.
 const LIVE_SHARE_MIN: f64 = 0.75;
 
+/// Candidates to find for each place in a list before the search for them ends.
+const CANDIDATES_PER_PLACE: usize = 2;
+
+/// Dead nodes that are looked behind for the sake of one live one.
+const DEAD_FOLLOWED_MAX: usize = 256;
+
 /// Nodes that a thread repairs before it looks for more.
 const NODES_A_TURN: usize = 256;
 
@@ -27,7 +35,9 @@ const NODES_A_TURN: usize = 256;
 #[derive(Default)]
 pub(super) struct RepairMemory {
     target: Target,
-    indexes: Vec<u32>,
+    seen: HashSet<u32>,
+    /// Dead nodes to look behind.
+    beyond: Vec<u32>,
     slots: Vec<u32>,
     distances: Vec<f32>,
     candidates: Vec<Candidate>,
@@ -56,26 +66,14 @@ pub(super) fn choose_live(
 ) {
     let is_live_node = |node: u32| is_live(layer.slot(node));
     memory.candidates.clear();
-    memory.indexes.clear();
+    memory.beyond.clear();
     for link in layer.neighbours(index) {
         if is_live_node(link.index) || keeps(link) {
             let link = Link { pinned: keeps(link), ..link };
             memory.candidates.push(Candidate { distance: 0.0, link });
         }
-        if !is_live_node(link.index) {
-            memory.indexes.extend(layer.neighbours(link.index).map(|beyond| beyond.index));
-        }
     }
-    memory.indexes.sort_unstable();
-    memory.indexes.dedup();
-    let own = memory.candidates.len();
-    for &beyond in &memory.indexes {
-        let known = memory.candidates[..own].iter().any(|own| own.link.index == beyond);
-        if beyond != index && !known && is_live_node(beyond) {
-            let link = Link { index: beyond, pinned: false };
-            memory.candidates.push(Candidate { distance: 0.0, link });
-        }
-    }
+    collect_beyond(layer, index, is_live_node, memory);
     memory.slots.clear();
     memory.slots.extend(memory.candidates.iter().map(|found| layer.slot(found.link.index)));
     space.prepare_slot(layer.slot(index), &mut memory.target);
@@ -92,7 +90,71 @@ const DEAD_SHARE: f64 = 0.05;
 /// Nodes looked at in the time in which one is linked, as most need nothing.
 const NODES_PER_LINK: usize = 32;
 
+/// Adds the live nodes that a node reaches over dead ones to the candidates: from the dead neighbours
+/// on, ever farther until there are enough to choose from.
+fn collect_beyond(
+    layer: &Layer,
+    index: u32,
+    is_live: impl Fn(u32) -> bool,
+    memory: &mut RepairMemory,
+) {
+    let wanted = layer.degree() * CANDIDATES_PER_PLACE;
+    memory.seen.clear();
+    memory.seen.insert(index);
+    memory.seen.extend(memory.candidates.iter().map(|own| own.link.index));
+    let dead = layer.neighbours(index).map(|link| link.index).filter(|&to| !is_live(to));
+    memory.beyond.extend(dead);
+    let mut next = 0;
+    while next < memory.beyond.len().min(DEAD_FOLLOWED_MAX) {
+        if next >= layer.degree() && memory.candidates.len() >= wanted {
+            return;
+        }
+        for link in layer.neighbours(memory.beyond[next]) {
+            if !memory.seen.insert(link.index) {
+                continue;
+            }
+            if is_live(link.index) {
+                let link = Link { pinned: false, ..link };
+                memory.candidates.push(Candidate { distance: 0.0, link });
+            } else {
+                memory.beyond.push(link.index);
+            }
+        }
+        next += 1;
+    }
+}
+
 impl Graph {
+    fn set_list(&self, layer: &Layer, index: u32, links: &[Link]) {
+        let _list = self.lock_list(0, index);
+        layer.set_neighbours(index, links.iter().copied());
+    }
+
+    /// Adds an edge from `node` to `to` where there is room, or in the place of a dead neighbour.
+    pub(super) fn link_where_room(
+        &self,
+        layers: &[Layer],
+        at: usize,
+        (node, to): (u32, u32),
+        is_live: impl Fn(u32) -> bool,
+    ) {
+        let layer = &layers[at];
+        let _list = self.lock_list(at, node);
+        let added = Link { index: to, pinned: false };
+        if layer.neighbours(node).any(|link| link.index == to) || layer.push_neighbour(node, added)
+        {
+            return;
+        }
+        let is_dead = |link: &Link| !link.pinned && !is_live(layer.slot(link.index));
+        if let Some(dead) = layer.neighbours(node).find(is_dead) {
+            let list: Vec<Link> = layer.neighbours(node).collect();
+            layer.set_neighbours(
+                node,
+                list.into_iter().map(|link| if link == dead { added } else { link }),
+            );
+        }
+    }
+
     /// Goes on with the repair of nodes where enough slots died to have one, for about as long as
     /// linking `vectors_max` takes. Returns how many nodes are left to look at.
     pub(super) fn repair_where_due(
@@ -142,10 +204,12 @@ impl Graph {
             let mut memory = memories.take();
             for index in turn..stop.min(turn + NODES_A_TURN as u32) {
                 if is_live(index) && is_thinned(layer, index, is_live) {
-                    let _list = self.lock_list(0, index);
                     let repair = memory.repair();
                     choose_live(space, layer, index, is_live, |link| link.pinned, repair);
-                    layer.set_neighbours(index, repair.select.chosen.iter().copied());
+                    self.set_list(layer, index, &repair.select.chosen);
+                    for link in &repair.select.chosen {
+                        self.link_where_room(&view.layers, 0, (link.index, index), is_live);
+                    }
                 }
             }
             memories.give_back(memory);
