@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `blocks` | rows by index at addresses that never move |
 //! | `int8` | codes of one byte a component |
+//! | `binary`, `rotation` | codes of one bit a component |
 //! | `space` | distances from a target to slots |
 //! | `layer`, `graph` | lists of neighbours, layers, codes and the entry |
 //! | `pool`, `visited`, `walk` | the walk over one layer |
@@ -17,6 +18,7 @@
 //! | `plan`, `search`, `code_scan` | how a search goes about it |
 //! | `parts`, `from_parts` | the index as sections of a file |
 
+mod binary;
 mod blocks;
 mod code_scan;
 mod compaction;
@@ -30,11 +32,15 @@ pub(crate) mod parts;
 mod plan;
 mod pool;
 mod repair;
+mod rotation;
 mod search;
 mod select;
 mod space;
 mod visited;
 mod walk;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -42,8 +48,9 @@ use akidb_core::{IndexSettings, Metric, Quantization};
 use parking_lot::{Mutex, RwLock};
 
 use self::{
+    binary::BinaryCoder,
     graph::{Graph, Shape},
-    int8::{CALIBRATION_COMPONENTS, Int8Coder},
+    int8::{CALIBRATION_COMPONENTS, Int8Coder, medians},
     linker::MemoryStore,
     search::{Search, SearchMemory},
     space::Coder,
@@ -157,7 +164,8 @@ impl HnswIndex {
     /// Makes codes of all vectors anew, and an empty graph.
     fn begin_graph(&self, state: &State) -> Arc<Graph> {
         let coder = self.calibrated(state);
-        let graph = Arc::new(Graph::new(self.shape(), coder, state.layout().row_lanes));
+        let graph =
+            Arc::new(Graph::new(self.shape(), coder, state.layout().row_lanes, state.slot_count()));
         graph.write_codes_of(state, 0);
         self.core.while_writers_wait(|now| {
             graph.write_codes_of(now, state.slot_count() as u32);
@@ -177,7 +185,7 @@ impl HnswIndex {
     fn calibrated(&self, state: &State) -> Coder {
         match self.settings.quantization {
             Quantization::None => Coder::Full,
-            Quantization::Int8 | Quantization::Binary => {
+            quantization => {
                 let rows_max = (CALIBRATION_COMPONENTS / self.core.dimension()).clamp(256, 4_096);
                 let step = (state.live_count() / rows_max).max(1);
                 let rows: Vec<&[Lane]> = (0..state.chunks().len())
@@ -185,6 +193,9 @@ impl HnswIndex {
                     .step_by(step)
                     .map(|(_, row)| row)
                     .collect();
+                if quantization == Quantization::Binary {
+                    return Coder::Binary(BinaryCoder::new(medians(&rows)));
+                }
                 Coder::Int8(Int8Coder::calibrated(self.core.metric(), &rows))
             }
         }

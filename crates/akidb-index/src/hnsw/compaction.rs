@@ -33,7 +33,8 @@ impl Graph {
         memories: &MemoryStore,
     ) -> Self {
         let upper_counts = self.lock_linker();
-        let graph = Self::new(self.shape, self.coder.clone(), state.layout().row_lanes);
+        let graph =
+            Self::new(self.shape, self.coder.clone(), state.layout().row_lanes, old_slots.len());
         let old_view = self.view();
         graph.copy_codes(&old_view, old_slots);
         let linked = old_slots.partition_point(|&slot| slot < self.linked_end());
@@ -43,6 +44,7 @@ impl Graph {
         }
         let space = old_view.space(self, state, scoring);
         let mut entry = None;
+        let mut cut_off: Vec<u32> = Vec::new();
         for (at, old_layer) in old_view.layers.iter().enumerate() {
             if at > 0 {
                 let count = upper_counts.get(at - 1).copied().unwrap_or(0);
@@ -54,11 +56,15 @@ impl Graph {
             }
             let layers = &graph.view().layers;
             let repaired = copy_links(space, old_layer, &layers[at], &new_indexes, state, memories);
-            repaired.par_iter().for_each(|&index| {
-                for link in layers[at].neighbours(index) {
-                    graph.link_where_room(layers, at, (link.index, index), |_| true);
+            repaired.par_iter().for_each(|node| {
+                for link in layers[at].neighbours(node.index) {
+                    graph.link_where_room(layers, at, (link.index, node.index), |_| true);
                 }
             });
+            if at == 0 {
+                let far = repaired.iter().filter(|node| !node.had_enough);
+                cut_off = far.map(|node| node.index).collect();
+            }
             let first_live = new_indexes.iter().find(|&&index| index != GONE);
             entry = first_live.map(|&index| Entry { layer: at, index }).or(entry);
         }
@@ -66,7 +72,7 @@ impl Graph {
             graph.raise_entry(entry);
         }
         graph.set_linked_end(linked as u32);
-        graph.tie_together(compacted, scoring);
+        graph.settle(compacted, scoring, &cut_off, memories);
         graph
     }
 
@@ -122,8 +128,9 @@ impl Graph {
         Some(new_indexes)
     }
 
-    /// Makes the pinned edges of a graph without dead nodes a tree over all of it again.
-    fn tie_together(&self, state: &State, scoring: Scoring) {
+    /// Finishes a graph without dead nodes: those that were cut off choose their neighbours anew, and
+    /// the pinned edges become a tree over all of it again.
+    fn settle(&self, state: &State, scoring: Scoring, cut_off: &[u32], memories: &MemoryStore) {
         let Some(entry) = self.entry() else { return };
         let view = self.view();
         let space = view.space(self, state, scoring);
@@ -133,12 +140,27 @@ impl Graph {
         for layer in (1..=entry.layer).rev() {
             root = Entry { layer: layer - 1, index: view.layers[layer].below(root.index) };
         }
-        Ties { insertion, tied: vec![false; end as usize], found: Vec::new() }.tie_all(root.index);
+        let mut memory = memories.take();
+        Ties { insertion, tied: vec![false; end as usize], found: Vec::new() }
+            .tie_all(root.index, &mut memory);
+        memories.give_back(memory);
+        cut_off.par_chunks(NODES_A_TURN).for_each(|turn| {
+            let mut memory = memories.take();
+            turn.iter().for_each(|&index| insertion.relink(index, &mut memory));
+            memories.give_back(memory);
+        });
     }
 }
 
-/// Copies the lists of the nodes that have a new index, in parallel. Returns the nodes, by their new
-/// index, that got other neighbours.
+/// A node that got other neighbours, by its new index.
+struct Repaired {
+    index: u32,
+    /// Whether there was enough to choose them from.
+    had_enough: bool,
+}
+
+/// Copies the lists of the nodes that have a new index, in parallel. Returns the nodes
+/// that got other neighbours.
 fn copy_links(
     space: Space<'_>,
     old: &Layer,
@@ -146,7 +168,7 @@ fn copy_links(
     new_indexes: &[u32],
     state: &State,
     memories: &MemoryStore,
-) -> Vec<u32> {
+) -> Vec<Repaired> {
     let is_live = |slot: u32| state.is_live(slot);
     let renamed = |link: Link| {
         let index = new_indexes.get(link.index as usize).copied().filter(|&index| index != GONE)?;
@@ -163,10 +185,10 @@ fn copy_links(
             if is_thinned(old, index, is_live) {
                 let repair = memory.repair();
                 let keeps = |link: Link| link.pinned && is_live(old.slot(link.index));
-                choose_live(space, old, index, is_live, keeps, repair);
+                let had_enough = choose_live(space, old, index, is_live, keeps, repair);
                 let chosen = repair.select.chosen.iter().copied();
                 new.set_neighbours(new_index, chosen.filter_map(renamed));
-                repaired.push(new_index);
+                repaired.push(Repaired { index: new_index, had_enough });
             } else {
                 new.set_neighbours(new_index, old.neighbours(index).filter_map(renamed));
             }
@@ -186,15 +208,14 @@ struct Ties<'a> {
 }
 
 impl Ties<'_> {
-    fn tie_all(&mut self, root: u32) {
-        let mut memory = InsertMemory::default();
+    fn tie_all(&mut self, root: u32, memory: &mut InsertMemory) {
         self.add(root);
-        self.follow(&mut memory);
+        self.follow(memory);
         for index in 0..self.tied.len() as u32 {
             if !self.tied[index as usize] {
-                self.insertion.reattach(index, |parent| self.tied[parent as usize], &mut memory);
+                self.insertion.reattach(index, |parent| self.tied[parent as usize], memory);
                 self.add(index);
-                self.follow(&mut memory);
+                self.follow(memory);
             }
         }
     }

@@ -10,6 +10,7 @@ use akidb_core::Quantization;
 
 use super::{
     HnswIndex,
+    binary::BinaryCoder,
     blocks::Blocks,
     graph::{Entry, Graph},
     int8::Int8Coder,
@@ -85,7 +86,7 @@ impl HnswIndex {
         possible(linked <= header.slot_count && linked < INDEX_END, "the number of linked slots")?;
         let row_lanes = state.layout().row_lanes;
         let coder = self.coder_from_parts(graph_header, row_lanes, sections)?;
-        let graph = Graph::new(self.shape(), coder, row_lanes);
+        let graph = Graph::new(self.shape(), coder, row_lanes, graph_header.begun_at as usize);
         let slot_count = state.slot_count();
         let codes = graph.view().codes.clone();
         let codes = codes_from_parts(codes, slot_count, sections)?;
@@ -139,7 +140,11 @@ impl HnswIndex {
         };
         possible(centre.iter().all(|at| at.is_finite()), "the centre of the codes")?;
         let (lanes, _) = centre.as_chunks();
-        let lanes = lanes.iter().map(|&lane| Lane(lane)).collect();
+        let lanes: Vec<Lane> = lanes.iter().map(|&lane| Lane(lane)).collect();
+        if self.settings.quantization == Quantization::Binary {
+            possible(lanes.len() == row_lanes, "the centre of the codes")?;
+            return Ok(Coder::Binary(BinaryCoder::new(lanes)));
+        }
         Ok(Coder::Int8(Int8Coder::new(header.scale, lanes)))
     }
 }

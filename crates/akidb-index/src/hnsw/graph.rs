@@ -54,6 +54,8 @@ pub(super) struct View {
 pub(super) struct Graph {
     pub(super) shape: Shape,
     pub(super) coder: Coder,
+    /// Slots when the codes were chosen.
+    pub(super) begun_at: usize,
     view: RwLock<Arc<View>>,
     /// Slots below this are linked, or were dead when their turn came.
     linked: AtomicU32,
@@ -78,13 +80,14 @@ pub(super) struct Repairs {
 }
 
 impl Graph {
-    /// A graph without nodes, for rows of `row_lanes`.
-    pub(super) fn new(shape: Shape, coder: Coder, row_lanes: usize) -> Self {
+    /// A graph without nodes, for rows of `row_lanes`, with codes chosen for `begun_at` slots.
+    pub(super) fn new(shape: Shape, coder: Coder, row_lanes: usize, begun_at: usize) -> Self {
         let codes = Blocks::new(coder.code_lines(row_lanes), CODE_BLOCK_LOG2);
         let layers = vec![Layer::base(shape.m * 2)];
         Self {
             shape,
             coder,
+            begun_at,
             view: RwLock::new(Arc::new(View { codes, layers })),
             linked: AtomicU32::new(0),
             entry: AtomicU64::new(0),
@@ -180,8 +183,11 @@ impl Graph {
     }
 
     /// Whether so many components were cut off that codes chosen anew would be better: one in a
-    /// hundred, where one in 10,000 was meant to be.
+    /// hundred, where one in 10,000 was meant to be. Not before a quarter of the slots is new.
     pub(super) fn is_worn(&self, state: &State) -> bool {
+        if state.slot_count() < self.begun_at.saturating_add(self.begun_at.div_ceil(4)) {
+            return false;
+        }
         let components = state.slot_count() * state.layout().row_lanes * LANE_WIDTH;
         self.clipped() > (components / 100) as u64
     }

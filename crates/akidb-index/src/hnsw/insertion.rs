@@ -13,8 +13,9 @@ use super::{
     walk::{Ground, Reach, WalkMemory},
 };
 
-/// A list is pruned to its length divided by this, so that it is not pruned at every new edge.
-const SLACK: f64 = 1.3;
+/// Where a walk to a new node meets many dead ones, which it leaves for live ones, it ends after so
+/// many comparisons for each candidate.
+const COMPARED_PER_CANDIDATE_MAX: usize = 64;
 
 /// Steps down the tree of pinned edges to a node that has room for another child.
 const TREE_STEPS_MAX: u32 = 10_000;
@@ -94,13 +95,18 @@ impl Insertion<'_> {
     /// nearest node there.
     fn choose(&self, at: usize, index: u32, start: u32, memory: &mut InsertMemory) -> u32 {
         let layer = &self.view.layers[at];
-        let reach = Reach {
-            ef: self.graph.shape.ef_construction,
-            end: self.end_of(at),
-            compared_max: u64::MAX,
-        };
+        let ef = self.graph.shape.ef_construction;
+        let compared_max = (ef * COMPARED_PER_CANDIDATE_MAX) as u64;
+        let reach = Reach { ef, end: self.end_of(at), compared_max };
         let ground = Ground { space: self.space, layer };
-        ground.walk(&memory.target, start, reach, &mut memory.walk, |_| true);
+        let state = self.space.state;
+        if state.live_count() < state.slot_count() {
+            let is_live = |slot| state.is_live(slot);
+            ground.walk(&memory.target, start, reach, &mut memory.walk, is_live);
+        }
+        if state.live_count() == state.slot_count() || memory.walk.pool.kept() == 0 {
+            ground.walk(&memory.target, start, reach, &mut memory.walk, |_| true);
+        }
         let found = memory.walk.pool.returnable().filter(|&(_, found)| found != index);
         memory.candidates.clear();
         memory.candidates.extend(
@@ -109,11 +115,28 @@ impl Insertion<'_> {
                 link: Link { index, pinned: false },
             }),
         );
-        select(self.space, layer, &mut memory.candidates, target_degree(layer), &mut memory.select);
+        select(self.space, layer, &mut memory.candidates, layer.degree(), &mut memory.select);
         memory.selected.clone_from(&memory.select.chosen);
         let _list = self.graph.lock_list(at, index);
         layer.set_neighbours(index, memory.selected.iter().copied());
         memory.candidates.first().map_or(start, |nearest| nearest.link.index)
+    }
+
+    /// Chooses the neighbours of a linked node in the lowest layer anew, by a walk to it, besides
+    /// those that are pinned.
+    pub(super) fn relink(&self, index: u32, memory: &mut InsertMemory) {
+        let Some(entry) = self.graph.entry() else { return };
+        self.space.prepare_slot(index, &mut memory.target);
+        let (start, _) =
+            self.view.descend_to(0, entry, self.space, &memory.target, &mut memory.walk);
+        let pinned: Vec<Link> =
+            self.view.layers[0].neighbours(index).filter(|link| link.pinned).collect();
+        self.choose(0, index, start, memory);
+        for place in 0..memory.selected.len() {
+            self.link_back(0, memory.selected[place].index, index, memory);
+        }
+        let _list = self.graph.lock_list(0, index);
+        pinned.into_iter().for_each(|link| self.add_link(0, index, link, memory));
     }
 
     fn end_of(&self, at: usize) -> u32 {
@@ -228,17 +251,13 @@ impl Insertion<'_> {
         pruned.clear();
         pruned
             .extend(links().zip(&*distances).map(|(link, &distance)| Candidate { distance, link }));
-        select(self.space, layer, pruned, target_degree(layer), selecting);
+        select(self.space, layer, pruned, layer.degree(), selecting);
         layer.set_neighbours(node, selecting.chosen.iter().copied());
     }
 }
 
-/// How many neighbours a list is pruned to.
-pub(super) fn target_degree(layer: &Layer) -> usize {
-    ((layer.degree() as f64 / SLACK).ceil() as usize).max(2)
-}
-
-/// The most pinned edges of a node, less than its list is pruned to.
-pub(super) fn pinned_max(layer: &Layer) -> usize {
-    (layer.degree() / 2).max(2)
+/// The most pinned edges of a node that takes another child: one to its parent, and so many to
+/// children that the tree is no path.
+fn pinned_max(layer: &Layer) -> usize {
+    (layer.degree() / 2).max(3)
 }

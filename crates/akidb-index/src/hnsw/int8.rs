@@ -4,7 +4,7 @@
 //! scale is one for all components, so that sums of products of codes are exact whole numbers. It is
 //! measured on vectors that are there when the graph begins, so that about one component in 10,000 is
 //! cut off: the few outliers would cost every other component its precision. For the Euclidean
-//! distance, where the origin does not matter, each component has a centre.
+//! distance, where the origin does not matter, each component counts from its median.
 
 use akidb_core::Metric;
 
@@ -21,6 +21,9 @@ const STEPS_MAX: f32 = 127.0;
 
 /// The share of components that may be cut off, by which the scale is chosen.
 const CLIPPED_SHARE: f64 = 0.000_1;
+
+/// How many may be cut off in any case, of a sample that is large enough for it.
+const CLIPPED_MIN: usize = 4;
 
 /// Components that the scale is measured on.
 pub(super) const CALIBRATION_COMPONENTS: usize = 2_000_000;
@@ -43,7 +46,7 @@ impl Int8Coder {
     pub(super) fn calibrated(metric: Metric, rows: &[&[Lane]]) -> Self {
         let centre = match metric {
             Metric::Cosine | Metric::Dot => Vec::new(),
-            Metric::L2 => mean(rows),
+            Metric::L2 => medians(rows),
         };
         let mut coder = Self { scale: 1.0, centre };
         let mut sizes: Vec<f32> = Vec::new();
@@ -53,10 +56,11 @@ impl Int8Coder {
             }
         }
         sizes.retain(|size| size.is_finite() && *size > 0.0);
-        let clipped = (sizes.len() as f64 * CLIPPED_SHARE) as usize;
+        let clipped = (sizes.len() as f64 * CLIPPED_SHARE) as usize + CLIPPED_MIN;
+        let clipped = clipped.min(sizes.len() / 8);
         if let Some(rank) = sizes.len().checked_sub(clipped + 1) {
             let (_, largest, _) = sizes.select_nth_unstable_by(rank, f32::total_cmp);
-            coder.scale = (*largest / STEPS_MAX).max(f32::MIN_POSITIVE);
+            coder.scale = bounded(*largest / STEPS_MAX);
         }
         coder
     }
@@ -105,10 +109,15 @@ impl Int8Coder {
 pub(super) fn encode_query(row: &[Lane], code: &mut [CodeLine]) -> f32 {
     let sizes = row.iter().flat_map(|lane| lane.0).map(f32::abs);
     let largest = sizes.filter(|size| size.is_finite()).fold(0.0, f32::max);
-    let scale = if largest > 0.0 { (largest / STEPS_MAX).max(f32::MIN_POSITIVE) } else { 1.0 };
+    let scale = if largest > 0.0 { bounded(largest / STEPS_MAX) } else { 1.0 };
     Int8Coder::new(scale, Vec::new()).encode(row, code);
     to_signed(code);
     scale
+}
+
+/// A scale near the given one that no sum of products overflows or vanishes with.
+fn bounded(scale: f32) -> f32 {
+    scale.clamp(1e-18, 1e14)
 }
 
 /// Turns stored bytes into signed ones.
@@ -134,19 +143,20 @@ fn to_code(steps: f32) -> u8 {
     (steps.clamp(-STEPS_MAX, STEPS_MAX) + (f32::from(ZERO_CODE) + 0.5)) as u8
 }
 
-/// The mean of each component.
-fn mean(rows: &[&[Lane]]) -> Vec<Lane> {
-    let mut sums = vec![[0.0_f64; LANE_WIDTH]; rows.first().map_or(0, |row| row.len())];
-    for row in rows {
-        for (sums, lane) in sums.iter_mut().zip(*row) {
-            sums.iter_mut().zip(lane.0).for_each(|(sum, at)| *sum += f64::from(at));
+/// The median of each component, which a few extreme vectors do not move.
+pub(super) fn medians(rows: &[&[Lane]]) -> Vec<Lane> {
+    let mut column = Vec::with_capacity(rows.len());
+    let mut median = |at: usize, place: usize| {
+        column.clear();
+        column.extend(rows.iter().map(|row| row[at].0[place]).filter(|value| value.is_finite()));
+        let middle = column.len() / 2;
+        if column.is_empty() {
+            return 0.0;
         }
-    }
-    let count = rows.len().max(1) as f64;
-    let lane = |sums: [f64; LANE_WIDTH]| {
-        Lane(sums.map(|sum| if (sum / count).is_finite() { (sum / count) as f32 } else { 0.0 }))
+        *column.select_nth_unstable_by(middle, f32::total_cmp).1
     };
-    sums.into_iter().map(lane).collect()
+    let row_lanes = rows.first().map_or(0, |row| row.len());
+    (0..row_lanes).map(|at| Lane(std::array::from_fn(|place| median(at, place)))).collect()
 }
 
 #[cfg(test)]

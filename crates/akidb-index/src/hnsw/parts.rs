@@ -49,10 +49,12 @@ pub struct GraphHeader {
     pub entry: Option<(u32, u32)>,
     /// Nodes in each layer above the lowest.
     pub upper_counts: Vec<u32>,
-    /// What one step of a code is worth.
+    /// What one step of a code of bytes is worth.
     pub scale: f32,
     /// Components that the codes cut off.
     pub clipped: u64,
+    /// Slots when the codes were chosen.
+    pub begun_at: u64,
 }
 
 /// A section on its way into a file: its bytes are those of the slices, one after another.
@@ -136,9 +138,7 @@ impl HnswIndex {
             header.graph = Some(graph.header(upper_counts));
             // SAFETY: the codes of published slots are never written again.
             sections.push(section("codes", unsafe { view.codes.bytes(state.slot_count()) }));
-            if let Coder::Int8(coder) = &graph.coder {
-                sections.push(section("centre", vec![bytemuck::cast_slice(coder.centre())]));
-            }
+            sections.push(section("centre", vec![bytemuck::cast_slice(graph.coder.centre())]));
             // SAFETY: lists are written only by who holds the linker, which this thread does.
             let links = unsafe { view.layers[0].links().bytes(linked as usize) };
             sections.push(section("links", links));
@@ -175,10 +175,11 @@ impl Graph {
             entry: self.entry().map(|Entry { layer, index }| (layer as u32, index)),
             upper_counts: upper_counts.to_vec(),
             scale: match &self.coder {
-                Coder::Full => 1.0,
+                Coder::Full | Coder::Binary(_) => 1.0,
                 Coder::Int8(coder) => coder.scale(),
             },
             clipped: self.clipped(),
+            begun_at: self.begun_at as u64,
         }
     }
 }

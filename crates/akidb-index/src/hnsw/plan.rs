@@ -3,7 +3,7 @@
 //! A scan costs in proportion to the slots that may be returned, a walk in proportion to `ef` and to
 //! how rare these slots are, as it has to find `ef` of them. The numbers were measured, see each.
 
-use super::search::Search;
+use super::{search::Search, space::Coder};
 
 /// Vectors that a walk compares for each candidate it keeps.
 const COMPARED_PER_CANDIDATE: f64 = 12.0;
@@ -24,7 +24,10 @@ pub(super) fn compared_max(search: &Search<'_>) -> u64 {
     (search.returnable_max() as f64 * SCAN_COST) as u64
 }
 
-/// How many candidates are scored in full.
+/// How many candidates are scored in full: all of them where codes are of bits.
 pub(super) fn rescored_max(search: &Search<'_>) -> usize {
+    if matches!(search.space.coder, Coder::Binary(_)) {
+        return search.ef;
+    }
     (search.request.limit.saturating_mul(2).saturating_add(10)).max(search.ef / 2)
 }

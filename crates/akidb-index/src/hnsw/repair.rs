@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::{
     graph::{Graph, Repairs},
-    insertion::target_degree,
+    insertion::Insertion,
     layer::{Layer, Link},
     linker::MemoryStore,
     select::{Candidate, SelectMemory, select},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{exact::State, scoring::Scoring};
 
-/// The share of live neighbours, of as many as a list is pruned to, below which a node is repaired.
+/// The share of live ones among its neighbours below which a node is repaired.
 const LIVE_SHARE_MIN: f64 = 0.75;
 
 /// Candidates to find for each place in a list before the search for them ends.
@@ -46,16 +46,18 @@ pub(super) struct RepairMemory {
 
 /// Whether a node has so few live neighbours that it needs others.
 pub(super) fn is_thinned(layer: &Layer, index: u32, is_live: impl Fn(u32) -> bool) -> bool {
-    let (mut live, mut all) = (0, 0);
+    let (mut live, mut all) = (0_u32, 0_u32);
     for link in layer.neighbours(index) {
         all += 1;
-        live += usize::from(is_live(layer.slot(link.index)));
+        live += u32::from(is_live(layer.slot(link.index)));
     }
-    live < all && (live as f64) < target_degree(layer) as f64 * LIVE_SHARE_MIN
+    f64::from(live) < f64::from(all) * LIVE_SHARE_MIN
 }
 
 /// Chooses live neighbours of a node into `memory.select.chosen`: from its own, and from those that
-/// its dead ones have. Edges that `keeps` says so are chosen in any case.
+/// its dead ones have. Edges that `keeps` says so are chosen in any case. Says whether there was
+/// enough to choose from; where there was not, what is near may not be among it, as where a whole
+/// region died, and only a walk finds it.
 pub(super) fn choose_live(
     space: Space<'_>,
     layer: &Layer,
@@ -63,7 +65,7 @@ pub(super) fn choose_live(
     is_live: impl Fn(u32) -> bool,
     keeps: impl Fn(Link) -> bool,
     memory: &mut RepairMemory,
-) {
+) -> bool {
     let is_live_node = |node: u32| is_live(layer.slot(node));
     memory.candidates.clear();
     memory.beyond.clear();
@@ -73,7 +75,7 @@ pub(super) fn choose_live(
             memory.candidates.push(Candidate { distance: 0.0, link });
         }
     }
-    collect_beyond(layer, index, is_live_node, memory);
+    let is_enough = collect_beyond(layer, index, is_live_node, memory);
     memory.slots.clear();
     memory.slots.extend(memory.candidates.iter().map(|found| layer.slot(found.link.index)));
     space.prepare_slot(layer.slot(index), &mut memory.target);
@@ -81,7 +83,8 @@ pub(super) fn choose_live(
     for (candidate, &distance) in memory.candidates.iter_mut().zip(&memory.distances) {
         candidate.distance = distance;
     }
-    select(space, layer, &mut memory.candidates, target_degree(layer), &mut memory.select);
+    select(space, layer, &mut memory.candidates, layer.degree(), &mut memory.select);
+    is_enough
 }
 
 /// The share of linked slots that has to die before nodes are looked at again.
@@ -91,23 +94,24 @@ const DEAD_SHARE: f64 = 0.05;
 const NODES_PER_LINK: usize = 32;
 
 /// Adds the live nodes that a node reaches over dead ones to the candidates: from the dead neighbours
-/// on, ever farther until there are enough to choose from.
+/// on, ever farther until there are enough to choose from. Says whether the first step was enough.
 fn collect_beyond(
     layer: &Layer,
     index: u32,
     is_live: impl Fn(u32) -> bool,
     memory: &mut RepairMemory,
-) {
+) -> bool {
     let wanted = layer.degree() * CANDIDATES_PER_PLACE;
     memory.seen.clear();
     memory.seen.insert(index);
     memory.seen.extend(memory.candidates.iter().map(|own| own.link.index));
     let dead = layer.neighbours(index).map(|link| link.index).filter(|&to| !is_live(to));
     memory.beyond.extend(dead);
+    let first = memory.beyond.len();
     let mut next = 0;
     while next < memory.beyond.len().min(DEAD_FOLLOWED_MAX) {
-        if next >= layer.degree() && memory.candidates.len() >= wanted {
-            return;
+        if next >= first && memory.candidates.len() >= wanted {
+            break;
         }
         for link in layer.neighbours(memory.beyond[next]) {
             if !memory.seen.insert(link.index) {
@@ -122,6 +126,7 @@ fn collect_beyond(
         }
         next += 1;
     }
+    next == first
 }
 
 impl Graph {
@@ -199,13 +204,17 @@ impl Graph {
         let space = view.space(self, state, scoring);
         let layer = &view.layers[0];
         let is_live = |slot| state.is_live(slot);
+        let insertion = Insertion { graph: self, view: &view, space, end };
         let turns = (begin..stop).into_par_iter().step_by(NODES_A_TURN);
         turns.for_each(|turn| {
             let mut memory = memories.take();
             for index in turn..stop.min(turn + NODES_A_TURN as u32) {
                 if is_live(index) && is_thinned(layer, index, is_live) {
                     let repair = memory.repair();
-                    choose_live(space, layer, index, is_live, |link| link.pinned, repair);
+                    if !choose_live(space, layer, index, is_live, |link| link.pinned, repair) {
+                        insertion.relink(index, &mut memory);
+                        continue;
+                    }
                     self.set_list(layer, index, &repair.select.chosen);
                     for link in &repair.select.chosen {
                         self.link_where_room(&view.layers, 0, (link.index, index), is_live);

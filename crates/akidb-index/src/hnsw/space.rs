@@ -6,6 +6,7 @@
 use akidb_core::Metric;
 
 use super::{
+    binary::{BinaryCoder, BinaryQuery},
     blocks::{Blocks, prefetch},
     int8::{self, Int8Coder},
 };
@@ -26,6 +27,7 @@ pub(super) enum Coder {
     /// Not at all.
     Full,
     Int8(Int8Coder),
+    Binary(BinaryCoder),
 }
 
 impl Coder {
@@ -34,6 +36,16 @@ impl Coder {
         match self {
             Self::Full => 0,
             Self::Int8(_) => Int8Coder::code_lines(row_lanes),
+            Self::Binary(_) => BinaryCoder::code_lines(row_lanes),
+        }
+    }
+
+    /// What codes count from, padded to lanes; empty for the origin.
+    pub(super) fn centre(&self) -> &[Lane] {
+        match self {
+            Self::Full => &[],
+            Self::Int8(coder) => coder.centre(),
+            Self::Binary(coder) => coder.centre(),
         }
     }
 
@@ -42,6 +54,10 @@ impl Coder {
         match self {
             Self::Full => 0,
             Self::Int8(coder) => coder.encode(row, code),
+            Self::Binary(coder) => {
+                coder.encode(row, code);
+                0
+            }
         }
     }
 }
@@ -64,6 +80,10 @@ pub(super) struct Target {
     bias: i32,
     base: f32,
     slope: f32,
+    /// In place of the former, over bits.
+    binary: BinaryQuery,
+    /// The inner product with the centre, which codes of bits leave out.
+    centre_product: f32,
 }
 
 impl Space<'_> {
@@ -85,6 +105,15 @@ impl Space<'_> {
                     self.set_int8_terms(coder, scale, target);
                 }
             }
+            Coder::Binary(coder) => {
+                let is_centred = self.scoring.metric() == Metric::L2;
+                target.binary = coder.encode_query(row, is_centred, &mut target.code);
+                let mut product = [0.0];
+                if !is_centred {
+                    self.scoring.measure(row, &[coder.centre()], &mut product);
+                }
+                target.centre_product = product[0];
+            }
         }
     }
 
@@ -103,7 +132,27 @@ impl Space<'_> {
                 }
                 self.set_int8_terms(coder, coder.scale(), target);
             }
+            Coder::Binary(_) => match self.state.row(slot) {
+                Some(row) => self.prepare(row, target),
+                None => self.prepare_bits(slot, target),
+            },
         }
+    }
+
+    /// Makes a stored vector ready to be compared with others of the graph: as
+    /// [`prepare_slot`](Self::prepare_slot), but from bits alone where there are bits.
+    pub(super) fn prepare_roughly(&self, slot: u32, target: &mut Target) {
+        match self.coder {
+            Coder::Full | Coder::Int8(_) => self.prepare_slot(slot, target),
+            Coder::Binary(_) => self.prepare_bits(slot, target),
+        }
+    }
+
+    fn prepare_bits(&self, slot: u32, target: &mut Target) {
+        let row_lanes = self.state.layout().row_lanes;
+        let code = self.codes.row(slot);
+        target.binary = BinaryCoder::query_of_code(code, row_lanes, &mut target.code);
+        target.centre_product = 0.0;
     }
 
     fn set_int8_terms(&self, coder: &Int8Coder, target_scale: f32, target: &mut Target) {
@@ -125,6 +174,7 @@ impl Space<'_> {
             match self.coder {
                 Coder::Full => self.full_distances(target, slots, distances),
                 Coder::Int8(_) => self.code_distances(target, slots, distances),
+                Coder::Binary(_) => self.bit_distances(target, slots, distances),
             }
         }
     }
@@ -141,6 +191,25 @@ impl Space<'_> {
         for (distance, measure) in distances.iter_mut().zip(measures) {
             *distance = target.base + target.slope * (*measure - target.bias) as f32;
         }
+    }
+
+    fn bit_distances(&self, target: &Target, slots: &[u32], distances: &mut [f32]) {
+        let mut rows: [&[CodeLine]; BATCH_ROWS] = [&[]; BATCH_ROWS];
+        let mut measures = [0; BATCH_ROWS];
+        for (row, &slot) in rows.iter_mut().zip(slots) {
+            *row = self.codes.row(slot);
+        }
+        let (rows, measures) = (&rows[..slots.len()], &mut measures[..slots.len()]);
+        let row_lanes = self.state.layout().row_lanes;
+        let metric = self.scoring.metric();
+        target.binary.estimate(&target.code, rows, row_lanes, measures, |at, product, squared| {
+            let product = product + target.centre_product;
+            distances[at] = match metric {
+                Metric::Cosine => 1.0 - product,
+                Metric::Dot => -product,
+                Metric::L2 => squared,
+            };
+        });
     }
 
     #[inline(always)]

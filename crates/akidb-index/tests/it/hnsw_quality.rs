@@ -77,6 +77,28 @@ fn the_graph_of_the_crate_keeps_the_contract() {
 }
 
 #[test]
+fn bits_find_the_nearest_of_long_vectors() {
+    const LONG: usize = 1_024;
+    for metric in Metric::ALL {
+        let settings = IndexSettings { quantization: Quantization::Binary, ..Default::default() };
+        let index = HnswIndex::with_graph_min(LONG, metric, settings, 500);
+        index.append(0, &clustered(1, 4_000, LONG, 40));
+        link_all(&index);
+        let codes = index.hot_memory_bytes();
+        assert!(codes < 4_000 * LONG * 4 / 3, "{codes} bytes");
+        let queries = clustered(77, 20, LONG, 40);
+        let mut sum = 0.0;
+        for query in queries.chunks(LONG) {
+            let request = SearchRequest { ef: Some(200), ..SearchRequest::nearest(10) };
+            let exact = SearchRequest { exact: true, ..request };
+            let found = index.search(query, &request).neighbours;
+            sum += recall(&found, &index.search(query, &exact).neighbours) / 20.0;
+        }
+        assert!(sum > 0.9, "{metric:?}: {sum}");
+    }
+}
+
+#[test]
 fn every_vector_finds_itself() {
     let vectors = clustered(1, COUNT, DIMENSION, 40);
     for quantization in [Quantization::Int8, Quantization::None] {

@@ -5,6 +5,8 @@ mod exact_contract;
 mod exact_model;
 mod filter_concurrency;
 mod filter_model;
+mod hnsw_contract;
 mod hnsw_model;
+mod hnsw_parts;
 mod hnsw_quality;
 mod vectors;
