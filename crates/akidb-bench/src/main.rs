@@ -82,7 +82,7 @@ enum Command {
     SearchWhileWriting(search_while_writing::Arguments),
     /// Start a node with many small collections: time, memory, and disk given back
     Tenants(tenants::Arguments),
-    /// Search our graph of vectors, in this process, beside other graphs and what it could be at best
+    /// Search our graph of vectors, in this process, beside the graphs of others
     VectorIndex(vector_index::Arguments),
     /// Turn texts into a file of vectors, for vector-index
     Vectors(vectors::Arguments),

@@ -1,4 +1,4 @@
-//! `akidb-bench vector-index`: our graph beside others, and beside what it could be at best.
+//! `akidb-bench vector-index`: our graph beside others, and beside a model of what it could be.
 //!
 //! What lives here: the vectors, and which measurements are made of them. Each measurement is a
 //! module: `recall` for whole searches, `filtered` for searches among some, `deleted` for what is
@@ -66,6 +66,9 @@ pub(crate) struct Arguments {
     /// Passes over all queries at each point, of which the median counts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
+    /// Compare with the crate hnsw_rs too, which takes long to build
+    #[arg(long)]
+    hnsw_rs: bool,
     /// An interpreter whose environment has other engines, to compare with
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,

@@ -1,7 +1,7 @@
-//! Our own graph, in this process.
+//! Our own graph, and that of the crate `hnsw_rs` behind the same interface, in this process.
 
-use akidb_core::{IndexSettings, Metric, Quantization};
-use akidb_index::{HnswIndex, SearchRequest, VectorIndex};
+use akidb_core::{IndexEngine, IndexSettings, Metric, Quantization};
+use akidb_index::{HnswIndex, SearchRequest, VectorIndex, open_engine};
 use anyhow::Context;
 use rayon::ThreadPoolBuilder;
 
@@ -16,59 +16,78 @@ const APPEND_ROWS: usize = 4_096;
 
 const LINE_BYTES: usize = 64;
 
-/// The graph over one kind of codes.
-pub(super) struct Akidb {
+/// An index of our own library.
+pub(super) struct OwnIndex {
     name: String,
-    index: HnswIndex,
+    index: Box<dyn VectorIndex>,
     task: Task,
     built: Built,
-    code_lines: usize,
+    /// Cache lines of what is compared; nothing where the index does not say what it did.
+    code_lines: Option<u64>,
 }
 
-impl Akidb {
+impl OwnIndex {
     pub(super) fn build(task: &Task, settings: IndexSettings) -> anyhow::Result<Self> {
-        let quantization = settings.quantization;
-        let name = format!("akidb hnsw {quantization}");
-        progress(format_args!("building {name}"));
-        let (index, built) = build(&task.vectors, settings)?;
-        let dimension = task.vectors.dimension();
-        let code_bytes = match quantization {
-            Quantization::Int8 => dimension,
-            Quantization::None => dimension * size_of::<f32>(),
-            Quantization::Binary => dimension.div_ceil(8),
+        let name = match settings.engine {
+            IndexEngine::Hnsw => format!("akidb hnsw {}", settings.quantization),
+            IndexEngine::Exact | IndexEngine::HnswRs => settings.engine.to_string(),
         };
-        let code_lines = code_bytes.div_ceil(LINE_BYTES);
+        progress(format_args!("building {name}"));
+        let memory = ResidentMemory::observe();
+        let cpu_before_s = process_cpu_s();
+        let (index, hot_bytes): (Box<dyn VectorIndex>, _) = match settings.engine {
+            IndexEngine::Hnsw => {
+                let index = linked(&task.vectors, settings)?;
+                let hot_bytes = index.hot_memory_bytes() as u64;
+                (Box::new(index), Some(hot_bytes))
+            }
+            IndexEngine::Exact | IndexEngine::HnswRs => {
+                let index = open_engine(task.vectors.dimension(), Metric::Cosine, &settings);
+                fill(&*index, &task.vectors)?;
+                (index, None)
+            }
+        };
+        let cpu_s = process_cpu_s().zip(cpu_before_s).map(|(after, before)| after - before);
+        let built = Built {
+            cpu_s: cpu_s.context("the system does not tell processor time")?,
+            memory_bytes: memory.growth_bytes(),
+            peak_bytes: memory.peak_growth_bytes(),
+            hot_bytes,
+        };
+        let is_ours = settings.engine == IndexEngine::Hnsw;
+        let code_lines =
+            is_ours.then(|| code_lines(task.vectors.dimension(), settings.quantization));
         Ok(Self { name, index, task: task.clone(), built, code_lines })
     }
 }
 
-/// The index of all vectors, linked on one thread, and what that took.
-fn build(vectors: &Dataset, settings: IndexSettings) -> anyhow::Result<(HnswIndex, Built)> {
-    let memory = ResidentMemory::observe();
-    let cpu_before_s = process_cpu_s();
-    let index = linked(vectors, settings)?;
-    let cpu_s = process_cpu_s().zip(cpu_before_s).map(|(after, before)| after - before);
-    let built = Built {
-        cpu_s: cpu_s.context("the system does not tell processor time")?,
-        memory_bytes: memory.growth_bytes(),
-        peak_bytes: memory.peak_growth_bytes(),
-        hot_bytes: Some(index.hot_memory_bytes() as u64),
+/// Cache lines of what a walk compares.
+fn code_lines(dimension: usize, quantization: Quantization) -> u64 {
+    let bytes = match quantization {
+        Quantization::Int8 => dimension,
+        Quantization::None => dimension * size_of::<f32>(),
+        Quantization::Binary => dimension.div_ceil(8),
     };
-    Ok((index, built))
+    bytes.div_ceil(LINE_BYTES) as u64
 }
 
 /// The index of all vectors, linked on one thread.
 pub(crate) fn linked(vectors: &Dataset, settings: IndexSettings) -> anyhow::Result<HnswIndex> {
     let index = HnswIndex::new(vectors.dimension(), Metric::Cosine, settings);
+    fill(&index, vectors)?;
+    Ok(index)
+}
+
+fn fill(index: &dyn VectorIndex, vectors: &Dataset) -> anyhow::Result<()> {
     for rows in vectors.values().chunks(APPEND_ROWS * vectors.dimension()) {
         index.append(u32::try_from(index.slot_count())?, rows);
     }
     let pool = ThreadPoolBuilder::new().num_threads(1).build()?;
     pool.install(|| while index.link(APPEND_ROWS) > 0 {});
-    Ok(index)
+    Ok(())
 }
 
-impl GraphEngine for Akidb {
+impl GraphEngine for OwnIndex {
     fn name(&self) -> &str {
         &self.name
     }
@@ -81,7 +100,7 @@ impl GraphEngine for Akidb {
         let Task { queries, limit, .. } = &self.task;
         let request = SearchRequest { ef: Some(ef), ..SearchRequest::nearest(*limit) };
         let mut effort = Effort {
-            code_lines: self.code_lines as u64,
+            code_lines: self.code_lines.unwrap_or_default(),
             vector_lines: (queries.dimension() * size_of::<f32>()).div_ceil(LINE_BYTES) as u64,
             ..Effort::default()
         };
@@ -98,6 +117,6 @@ impl GraphEngine for Akidb {
         let slots = all_found
             .into_iter()
             .map(|found| found.neighbours.into_iter().map(|neighbour| neighbour.slot).collect());
-        Ok(Pass { cpu, found: slots.collect(), effort: Some(effort) })
+        Ok(Pass { cpu, found: slots.collect(), effort: self.code_lines.map(|_| effort) })
     }
 }

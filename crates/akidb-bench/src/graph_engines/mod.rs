@@ -1,4 +1,4 @@
-//! Approximate searches by our graph and by others, each built and measured on one thread.
+//! Approximate searches by our graph and by those of others, each built and measured on one thread.
 //!
 //! What lives here: who takes part, and what one pass over all queries found and took. What does
 //! not: in which order they run, what is right, and what is made of the figures.
@@ -8,10 +8,10 @@ mod python;
 
 use std::{path::Path, rc::Rc, time::Duration};
 
-use akidb_core::{IndexSettings, Quantization};
+use akidb_core::{IndexEngine, IndexSettings, Quantization};
 use serde::Serialize;
 
-use self::akidb::Akidb;
+use self::akidb::OwnIndex;
 pub(crate) use self::akidb::linked;
 use self::python::PythonEngine;
 use crate::dataset::Dataset;
@@ -81,13 +81,19 @@ pub(crate) fn settings(quantization: Quantization) -> IndexSettings {
     IndexSettings { m: M, ef_construction: EF_CONSTRUCTION, quantization, ..Default::default() }
 }
 
-/// Builds our graph over each kind of codes.
+/// Builds our graph over each kind of codes, and that of `hnsw_rs` if wanted.
 pub(crate) fn in_process(
     task: &Task,
     quantizations: &[Quantization],
+    with_hnsw_rs: bool,
 ) -> anyhow::Result<Vec<Box<dyn GraphEngine>>> {
-    let engines = quantizations.iter().map(|&quantization| {
-        let engine = Akidb::build(task, settings(quantization))?;
+    let mut wanted: Vec<_> = quantizations.iter().copied().map(settings).collect();
+    if with_hnsw_rs {
+        let engine = IndexEngine::HnswRs;
+        wanted.push(IndexSettings { engine, ..settings(Quantization::None) });
+    }
+    let engines = wanted.into_iter().map(|settings| {
+        let engine = OwnIndex::build(task, settings)?;
         Ok(Box::new(engine) as Box<dyn GraphEngine>)
     });
     engines.collect()

@@ -54,6 +54,10 @@ fn searches_see_whole_writes_and_every_finished_one() {
             for batch in 0..BATCHES {
                 index.append(batch * BATCH, &batch_vectors(batch));
                 appended.store(batch + 1, Ordering::Release);
+                // A busy machine may start the searching threads late.
+                while batch == BATCHES / 2 && searches.load(Ordering::Relaxed) == 0 {
+                    thread::yield_now();
+                }
                 if let Some(old) = batch.checked_sub(100) {
                     index.remove(&[old * BATCH, old * BATCH + 1, old * BATCH + 2]);
                     removed.store(old + 1, Ordering::Release);

@@ -1,4 +1,4 @@
-//! How fast one engine searches at which recall, and what its arithmetic costs at the least.
+//! How fast one engine searches at which recall, beside a model of what its reads cost.
 
 use serde::Serialize;
 
@@ -11,26 +11,29 @@ pub(super) struct Point {
     pub(super) recall: f64,
     /// Processor time of a search.
     pub(super) us: f64,
-    /// What its comparisons and hops take at the least, where the engine tells how many they are.
-    pub(super) limit_us: Option<f64>,
+    /// What its comparisons and hops take in the model, where the engine tells how many they are.
+    pub(super) model_us: Option<f64>,
 }
 
 /// What is found between the points at one recall.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct AtRecall {
     pub(super) us: f64,
-    pub(super) limit_us: Option<f64>,
+    pub(super) model_us: Option<f64>,
 }
 
-/// A cache line that is read from memory while others are on their way, in nanoseconds.
+// The model of a walk: what one core needs, in nanoseconds, for codes that no cache holds. An engine
+// whose codes are partly in the caches can be faster.
+
+/// A cache line that is read from memory while others are on their way.
 const LINE_NS: f64 = 8.0;
 /// A comparison besides its lines.
 const COMPARISON_NS: f64 = 15.0;
 /// A node whose neighbours are looked at.
 const HOP_NS: f64 = 60.0;
 
-/// Microseconds that the searches behind an effort need at the least, each.
-pub(super) fn limit_us(effort: &Effort, searches: usize) -> f64 {
+/// Microseconds that each of the searches behind an effort needs in the model.
+pub(super) fn model_us(effort: &Effort, searches: usize) -> f64 {
     let comparison_ns = |lines: u64| LINE_NS * lines as f64 + COMPARISON_NS;
     let ns = effort.compared as f64 * comparison_ns(effort.code_lines)
         + effort.rescored as f64 * comparison_ns(effort.vector_lines)
@@ -44,12 +47,12 @@ pub(super) fn at_recall(points: &[Point], recall: f64) -> Option<AtRecall> {
     let first = points.iter().position(|point| point.recall >= recall)?;
     let high = points[first];
     let Some(low) = first.checked_sub(1).map(|before| points[before]) else {
-        return Some(AtRecall { us: high.us, limit_us: high.limit_us });
+        return Some(AtRecall { us: high.us, model_us: high.model_us });
     };
     let share = (recall - low.recall) / (high.recall - low.recall);
     let between = |low: f64, high: f64| (low.ln() + share * (high.ln() - low.ln())).exp();
-    let limit_us = low.limit_us.zip(high.limit_us).map(|(low, high)| between(low, high));
-    Some(AtRecall { us: between(low.us, high.us), limit_us })
+    let model_us = low.model_us.zip(high.model_us).map(|(low, high)| between(low, high));
+    Some(AtRecall { us: between(low.us, high.us), model_us })
 }
 
 #[cfg(test)]
@@ -57,7 +60,7 @@ mod tests {
     use super::*;
 
     fn point(recall: f64, us: f64) -> Point {
-        Point { ef: 0, recall, us, limit_us: None }
+        Point { ef: 0, recall, us, model_us: None }
     }
 
     #[test]
@@ -71,10 +74,10 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_counts_lines_comparisons_and_hops() {
+    fn the_model_counts_lines_comparisons_and_hops() {
         let effort =
             Effort { hops: 10, compared: 100, rescored: 5, code_lines: 6, vector_lines: 24 };
         let expected = (100.0 * 63.0 + 5.0 * 207.0 + 600.0) / 1e3 / 2.0;
-        assert!((limit_us(&effort, 2) - expected).abs() < 1e-9);
+        assert!((model_us(&effort, 2) - expected).abs() < 1e-9);
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Arguments, Subject, a_second,
-    curve::{AtRecall, Point, at_recall, limit_us},
+    curve::{AtRecall, Point, at_recall, model_us},
     mebibytes,
 };
 use crate::{
@@ -45,8 +45,11 @@ pub(super) fn measure(
     quantizations: &[Quantization],
     skipped: &mut Vec<String>,
 ) -> anyhow::Result<Recall> {
-    let mut engines = graph_engines::in_process(&subject.task, quantizations)?;
-    let ours = engines.len();
+    let ours = quantizations.len();
+    let mut engines = graph_engines::in_process(&subject.task, quantizations, arguments.hnsw_rs)?;
+    if !arguments.hnsw_rs {
+        skipped.push("hnsw_rs, without --hnsw-rs".to_owned());
+    }
     match &arguments.python {
         Some(python) => {
             let names = &arguments.python_engines;
@@ -101,7 +104,7 @@ fn point(subject: &Subject, ef: usize, mut passes: Vec<Pass>) -> Point {
         ef,
         recall: subject.truth.recall(&subject.task.vectors, queries, &median.found),
         us: median.cpu.as_secs_f64() * 1e6 / queries.len() as f64,
-        limit_us: median.effort.map(|effort| limit_us(&effort, queries.len())),
+        model_us: median.effort.map(|effort| model_us(&effort, queries.len())),
     }
 }
 
@@ -140,10 +143,10 @@ impl Recall {
             "hot MiB",
             "1/s at 0.95",
             "x akidb",
-            "x limit",
+            "x model",
             "1/s at 0.99",
             "x akidb",
-            "x limit",
+            "x model",
         ];
         let ours = self.engines.first().map(|ours| ours.at_recall).unwrap_or_default();
         let rows = self.engines.iter().map(|curve| {
@@ -163,7 +166,7 @@ impl Recall {
     }
 
     fn points(&self) -> String {
-        let heads = ["engine", "ef", "recall", "us", "searches/s", "limit us"];
+        let heads = ["engine", "ef", "recall", "us", "searches/s", "model us"];
         let rows = self.engines.iter().flat_map(|curve| {
             curve.points.iter().map(|point| {
                 [
@@ -172,7 +175,7 @@ impl Recall {
                     format!("{:.4}", point.recall),
                     format!("{:.1}", point.us),
                     format!("{:.0}", a_second(point.us)),
-                    point.limit_us.map_or_else(|| "-".to_owned(), |us| format!("{us:.1}")),
+                    point.model_us.map_or_else(|| "-".to_owned(), |us| format!("{us:.1}")),
                 ]
             })
         });
@@ -180,7 +183,7 @@ impl Recall {
     }
 }
 
-/// Searches a second, how many times as long as ours one takes, and as the limit says.
+/// Searches a second, how many times as long as ours one takes, and as the model says.
 fn cells(at: Option<AtRecall>, ours: Option<AtRecall>) -> [String; 3] {
     let told = |figure: Option<f64>| {
         figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.2}"))
@@ -189,6 +192,6 @@ fn cells(at: Option<AtRecall>, ours: Option<AtRecall>) -> [String; 3] {
     [
         format!("{:.0}", a_second(at.us)),
         told(ours.map(|ours| at.us / ours.us)),
-        told(at.limit_us.map(|limit_us| at.us / limit_us)),
+        told(at.model_us.map(|model_us| at.us / model_us)),
     ]
 }
