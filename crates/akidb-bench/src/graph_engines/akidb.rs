@@ -42,7 +42,7 @@ impl OwnIndex {
                 (Box::new(index), Some(hot_bytes))
             }
             IndexEngine::Exact | IndexEngine::HnswRs => {
-                let index = open_engine(task.vectors.dimension(), Metric::Cosine, &settings);
+                let index = open_engine(task.vectors.dimension(), Metric::Cosine, &settings, 1);
                 fill(&*index, &task.vectors)?;
                 (index, None)
             }

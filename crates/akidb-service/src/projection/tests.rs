@@ -29,7 +29,7 @@ fn projection() -> (Projection, tempfile::TempDir) {
 }
 
 fn metadata(value: u64) -> Metadata {
-    let object = json!({"value": value, "even": value % 2 == 0});
+    let object = json!({"value": value, "even": value.is_multiple_of(2)});
     Metadata::new(object.as_object().unwrap().clone(), &Limits::default()).unwrap()
 }
 
