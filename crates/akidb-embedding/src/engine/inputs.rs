@@ -13,9 +13,11 @@ use crate::{
     tokenise::{TextTokeniser, TokenisedText, Truncate},
 };
 
-/// Requests of one text up to this many bytes are tokenised where they are, the others on a
-/// blocking thread: 1 KiB takes some 100 µs, about what the change of thread costs at worst.
+/// Requests up to this many bytes are tokenised where they are, the others on a blocking thread:
+/// 1 KiB takes some 100 µs, about what the change of thread costs at worst.
 const INLINE_TOKENISE_BYTES: usize = 1024;
+/// What a text costs besides its own bytes, in bytes.
+const BYTES_PER_TEXT: usize = 32;
 
 /// What is to be embedded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,15 +59,13 @@ impl EmbedInputs {
         })
     }
 
+    /// Whether they are tokenised faster than handed to another thread.
     fn is_short(&self) -> bool {
-        match self {
-            Self::Texts(texts) => {
-                matches!(&texts[..], [text] if text.len() <= INLINE_TOKENISE_BYTES)
-            }
-            Self::TokenIds(texts) => {
-                matches!(&texts[..], [text] if text.len() <= INLINE_TOKENISE_BYTES)
-            }
-        }
+        let bytes: usize = match self {
+            Self::Texts(texts) => texts.iter().map(String::len).sum(),
+            Self::TokenIds(texts) => texts.iter().map(Vec::len).sum(),
+        };
+        bytes + self.len() * BYTES_PER_TEXT <= INLINE_TOKENISE_BYTES + BYTES_PER_TEXT
     }
 }
 
