@@ -50,12 +50,14 @@ impl Successor {
         (self.index.slot_count() - self.index.pending_count(), old.index.live_count())
     }
 
-    /// Copies some vectors, or links some. Says whether it could take the place now.
+    /// Copies some vectors, and links some once it has nearly all. Says whether it could take the
+    /// place now.
     pub(super) fn step(&mut self, old: &Generation, link_vectors: usize) -> bool {
-        if self.copy(old, &old.live_slots(), COPY_ROWS) == 0 {
-            self.index.link(link_vectors);
+        if self.copy(old, &old.live_slots(), COPY_ROWS) == COPY_ROWS {
+            return false;
         }
-        self.old_slots.len() >= old.index.live_count() && self.index.pending_count() <= PENDING_MAX
+        self.index.link(link_vectors);
+        self.index.pending_count() <= PENDING_MAX
     }
 
     /// Copies up to `rows` vectors that came after those that are here, and says how many.
