@@ -9,4 +9,5 @@ mod hnsw_contract;
 mod hnsw_model;
 mod hnsw_parts;
 mod hnsw_quality;
+mod snapshot_damage;
 mod vectors;
