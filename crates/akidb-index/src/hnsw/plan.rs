@@ -5,11 +5,13 @@
 
 use super::{search::Search, space::Coder};
 
-/// Vectors that a walk compares for each candidate it keeps.
-const COMPARED_PER_CANDIDATE: f64 = 12.0;
+/// Vectors that a walk compares for each candidate it keeps: 1,915 at an `ef` of 100 over 141,000
+/// sentence vectors.
+const COMPARED_PER_CANDIDATE: f64 = 19.0;
 
-/// What comparing a vector in a scan costs, where comparing one in a walk costs 1.
-const SCAN_COST: f64 = 0.35;
+/// What comparing a vector in a scan costs, where comparing one in a walk costs 1: 20 ns and 38 ns
+/// for codes of 384 bytes.
+const SCAN_COST: f64 = 0.5;
 
 /// Whether scanning is expected to cost less than walking.
 pub(super) fn prefers_scan(search: &Search<'_>) -> bool {
