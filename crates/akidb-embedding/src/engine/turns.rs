@@ -82,6 +82,7 @@ mod tests {
                     for _ in 0..100 {
                         let _turn = turns.wait(Lane::Interactive);
                         assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0);
+                        thread::yield_now();
                         running.fetch_sub(1, Ordering::SeqCst);
                     }
                 });
