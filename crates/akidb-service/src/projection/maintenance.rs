@@ -80,7 +80,12 @@ impl Maintenance {
             && new > now.slots / SNAPSHOT_NEW_ONE_IN
     }
 
-    fn rebuild_step(&mut self, shared: &Shared, generation: &Generation, settings: IndexSettings) {
+    pub(super) fn rebuild_step(
+        &mut self,
+        shared: &Shared,
+        generation: &Generation,
+        settings: IndexSettings,
+    ) {
         let successor = self.successor.take().filter(|it| it.settings() == settings);
         let mut successor = successor.unwrap_or_else(|| Successor::new(shared, settings));
         if successor.step(generation, LINK_STEP) {
@@ -93,9 +98,16 @@ impl Maintenance {
         }
     }
 
+    /// Gives up what is being built, where the settings are those of before again or its slots are
+    /// about to be numbered anew.
+    fn forget_successor(&mut self, shared: &Shared) {
+        if self.successor.take().is_some() {
+            *shared.rebuilding.write() = None;
+        }
+    }
+
     fn compact(&mut self, shared: &Shared, generation: &Generation) {
-        // Its slots are numbered by the current generation.
-        self.successor = None;
+        self.forget_successor(shared);
         self.take_place(Successor::compacted(generation), shared);
         shared.indexing.metrics.index_compactions.inc();
     }
@@ -118,9 +130,13 @@ impl Shared {
             return false;
         }
         let generation = self.generation();
+        let other_settings = self.other_settings(&generation);
+        if other_settings.is_none() {
+            maintenance.forget_successor(self);
+        }
         if self.is_sparse(&generation) {
             maintenance.compact(self, &generation);
-        } else if let Some(settings) = self.other_settings(&generation) {
+        } else if let Some(settings) = other_settings {
             maintenance.rebuild_step(self, &generation, settings);
         } else if maintenance.snapshot_is_due(self) {
             maintenance.snapshot_if_changed(self);

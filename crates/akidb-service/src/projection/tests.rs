@@ -195,3 +195,23 @@ fn what_the_filter_leaves_open_is_settled_by_the_documents() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].key.document, Seq(1));
 }
+
+#[test]
+fn settings_that_are_taken_back_leave_nothing_behind() {
+    let (projection, _folder) = projection();
+    let all: Vec<u64> = (1..=12_000).collect();
+    projection.apply(&change(&all, &[]));
+    settle(&projection);
+    let before = projection.shared.generation();
+    {
+        // The maintainer takes no step in between.
+        let mut maintenance = projection.shared.maintenance.lock();
+        let other = IndexSettings { m: 8, ..IndexSettings::default() };
+        maintenance.rebuild_step(&projection.shared, &before, other);
+        assert!(projection.shared.rebuilding.read().is_some());
+    }
+    projection.apply(&change(&[12_001], &[]));
+    settle(&projection);
+    assert!(projection.shared.rebuilding.read().is_none());
+    assert!(Arc::ptr_eq(&before, &projection.shared.generation()));
+}
