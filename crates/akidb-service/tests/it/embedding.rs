@@ -13,6 +13,11 @@ fn texts(count: usize) -> Embed {
     Embed { inputs: texts.into(), ..Embed::default() }
 }
 
+/// A request of so many parts that others come while it runs, however threads are scheduled.
+fn long() -> Embed {
+    Embed { rules: EmbedRules::OpenAi, ..texts(2_048) }
+}
+
 #[tokio::test]
 async fn a_stream_waits_for_room_where_a_request_is_refused() {
     let data = tempfile::tempdir().unwrap();
@@ -20,7 +25,7 @@ async fn a_stream_waits_for_room_where_a_request_is_refused() {
     let service = Service::open(ServiceConfig { limits, ..config(data.path()) }).await.unwrap();
     service.models_settled().await;
     let context = context();
-    let refused = join_all((0..2).map(|_| service.embed(&context, texts(32)))).await;
+    let refused = join_all((0..2).map(|_| service.embed(&context, long()))).await;
     let refused: Vec<_> = refused.into_iter().filter_map(Result::err).collect();
     assert_eq!(refused.iter().map(|error| error.code).collect::<Vec<_>>(), [ErrorCode::Overloaded]);
     let waiting = (0..2).map(|_| service.embed_when_there_is_room(&context, texts(32)));
@@ -29,7 +34,7 @@ async fn a_stream_waits_for_room_where_a_request_is_refused() {
     let deadline = Instant::now() + Duration::from_millis(900);
     let hasty = RequestContext { deadline, ..context.clone() };
     let both = join_all([
-        service.embed(&context, texts(32)).boxed(),
+        service.embed(&context, long()).boxed(),
         service.embed_when_there_is_room(&hasty, texts(1)).boxed(),
     ]);
     let codes: Vec<_> = both.await.into_iter().map(|it| it.err().map(|error| error.code)).collect();
