@@ -113,7 +113,7 @@ impl ExactIndex {
         request: &SearchRequest<'_>,
     ) -> Found {
         let scan = Scan { state, scoring: self.scoring, query, request };
-        let compared = scan.candidate_count() as u64;
+        let compared = state.returnable_max(request) as u64;
         let work = Work { strategy: Strategy::Scan, compared, ..Work::default() };
         Found { neighbours: scan.run(), work }
     }

@@ -106,7 +106,7 @@ impl HnswRsIndex {
     /// less than there is.
     fn walk(&self, state: &State, query: &[Lane], request: &SearchRequest<'_>) -> Option<Found> {
         let linked = self.graph.read();
-        let wanted = request.limit.min(returnable_max(state, request));
+        let wanted = request.limit.min(state.returnable_max(request));
         let ef = request.ef.unwrap_or(self.settings.ef as usize).max(request.limit);
         let is_returnable = |slot: &usize| {
             let slot = *slot as u32;
@@ -131,12 +131,6 @@ impl HnswRsIndex {
             found
         })
     }
-}
-
-/// How many slots can be returned at most.
-fn returnable_max(state: &State, request: &SearchRequest<'_>) -> usize {
-    let live = state.live_count();
-    request.allowed.map_or(live, |allowed| live.min(allowed.len() as usize))
 }
 
 impl VectorIndex for HnswRsIndex {
@@ -178,7 +172,7 @@ impl VectorIndex for HnswRsIndex {
         let query = self.core.scoring().rows(query, self.dimension());
         let state = self.core.snapshot();
         let has_graph = self.graph.read().end > 0;
-        let is_rare = returnable_max(&state, request) * FILTER_SHARE_MIN < state.slot_count();
+        let is_rare = state.returnable_max(request) * FILTER_SHARE_MIN < state.slot_count();
         if request.exact || is_rare || !has_graph {
             return self.core.search_state(&state, &query, request);
         }

@@ -18,7 +18,7 @@ pub struct IndexStatus {
     pub memory_bytes: u64,
     /// Of these, bytes that walks of the graph read: its links and the codes of its vectors.
     pub hot_memory_bytes: u64,
-    /// Bytes of its files.
+    /// Bytes of its files; 0 except in a description of the collection.
     pub disk_bytes: u64,
 }
 

@@ -48,18 +48,10 @@ impl Scan<'_> {
         best.map(BestNeighbours::into_sorted).unwrap_or_default()
     }
 
-    /// How many vectors are compared at most.
-    pub(super) fn candidate_count(&self) -> usize {
-        match self.request.allowed {
-            None => self.state.live_count(),
-            Some(allowed) => self.state.live_count().min(allowed.len() as usize),
-        }
-    }
-
     /// Splits the chunks into ranges of about as many candidates each.
     fn pieces(&self) -> Vec<Range<usize>> {
         let chunk_count = self.state.chunks().len();
-        let bytes = self.candidate_count() * size_of_val(self.query);
+        let bytes = self.state.returnable_max(self.request) * size_of_val(self.query);
         let piece_count = match self.request.parallelism {
             Parallelism::ThreadPool if bytes >= PARALLEL_MIN_BYTES => {
                 rayon::current_num_threads() * PIECES_PER_THREAD

@@ -8,7 +8,7 @@ use super::{
     chunk::{Chunk, ChunkLayout},
     rows::Rows,
 };
-use crate::lane::Lane;
+use crate::{SearchRequest, lane::Lane};
 
 /// The content of an index at one moment. A clone shares all chunks.
 ///
@@ -22,6 +22,12 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// How many slots a search can return at most.
+    pub(crate) fn returnable_max(&self, request: &SearchRequest<'_>) -> usize {
+        let live = self.live_count;
+        request.allowed.map_or(live, |allowed| live.min(allowed.len() as usize))
+    }
+
     pub(crate) fn empty(layout: ChunkLayout) -> Self {
         Self { layout, chunks: Vec::new(), slot_count: 0, live_count: 0 }
     }

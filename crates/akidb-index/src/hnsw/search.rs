@@ -66,8 +66,7 @@ impl Search<'_> {
 
     /// How many slots can be returned at most.
     pub(super) fn returnable_max(&self) -> usize {
-        let live = self.state.live_count();
-        self.request.allowed.map_or(live, |allowed| live.min(allowed.len() as usize))
+        self.state.returnable_max(self.request)
     }
 
     /// Whether every slot can be returned.

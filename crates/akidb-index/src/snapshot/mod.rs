@@ -28,11 +28,7 @@ mod open;
 mod tests;
 mod write;
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, path::PathBuf};
 
 pub use error::SnapshotError;
 
@@ -83,13 +79,6 @@ impl SnapshotFolder {
     /// Begins appended sections anew with the next snapshot: what they hold was renumbered.
     pub fn begin_anew(&mut self) {
         self.appended.clear();
-    }
-
-    /// Bytes of all files.
-    #[must_use]
-    pub fn disk_bytes(path: &Path) -> u64 {
-        let files = fs::read_dir(path).into_iter().flatten().flatten();
-        files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
     }
 }
 

@@ -15,7 +15,7 @@ use akidb_store::CollectionRow;
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
-use super::{Changeable, OpenCollection};
+use super::{Changeable, OpenCollection, open::INDEX_FOLDER};
 use crate::{
     StorageConfig,
     projection::{Indexing, Kept},
@@ -156,6 +156,11 @@ impl Entry {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// Bytes of the files of its index.
+    pub(crate) fn index_disk_bytes(&self) -> u64 {
+        bytes_below(&self.folder.join(INDEX_FOLDER))
     }
 
     /// Bytes of all files of the collection.

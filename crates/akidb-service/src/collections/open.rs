@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The folder of an index's files, in that of its collection.
-const INDEX_FOLDER: &str = "vectors";
+pub(super) const INDEX_FOLDER: &str = "vectors";
 
 /// An open collection.
 pub(crate) struct OpenCollection {

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::index_settings::changed;
 use crate::{
-    CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, LostWrites,
-    Operation, RequestContext, Service, UpdateCollection,
+    CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, IndexStatus,
+    LostWrites, Operation, RequestContext, Service, UpdateCollection,
     collections::{Changeable, Entry},
 };
 
@@ -193,7 +193,8 @@ impl Service {
     async fn description_of(&self, entry: &Arc<Entry>) -> Result<CollectionDescription> {
         let open = self.inner.collections.open_entry(entry).await?;
         let lost = open.store.lost().iter();
-        let index = open.projection.status();
+        let disk_bytes = entry.index_disk_bytes();
+        let index = IndexStatus { disk_bytes, ..open.projection.status() };
         Ok(CollectionDescription {
             summary: summary_of(entry),
             document_count: open.store.document_count(),

@@ -35,7 +35,7 @@ use std::{
 };
 
 use akidb_core::{Dimension, IndexSettings, Metric};
-use akidb_index::{SnapshotFolder, VectorIndex, open_engine};
+use akidb_index::{VectorIndex, open_engine};
 use akidb_store::{CommittedChange, VectorKey};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
@@ -68,8 +68,6 @@ pub(crate) struct Projection {
 pub(crate) struct Shared {
     dimension: Dimension,
     metric: Metric,
-    /// Where the snapshots are.
-    folder: PathBuf,
     current: RwLock<Arc<Generation>>,
     /// Held by a commit while it is brought into the indexes, and while a generation takes the
     /// place of another.
@@ -149,7 +147,6 @@ impl Projection {
         let shared = Shared {
             dimension: context.dimension,
             metric: context.metric,
-            folder: context.folder,
             current: RwLock::new(Arc::new(generation)),
             writing: Mutex::default(),
             wanted: RwLock::new(context.settings),
@@ -199,10 +196,9 @@ impl Projection {
         }
     }
 
-    /// How far the index is, and what it takes.
+    /// How far the index is, and what it takes. Its files are not looked at.
     pub(crate) fn status(&self) -> IndexStatus {
-        let disk_bytes = SnapshotFolder::disk_bytes(&self.shared.folder);
-        IndexStatus { disk_bytes, ..self.shared.status() }
+        self.shared.status()
     }
 
     /// Ends maintenance, and keeps what changed since the last snapshot as files. Takes as long as
@@ -227,7 +223,6 @@ impl Shared {
         self.memory.set(held_bytes(&self.status(), self.dimension, &settings));
     }
 
-    /// The status without its files.
     fn status(&self) -> IndexStatus {
         let generation = self.generation();
         let (linked, pending) = (generation.index.linked_count(), generation.index.pending_count());
