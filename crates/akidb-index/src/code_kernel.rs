@@ -29,6 +29,12 @@ pub(crate) const QUERY_PLANES: usize = 4;
 /// Panics if the lists differ in length, or a row is shorter than the query needs.
 pub(crate) type MeasureCodes = fn(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]);
 
+/// Measures a query against each of the rows of `row_lines` lines that `rows` is made of.
+///
+/// Panics if there are not as many rows as measures, or they are shorter than the query needs.
+pub(crate) type MeasureRun =
+    fn(query: &[CodeLine], rows: &[CodeLine], row_lines: usize, measures: &mut [i32]);
+
 /// The kernels of one instruction set.
 #[derive(Clone, Copy)]
 pub(crate) struct CodeKernels {
@@ -42,6 +48,8 @@ pub(crate) struct CodeKernels {
     /// The query is [`QUERY_PLANES`] planes one after another; what a row has behind as many lines
     /// as a plane is left out.
     pub(crate) bits: MeasureCodes,
+    /// The same for rows that lie one behind the other.
+    pub(crate) bits_in_a_row: MeasureRun,
 }
 
 /// The fastest kernels that this machine can run, found once.
@@ -66,4 +74,10 @@ fn detected() -> impl Iterator<Item = CodeKernels> {
 fn assert_shapes(lines: usize, rows: &[&[CodeLine]], measures: &[i32]) {
     assert_eq!(rows.len(), measures.len(), "one measure for each row");
     assert!(rows.iter().all(|row| row.len() >= lines), "rows as long as the query");
+}
+
+/// Asserts what [`MeasureRun`] demands.
+fn assert_run(lines: usize, rows: &[CodeLine], row_lines: usize, measures: &[i32]) {
+    assert_eq!(rows.len(), measures.len() * row_lines, "one measure for each row");
+    assert!(row_lines >= lines, "rows as long as the query");
 }

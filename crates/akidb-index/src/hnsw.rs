@@ -10,6 +10,7 @@
 //! | `blocks` | rows by index at addresses that never move |
 //! | `int8` | codes of one byte a component |
 //! | `binary`, `rotation` | codes of one bit a component |
+//! | `sketch` | codes of bits beside those of bytes, for scans |
 //! | `space` | distances from a target to slots |
 //! | `layer`, `graph` | lists of neighbours, layers, codes and the entry |
 //! | `pool`, `visited`, `walk` | the walk over one layer |
@@ -35,6 +36,7 @@ mod repair;
 mod rotation;
 mod search;
 mod select;
+mod sketch;
 mod space;
 mod visited;
 mod walk;
@@ -160,9 +162,10 @@ impl HnswIndex {
 
     /// Makes codes of all vectors anew, and an empty graph.
     fn begin_graph(&self, state: &State) -> Arc<Graph> {
-        let coder = self.calibrated(state);
-        let graph =
-            Arc::new(Graph::new(self.shape(), coder, state.layout().row_lanes, state.slot_count()));
+        let (coder, sketcher) = self.calibrated(state);
+        let row_lanes = state.layout().row_lanes;
+        let graph = Graph::new(self.shape(), coder, sketcher, row_lanes, state.slot_count());
+        let graph = Arc::new(graph);
         graph.write_codes_of(state, 0);
         self.core.while_writers_wait(|now| {
             graph.write_codes_of(now, state.slot_count() as u32);
@@ -179,9 +182,9 @@ impl HnswIndex {
     }
 
     /// How the vectors present are coded best.
-    fn calibrated(&self, state: &State) -> Coder {
+    fn calibrated(&self, state: &State) -> (Coder, Option<BinaryCoder>) {
         match self.settings.quantization {
-            Quantization::None => Coder::Full,
+            Quantization::None => (Coder::Full, None),
             quantization => {
                 let rows_max = (CALIBRATION_COMPONENTS / self.core.dimension()).clamp(256, 4_096);
                 let step = (state.live_count() / rows_max).max(1);
@@ -191,9 +194,11 @@ impl HnswIndex {
                     .map(|(_, row)| row)
                     .collect();
                 if quantization == Quantization::Binary {
-                    return Coder::Binary(BinaryCoder::new(medians(&rows)));
+                    return (Coder::Binary(BinaryCoder::new(medians(&rows))), None);
                 }
-                Coder::Int8(Int8Coder::calibrated(self.core.metric(), &rows))
+                let coder = Coder::Int8(Int8Coder::calibrated(self.core.metric(), &rows));
+                let has_sketches = sketch::go_with(&coder, state.layout().row_lanes);
+                (coder, has_sketches.then(|| BinaryCoder::new(medians(&rows))))
             }
         }
     }

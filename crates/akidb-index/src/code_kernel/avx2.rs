@@ -8,7 +8,7 @@ use std::arch::x86_64::{
     _mm256_extracti128_si256, _mm256_madd_epi16, _mm256_setzero_si256, _mm256_sub_epi16,
 };
 
-use super::{CodeKernels, QUERY_PLANES, assert_shapes, scalar};
+use super::{CodeKernels, QUERY_PLANES, assert_run, assert_shapes, scalar};
 use crate::code_line::CodeLine;
 
 /// Quarters of a line, of 16 bytes each.
@@ -17,7 +17,7 @@ const QUARTERS: usize = 4;
 /// The kernels, if this machine has the instructions.
 pub(super) fn detect() -> Option<CodeKernels> {
     (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt"))
-        .then_some(CodeKernels { name: "avx2", dot, squared_l2, bits })
+        .then_some(CodeKernels { name: "avx2", dot, squared_l2, bits, bits_in_a_row })
 }
 
 fn dot(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
@@ -35,7 +35,13 @@ fn squared_l2(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
 fn bits(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
     assert_shapes(query.len() / QUERY_PLANES, rows, measures);
     // SAFETY: only `detect` gives this function away, and only where POPCNT exists.
-    unsafe { bits_rows(query, rows, measures) }
+    unsafe { bits_rows(query, rows.iter().copied(), measures) }
+}
+
+fn bits_in_a_row(query: &[CodeLine], rows: &[CodeLine], row_lines: usize, measures: &mut [i32]) {
+    assert_run(query.len() / QUERY_PLANES, rows, row_lines, measures);
+    // SAFETY: only `detect` gives this function away, and only where POPCNT exists.
+    unsafe { bits_rows(query, rows.chunks_exact(row_lines.max(1)), measures) }
 }
 
 #[target_feature(enable = "avx2")]
@@ -69,16 +75,12 @@ fn squared_l2_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32
 }
 
 #[target_feature(enable = "popcnt")]
-fn bits_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
-    let plane_lines = query.len() / QUERY_PLANES;
-    for (measure, row) in measures.iter_mut().zip(rows) {
-        *measure = (0..QUERY_PLANES)
-            .map(|plane| {
-                let lines = &query[plane * plane_lines..][..plane_lines];
-                scalar::shared_bits(lines, row) << plane
-            })
-            .sum();
-    }
+fn bits_rows<'a>(
+    query: &[CodeLine],
+    rows: impl Iterator<Item = &'a [CodeLine]>,
+    measures: &mut [i32],
+) {
+    scalar::measure_bits(query, rows, measures);
 }
 
 #[inline]

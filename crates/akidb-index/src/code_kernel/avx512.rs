@@ -4,11 +4,11 @@
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_dpbusd_epi32,
     _mm512_dpwssd_epi32, _mm512_load_si512, _mm512_popcnt_epi64, _mm512_reduce_add_epi32,
-    _mm512_reduce_add_epi64, _mm512_setzero_si512, _mm512_sub_epi16, _mm512_unpackhi_epi8,
-    _mm512_unpacklo_epi8,
+    _mm512_reduce_add_epi64, _mm512_setzero_si512, _mm512_slli_epi64, _mm512_sub_epi16,
+    _mm512_unpackhi_epi8, _mm512_unpacklo_epi8,
 };
 
-use super::{CodeKernels, QUERY_PLANES, assert_shapes};
+use super::{CodeKernels, QUERY_PLANES, assert_run, assert_shapes};
 use crate::code_line::CodeLine;
 
 /// The kernels, if this machine has the instructions.
@@ -17,7 +17,7 @@ pub(super) fn detect() -> Option<CodeKernels> {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vnni")
         && is_x86_feature_detected!("avx512vpopcntdq"))
-    .then_some(CodeKernels { name: "avx512vnni", dot, squared_l2, bits })
+    .then_some(CodeKernels { name: "avx512vnni", dot, squared_l2, bits, bits_in_a_row })
 }
 
 fn dot(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
@@ -35,7 +35,13 @@ fn squared_l2(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
 fn bits(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
     assert_shapes(query.len() / QUERY_PLANES, rows, measures);
     // SAFETY: only `detect` gives this function away, and only where the instructions exist.
-    unsafe { bits_rows(query, rows, measures) }
+    unsafe { bits_rows(query, rows.iter().copied(), measures) }
+}
+
+fn bits_in_a_row(query: &[CodeLine], rows: &[CodeLine], row_lines: usize, measures: &mut [i32]) {
+    assert_run(query.len() / QUERY_PLANES, rows, row_lines, measures);
+    // SAFETY: only `detect` gives this function away, and only where the instructions exist.
+    unsafe { bits_rows(query, rows.chunks_exact(row_lines.max(1)), measures) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
@@ -78,20 +84,47 @@ fn squared_l2_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vpopcntdq")]
-fn bits_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
+fn bits_rows<'a>(
+    query: &[CodeLine],
+    rows: impl Iterator<Item = &'a [CodeLine]>,
+    measures: &mut [i32],
+) {
+    if let [ones, twos, fours, eights] = query {
+        // The usual dimensions have one line, and the planes stay in registers.
+        let planes = [load(ones), load(twos), load(fours), load(eights)];
+        for (measure, row) in measures.iter_mut().zip(rows) {
+            let row = load(&row[0]);
+            *measure = weighted(planes.map(|plane| shared_bits(plane, row)));
+        }
+        return;
+    }
     let plane_lines = query.len() / QUERY_PLANES;
     for (measure, row) in measures.iter_mut().zip(rows) {
         let mut sums = [_mm512_setzero_si512(); QUERY_PLANES];
         for (line_at, row) in row[..plane_lines].iter().enumerate() {
             let row = load(row);
             for (plane, sum) in sums.iter_mut().enumerate() {
-                let shared = _mm512_and_si512(load(&query[plane * plane_lines + line_at]), row);
-                *sum = _mm512_add_epi64(*sum, _mm512_popcnt_epi64(shared));
+                let shared = shared_bits(load(&query[plane * plane_lines + line_at]), row);
+                *sum = _mm512_add_epi64(*sum, shared);
             }
         }
-        let planes = sums.iter().enumerate();
-        *measure = planes.map(|(plane, &sum)| (_mm512_reduce_add_epi64(sum) as i32) << plane).sum();
+        *measure = weighted(sums);
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512vpopcntdq")]
+fn shared_bits(plane: __m512i, row: __m512i) -> __m512i {
+    _mm512_popcnt_epi64(_mm512_and_si512(plane, row))
+}
+
+/// The sum of what each plane counts, by its weight.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn weighted([ones, twos, fours, eights]: [__m512i; QUERY_PLANES]) -> i32 {
+    let low = _mm512_add_epi64(ones, _mm512_slli_epi64::<1>(twos));
+    let high = _mm512_add_epi64(fours, _mm512_slli_epi64::<1>(eights));
+    _mm512_reduce_add_epi64(_mm512_add_epi64(low, _mm512_slli_epi64::<2>(high))) as i32
 }
 
 #[inline]

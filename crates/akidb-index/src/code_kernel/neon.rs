@@ -22,6 +22,7 @@ pub(super) fn detect() -> Option<CodeKernels> {
         dot,
         squared_l2,
         bits: scalar::bits,
+        bits_in_a_row: scalar::bits_in_a_row,
     })
 }
 

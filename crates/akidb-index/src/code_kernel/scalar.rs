@@ -1,9 +1,10 @@
 //! The reference: plain Rust, for machines without wider instructions and to test the others by.
 
-use super::{CodeKernels, QUERY_PLANES, assert_shapes};
+use super::{CodeKernels, QUERY_PLANES, assert_run, assert_shapes};
 use crate::code_line::CodeLine;
 
-pub(super) const KERNELS: CodeKernels = CodeKernels { name: "scalar", dot, squared_l2, bits };
+pub(super) const KERNELS: CodeKernels =
+    CodeKernels { name: "scalar", dot, squared_l2, bits, bits_in_a_row };
 
 fn dot(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
     sum_terms(query, rows, measures, |query, row| i32::from(query.cast_signed()) * i32::from(row));
@@ -31,8 +32,27 @@ fn sum_terms(
 }
 
 pub(super) fn bits(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
+    assert_shapes(query.len() / QUERY_PLANES, rows, measures);
+    measure_bits(query, rows.iter().copied(), measures);
+}
+
+pub(super) fn bits_in_a_row(
+    query: &[CodeLine],
+    rows: &[CodeLine],
+    row_lines: usize,
+    measures: &mut [i32],
+) {
+    assert_run(query.len() / QUERY_PLANES, rows, row_lines, measures);
+    measure_bits(query, rows.chunks_exact(row_lines.max(1)), measures);
+}
+
+#[inline(always)]
+pub(super) fn measure_bits<'a>(
+    query: &[CodeLine],
+    rows: impl Iterator<Item = &'a [CodeLine]>,
+    measures: &mut [i32],
+) {
     let plane_lines = query.len() / QUERY_PLANES;
-    assert_shapes(plane_lines, rows, measures);
     if plane_lines == 0 {
         return measures.fill(0);
     }
@@ -43,7 +63,7 @@ pub(super) fn bits(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32
 }
 
 #[inline(always)]
-pub(super) fn shared_bits(plane: &[CodeLine], row: &[CodeLine]) -> i32 {
+fn shared_bits(plane: &[CodeLine], row: &[CodeLine]) -> i32 {
     let words = |lines: &CodeLine| -> [u64; 8] { bytemuck::cast(*lines) };
     let mut shared = 0;
     for (plane, row) in plane.iter().zip(row) {

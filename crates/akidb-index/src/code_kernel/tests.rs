@@ -66,6 +66,9 @@ fn check_bits(kernels: CodeKernels, bit_count: usize) {
     };
     let expected: u32 = (0..).zip(&planes).map(|(at, plane)| shared(plane) << at).sum();
     assert_eq!(measures, [expected.cast_signed(); 7], "{} at {bit_count} bits", kernels.name);
+    let mut measures = [-1; 3];
+    (kernels.bits_in_a_row)(&query, &lines.repeat(3), lines.len(), &mut measures);
+    assert_eq!(measures, [expected.cast_signed(); 3], "{} in a row", kernels.name);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Codes of one bit a component after a rotation: RaBitQ, Gao and Long 2024.
 //!
 //! A vector is taken from the centre, rotated, and of each component the sign is kept. Behind the
-//! bits stand three numbers that make the inner product with a query, four bits a component, an
-//! estimate without bias. Two codes are compared by the angle that their differing bits stand for.
+//! bits stand numbers that make the inner product with a query, four bits a component, an estimate
+//! without bias, and say how far off it usually is. Two codes are compared by the angle that their
+//! differing bits stand for.
 
 use std::f32::consts::PI;
 
-use super::rotation::rotate;
+use super::{rotation::Rotation, sketch::Bound};
 use crate::{
     code_kernel::{self, QUERY_PLANES},
     code_line::{CodeLine, LINE_BYTES, lines_of},
@@ -21,6 +22,7 @@ const STEP_MAX: f32 = ((1 << QUERY_PLANES) - 1) as f32;
 pub(super) struct BinaryCoder {
     /// Subtracted from each vector, padded to lanes.
     centre: Vec<Lane>,
+    rotation: Rotation,
 }
 
 /// What stands behind the bits of a code.
@@ -33,7 +35,8 @@ struct Terms {
     factor: f32,
     /// The bits that are set.
     ones: f32,
-    padding: u32,
+    /// The standard deviation of the estimated inner product with a query of length 1.
+    error: f32,
 }
 
 /// A query over bits.
@@ -52,7 +55,8 @@ pub(super) struct BinaryQuery {
 
 impl BinaryCoder {
     pub(super) fn new(centre: Vec<Lane>) -> Self {
-        Self { centre }
+        let rotation = Rotation::new(centre.len() * LANE_WIDTH);
+        Self { centre, rotation }
     }
 
     pub(super) fn centre(&self) -> &[Lane] {
@@ -61,36 +65,39 @@ impl BinaryCoder {
 
     /// Lines of the code of a row of `row_lanes`.
     pub(super) fn code_lines(row_lanes: usize) -> usize {
-        bit_lines(row_lanes) + lines_of(size_of::<Terms>())
+        lines_of(bit_bytes(row_lanes) + size_of::<Terms>())
     }
 
     /// The rotated components of a row, counted from the centre or as they are.
-    fn rotated(&self, row: &[Lane], is_centred: bool) -> Vec<f32> {
-        let lanes = row.iter().enumerate().flat_map(|(at, lane)| {
-            let centre = if is_centred { self.centre[at].0 } else { [0.0; LANE_WIDTH] };
-            std::array::from_fn::<f32, LANE_WIDTH, _>(|place| lane.0[place] - centre[place])
-        });
-        let mut components: Vec<f32> = lanes.collect();
-        rotate(&mut components);
-        components
+    fn rotate(&self, row: &[Lane], is_centred: bool, components: &mut Vec<f32>) {
+        components.clear();
+        components.extend_from_slice(bytemuck::cast_slice(row));
+        if is_centred {
+            let centre: &[f32] = bytemuck::cast_slice(&self.centre);
+            components.iter_mut().zip(centre).for_each(|(component, centre)| *component -= centre);
+        }
+        self.rotation.rotate(components);
     }
 
-    /// Writes the code of a row.
-    pub(super) fn encode(&self, row: &[Lane], code: &mut [CodeLine]) {
-        let components = self.rotated(row, true);
+    /// Writes the code of a row. `components` is memory to work in.
+    pub(super) fn encode(&self, row: &[Lane], code: &mut [CodeLine], components: &mut Vec<f32>) {
+        self.rotate(row, true, components);
         code.fill(CodeLine::ZERO);
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(code);
         let mut ones = 0;
-        for (at, component) in components.iter().enumerate() {
-            let bit = u8::from(*component > 0.0);
-            bytes[at / 8] |= bit << (at % 8);
-            ones += u32::from(bit);
+        for (byte, eight) in bytes.iter_mut().zip(components.as_chunks::<8>().0) {
+            *byte = bits_of(eight.map(|component| component > 0.0));
+            ones += byte.count_ones();
         }
-        let squared_length: f32 = components.iter().map(|at| at * at).sum();
-        let sizes: f32 = components.iter().map(|at| at.abs()).sum();
+        let squared_length = sum(components, |at| at * at);
+        let sizes = sum(components, f32::abs);
+        let count = components.len() as f32;
         let factor = if sizes > 0.0 { squared_length / sizes } else { 0.0 };
-        let terms = Terms { squared_length, factor, ones: ones as f32, padding: 0 };
-        let begin = bit_lines(row.len()) * LINE_BYTES;
+        // Gao and Long, theorem 3.2, for one standard deviation.
+        let beside = (factor * factor * count - squared_length).max(0.0);
+        let error = (beside / (count - 1.0)).sqrt();
+        let terms = Terms { squared_length, factor, ones: ones as f32, error };
+        let begin = bit_bytes(row.len());
         bytes[begin..begin + size_of::<Terms>()].copy_from_slice(bytemuck::bytes_of(&terms));
     }
 
@@ -100,25 +107,27 @@ impl BinaryCoder {
         row: &[Lane],
         is_centred: bool,
         planes: &mut Vec<CodeLine>,
+        components: &mut Vec<f32>,
     ) -> BinaryQuery {
-        let components = self.rotated(row, is_centred);
-        let finite = || components.iter().copied().filter(|at| at.is_finite());
-        let low = finite().fold(f32::INFINITY, f32::min).min(0.0);
-        let high = finite().fold(f32::NEG_INFINITY, f32::max).max(0.0);
+        self.rotate(row, is_centred, components);
+        let (mut low, mut high) = (0.0_f32, 0.0_f32);
+        for &component in components.iter().filter(|component| component.is_finite()) {
+            (low, high) = (low.min(component), high.max(component));
+        }
         let step = if high > low { (high - low) / STEP_MAX } else { 1.0 };
-        let plane_lines = bit_lines(row.len());
+        let plane_bytes = bit_lines(row.len()) * LINE_BYTES;
         planes.clear();
-        planes.resize(plane_lines * QUERY_PLANES, CodeLine::ZERO);
+        planes.resize(bit_lines(row.len()) * QUERY_PLANES, CodeLine::ZERO);
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(planes);
-        for (at, component) in components.iter().enumerate() {
-            let steps = ((component - low) / step + 0.5) as u8;
+        let inverse = step.recip();
+        for (at, eight) in components.as_chunks::<8>().0.iter().enumerate() {
+            let steps = eight.map(|it| ((it - low) * inverse + 0.5).min(STEP_MAX) as u8);
             for plane in 0..QUERY_PLANES {
-                let bit = (steps.min(STEP_MAX as u8) >> plane) & 1;
-                bytes[plane * plane_lines * LINE_BYTES + at / 8] |= bit << (at % 8);
+                bytes[plane * plane_bytes + at] = bits_of(steps.map(|it| (it >> plane) & 1 == 1));
             }
         }
-        let squared_length = components.iter().map(|at| at * at).sum();
-        BinaryQuery { squared_length, low, step, sum: components.iter().sum(), is_code: false }
+        let squared_length = sum(components, |at| at * at);
+        BinaryQuery { squared_length, low, step, sum: sum(components, |at| at), is_code: false }
     }
 
     /// Makes a query of a code: every plane is its bits.
@@ -127,9 +136,14 @@ impl BinaryCoder {
         row_lanes: usize,
         planes: &mut Vec<CodeLine>,
     ) -> BinaryQuery {
-        let bits = &code[..bit_lines(row_lanes)];
+        let (bits, bit_bytes) = (&code[..bit_lines(row_lanes)], bit_bytes(row_lanes));
         planes.clear();
-        (0..QUERY_PLANES).for_each(|_| planes.extend_from_slice(bits));
+        for _ in 0..QUERY_PLANES {
+            planes.extend_from_slice(bits);
+            let begin = planes.len() - bits.len();
+            let plane: &mut [u8] = bytemuck::cast_slice_mut(&mut planes[begin..]);
+            plane[bit_bytes..].fill(0);
+        }
         let terms = terms_of(code, row_lanes);
         BinaryQuery {
             squared_length: terms.squared_length,
@@ -141,6 +155,21 @@ impl BinaryCoder {
 }
 
 impl BinaryQuery {
+    pub(super) fn squared_length(&self) -> f32 {
+        self.squared_length
+    }
+
+    /// The parts of a bound that a negative inner product, by `errors` too low, gives.
+    pub(super) fn product_bound(&self, errors: f32) -> Bound {
+        Bound {
+            of_ones: 2.0 * self.low,
+            of_measure: 2.0 * self.step,
+            constant: -self.sum,
+            of_error: errors * self.squared_length.sqrt(),
+            ..Bound::default()
+        }
+    }
+
     /// Estimates the inner product and the squared distance of the query and each row.
     pub(super) fn estimate(
         &self,
@@ -168,13 +197,45 @@ impl BinaryQuery {
     }
 }
 
+impl Bound {
+    /// The bound of the vector of a code, of which a kernel has measured the bits.
+    #[inline(always)]
+    pub(super) fn of(&self, code: &[CodeLine], row_lanes: usize, measure: i32) -> f32 {
+        let terms = terms_of(code, row_lanes);
+        let product = self.of_ones * terms.ones + self.of_measure * measure as f32 + self.constant;
+        self.base + self.of_squared_length * terms.squared_length
+            - terms.factor * product
+            - self.of_error * terms.error
+    }
+}
+
+fn bit_bytes(row_lanes: usize) -> usize {
+    row_lanes * LANE_WIDTH / 8
+}
+
 fn bit_lines(row_lanes: usize) -> usize {
-    lines_of((row_lanes * LANE_WIDTH).div_ceil(8))
+    lines_of(bit_bytes(row_lanes))
 }
 
 fn terms_of(code: &[CodeLine], row_lanes: usize) -> Terms {
-    let line = &code[bit_lines(row_lanes)].0;
-    bytemuck::pod_read_unaligned(&line[..size_of::<Terms>()])
+    let begin = bit_bytes(row_lanes);
+    let bytes: &[u8] = bytemuck::cast_slice(code);
+    bytemuck::pod_read_unaligned(&bytes[begin..begin + size_of::<Terms>()])
+}
+
+/// A byte of eight bits, the first one lowest.
+fn bits_of(bits: [bool; 8]) -> u8 {
+    let places = bits.into_iter().enumerate();
+    places.fold(0, |byte, (place, bit)| byte | (u8::from(bit) << place))
+}
+
+/// The sum over all components, in lanes that add up side by side.
+fn sum(components: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0; LANE_WIDTH];
+    for lane in components.as_chunks::<LANE_WIDTH>().0 {
+        sums.iter_mut().zip(lane).for_each(|(sum, &component)| *sum += term(component));
+    }
+    sums.iter().sum()
 }
 
 #[cfg(test)]
@@ -199,12 +260,12 @@ mod tests {
         let (query, vector) = (row(), row());
         let coder = BinaryCoder::new(vec![Lane([0.0; 16]); query.len()]);
         let mut code = vec![CodeLine::ZERO; BinaryCoder::code_lines(query.len())];
-        coder.encode(&vector, &mut code);
+        coder.encode(&vector, &mut code, &mut Vec::new());
         let pairs = || query.iter().flat_map(|at| at.0).zip(vector.iter().flat_map(|at| at.0));
         let dot: f32 = pairs().map(|(a, b)| a * b).sum();
         let apart: f32 = pairs().map(|(a, b)| (a - b) * (a - b)).sum();
         let mut planes = Vec::new();
-        let asked = coder.encode_query(&query, true, &mut planes);
+        let asked = coder.encode_query(&query, true, &mut planes, &mut Vec::new());
         let near = |given: f32, truth: f32| (given - truth).abs() < 0.15 * asked.squared_length;
         asked.estimate(&planes, &[&code], query.len(), &mut [0], |_, product, distance| {
             assert!(near(product, dot), "{product} is not {dot}");

@@ -130,6 +130,17 @@ impl<T: Plain> Blocks<T> {
         }
     }
 
+    /// The values of rows that lie one behind the other in one block, which must be within the
+    /// capacity.
+    #[inline]
+    pub(super) fn run(&self, rows: Range<u32>) -> &[T] {
+        let first = self.row(rows.start);
+        let within = rows.start as usize & ((1 << self.rows_log2) - 1);
+        assert!(within + rows.len() <= 1 << self.rows_log2, "rows of one block");
+        // SAFETY: as for one row; those behind it in the block lie behind it in memory.
+        unsafe { std::slice::from_raw_parts(first.as_ptr(), rows.len() * self.row_len) }
+    }
+
     /// Writes a row, which must be within the capacity and in memory that is no file's.
     ///
     /// # Safety
@@ -235,6 +246,8 @@ mod tests {
         assert_eq!((blocks.capacity(), shared.capacity()), (100, 4));
         assert_eq!(blocks.row(3).as_ptr(), before);
         blocks.row(3)[1].store(5, Ordering::Relaxed);
+        let run: Vec<u32> = blocks.run(2..4).iter().map(|at| at.load(Ordering::Relaxed)).collect();
+        assert_eq!(run, [0, 0, 0, 0, 5, 7]);
         let seen: Vec<u32> = shared.row(3).iter().map(|at| at.load(Ordering::Relaxed)).collect();
         assert_eq!(seen, [0, 5, 7]);
         assert!(blocks.row(99).iter().all(|at| at.load(Ordering::Relaxed) == 0));

@@ -1,4 +1,6 @@
 //! Scans over codes: of what the graph does not hold yet, and of all where a walk does not pay.
+//!
+//! Where vectors have sketches, a scan reads those, and the codes of the few that may be near enough.
 
 use std::ops::Range;
 
@@ -17,19 +19,39 @@ const BATCH_SLOTS: usize = 64;
 /// A scan that compares fewer vectors than this stays on one thread.
 const PARALLEL_MIN_VECTORS: usize = 4_096;
 
+/// A scan of fewer vectors does without sketches, for which the query would have to be made ready.
+const SKETCHED_MIN: usize = 256;
+
 /// Pieces for each thread, so that a thread that is slowed down does not hold up the rest.
 const PIECES_PER_THREAD: usize = 4;
+
+/// What a scan needs, kept to be used again without allocating. Batches pass through it: what they
+/// are measured by has been asked for by the time it is read.
+#[derive(Default)]
+pub(super) struct ScanMemory {
+    /// Slots whose sketches, or codes where there are none, are asked for now.
+    ahead: Vec<u32>,
+    /// Slots whose sketches were asked for before.
+    asked: Vec<u32>,
+    /// Slots that may be near enough, whose codes were asked for.
+    near: Vec<u32>,
+    distances: Vec<f32>,
+}
 
 impl Search<'_> {
     /// Fills the pool with the best of all slots that may be returned.
     pub(super) fn scan(&self, memory: &mut SearchMemory, work: &mut Work) {
-        let SearchMemory { walk, target, slots, distances } = memory;
-        walk.pool.reset(self.ef);
+        let SearchMemory { walk, target, scan } = memory;
+        let candidates = self.scan_candidates();
+        walk.pool.reset(candidates);
+        if self.returnable_max() >= SKETCHED_MIN {
+            self.space.prepare_sketch(self.query, target);
+        }
         let end = self.state.slot_count() as u32;
         let parallel = self.request.parallelism == Parallelism::ThreadPool
             && self.returnable_max() >= PARALLEL_MIN_VECTORS;
         if !parallel {
-            work.compared += self.scan_range(0..end, target, slots, distances, &mut walk.pool);
+            work.compared += self.scan_range(0..end, target, scan, &mut walk.pool);
             return;
         }
         let pieces: Vec<(Pool, u64)> = self
@@ -37,9 +59,9 @@ impl Search<'_> {
             .into_par_iter()
             .map(|piece| {
                 let mut pool = Pool::default();
-                pool.reset(self.ef);
+                pool.reset(candidates);
                 let compared =
-                    self.scan_range(piece, target, &mut Vec::new(), &mut Vec::new(), &mut pool);
+                    self.scan_range(piece, target, &mut ScanMemory::default(), &mut pool);
                 (pool, compared)
             })
             .collect();
@@ -51,35 +73,80 @@ impl Search<'_> {
 
     /// Offers the slots behind the graph, but those that the walk came upon, to the pool.
     pub(super) fn scan_tail(&self, memory: &mut SearchMemory, work: &mut Work) {
-        let SearchMemory { walk, target, slots, distances } = memory;
+        let SearchMemory { walk, target, scan } = memory;
         let end = self.state.slot_count() as u32;
         let visited = &walk.visited;
         let tail = self.linked_end..end;
+        walk.pool.shrink(self.scan_candidates());
+        if tail.len().min(self.returnable_max()) >= SKETCHED_MIN {
+            self.space.prepare_sketch(self.query, target);
+        }
         work.compared += match self.request.allowed {
             None => {
-                let unseen = tail.filter(|&slot| !visited.contains(slot));
-                self.scan_slots(unseen, target, slots, distances, &mut walk.pool)
+                let is_unseen = |slot| !visited.contains(slot);
+                self.scan_run(tail, is_unseen, target, scan, &mut walk.pool)
             }
             Some(allowed) if tail.is_empty() || allowed.is_empty() => 0,
             Some(allowed) => {
                 let unseen = allowed.range(tail).filter(|&slot| !visited.contains(slot));
-                self.scan_slots(unseen, target, slots, distances, &mut walk.pool)
+                self.scan_slots(unseen, target, scan, &mut walk.pool)
             }
         };
+    }
+
+    /// How many candidates a scan keeps: those that are scored in full.
+    fn scan_candidates(&self) -> usize {
+        super::plan::rescored_max(self).min(self.ef)
     }
 
     fn scan_range(
         &self,
         range: Range<u32>,
         target: &Target,
-        slots: &mut Vec<u32>,
-        distances: &mut Vec<f32>,
+        memory: &mut ScanMemory,
         pool: &mut Pool,
     ) -> u64 {
         match self.request.allowed {
-            None => self.scan_slots(range, target, slots, distances, pool),
+            None => self.scan_run(range, |_| true, target, memory, pool),
             Some(_) if range.is_empty() => 0,
-            Some(allowed) => self.scan_slots(allowed.range(range), target, slots, distances, pool),
+            Some(allowed) => self.scan_slots(allowed.range(range), target, memory, pool),
+        }
+    }
+
+    /// Offers those of a range of slots that are live and wanted to the pool; says how many slots
+    /// it has.
+    fn scan_run(
+        &self,
+        range: Range<u32>,
+        is_wanted: impl Fn(u32) -> bool,
+        target: &Target,
+        memory: &mut ScanMemory,
+        pool: &mut Pool,
+    ) -> u64 {
+        if !self.space.is_sketched(target) {
+            let slots = range.filter(|&slot| is_wanted(slot));
+            return self.scan_slots(slots, target, memory, pool);
+        }
+        let ScanMemory { asked, near, distances, .. } = memory;
+        let mut begin = range.start;
+        while begin < range.end || !near.is_empty() {
+            let end = range.end.min((begin / BATCH_SLOTS as u32 + 1) * BATCH_SLOTS as u32);
+            self.space.find_nearer(target, begin..end, pool.bar(), asked);
+            self.measure(target, near, distances, pool);
+            asked.retain(|&slot| is_wanted(slot) && self.state.is_live(slot));
+            near.clear();
+            std::mem::swap(near, asked);
+            begin = end;
+        }
+        range.len() as u64
+    }
+
+    /// Measures some slots and offers them to the pool.
+    #[inline(always)]
+    fn measure(&self, target: &Target, slots: &[u32], distances: &mut Vec<f32>, pool: &mut Pool) {
+        self.space.distances(target, slots, distances);
+        for (&distance, &slot) in distances.iter().zip(slots) {
+            pool.offer(distance, slot, true);
         }
     }
 
@@ -88,24 +155,26 @@ impl Search<'_> {
         &self,
         candidates: impl Iterator<Item = u32>,
         target: &Target,
-        slots: &mut Vec<u32>,
-        distances: &mut Vec<f32>,
+        memory: &mut ScanMemory,
         pool: &mut Pool,
     ) -> u64 {
         let all_live = self.state.live_count() == self.state.slot_count();
         let mut candidates = candidates.filter(|&slot| all_live || self.state.is_live(slot));
+        let ScanMemory { asked, ahead, near, distances } = memory;
         let mut compared = 0;
         loop {
-            slots.clear();
-            slots.extend(candidates.by_ref().take(BATCH_SLOTS));
-            if slots.is_empty() {
+            ahead.clear();
+            ahead.extend(candidates.by_ref().take(BATCH_SLOTS));
+            compared += ahead.len() as u64;
+            ahead.iter().for_each(|&slot| self.space.prefetch_first(target, slot));
+            self.measure(target, near, distances, pool);
+            self.space.retain_nearer(target, asked, pool.bar());
+            near.clear();
+            std::mem::swap(near, asked);
+            std::mem::swap(asked, ahead);
+            if near.is_empty() && asked.is_empty() {
                 return compared;
             }
-            self.space.distances(target, slots, distances);
-            for (&distance, &slot) in distances.iter().zip(&*slots) {
-                pool.offer(distance, slot, true);
-            }
-            compared += slots.len() as u64;
         }
     }
 

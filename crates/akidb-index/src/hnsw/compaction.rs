@@ -33,8 +33,7 @@ impl Graph {
         memories: &MemoryStore,
     ) -> Self {
         let upper_counts = self.lock_linker();
-        let graph =
-            Self::new(self.shape, self.coder.clone(), state.layout().row_lanes, old_slots.len());
+        let graph = self.like_this(state.layout().row_lanes, old_slots.len());
         let old_view = self.view();
         graph.copy_codes(&old_view, old_slots);
         let linked = old_slots.partition_point(|&slot| slot < self.linked_end());
@@ -76,11 +75,17 @@ impl Graph {
         graph
     }
 
+    /// A graph without nodes whose codes are made like those of this one.
+    fn like_this(&self, row_lanes: usize, begun_at: usize) -> Self {
+        Self::new(self.shape, self.coder.clone(), self.sketcher.clone(), row_lanes, begun_at)
+    }
+
     /// Copies the codes of the old slots to their places in the list.
     #[expect(unsafe_code, reason = "writes memory that no other thread has")]
     fn copy_codes(&self, old: &View, old_slots: &[u32]) {
         self.grow(|view| {
             view.codes.grow(old_slots.len());
+            view.sketches.grow(old_slots.len());
             view.layers[0].grow(old_slots.len());
         });
         let view = self.view();
@@ -90,6 +95,10 @@ impl Graph {
         for (new, &old_slot) in (0..).zip(old_slots) {
             // SAFETY: this graph is not published yet.
             unsafe { view.codes.write(new, old.codes.row(old_slot)) };
+            if self.sketcher.is_some() {
+                // SAFETY: as above.
+                unsafe { view.sketches.write(new, old.sketches.row(old_slot)) };
+            }
         }
     }
 

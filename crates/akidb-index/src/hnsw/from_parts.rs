@@ -12,10 +12,11 @@ use super::{
     HnswIndex,
     binary::BinaryCoder,
     blocks::Blocks,
-    graph::{Entry, Graph},
+    graph::{Entry, Graph, View},
     int8::Int8Coder,
     layer::{INDEX_END, Layer},
     parts::{GraphHeader, IndexHeader, MappedSection, PartsError},
+    sketch,
     space::Coder,
 };
 use crate::{
@@ -86,10 +87,12 @@ impl HnswIndex {
         possible(linked <= header.slot_count && linked < INDEX_END, "the number of linked slots")?;
         let row_lanes = state.layout().row_lanes;
         let coder = self.coder_from_parts(graph_header, row_lanes, sections)?;
-        let graph = Graph::new(self.shape(), coder, row_lanes, graph_header.begun_at as usize);
+        let sketcher = self.sketcher_from_parts(&coder, row_lanes, sections)?;
+        let begun_at = graph_header.begun_at as usize;
+        let graph = Graph::new(self.shape(), coder, sketcher, row_lanes, begun_at);
         let slot_count = state.slot_count();
-        let codes = graph.view().codes.clone();
-        let codes = codes_from_parts(codes, slot_count, sections)?;
+        let codes = codes_from_parts(&graph.view().codes, slot_count, "codes", sections)?;
+        let sketches = codes_from_parts(&graph.view().sketches, slot_count, "sketches", sections)?;
         let mut layers = vec![Layer::base(self.shape().m * 2)];
         layers[0].grow(slot_count);
         fill_links(&layers[0], linked, find(sections, "links", list_bytes(&layers[0], linked))?)?;
@@ -113,7 +116,7 @@ impl HnswIndex {
             possible(count.is_some_and(|&count| index < count), "the entry")?;
             graph.raise_entry(Entry { layer: layer as usize, index });
         }
-        graph.grow(|view| (view.codes, view.layers) = (codes, layers));
+        graph.grow(|view| *view = View { codes, sketches, layers });
         graph.lock_linker().clone_from(&graph_header.upper_counts);
         graph.set_linked_end(linked);
         graph.set_clipped(graph_header.clipped);
@@ -130,39 +133,57 @@ impl HnswIndex {
             return Ok(Coder::Full);
         }
         possible(header.scale.is_normal() && header.scale > 0.0, "the scale of the codes")?;
-        let centre = sections("centre").filter(|centre| !centre.range.is_empty());
-        let centre: Vec<f32> = match centre {
-            None => Vec::new(),
-            Some(_) => {
-                let bytes = Some(row_lanes * size_of::<Lane>());
-                numbers(&find(sections, "centre", bytes)?, f32::from_le_bytes)
-            }
-        };
-        possible(centre.iter().all(|at| at.is_finite()), "the centre of the codes")?;
-        let (lanes, _) = centre.as_chunks();
-        let lanes: Vec<Lane> = lanes.iter().map(|&lane| Lane(lane)).collect();
         if self.settings.quantization == Quantization::Binary {
-            possible(lanes.len() == row_lanes, "the centre of the codes")?;
-            return Ok(Coder::Binary(BinaryCoder::new(lanes)));
+            let centre = centre_from_parts("centre", row_lanes, sections)?;
+            return Ok(Coder::Binary(BinaryCoder::new(centre)));
         }
-        Ok(Coder::Int8(Int8Coder::new(header.scale, lanes)))
+        let has_centre = sections("centre").is_some_and(|centre| !centre.range.is_empty());
+        let centre = has_centre.then(|| centre_from_parts("centre", row_lanes, sections));
+        Ok(Coder::Int8(Int8Coder::new(header.scale, centre.transpose()?.unwrap_or_default())))
+    }
+
+    fn sketcher_from_parts(
+        &self,
+        coder: &Coder,
+        row_lanes: usize,
+        sections: Sections<'_>,
+    ) -> Result<Option<BinaryCoder>, PartsError> {
+        if !sketch::go_with(coder, row_lanes) {
+            return Ok(None);
+        }
+        let centre = centre_from_parts("sketch-centre", row_lanes, sections)?;
+        Ok(Some(BinaryCoder::new(centre)))
     }
 }
 
-/// The codes: whole blocks as they lie in the file, the rest copied.
+/// What codes count from, as one vector.
+fn centre_from_parts(
+    name: &str,
+    row_lanes: usize,
+    sections: Sections<'_>,
+) -> Result<Vec<Lane>, PartsError> {
+    let bytes = Some(row_lanes * size_of::<Lane>());
+    let centre = numbers(&find(sections, name, bytes)?, f32::from_le_bytes);
+    possible(centre.iter().all(|at| at.is_finite()), "the centre of the codes")?;
+    let (lanes, _) = centre.as_chunks();
+    Ok(lanes.iter().map(|&lane| Lane(lane)).collect())
+}
+
+/// Codes or sketches: whole blocks as they lie in the file, the rest copied.
 #[expect(unsafe_code, reason = "writes memory that no other thread has")]
 fn codes_from_parts(
-    codes: Blocks<CodeLine>,
+    codes: &Blocks<CodeLine>,
     slot_count: usize,
+    name: &str,
     sections: Sections<'_>,
 ) -> Result<Blocks<CodeLine>, PartsError> {
     let row_lines = codes.row_len();
     if row_lines == 0 {
-        return Ok(codes);
+        return Ok(codes.clone());
     }
-    let section = find(sections, "codes", slot_count.checked_mul(row_lines * LINE_BYTES))?;
+    let section = find(sections, name, slot_count.checked_mul(row_lines * LINE_BYTES))?;
     let bytes = &section.file[section.range.clone()];
-    let mut codes = codes.mapped(&section.file, section.range.clone());
+    let mut codes = codes.clone().mapped(&section.file, section.range.clone());
     let mapped = codes.capacity();
     codes.grow(slot_count);
     let mut row = vec![CodeLine::ZERO; row_lines];

@@ -8,8 +8,10 @@ use std::sync::{
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::{
+    binary::BinaryCoder,
     blocks::Blocks,
     layer::Layer,
+    sketch::Sketches,
     space::{Coder, Space, Target},
     walk::{Ground, WalkMemory, Walked},
 };
@@ -46,6 +48,7 @@ pub(super) struct Entry {
 #[derive(Clone)]
 pub(super) struct View {
     pub(super) codes: Blocks<CodeLine>,
+    pub(super) sketches: Blocks<CodeLine>,
     pub(super) layers: Vec<Layer>,
 }
 
@@ -54,6 +57,8 @@ pub(super) struct View {
 pub(super) struct Graph {
     pub(super) shape: Shape,
     pub(super) coder: Coder,
+    /// What makes the sketches, where there are any.
+    pub(super) sketcher: Option<BinaryCoder>,
     /// Slots when the codes were chosen.
     pub(super) begun_at: usize,
     view: RwLock<Arc<View>>,
@@ -81,14 +86,23 @@ pub(super) struct Repairs {
 
 impl Graph {
     /// A graph without nodes, for rows of `row_lanes`, with codes chosen for `begun_at` slots.
-    pub(super) fn new(shape: Shape, coder: Coder, row_lanes: usize, begun_at: usize) -> Self {
+    pub(super) fn new(
+        shape: Shape,
+        coder: Coder,
+        sketcher: Option<BinaryCoder>,
+        row_lanes: usize,
+        begun_at: usize,
+    ) -> Self {
         let codes = Blocks::new(coder.code_lines(row_lanes), CODE_BLOCK_LOG2);
+        let sketch_lines = sketcher.as_ref().map_or(0, |_| BinaryCoder::code_lines(row_lanes));
+        let sketches = Blocks::new(sketch_lines, CODE_BLOCK_LOG2);
         let layers = vec![Layer::base(shape.m * 2)];
         Self {
             shape,
             coder,
+            sketcher,
             begun_at,
-            view: RwLock::new(Arc::new(View { codes, layers })),
+            view: RwLock::new(Arc::new(View { codes, sketches, layers })),
             linked: AtomicU32::new(0),
             entry: AtomicU64::new(0),
             clipped: AtomicU64::new(0),
@@ -155,6 +169,7 @@ impl Graph {
         if !has_room(&self.view.read()) {
             self.grow(|view| {
                 view.codes.grow(end);
+                view.sketches.grow(end);
                 view.layers[0].grow(end);
             });
         }
@@ -163,11 +178,18 @@ impl Graph {
         if code.is_empty() {
             return;
         }
+        let mut sketch = vec![CodeLine::ZERO; view.sketches.row_len()];
+        let mut components = Vec::new();
         let mut clipped = 0;
         for (slot, row) in (first_slot..).zip(rows.chunks_exact(row_lanes)) {
             clipped += self.coder.encode(row, &mut code);
             // SAFETY: slots are published after their codes, and one thread writes at a time.
             unsafe { view.codes.write(slot, &code) };
+            if let Some(sketcher) = &self.sketcher {
+                sketcher.encode(row, &mut sketch, &mut components);
+                // SAFETY: as above.
+                unsafe { view.sketches.write(slot, &sketch) };
+            }
         }
         self.clipped.fetch_add(clipped as u64, Ordering::Relaxed);
     }
@@ -205,7 +227,8 @@ impl Graph {
     pub(super) fn memory_bytes(&self, slots: usize) -> usize {
         let view = self.view();
         let mut bytes = size_of::<Self>() + size_of_val(&*self.list_locks);
-        bytes += view.codes.memory_bytes(slots) + view.layers[0].memory_bytes(slots);
+        bytes += view.codes.memory_bytes(slots) + view.sketches.memory_bytes(slots);
+        bytes += view.layers[0].memory_bytes(slots);
         for layer in &view.layers[1..] {
             bytes += layer.memory_bytes(layer.capacity());
         }
@@ -221,7 +244,9 @@ impl View {
         state: &'a State,
         scoring: Scoring,
     ) -> Space<'a> {
-        Space { coder: &graph.coder, codes: &self.codes, state, scoring }
+        let sketches = graph.sketcher.as_ref();
+        let sketches = sketches.map(|coder| Sketches { coder, codes: &self.sketches });
+        Space { coder: &graph.coder, codes: &self.codes, sketches, state, scoring }
     }
 
     /// From the entry down to a node of `layer` near the target; `None` in an empty graph.

@@ -19,6 +19,9 @@ pub(super) const ZERO_CODE: u8 = 128;
 /// The largest size of a component in steps of the scale.
 const STEPS_MAX: f32 = 127.0;
 
+/// Lines whose bytes are added up in numbers of 16 bits.
+const LINES_SUMMED: usize = 128;
+
 /// The share of components that may be cut off, by which the scale is chosen.
 const CLIPPED_SHARE: f64 = 0.000_1;
 
@@ -129,11 +132,17 @@ pub(super) fn to_signed(code: &mut [CodeLine]) {
 
 /// The sum of signed bytes.
 pub(super) fn signed_sum(code: &[CodeLine]) -> i32 {
-    let line_sum = |line: &CodeLine| -> i32 {
-        let (groups, _) = line.0.as_chunks::<{ LINE_BYTES / 4 }>();
-        groups.iter().flatten().map(|&byte| i32::from(byte.cast_signed())).sum()
-    };
-    code.iter().map(line_sum).sum()
+    // So many bytes of -128 add up to less than a sum has room for.
+    code.chunks(LINES_SUMMED)
+        .map(|lines| {
+            let mut sums = [0_i16; LINE_BYTES];
+            for line in lines {
+                let bytes = line.0.map(|byte| i16::from(byte.cast_signed()));
+                sums.iter_mut().zip(bytes).for_each(|(sum, byte)| *sum += byte);
+            }
+            sums.into_iter().map(i32::from).sum::<i32>()
+        })
+        .sum()
 }
 
 /// The nearest step, plus 128. A component that is not a number becomes the lowest.

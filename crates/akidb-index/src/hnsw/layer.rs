@@ -119,6 +119,13 @@ impl Layer {
             .map(|raw| Link { index: (raw & !PINNED) - 1, pinned: raw & PINNED != 0 })
     }
 
+    /// The indexes in every place of a list, `u32::MAX` in those that are free.
+    #[inline(always)]
+    pub(super) fn places(&self, index: u32) -> impl ExactSizeIterator<Item = u32> {
+        let row = self.links.row(index).iter().map(|link| link.load(Ordering::Relaxed));
+        row.map(|raw| (raw & !PINNED).wrapping_sub(1))
+    }
+
     #[inline(always)]
     pub(super) fn prefetch(&self, index: u32) {
         prefetch(self.links.row(index));

@@ -9,6 +9,8 @@
 //! | `live` | a bit for each slot, in words of 64 |
 //! | `codes` | every slot's code, padded to 64 bytes; absent where there are none |
 //! | `centre` | what codes count from, as one vector; empty for the origin |
+//! | `sketches` | every slot's sketch, padded to 64 bytes; absent where there are none |
+//! | `sketch-centre` | what sketches count from, as one vector |
 //! | `links` | the list of each linked slot in the lowest layer, `2 * m` numbers |
 //! | `layer.N.members`, `layer.N.links` | slot and index below of each node of a layer, and its list |
 
@@ -139,6 +141,13 @@ impl HnswIndex {
             // SAFETY: the codes of published slots are never written again.
             sections.push(section("codes", unsafe { view.codes.bytes(state.slot_count()) }));
             sections.push(section("centre", vec![bytemuck::cast_slice(graph.coder.centre())]));
+            if let Some(sketcher) = &graph.sketcher {
+                // SAFETY: as for the codes.
+                let sketches = unsafe { view.sketches.bytes(state.slot_count()) };
+                sections.push(section("sketches", sketches));
+                let centre = bytemuck::cast_slice(sketcher.centre());
+                sections.push(section("sketch-centre", vec![centre]));
+            }
             // SAFETY: lists are written only by who holds the linker, which this thread does.
             let links = unsafe { view.layers[0].links().bytes(linked as usize) };
             sections.push(section("links", links));

@@ -46,6 +46,24 @@ impl Pool {
         self.bar = f32::INFINITY;
     }
 
+    /// Keeps no more than the nearest `limit` candidates that may be returned from now on. Those that
+    /// may not are dropped: it is for pools that are not walked with any more.
+    pub(super) fn shrink(&mut self, limit: usize) {
+        let mut kept = 0;
+        for at in 0..self.keys.len() {
+            if kept < limit && self.flags[at] & PASSING == 0 {
+                (self.keys[kept], self.flags[kept]) = (self.keys[at], self.flags[at]);
+                kept += 1;
+            }
+        }
+        self.keys.truncate(kept);
+        self.flags.truncate(kept);
+        (self.limit, self.kept) = (limit, kept);
+        if kept == limit {
+            self.end_behind_last_kept();
+        }
+    }
+
     /// Candidates that may be returned.
     pub(super) fn kept(&self) -> usize {
         self.kept
@@ -110,14 +128,6 @@ impl Pool {
         Some(index)
     }
 
-    /// The candidate that would be expanded next, if no nearer one comes.
-    #[inline]
-    pub(super) fn peek_unexpanded(&self) -> Option<u32> {
-        let behind = self.flags.get(self.next..)?;
-        let at = behind.iter().position(|flags| flags & EXPANDED == 0)?;
-        Some(self.keys[self.next + at] as u32)
-    }
-
     /// What may be returned, nearest first.
     pub(super) fn returnable(&self) -> impl Iterator<Item = (f32, u32)> {
         let pairs = self.keys.iter().zip(&self.flags);
@@ -160,14 +170,9 @@ mod tests {
                 if may_return {
                     returnable.push((distance, index));
                 }
-                if expand {
-                    let peeked = pool.peek_unexpanded();
-                    let next = pool.next_unexpanded();
-                    prop_assert_eq!(peeked, next);
-                    if let Some(next) = next {
-                        prop_assert!(!expanded.contains(&next));
-                        expanded.push(next);
-                    }
+                if expand && let Some(next) = pool.next_unexpanded() {
+                    prop_assert!(!expanded.contains(&next));
+                    expanded.push(next);
                 }
             }
             // Of equal distances at the end the one that came first stays.
@@ -175,12 +180,17 @@ mod tests {
             returnable.truncate(limit);
             let held: Vec<f32> = pool.returnable().map(|(distance, _)| distance).collect();
             let expected: Vec<f32> = returnable.iter().map(|&(distance, _)| distance).collect();
-            prop_assert_eq!(held, expected);
+            prop_assert_eq!(&held, &expected);
             prop_assert_eq!(pool.kept(), returnable.len());
             while let Some(next) = pool.next_unexpanded() {
                 prop_assert!(!expanded.contains(&next));
                 expanded.push(next);
             }
+            pool.shrink(limit.div_ceil(2));
+            pool.offer(-100.0, 1_000, true);
+            let shrunk: Vec<f32> = pool.returnable().map(|(distance, _)| distance).collect();
+            let nearest = std::iter::once(-100.0).chain(expected);
+            prop_assert_eq!(shrunk, nearest.take(limit.div_ceil(2)).collect::<Vec<_>>());
         }
     }
 }

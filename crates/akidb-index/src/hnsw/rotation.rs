@@ -7,31 +7,52 @@
 /// Passes over the components; after two of each kind no input is left that stays sparse.
 const PASSES: usize = 4;
 
-/// Rotates in place; every call rotates alike.
-pub(super) fn rotate(components: &mut [f32]) {
-    let count = components.len();
-    let Some(log2) = count.checked_ilog2() else { return };
-    let window = 1 << log2;
-    for pass in 0..PASSES {
-        for (at, component) in components.iter_mut().enumerate() {
-            if is_negated(pass, at) {
-                *component = -*component;
-            }
+/// A rotation of so many components; every one of as many is the same.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rotation {
+    /// 1 or -1 for each component, pass by pass.
+    signs: Vec<f32>,
+}
+
+impl Rotation {
+    pub(super) fn new(count: usize) -> Self {
+        let sign = |at: usize| if is_negated(at) { -1.0 } else { 1.0 };
+        Self { signs: (0..count * PASSES).map(sign).collect() }
+    }
+
+    /// Rotates as many components as the rotation was made for in place.
+    pub(super) fn rotate(&self, components: &mut [f32]) {
+        let count = components.len();
+        let Some(log2) = count.checked_ilog2() else { return };
+        let window = 1 << log2;
+        for (pass, signs) in self.signs.chunks_exact(count).enumerate() {
+            components.iter_mut().zip(signs).for_each(|(component, sign)| *component *= sign);
+            let begin = if pass % 2 == 0 { 0 } else { count - window };
+            transform(&mut components[begin..begin + window]);
         }
-        let begin = if pass % 2 == 0 { 0 } else { count - window };
-        transform(&mut components[begin..begin + window]);
     }
 }
 
-fn is_negated(pass: usize, at: usize) -> bool {
-    let mixed = ((at * PASSES + pass) as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+fn is_negated(at: usize) -> bool {
+    let mixed = (at as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 63 == 1
 }
 
 /// The Walsh-Hadamard transform of a power of two of components, scaled to keep lengths.
 fn transform(components: &mut [f32]) {
+    let count = components.len();
     let mut half = 1;
-    while half < components.len() {
+    // The nearest pairs first, four components at a time.
+    let (fours, _) = components.as_chunks_mut::<4>();
+    if !fours.is_empty() {
+        for four in fours {
+            let [a, b, c, d] = *four;
+            let (ab, a_b, cd, c_d) = (a + b, a - b, c + d, c - d);
+            *four = [ab + cd, a_b + c_d, ab - cd, a_b - c_d];
+        }
+        half = 4;
+    }
+    while half < count {
         for pair in components.chunks_exact_mut(half * 2) {
             let (left, right) = pair.split_at_mut(half);
             for (left, right) in left.iter_mut().zip(right) {
@@ -40,7 +61,7 @@ fn transform(components: &mut [f32]) {
         }
         half *= 2;
     }
-    let scale = (components.len() as f32).sqrt().recip();
+    let scale = (count as f32).sqrt().recip();
     components.iter_mut().for_each(|component| *component *= scale);
 }
 
@@ -56,8 +77,9 @@ mod tests {
             unit[count - 1] = 1.0;
             let mut other: Vec<f32> = (0..count).map(|at| (at % 7) as f32 - 3.0).collect();
             let (length, angle) = (dot(&other, &other), dot(&unit, &other));
-            rotate(&mut unit);
-            rotate(&mut other);
+            let rotation = Rotation::new(count);
+            rotation.rotate(&mut unit);
+            rotation.rotate(&mut other);
             assert!((dot(&unit, &unit) - 1.0).abs() < 1e-4);
             assert!((dot(&other, &other) / length - 1.0).abs() < 1e-4);
             assert!((dot(&unit, &other) - angle).abs() < 1e-3 * length.sqrt());

@@ -1,6 +1,8 @@
 //! One search over one moment of an index that has a graph.
 
 use super::{
+    blocks::prefetch,
+    code_scan::ScanMemory,
     graph::{Graph, View},
     pool::Pool,
     space::{Space, Target},
@@ -19,8 +21,7 @@ const RESCORED_AT_ONCE: usize = 16;
 pub(super) struct SearchMemory {
     pub(super) walk: WalkMemory,
     pub(super) target: Target,
-    pub(super) slots: Vec<u32>,
-    pub(super) distances: Vec<f32>,
+    pub(super) scan: ScanMemory,
 }
 
 /// A search and what it runs over.
@@ -126,6 +127,7 @@ impl Search<'_> {
             let mut count = 0;
             for (_, slot) in candidates.by_ref().take(RESCORED_AT_ONCE) {
                 if let Some(row) = self.state.row(slot) {
+                    prefetch(row);
                     (slots[count], rows[count]) = (slot, row);
                     count += 1;
                 }

@@ -3,12 +3,15 @@
 //! A distance is lower for closer vectors: one less the cosine, the negative inner product, or the
 //! squared Euclidean distance, from codes or from full vectors.
 
+use std::ops::Range;
+
 use akidb_core::Metric;
 
 use super::{
     binary::{BinaryCoder, BinaryQuery},
     blocks::{Blocks, prefetch},
     int8::{self, Int8Coder},
+    sketch::{SketchTarget, Sketches},
 };
 use crate::{
     code_kernel::{self, MeasureCodes},
@@ -55,7 +58,7 @@ impl Coder {
             Self::Full => 0,
             Self::Int8(coder) => coder.encode(row, code),
             Self::Binary(coder) => {
-                coder.encode(row, code);
+                coder.encode(row, code, &mut Vec::new());
                 0
             }
         }
@@ -67,6 +70,7 @@ impl Coder {
 pub(super) struct Space<'a> {
     pub(super) coder: &'a Coder,
     pub(super) codes: &'a Blocks<CodeLine>,
+    pub(super) sketches: Option<Sketches<'a>>,
     pub(super) state: &'a State,
     pub(super) scoring: Scoring,
 }
@@ -84,11 +88,55 @@ pub(super) struct Target {
     binary: BinaryQuery,
     /// The inner product with the centre, which codes of bits leave out.
     centre_product: f32,
+    components: Vec<f32>,
+    sketch: SketchTarget,
 }
 
 impl Space<'_> {
+    /// Makes a row that is ready to be measured ready for sketches too, where there are any.
+    pub(super) fn prepare_sketch(&self, row: &[Lane], target: &mut Target) {
+        if let Some(sketches) = self.sketches {
+            sketches.prepare(row, self.scoring, &mut target.sketch);
+        }
+    }
+
+    /// Leaves out of `slots` those that by their sketches are no nearer than `bar`, for a target that
+    /// is ready for sketches. Asks for the codes of the others.
+    #[inline(always)]
+    pub(super) fn retain_nearer(&self, target: &Target, slots: &mut Vec<u32>, bar: f32) {
+        if let Some(sketches) = self.sketches
+            && target.sketch.is_set
+            && bar < f32::INFINITY
+        {
+            sketches.retain_nearer(&target.sketch, slots, bar);
+            slots.iter().for_each(|&slot| self.prefetch(slot));
+        }
+    }
+
+    /// Puts the slots of a range that by their sketches may be nearer than `bar` into `nearer`, and
+    /// asks for their codes. The range lies between multiples of 64 that follow each other.
+    #[inline(always)]
+    pub(super) fn find_nearer(
+        &self,
+        target: &Target,
+        range: Range<u32>,
+        bar: f32,
+        nearer: &mut Vec<u32>,
+    ) {
+        if let Some(sketches) = self.sketches {
+            sketches.find_nearer(&target.sketch, range, bar, nearer);
+            nearer.iter().for_each(|&slot| self.prefetch(slot));
+        }
+    }
+
+    /// Whether a target is ready for sketches.
+    pub(super) fn is_sketched(&self, target: &Target) -> bool {
+        self.sketches.is_some() && target.sketch.is_set
+    }
+
     /// Makes a padded and scaled row ready.
     pub(super) fn prepare(&self, row: &[Lane], target: &mut Target) {
+        target.sketch.is_set = false;
         match self.coder {
             Coder::Full => {
                 target.row.clear();
@@ -107,7 +155,8 @@ impl Space<'_> {
             }
             Coder::Binary(coder) => {
                 let is_centred = self.scoring.metric() == Metric::L2;
-                target.binary = coder.encode_query(row, is_centred, &mut target.code);
+                let Target { code, components, .. } = &mut *target;
+                target.binary = coder.encode_query(row, is_centred, code, components);
                 let mut product = [0.0];
                 if !is_centred {
                     self.scoring.measure(row, &[coder.centre()], &mut product);
@@ -119,6 +168,7 @@ impl Space<'_> {
 
     /// Makes a stored vector ready, from its code where there are codes.
     pub(super) fn prepare_slot(&self, slot: u32, target: &mut Target) {
+        target.sketch.is_set = false;
         match self.coder {
             Coder::Full => {
                 target.row.clear();
@@ -231,6 +281,15 @@ impl Space<'_> {
             Metric::Cosine => distances.iter_mut().for_each(|at| *at = 1.0 - *at),
             Metric::Dot => distances.iter_mut().for_each(|at| *at = -*at),
             Metric::L2 => {}
+        }
+    }
+
+    /// Asks for what [`retain_nearer`](Self::retain_nearer) reads of a slot, or else its code.
+    #[inline(always)]
+    pub(super) fn prefetch_first(&self, target: &Target, slot: u32) {
+        match self.sketches {
+            Some(sketches) if target.sketch.is_set => prefetch(sketches.codes.row(slot)),
+            _ => self.prefetch(slot),
         }
     }
 

@@ -1,8 +1,9 @@
 //! The walk over one layer towards a target, as in Malkov and Yashunin 2018, algorithm 2.
 //!
-//! The unseen neighbours of a hop are collected first, with their codes asked for as they come, and
-//! then measured together, so that memory works on all of them at once: over 141,000 codes of 384
-//! bytes that takes 38 ns a vector, against 50 ns with four asked for ahead.
+//! A walk is a hop ahead of itself: while the codes of one node's neighbours are on their way from
+//! memory, the next node is chosen among those known, and its neighbours are asked for too. So a node
+//! is chosen before the neighbours of the last one are known, which costs 2 to 6 % more comparisons at
+//! the same `ef`, and a comparison takes 26 ns in place of 34 (141,000 codes of 384 bytes, Zen 4).
 
 use super::{
     layer::Layer,
@@ -16,7 +17,10 @@ use super::{
 pub(super) struct WalkMemory {
     pub(super) visited: Visited,
     pub(super) pool: Pool,
+    /// Nodes to be measured next.
     unseen: Vec<u32>,
+    /// Nodes to be measured after them.
+    ahead: Vec<u32>,
     slots: Vec<u32>,
     distances: Vec<f32>,
 }
@@ -66,32 +70,32 @@ impl Ground<'_> {
         if start < reach.end && memory.visited.insert(start) {
             memory.unseen.push(start);
         }
-        walked.compared += self.offer_unseen(target, memory, &returnable);
-        while let Some(node) = memory.pool.next_unexpanded() {
-            if walked.compared >= reach.compared_max {
-                walked.gave_up = true;
-                break;
+        loop {
+            match memory.pool.next_unexpanded() {
+                Some(_) if walked.compared >= reach.compared_max => {
+                    walked.gave_up = true;
+                    return walked;
+                }
+                Some(node) => {
+                    walked.hops += 1;
+                    self.look_ahead(node, reach.end, memory);
+                }
+                None if memory.unseen.is_empty() => return walked,
+                None => {}
             }
-            walked.hops += 1;
-            self.collect_unseen(node, reach.end, memory);
             walked.compared += self.offer_unseen(target, memory, &returnable);
+            std::mem::swap(&mut memory.unseen, &mut memory.ahead);
+            memory.ahead.clear();
         }
-        walked
     }
 
+    /// Collects the unseen neighbours of a node, and asks for their codes.
     #[inline(always)]
-    fn collect_unseen(self, node: u32, end: u32, memory: &mut WalkMemory) {
-        memory.unseen.clear();
-        for link in self.layer.neighbours(node) {
-            if link.index < end && memory.visited.insert(link.index) {
-                memory.unseen.push(link.index);
-                if self.layer.is_base() {
-                    self.space.prefetch(link.index);
-                }
-            }
-        }
-        if let Some(next) = memory.pool.peek_unexpanded() {
-            self.layer.prefetch(next);
+    fn look_ahead(self, node: u32, end: u32, memory: &mut WalkMemory) {
+        let WalkMemory { visited, ahead, .. } = memory;
+        visited.insert_all(self.layer.places(node), end, ahead);
+        if self.layer.is_base() {
+            ahead.iter().for_each(|&index| self.space.prefetch(index));
         }
     }
 
@@ -113,6 +117,7 @@ impl Ground<'_> {
         self.space.distances(target, slots, &mut memory.distances);
         for ((&distance, &index), &slot) in memory.distances.iter().zip(&memory.unseen).zip(slots) {
             if distance < memory.pool.bar() {
+                self.layer.prefetch(index);
                 memory.pool.offer(distance, index, returnable(slot));
             }
         }

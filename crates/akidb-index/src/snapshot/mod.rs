@@ -35,7 +35,7 @@ pub use error::SnapshotError;
 use crate::MappedSection;
 
 /// The version of the format that this program writes, and the only one that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// How many snapshots are kept.
 const KEPT: usize = 2;

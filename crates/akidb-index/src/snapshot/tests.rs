@@ -206,7 +206,7 @@ fn snapshots_of_something_else_and_of_other_versions_are_refused_by_name() {
 
     let path = root.path().join("manifest-000000000000");
     let mut read = manifest::Manifest::read(&path, "films, 3 dimensions").unwrap();
-    for version in [0, 2] {
+    for version in [super::FORMAT_VERSION - 1, super::FORMAT_VERSION + 1] {
         read.format = version;
         fs::write(&path, read.to_bytes()).unwrap();
         let mut refusals = Vec::new();

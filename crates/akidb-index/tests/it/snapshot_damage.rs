@@ -9,8 +9,8 @@ use std::{
 
 use akidb_core::{IndexSettings, Metric};
 use akidb_index::{
-    ExactIndex, HnswIndex, IndexHeader, Neighbour, SearchRequest, Snapshot, SnapshotError,
-    SnapshotFolder, VectorIndex,
+    ExactIndex, FORMAT_VERSION, HnswIndex, IndexHeader, Neighbour, SearchRequest, Snapshot,
+    SnapshotError, SnapshotFolder, VectorIndex,
 };
 use serde::Deserialize;
 
@@ -129,8 +129,11 @@ fn other_formats_are_refused_by_their_number() {
         let text = String::from_utf8(bytes.clone()).unwrap();
         let (json, _) = text.trim_end().rsplit_once('\n').unwrap();
         // Older and newer ones, sealed as they would be.
-        let version = if random.is_multiple_of(2) { 0 } else { 2 + random % 1_000 };
-        let json = json.replacen("\"format\":1", &format!("\"format\":{version}"), 1);
+        let present = FORMAT_VERSION as usize;
+        let newer = present + 1 + random % 1_000;
+        let version = if random.is_multiple_of(2) { random % present } else { newer };
+        let json =
+            json.replacen(&format!("\"format\":{present}"), &format!("\"format\":{version}"), 1);
         let seal = blake3::hash(json.as_bytes()).to_hex();
         *bytes = format!("{json}\n{seal}\n").into_bytes();
     };
