@@ -140,7 +140,21 @@ impl ExactIndex {
             before(&state);
             state.prepare_append(rows)
         };
-        Arc::make_mut(&mut self.published.write()).append(prepared);
+        self.publish(|state| state.append(prepared));
+    }
+
+    /// Changes what searches see. Where some look at the present state, a copy is changed and takes
+    /// its place, so that others wait for no more than an exchange: a search that waits for a lock
+    /// yields its turn to threads that give way to it.
+    fn publish(&self, change: impl FnOnce(&mut State)) {
+        if let Some(state) = Arc::get_mut(&mut *self.published.write()) {
+            return change(state);
+        }
+        let mut next = State::clone(&self.snapshot());
+        change(&mut next);
+        let next = Arc::new(next);
+        let before = std::mem::replace(&mut *self.published.write(), next);
+        drop(before);
     }
 
     /// Calls `work` with the state while nothing can be added or removed.
@@ -189,7 +203,7 @@ impl VectorIndex for ExactIndex {
         for &slot in slots {
             assert!((slot as usize) < slot_count, "slot {slot} was appended");
         }
-        Arc::make_mut(&mut self.published.write()).remove(slots);
+        self.publish(|state| state.remove(slots));
     }
 
     fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Found {

@@ -166,7 +166,7 @@ impl FilterIndex {
         let _writer = self.writer.lock();
         let mut state = State::clone(&self.snapshot());
         state.insert(documents);
-        *self.published.write() = Arc::new(state);
+        self.publish(state);
     }
 
     /// Takes slots out of every later search. Slots that are removed or unknown stay so. Their
@@ -175,7 +175,7 @@ impl FilterIndex {
         let _writer = self.writer.lock();
         let mut state = State::clone(&self.snapshot());
         state.remove(slots);
-        *self.published.write() = Arc::new(state);
+        self.publish(state);
     }
 
     /// The live slots whose metadata match a filter.
@@ -224,6 +224,13 @@ impl FilterIndex {
     /// When they are cut off, of another format, or contradict themselves.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DamagedFilterIndex> {
         bytes::read(bytes).map(Self::holding)
+    }
+
+    /// Has searches see another state. What is left of the one before is freed when none waits.
+    fn publish(&self, state: State) {
+        let state = Arc::new(state);
+        let before = std::mem::replace(&mut *self.published.write(), state);
+        drop(before);
     }
 
     /// The state at this moment; later writes do not change it.

@@ -58,7 +58,8 @@ use self::{
     space::Coder,
 };
 use crate::{
-    ExactIndex, Found, IndexHeader, SearchRequest, Section, VectorIndex, exact::State, lane::Lane,
+    Approach, ExactIndex, Found, IndexHeader, SearchRequest, Section, VectorIndex, exact::State,
+    lane::Lane,
 };
 
 /// Vectors from which on a graph pays: below, scanning takes less than 0.2 ms.
@@ -203,6 +204,51 @@ impl HnswIndex {
         }
     }
 
+    /// A search of which the caller chooses how to go about it, to hold the planner against. Without
+    /// a graph, or where the request says `exact`, every vector is compared all the same.
+    ///
+    /// # Panics
+    ///
+    /// If the query has another dimension than the index.
+    #[must_use]
+    pub fn search_by(
+        &self,
+        approach: Approach,
+        query: &[f32],
+        request: &SearchRequest<'_>,
+    ) -> Found {
+        assert_eq!(query.len(), self.dimension(), "the query has the dimension of the index");
+        if request.limit == 0 {
+            return Found::default();
+        }
+        let query = self.core.scoring().rows(query, self.dimension());
+        // The state comes first: a graph has the codes of every state before it.
+        let state = self.core.snapshot();
+        let graph = self.graph().filter(|_| !request.exact);
+        let Some(graph) = graph else { return self.core.search_state(&state, &query, request) };
+        let linked_end = graph.linked_end();
+        let view = graph.view();
+        let ef = self.ef_of(request);
+        let search = Search {
+            graph: &graph,
+            view: &view,
+            space: view.space(&graph, &state, self.core.scoring()),
+            state: &state,
+            query: &query,
+            request,
+            approach,
+            linked_end,
+            ef,
+        };
+        if search.returnable_max() <= plan::rescored_max(&search) {
+            return self.core.search_state(&state, &query, request);
+        }
+        let mut memory = self.searches.lock().pop().unwrap_or_default();
+        let found = search.run(&mut memory);
+        self.searches.lock().push(memory);
+        found
+    }
+
     /// How many candidates a search keeps.
     fn ef_of(&self, request: &SearchRequest<'_>) -> usize {
         request.ef.unwrap_or(self.settings.ef as usize).max(request.limit).max(1)
@@ -245,35 +291,7 @@ impl VectorIndex for HnswIndex {
     }
 
     fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Found {
-        assert_eq!(query.len(), self.dimension(), "the query has the dimension of the index");
-        if request.limit == 0 {
-            return Found::default();
-        }
-        let query = self.core.scoring().rows(query, self.dimension());
-        // The state comes first: a graph has the codes of every state before it.
-        let state = self.core.snapshot();
-        let graph = self.graph().filter(|_| !request.exact);
-        let Some(graph) = graph else { return self.core.search_state(&state, &query, request) };
-        let linked_end = graph.linked_end();
-        let view = graph.view();
-        let ef = self.ef_of(request);
-        let search = Search {
-            graph: &graph,
-            view: &view,
-            space: view.space(&graph, &state, self.core.scoring()),
-            state: &state,
-            query: &query,
-            request,
-            linked_end,
-            ef,
-        };
-        if search.returnable_max() <= plan::rescored_max(&search) {
-            return self.core.search_state(&state, &query, request);
-        }
-        let mut memory = self.searches.lock().pop().unwrap_or_default();
-        let found = search.run(&mut memory);
-        self.searches.lock().push(memory);
-        found
+        self.search_by(Approach::Planned, query, request)
     }
 
     /// Links vectors in the order of their slots, in parallel. When none is pending, it goes on to

@@ -44,6 +44,6 @@ pub use hnsw::{
     parts::{GraphHeader, IndexHeader, MappedSection, PartsError, Section},
 };
 pub use hnsw_rs_engine::HnswRsIndex;
-pub use search_request::{Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
+pub use search_request::{Approach, Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
 pub use snapshot::{FORMAT_VERSION, Snapshot, SnapshotError, SnapshotFolder};
 pub use vector_index::VectorIndex;

@@ -21,6 +21,18 @@ pub enum Parallelism {
     ThreadPool,
 }
 
+/// Whether the index chooses how to go about a search.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Approach {
+    /// It does, by what it expects each way to cost.
+    #[default]
+    Planned,
+    /// It walks the graph, whatever that costs.
+    Walk,
+    /// It scans the codes of all that may be returned.
+    Scan,
+}
+
 /// What a search asks for. Start from [`SearchRequest::nearest`] and change what differs.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchRequest<'a> {

@@ -9,8 +9,8 @@ use super::{
     walk::{Ground, Reach, WalkMemory, Walked},
 };
 use crate::{
-    Found, Neighbour, SearchRequest, Strategy, Work, best_neighbours::BestNeighbours, exact::State,
-    lane::Lane,
+    Approach, Found, Neighbour, SearchRequest, Strategy, Work, best_neighbours::BestNeighbours,
+    exact::State, lane::Lane,
 };
 
 /// Rows scored in full in one call of a kernel.
@@ -33,6 +33,7 @@ pub(super) struct Search<'a> {
     /// Padded, and scaled as the metric needs.
     pub(super) query: &'a [Lane],
     pub(super) request: &'a SearchRequest<'a>,
+    pub(super) approach: Approach,
     /// Slots from here on are not in the graph.
     pub(super) linked_end: u32,
     /// Candidates that a walk or scan keeps.

@@ -126,6 +126,8 @@ impl Generation {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.index.memory_bytes() + self.keys.read().memory_bytes() + self.filter.memory_bytes()
+        // A statement of its own, so that commits do not wait for the keys longer than it takes.
+        let keys = self.keys.read().memory_bytes();
+        keys + self.index.memory_bytes() + self.filter.memory_bytes()
     }
 }

@@ -1,8 +1,8 @@
-//! Searches among some of the vectors: the planner of our graph beside an exact scan of the same
-//! set, and beside a search among all.
+//! Searches among some of the vectors: the planner of our graph beside a scan of the same set and a
+//! walk for it, and beside a search among all.
 
 use akidb_core::Quantization;
-use akidb_index::{Found, HnswIndex, Neighbour, SearchRequest, Strategy, VectorIndex};
+use akidb_index::{Approach, Found, HnswIndex, Neighbour, SearchRequest, Strategy, VectorIndex};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use roaring::RoaringBitmap;
 use serde::Serialize;
@@ -20,6 +20,12 @@ const SHARES: [f64; 4] = [0.5, 0.1, 0.01, 0.001];
 
 /// Queries of each set; a set near a query is made for each, which takes longer than searching it.
 const QUERIES_MAX: usize = 100;
+
+/// The least recall of searches among some.
+const RECALL_MIN: f64 = 0.95;
+
+/// The most times that the planner may take as long as the best it could have chosen.
+const TIMES_BEST_MAX: f64 = 2.0;
 
 /// Two scores closer than this are a tie.
 const TIE: f32 = 1e-6;
@@ -56,8 +62,12 @@ pub(super) struct SetOutcome {
     /// Searches that found fewer than there were.
     too_few: usize,
     us: f64,
-    /// An exact scan of the full vectors of the set.
+    /// A scan of the codes of the set, always.
     scan_us: f64,
+    /// A walk of the graph, always and without a bound.
+    walk_us: f64,
+    /// An exact scan of the full vectors of the set.
+    exact_us: f64,
     /// How many searches went about it in which way.
     walked: usize,
     scanned: usize,
@@ -71,7 +81,7 @@ pub(super) fn measure(subject: &Subject, quantization: Quantization) -> anyhow::
     let queries: Vec<&[f32]> =
         (0..task.queries.len().min(QUERIES_MAX)).map(|at| task.queries.vector(at)).collect();
     let request = SearchRequest::nearest(task.limit);
-    let (_, unfiltered_us) = searches(&index, &queries, |_| request);
+    let (_, unfiltered_us) = searches(&index, Approach::Planned, &queries, |_| request);
     let mut sets = Vec::new();
     for choice in CHOICES {
         for share in SHARES {
@@ -94,9 +104,11 @@ fn measure_set(
     let of_query = |query: usize| Some(&allowed[query % allowed.len()]);
     let request =
         |query| SearchRequest { allowed: of_query(query), ..SearchRequest::nearest(limit) };
-    let (found, us) = searches(index, queries, request);
-    let (exact, scan_us) =
-        searches(index, queries, |query| SearchRequest { exact: true, ..request(query) });
+    let exactly = |query| SearchRequest { exact: true, ..request(query) };
+    let (exact, exact_us) = searches(index, Approach::Planned, queries, exactly);
+    let (found, us) = searches(index, Approach::Planned, queries, request);
+    let (_, scan_us) = searches(index, Approach::Scan, queries, request);
+    let (_, walk_us) = searches(index, Approach::Walk, queries, request);
     let wanted: usize = exact.iter().map(|exact| exact.neighbours.len()).sum();
     let pairs = found.iter().zip(&exact);
     let hits: usize =
@@ -112,6 +124,8 @@ fn measure_set(
             .count(),
         us,
         scan_us,
+        walk_us,
+        exact_us,
         walked: by(Strategy::Graph),
         scanned: by(Strategy::Scan),
         gave_up: by(Strategy::GraphThenScan),
@@ -148,12 +162,15 @@ fn allowed(
 /// What each query found, and the processor time of a search.
 fn searches<'r>(
     index: &HnswIndex,
+    approach: Approach,
     queries: &[&[f32]],
     request: impl Fn(usize) -> SearchRequest<'r>,
 ) -> (Vec<Found>, f64) {
     let watch = Stopwatch::start();
-    let found: Vec<Found> =
-        (0..).zip(queries).map(|(at, query)| index.search(query, &request(at))).collect();
+    let found: Vec<Found> = (0..)
+        .zip(queries)
+        .map(|(at, query)| index.search_by(approach, query, &request(at)))
+        .collect();
     let us = watch.stop().cpu.as_secs_f64() * 1e6 / queries.len().max(1) as f64;
     (found, us)
 }
@@ -165,9 +182,13 @@ fn hits(found: &[Neighbour], exact: &[Neighbour]) -> usize {
 }
 
 impl Filtered {
-    /// Whether every search found as many as there were.
-    pub(super) fn found_enough(&self) -> bool {
-        self.sets.iter().all(|set| set.too_few == 0)
+    /// Whether every search found as many as there were, nearly all of them the nearest, and no
+    /// kind of set took more than twice as long as the better of scan and walk.
+    pub(super) fn is_right(&self) -> bool {
+        let is_right = |set: &SetOutcome| {
+            set.too_few == 0 && set.recall >= RECALL_MIN && set.times_best() <= TIMES_BEST_MAX
+        };
+        self.sets.iter().all(is_right)
     }
 
     /// For each choice its name and the microseconds by share.
@@ -178,7 +199,7 @@ impl Filtered {
         };
         let mut lines: Vec<_> =
             CHOICES.map(|choice| line(choice.name().to_owned(), choice, |set| set.us)).into();
-        lines.push(line("exact scan, at random".to_owned(), Choice::Random, |set| set.scan_us));
+        lines.push(line("exact scan, at random".to_owned(), Choice::Random, |set| set.exact_us));
         lines
     }
 
@@ -189,6 +210,9 @@ impl Filtered {
             "count",
             "recall",
             "us",
+            "scan us",
+            "walk us",
+            "x best",
             "exact scan us",
             "walked",
             "scanned",
@@ -203,6 +227,9 @@ impl Filtered {
                 format!("{:.4}", set.recall),
                 format!("{:.1}", set.us),
                 format!("{:.1}", set.scan_us),
+                format!("{:.1}", set.walk_us),
+                format!("{:.2}", set.times_best()),
+                format!("{:.1}", set.exact_us),
                 set.walked.to_string(),
                 set.scanned.to_string(),
                 set.gave_up.to_string(),
@@ -213,6 +240,13 @@ impl Filtered {
             format!("\nfiltered; a search among all takes {:.1} us", self.unfiltered_us),
             table(heads, rows),
         ]
+    }
+}
+
+impl SetOutcome {
+    /// How many times as long as the better of an exact scan, a scan of codes and a walk it took.
+    fn times_best(&self) -> f64 {
+        self.us / self.scan_us.min(self.walk_us).min(self.exact_us)
     }
 }
 
