@@ -1,0 +1,2 @@
+//! mlx
+pub mod protocol;
