@@ -7,6 +7,7 @@ mod crash;
 mod help;
 mod import;
 mod meaning;
+mod mlx;
 mod node;
 mod openai;
 mod parity;
