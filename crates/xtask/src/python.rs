@@ -1,8 +1,9 @@
 //! Python of the machine, and virtual environments of it under the target folder.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +14,19 @@ use crate::{
 };
 
 const CLIENTS: &str = "crates/xtask/clients.requirements.txt";
+const MLX: &str = "crates/xtask/mlx.requirements.txt";
+const MLX_MODULE: &str = "python/akidb_mlx";
+
+/// Prints the path of the program that really runs, and ends well where a library to link with is
+/// there.
+const HAS_LIBRARY: &str = "\
+import glob, os, sys, sysconfig
+directory = sysconfig.get_config_var('LIBDIR') or ''
+name = 'libpython%d.%d*' % sys.version_info[:2]
+print(sys.executable)
+framework = sysconfig.get_config_var('PYTHONFRAMEWORK')
+sys.exit(0 if framework or glob.glob(os.path.join(directory, name)) else 1)
+";
 
 /// A Python that has pip: the machine's own, or a virtual environment.
 pub(crate) fn with_pip() -> Result<PathBuf> {
@@ -40,6 +54,49 @@ pub(crate) fn with_clients() -> Result<PathBuf> {
     .context(
         "cannot fetch the clients\nhint: pip needs its package index; see its message above",
     )?;
+    fs::write(installed, wanted)?;
+    Ok(python)
+}
+
+/// A Python that a program can be linked with, for the worker that hosts it.
+pub(crate) fn to_link_with() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let given = env::var_os("PYO3_PYTHON").map(PathBuf::from);
+        let names = ["python3", "python", "/usr/bin/python3"].map(PathBuf::from);
+        given.into_iter().chain(names).find_map(|python| {
+            let output = program(&python).args(["-c", HAS_LIBRARY]).output().ok()?;
+            let path = String::from_utf8(output.stdout).ok()?;
+            output.status.success().then(|| PathBuf::from(path.trim()))
+        })
+    };
+    FOUND.get_or_init(find).as_deref()
+}
+
+/// A Python with MLX and the module that runs models with it, of the version that the worker is
+/// linked with.
+pub(crate) fn with_mlx() -> Result<PathBuf> {
+    let Some(linked) = to_link_with() else {
+        bail!(
+            "no Python has a library to link with, which akidb-mlx-worker needs\n\
+             hint: install it (Debian: apt-get install libpython3-dev), or name a Python that has \
+             one in PYO3_PYTHON"
+        );
+    };
+    let python = virtual_environment(linked, "mlx")?;
+    let installed = workspace::target_dir()?.join("mlx/installed.txt");
+    let project = Path::new(MLX_MODULE).join("pyproject.toml");
+    let read = |path: &Path| fs::read(workspace::root().join(path));
+    let wanted = [read(Path::new(MLX))?, read(&project)?].concat();
+    if fs::read(&installed).is_ok_and(|found| found == wanted) {
+        return Ok(python);
+    }
+    let pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet"];
+    let hint = "cannot fetch MLX\nhint: pip needs its package index; see its message above";
+    process::run(program(&python).args(pip).args(["--requirement", MLX])).context(hint)?;
+    // As it stands in the sources, so that a change of them needs no new installation.
+    let module = ["--no-deps", "--editable", MLX_MODULE];
+    process::run(program(&python).args(pip).args(module)).context(hint)?;
     fs::write(installed, wanted)?;
     Ok(python)
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: installs what the tests need and runs all of them.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::Path};
 
 use anyhow::Result;
 
@@ -9,6 +9,7 @@ use crate::{
     process::{self, cargo, program},
     python,
     tools::NEXTEST,
+    workspace,
 };
 
 /// What to run.
@@ -19,22 +20,54 @@ pub(crate) struct Options {
     nextest: Vec<OsString>,
 }
 
+/// The tests whose texts the real model embeds, once more by MLX.
+const BY_MLX: [&str; 2] =
+    ["-E", "binary(it) & package(akidb) & test(/^(meaning|real_model|openai)::/)"];
+
 /// Documentation tests first, so that the last line is the summary of the others. A failure of
 /// the first does not hide the second.
 pub(crate) fn run(options: &Options) -> Result<()> {
     model::fetch()?;
     let python = python::with_clients()?;
+    let mlx = python::with_mlx()?;
     let nextest = NEXTEST.ensure()?;
     let akidb = build::tests_and_node()?;
     let models_dir = model::install(&akidb)?;
     let documentation = process::run(cargo().args(["test", "--doc", "--workspace", "--quiet"]));
-    process::run(
-        program(&nextest)
+    let module = module(options, &mlx);
+    let nextest = || {
+        let mut command = process::with_python(program(&nextest));
+        command
             .args(["nextest", "run", "--workspace"])
-            .args(&options.nextest)
             .env("AKIDB_TEST_MODELS_DIR", &models_dir)
             .env("AKIDB_TEST_PYTHON", &python)
-            .env("AKIDB_TEST_MODEL_DIR", models_dir.join(model::NAME)),
-    )?;
-    documentation
+            .env("AKIDB_TEST_MLX_PYTHON", &mlx)
+            .env("AKIDB_TEST_MODEL_DIR", models_dir.join(model::NAME));
+        command
+    };
+    let texts_by_mlx = match options.nextest_is_plain() {
+        true => process::run(
+            nextest().args(&options.nextest).args(BY_MLX).env("AKIDB_TEST_BACKEND", "mlx"),
+        ),
+        false => Ok(()),
+    };
+    process::run(nextest().args(&options.nextest))?;
+    documentation.and(module).and(texts_by_mlx)
+}
+
+impl Options {
+    /// Whether all tests are asked for, whatever the profile.
+    fn nextest_is_plain(&self) -> bool {
+        let is_profile = |words: &[OsString]| words.first().is_some_and(|word| word == "--profile");
+        self.nextest.is_empty() || (self.nextest.len() == 2 && is_profile(&self.nextest))
+    }
+}
+
+/// The tests of the Python module.
+fn module(options: &Options, python: &Path) -> Result<()> {
+    if !options.nextest_is_plain() {
+        return Ok(());
+    }
+    let folder = workspace::root().join("python/akidb_mlx");
+    process::run(program(python).args(["-m", "pytest", "--quiet"]).current_dir(folder))
 }

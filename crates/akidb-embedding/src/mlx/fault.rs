@@ -77,9 +77,9 @@ pub enum MlxFault {
     },
     /// A Python module, or something that it needs, is not installed.
     #[error(
-        "{} has no MLX backend: {reason}; hint: `{} -m pip install {} ./python/akidb_mlx`, run in \
-         AkiDB's sources, installs it",
-        python.display(), python.display(), mlx_package()
+        "{} has no MLX backend: {reason}; hint: `{} -m pip install '{}'`, run in AkiDB's sources, \
+         installs it",
+        python.display(), python.display(), package()
     )]
     ModuleMissing {
         /// The program whose packages were looked at.
@@ -136,9 +136,9 @@ pub enum MlxFault {
     },
 }
 
-/// As pip names MLX for the machine that this runs on.
-const fn mlx_package() -> &'static str {
-    if cfg!(target_os = "macos") { "mlx" } else { "'mlx[cpu]'" }
+/// As pip names the module with the MLX of the machine that this runs on.
+const fn package() -> &'static str {
+    if cfg!(target_os = "macos") { "./python/akidb_mlx" } else { "./python/akidb_mlx[cpu]" }
 }
 
 fn list(paths: &[PathBuf]) -> String {

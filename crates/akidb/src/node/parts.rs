@@ -11,7 +11,7 @@ use akidb_service::{
 use crate::settings::{self, Backend, EmbeddingSettings, ServerSettings, Settings};
 
 /// Whether MLX is what runs models fastest: where it has Apple's GPU.
-const HAS_METAL: bool = cfg!(all(target_os = "macos", target_arch = "aarch64"));
+pub(crate) const HAS_METAL: bool = cfg!(all(target_os = "macos", target_arch = "aarch64"));
 
 pub(super) fn service(settings: &Settings) -> ServiceConfig {
     let storage = &settings.storage;

@@ -4,6 +4,7 @@
 mod architecture;
 mod client_commands;
 mod crash;
+mod doctor;
 mod help;
 mod import;
 mod meaning;
