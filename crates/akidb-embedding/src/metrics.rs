@@ -18,6 +18,7 @@ pub struct EmbeddingMetricFamilies {
     batch_size: HistogramVec,
     queue_depth: IntGaugeVec,
     gil_wait_seconds: HistogramVec,
+    worker_overhead_seconds: HistogramVec,
     workers: IntGaugeVec,
     worker_starts_total: IntCounterVec,
     worker_ends_total: IntCounterVec,
@@ -50,6 +51,7 @@ pub struct EmbeddingMetrics {
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerMetrics {
     pub(crate) gil_wait_seconds: Histogram,
+    pub(crate) overhead_seconds: Histogram,
     pub(crate) up: IntGauge,
     pub(crate) starts_total: IntCounter,
     /// By the reason, in the order of [`WORKER_ENDS`].
@@ -128,6 +130,12 @@ impl EmbeddingMetricFamilies {
                 "akidb_embedding_gil_wait_seconds",
                 "Time spent waiting for the Python interpreter lock. \
                  Only the MLX backend observes it, the native backend never does.",
+                exponential_buckets(0.0001, 4.0, 8)?,
+            )?,
+            worker_overhead_seconds: histogram(
+                "akidb_embedding_worker_overhead_seconds",
+                "Time of a batch that was not spent in the Python module: to the process that hosts \
+                 it and back.",
                 exponential_buckets(0.0001, 4.0, 8)?,
             )?,
             workers: registered(
@@ -221,6 +229,7 @@ impl EmbeddingMetricFamilies {
         let gauge = |kind| self.worker_memory_bytes.with_label_values(&[model, kind]);
         WorkerMetrics {
             gil_wait_seconds: self.gil_wait_seconds.with_label_values(&[model]),
+            overhead_seconds: self.worker_overhead_seconds.with_label_values(&[model]),
             up: self.workers.with_label_values(&[model]),
             starts_total: self.worker_starts_total.with_label_values(&[model]),
             ends_total: WORKER_ENDS.map(counter).to_vec(),

@@ -48,8 +48,10 @@ impl Answers {
     pub(crate) fn vectors(&self, request: u64, run: &RunBatch) -> io::Result<()> {
         let nanoseconds =
             |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let head =
-            VectorsHead { gil_wait_ns: nanoseconds(run.gil_wait), took_ns: nanoseconds(run.took) };
+        let head = VectorsHead {
+            gil_wait_ns: nanoseconds(run.gil_wait),
+            module_ns: nanoseconds(run.in_module),
+        };
         self.with(|Pipe { file, writer }| {
             file.write_all(writer.frame(FrameKind::Vectors, request, |bytes| {
                 write_vectors_head(head, bytes);

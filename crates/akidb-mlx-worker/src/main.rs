@@ -119,10 +119,10 @@ fn answer(
                 let message = "the batch was too old when its turn came".to_owned();
                 return Ok(answers.failed(*request, FailureKind::Expired, message)?);
             }
-            module.encode(py, &batch).map(|vectors| RunBatch {
-                vectors,
-                gil_wait,
-                took: job.arrived_at.elapsed(),
+            let started_at = Instant::now();
+            module.encode(py, &batch).map(|vectors| {
+                let in_module = started_at.elapsed();
+                RunBatch { vectors, gil_wait, in_module }
             })
         }
         _ => {

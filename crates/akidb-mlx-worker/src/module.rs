@@ -24,7 +24,7 @@ pub(crate) struct Module<'py> {
 pub(crate) struct RunBatch {
     pub(crate) vectors: Vec<f32>,
     pub(crate) gil_wait: Duration,
-    pub(crate) took: Duration,
+    pub(crate) in_module: Duration,
 }
 
 /// What went wrong, and whose fault it is.

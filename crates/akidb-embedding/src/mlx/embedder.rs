@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use super::{Availability, MlxSettings, launch::Launch, pool::Pool};
+use super::{Availability, BatchTimes, MlxSettings, launch::Launch, pool::Pool};
 use crate::{
     embedder::{Embedder, EncoderInput, check_texts},
     error::{EncodeError, ModelError},
@@ -21,6 +21,7 @@ pub struct MlxEmbedder {
     dimension: usize,
     max_tokens: usize,
     vocabulary: u32,
+    last_batch: BatchTimes,
 }
 
 impl MlxEmbedder {
@@ -52,7 +53,14 @@ impl MlxEmbedder {
             dimension: directory.dimension() as usize,
             max_tokens: directory.architecture().max_tokens() as usize,
             vocabulary: directory.architecture().vocabulary(),
+            last_batch: BatchTimes::default(),
         })
+    }
+
+    /// Where the time of the last batch went that went well.
+    #[must_use]
+    pub const fn last_batch(&self) -> BatchTimes {
+        self.last_batch
     }
 }
 
@@ -104,6 +112,7 @@ impl Embedder for MlxEmbedder {
         check_texts(texts, self.max_tokens, self.vocabulary)?;
         vectors.clear();
         vectors.resize(texts.len() * self.dimension, 0.0);
-        self.pool.encode(texts, self.dimension, vectors)
+        self.last_batch = self.pool.encode(texts, self.dimension, vectors)?;
+        Ok(())
     }
 }

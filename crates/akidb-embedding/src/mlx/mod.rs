@@ -34,6 +34,15 @@ pub use self::{
     fault::MlxFault,
 };
 
+/// Where the time of a batch went. Of one that was shared, the longest of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchTimes {
+    /// Waiting for Python's lock.
+    pub gil_wait: Duration,
+    /// In the Python module.
+    pub in_module: Duration,
+}
+
 /// What starts and bounds the workers of one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MlxSettings {

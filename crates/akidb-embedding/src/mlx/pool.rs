@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Availability,
+    Availability, BatchTimes,
     launch::Launch,
     protocol::{Failed, FailureKind, VectorsHead},
     supervisor::{self, OnChange, Slot},
@@ -86,22 +86,32 @@ impl Pool {
         texts: &[EncoderInput<'_>],
         dimension: usize,
         vectors: &mut [f32],
-    ) -> Result<(), EncodeError> {
+    ) -> Result<BatchTimes, EncodeError> {
+        let started_at = Instant::now();
         let deadline = Instant::now() + self.batch_deadline;
         let parts = self.send(texts, deadline);
         if parts.is_empty() {
             return Err(self.unavailable());
         }
-        let (mut rest, mut failure) = (vectors, None);
+        let (mut rest, mut failure, mut times) = (vectors, None, BatchTimes::default());
         for part in parts {
             let (rows, after) = rest.split_at_mut(part.texts * dimension);
             rest = after;
-            if let Err(error) = self.receive(part, rows, deadline) {
+            match self.receive(part, rows, deadline) {
+                Ok(BatchTimes { gil_wait, in_module }) => {
+                    times.gil_wait = times.gil_wait.max(gil_wait);
+                    times.in_module = times.in_module.max(in_module);
+                }
                 // The first is told; the others are received all the same.
-                failure.get_or_insert(error);
+                Err(error) => drop(failure.get_or_insert(error)),
             }
         }
-        failure.map_or(Ok(()), Err)
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let outside = started_at.elapsed().saturating_sub(times.in_module);
+        self.metrics.overhead_seconds.observe(outside.as_secs_f64());
+        Ok(times)
     }
 
     /// Sends each worker that is there a part of the texts.
@@ -123,15 +133,18 @@ impl Pool {
         part: Part<'_>,
         rows: &mut [f32],
         deadline: Instant,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<BatchTimes, EncodeError> {
         let Part { slot, mut worker, texts, sent } = part;
         let received = sent.and_then(|request| worker.receive_vectors(request, rows, deadline));
         match received {
-            Ok(VectorsHead { gil_wait_ns, .. }) => {
+            Ok(VectorsHead { gil_wait_ns, module_ns }) => {
                 self.metrics.gil_wait_seconds.observe(gil_wait_ns as f64 / 1e9);
                 worker.raised_in_a_row = 0;
                 slot.give_back(worker, true);
-                Ok(())
+                Ok(BatchTimes {
+                    gil_wait: Duration::from_nanos(gil_wait_ns),
+                    in_module: Duration::from_nanos(module_ns),
+                })
             }
             Err(CallFailure::Answered(failed)) if is_survived(&failed, &mut worker) => {
                 slot.give_back(worker, false);

@@ -3,7 +3,7 @@
 //! A batch of `n` texts is: how long its answer is of use in milliseconds and `n` (4 bytes each);
 //! the lengths (`int32`, `n` of them); the poolings (`int32`, `n`); whether each is normalised
 //! (`uint8`, `n`); then the tokens of all texts, one after the other (`int32`). An answer is: the
-//! nanoseconds that Python's lock was waited for, those that the batch took (8 bytes each), and the
+//! nanoseconds that Python's lock was waited for, those spent in the module (8 bytes each), and the
 //! vectors (`float32`), row by row.
 
 use std::io;
@@ -47,8 +47,8 @@ pub struct BatchView<'a> {
 pub struct VectorsHead {
     /// How long the worker waited for Python's lock.
     pub gil_wait_ns: u64,
-    /// How long the batch took in the worker, that wait included.
-    pub took_ns: u64,
+    /// How long the batch took in the Python module.
+    pub module_ns: u64,
 }
 
 /// The number that the Python module knows a pooling by.
@@ -118,7 +118,7 @@ impl<'a> BatchView<'a> {
 /// Appends the head of an answer, after which the vectors come.
 pub fn write_vectors_head(head: VectorsHead, bytes: &mut Vec<u8>) {
     bytes.extend(head.gil_wait_ns.to_le_bytes());
-    bytes.extend(head.took_ns.to_le_bytes());
+    bytes.extend(head.module_ns.to_le_bytes());
 }
 
 /// Reads an answer of `expected` values into `vectors`, from its start.
@@ -137,12 +137,12 @@ pub fn read_vectors(frame: &Frame, vectors: &mut [f32]) -> Result<VectorsHead, P
     let read = values.as_chunks().0.iter().map(|value| f32::from_le_bytes(*value));
     vectors.iter_mut().zip(read).for_each(|(place, value)| *place = value);
     let (halves, _) = head.as_chunks();
-    let [gil_wait_ns, took_ns] = halves else {
+    let [gil_wait_ns, module_ns] = halves else {
         return Err(io::Error::from(io::ErrorKind::InvalidData).into());
     };
     Ok(VectorsHead {
         gil_wait_ns: u64::from_le_bytes(*gil_wait_ns),
-        took_ns: u64::from_le_bytes(*took_ns),
+        module_ns: u64::from_le_bytes(*module_ns),
     })
 }
 
@@ -192,8 +192,8 @@ mod tests {
         }
 
         #[test]
-        fn vectors_arrive_bit_by_bit(values: Vec<u32>, gil_wait_ns: u64, took_ns: u64) {
-            let head = VectorsHead { gil_wait_ns, took_ns };
+        fn vectors_arrive_bit_by_bit(values: Vec<u32>, gil_wait_ns: u64, module_ns: u64) {
+            let head = VectorsHead { gil_wait_ns, module_ns };
             let mut body = Vec::new();
             write_vectors_head(head, &mut body);
             body.extend(values.iter().flat_map(|value| value.to_le_bytes()));
