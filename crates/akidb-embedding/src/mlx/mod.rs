@@ -82,7 +82,7 @@ impl Default for MlxSettings {
             start_deadline: Duration::from_secs(60),
             memory_limit_bytes: None,
             cache_limit_bytes: None,
-            compile: true,
+            compile: false,
             device: "auto".to_owned(),
             max_batch_tokens: 2048,
         }

@@ -259,7 +259,7 @@ impl Settings {
                     start_deadline_ms: 60_000,
                     memory_limit: 0,
                     cache_limit: None,
-                    compile: true,
+                    compile: false,
                     device: Device::Auto,
                 },
             },

@@ -59,7 +59,7 @@ fn variables_are_read_as_what_their_key_holds() {
         ("AKIDB_INDEX__MEMORY_LIMIT", "8GiB"),
         ("AKIDB_EMBEDDING__MLX__PYTHON", "/venv"),
         ("AKIDB_EMBEDDING__MLX__CACHE_LIMIT", "1GiB"),
-        ("AKIDB_EMBEDDING__MLX__COMPILE", "false"),
+        ("AKIDB_EMBEDDING__MLX__COMPILE", "true"),
         ("VIRTUAL_ENV", "/other"),
         ("AKIDB_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
     ];
@@ -73,7 +73,7 @@ fn variables_are_read_as_what_their_key_holds() {
 
     let mlx = &settings_of_types.embedding.mlx;
     assert_eq!(mlx.python, Some(PathBuf::from("/venv")));
-    assert_eq!((mlx.cache_limit, mlx.compile), (Some(1 << 30), false));
+    assert_eq!((mlx.cache_limit, mlx.compile), (Some(1 << 30), true));
     let active = settings(&[("VIRTUAL_ENV", "/other")]).embedding.mlx.python;
     assert_eq!(active, Some(PathBuf::from("/other")));
 

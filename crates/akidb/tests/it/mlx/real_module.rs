@@ -38,7 +38,7 @@ async fn embed(client: &RestClient, texts: &[String]) -> Vec<Vec<f64>> {
     let answer = client.post("/embed", json!({ "texts": texts })).await;
     let vectors = answer["embeddings"].as_array().unwrap().iter();
     let numbers = |vector: &Value| -> Vec<f64> {
-        vector.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+        vector["values"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
     };
     vectors.map(numbers).collect()
 }
