@@ -101,6 +101,15 @@ pub(crate) fn with_mlx() -> Result<PathBuf> {
     Ok(python)
 }
 
+/// The OpenBLAS that MLX multiplies matrices with on Linux: one that was only unpacked, by its path,
+/// or one that is installed, which the module finds by itself.
+pub(crate) fn openblas() -> Result<Option<PathBuf>> {
+    let unpacked = workspace::tools_dir()?.join("openblas/usr/lib");
+    let folders = [unpacked, PathBuf::from("/usr/lib")];
+    let machine = format!("{}-linux-gnu/openblas-pthread/libopenblas.so.0", env::consts::ARCH);
+    Ok(folders.into_iter().map(|folder| folder.join(&machine)).find(|path| path.is_file()))
+}
+
 fn of_the_machine(what_for: &str) -> Result<PathBuf> {
     let names = ["python3", "python"].map(PathBuf::from);
     let found = names.into_iter().find(|python| succeeds(program(python).arg("--version")));

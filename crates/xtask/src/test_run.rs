@@ -30,6 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     model::fetch()?;
     let python = python::with_clients()?;
     let mlx = python::with_mlx()?;
+    let openblas = python::openblas()?;
     let nextest = NEXTEST.ensure()?;
     let akidb = build::tests_and_node()?;
     let models_dir = model::install(&akidb)?;
@@ -42,10 +43,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .env("AKIDB_TEST_MODELS_DIR", &models_dir)
             .env("AKIDB_TEST_PYTHON", &python)
             .env("AKIDB_TEST_MLX_PYTHON", &mlx)
+            .envs(openblas.iter().map(|path| ("AKIDB_TEST_OPENBLAS", path)))
             .env("AKIDB_TEST_MODEL_DIR", models_dir.join(model::NAME));
         command
     };
     let texts_by_mlx = match options.nextest_is_plain() {
+        true if cfg!(target_os = "linux") && openblas.is_none() => {
+            eprintln!(
+                "SKIPPED: the tests of texts by MLX, which take too long without OpenBLAS; \
+                 hint: install it (Debian: apt-get install libopenblas0-pthread)"
+            );
+            Ok(())
+        }
         true => process::run(
             nextest().args(&options.nextest).args(BY_MLX).env("AKIDB_TEST_BACKEND", "mlx"),
         ),

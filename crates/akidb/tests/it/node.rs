@@ -136,11 +136,22 @@ fn native_or_as_asked(command: &mut Command) -> &mut Command {
     }
 }
 
+/// A fast matrix product for MLX on processors. `.ci/run` unpacks one and `cargo xtask test` says
+/// where; one that is installed the module finds by itself.
+fn openblas() -> Option<PathBuf> {
+    std::env::var_os("AKIDB_TEST_OPENBLAS").map(PathBuf::from)
+}
+
 fn mlx(command: &mut Command) -> &mut Command {
     let python = std::env::var_os("AKIDB_TEST_MLX_PYTHON").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/mlx/bin/python"),
         PathBuf::from,
     );
+    if let Some(openblas) = openblas() {
+        // What it needs itself is beside its folder, where it was only unpacked.
+        let libraries = openblas.ancestors().nth(2).unwrap();
+        command.env("AKIDB_OPENBLAS", &openblas).env("LD_LIBRARY_PATH", libraries);
+    }
     command
         .env("AKIDB_MODELS_DIR", models_dir())
         .env("AKIDB_EMBEDDING__BACKEND", "mlx")

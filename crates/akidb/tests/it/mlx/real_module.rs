@@ -14,7 +14,7 @@ use crate::{
 
 const CLIENTS: usize = 32;
 /// In the usual test run; `AKIDB_TEST_MLX_TEXTS` makes it more.
-const TEXTS: usize = 960;
+const TEXTS: usize = 320;
 
 /// Whether the Python of the tests has the module and MLX.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
