@@ -69,7 +69,8 @@ def _gelu_tanh(x: mx.array) -> mx.array:
 
 
 def _tanh_argument(x: mx.array) -> mx.array:
-    return (x * x * (_TANH_INNER * _TANH_CUBIC) + _TANH_INNER) * x
+    inner: mx.array = x * x * (_TANH_INNER * _TANH_CUBIC) + _TANH_INNER
+    return inner * x
 
 
 def _relu(x: mx.array) -> mx.array:
@@ -109,7 +110,8 @@ def causal_mask(tokens: int, start: int, end: int) -> mx.array:
     """Make what is added to the scores of the queries from `start` to `end` over `tokens` keys."""
     keys, queries = mx.arange(tokens), mx.arange(start, end)[:, None]
     is_later: mx.array = keys > queries
-    return mx.where(is_later, -mx.inf, 0.0)
+    mask: mx.array = mx.where(is_later, -mx.inf, 0.0)
+    return mask
 
 
 def _attend_plain(

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import mlx.core as mx
 
@@ -120,7 +120,7 @@ class Encoder:
         lengths: Any,
         poolings: Any,
         normalize: Any,
-    ) -> memoryview:
+    ) -> "memoryview[float]":
         """Encode texts given as one run of int32 `token_ids` and their int32 `lengths`.
 
         `poolings` (int32, see `Pooling`) and `normalize` (uint8) have a value for each text.
@@ -139,7 +139,7 @@ class Encoder:
             vectors = self._in_order(groups, [self._run(batch, each) for each in groups])
             mx.eval(vectors)
         self._count(batch, groups)
-        return memoryview(vectors)  # type: ignore[arg-type]
+        return cast("memoryview[float]", memoryview(cast("Any", vectors)))
 
     def _run(self, batch: TokenBatch, group: Group) -> mx.array:
         """Start the pass of a group, whose vectors are `[texts, hidden]`."""

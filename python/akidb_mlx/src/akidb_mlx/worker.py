@@ -51,7 +51,7 @@ class WorkerEncoder:
         lengths: Any,
         poolings: Any,
         normalize: Any,
-    ) -> memoryview:
+    ) -> "memoryview[float]":
         """Encode a batch, see `Encoder.encode`; raises `ValueError` for what is none."""
         return self._encoder.encode(token_ids, lengths, poolings, normalize)
 
