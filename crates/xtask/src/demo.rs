@@ -20,9 +20,10 @@ use tokio::{
 
 use self::page::{Answer, Hit};
 use crate::{
-    build, model,
+    build,
+    mlx::Mlx,
+    model,
     node::{self, Addresses, Node},
-    python,
     rest::Rest,
     workspace,
 };
@@ -57,11 +58,10 @@ impl Backend {
         match self {
             Self::Native => Ok((build::release_node()?, Vec::new())),
             Self::Mlx => {
-                let python = python::with_mlx()?;
-                let settings = vec![
-                    ("AKIDB_EMBEDDING__BACKEND", "mlx".into()),
-                    ("AKIDB_EMBEDDING__MLX__PYTHON", python.into()),
-                ];
+                let mlx = Mlx::set_up()?;
+                let mut settings = mlx.variables();
+                settings.push(("AKIDB_EMBEDDING__BACKEND", "mlx".into()));
+                settings.push(("AKIDB_EMBEDDING__MLX__PYTHON", mlx.python.into()));
                 Ok((build::release_node_and_worker()?, settings))
             }
         }

@@ -14,18 +14,16 @@ use crate::{
 };
 
 const CLIENTS: &str = "crates/xtask/clients.requirements.txt";
-const MLX: &str = "crates/xtask/mlx.requirements.txt";
-const MLX_MODULE: &str = "python/akidb_mlx";
 
 /// Prints the path of the program that really runs, and ends well where a library to link with is
 /// there.
 const HAS_LIBRARY: &str = "\
-import glob, os, sys, sysconfig
-directory = sysconfig.get_config_var('LIBDIR') or ''
-name = 'libpython%d.%d*' % sys.version_info[:2]
+import os, sys, sysconfig
+get = sysconfig.get_config_var
+names = ['libpython%d.%d.%s' % (*sys.version_info[:2], end) for end in ('so', 'dylib', 'a')]
+paths = [os.path.join(get('LIBDIR') or '', name) for name in names]
 print(sys.executable)
-framework = sysconfig.get_config_var('PYTHONFRAMEWORK')
-sys.exit(0 if framework or glob.glob(os.path.join(directory, name)) else 1)
+sys.exit(0 if get('PYTHONFRAMEWORK') or any(map(os.path.exists, paths)) else 1)
 ";
 
 /// A Python that has pip: the machine's own, or a virtual environment.
@@ -73,43 +71,6 @@ pub(crate) fn to_link_with() -> Option<&'static Path> {
     FOUND.get_or_init(find).as_deref()
 }
 
-/// A Python with MLX and the module that runs models with it, of the version that the worker is
-/// linked with.
-pub(crate) fn with_mlx() -> Result<PathBuf> {
-    let Some(linked) = to_link_with() else {
-        bail!(
-            "no Python has a library to link with, which akidb-mlx-worker needs\n\
-             hint: install it (Debian: apt-get install libpython3-dev), or name a Python that has \
-             one in PYO3_PYTHON"
-        );
-    };
-    let python = virtual_environment(linked, "mlx")?;
-    let installed = workspace::target_dir()?.join("mlx/installed.txt");
-    let project = Path::new(MLX_MODULE).join("pyproject.toml");
-    let read = |path: &Path| fs::read(workspace::root().join(path));
-    let wanted = [read(Path::new(MLX))?, read(&project)?].concat();
-    if fs::read(&installed).is_ok_and(|found| found == wanted) {
-        return Ok(python);
-    }
-    let pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet"];
-    let hint = "cannot fetch MLX\nhint: pip needs its package index; see its message above";
-    process::run(program(&python).args(pip).args(["--requirement", MLX])).context(hint)?;
-    // As it stands in the sources, so that a change of them needs no new installation.
-    let module = ["--no-deps", "--editable", MLX_MODULE];
-    process::run(program(&python).args(pip).args(module)).context(hint)?;
-    fs::write(installed, wanted)?;
-    Ok(python)
-}
-
-/// The OpenBLAS that MLX multiplies matrices with on Linux: one that was only unpacked, by its path,
-/// or one that is installed, which the module finds by itself.
-pub(crate) fn openblas() -> Result<Option<PathBuf>> {
-    let unpacked = workspace::tools_dir()?.join("openblas/usr/lib");
-    let folders = [unpacked, PathBuf::from("/usr/lib")];
-    let machine = format!("{}-linux-gnu/openblas-pthread/libopenblas.so.0", env::consts::ARCH);
-    Ok(folders.into_iter().map(|folder| folder.join(&machine)).find(|path| path.is_file()))
-}
-
 fn of_the_machine(what_for: &str) -> Result<PathBuf> {
     let names = ["python3", "python"].map(PathBuf::from);
     let found = names.into_iter().find(|python| succeeds(program(python).arg("--version")));
@@ -127,7 +88,7 @@ fn has(python: &Path, module: &str) -> bool {
 }
 
 /// The Python of the virtual environment `name` under the target folder, made where it is absent.
-fn virtual_environment(python: &Path, name: &str) -> Result<PathBuf> {
+pub(crate) fn virtual_environment(python: &Path, name: &str) -> Result<PathBuf> {
     let folder = workspace::target_dir()?.join(name);
     let own = folder.join("bin/python");
     if own.is_file() && has(&own, "pip") {

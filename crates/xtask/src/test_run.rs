@@ -1,15 +1,16 @@
 //! `cargo xtask test`: installs what the tests need and runs all of them.
 
-use std::{ffi::OsString, path::Path};
+use std::ffi::OsString;
 
 use anyhow::Result;
 
 use crate::{
-    build, model,
+    build,
+    mlx::Mlx,
+    model,
     process::{self, cargo, program},
     python,
     tools::NEXTEST,
-    workspace,
 };
 
 /// What to run.
@@ -29,35 +30,36 @@ const BY_MLX: [&str; 2] =
 pub(crate) fn run(options: &Options) -> Result<()> {
     model::fetch()?;
     let python = python::with_clients()?;
-    let mlx = python::with_mlx()?;
-    let openblas = python::openblas()?;
+    let mlx = Mlx::set_up()?;
     let nextest = NEXTEST.ensure()?;
     let akidb = build::tests_and_node()?;
     let models_dir = model::install(&akidb)?;
     let documentation = process::run(cargo().args(["test", "--doc", "--workspace", "--quiet"]));
-    let module = module(options, &mlx);
+    let model_dir = models_dir.join(model::NAME);
+    let is_plain = options.nextest_is_plain();
+    let module = if is_plain { mlx.test_module(&model_dir) } else { Ok(()) };
     let nextest = || {
         let mut command = process::with_python(program(&nextest));
         command
             .args(["nextest", "run", "--workspace"])
             .env("AKIDB_TEST_MODELS_DIR", &models_dir)
             .env("AKIDB_TEST_PYTHON", &python)
-            .env("AKIDB_TEST_MLX_PYTHON", &mlx)
-            .envs(openblas.iter().map(|path| ("AKIDB_TEST_OPENBLAS", path)))
-            .env("AKIDB_TEST_MODEL_DIR", models_dir.join(model::NAME));
+            .env("AKIDB_TEST_MLX_PYTHON", &mlx.python)
+            .envs(mlx.openblas.iter().map(|path| ("AKIDB_TEST_OPENBLAS", path)))
+            .env("AKIDB_TEST_MODEL_DIR", &model_dir);
         command
     };
-    let texts_by_mlx = match options.nextest_is_plain() {
-        true if cfg!(target_os = "linux") && openblas.is_none() => {
+    let texts_by_mlx = match is_plain {
+        true if mlx.is_fast() => process::run(
+            nextest().args(&options.nextest).args(BY_MLX).env("AKIDB_TEST_BACKEND", "mlx"),
+        ),
+        true => {
             eprintln!(
-                "SKIPPED: the tests of texts by MLX, which take too long without OpenBLAS; \
+                "SKIPPED: the tests of texts by MLX, which take too long without OpenBLAS\n\
                  hint: install it (Debian: apt-get install libopenblas0-pthread)"
             );
             Ok(())
         }
-        true => process::run(
-            nextest().args(&options.nextest).args(BY_MLX).env("AKIDB_TEST_BACKEND", "mlx"),
-        ),
         false => Ok(()),
     };
     process::run(nextest().args(&options.nextest))?;
@@ -70,13 +72,4 @@ impl Options {
         let is_profile = |words: &[OsString]| words.first().is_some_and(|word| word == "--profile");
         self.nextest.is_empty() || (self.nextest.len() == 2 && is_profile(&self.nextest))
     }
-}
-
-/// The tests of the Python module.
-fn module(options: &Options, python: &Path) -> Result<()> {
-    if !options.nextest_is_plain() {
-        return Ok(());
-    }
-    let folder = workspace::root().join("python/akidb_mlx");
-    process::run(program(python).args(["-m", "pytest", "--quiet"]).current_dir(folder))
 }
