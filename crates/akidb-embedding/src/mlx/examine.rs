@@ -96,7 +96,7 @@ pub fn examine(
 /// Whether a worker runs the model.
 fn run(launch: &Launch, program: std::path::PathBuf, python: &interpreter::Interpreter) -> Finding {
     let started_at = Instant::now();
-    let opened = launch.spawn(program).and_then(|(worker, hello)| {
+    let opened = launch.spawn(program, python).and_then(|(worker, hello)| {
         check_python(python, &hello)?;
         launch.open(worker, python).map(|(_, info)| info)
     });

@@ -75,6 +75,19 @@ pub enum MlxFault {
         /// The major and minor version of the one in the worker.
         hosted: String,
     },
+    /// The packages are for another build of the same version of Python.
+    #[error(
+        "the worker hosts another build of Python than {}: {reason}; hint: install the library of \
+         that Python (Debian: apt-get install libpython3-dev), or build the worker with \
+         PYO3_PYTHON={}",
+        python.display(), python.display()
+    )]
+    PythonOfAnotherBuild {
+        /// The program whose packages were looked at.
+        python: PathBuf,
+        /// What Python said.
+        reason: String,
+    },
     /// A Python module, or something that it needs, is not installed.
     #[error(
         "{} has no MLX backend: {reason}; hint: `{} -m pip install '{}'`, run in AkiDB's sources, \

@@ -16,10 +16,16 @@ use super::MlxFault;
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
-/// Prints the path of the program that really runs, behind any script in front of it, and its
-/// version.
-const QUESTION: &str =
-    "import sys; print(sys.executable); print('%d.%d.%d' % sys.version_info[:3])";
+/// Prints the path of the program that really runs, behind any script in front of it, its version,
+/// and where its library is.
+const QUESTION: &str = "\
+import sys, sysconfig
+print(sys.executable)
+print('%d.%d.%d' % sys.version_info[:3])
+print(sysconfig.get_config_var('LIBDIR') or '')
+";
+/// How the name of a library that is loaded ends.
+const LIBRARY_END: &str = if cfg!(target_os = "macos") { ".dylib" } else { ".so.1.0" };
 
 /// A Python that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +34,9 @@ pub(super) struct Interpreter {
     pub(super) executable: PathBuf,
     /// `3.11.2`
     pub(super) version: String,
+    /// The folder of its library, where it has one. The worker has to load this very one: the
+    /// modules that one build has inside of its library are files beside that of another.
+    pub(super) library_dir: Option<PathBuf>,
 }
 
 /// The configured Python, a program or the folder of an environment, or the one on the search path.
@@ -57,9 +66,13 @@ fn ask(python: &Path) -> Result<Interpreter, MlxFault> {
     let output = answer(python).map_err(|error| broken(error.to_string()))?;
     let mut lines = output.lines();
     match (lines.next(), lines.next()) {
-        (Some(executable), Some(version)) if !executable.is_empty() => {
-            Ok(Interpreter { executable: PathBuf::from(executable), version: version.to_owned() })
-        }
+        (Some(executable), Some(version)) if !executable.is_empty() => Ok(Interpreter {
+            executable: PathBuf::from(executable),
+            version: version.to_owned(),
+            library_dir: lines.next().map(PathBuf::from).filter(|folder| {
+                folder.join(format!("libpython{}{LIBRARY_END}", minor(version))).is_file()
+            }),
+        }),
         _ => Err(broken(format!("it answered {output:?}"))),
     }
 }
@@ -119,8 +132,11 @@ mod tests {
         fs::create_dir(folder.path().join("bin")).unwrap();
         script(&folder.path().join("bin"), "echo /real/python; echo 3.12.1");
         let found = find(Some(folder.path())).unwrap();
-        let expected =
-            Interpreter { executable: PathBuf::from("/real/python"), version: "3.12.1".to_owned() };
+        let expected = Interpreter {
+            executable: PathBuf::from("/real/python"),
+            version: "3.12.1".to_owned(),
+            library_dir: None,
+        };
         assert_eq!(found, expected);
     }
 

@@ -44,14 +44,20 @@ impl Launch {
     pub(super) fn start(&self) -> Result<(Worker, ModuleInfo), MlxFault> {
         let program = program::find(self.settings.worker.as_deref())?;
         let interpreter = interpreter::find(self.settings.python.as_deref())?;
-        let (worker, hello) = self.spawn(program)?;
+        let (worker, hello) = self.spawn(program, &interpreter)?;
         check_python(&interpreter, &hello)?;
         self.open(worker, &interpreter)
     }
 
     /// Starts the program and hears who it is.
-    pub(super) fn spawn(&self, program: PathBuf) -> Result<(Worker, Hello), MlxFault> {
-        let mut worker = match Worker::spawn(&program, &self.model, Arc::clone(&self.is_closed)) {
+    pub(super) fn spawn(
+        &self,
+        program: PathBuf,
+        python: &Interpreter,
+    ) -> Result<(Worker, Hello), MlxFault> {
+        let library_dir = python.library_dir.as_deref();
+        let closed = Arc::clone(&self.is_closed);
+        let mut worker = match Worker::spawn(&program, &self.model, library_dir, closed) {
             Ok(worker) => worker,
             Err(source) => return Err(MlxFault::WorkerNotStarted { worker: program, source }),
         };
@@ -137,6 +143,12 @@ impl Launch {
         let python = python.executable.clone();
         let reason = worker.end(failure);
         match failure {
+            // A module that belongs to Python itself: the library is not that of the packages.
+            CallFailure::Answered(Failed { kind: FailureKind::ModuleMissing, message })
+                if message.contains("No module named '_") =>
+            {
+                MlxFault::PythonOfAnotherBuild { python, reason }
+            }
             CallFailure::Answered(Failed { kind: FailureKind::ModuleMissing, .. }) => {
                 MlxFault::ModuleMissing { python, reason }
             }

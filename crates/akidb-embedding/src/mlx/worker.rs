@@ -3,7 +3,10 @@
 //! What does not live here: when it is started and given up, which the supervisor decides.
 
 use std::{
+    env,
+    ffi::OsString,
     io::{self, Write},
+    iter,
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, Stdio},
@@ -78,14 +81,20 @@ impl CallFailure {
 }
 
 impl Worker {
-    /// Starts the program `worker` for `model`, in a process group of its own, so that what the
-    /// terminal sends to the node does not reach it.
+    /// Starts the program `worker` for `model`, which loads the Python library in `library_dir`, or
+    /// where there is none the one that it was built with. It is in a process group of its own, so
+    /// that what the terminal sends to the node does not reach it.
     pub(super) fn spawn(
         worker: &Path,
         model: &str,
+        library_dir: Option<&Path>,
         is_closed: Arc<AtomicBool>,
     ) -> io::Result<Self> {
-        let mut child = Command::new(worker)
+        let mut command = Command::new(worker);
+        if let Some(folder) = library_dir {
+            command.env(LIBRARY_PATH, before_others(folder)?);
+        }
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -303,6 +312,17 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.reap(false);
     }
+}
+
+/// The variable of the folders in which the system looks for libraries before any others.
+const LIBRARY_PATH: &str =
+    if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+
+/// The folders of [`LIBRARY_PATH`] with this one before them.
+fn before_others(folder: &Path) -> io::Result<OsString> {
+    let known = env::var_os(LIBRARY_PATH).unwrap_or_default();
+    let known = env::split_paths(&known).filter(|known| !known.as_os_str().is_empty());
+    env::join_paths(iter::once(folder.to_owned()).chain(known)).map_err(io::Error::other)
 }
 
 /// A worker that has ended does not read; why it has ended it may have said before, so that is
