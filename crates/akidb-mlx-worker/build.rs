@@ -1,6 +1,8 @@
 //! Says where libpython lies, so that the worker starts wherever that is, and what to do where it
 //! is nowhere.
 
+#![expect(clippy::print_stderr, reason = "how a build script says why it fails")]
+
 use std::{path::Path, process::exit};
 
 fn main() {

@@ -24,7 +24,8 @@ use std::{
 };
 
 use akidb_embedding::mlx::protocol::{
-    BatchView, FailureKind, Frame, FrameKind, Hello, Open, PROTOCOL_VERSION, parse, read_frame,
+    BatchView, FailureKind, FrameKind, Hello, Open, PROTOCOL_VERSION, ProtocolError, parse,
+    read_frame,
 };
 use anyhow::{Context, Result, bail};
 use pyo3::Python;
@@ -33,7 +34,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use crate::{
     answers::Answers,
     listener::Job,
-    module::{Module, RunBatch},
+    module::{Failure, Module, RunBatch},
 };
 
 fn main() -> ExitCode {
@@ -110,31 +111,35 @@ fn answer(
     gil_wait: Duration,
     answers: &Answers,
 ) -> Result<()> {
-    let Frame { kind, request, body } = &job.frame;
-    let answered = match kind {
-        FrameKind::Encode => {
-            let batch = BatchView::parse(body)?;
-            let of_use = Duration::from_millis(batch.head.deadline_ms.into());
-            if job.arrived_at.elapsed() > of_use {
-                let message = "the batch was too old when its turn came".to_owned();
-                return Ok(answers.failed(*request, FailureKind::Expired, message)?);
-            }
-            let started_at = Instant::now();
-            module.encode(py, &batch).map(|vectors| {
-                let in_module = started_at.elapsed();
-                RunBatch { vectors, gil_wait, in_module }
-            })
-        }
-        _ => {
-            let statistics = module.statistics();
-            return Ok(match statistics {
-                Ok(text) => answers.text(FrameKind::StatisticsAnswer, *request, &text)?,
-                Err(failure) => answers.failed(*request, failure.kind, failure.message)?,
-            });
-        }
+    let request = job.frame.request;
+    let sent = match job.frame.kind {
+        FrameKind::Encode => match encode(py, module, job, gil_wait)? {
+            Ok(run) => answers.vectors(request, &run),
+            Err(failure) => answers.failed(request, failure.kind, failure.message),
+        },
+        // The listener passes on nothing else.
+        _ => match module.statistics() {
+            Ok(text) => answers.text(FrameKind::StatisticsAnswer, request, &text),
+            Err(failure) => answers.failed(request, failure.kind, failure.message),
+        },
     };
-    Ok(match answered {
-        Ok(run) => answers.vectors(*request, &run)?,
-        Err(failure) => answers.failed(*request, failure.kind, failure.message)?,
-    })
+    Ok(sent?)
+}
+
+/// Runs a batch, unless nobody waits for it any more.
+fn encode(
+    py: Python<'_>,
+    module: &Module<'_>,
+    job: &Job,
+    gil_wait: Duration,
+) -> Result<Result<RunBatch, Failure>, ProtocolError> {
+    let batch = BatchView::parse(&job.frame.body)?;
+    if job.arrived_at.elapsed() > Duration::from_millis(batch.head.deadline_ms.into()) {
+        let message = "the batch was too old when its turn came".to_owned();
+        return Ok(Err(Failure { kind: FailureKind::Expired, message }));
+    }
+    let started_at = Instant::now();
+    let vectors = module.encode(py, &batch);
+    let in_module = started_at.elapsed();
+    Ok(vectors.map(|vectors| RunBatch { vectors, gil_wait, in_module }))
 }
