@@ -43,8 +43,8 @@ use clap::{Parser, Subcommand};
 
 use self::{
     commands::{
-        embed_load, encode, exact_search, filter_index, import, insert, restart, search,
-        search_while_writing, tenants, vector_index, vectors,
+        embed_load, encode, exact_search, filter_index, import, insert, mlx_worker, restart,
+        search, search_while_writing, tenants, vector_index, vectors,
     },
     report::{OutputFormat, Verdict},
 };
@@ -74,6 +74,8 @@ enum Command {
     Import(import::Arguments),
     /// Insert vectors into a running node, beside what its disk allows and other engines
     Insert(insert::Arguments),
+    /// Embed single queries through the process that hosts MLX, beside the same in one process
+    MlxWorker(mlx_worker::Arguments),
     /// Start a node over many vectors after a clean stop, after a crash, and without index files
     Restart(restart::Arguments),
     /// Search a running node by vector
@@ -101,6 +103,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Import(arguments) => report::publish(&import::run(arguments)?, cli.output)?,
         Command::Insert(arguments) => report::publish(&insert::run(arguments)?, cli.output)?,
+        Command::MlxWorker(arguments) => report::publish(&mlx_worker::run(arguments)?, cli.output)?,
         Command::Restart(arguments) => report::publish(&restart::run(arguments)?, cli.output)?,
         Command::SearchWhileWriting(arguments) => {
             report::publish(&search_while_writing::run(arguments)?, cli.output)?

@@ -2,7 +2,7 @@
 //!
 //! What does not live here: tokenising, queueing, and checking what comes out; the engine does.
 
-use crate::{error::EncodeError, identity::Pooling};
+use crate::{error::EncodeError, identity::Pooling, mlx::Availability};
 
 /// One tokenised text of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,11 @@ pub trait Embedder: Send {
         None
     }
 
+    /// Whether it can embed right now, where that changes by itself. `None` where it always can.
+    fn availability(&self) -> Option<Availability> {
+        None
+    }
+
     /// Embeds `texts` into `vectors`, which is cleared first and then holds
     /// `texts.len() * dimension` values, one row for each text in order.
     ///
@@ -43,4 +48,26 @@ pub trait Embedder: Send {
         texts: &[EncoderInput<'_>],
         vectors: &mut Vec<f32>,
     ) -> Result<(), EncodeError>;
+}
+
+/// Checks that every text has tokens, at most `limit` of them, all in a vocabulary of so many.
+pub(crate) fn check_texts(
+    texts: &[EncoderInput<'_>],
+    limit: usize,
+    vocabulary: u32,
+) -> Result<(), EncodeError> {
+    for (text, input) in texts.iter().enumerate() {
+        let tokens = input.token_ids.len();
+        if tokens == 0 {
+            return Err(EncodeError::NoTokens { text });
+        }
+        if tokens > limit {
+            return Err(EncodeError::TooManyTokens { text, tokens, limit });
+        }
+        if let Some(token) = input.token_ids.iter().find(|token| **token >= vocabulary) {
+            let vocabulary = vocabulary as usize;
+            return Err(EncodeError::UnknownToken { text, token: *token, vocabulary });
+        }
+    }
+    Ok(())
 }

@@ -94,6 +94,21 @@ pub enum ModelError {
         /// The shape that it must have.
         expected: Vec<usize>,
     },
+    /// The backend cannot do what the model or the configuration asks for.
+    #[error(
+        "{}: {what} is only of the {backend} backend; hint: {hint}",
+        directory.display()
+    )]
+    WrongBackend {
+        /// The model's directory.
+        directory: PathBuf,
+        /// What is asked for.
+        what: &'static str,
+        /// The backend that can do it.
+        backend: &'static str,
+        /// What to set.
+        hint: &'static str,
+    },
     /// A model that was not imported cannot be verified.
     #[error(
         "{} has no {MANIFEST_FILE}, so its files cannot be verified; hint: import the model",
@@ -166,6 +181,21 @@ pub enum EncodeError {
     Backend {
         /// What went wrong.
         reason: String,
+    },
+    /// The backend does not run right now. The texts of the batch are not at fault, as far as is
+    /// known, and trying them one by one is of no use.
+    #[error("{reason}")]
+    Unavailable {
+        /// What is wrong with it, and what mends it.
+        reason: String,
+        /// When it may run again.
+        retry_after: Duration,
+    },
+    /// The batch did not end in time and was given up.
+    #[error("the batch did not end within {limit:?} and was given up")]
+    OutOfTime {
+        /// The time that it had.
+        limit: Duration,
     },
 }
 
@@ -253,11 +283,25 @@ pub enum EmbedError {
         /// What went wrong.
         reason: String,
     },
+    /// The backend does not run right now.
+    #[error("{reason}")]
+    Unavailable {
+        /// What is wrong with it, and what mends it.
+        reason: String,
+        /// When it may run again.
+        retry_after: Duration,
+    },
+    /// The batch that the texts were in did not end in time and was given up.
+    #[error("the batch did not end within {limit:?} and was given up")]
+    BatchOutOfTime {
+        /// The time that it had.
+        limit: Duration,
+    },
 }
 
 impl EmbedError {
     /// Every value of [`EmbedError::code`].
-    pub const CODES: [&'static str; 10] = [
+    pub const CODES: [&'static str; 12] = [
         "queue_full",
         "request_too_large",
         "deadline_exceeded",
@@ -268,6 +312,8 @@ impl EmbedError {
         "no_tokens",
         "unknown_token",
         "invalid_dimensions",
+        "unavailable",
+        "batch_out_of_time",
     ];
 
     /// A short stable name, the `code` label of `akidb_embedding_errors_total`.
@@ -284,6 +330,8 @@ impl EmbedError {
             Self::NoTokens { .. } => Self::CODES[7],
             Self::UnknownToken { .. } => Self::CODES[8],
             Self::InvalidDimensions { .. } => Self::CODES[9],
+            Self::Unavailable { .. } => Self::CODES[10],
+            Self::BatchOutOfTime { .. } => Self::CODES[11],
         }
     }
 }

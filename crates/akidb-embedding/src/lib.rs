@@ -13,6 +13,7 @@ mod hash_embedder;
 mod identity;
 mod loaded_model;
 mod metrics;
+pub mod mlx;
 mod model;
 mod native;
 mod passages;

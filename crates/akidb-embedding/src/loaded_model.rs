@@ -11,6 +11,8 @@ use crate::{
     error::ModelError,
     hash_embedder::{HASH_POOLING, HashEmbedder},
     identity::{ModelIdentity, Precision, Prompts},
+    metrics::EmbeddingMetrics,
+    mlx::{MlxEmbedder, MlxSettings},
     model::{ModelDirectory, hexadecimal},
     native::NativeEmbedder,
     tokenise::TextTokeniser,
@@ -66,14 +68,47 @@ impl LoadedModel {
         threads: usize,
     ) -> Result<Self, ModelError> {
         let directory = ModelDirectory::open(directory)?;
+        Self::load(&directory, name, precision, || {
+            Ok(Box::new(NativeEmbedder::load(&directory, precision, threads)?))
+        })
+    }
+
+    /// Starts the MLX backend for the model in `directory`, which runs in `precision`.
+    ///
+    /// Returns when its workers are ready, or could not be started; then that is tried on and on,
+    /// and [`Embedder::availability`] says why texts are refused meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the directory does not hold a model that this program supports, or the precision is not
+    /// one of MLX.
+    pub fn mlx(
+        directory: &Path,
+        name: &str,
+        precision: Precision,
+        settings: &MlxSettings,
+        metrics: &EmbeddingMetrics,
+    ) -> Result<Self, ModelError> {
+        let directory = ModelDirectory::open(directory)?;
+        Self::load(&directory, name, precision, || {
+            let embedder = MlxEmbedder::start(&directory, name, precision, settings, metrics);
+            Ok(Box::new(embedder?))
+        })
+    }
+
+    fn load(
+        directory: &ModelDirectory,
+        name: &str,
+        precision: Precision,
+        start: impl FnOnce() -> Result<Box<dyn Embedder>, ModelError>,
+    ) -> Result<Self, ModelError> {
         // Hashing reads the weights once more, from the page cache, while they are laid out.
-        let (identity, tokeniser, embedder) = thread::scope(|scope| {
+        let (embedder, identity, tokeniser) = thread::scope(|scope| {
             let identity = scope.spawn(|| directory.identity(name, precision));
             let tokeniser = scope.spawn(|| directory.tokeniser());
-            let embedder = NativeEmbedder::load(&directory, precision, threads);
-            (joined(identity), joined(tokeniser), embedder)
+            (start(), joined(identity), joined(tokeniser))
         });
-        let (identity, tokeniser) = (identity?, tokeniser?);
+        let (identity, tokeniser, embedder) = (identity?, tokeniser?, embedder?);
         tokeniser.check_prompts(&identity.prompts).map_err(|(prompt, found)| {
             ModelError::Unsupported {
                 file: directory.path().join("config_sentence_transformers.json"),
@@ -82,7 +117,7 @@ impl LoadedModel {
                 supported: "a prompt that leaves room for a text".to_owned(),
             }
         })?;
-        Ok(Self { identity, tokeniser, embedder: Box::new(embedder?) })
+        Ok(Self { identity, tokeniser, embedder })
     }
 }
 

@@ -18,6 +18,11 @@ pub struct EmbeddingMetricFamilies {
     batch_size: HistogramVec,
     queue_depth: IntGaugeVec,
     gil_wait_seconds: HistogramVec,
+    worker_overhead_seconds: HistogramVec,
+    workers: IntGaugeVec,
+    worker_starts_total: IntCounterVec,
+    worker_ends_total: IntCounterVec,
+    worker_memory_bytes: IntGaugeVec,
     busy_seconds_total: CounterVec,
     tokens_total: IntCounterVec,
     truncated_total: IntCounterVec,
@@ -39,6 +44,35 @@ pub struct EmbeddingMetrics {
     pub(crate) truncated_total: IntCounter,
     pub(crate) query_cache_hits_total: IntCounter,
     pub(crate) query_cache_misses_total: IntCounter,
+    pub(crate) worker: WorkerMetrics,
+}
+
+/// The metrics of the processes that host Python for one model; clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerMetrics {
+    pub(crate) gil_wait_seconds: Histogram,
+    pub(crate) overhead_seconds: Histogram,
+    pub(crate) up: IntGauge,
+    pub(crate) starts_total: IntCounter,
+    /// By the reason, in the order of [`WORKER_ENDS`].
+    ends_total: Vec<IntCounter>,
+    /// By the kind, in the order of [`WORKER_MEMORY`].
+    pub(crate) memory_bytes: Vec<IntGauge>,
+}
+
+/// Why a worker ends.
+const WORKER_ENDS: [&str; 6] = ["start", "ended", "out_of_time", "silent", "protocol", "memory"];
+/// What of a worker's memory is told apart.
+const WORKER_MEMORY: [&str; 4] = ["resident", "active", "peak", "cache"];
+
+impl WorkerMetrics {
+    /// Counts a worker that has ended, or could not be started.
+    pub(crate) fn count_end(&self, reason: &str) {
+        let reasons = WORKER_ENDS.iter().zip(&self.ends_total);
+        for (_, counter) in reasons.filter(|(known, _)| **known == reason) {
+            counter.inc();
+        }
+    }
 }
 
 const MODEL: &[&str] = &["model"];
@@ -98,6 +132,47 @@ impl EmbeddingMetricFamilies {
                  Only the MLX backend observes it, the native backend never does.",
                 exponential_buckets(0.0001, 4.0, 8)?,
             )?,
+            worker_overhead_seconds: histogram(
+                "akidb_embedding_worker_overhead_seconds",
+                "Time of a batch that was not spent in the Python module: to the process that hosts \
+                 it and back.",
+                exponential_buckets(0.0001, 4.0, 8)?,
+            )?,
+            workers: registered(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "akidb_embedding_workers",
+                        "Processes that host Python and have their model open.",
+                    ),
+                    MODEL,
+                )?,
+            )?,
+            worker_starts_total: counter(
+                "akidb_embedding_worker_starts_total",
+                "Processes that host Python and have opened their model.",
+            )?,
+            worker_ends_total: registered(
+                registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "akidb_embedding_worker_ends_total",
+                        "Processes that host Python and have ended or could not be started, by the reason.",
+                    ),
+                    &["model", "reason"],
+                )?,
+            )?,
+            worker_memory_bytes: registered(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "akidb_embedding_worker_memory_bytes",
+                        "Memory of the process that hosts Python, and what MLX has in use, had at the \
+                         most and keeps for later.",
+                    ),
+                    &["model", "kind"],
+                )?,
+            )?,
             busy_seconds_total: registered(
                 registry,
                 CounterVec::new(
@@ -131,7 +206,6 @@ impl EmbeddingMetricFamilies {
     /// must be names of the configuration, never a client's.
     #[must_use]
     pub fn of(&self, model: &str) -> EmbeddingMetrics {
-        self.gil_wait_seconds.with_label_values(&[model]);
         let errors = EmbedError::CODES;
         EmbeddingMetrics {
             requests_total: self.requests_total.with_label_values(&[model]),
@@ -146,6 +220,20 @@ impl EmbeddingMetricFamilies {
             truncated_total: self.truncated_total.with_label_values(&[model]),
             query_cache_hits_total: self.query_cache_hits_total.with_label_values(&[model]),
             query_cache_misses_total: self.query_cache_misses_total.with_label_values(&[model]),
+            worker: self.worker_of(model),
+        }
+    }
+
+    fn worker_of(&self, model: &str) -> WorkerMetrics {
+        let counter = |reason| self.worker_ends_total.with_label_values(&[model, reason]);
+        let gauge = |kind| self.worker_memory_bytes.with_label_values(&[model, kind]);
+        WorkerMetrics {
+            gil_wait_seconds: self.gil_wait_seconds.with_label_values(&[model]),
+            overhead_seconds: self.worker_overhead_seconds.with_label_values(&[model]),
+            up: self.workers.with_label_values(&[model]),
+            starts_total: self.worker_starts_total.with_label_values(&[model]),
+            ends_total: WORKER_ENDS.map(counter).to_vec(),
+            memory_bytes: WORKER_MEMORY.map(gauge).to_vec(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use akidb_core::Limits;
-use akidb_embedding::{EngineSettings, Precision};
+use akidb_embedding::{EngineSettings, Precision, mlx::MlxSettings};
 
 /// Everything that [`Service::open`](crate::Service::open) takes.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ pub struct EmbeddingConfig {
     pub models_dir: PathBuf,
     /// The directory of the default model, looked at instead of `models_dir`.
     pub model_path: Option<PathBuf>,
-    /// The arithmetic of the native backend.
+    /// The arithmetic of the model's matrices.
     pub precision: Precision,
     /// Refuse a default model of another dimension. The dimension of the hash backend.
     pub dimension: Option<u32>,
@@ -92,11 +92,17 @@ pub struct EmbeddingConfig {
     pub threads: usize,
     /// The limits of the queue and of batches.
     pub engine: EngineSettings,
+    /// The workers of the MLX backend.
+    pub mlx: MlxSettings,
 }
 
 /// What runs a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
+    /// MLX where its worker starts, else native.
+    Auto,
+    /// Python and MLX, in a process beside this one.
+    Mlx,
     /// Rust, in this process.
     Native,
     /// Deterministic vectors without weights, for tests.
@@ -108,6 +114,8 @@ impl Backend {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Auto => "auto",
+            Self::Mlx => "mlx",
             Self::Native => "native",
             Self::Hash => "hash",
         }

@@ -67,6 +67,10 @@ pub(crate) fn from_embedding(error: &EmbedError, place_of: impl Fn(usize) -> Str
                 format_args!("is {given}, allowed are at most the {limit} of the model's vectors");
             Error::at(ErrorCode::LimitExceeded, "dimensions", fault)
         }
+        EmbedError::Unavailable { retry_after, .. } => {
+            Error::new(ErrorCode::ModelNotReady, message).with_retry_after(*retry_after)
+        }
+        EmbedError::BatchOutOfTime { .. } => Error::new(ErrorCode::DeadlineExceeded, message),
         EmbedError::TokeniseFailed { index, reason } | EmbedError::TextFailed { index, reason } => {
             Error::at(ErrorCode::EmbeddingFailed, place_of(*index), reason)
         }

@@ -19,6 +19,7 @@ mod service;
 
 pub use akidb_embedding::{
     EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, Truncate,
+    mlx::MlxSettings,
 };
 pub use akidb_index::Strategy;
 pub use config::{

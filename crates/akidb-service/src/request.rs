@@ -421,13 +421,13 @@ pub struct ModelInfo {
     pub name: String,
     /// Everything that decides what its vectors are; known while it is ready.
     pub identity: Option<ModelIdentity>,
-    /// What runs it: `native` or `hash`.
+    /// What runs it: `native`, `mlx` or `hash`; `auto` until that is decided.
     pub backend: &'static str,
     /// Whether requests that name no model use it.
     pub is_default: bool,
     /// Whether it can be used.
     pub state: ModelState,
-    /// Why it could not be loaded, where its state is `failed`.
+    /// Why it could not be loaded, or does not run right now, where its state is `failed`.
     pub failure: Option<String>,
 }
 
@@ -442,7 +442,8 @@ pub enum ModelState {
     Ready,
     /// It finishes the texts that wait, and takes no more.
     Unloading,
-    /// It could not be loaded; it can be tried again.
+    /// It could not be loaded and can be tried again, or what runs it has ended and is started
+    /// again.
     Failed,
 }
 

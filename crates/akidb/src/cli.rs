@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    commands::{collection, config, embed, import, model, search, serve},
+    commands::{collection, config, doctor, embed, import, model, search, serve},
     printer::OutputFormat,
     settings::ConfigurationArgs,
 };
@@ -48,6 +48,8 @@ pub(crate) enum Command {
     /// List, import and verify models, load them into a node and unload them
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// Look at what a node needs, and say what mends what is missing
+    Doctor(doctor::DoctorArgs),
     /// Look at the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),

@@ -8,6 +8,10 @@ mod start_failure;
 
 use std::net::SocketAddr;
 
+pub(crate) use self::{
+    parts::{HAS_METAL, workers},
+    start_failure::model_error,
+};
 use akidb_grpc::{GrpcServer, HealthHandle};
 use akidb_service::Service;
 use tokio::{net::TcpListener, task::JoinSet};

@@ -4,7 +4,12 @@ mod grpc;
 mod next_steps;
 mod page;
 
-use std::{fs, path::Path, time::Instant};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
@@ -15,7 +20,9 @@ use tokio::{
 
 use self::page::{Answer, Hit};
 use crate::{
-    build, model,
+    build,
+    mlx::Mlx,
+    model,
     node::{self, Addresses, Node},
     rest::Rest,
     workspace,
@@ -32,6 +39,33 @@ pub(crate) struct Options {
     /// Leave the node running and say what to try next.
     #[arg(long)]
     keep: bool,
+    /// What runs the model: this is the node itself, or Python and MLX in a process beside it.
+    #[arg(long, value_enum, default_value_t)]
+    backend: Backend,
+}
+
+/// What runs the model.
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Backend {
+    #[default]
+    Native,
+    Mlx,
+}
+
+impl Backend {
+    /// Builds what it needs; answers the node and the settings that it takes.
+    fn build(self) -> Result<(PathBuf, Vec<(&'static str, OsString)>)> {
+        match self {
+            Self::Native => Ok((build::release_node()?, Vec::new())),
+            Self::Mlx => {
+                let mlx = Mlx::set_up()?;
+                let mut settings = mlx.variables();
+                settings.push(("AKIDB_EMBEDDING__BACKEND", "mlx".into()));
+                settings.push(("AKIDB_EMBEDDING__MLX__PYTHON", mlx.python.into()));
+                Ok((build::release_node_and_worker()?, settings))
+            }
+        }
+    }
 }
 
 /// The command.
@@ -39,11 +73,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let folder = workspace::target_dir()?.join("demo");
     node::check_unused(&folder)?;
     model::fetch()?;
-    let akidb = build::release_node()?;
+    let (akidb, settings) = options.backend.build()?;
     let models_dir = model::install(&akidb)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut node = Node::start(&akidb, &models_dir, &folder)?;
+        let mut node = Node::start_with(&akidb, &models_dir, &folder, settings)?;
         let shown = tokio::select! {
             shown = show(&mut node) => shown.map(Some),
             signalled = interrupted() => signalled.map(|()| None),

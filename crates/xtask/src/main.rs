@@ -13,6 +13,7 @@ mod build;
 mod check;
 mod demo;
 mod generate;
+mod mlx;
 mod model;
 mod node;
 mod process;

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     fs::{self, File},
     io::ErrorKind,
     net::SocketAddr,
@@ -45,6 +46,16 @@ impl Node {
     /// The node gets its own process group, so that Ctrl-C in the terminal reaches this program
     /// alone, which then stops the node properly.
     pub(crate) fn start(akidb: &Path, models_dir: &Path, folder: &Path) -> Result<Self> {
+        Self::start_with(akidb, models_dir, folder, [])
+    }
+
+    /// The same with settings, as variables.
+    pub(crate) fn start_with(
+        akidb: &Path,
+        models_dir: &Path,
+        folder: &Path,
+        settings: impl IntoIterator<Item = (&'static str, OsString)>,
+    ) -> Result<Self> {
         empty(folder)?;
         let data_dir = folder.join("data");
         let mut command = Command::new(akidb);
@@ -59,6 +70,7 @@ impl Node {
             .arg(&data_dir)
             .args(["--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"])
             .env("AKIDB_MODELS_DIR", models_dir)
+            .envs(settings)
             .stdin(Stdio::null())
             .stdout(File::create(folder.join("stdout"))?)
             .stderr(File::create(folder.join("log"))?)

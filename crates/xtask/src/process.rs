@@ -4,11 +4,20 @@ use std::{env, ffi::OsStr, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-use crate::workspace;
+use crate::{python, workspace};
 
 /// The cargo that runs this program, in the root of the repository.
 pub(crate) fn cargo() -> Command {
-    program(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    with_python(program(env::var_os("CARGO").unwrap_or_else(|| "cargo".into())))
+}
+
+/// A program that builds, with the Python that the worker is linked with.
+pub(crate) fn with_python(mut command: Command) -> Command {
+    if let Some(python) = python::to_link_with() {
+        // One for all, so that nothing is built twice.
+        command.env("PYO3_PYTHON", python);
+    }
+    command
 }
 
 /// A program in the root of the repository.

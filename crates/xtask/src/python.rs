@@ -1,8 +1,9 @@
 //! Python of the machine, and virtual environments of it under the target folder.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +14,17 @@ use crate::{
 };
 
 const CLIENTS: &str = "crates/xtask/clients.requirements.txt";
+
+/// Prints the path of the program that really runs, and ends well where a library to link with is
+/// there.
+const HAS_LIBRARY: &str = "\
+import os, sys, sysconfig
+get = sysconfig.get_config_var
+names = ['libpython%d.%d.%s' % (*sys.version_info[:2], end) for end in ('so', 'dylib', 'a')]
+paths = [os.path.join(get('LIBDIR') or '', name) for name in names]
+print(sys.executable)
+sys.exit(0 if get('PYTHONFRAMEWORK') or any(map(os.path.exists, paths)) else 1)
+";
 
 /// A Python that has pip: the machine's own, or a virtual environment.
 pub(crate) fn with_pip() -> Result<PathBuf> {
@@ -44,6 +56,21 @@ pub(crate) fn with_clients() -> Result<PathBuf> {
     Ok(python)
 }
 
+/// A Python that a program can be linked with, for the worker that hosts it.
+pub(crate) fn to_link_with() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let given = env::var_os("PYO3_PYTHON").map(PathBuf::from);
+        let names = ["python3", "python", "/usr/bin/python3"].map(PathBuf::from);
+        given.into_iter().chain(names).find_map(|python| {
+            let output = program(&python).args(["-c", HAS_LIBRARY]).output().ok()?;
+            let path = String::from_utf8(output.stdout).ok()?;
+            output.status.success().then(|| PathBuf::from(path.trim()))
+        })
+    };
+    FOUND.get_or_init(find).as_deref()
+}
+
 fn of_the_machine(what_for: &str) -> Result<PathBuf> {
     let names = ["python3", "python"].map(PathBuf::from);
     let found = names.into_iter().find(|python| succeeds(program(python).arg("--version")));
@@ -61,7 +88,7 @@ fn has(python: &Path, module: &str) -> bool {
 }
 
 /// The Python of the virtual environment `name` under the target folder, made where it is absent.
-fn virtual_environment(python: &Path, name: &str) -> Result<PathBuf> {
+pub(crate) fn virtual_environment(python: &Path, name: &str) -> Result<PathBuf> {
     let folder = workspace::target_dir()?.join(name);
     let own = folder.join("bin/python");
     if own.is_file() && has(&own, "pip") {

@@ -6,6 +6,7 @@ pub(crate) mod exact_search;
 pub(crate) mod filter_index;
 pub(crate) mod import;
 pub(crate) mod insert;
+pub(crate) mod mlx_worker;
 pub(crate) mod restart;
 pub(crate) mod search;
 pub(crate) mod search_while_writing;

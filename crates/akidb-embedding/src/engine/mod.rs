@@ -36,6 +36,7 @@ use crate::{
     identity::{InputType, ModelIdentity, Pooling},
     loaded_model::LoadedModel,
     metrics::EmbeddingMetrics,
+    mlx::Availability,
     tokenise::{TextTokeniser, TokenisedText, Truncate},
 };
 
@@ -135,6 +136,7 @@ pub struct EmbeddingEngine {
     tokeniser: Arc<TextTokeniser>,
     identity: Arc<ModelIdentity>,
     metrics: EmbeddingMetrics,
+    availability: Option<Availability>,
     _close_on_drop: Arc<CloseOnDrop>,
 }
 
@@ -152,8 +154,10 @@ impl EmbeddingEngine {
     ) -> io::Result<Self> {
         let LoadedModel { identity, tokeniser, embedder } = model;
         let shared = Arc::new(Shared::new(settings, metrics.clone(), turns));
+        let availability = embedder.availability();
         owner::start(embedder, Arc::clone(&shared))?;
         Ok(Self {
+            availability,
             _close_on_drop: Arc::new(CloseOnDrop(Arc::clone(&shared))),
             shared,
             tokeniser: Arc::new(tokeniser),
@@ -166,6 +170,12 @@ impl EmbeddingEngine {
     #[must_use]
     pub fn identity(&self) -> &ModelIdentity {
         &self.identity
+    }
+
+    /// Whether the backend runs right now, where that changes by itself.
+    #[must_use]
+    pub const fn availability(&self) -> Option<&Availability> {
+        self.availability.as_ref()
     }
 
     pub(crate) fn tokeniser(&self) -> &TextTokeniser {

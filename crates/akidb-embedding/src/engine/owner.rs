@@ -61,23 +61,43 @@ impl Owner {
             shared.metrics().batch_size.observe(batch.tasks.len() as f64);
             let tokens = batch.tasks.iter().map(Task::tokens).sum();
             let started_at = Instant::now();
-            self.run_batch(&batch.tasks);
+            let has_run = self.run_batch(&batch.tasks);
             let took = started_at.elapsed();
             shared.metrics().busy_seconds_total.inc_by(took.as_secs_f64());
-            shared.note_batch(batch.lane, tokens, count_requests(&batch.tasks), took);
+            if has_run {
+                shared.note_batch(batch.lane, tokens, count_requests(&batch.tasks), took);
+            }
         }
     }
 
-    /// Runs a batch; when it fails its texts run one by one, so that a bad one fails alone.
-    fn run_batch(&mut self, batch: &[Task]) {
+    /// Runs a batch; when it fails its texts run one by one, so that a bad one fails alone. Where
+    /// the backend itself is at fault they all fail at once.
+    ///
+    /// Says whether the time that it took tells how fast the backend is.
+    fn run_batch(&mut self, batch: &[Task]) -> bool {
         match (self.embed(batch), batch) {
-            (Ok(()), _) => self.answer(batch),
-            (Err(error), [task]) => fail(task, &error.to_string()),
+            (Ok(()), _) => {
+                self.answer(batch);
+                true
+            }
+            (Err(EncodeError::Unavailable { reason, retry_after }), _) => {
+                fail_all(batch, &EmbedError::Unavailable { reason, retry_after });
+                false
+            }
+            (Err(EncodeError::OutOfTime { limit }), _) => {
+                fail_all(batch, &EmbedError::BatchOutOfTime { limit });
+                false
+            }
+            (Err(error), [task]) => {
+                fail(task, &error.to_string());
+                true
+            }
             (Err(error), _) => {
                 tracing::warn!(%error, texts = batch.len(), "batch failed, trying its texts singly");
                 for task in batch.iter().filter(|task| !task.is_settled()) {
                     self.run_batch(std::slice::from_ref(task));
                 }
+                true
             }
         }
     }
@@ -127,6 +147,13 @@ impl Owner {
 fn fail(task: &Task, reason: &str) {
     for Waiter { request, index, .. } in &task.waiters {
         request.fail(EmbedError::TextFailed { index: *index, reason: reason.to_owned() });
+    }
+}
+
+/// Fails the requests of all who wait for any text of a batch.
+fn fail_all(batch: &[Task], error: &EmbedError) {
+    for waiter in batch.iter().flat_map(|task| &task.waiters) {
+        waiter.request.fail(error.clone());
     }
 }
 

@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::{bert::BertConfig, config_file::ConfigFile, qwen3::Qwen3Config, weights::WeightFiles};
 use crate::{error::ModelError, identity::Pooling};
 
+/// Where MLX says how it has quantised the weights.
+pub(super) const QUANTIZATION: &str = "quantization";
+
 const SUPPORTED_MODEL_TYPES: &str = "bert, roberta, xlm-roberta, camembert or qwen3";
 
 /// The shape of a network, as `config.json` gives it.
@@ -21,12 +24,23 @@ pub(crate) enum Architecture {
     Qwen3(Qwen3Config),
 }
 
+/// What `config.json` says.
+pub(super) struct ReadConfig {
+    pub(super) architecture: Architecture,
+    /// How token states are pooled where nothing else says so.
+    pub(super) default_pooling: Pooling,
+    /// Whether the weights are quantised as MLX does it.
+    pub(super) is_quantised: bool,
+}
+
 impl Architecture {
-    /// Reads `config.json`; also says how its token states are pooled where nothing else does.
-    pub(super) fn read(file: &Path) -> Result<(Self, Pooling), ModelError> {
+    /// Reads `config.json`.
+    pub(super) fn read(file: &Path) -> Result<ReadConfig, ModelError> {
         let config = ConfigFile::read(file)?;
-        config.forbid("quantization")?;
-        config.forbid("quantization_config")?;
+        if config.get(QUANTIZATION).is_none() {
+            // Of other programs than MLX, which writes both.
+            config.forbid("quantization_config")?;
+        }
         let architecture = match config.text("model_type").as_str() {
             "bert" | "roberta" | "xlm-roberta" | "camembert" => {
                 Self::Bert(BertConfig::read(&config)?)
@@ -34,7 +48,11 @@ impl Architecture {
             "qwen3" => Self::Qwen3(Qwen3Config::read(&config)?),
             other => return Err(config.unsupported("model_type", other, SUPPORTED_MODEL_TYPES)),
         };
-        Ok((architecture, default_pooling(&config)))
+        Ok(ReadConfig {
+            architecture,
+            default_pooling: default_pooling(&config),
+            is_quantised: config.get(QUANTIZATION).is_some(),
+        })
     }
 
     /// The `model_type` of `config.json`.

@@ -15,7 +15,6 @@ mod weights;
 
 use std::path::{Path, PathBuf};
 
-use self::sentence_transformers::SentenceTransformersConfig;
 pub(crate) use self::{
     architecture::Architecture,
     bert::{Activation, BertConfig},
@@ -24,6 +23,7 @@ pub(crate) use self::{
     qwen3::Qwen3Config,
     weights::WeightFiles,
 };
+use self::{architecture::ReadConfig, sentence_transformers::SentenceTransformersConfig};
 use crate::{
     error::ModelError,
     identity::{ModelIdentity, Pooling, Precision, Prompts},
@@ -39,6 +39,7 @@ pub struct ModelDirectory {
     architecture: Architecture,
     settings: SentenceTransformersConfig,
     weights: WeightFiles,
+    is_quantised: bool,
 }
 
 impl ModelDirectory {
@@ -48,15 +49,19 @@ impl ModelDirectory {
     ///
     /// See [`ModelError`]; the error names the file and what was found in it.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let (architecture, default_pooling) = Architecture::read(&path.join("config.json"))?;
+        let ReadConfig { architecture, default_pooling, is_quantised } =
+            Architecture::read(&path.join("config.json"))?;
         let settings =
             SentenceTransformersConfig::read(path, default_pooling, architecture.max_tokens())?;
         if !path.join("tokenizer.json").is_file() {
             return Err(ModelError::MissingFile { file: path.join("tokenizer.json") });
         }
         let weights = WeightFiles::open(path, architecture.word_embeddings())?;
-        architecture.check_tensors(&weights)?;
-        Ok(Self { path: path.to_owned(), architecture, settings, weights })
+        if !is_quantised {
+            // MLX packs quantised weights in shapes of its own, and checks them itself.
+            architecture.check_tensors(&weights)?;
+        }
+        Ok(Self { path: path.to_owned(), architecture, settings, weights, is_quantised })
     }
 
     /// Where the directory is.
@@ -69,6 +74,12 @@ impl ModelDirectory {
     #[must_use]
     pub fn architecture_name(&self) -> &str {
         self.architecture.name()
+    }
+
+    /// Whether the weights are quantised as MLX does it, so that only that backend runs them.
+    #[must_use]
+    pub const fn is_quantised(&self) -> bool {
+        self.is_quantised
     }
 
     /// The number of values of a vector.

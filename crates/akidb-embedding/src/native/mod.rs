@@ -30,7 +30,7 @@ use self::{
     team::{Part, Team},
 };
 use crate::{
-    embedder::{Embedder, EncoderInput},
+    embedder::{Embedder, EncoderInput, check_texts},
     error::{EncodeError, ModelError},
     identity::Precision,
     model::{Architecture, ModelDirectory},
@@ -84,6 +84,14 @@ impl NativeEmbedder {
         precision: Precision,
         threads: usize,
     ) -> Result<Self, ModelError> {
+        if directory.is_quantised() {
+            return Err(ModelError::WrongBackend {
+                directory: directory.path().to_owned(),
+                what: "running weights that MLX has quantised (config.json: quantization)",
+                backend: "mlx",
+                hint: "set embedding.backend = \"mlx\", or use the model's unquantised weights",
+            });
+        }
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .thread_name(|number| format!("akidb-encode-{number}"))
@@ -106,26 +114,6 @@ impl NativeEmbedder {
             })
         })?;
         Ok(Self { architecture, encoder, team: Team::new(pool) })
-    }
-
-    /// Checks that every text can be encoded.
-    fn check(&self, texts: &[EncoderInput<'_>]) -> Result<(), EncodeError> {
-        let limit = self.architecture.max_tokens() as usize;
-        let vocabulary = self.architecture.vocabulary();
-        for (text, input) in texts.iter().enumerate() {
-            let tokens = input.token_ids.len();
-            if tokens == 0 {
-                return Err(EncodeError::NoTokens { text });
-            }
-            if tokens > limit {
-                return Err(EncodeError::TooManyTokens { text, tokens, limit });
-            }
-            if let Some(token) = input.token_ids.iter().find(|token| **token >= vocabulary) {
-                let vocabulary = vocabulary as usize;
-                return Err(EncodeError::UnknownToken { text, token: *token, vocabulary });
-            }
-        }
-        Ok(())
     }
 }
 
@@ -156,7 +144,8 @@ impl Embedder for NativeEmbedder {
         texts: &[EncoderInput<'_>],
         vectors: &mut Vec<f32>,
     ) -> Result<(), EncodeError> {
-        self.check(texts)?;
+        let limit = self.architecture.max_tokens() as usize;
+        check_texts(texts, limit, self.architecture.vocabulary())?;
         vectors.clear();
         vectors.resize(texts.len() * self.dimension(), 0.0);
         self.team.encode(self.encoder.as_ref(), texts, vectors);

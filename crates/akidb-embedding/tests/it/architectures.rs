@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use akidb_embedding::{EncoderInput, LoadedModel, ModelDirectory, Pooling, Precision};
+use akidb_embedding::{
+    EmbeddingMetricFamilies, EncoderInput, LoadedModel, ModelDirectory, Pooling, Precision,
+    mlx::MlxSettings,
+};
+use prometheus::Registry;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -162,7 +166,7 @@ fn what_a_qwen3_cannot_be_is_refused_with_finding_and_choice() {
             ["rope_theta", "not a number", ""],
         ),
         (json!({"rope_parameters": {"rope_theta": 0}}), ["rope_theta", "is 0", ""]),
-        (json!({"quantization": {"bits": 4}}), ["quantization", "bits", ""]),
+        (json!({"quantization_config": {"bits": 4}}), ["quantization_config", "bits", ""]),
         (json!({"head_dim": 15}), ["head_dim", "15", "even"]),
         (json!({"num_key_value_heads": 3}), ["num_key_value_heads 3", "num_attention_heads 4", ""]),
         (json!({"num_key_value_heads": 0}), ["num_key_value_heads 0", "", ""]),
@@ -177,6 +181,33 @@ fn what_a_qwen3_cannot_be_is_refused_with_finding_and_choice() {
         qwen3.set("config.json", &change);
         qwen3.refuses(&parts);
     }
+}
+
+#[test]
+fn weights_that_mlx_has_quantised_are_opened_and_refused_by_the_native_backend() {
+    let qwen3 = Copied::of("qwen3");
+    let quantization = json!({"group_size": 64, "bits": 4});
+    qwen3.set(
+        "config.json",
+        &json!({"quantization": quantization, "quantization_config": quantization}),
+    );
+    let directory = ModelDirectory::open(qwen3.path()).unwrap();
+    assert!(directory.is_quantised());
+    let error = LoadedModel::native(qwen3.path(), "tiny", Precision::F32, 1).unwrap_err();
+    let error = error.to_string();
+    for part in ["quantization", "mlx backend", "hint: set embedding.backend = \"mlx\""] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn precisions_that_mlx_does_not_have_are_refused() {
+    let qwen3 = Copied::of("qwen3");
+    let metrics = EmbeddingMetricFamilies::register(&Registry::new()).unwrap().of("tiny");
+    let settings = MlxSettings::default();
+    let refused =
+        LoadedModel::mlx(qwen3.path(), "tiny", Precision::Int8, &settings, &metrics).unwrap_err();
+    assert!(refused.to_string().contains("native backend; hint: set embedding.precision"));
 }
 
 #[test]

@@ -52,6 +52,13 @@ impl Embedder for ScriptedEmbedder {
                     return Err(EncodeError::Backend { reason: "a bad word".to_owned() });
                 }
                 token if token == word("panic") => panic!("told to"),
+                token if token == word("gone") => {
+                    let (reason, retry_after) = ("the process is gone".to_owned(), PATIENCE);
+                    return Err(EncodeError::Unavailable { reason, retry_after });
+                }
+                token if token == word("late") => {
+                    return Err(EncodeError::OutOfTime { limit: PATIENCE });
+                }
                 token => [token as f32, 1.0],
             });
         }
@@ -402,4 +409,24 @@ async fn queries_and_bulk_run_at_the_same_time_and_make_the_same_vectors() {
     let cosine = crate::support::cosine(&query[0].values, &imported[100].values);
     assert!(cosine > 0.99999, "{cosine}");
     engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn when_the_backend_is_at_fault_the_whole_batch_fails_at_once() {
+    let unavailable =
+        EmbedError::Unavailable { reason: "the process is gone".to_owned(), retry_after: PATIENCE };
+    for (word, expected) in
+        [("gone", unavailable), ("late", EmbedError::BatchOutOfTime { limit: PATIENCE })]
+    {
+        let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+        let one = fixture.spawn(&["fine"], EmbedOptions::default()).await;
+        let other = fixture.spawn(&[word, "good"], EmbedOptions::default()).await;
+        fixture.permit(1000);
+        assert!(first.await.unwrap().is_ok());
+        assert_eq!(one.await.unwrap().unwrap_err(), expected);
+        assert_eq!(other.await.unwrap().unwrap_err(), expected);
+        fixture.assert_batches(&[&["first"], &["fine", word, "good"]]);
+        let after = fixture.spawn(&["after"], EmbedOptions::default()).await;
+        assert!(after.await.unwrap().is_ok(), "the engine goes on");
+    }
 }

@@ -12,8 +12,8 @@ use akidb_proto::{
     embedding::v1::embedding_service_client::EmbeddingServiceClient,
 };
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, IndexConfig, Precision, Service, ServiceConfig,
-    StorageConfig,
+    Backend, EmbeddingConfig, EngineSettings, IndexConfig, MlxSettings, Precision, Service,
+    ServiceConfig, StorageConfig,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -55,6 +55,7 @@ impl Node {
                 dimension: Some(32),
                 threads: 1,
                 engine: EngineSettings::default(),
+                mlx: MlxSettings::default(),
             }),
         };
         let service = Service::open(config).await.unwrap();

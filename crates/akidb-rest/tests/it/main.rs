@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use akidb_core::Limits;
 use akidb_rest::{RestOptions, router};
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, IndexConfig, Precision, Service, ServiceConfig,
-    StorageConfig,
+    Backend, EmbeddingConfig, EngineSettings, IndexConfig, MlxSettings, Precision, Service,
+    ServiceConfig, StorageConfig,
 };
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
@@ -63,6 +63,7 @@ impl Node {
                 dimension: Some(8),
                 threads: 1,
                 engine: EngineSettings::default(),
+                mlx: MlxSettings::default(),
             }),
         };
         let service = Service::open(config).await.unwrap();

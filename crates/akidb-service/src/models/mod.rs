@@ -13,7 +13,7 @@ use std::{
 };
 
 use akidb_core::{Error, ErrorCode, Result};
-use akidb_embedding::{ModelIdentity, Turns};
+use akidb_embedding::{ModelIdentity, Turns, mlx::Availability};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
@@ -178,10 +178,15 @@ impl Models {
     /// The state of all models as a component of the node.
     pub(crate) fn component(&self) -> ComponentState {
         let slots = self.slots.read();
-        let is_ready = |slot: &Slot| matches!(slot.state, State::Ready(_));
+        let is_ready = |slot: &Slot| slot.state.as_public() == ModelState::Ready;
         let details = slots.by_name.iter().filter_map(|(name, slot)| match &slot.state {
             State::Unloaded => None,
-            State::Ready(model) => Some(format!("{name} ({})", model.backend().as_str())),
+            State::Ready(model) => Some(match model.unavailable() {
+                None => format!("{name} ({})", model.backend().as_str()),
+                Some(reason) => {
+                    format!("{name} ({}) does not run: {reason}", model.backend().as_str())
+                }
+            }),
             State::Failed(error) => Some(format!("{name} failed: {error}")),
             State::Loading | State::Unloading => {
                 Some(format!("{name} is {}", slot.state.as_public().as_str()))
@@ -286,7 +291,7 @@ impl Models {
     }
 
     fn note_loaded(
-        &self,
+        self: &Arc<Self>,
         name: &str,
         started: std::result::Result<Model, ModelStartError>,
         took: Duration,
@@ -299,7 +304,11 @@ impl Models {
                 tracing::info!(model = name, took_ms = took.as_secs_f64() * 1e3, "loaded");
                 let seconds = self.metrics.model_load_seconds.with_label_values(&[name]);
                 seconds.set(took.as_secs_f64());
+                let availability = model.availability();
                 self.set(name, State::Ready(Arc::new(model)));
+                if let Some(availability) = availability {
+                    tokio::spawn(follow(Arc::downgrade(self), name.to_owned(), availability));
+                }
             }
             Err(error) => {
                 tracing::error!(model = name, %error, "the model could not be loaded");
@@ -309,7 +318,7 @@ impl Models {
     }
 
     fn set(&self, name: &str, state: State) {
-        let is_ready = i64::from(matches!(state, State::Ready(_)));
+        let is_ready = i64::from(state.as_public() == ModelState::Ready);
         if let Some(slot) = self.slots.write().by_name.get_mut(name) {
             slot.state = state;
         }
@@ -317,15 +326,32 @@ impl Models {
         self.changed.send_replace(());
     }
 
+    /// Takes up whether the backend of a model that is loaded runs.
+    fn note_availability(&self, name: &str) {
+        let is_ready = self
+            .slots
+            .read()
+            .by_name
+            .get(name)
+            .is_some_and(|slot| slot.state.as_public() == ModelState::Ready);
+        self.metrics.model_ready.with_label_values(&[name]).set(i64::from(is_ready));
+        self.changed.send_replace(());
+    }
+
     fn info_of(&self, name: &str, slot: &Slot) -> ModelInfo {
         ModelInfo {
             name: name.to_owned(),
             identity: slot.state.model().map(|model| model.identity().clone()),
-            backend: self.config.backend.as_str(),
+            backend: slot
+                .state
+                .model()
+                .map_or(self.config.backend, |model| model.backend())
+                .as_str(),
             is_default: name == self.default,
             state: slot.state.as_public(),
             failure: match &slot.state {
                 State::Failed(error) => Some(error.to_string()),
+                State::Ready(model) => model.unavailable().map(|reason| reason.to_string()),
                 _ => None,
             },
         }
@@ -333,10 +359,11 @@ impl Models {
 }
 
 impl State {
-    const fn as_public(&self) -> ModelState {
+    fn as_public(&self) -> ModelState {
         match self {
             Self::Unloaded => ModelState::Unloaded,
             Self::Loading => ModelState::Loading,
+            Self::Ready(model) if model.unavailable().is_some() => ModelState::Failed,
             Self::Ready(_) => ModelState::Ready,
             Self::Unloading => ModelState::Unloading,
             Self::Failed(_) => ModelState::Failed,
@@ -347,6 +374,18 @@ impl State {
         match self {
             Self::Ready(model) => Some(model),
             _ => None,
+        }
+    }
+}
+
+/// Tells of every change of whether a model's backend runs, for as long as it is loaded.
+async fn follow(models: Weak<Models>, name: String, mut availability: Availability) {
+    loop {
+        let Some(models) = models.upgrade() else { return };
+        models.note_availability(&name);
+        drop(models);
+        if !availability.changed().await {
+            return;
         }
     }
 }

@@ -1,10 +1,11 @@
 //! A model that runs: its engine, asked by everything that has a text.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use akidb_core::{Chunking, Error, ErrorCode, Result};
 use akidb_embedding::{
     EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, InputType, ModelIdentity, PassageLength,
+    mlx::Availability,
 };
 
 use crate::{Backend, failure::from_embedding};
@@ -30,6 +31,16 @@ impl Model {
 
     pub(super) const fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// Why texts are refused right now, where they are.
+    pub(super) fn unavailable(&self) -> Option<Arc<str>> {
+        self.engine.availability()?.reason()
+    }
+
+    /// Says when that changes; `None` where it does not.
+    pub(super) fn availability(&self) -> Option<Availability> {
+        self.engine.availability().cloned()
     }
 
     /// Embeds texts; `place_of` names each in errors.

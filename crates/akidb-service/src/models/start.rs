@@ -1,8 +1,14 @@
 //! From a name of the configuration to a running model, or the reason why there is none.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use akidb_embedding::{EmbeddingEngine, LoadedModel, ModelError, ModelIdentity, ModelStore, Turns};
+use akidb_embedding::{
+    EmbeddingEngine, EmbeddingMetrics, LoadedModel, ModelError, ModelIdentity, ModelStore,
+    Precision, Turns,
+};
 
 use super::Model;
 use crate::{Backend, EmbeddingConfig, metrics::Metrics};
@@ -39,7 +45,7 @@ pub enum ModelStartError {
 /// The name of the model of requests that name none.
 pub(super) fn default_name(config: &EmbeddingConfig) -> &str {
     match config.backend {
-        Backend::Native => &config.model,
+        Backend::Auto | Backend::Mlx | Backend::Native => &config.model,
         Backend::Hash => HASH_MODEL,
     }
 }
@@ -66,17 +72,44 @@ pub(super) fn start(
     turns: Turns,
 ) -> Result<Model, ModelStartError> {
     let expected = config.dimension.filter(|_| name == default_name(config));
-    let loaded = match locate(config, name)? {
-        Some(directory) => LoadedModel::native(&directory, name, config.precision, config.threads)?,
-        None => hash(name, expected),
+    let metrics = metrics.embedding.of(name);
+    let (loaded, backend) = match locate(config, name)? {
+        Some(directory) => load(config, &directory, name, &metrics)?,
+        None => (hash(name, expected), Backend::Hash),
     };
     let ModelIdentity { dimension: found, .. } = loaded.identity;
     if let Some(expected) = expected.filter(|&expected| expected != found) {
         return Err(ModelStartError::WrongDimension { name: name.to_owned(), found, expected });
     }
-    let engine =
-        EmbeddingEngine::start(loaded, config.engine.clone(), metrics.embedding.of(name), turns)?;
-    Ok(Model::new(engine, config.backend))
+    let engine = EmbeddingEngine::start(loaded, config.engine.clone(), metrics, turns)?;
+    Ok(Model::new(engine, backend))
+}
+
+/// Loads a model that has files, into the configured backend or the best one.
+fn load(
+    config: &EmbeddingConfig,
+    directory: &Path,
+    name: &str,
+    metrics: &EmbeddingMetrics,
+) -> Result<(LoadedModel, Backend), ModelStartError> {
+    let native = || LoadedModel::native(directory, name, config.precision, config.threads);
+    let mlx = || LoadedModel::mlx(directory, name, config.precision, &config.mlx, metrics);
+    match config.backend {
+        Backend::Mlx => Ok((mlx()?, Backend::Mlx)),
+        Backend::Auto if config.precision != Precision::Int8 => {
+            let loaded = mlx()?;
+            let availability = loaded.embedder.availability();
+            match availability.and_then(|availability| availability.reason()) {
+                None => Ok((loaded, Backend::Mlx)),
+                Some(reason) => {
+                    tracing::warn!(model = name, %reason, "MLX does not run, the native backend does");
+                    drop(loaded);
+                    Ok((native()?, Backend::Native))
+                }
+            }
+        }
+        Backend::Auto | Backend::Native | Backend::Hash => Ok((native()?, Backend::Native)),
+    }
 }
 
 fn hash(name: &str, dimension: Option<u32>) -> LoadedModel {

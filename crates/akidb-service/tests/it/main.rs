@@ -19,7 +19,8 @@ use std::{
 use akidb_core::{ErrorCode, Limits, Result};
 use akidb_service::{
     Backend, CreateCollection, Door, EmbeddingConfig, EngineSettings, GivenId, IndexConfig,
-    NewDocument, Precision, RequestContext, Search, Service, ServiceConfig, StorageConfig, Upsert,
+    MlxSettings, NewDocument, Precision, RequestContext, Search, Service, ServiceConfig,
+    StorageConfig, Upsert,
 };
 
 fn config(data_dir: &Path) -> ServiceConfig {
@@ -39,6 +40,7 @@ fn config(data_dir: &Path) -> ServiceConfig {
             dimension: Some(32),
             threads: 1,
             engine: EngineSettings::default(),
+            mlx: MlxSettings::default(),
         }),
     }
 }

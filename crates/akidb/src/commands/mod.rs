@@ -2,6 +2,7 @@
 
 pub(crate) mod collection;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod embed;
 pub(crate) mod import;
 pub(crate) mod model;
@@ -25,6 +26,7 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
         Command::Search(args) => search::run(*args, configuration, printer).await,
         Command::Embed(args) => embed::run(args, configuration, printer).await,
         Command::Model(command) => model::run(command, configuration, printer).await,
+        Command::Doctor(args) => doctor::run(args, configuration, printer).await,
         Command::Config(command) => config::run(command, configuration, printer),
     }
 }

@@ -4,9 +4,14 @@ use std::{thread, time::Duration};
 
 use akidb_grpc::GrpcOptions;
 use akidb_rest::RestOptions;
-use akidb_service::{EmbeddingConfig, EngineSettings, IndexConfig, ServiceConfig, StorageConfig};
+use akidb_service::{
+    EmbeddingConfig, EngineSettings, IndexConfig, MlxSettings, ServiceConfig, StorageConfig,
+};
 
-use crate::settings::{Backend, EmbeddingSettings, ServerSettings, Settings};
+use crate::settings::{self, Backend, EmbeddingSettings, ServerSettings, Settings};
+
+/// Whether MLX is what runs models fastest: where it has Apple's GPU.
+pub(crate) const HAS_METAL: bool = cfg!(all(target_os = "macos", target_arch = "aarch64"));
 
 pub(super) fn service(settings: &Settings) -> ServiceConfig {
     let storage = &settings.storage;
@@ -30,8 +35,9 @@ fn embedding(settings: &EmbeddingSettings) -> EmbeddingConfig {
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     EmbeddingConfig {
         backend: match settings.backend {
-            // The only backend with weights of this version.
+            Backend::Auto if HAS_METAL => akidb_service::Backend::Auto,
             Backend::Auto | Backend::Native => akidb_service::Backend::Native,
+            Backend::Mlx => akidb_service::Backend::Mlx,
             Backend::Hash => akidb_service::Backend::Hash,
         },
         model: settings.model.clone(),
@@ -53,6 +59,24 @@ fn embedding(settings: &EmbeddingSettings) -> EmbeddingConfig {
             recent_queries: Duration::from_millis(settings.recent_queries_ms),
             batch_timeout: Duration::from_millis(settings.batch_timeout_ms),
         },
+        mlx: workers(&settings.mlx, settings.batch_tokens),
+    }
+}
+
+/// What starts and bounds the workers of the MLX backend.
+pub(crate) fn workers(settings: &settings::MlxSettings, batch_tokens: usize) -> MlxSettings {
+    MlxSettings {
+        python: settings.python.clone(),
+        worker: settings.worker.clone(),
+        module_path: settings.module_path.clone(),
+        workers: settings.gil_concurrency,
+        batch_deadline: Duration::from_millis(settings.batch_deadline_ms),
+        start_deadline: Duration::from_millis(settings.start_deadline_ms),
+        memory_limit_bytes: Some(settings.memory_limit).filter(|&bytes| bytes > 0),
+        cache_limit_bytes: settings.cache_limit,
+        compile: settings.compile,
+        device: settings.device.as_str().to_owned(),
+        max_batch_tokens: batch_tokens,
     }
 }
 

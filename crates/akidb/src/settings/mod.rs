@@ -122,6 +122,54 @@ pub(crate) struct EmbeddingSettings {
     pub(crate) batch_time_with_queries_ms: u64,
     pub(crate) recent_queries_ms: u64,
     pub(crate) batch_timeout_ms: u64,
+    /// What runs models with MLX.
+    pub(crate) mlx: MlxSettings,
+}
+
+/// `[embedding.mlx]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MlxSettings {
+    pub(crate) python: Option<PathBuf>,
+    pub(crate) worker: Option<PathBuf>,
+    pub(crate) module_path: Option<PathBuf>,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) gil_concurrency: usize,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) batch_deadline_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) start_deadline_ms: u64,
+    /// Bytes; 0 is no limit.
+    #[serde(deserialize_with = "size::bytes")]
+    pub(crate) memory_limit: u64,
+    /// Bytes; absent is what MLX does by itself.
+    #[serde(deserialize_with = "size::bytes_if_given")]
+    pub(crate) cache_limit: Option<u64>,
+    pub(crate) compile: bool,
+    pub(crate) device: Device,
+}
+
+/// What MLX computes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Device {
+    /// The GPU where there is one.
+    Auto,
+    /// The processors.
+    Cpu,
+    /// The GPU.
+    Gpu,
+}
+
+impl Device {
+    /// Its name in the configuration.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        }
+    }
 }
 
 /// What runs the model.
@@ -132,6 +180,8 @@ pub(crate) enum Backend {
     Auto,
     /// In this process, on the CPU.
     Native,
+    /// In a process beside this one, by Python and MLX.
+    Mlx,
     /// Vectors without meaning and without weights, for tests.
     Hash,
 }
@@ -155,7 +205,8 @@ pub(crate) enum LogFormat {
 }
 
 impl Settings {
-    /// The defaults, which depend on the environment only for the home directory.
+    /// The defaults, which depend on the environment only for the home directory and the Python
+    /// environment that is active.
     pub(crate) fn defaults(environment: &BTreeMap<String, String>) -> Self {
         Self {
             server: ServerSettings {
@@ -199,6 +250,18 @@ impl Settings {
                 batch_time_with_queries_ms: 10,
                 recent_queries_ms: 1_000,
                 batch_timeout_ms: 2,
+                mlx: MlxSettings {
+                    python: environment.get("VIRTUAL_ENV").map(PathBuf::from),
+                    worker: None,
+                    module_path: None,
+                    gil_concurrency: 1,
+                    batch_deadline_ms: 10_000,
+                    start_deadline_ms: 60_000,
+                    memory_limit: 0,
+                    cache_limit: None,
+                    compile: false,
+                    device: Device::Auto,
+                },
             },
             limits: Limits::default(),
             log: LogSettings { format: LogFormat::Text, level: "info".to_owned() },

@@ -175,9 +175,9 @@ fn environment_keys(environment: &BTreeMap<String, String>) -> Vec<(&str, String
         environment.get(*name).map(|value| (*name, (*key).to_owned(), value.as_str()))
     });
     let full_names = environment.iter().filter_map(|(name, value)| {
-        let (section, key) =
-            name.strip_prefix(ENVIRONMENT_PREFIX)?.split_once(ENVIRONMENT_SEPARATOR)?;
-        let key = format!("{section}.{key}").to_ascii_lowercase();
+        let path = name.strip_prefix(ENVIRONMENT_PREFIX)?;
+        path.contains(ENVIRONMENT_SEPARATOR).then_some(())?;
+        let key = path.replace(ENVIRONMENT_SEPARATOR, ".").to_ascii_lowercase();
         Some((name.as_str(), key, value.as_str()))
     });
     aliases.chain(full_names).collect()

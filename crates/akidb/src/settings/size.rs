@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{
-    Deserializer,
+    Deserialize, Deserializer,
     de::{Error, Unexpected, Visitor},
 };
 
@@ -14,6 +14,19 @@ const UNITS: [(&str, u64); 5] =
 /// Reads a whole number of bytes, or a text such as `"8GiB"`.
 pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     deserializer.deserialize_any(Size)
+}
+
+/// Reads the same, where it is given.
+pub(super) fn bytes_if_given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u64>, D::Error> {
+    struct Given(u64);
+    impl<'de> Deserialize<'de> for Given {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            bytes(deserializer).map(Self)
+        }
+    }
+    Ok(Option::<Given>::deserialize(deserializer)?.map(|Given(bytes)| bytes))
 }
 
 struct Size;

@@ -26,6 +26,7 @@ fn the_help_of_every_command() {
         "model list",
         "model import",
         "model verify",
+        "doctor",
         "config",
         "config show",
     ];

@@ -4,9 +4,11 @@
 mod architecture;
 mod client_commands;
 mod crash;
+mod doctor;
 mod help;
 mod import;
 mod meaning;
+mod mlx;
 mod node;
 mod openai;
 mod parity;

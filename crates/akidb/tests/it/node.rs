@@ -21,8 +21,10 @@ const POLL_EVERY: Duration = Duration::from_millis(10);
 pub(crate) enum Backend {
     /// Words to numbers: no weights, starts at once, texts that share words are near.
     Hash,
-    /// The default model, from [`models_dir`].
+    /// The default model, from [`models_dir`]; run by MLX where `AKIDB_TEST_BACKEND` is `mlx`.
     Native,
+    /// The default model in a worker, with the Python that `cargo xtask test` has set up.
+    Mlx,
 }
 
 /// A running `akidb serve`, killed when it is dropped.
@@ -52,7 +54,8 @@ impl Node {
         command.arg("--data-dir").arg(data_dir);
         match backend {
             Backend::Hash => command.env("AKIDB_EMBEDDING__BACKEND", "hash"),
-            Backend::Native => command.env("AKIDB_MODELS_DIR", models_dir()),
+            Backend::Native => native_or_as_asked(&mut command),
+            Backend::Mlx => mlx(&mut command),
         };
         adjust(&mut command);
         command
@@ -88,6 +91,11 @@ impl Node {
         output_with_stdin(akidb(args).env("AKIDB_URL", self.url()), stdin)
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
@@ -118,6 +126,36 @@ impl Drop for Node {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The same tests run with both backends that have the real model.
+fn native_or_as_asked(command: &mut Command) -> &mut Command {
+    match std::env::var("AKIDB_TEST_BACKEND") {
+        Ok(backend) if backend == "mlx" => mlx(command),
+        _ => command.env("AKIDB_MODELS_DIR", models_dir()),
+    }
+}
+
+/// A fast matrix product for MLX on processors. `.ci/run` unpacks one and `cargo xtask test` says
+/// where; one that is installed the module finds by itself.
+fn openblas() -> Option<PathBuf> {
+    std::env::var_os("AKIDB_TEST_OPENBLAS").map(PathBuf::from)
+}
+
+fn mlx(command: &mut Command) -> &mut Command {
+    let python = std::env::var_os("AKIDB_TEST_MLX_PYTHON").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/mlx/bin/python"),
+        PathBuf::from,
+    );
+    if let Some(openblas) = openblas() {
+        // What it needs itself is beside its folder, where it was only unpacked.
+        let libraries = openblas.ancestors().nth(2).unwrap();
+        command.env("AKIDB_OPENBLAS", &openblas).env("LD_LIBRARY_PATH", libraries);
+    }
+    command
+        .env("AKIDB_MODELS_DIR", models_dir())
+        .env("AKIDB_EMBEDDING__BACKEND", "mlx")
+        .env("AKIDB_EMBEDDING__MLX__PYTHON", python)
 }
 
 /// Where the tests of the real model find it.

@@ -57,6 +57,10 @@ fn variables_are_read_as_what_their_key_holds() {
         ("AKIDB_EMBEDDING__MODEL_PATH", "/models/1"),
         ("AKIDB_LIMITS__EMBED_TEXTS", "64"),
         ("AKIDB_INDEX__MEMORY_LIMIT", "8GiB"),
+        ("AKIDB_EMBEDDING__MLX__PYTHON", "/venv"),
+        ("AKIDB_EMBEDDING__MLX__CACHE_LIMIT", "1GiB"),
+        ("AKIDB_EMBEDDING__MLX__COMPILE", "true"),
+        ("VIRTUAL_ENV", "/other"),
         ("AKIDB_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
     ];
     let settings_of_types = settings(&environment);
@@ -66,6 +70,12 @@ fn variables_are_read_as_what_their_key_holds() {
     assert_eq!(settings_of_types.embedding.model_path, Some(PathBuf::from("/models/1")));
     assert_eq!(settings_of_types.limits.embed_texts, 64);
     assert_eq!(settings_of_types.index.memory_limit, 8 << 30);
+
+    let mlx = &settings_of_types.embedding.mlx;
+    assert_eq!(mlx.python, Some(PathBuf::from("/venv")));
+    assert_eq!((mlx.cache_limit, mlx.compile), (Some(1 << 30), true));
+    let active = settings(&[("VIRTUAL_ENV", "/other")]).embedding.mlx.python;
+    assert_eq!(active, Some(PathBuf::from("/other")));
 
     let alias = ("AKIDB_MODELS_DIR", "/a");
     assert_eq!(settings(&[alias]).embedding.models_dir, PathBuf::from("/a"));
@@ -129,8 +139,16 @@ fn bad_values_are_refused_with_key_value_place_and_what_is_allowed() {
         ("[server]\ndrain_timeout_ms = -1", "is -1 in file akidb.toml, allowed is a whole number"),
         ("[embedding]\ndimension = 0", "embedding.dimension is 0 in file"),
         (
-            "[embedding]\nbackend = 'mlx'",
-            "is \"mlx\" in file akidb.toml, allowed are auto, native, hash",
+            "[embedding]\nbackend = 'onnx'",
+            "is \"onnx\" in file akidb.toml, allowed are auto, native, mlx, hash",
+        ),
+        (
+            "[embedding.mlx]\ndevice = 'metal'",
+            "embedding.mlx.device is \"metal\" in file akidb.toml, allowed are auto, cpu, gpu",
+        ),
+        (
+            "[embedding.mlx]\ncache_limit = '1GB'",
+            "embedding.mlx.cache_limit is \"1GB\" in file akidb.toml, allowed is a whole number of",
         ),
         (
             "[index]\nmemory_limit = '8GB'",

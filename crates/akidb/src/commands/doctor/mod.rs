@@ -1,0 +1,98 @@
+//! `akidb doctor`: looks at what a node needs before one is started, and says what mends what is
+//! not as it must be.
+//!
+//! It changes nothing. What lives here: the order of the checks and how findings are shown. What is
+//! looked at is in `machine` and `embedding`; what MLX needs, `akidb_embedding` knows.
+
+mod embedding;
+mod machine;
+
+use akidb_embedding::mlx::{Finding, Verdict};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::{
+    failure::{ExitStatus, Failure, Result},
+    printer::{self, Printer},
+    settings::{ConfigurationArgs, SettingFlags, Sources, resolve},
+};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  $ akidb doctor
+  $ akidb doctor --config akidb.toml --output json
+
+Looks at the configuration, the data directory, the models, Python and MLX where the configured
+backend is mlx, and the ports. Changes nothing. Ends with exit code 1 when something is bad.")]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    flags: SettingFlags,
+}
+
+pub(crate) async fn run(
+    args: DoctorArgs,
+    configuration: &ConfigurationArgs,
+    printer: Printer,
+) -> Result {
+    let mut findings = vec![machine::version()];
+    let sources = Sources::read(configuration, args.flags.given());
+    match sources.and_then(|sources| Ok(resolve(&sources)?.settings)) {
+        Err(failure) => findings.push(from_failure("configuration", failure)),
+        Ok(settings) => {
+            findings.push(machine::configuration(configuration));
+            findings.push(machine::data_directory(&settings.storage.data_dir));
+            findings.extend(machine::ports(&settings.server).await);
+            let look = move || embedding::look(&settings.embedding);
+            let looked = tokio::task::spawn_blocking(look).await;
+            findings.extend(looked.unwrap_or_else(|error| {
+                vec![Finding::bad("embedding", &format!("the check was cut short: {error}"))]
+            }));
+        }
+    }
+    printer.answer(&as_json(&findings), || as_table(&findings))?;
+    match findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count() {
+        0 => Ok(()),
+        bad => {
+            let message = format!("{bad} of {} findings are bad", findings.len());
+            Err(Failure::new(ExitStatus::FAILURE, message))
+        }
+    }
+}
+
+/// A failure of another command, found before that command.
+fn from_failure(subject: &'static str, failure: Failure) -> Finding {
+    Finding { hint: failure.hint, ..Finding::bad(subject, &failure.message) }
+}
+
+const fn state(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Good => "good",
+        Verdict::Bad => "bad",
+        Verdict::Skipped => "skipped",
+    }
+}
+
+fn as_json(findings: &[Finding]) -> Value {
+    let list = findings.iter().map(|finding| {
+        json!({
+            "subject": finding.subject,
+            "state": state(finding.verdict),
+            "message": finding.message,
+            "hint": finding.hint,
+        })
+    });
+    json!({ "findings": list.collect::<Vec<_>>() })
+}
+
+fn as_table(findings: &[Finding]) -> comfy_table::Table {
+    let mut table = printer::table(["subject", "state", "found", "what mends it"]);
+    table.add_rows(findings.iter().map(|finding| {
+        [
+            finding.subject,
+            state(finding.verdict),
+            &finding.message,
+            finding.hint.as_deref().unwrap_or_default(),
+        ]
+    }));
+    table
+}
