@@ -2,7 +2,7 @@
 
 `PLAIN` is for processors and `FUSED` for Metal and CUDA, whose kernels do several steps at once and
 multiply 16-bit and quantised numbers as they are. On a processor MLX has fast products of 32-bit
-numbers only, so that there weights are widened as they are used: 512 rows by a matrix in 16 bits
+numbers only, so that there weights are widened as they are used: 1,024 rows by a matrix in 16 bits
 take a twentieth of the time so, and by one in 4 bits a fortieth.
 """
 
