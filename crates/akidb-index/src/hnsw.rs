@@ -36,7 +36,7 @@ mod repair;
 mod rotation;
 mod search;
 mod select;
-mod sketch;
+pub(crate) mod sketch;
 mod space;
 mod visited;
 mod walk;
@@ -67,8 +67,8 @@ pub(crate) const GRAPH_MIN: usize = 8_000;
 
 /// An approximate index whose searches look at a small part of the vectors.
 ///
-/// Memory beside the full vectors: a byte a component, rounded up to 64, and `8 * m` bytes for
-/// links, from [`GRAPH_MIN`] vectors on; before, none.
+/// Memory beside the full vectors, from [`GRAPH_MIN`] vectors on: a byte a component and, from 193
+/// components on, a bit a component and 16 bytes, each rounded up to 64, and `8 * m` bytes for links.
 pub struct HnswIndex {
     core: ExactIndex,
     settings: IndexSettings,
@@ -198,7 +198,7 @@ impl HnswIndex {
                     return (Coder::Binary(BinaryCoder::new(medians(&rows))), None);
                 }
                 let coder = Coder::Int8(Int8Coder::calibrated(self.core.metric(), &rows));
-                let has_sketches = sketch::go_with(&coder, state.layout().row_lanes);
+                let has_sketches = sketch::go_with(quantization, state.layout().row_lanes);
                 (coder, has_sketches.then(|| BinaryCoder::new(medians(&rows))))
             }
         }

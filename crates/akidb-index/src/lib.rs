@@ -42,6 +42,7 @@ pub use filter_index::{DamagedFilterIndex, FilterIndex, Matching};
 pub use hnsw::{
     HnswIndex,
     parts::{GraphHeader, IndexHeader, MappedSection, PartsError, Section},
+    sketch::code_bytes,
 };
 pub use hnsw_rs_engine::HnswRsIndex;
 pub use search_request::{Approach, Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};

@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-use akidb_core::{Dimension, Error, ErrorCode, IndexEngine, IndexSettings, Quantization, Result};
+use akidb_core::{Dimension, Error, ErrorCode, IndexEngine, IndexSettings, Result};
+use akidb_index::code_bytes;
 use akidb_store::{RowVectors, Write};
 
 use crate::IndexStatus;
@@ -132,18 +133,15 @@ fn vectors_of(vectors: &RowVectors) -> u64 {
 
 /// Bytes of a vector's codes and links.
 fn graph_bytes(dimension: Dimension, settings: &IndexSettings) -> u64 {
-    let dimension = dimension.get() as u64;
-    let codes = match settings.quantization {
-        Quantization::Int8 => padded(dimension),
-        Quantization::Binary => padded(dimension.div_ceil(8)),
-        Quantization::None => 0,
-    };
+    let codes = code_bytes(dimension.get(), settings.quantization) as u64;
     match settings.engine {
         IndexEngine::Exact => 0,
         // Twice `m` in the lowest layer, their count, and a share of the upper ones.
         IndexEngine::Hnsw => codes + u64::from(2 * settings.m + 2) * 4,
         // It keeps a copy of its own of the vector.
-        IndexEngine::HnswRs => padded(dimension * 4) + u64::from(settings.m) * HNSW_RS_LINK_BYTES,
+        IndexEngine::HnswRs => {
+            padded(dimension.get() as u64 * 4) + u64::from(settings.m) * HNSW_RS_LINK_BYTES
+        }
     }
 }
 
@@ -193,8 +191,8 @@ mod tests {
         let dimension = Dimension::new(384).unwrap();
         let settings = IndexSettings::default();
         let status = IndexStatus { memory_bytes: 1_000, pending_count: 10, ..Default::default() };
-        assert_eq!(held_bytes(&status, dimension, &settings), 1_000 + 10 * (384 + 136));
-        assert_eq!(vector_bytes(dimension, &settings), 1_536 + 12 + 384 + 136);
+        assert_eq!(held_bytes(&status, dimension, &settings), 1_000 + 10 * (384 + 64 + 136));
+        assert_eq!(vector_bytes(dimension, &settings), 1_536 + 12 + 384 + 64 + 136);
         let exact = IndexSettings { engine: IndexEngine::Exact, ..settings };
         assert_eq!(held_bytes(&status, dimension, &exact), 1_000);
     }

@@ -87,7 +87,7 @@ impl HnswIndex {
         possible(linked <= header.slot_count && linked < INDEX_END, "the number of linked slots")?;
         let row_lanes = state.layout().row_lanes;
         let coder = self.coder_from_parts(graph_header, row_lanes, sections)?;
-        let sketcher = self.sketcher_from_parts(&coder, row_lanes, sections)?;
+        let sketcher = self.sketcher_from_parts(row_lanes, sections)?;
         let begun_at = graph_header.begun_at as usize;
         let graph = Graph::new(self.shape(), coder, sketcher, row_lanes, begun_at);
         let slot_count = state.slot_count();
@@ -144,11 +144,10 @@ impl HnswIndex {
 
     fn sketcher_from_parts(
         &self,
-        coder: &Coder,
         row_lanes: usize,
         sections: Sections<'_>,
     ) -> Result<Option<BinaryCoder>, PartsError> {
-        if !sketch::go_with(coder, row_lanes) {
+        if !sketch::go_with(self.settings.quantization, row_lanes) {
             return Ok(None);
         }
         let centre = centre_from_parts("sketch-centre", row_lanes, sections)?;

@@ -8,10 +8,15 @@
 
 use std::ops::Range;
 
-use akidb_core::Metric;
+use akidb_core::{Metric, Quantization};
 
-use super::{binary::BinaryCoder, blocks::Blocks, space::Coder};
-use crate::{code_kernel, code_line::CodeLine, lane::Lane, scoring::Scoring};
+use super::{binary::BinaryCoder, blocks::Blocks, int8::Int8Coder};
+use crate::{
+    code_kernel,
+    code_line::{CodeLine, LINE_BYTES},
+    lane::{Lane, lanes_per_row},
+    scoring::Scoring,
+};
 
 /// Lines of a code of bytes from which on a sketch saves enough of them.
 const CODE_LINES_MIN: usize = 4;
@@ -19,7 +24,7 @@ const CODE_LINES_MIN: usize = 4;
 /// Rows compared in one call of a kernel.
 const ROWS_AT_ONCE: usize = 32;
 
-/// Errors that an estimate may be off by. Gao and Long take 1.9; of 10,000 nearest neighbours among
+/// Errors that an estimate may be off by. Gao and Long take 1.9; of 2,000 nearest neighbours among
 /// 107,000 sentence vectors none was left out with it, nor with 1.2.
 const ERRORS: f32 = 1.9;
 
@@ -52,9 +57,23 @@ pub(super) struct Bound {
     pub(super) of_error: f32,
 }
 
-/// Whether there are sketches beside such codes of rows of `row_lanes`.
-pub(super) fn go_with(coder: &Coder, row_lanes: usize) -> bool {
-    matches!(coder, Coder::Int8(_)) && coder.code_lines(row_lanes) >= CODE_LINES_MIN
+/// Whether there are sketches beside codes that are made so, of rows of `row_lanes`.
+pub(super) fn go_with(quantization: Quantization, row_lanes: usize) -> bool {
+    quantization == Quantization::Int8 && Int8Coder::code_lines(row_lanes) >= CODE_LINES_MIN
+}
+
+/// Bytes of the code of a vector in a graph, its sketch included.
+#[must_use]
+pub fn code_bytes(dimension: usize, quantization: Quantization) -> usize {
+    let row_lanes = lanes_per_row(dimension);
+    let code_lines = match quantization {
+        Quantization::None => 0,
+        Quantization::Int8 => Int8Coder::code_lines(row_lanes),
+        Quantization::Binary => BinaryCoder::code_lines(row_lanes),
+    };
+    let has_sketch = go_with(quantization, row_lanes);
+    let sketch_lines = if has_sketch { BinaryCoder::code_lines(row_lanes) } else { 0 };
+    (code_lines + sketch_lines) * LINE_BYTES
 }
 
 impl Sketches<'_> {
@@ -148,7 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{kernel, lane::lanes_per_row};
+    use crate::kernel;
 
     /// Vectors around a few centres, as real ones are.
     fn vectors(seed: u64, count: usize, dimension: usize) -> Vec<f32> {
