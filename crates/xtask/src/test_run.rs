@@ -21,9 +21,13 @@ pub(crate) struct Options {
     nextest: Vec<OsString>,
 }
 
-/// The tests whose texts the real model embeds, once more by MLX.
-const BY_MLX: [&str; 2] =
-    ["-E", "binary(it) & package(akidb) & test(/^(meaning|real_model|openai)::/)"];
+/// The tests whose texts the real model embeds, once more by MLX, which takes all cores for each.
+const BY_MLX: [&str; 4] = [
+    "--test-threads",
+    "1",
+    "-E",
+    "binary(it) & package(akidb) & test(/^(meaning|real_model|openai)::/)",
+];
 
 /// Documentation tests first, so that the last line is the summary of the others. A failure of
 /// the first does not hide the second.

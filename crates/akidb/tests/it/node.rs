@@ -131,7 +131,10 @@ impl Drop for Node {
 /// The same tests run with both backends that have the real model.
 fn native_or_as_asked(command: &mut Command) -> &mut Command {
     match std::env::var("AKIDB_TEST_BACKEND") {
-        Ok(backend) if backend == "mlx" => mlx(command),
+        // On a processor that others use too it can take longer than a request may by default.
+        Ok(backend) if backend == "mlx" => {
+            mlx(command).env("AKIDB_SERVER__REQUEST_TIMEOUT_MS", "300000")
+        }
         _ => command.env("AKIDB_MODELS_DIR", models_dir()),
     }
 }
