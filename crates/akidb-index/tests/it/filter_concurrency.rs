@@ -54,7 +54,7 @@ fn answers_see_whole_writes_and_every_finished_one() {
                     assert_eq!(found.len() as u32, last + 1 - first, "a hole");
                     assert_eq!((first % BATCH, (last + 1) % BATCH), (0, 0), "a torn batch");
                     assert!(first >= before.0 * BATCH, "slot {first} was removed before");
-                    assert!(last >= before.1 * BATCH - 1, "slot {last} is not the last inserted");
+                    assert!(last + 1 >= before.1 * BATCH, "slot {last} is not the last inserted");
                 }
             });
         }

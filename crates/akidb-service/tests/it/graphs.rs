@@ -4,7 +4,7 @@
 //! Thresholds are small here, so that few vectors cross all of them.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -222,7 +222,11 @@ fn copy(from: &Path, to: &Path) {
         if file.file_type().unwrap().is_dir() {
             copy(&file.path(), &to.join(file.file_name()));
         } else {
-            fs::copy(file.path(), to.join(file.file_name())).unwrap();
+            // An older snapshot may be removed while the folder is read.
+            match fs::copy(file.path(), to.join(file.file_name())) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                copied => drop(copied.unwrap()),
+            }
         }
     }
 }

@@ -24,6 +24,9 @@ pub(crate) use self::{
 use crate::failure::{Failure, Result};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// After it a connection is not used again. A node closes one that has been idle for 10 s, and a
+/// request on its way at that moment would be lost.
+const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// A node answers within its own `server.request_timeout_ms`; this only ends a silence.
 const READ_TIMEOUT: Duration = Duration::from_secs(300);
 /// How often a silent connection is asked whether there is still somebody at its other end.
@@ -155,5 +158,6 @@ fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
         .user_agent(concat!("akidb/", env!("CARGO_PKG_VERSION")))
 }
