@@ -97,7 +97,7 @@ impl Insertion<'_> {
         let layer = &self.view.layers[at];
         let ef = self.graph.shape.ef_construction;
         let compared_max = (ef * COMPARED_PER_CANDIDATE_MAX) as u64;
-        let reach = Reach { ef, end: self.end_of(at), compared_max };
+        let reach = Reach { ef, end: self.end_of(at), compared_max, probe: None };
         let ground = Ground { space: self.space, layer };
         let state = self.space.state;
         if state.live_count() < state.slot_count() {
@@ -184,8 +184,8 @@ impl Insertion<'_> {
         let (start, _) =
             self.view.descend_to(0, entry, self.space, &memory.target, &mut memory.walk);
         let layer = &self.view.layers[0];
-        let reach =
-            Reach { ef: self.graph.shape.ef_construction, end: self.end, compared_max: u64::MAX };
+        let ef = self.graph.shape.ef_construction;
+        let reach = Reach { ef, end: self.end, compared_max: u64::MAX, probe: None };
         let ground = Ground { space: self.space, layer };
         ground.walk(&memory.target, start, reach, &mut memory.walk, |_| true);
         let found = memory.walk.pool.returnable().filter(|&(_, found)| tied(found));

@@ -3,7 +3,7 @@
 //! A scan costs in proportion to the slots that may be returned, a walk in proportion to `ef` and to
 //! how rare these slots are, as it has to find `ef` of them. The numbers were measured, see each.
 
-use super::{search::Search, space::Coder};
+use super::{search::Search, space::Coder, walk::Probe};
 use crate::Approach;
 
 /// Vectors that a walk compares for each candidate it keeps: 1,915 at an `ef` of 100 over 141,000
@@ -15,25 +15,45 @@ const COMPARED_PER_CANDIDATE: f64 = 19.0;
 /// a cache holds.
 const SCAN_COST: f64 = 0.5;
 
-/// Whether scanning is expected to cost less than walking.
-pub(super) fn prefers_scan(search: &Search<'_>) -> bool {
-    match search.approach {
-        Approach::Planned => {}
-        Approach::Walk => return false,
-        Approach::Scan => return true,
-    }
-    let returnable = search.returnable_max() as f64;
-    let share = returnable / search.state.slot_count().max(1) as f64;
-    let walk = search.ef as f64 * COMPARED_PER_CANDIDATE / share.max(f64::MIN_POSITIVE);
-    returnable * SCAN_COST <= walk
+/// How many times as many of the vectors compared have to be returnable as of all, for a walk to go on
+/// where its vectors seem to lie near the query.
+const NEAR_RATIO: f64 = 3.0;
+
+/// A walk that is planned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlannedWalk {
+    /// How many vectors it may compare.
+    pub(super) compared_max: u64,
+    /// What it has to have found by then to go on.
+    pub(super) probe: Option<Probe>,
 }
 
-/// How many vectors a walk may compare: what costs as much as the scan.
-pub(super) fn compared_max(search: &Search<'_>) -> u64 {
-    if search.approach == Approach::Walk {
-        return u64::MAX;
+/// The walk to make, or `None` where scanning is expected to cost less.
+///
+/// Where the returnable vectors lie decides what a walk costs: near the query it costs as little as
+/// one over all, elsewhere as much as one over everything in between. So where only the least that it
+/// may cost is less than a scan, it is tried: it ends soon unless what it comes upon is returnable far
+/// more often than elsewhere, and at half of what the scan costs in any case.
+pub(super) fn walk(search: &Search<'_>) -> Option<PlannedWalk> {
+    let returnable = search.returnable_max() as f64;
+    let scan = returnable * SCAN_COST;
+    let compared = |compared: f64| PlannedWalk { compared_max: compared as u64, probe: None };
+    match search.approach {
+        Approach::Walk => return Some(compared(f64::INFINITY)),
+        Approach::Scan => return None,
+        Approach::Planned => {}
     }
-    (search.returnable_max() as f64 * SCAN_COST) as u64
+    let share = returnable / search.state.slot_count().max(1) as f64;
+    let least = search.ef as f64 * COMPARED_PER_CANDIDATE;
+    if least / share.max(f64::MIN_POSITIVE) < scan {
+        return Some(compared(scan));
+    }
+    (least < scan / 2.0).then(|| {
+        let ef = search.ef as f64;
+        let kept = (2.0 * ef * share * NEAR_RATIO).min(0.9 * ef);
+        let probe = Probe { compared: 2 * search.ef as u64, kept: kept as usize };
+        PlannedWalk { probe: Some(probe), ..compared(scan / 2.0) }
+    })
 }
 
 /// How many candidates are scored in full: all of them where codes are of bits.

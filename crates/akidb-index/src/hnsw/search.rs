@@ -4,6 +4,7 @@ use super::{
     blocks::prefetch,
     code_scan::ScanMemory,
     graph::{Graph, View},
+    plan::PlannedWalk,
     pool::Pool,
     space::{Space, Target},
     walk::{Ground, Reach, WalkMemory, Walked},
@@ -45,15 +46,16 @@ impl Search<'_> {
     pub(super) fn run(&self, memory: &mut SearchMemory) -> Found {
         self.space.prepare(self.query, &mut memory.target);
         let mut work = Work { ef: self.ef, ..Work::default() };
-        if super::plan::prefers_scan(self) {
-            self.scan(memory, &mut work);
-            work.ef = 0;
-        } else {
+        let found = super::plan::walk(self).is_some_and(|planned| {
             work.strategy = Strategy::Graph;
-            if !self.walk(memory, &mut work) {
-                work.strategy = Strategy::GraphThenScan;
-                self.scan(memory, &mut work);
+            self.walk(planned, memory, &mut work)
+        });
+        if !found {
+            match work.strategy {
+                Strategy::Graph => work.strategy = Strategy::GraphThenScan,
+                Strategy::Scan | Strategy::GraphThenScan => work.ef = 0,
             }
+            self.scan(memory, &mut work);
         }
         let neighbours = self.ranked(&memory.walk.pool, &mut work);
         Found { neighbours, work }
@@ -77,12 +79,13 @@ impl Search<'_> {
     }
 
     /// Fills the pool from the graph and from behind it. Says whether that is an answer: enough
-    /// was found before the walk cost as much as a scan.
-    fn walk(&self, memory: &mut SearchMemory, work: &mut Work) -> bool {
+    /// was found before the walk cost as much as it may.
+    fn walk(&self, planned: PlannedWalk, memory: &mut SearchMemory, work: &mut Work) -> bool {
         let reach = Reach {
             ef: self.ef,
             end: self.state.slot_count() as u32,
-            compared_max: super::plan::compared_max(self),
+            compared_max: planned.compared_max,
+            probe: planned.probe,
         };
         let walked = self.walk_layers(reach, memory);
         work.hops += walked.hops;

@@ -43,6 +43,27 @@ pub(super) struct Reach {
     pub(super) end: u32,
     /// Vectors to compare before the walk gives up.
     pub(super) compared_max: u64,
+    /// Where it may give up before.
+    pub(super) probe: Option<Probe>,
+}
+
+/// What a walk that is tried has to have found to go on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Probe {
+    /// After so many comparisons
+    pub(super) compared: u64,
+    /// so many candidates that may be returned.
+    pub(super) kept: usize,
+}
+
+impl Reach {
+    /// Whether a walk that has compared and kept so many gives up. Its probe is past after that.
+    fn is_over(&mut self, compared: u64, kept: usize) -> bool {
+        if let Some(probe) = self.probe.take_if(|probe| compared >= probe.compared) {
+            return kept < probe.kept;
+        }
+        compared >= self.compared_max
+    }
 }
 
 /// A layer, and how to measure in it.
@@ -59,7 +80,7 @@ impl Ground<'_> {
         self,
         target: &Target,
         start: u32,
-        reach: Reach,
+        mut reach: Reach,
         memory: &mut WalkMemory,
         returnable: impl Fn(u32) -> bool,
     ) -> Walked {
@@ -72,7 +93,7 @@ impl Ground<'_> {
         }
         loop {
             match memory.pool.next_unexpanded() {
-                Some(_) if walked.compared >= reach.compared_max => {
+                Some(_) if reach.is_over(walked.compared, memory.pool.kept()) => {
                     walked.gave_up = true;
                     return walked;
                 }
