@@ -12,6 +12,7 @@
 mod build;
 mod check;
 mod demo;
+mod docs;
 mod generate;
 mod mlx;
 mod model;
@@ -37,6 +38,8 @@ enum Task {
     Test(test_run::Options),
     /// Check formatting, lints, generated files, dependencies and the metrics of a real node.
     Check,
+    /// Run every command block of the documentation and check its links.
+    Docs(docs::Options),
     /// Write the generated pages of the documentation.
     Generate(generate::Options),
 }
@@ -59,6 +62,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test_run::run(&options),
         Task::Check => check::run(),
+        Task::Docs(options) => docs::run(&options),
         Task::Generate(options) => generate::run(&options),
     }
 }

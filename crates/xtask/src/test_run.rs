@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use anyhow::Result;
 
 use crate::{
-    build,
+    build, docs,
     mlx::Mlx,
     model,
     process::{self, cargo, program},
@@ -42,6 +42,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let model_dir = models_dir.join(model::NAME);
     let is_plain = options.nextest_is_plain();
     let module = if is_plain { mlx.test_module(&model_dir) } else { Ok(()) };
+    let pages = match is_plain {
+        true => docs::check(
+            &docs::Tools { akidb, models_dir: models_dir.clone(), python: python.clone() },
+            &[],
+        ),
+        false => Ok(()),
+    };
     let nextest = || {
         let mut command = process::with_python(program(&nextest));
         command
@@ -67,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         false => Ok(()),
     };
     process::run(nextest().args(&options.nextest))?;
-    documentation.and(module).and(texts_by_mlx)
+    documentation.and(pages).and(module).and(texts_by_mlx)
 }
 
 impl Options {

@@ -1,0 +1,137 @@
+//! `cargo xtask docs`: runs every command block of the documentation against real nodes, and checks
+//! every link between its pages.
+//!
+//! What lives here: which pages there are and what is said of them. What does not: reading Markdown
+//! ([`blocks`]), running one page ([`page_run`]), links ([`links`]).
+//!
+//! The rules for a page: its `sh` and `python` blocks are run in order, the former in one shell, each
+//! of the latter as a program of its own, in a folder that looks like the repository, with `akidb` on
+//! the search path and a node of the page's own at localhost:8080 and localhost:9090. A block that is
+//! not run has `<!-- not run: REASON -->` on the line before it. A `json` block behind one that is run
+//! is its answer, and has to have the same shape.
+
+mod answer;
+mod blocks;
+mod links;
+mod page_run;
+mod script;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+use tokio::runtime;
+
+pub(crate) use self::page_run::Tools;
+use self::{blocks::Block, page_run::PageRun};
+use crate::{build, model, python, workspace};
+
+/// What to run.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The pages to run, by their paths from the root. All where none is given.
+    pages: Vec<PathBuf>,
+}
+
+/// The command.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    model::fetch()?;
+    let python = python::with_clients()?;
+    let akidb = build::tests_and_node()?;
+    let models_dir = model::install(&akidb)?;
+    check(&Tools { akidb, models_dir, python }, &options.pages)
+}
+
+/// Checks the links of all pages and runs the blocks of these, or of all.
+pub(crate) fn check(tools: &Tools, chosen: &[PathBuf]) -> Result<()> {
+    let root = workspace::root();
+    let broken = links::broken(root, &markdown_files(root)?)?;
+    for link in &broken {
+        println!("BROKEN LINK  {link}");
+    }
+    let pages = if chosen.is_empty() { pages_to_run(root)? } else { chosen.to_vec() };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut failed = 0;
+    for page in &pages {
+        let text = fs::read_to_string(root.join(page))
+            .with_context(|| format!("cannot read {}", page.display()))?;
+        if let Err(err) = runtime.block_on(run_page(tools, page, &text)) {
+            println!("FAILED   {}: {err:#}", page.display());
+            failed += 1;
+        }
+    }
+    if failed + broken.len() > 0 {
+        bail!("documentation: {failed} pages failed, {} links are broken", broken.len());
+    }
+    Ok(())
+}
+
+async fn run_page(tools: &Tools, page: &Path, text: &str) -> Result<()> {
+    let blocks = blocks::of_page(text)?;
+    let commands: Vec<&Block> = blocks.iter().filter(|block| block.is_command()).collect();
+    if commands.is_empty() {
+        return Ok(());
+    }
+    let not_run: Vec<_> =
+        commands.iter().filter_map(|b| b.not_run.as_ref().map(|why| (b.line, why))).collect();
+    let started = Instant::now();
+    if not_run.len() < commands.len() {
+        PageRun::new(page)?.run(tools, &blocks).await?;
+    }
+    println!(
+        "passed   {}: {} blocks run in {:.1} s, {} not run",
+        page.display(),
+        commands.len() - not_run.len(),
+        started.elapsed().as_secs_f64(),
+        not_run.len()
+    );
+    for (line, why) in not_run {
+        println!("         line {line} is not run: {why}");
+    }
+    Ok(())
+}
+
+/// The pages whose blocks are run. Decisions show how things were when they were made.
+fn pages_to_run(root: &Path) -> Result<Vec<PathBuf>> {
+    let is_run = |page: &PathBuf| {
+        page == Path::new("README.md") || page.starts_with("docs") && !page.starts_with("docs/adr")
+    };
+    Ok(markdown_files(root)?.into_iter().filter(is_run).collect())
+}
+
+/// Every Markdown file, by its path from the root, sorted.
+fn markdown_files(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(root.join(&folder))? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let path = folder.join(&name);
+            let is_ours = !name.to_string_lossy().starts_with('.') && path != Path::new("target");
+            if entry.file_type()?.is_dir() && is_ours {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "md") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guides_are_run_and_decisions_are_not() {
+        let pages = pages_to_run(workspace::root()).unwrap();
+        assert!(pages.contains(&PathBuf::from("README.md")));
+        assert!(pages.contains(&PathBuf::from("docs/guides/models.md")));
+        assert!(!pages.iter().any(|page| page.starts_with("docs/adr")));
+    }
+}
