@@ -157,6 +157,7 @@ impl Node {
                     None => "no listener is left".to_owned(),
                 };
                 Failure::new(ExitStatus::FAILURE, message)
+                    .hint("start the node again; its log above says what came before")
             }
         }
     }

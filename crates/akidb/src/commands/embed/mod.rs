@@ -26,6 +26,7 @@ use crate::{
     failure::{Failure, Result},
     printer::Printer,
     settings::ConfigurationArgs,
+    waiting::waiting,
 };
 
 #[derive(Args, Debug)]
@@ -105,7 +106,7 @@ pub(crate) async fn run(
     let opening = Opening::EXISTING.with_model();
     if !args.texts.is_empty() {
         let reply = with_node(&args.node, configuration, opening, async |client| {
-            embed(client, &args).await
+            waiting("embedding the texts", embed(client, &args)).await
         })
         .await?;
         return printer.answer(&reply, || vectors::table(&args.texts, &reply["embeddings"]));

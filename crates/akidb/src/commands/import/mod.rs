@@ -16,11 +16,12 @@ use serde_json::{Value, json};
 use self::{failed::FailedLines, input::Input, progress::Progress};
 use crate::{
     client::{AnswerLines, Client, NodeError, RequestError, retrying},
-    commands::show,
+    commands::{nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::{ExitStatus, Failure, Result},
     printer::Printer,
     settings::ConfigurationArgs,
+    waiting::waiting,
 };
 
 /// Under this key a line without an id gets the same one in every run.
@@ -89,9 +90,9 @@ async fn wait_for_collection(client: &Client, collection: &str) -> Result {
     let path = ["v1", "collections", collection];
     match client.get(&path).await {
         Err(RequestError::Node(error)) if error.retryable => {
-            retrying(|| client.get(&path)).await?;
+            waiting("waiting for a busy node", retrying(|| client.get(&path))).await?;
         }
-        outcome => drop(outcome?),
+        outcome => drop(nearest::explain(client, collection, outcome).await?),
     }
     Ok(())
 }
@@ -139,6 +140,7 @@ impl Import {
             };
             let answer: Answer = serde_json::from_slice(&line).map_err(|error| {
                 Failure::new(ExitStatus::FAILURE, format!("the answer is not JSON: {error}"))
+                    .hint("does --url name the REST address of an AkiDB node?")
             })?;
             if answer.summary.is_some() {
                 return Ok(answer.error.map_or(End::Whole, End::Stopped));
@@ -163,7 +165,8 @@ impl Import {
             End::Whole => {
                 let Counts { failed, lines, .. } = self.counts;
                 let message = format!("{failed} of {lines} lines failed");
-                Err(Failure::new(ExitStatus::FAILURE, message))
+                Err(Failure::new(ExitStatus::FAILURE, message)
+                    .hint("mend these lines and import the file again; --errors FILE keeps them"))
             }
             End::Stopped(error) => Err(error.into()),
             End::BrokeOff(failure) => Err(failure.hint(again)),
