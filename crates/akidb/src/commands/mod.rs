@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod embed;
+mod file_kind;
 pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod model;

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use self::lines::{Format, Lines};
 use crate::{
     client::{Client, retrying},
+    commands::file_kind,
     connection::{NodeArgs, Opening, with_node},
     failure::{Failure, Result},
     printer::Printer,
@@ -125,7 +126,12 @@ fn open(args: &EmbedArgs) -> Result<Lines> {
         return Err(Failure::usage("no texts are given")
             .hint("give them as arguments, with --file, or one a line on stdin"));
     }
-    Lines::open(path, args.format.unwrap_or_else(|| Format::of(path)))
+    let format = args.format.unwrap_or_else(|| Format::of(path));
+    // A line of text may begin with a bracket, one of JSON Lines never does.
+    if format == Format::Jsonl {
+        file_kind::refuse_other_kinds(path, "akidb embed --format jsonl")?;
+    }
+    Lines::open(path, format)
 }
 
 /// A node that is not there is said at once, not after the retries.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use self::{failed::FailedLines, input::Input, progress::Progress};
 use crate::{
     client::{AnswerLines, Client, NodeError, RequestError, retrying},
-    commands::{nearest, show},
+    commands::{file_kind, nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::{ExitStatus, Failure, Result},
     printer::Printer,
@@ -59,6 +59,8 @@ pub(crate) async fn run(
     configuration: &ConfigurationArgs,
     printer: Printer,
 ) -> Result {
+    let again = format!("akidb import {} -", args.collection);
+    file_kind::refuse_other_kinds(&args.input, &again)?;
     let input = Input::open(&args.input)?;
     let failed = FailedLines::new(args.errors.as_deref())?;
     let opening = Opening::EXISTING.with_model();
