@@ -5,6 +5,7 @@
 mod commands;
 mod files;
 mod linters;
+mod monitoring;
 
 use std::{fs, path::Path};
 
@@ -26,6 +27,7 @@ pub(super) fn check() -> Result<Verdict> {
     for file in manifests()? {
         linters.kubernetes(&file)?;
     }
+    monitoring::check(&linters)?;
     let deployments = files::read_all(&linters)?;
     let akidb = folder.join("bin/akidb");
     let drain_ms = drain_timeout_ms(&akidb)?;
