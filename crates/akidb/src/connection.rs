@@ -44,6 +44,13 @@ pub(crate) struct NodeArgs {
     data_dir: Option<PathBuf>,
 }
 
+impl NodeArgs {
+    /// Whether the command opens a data directory itself.
+    pub(crate) const fn opens_data(&self) -> bool {
+        self.data_dir.is_some()
+    }
+}
+
 /// What a command needs of a data directory that it opens itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opening {

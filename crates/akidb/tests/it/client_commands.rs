@@ -75,6 +75,24 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
 }
 
 #[test]
+fn vectors_are_imported_and_found_where_no_model_is_installed() {
+    let (_folder, data_dir) = scratch();
+    let run = |args: &[&str], stdin: &str| {
+        let mut command = akidb(args.iter().copied());
+        command.args(["--output", "json", "--data-dir"]).arg(&data_dir);
+        output_with_stdin(command.env("AKIDB_MODELS_DIR", "/none"), stdin)
+    };
+    json(&run(&["collection", "create", "points", "--dimension", "3"], ""));
+    let imported = json(&run(&["import", "points", "-"], r#"{"id":1,"vector":[1,2,3]}"#));
+    assert_eq!(imported["created"], 1);
+    let found = json(&run(&["search", "points", "--vector", "[1,2,3]"], ""));
+    assert_eq!(found["hits"][0]["id"], 1);
+    let refused = run(&["collection", "create", "films"], "");
+    assert_failed(&refused, 78, &["was not found", "akidb model import"]);
+    assert_failed(&run(&["import", "point", "-"], ""), 1, &["did you mean points?"]);
+}
+
+#[test]
 fn an_index_is_set_changed_and_explained() {
     let (_folder, data_dir) = scratch();
     let node = Node::start(&data_dir);

@@ -88,6 +88,20 @@ fn what_takes_a_while_says_so_on_a_terminal_alone() {
 }
 
 #[test]
+fn an_import_shows_how_far_it_is() {
+    let (folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    assert!(node.akidb(["collection", "create", "films"]).status.success());
+    let file = folder.path().join("films.jsonl");
+    let line = |i| format!("{{\"id\":{i},\"text\":\"{}\"}}\n", "a film of words ".repeat(20));
+    std::fs::write(&file, (0..5_000).map(line).collect::<String>()).unwrap();
+    let mut import = akidb(["import", "films", file.to_str().unwrap()]);
+    import.env("AKIDB_URL", node.url());
+    let shown = on_terminal(import, 100);
+    assert!(shown.contains("documents, ") && shown.contains("left"), "{shown}");
+}
+
+#[test]
 fn the_build_of_an_index_is_waited_for() {
     let (_folder, data_dir) = scratch();
     let node = Node::start_with(&data_dir, Backend::Hash, |_| {});

@@ -63,7 +63,7 @@ pub(crate) async fn run(
     file_kind::refuse_other_kinds(&args.input, &again)?;
     let input = Input::open(&args.input)?;
     let failed = FailedLines::new(args.errors.as_deref())?;
-    let opening = Opening::EXISTING.with_model();
+    let opening = opening(&args, configuration).await?;
     with_node(&args.node, configuration, opening, async |client| {
         wait_for_collection(client, &args.collection).await?;
         let body = input.start()?;
@@ -85,6 +85,20 @@ pub(crate) async fn run(
         }
     })
     .await
+}
+
+/// A model is loaded only for a collection that has one: vectors are imported where none is installed.
+async fn opening(args: &ImportArgs, configuration: &ConfigurationArgs) -> Result<Opening> {
+    if !args.node.opens_data() {
+        return Ok(Opening::EXISTING);
+    }
+    let path = ["v1", "collections", &args.collection];
+    let collection = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
+        nearest::explain(client, &args.collection, client.get(&path).await).await
+    })
+    .await?;
+    let has_model = !collection["model"].is_null();
+    Ok(if has_model { Opening::EXISTING.with_model() } else { Opening::EXISTING })
 }
 
 /// A node that is not there and a mistyped collection are told at once, a busy node is waited for.
