@@ -41,10 +41,7 @@ pub(crate) async fn run(
     }
     telemetry::start(&settings.log);
     let listeners = Listeners::bind(&settings.server).await?;
-    // Both may take seconds, and who waits for the line that says "serving" should know for what.
-    tracing::info!(data_dir = %settings.storage.data_dir.display(), "opening the data directory");
     let node = Node::start(&settings, listeners).await?;
-    tracing::info!("waiting for the models that are loaded at start");
     let mut signals = StopSignals::listen()?;
     tokio::select! {
         () = node.models_settled() => {}
