@@ -12,6 +12,7 @@
 mod build;
 mod check;
 mod demo;
+mod dist;
 mod generate;
 mod mlx;
 mod model;
@@ -19,6 +20,7 @@ mod node;
 mod process;
 mod python;
 mod rest;
+mod smoke;
 mod test_run;
 mod tools;
 mod workspace;
@@ -36,9 +38,13 @@ enum Task {
     /// Install what the tests need and run all of them.
     Test(test_run::Options),
     /// Check formatting, lints, generated files, dependencies and the metrics of a real node.
-    Check,
+    Check(check::Options),
     /// Write the generated pages of the documentation.
     Generate(generate::Options),
+    /// Try a running node from outside: REST, gRPC, metrics and the latency of 20 embeds.
+    Smoke(smoke::Options),
+    /// Make an archive that runs on a machine without a network, and prove that it does.
+    Dist(dist::Options),
 }
 
 fn main() -> ExitCode {
@@ -58,7 +64,9 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test_run::run(&options),
-        Task::Check => check::run(),
+        Task::Check(options) => check::run(&options),
         Task::Generate(options) => generate::run(&options),
+        Task::Smoke(options) => smoke::run(&options),
+        Task::Dist(options) => dist::run(&options),
     }
 }
