@@ -16,7 +16,7 @@
 //! | `pool`, `visited`, `walk` | the walk over one layer |
 //! | `select`, `insertion`, `linker` | how nodes get their neighbours |
 //! | `repair`, `compaction` | what happens to the neighbours of removed nodes |
-//! | `plan`, `search`, `code_scan` | how a search goes about it |
+//! | `plan`, `search`, `code_scan`, `rescoring` | how a search goes about it |
 //! | `parts`, `from_parts` | the index as sections of a file |
 
 mod binary;
@@ -33,6 +33,7 @@ pub(crate) mod parts;
 mod plan;
 mod pool;
 mod repair;
+mod rescoring;
 mod rotation;
 mod search;
 mod select;

@@ -67,7 +67,13 @@ impl Scoring {
 /// What to multiply a vector by so that its length is 1; 0 for the zero vector, which has no
 /// direction. In `f64` the squares of all finite `f32` values neither overflow nor vanish.
 fn unit_scale(vector: &[f32]) -> f64 {
-    let squared_length: f64 = vector.iter().map(|&at| f64::from(at) * f64::from(at)).sum();
+    let square = |&at: &f32| f64::from(at) * f64::from(at);
+    let (eights, rest) = vector.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        sums.iter_mut().zip(eight).for_each(|(sum, at)| *sum += square(at));
+    }
+    let squared_length = sums.iter().sum::<f64>() + rest.iter().map(square).sum::<f64>();
     debug_assert!(squared_length != 0.0, "a zero vector has no direction under the cosine metric");
     if squared_length == 0.0 { 0.0 } else { squared_length.sqrt().recip() }
 }

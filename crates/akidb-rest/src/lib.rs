@@ -7,6 +7,7 @@
 mod body;
 mod call;
 mod decode;
+mod docs_page;
 mod envelope;
 mod failure;
 mod fallback;

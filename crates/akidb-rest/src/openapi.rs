@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use akidb_core::ErrorCode;
 use http::StatusCode;
 use utoipa::openapi::{
-    Components, ComponentsBuilder, Content, Header, HttpMethod, InfoBuilder, OpenApi,
-    OpenApiBuilder, Paths, PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+    Components, ComponentsBuilder, Content, Header, HttpMethod, InfoBuilder, LicenseBuilder,
+    OpenApi, OpenApiBuilder, Paths, PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
     path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem},
     request_body::RequestBodyBuilder,
     schema::{ObjectBuilder, Schema, Type},
+    tag::TagBuilder,
 };
 
 use crate::{
@@ -23,15 +24,43 @@ use crate::{
 
 const JSON: &str = "application/json";
 
+const DESCRIPTION: &str = "\
+A vector database node that embeds for itself: collections of documents with texts, vectors and \
+metadata, searched by meaning.
+
+A success means that a write is on disk and that every later read sees it. Unknown fields are \
+refused. Every answer has the header `x-request-id`, and every error a stable `code`, whether a retry \
+may help (`retryable`), and whether anything was applied (`outcome`).";
+
+/// The areas of the API in the order of the page.
+const TAGS: [(&str, &str); 6] = [
+    ("collections", "Sets of documents with one model or one length of vectors."),
+    ("documents", "Texts, vectors and metadata."),
+    ("search", "By a text, by a vector, or by a document that is stored."),
+    ("embedding", "Texts to vectors, and the models that do it."),
+    ("openai", "Texts to vectors for the clients of OpenAI, with their shapes and errors."),
+    ("node", "Health, metrics and this description."),
+];
+
 /// The description of every route of the REST door.
 #[must_use]
 pub fn openapi() -> OpenApi {
     let info = InfoBuilder::new()
         .title("AkiDB")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("A vector database node that embeds for itself."))
+        .description(Some(DESCRIPTION))
+        .license(Some(
+            LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
+        ))
         .build();
-    OpenApiBuilder::new().info(info).paths(paths()).components(Some(components())).build()
+    let tags =
+        TAGS.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build());
+    OpenApiBuilder::new()
+        .info(info)
+        .tags(Some(tags))
+        .paths(paths())
+        .components(Some(components()))
+        .build()
 }
 
 fn paths() -> Paths {
@@ -91,7 +120,7 @@ fn tag(path: &str) -> &'static str {
 
 fn parameters(route: &Route) -> Vec<Parameter> {
     let of_path = placeholders(route.path).map(|name| {
-        let parameter = parameter(name, ParameterIn::Path, "Percent-encoded.");
+        let parameter = parameter(name, ParameterIn::Path, path_parameter(name));
         parameter.required(Required::True).build()
     });
     let of_query = route
@@ -106,6 +135,14 @@ fn parameters(route: &Route) -> Vec<Parameter> {
     let timeout =
         (!route.exempt).then(|| parameter(REQUEST_TIMEOUT, ParameterIn::Header, timeout).build());
     of_path.chain(of_query).chain(of_header).chain(timeout).collect()
+}
+
+fn path_parameter(name: &str) -> &'static str {
+    match name {
+        "name" => "The collection's name.",
+        "model" => "A model of the node's configuration, percent-encoded.",
+        _ => "The id, percent-encoded.",
+    }
 }
 
 fn placeholders(path: &'static str) -> impl Iterator<Item = &'static str> {
@@ -144,6 +181,7 @@ fn answers(answers: Answers) -> Vec<(String, Response)> {
             let response = ResponseBuilder::new().description(description);
             vec![("200".to_owned(), response.content(JSON_LINES, content).build())]
         }
+        Answers::Page => vec![("200".to_owned(), plain("text/html", Type::String))],
         Answers::Text => vec![("200".to_owned(), plain("text/plain", Type::String))],
         Answers::AnyJson => vec![("200".to_owned(), plain(JSON, Type::Object))],
     }
@@ -179,7 +217,7 @@ fn wire_types(route: &Route) -> impl Iterator<Item = Described> + use<> {
         Answers::Json(_, described)
         | Answers::JsonLines(described)
         | Answers::Readiness(described) => Some(described),
-        Answers::Text | Answers::AnyJson => None,
+        Answers::Text | Answers::Page | Answers::AnyJson => None,
     };
     route.body.into_iter().chain(answer)
 }
@@ -228,6 +266,18 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    /// Compared with the page; where the variable is set, it is written instead.
+    #[test]
+    fn the_reference_has_this_description() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/openapi.json");
+        let made = format!("{:#}\n", description());
+        if std::env::var_os("AKIDB_WRITE_REFERENCE").is_some() {
+            std::fs::write(path, &made).unwrap();
+        }
+        let page = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(page == made, "docs/reference/openapi.json is stale: run `cargo xtask generate`");
+    }
 
     fn description() -> Value {
         serde_json::from_str(&openapi().to_json().unwrap()).unwrap()

@@ -54,6 +54,8 @@ pub(crate) enum Answers {
     Readiness(Described),
     /// Plain text.
     Text,
+    /// A page for browsers.
+    Page,
     /// Lines, each JSON of this shape.
     JsonLines(Described),
     /// JSON of a shape that is described elsewhere.
@@ -179,6 +181,11 @@ impl Route {
     /// Answers JSON with 200 or 503.
     pub(crate) const fn answers_readiness<T: ToSchema>(self) -> Self {
         Self { answers: Answers::Readiness(described::<T>()), ..self }
+    }
+
+    /// Answers a page for browsers.
+    pub(crate) const fn answers_page(self) -> Self {
+        Self { answers: Answers::Page, ..self }
     }
 
     /// Answers plain text.

@@ -13,6 +13,7 @@ use axum::{
 use crate::{
     RestOptions,
     call::{IDEMPOTENCY_KEY, admit},
+    docs_page,
     envelope::enveloped,
     fallback,
     handlers::{collections, documents, embed, models, node, openai, search},
@@ -86,6 +87,11 @@ pub(crate) static ROUTES: &[Route] = &[
         .answers_text(),
     Route::new(Get, "/openapi.json", "openapi", "This description.", || get(node::openapi))
         .exempt(),
+    Route::new(Get, "/docs", "docs", "A page to read this description and try it.", || {
+        get(docs_page::page)
+    })
+    .exempt()
+    .answers_page(),
     Route::new(Post, "/embed", "embed", "Embed texts.", || post(embed::embed))
         .operation(Operation::Embed)
         .body::<EmbedBody>()
@@ -323,7 +329,7 @@ pub fn router(service: Service, options: RestOptions) -> Router {
             }
         }
     }
-    let router = router
+    let router = docs_page::with_assets(router)
         .fallback(fallback::no_such_route)
         .method_not_allowed_fallback(fallback::no_such_method);
     enveloped(router).with_state(state)

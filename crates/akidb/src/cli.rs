@@ -3,7 +3,10 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    commands::{collection, config, doctor, embed, import, model, search, serve},
+    commands::{
+        collection, completions, config, doctor, embed, import, man, model, ready, reference,
+        search, serve,
+    },
     printer::OutputFormat,
     settings::ConfigurationArgs,
 };
@@ -11,9 +14,13 @@ use crate::{
 /// A vector database that embeds for itself
 #[derive(Debug, Parser)]
 #[command(name = "akidb", version, max_term_width = 100)]
-#[command(
-    after_help = "Exit codes: 0 ok, 1 failure, 2 damage found, 64 usage, 74 IO, 78 configuration"
-)]
+#[command(after_help = "Examples:
+  $ akidb serve --data-dir ./films
+  $ akidb collection create films
+  $ akidb import films films.jsonl
+  $ akidb search films 'a ship meets an iceberg'
+
+Exit codes: 0 ok, 1 failure, 2 damage found, 64 usage, 74 IO, 78 configuration")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -37,7 +44,12 @@ pub(crate) enum Command {
     /// Run a node: REST and gRPC over one data directory
     Serve(serve::ServeArgs),
     /// Create, list, show, change and delete collections
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  $ akidb collection create films
+  $ akidb collection list"
+    )]
     Collection(collection::CollectionCommand),
     /// Store the documents of a JSON Lines file
     Import(import::ImportArgs),
@@ -46,13 +58,31 @@ pub(crate) enum Command {
     /// Turn texts into vectors
     Embed(embed::EmbedArgs),
     /// List, import and verify models, load them into a node and unload them
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  $ akidb model list
+  $ akidb model status"
+    )]
     Model(model::ModelCommand),
     /// Look at what a node needs, and say what mends what is missing
     Doctor(doctor::DoctorArgs),
     /// Look at the configuration
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:
+  $ akidb config show"
+    )]
     Config(config::ConfigCommand),
+    /// Ask a running node whether it can serve
+    Ready(ready::ReadyArgs),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::CompletionsArgs),
+    /// Write man pages
+    Man(man::ManArgs),
+    /// Print the reference of all commands as Markdown
+    #[command(hide = true)]
+    Reference(reference::ReferenceArgs),
 }
 
 #[cfg(test)]
@@ -61,15 +91,12 @@ mod tests {
 
     use super::*;
 
-    /// The path of every command that does something.
-    fn leaves(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
-        if !command.has_subcommands() {
-            return vec![(path.to_owned(), command.clone())];
-        }
+    /// Every command with its path, groups of commands included.
+    fn all(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
         let subcommands = command.get_subcommands().filter(|command| command.get_name() != "help");
-        subcommands
-            .flat_map(|command| leaves(command, &format!("{path} {}", command.get_name())))
-            .collect()
+        let below =
+            subcommands.flat_map(|command| all(command, &format!("{path} {}", command.get_name())));
+        std::iter::once((path.to_owned(), command.clone())).chain(below).collect()
     }
 
     #[test]
@@ -79,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example_that_parses() {
-        for (path, command) in leaves(&Cli::command(), "akidb") {
+        for (path, command) in all(&Cli::command(), "akidb") {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let examples: Vec<_> =
                 help.lines().filter_map(|line| line.trim().strip_prefix("$ ")).collect();
@@ -92,9 +119,11 @@ mod tests {
         }
     }
 
-    /// Splits like a shell that only knows blanks, single quotes and pipes.
+    /// Splits like a shell that only knows blanks, single quotes, pipes, `&&` and `>`.
     fn words_of(example: &str) -> Vec<String> {
         let command = example.rsplit(" | ").next().unwrap_or(example);
+        let command = command.split(" && ").next().unwrap_or(command);
+        let command = command.split(" > ").next().unwrap_or(command);
         let mut words = Vec::new();
         for (i, part) in command.split('\'').enumerate() {
             if i % 2 == 1 {

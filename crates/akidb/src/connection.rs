@@ -16,6 +16,7 @@ use crate::{
     node::{Listeners, Node},
     settings::{ConfigurationArgs, Flag, Settings, Sources, resolve},
     telemetry,
+    waiting::waiting,
 };
 
 /// Which running node a command speaks to.
@@ -41,6 +42,13 @@ pub(crate) struct NodeArgs {
     /// Open this data directory itself instead, while no node is running on it
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+}
+
+impl NodeArgs {
+    /// Whether the command opens a data directory itself.
+    pub(crate) const fn opens_data(&self) -> bool {
+        self.data_dir.is_some()
+    }
 }
 
 /// What a command needs of a data directory that it opens itself.
@@ -72,12 +80,14 @@ pub(crate) async fn with_node<T>(
     match &args.data_dir {
         None => ask(&args.running.client()?).await,
         Some(data_dir) => {
-            let node = open(data_dir, configuration, opening).await?;
+            let node =
+                waiting("opening the data directory", open(data_dir, configuration, opening))
+                    .await?;
             let outcome = match Client::new(&format!("http://{}", node.rest_addr())) {
                 Ok(client) => ask(&client).await,
                 Err(failure) => Err(failure),
             };
-            node.stop().await;
+            waiting("closing the data directory", node.stop()).await;
             outcome
         }
     }

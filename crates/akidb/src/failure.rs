@@ -3,7 +3,7 @@
 //! What lives here: the exit codes that are not in the error table of `akidb-core`. What does not:
 //! printing, which is the printer's.
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, io};
 
 use akidb_core::ErrorCode;
 
@@ -52,8 +52,15 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A failure with this exit code.
+    ///
+    /// A hint that a crate below has put at the end of its message becomes the hint.
     pub(crate) fn new(exit: ExitStatus, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None, request_id: None }
+        let message: String = message.into();
+        let (message, hint) = match message.split_once("; hint: ") {
+            Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+            None => (message, None),
+        };
+        Self { exit, message, hint, request_id: None }
     }
 
     /// The command line is wrong.
@@ -68,13 +75,44 @@ impl Failure {
 
     /// `tried` failed because of `cause`, a file or a connection.
     pub(crate) fn io(tried: impl fmt::Display, cause: &(dyn StdError + 'static)) -> Self {
-        Self::new(ExitStatus::IO, format!("{tried}: {}", chain(cause)))
+        let failure = Self::new(ExitStatus::IO, format!("{tried}: {}", chain(cause)));
+        Self { hint: io_hint(cause).map(str::to_owned).or(failure.hint), ..failure }
     }
 
     /// The same failure, with what the reader can do about it.
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
+
+    /// The same failure, with this hint where it has none.
+    pub(crate) fn hint_if_none(self, hint: &str) -> Self {
+        Self { hint: self.hint.or_else(|| Some(hint.to_owned())), ..self }
+    }
+}
+
+/// What a person can do about what the operating system refused.
+fn io_hint(cause: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let mut kind = None;
+    let mut next = Some(cause);
+    while let Some(cause) = next {
+        kind = cause.downcast_ref::<io::Error>().map(io::Error::kind).or(kind);
+        next = cause.source();
+    }
+    Some(match kind? {
+        io::ErrorKind::NotFound => {
+            "look at the path; one that does not start with / starts in the folder of the shell"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "run as the user who may, or give this user the right to it"
+        }
+        io::ErrorKind::IsADirectory => "name a file, that is a folder",
+        io::ErrorKind::NotADirectory => "a part of the path is a file where a folder must be",
+        io::ErrorKind::AlreadyExists => "name another file, or remove that one",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on the disk",
+        io::ErrorKind::ReadOnlyFilesystem => "name a place on a disk that may be written",
+        io::ErrorKind::InvalidData => "the file must be text in UTF-8",
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Failure {
@@ -116,6 +154,21 @@ mod tests {
         assert_eq!(failure.to_string(), "error: no collection is named\nhint: give --collection");
         let failure = Failure { request_id: Some("r-1".to_owned()), ..failure };
         assert!(failure.to_string().ends_with("\nrequest id: r-1"));
+    }
+
+    #[test]
+    fn a_hint_comes_from_the_message_or_from_what_the_system_refused() {
+        let failure = Failure::configuration("the model is cut short; hint: import it again");
+        assert_eq!(failure.message, "the model is cut short");
+        assert_eq!(failure.hint.as_deref(), Some("import it again"));
+        for (kind, says) in [
+            (io::ErrorKind::NotFound, "look at the path"),
+            (io::ErrorKind::PermissionDenied, "the right to it"),
+            (io::ErrorKind::StorageFull, "make room"),
+        ] {
+            let hint = Failure::io("cannot open a", &io::Error::from(kind)).hint.unwrap();
+            assert!(hint.contains(says), "{hint}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod node;
 mod printer;
 mod settings;
 mod telemetry;
+mod waiting;
 
 use std::process::ExitCode;
 

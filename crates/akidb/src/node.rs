@@ -78,6 +78,9 @@ pub(crate) struct Node {
 impl Node {
     /// Opens the data directory, begins to load the models and starts to answer.
     pub(crate) async fn start(settings: &Settings, listeners: Listeners) -> Result<Self> {
+        // This may take seconds, and so may the models: who waits should know for what.
+        let data_dir = settings.storage.data_dir.display();
+        tracing::info!(%data_dir, "opening the data directory");
         let service =
             Service::open(parts::service(settings)).await.map_err(start_failure::explain)?;
         let mut node = Self {
@@ -96,6 +99,7 @@ impl Node {
 
     /// Returns when the models that are loaded at start are, or have failed.
     pub(crate) async fn models_settled(&self) {
+        tracing::info!("waiting for the models that are loaded at start");
         self.service.models_settled().await;
     }
 
@@ -157,6 +161,7 @@ impl Node {
                     None => "no listener is left".to_owned(),
                 };
                 Failure::new(ExitStatus::FAILURE, message)
+                    .hint("start the node again; its log above says what came before")
             }
         }
     }

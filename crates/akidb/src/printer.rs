@@ -13,6 +13,9 @@ use serde_json::Value;
 
 use crate::failure::{Failure, Result};
 
+/// A table is not made narrower, however narrow the terminal is.
+const TABLE_COLUMNS_MIN: u16 = 40;
+
 /// How data is written to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
@@ -104,5 +107,11 @@ fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Dynamic);
+    // Of stdout itself: the terminal that the process was started from may be another one.
+    if let Ok(size) = rustix::termios::tcgetwinsize(io::stdout())
+        && size.ws_col > 0
+    {
+        table.set_width(size.ws_col.max(TABLE_COLUMNS_MIN));
+    }
     table
 }

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use akidb_core::{ErrorCode, Limits};
 use anyhow::{Context, Result, bail};
 
-use crate::workspace;
+use crate::{build, process::program, workspace};
 
 /// What to do with the pages.
 #[derive(clap::Args)]
@@ -57,6 +57,18 @@ fn write() -> Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("wrote docs/reference/{}", page.file);
     }
+    write_command_line()
+}
+
+/// The commands describe themselves; a test of theirs compares the page.
+fn write_command_line() -> Result<()> {
+    const PAGE: &str = "docs/reference/cli.md";
+    let output = program(build::tests_and_node()?).arg("reference").output()?;
+    if !output.status.success() {
+        bail!("`akidb reference` failed: {}", output.status);
+    }
+    fs::write(workspace::root().join(PAGE), output.stdout)?;
+    eprintln!("wrote {PAGE}");
     Ok(())
 }
 

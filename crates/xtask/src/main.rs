@@ -12,6 +12,7 @@
 mod build;
 mod check;
 mod demo;
+mod dist;
 mod docs;
 mod generate;
 mod mlx;
@@ -20,6 +21,7 @@ mod node;
 mod process;
 mod python;
 mod rest;
+mod smoke;
 mod test_run;
 mod tools;
 mod workspace;
@@ -37,11 +39,15 @@ enum Task {
     /// Install what the tests need and run all of them.
     Test(test_run::Options),
     /// Check formatting, lints, generated files, dependencies and the metrics of a real node.
-    Check,
+    Check(check::Options),
     /// Run every command block of the documentation and check its links.
     Docs(docs::Options),
     /// Write the generated pages of the documentation.
     Generate(generate::Options),
+    /// Try a running node from outside: REST, gRPC, metrics and the latency of 20 embeds.
+    Smoke(smoke::Options),
+    /// Make an archive that runs on a machine without a network, and prove that it does.
+    Dist(dist::Options),
 }
 
 fn main() -> ExitCode {
@@ -61,8 +67,10 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test_run::run(&options),
-        Task::Check => check::run(),
+        Task::Check(options) => check::run(&options),
         Task::Docs(options) => docs::run(&options),
         Task::Generate(options) => generate::run(&options),
+        Task::Smoke(options) => smoke::run(&options),
+        Task::Dist(options) => dist::run(&options),
     }
 }

@@ -37,21 +37,27 @@ pub(crate) fn with_pip() -> Result<PathBuf> {
 
 /// A Python with the clients that the tests drive.
 pub(crate) fn with_clients() -> Result<PathBuf> {
-    let python = of_the_machine("a test drives OpenAI's client")?;
-    let python = virtual_environment(&python, "clients")?;
-    let installed = workspace::target_dir()?.join("clients/installed.txt");
-    let wanted = fs::read(workspace::root().join(CLIENTS))?;
+    with_requirements("clients", CLIENTS, &["--no-deps"])
+}
+
+/// A Python in the virtual environment `name` that has what a file of requirements lists.
+pub(crate) fn with_requirements(name: &str, requirements: &str, flags: &[&str]) -> Result<PathBuf> {
+    let python = of_the_machine("tests and checks are partly written in it")?;
+    let python = virtual_environment(&python, name)?;
+    let installed = workspace::target_dir()?.join(name).join("installed.txt");
+    let wanted = fs::read(workspace::root().join(requirements))?;
     if fs::read(&installed).is_ok_and(|found| found == wanted) {
         return Ok(python);
     }
     process::run(
         program(&python)
             .args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet"])
-            .args(["--no-deps", "--only-binary", ":all:", "--requirement", CLIENTS]),
+            .args(["--only-binary", ":all:", "--requirement", requirements])
+            .args(flags),
     )
-    .context(
-        "cannot fetch the clients\nhint: pip needs its package index; see its message above",
-    )?;
+    .with_context(|| {
+        format!("cannot fetch the {name}\nhint: pip needs its package index; see its message above")
+    })?;
     fs::write(installed, wanted)?;
     Ok(python)
 }

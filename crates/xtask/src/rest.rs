@@ -7,15 +7,20 @@ use serde_json::Value;
 
 /// A client of one node.
 pub(crate) struct Rest {
-    address: SocketAddr,
+    base: String,
     client: reqwest::Client,
 }
 
 impl Rest {
     /// A client of the node that listens there. Proxies of the environment are ignored.
     pub(crate) fn new(address: SocketAddr) -> Result<Self> {
+        Self::at(&format!("http://{address}"))
+    }
+
+    /// The same of the node at a URL.
+    pub(crate) fn at(url: &str) -> Result<Self> {
         let client = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { address, client })
+        Ok(Self { base: url.trim_end_matches('/').to_owned(), client })
     }
 
     /// Posts JSON and answers the reply's JSON; a reply that is no success is an error.
@@ -31,8 +36,13 @@ impl Rest {
         text(self.client.get(self.url(path)), path).await
     }
 
+    /// Removes something.
+    pub(crate) async fn delete(&self, path: &str) -> Result<String> {
+        text(self.client.delete(self.url(path)), path).await
+    }
+
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.base)
     }
 }
 

@@ -100,18 +100,24 @@ impl Int8Coder {
         for (at, (lane, codes)) in row.iter().zip(codes).enumerate() {
             let steps = self.centred(at, lane).map(|component| component * inverse);
             clipped +=
-                steps.iter().map(|step| usize::from(step.abs() > STEPS_MAX + 0.5)).sum::<usize>();
+                steps.iter().map(|step| u32::from(step.abs() > STEPS_MAX + 0.5)).sum::<u32>();
             *codes = steps.map(to_code);
         }
-        clipped
+        clipped as usize
     }
 }
 
 /// Writes a query as signed bytes with a scale of its own, which is returned: unlike a stored
 /// vector it may be of any size.
 pub(super) fn encode_query(row: &[Lane], code: &mut [CodeLine]) -> f32 {
-    let sizes = row.iter().flat_map(|lane| lane.0).map(f32::abs);
-    let largest = sizes.filter(|size| size.is_finite()).fold(0.0, f32::max);
+    let mut sizes = [0.0_f32; LANE_WIDTH];
+    for lane in row {
+        for (largest, size) in sizes.iter_mut().zip(lane.0.map(f32::abs)) {
+            let is_larger = size > *largest && size < f32::INFINITY;
+            *largest = if is_larger { size } else { *largest };
+        }
+    }
+    let largest = sizes.into_iter().fold(0.0, f32::max);
     let scale = if largest > 0.0 { bounded(largest / STEPS_MAX) } else { 1.0 };
     Int8Coder::new(scale, Vec::new()).encode(row, code);
     to_signed(code);
@@ -148,8 +154,9 @@ pub(super) fn signed_sum(code: &[CodeLine]) -> i32 {
 /// The nearest step, plus 128. A component that is not a number becomes the lowest.
 #[inline(always)]
 fn to_code(steps: f32) -> u8 {
-    // Truncation rounds down here, as the sum is positive.
-    (steps.clamp(-STEPS_MAX, STEPS_MAX) + (f32::from(ZERO_CODE) + 0.5)) as u8
+    // Where one step is the last place of a number, adding rounds, and the lowest byte is the code.
+    const ROUNDING: f32 = (1 << 23) as f32;
+    (steps.clamp(-STEPS_MAX, STEPS_MAX) + (ROUNDING + ZERO_CODE as f32)).to_bits() as u8
 }
 
 /// The median of each component, which a few extreme vectors do not move.

@@ -1,7 +1,6 @@
 //! One search over one moment of an index that has a graph.
 
 use super::{
-    blocks::prefetch,
     code_scan::ScanMemory,
     graph::{Graph, View},
     plan::PlannedWalk,
@@ -9,13 +8,7 @@ use super::{
     space::{Space, Target},
     walk::{Ground, Reach, WalkMemory, Walked},
 };
-use crate::{
-    Approach, Found, Neighbour, SearchRequest, Strategy, Work, best_neighbours::BestNeighbours,
-    exact::State, lane::Lane,
-};
-
-/// Rows scored in full in one call of a kernel.
-const RESCORED_AT_ONCE: usize = 16;
+use crate::{Approach, Found, SearchRequest, Strategy, Work, exact::State, lane::Lane};
 
 /// What a search needs, kept to be used again without allocating.
 #[derive(Default)]
@@ -112,38 +105,5 @@ impl Search<'_> {
             ground.walk(target, start, reach, walk, |slot| self.is_returnable(slot))
         };
         descended.and(walked)
-    }
-
-    /// The best of the pool, scored in full unless the request says otherwise.
-    fn ranked(&self, pool: &Pool, work: &mut Work) -> Vec<Neighbour> {
-        let mut best = BestNeighbours::new(self.request.limit, self.request.min_score);
-        if !self.request.rescore {
-            for (distance, slot) in pool.returnable() {
-                best.offer(Neighbour { slot, score: self.space.score_of(distance) });
-            }
-            return best.into_sorted();
-        }
-        let mut slots = [0; RESCORED_AT_ONCE];
-        let mut rows: [&[Lane]; RESCORED_AT_ONCE] = [&[]; RESCORED_AT_ONCE];
-        let mut scores = [0.0; RESCORED_AT_ONCE];
-        let mut candidates = pool.returnable().take(super::plan::rescored_max(self));
-        loop {
-            let mut count = 0;
-            for (_, slot) in candidates.by_ref().take(RESCORED_AT_ONCE) {
-                if let Some(row) = self.state.row(slot) {
-                    prefetch(row);
-                    (slots[count], rows[count]) = (slot, row);
-                    count += 1;
-                }
-            }
-            if count == 0 {
-                return best.into_sorted();
-            }
-            self.space.scoring.score(self.query, &rows[..count], &mut scores[..count]);
-            for (&slot, &score) in slots.iter().zip(&scores[..count]) {
-                best.offer(Neighbour { slot, score });
-            }
-            work.rescored += count as u64;
-        }
     }
 }

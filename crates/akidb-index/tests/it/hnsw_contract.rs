@@ -95,7 +95,8 @@ fn an_append_shows_at_once_and_work_is_told() {
     assert_eq!(index.pending_count(), 1);
     let found = index.search(&query, &SearchRequest::nearest(10));
     assert_eq!((found.neighbours[0].slot, found.work.strategy), (8_000, Strategy::Graph));
-    assert_eq!((found.work.ef, found.work.rescored), (100, 50));
+    assert_eq!(found.work.ef, 100);
+    assert!((13..=20).contains(&found.work.rescored), "{:?}", found.work);
     assert!((500..4_000).contains(&found.work.compared), "{:?}", found.work);
 
     index.remove(&[8_000]);

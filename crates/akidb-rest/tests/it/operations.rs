@@ -106,6 +106,22 @@ async fn what_the_door_refuses_is_counted_too() {
 }
 
 #[tokio::test]
+async fn the_page_to_try_the_node_needs_nothing_from_elsewhere() {
+    let node = Node::start().await;
+    let assets = ["/docs/start.js", "/docs/swagger-ui.js", "/docs/swagger-ui.css"];
+    for path in ["/docs"].iter().chain(&assets) {
+        let answer = node.send(&format!("GET {path}"), "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("http"), "{policy}");
+    }
+    let page = node.send("GET /docs", "").await;
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert!(assets.iter().all(|path| page.text().contains(&path[1..])));
+    assert_eq!(node.send("GET /docs/other.js", "").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn the_description_is_served() {
     let node = Node::start().await;
     let served = node.ok("GET /openapi.json", "").await;

@@ -106,7 +106,8 @@ impl From<RequestError> for Failure {
             RequestError::Node(error) => error.into(),
             RequestError::Unreachable { message, refused: true } => Self::new(ExitStatus::IO, message)
                 .hint("start a node with `akidb serve`, name another with --url, or open the data itself with --data-dir"),
-            RequestError::Unreachable { message, refused: false } => Self::new(ExitStatus::IO, message),
+            RequestError::Unreachable { message, refused: false } => Self::new(ExitStatus::IO, message)
+                .hint("what was asked for may be done or not; the node's log says whether it still runs"),
             RequestError::NotANode { message } => Self::new(ExitStatus::FAILURE, message)
                 .hint("does --url name the REST address of an AkiDB node?"),
         }
@@ -128,9 +129,35 @@ impl From<NodeError> for Failure {
 /// What a person can do about an error, where that is the same each time.
 const fn hint(code: ErrorCode) -> Option<&'static str> {
     Some(match code {
+        ErrorCode::UnknownField | ErrorCode::RouteNotFound | ErrorCode::MethodNotAllowed => {
+            "are `akidb --version` and the node of one version?"
+        }
+        ErrorCode::InvalidFilter => "a filter is a JSON object such as {\"year\":{\"$gte\":2000}}",
+        ErrorCode::InvalidName => "choose 1 to 64 of A-Z a-z 0-9 _ and -",
+        ErrorCode::DimensionMismatch => "`akidb collection show NAME` shows the dimension",
+        ErrorCode::ModelInUse => "--force unloads it all the same",
+        ErrorCode::ModelMismatch => {
+            "`akidb collection show NAME` shows the model that a collection was made with"
+        }
+        ErrorCode::BodyTooLarge | ErrorCode::LimitExceeded => {
+            "send less at once, or raise the limit in [limits] of the node's configuration"
+        }
+        ErrorCode::DeadlineExceeded => {
+            "ask for less, or raise server.request_timeout_ms of the node"
+        }
+        ErrorCode::IndexMemoryFull => "delete documents, or raise index.memory_limit of the node",
+        ErrorCode::DocumentDamaged => {
+            "store the document again; the disk may be failing, look at its health"
+        }
+        ErrorCode::EmbeddingFailed | ErrorCode::Internal => {
+            "the node's log has more under the request id"
+        }
         ErrorCode::CollectionNotFound => "`akidb collection list` shows the collections",
         ErrorCode::CollectionExists => "`akidb collection show NAME` shows it",
-        ErrorCode::ModelNotFound => "`akidb model list` shows the installed models",
+        ErrorCode::ModelNotFound => {
+            "`akidb model status` shows the models that the node may load, `akidb model list` those \
+             that are installed"
+        }
         ErrorCode::QueueFull | ErrorCode::Overloaded => "the node is busy, try again",
         ErrorCode::ModelNotReady => "the model is still loading, or failed to; the node's log says",
         ErrorCode::ShuttingDown => "try again when the node is back",

@@ -32,6 +32,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(300);
 /// How often a silent connection is asked whether there is still somebody at its other end.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
+const URL_HINT: &str = "give the REST address of a node, such as http://127.0.0.1:8080";
+
 /// Speaks to one node.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -42,11 +44,13 @@ pub(crate) struct Client {
 impl Client {
     /// A client of the node at `url`. Nothing is sent yet.
     pub(crate) fn new(url: &str) -> Result<Self> {
-        let base = Url::parse(url)
-            .map_err(|error| Failure::usage(format!("{url:?} is not a URL: {error}")))?;
+        let base = Url::parse(url).map_err(|error| {
+            Failure::usage(format!("{url:?} is not a URL: {error}")).hint(URL_HINT)
+        })?;
         if base.scheme() != "http" || base.host_str().is_none() {
-            return Err(Failure::usage(format!("{url:?} does not start with http://"))
-                .hint("give the REST address of a node, such as http://127.0.0.1:8080"));
+            return Err(
+                Failure::usage(format!("{url:?} does not start with http://")).hint(URL_HINT)
+            );
         }
         let http = client_builder()
             .read_timeout(READ_TIMEOUT)
@@ -58,6 +62,18 @@ impl Client {
     /// Reads something.
     pub(crate) async fn get(&self, path: &[&str]) -> Result<Value, RequestError> {
         self.send(self.request(Method::GET, path)).await
+    }
+
+    /// What the node says of its parts, be it ready or not.
+    pub(crate) async fn get_readiness(&self) -> Result<Value, RequestError> {
+        let response = self.request(Method::GET, &["readyz"]).send().await;
+        let response = response.map_err(|error| self.unreachable(error))?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|error| self.unreachable(error))?;
+        match serde_json::from_slice::<Value>(&body) {
+            Ok(answer) if answer["ready"].is_boolean() => Ok(answer),
+            _ => Err(answer::failure(status.as_u16(), &body, None)),
+        }
     }
 
     /// Removes something.

@@ -1,11 +1,17 @@
 //! One file per command: its arguments, what it asks, how it shows the answer.
 
 pub(crate) mod collection;
+pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod embed;
+mod file_kind;
 pub(crate) mod import;
+pub(crate) mod man;
 pub(crate) mod model;
+mod nearest;
+pub(crate) mod ready;
+pub(crate) mod reference;
 pub(crate) mod search;
 pub(crate) mod serve;
 mod show;
@@ -28,5 +34,9 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
         Command::Model(command) => model::run(command, configuration, printer).await,
         Command::Doctor(args) => doctor::run(args, configuration, printer).await,
         Command::Config(command) => config::run(command, configuration, printer),
+        Command::Ready(args) => ready::run(args, printer).await,
+        Command::Completions(args) => completions::run(&args, printer),
+        Command::Man(args) => man::run(&args, printer),
+        Command::Reference(args) => reference::run(&args, printer),
     }
 }

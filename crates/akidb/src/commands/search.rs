@@ -5,11 +5,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    commands::show,
+    commands::{nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::Result,
     printer::{self, OutputFormat, Printer},
     settings::ConfigurationArgs,
+    waiting::waiting,
 };
 
 #[derive(Args, Debug)]
@@ -111,7 +112,12 @@ pub(crate) async fn run(
         None => Opening::EXISTING,
     };
     let reply = with_node(&args.node, configuration, opening, async |client| {
-        Ok(client.post(&["v1", "collections", &args.collection, "search"], &args.request).await?)
+        let answer = waiting(
+            "searching",
+            client.post(&["v1", "collections", &args.collection, "search"], &args.request),
+        )
+        .await;
+        nearest::explain(client, &args.collection, answer).await
     })
     .await?;
     printer.answer(&reply, || hits_table(&reply["hits"]))?;

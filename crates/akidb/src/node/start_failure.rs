@@ -13,7 +13,9 @@ pub(super) fn explain(error: OpenError) -> Failure {
     match error {
         OpenError::Store(error) => storage(&error, message),
         OpenError::Model(error) => model(&error),
-        OpenError::Node(error) => Failure::new(error.code.into(), message),
+        OpenError::Node(error) => Failure::new(error.code.into(), message).hint_if_none(
+            "copy the data directory away before anything else, then restore a copy of it",
+        ),
     }
 }
 
@@ -23,8 +25,17 @@ fn storage(error: &StoreError, message: String) -> Failure {
             .hint("speak to that node with --url instead of --data-dir, stop it, or use another directory"),
         StoreError::Damaged { .. } | StoreError::Malformed { .. } => {
             Failure::new(ExitStatus::DAMAGE, message)
+                .hint("copy the directory away before anything else, then restore a copy of it")
         }
-        _ => Failure::new(ExitStatus::IO, message),
+        StoreError::Migration { .. } => Failure::new(ExitStatus::IO, message)
+            .hint("a newer akidb wrote it: start that version; an older one cannot read it"),
+        StoreError::Full => {
+            Failure::new(ExitStatus::IO, message).hint("make room on the disk, then start again")
+        }
+        StoreError::Io { source, .. } => Failure { message, ..Failure::io("", source) }
+            .hint_if_none("`akidb doctor` looks at the data directory"),
+        _ => Failure::new(ExitStatus::IO, message)
+            .hint("`akidb doctor` looks at the data directory"),
     }
 }
 
@@ -36,7 +47,7 @@ pub(super) fn model(error: &ModelStartError) -> Failure {
             Failure::configuration(chain(error)).hint(INSTALLED)
         }
         ModelStartError::Thread(_) | ModelStartError::CutShort(_) => {
-            Failure::configuration(chain(error))
+            Failure::configuration(chain(error)).hint_if_none("`akidb doctor` looks at the models")
         }
     }
 }
@@ -53,8 +64,7 @@ pub(crate) fn model_error(error: &ModelError) -> Failure {
         ModelError::Damaged { .. } => {
             failure.hint("`akidb model verify` compares its files with their hashes")
         }
-        // It says itself what to set.
-        ModelError::WrongBackend { .. } => failure,
-        _ => failure.hint(INSTALLED),
+        // Some say themselves what to do.
+        _ => failure.hint_if_none(INSTALLED),
     }
 }

@@ -76,6 +76,7 @@ pub(super) fn bad_value(error: &Error, figment: &Figment) -> Failure {
         other => other.to_string(),
     };
     Failure::configuration(format!("{key} is {found} in {origin}, {allowed}"))
+        .hint("the shipped akidb.toml has every key with its default and what it means")
 }
 
 fn in_words(expected: &str) -> &str {

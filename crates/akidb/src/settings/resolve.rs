@@ -83,7 +83,8 @@ fn check(settings: &Settings) -> Result {
         true => Ok(()),
         false => Err(Failure::configuration(format!(
             "{key} is {value}, allowed is at least {least_key}, which is {least}"
-        ))),
+        ))
+        .hint(format!("raise {key}, or lower what it must hold"))),
     };
     at_least(
         "server.max_request_timeout_ms",
@@ -103,7 +104,8 @@ fn check(settings: &Settings) -> Result {
         if value.and_then(|limits| limits.get(name).cloned()) == Some(0.into()) {
             return Err(Failure::configuration(format!(
                 "limits.{name} is 0, allowed are 1 and more"
-            )));
+            ))
+            .hint("leave the key out for its default"));
         }
     }
     tracing_subscriber::EnvFilter::try_new(&settings.log.level).map(drop).map_err(|error| {
@@ -149,6 +151,7 @@ fn layers(sources: &Sources, defaults: &Figment) -> Result<Vec<Layer>> {
     if let Some((path, text)) = &sources.file {
         let values = Toml::from_str(text).map_err(|error| {
             Failure::configuration(format!("{} is not TOML: {error}", path.display()))
+                .hint("the shipped akidb.toml has every key in its form")
         })?;
         layers.push(Layer { place: Place::File(path.clone()), values });
     }

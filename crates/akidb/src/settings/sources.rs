@@ -96,5 +96,6 @@ impl Sources {
 fn read_file(path: PathBuf) -> Result<String> {
     fs::read_to_string(&path).map_err(|error| {
         Failure::configuration(format!("cannot read the configuration {}: {error}", path.display()))
+            .hint("--config or AKIDB_CONFIG names it; a node needs none, the defaults are complete")
     })
 }

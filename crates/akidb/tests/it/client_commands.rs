@@ -1,7 +1,8 @@
 //! The commands that speak to a node, and those that open a data directory themselves.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener},
     process::{Output, Stdio},
 };
 
@@ -71,6 +72,24 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
     assert!(table.contains("films") && table.contains("cosine"), "{table}");
     assert!(run(&["collection", "delete", "films"], "").status.success());
     assert_eq!(run_json(&["collection", "list"], "")["collections"], value!([]));
+}
+
+#[test]
+fn vectors_are_imported_and_found_where_no_model_is_installed() {
+    let (_folder, data_dir) = scratch();
+    let run = |args: &[&str], stdin: &str| {
+        let mut command = akidb(args.iter().copied());
+        command.args(["--output", "json", "--data-dir"]).arg(&data_dir);
+        output_with_stdin(command.env("AKIDB_MODELS_DIR", "/none"), stdin)
+    };
+    json(&run(&["collection", "create", "points", "--dimension", "3"], ""));
+    let imported = json(&run(&["import", "points", "-"], r#"{"id":1,"vector":[1,2,3]}"#));
+    assert_eq!(imported["created"], 1);
+    let found = json(&run(&["search", "points", "--vector", "[1,2,3]"], ""));
+    assert_eq!(found["hits"][0]["id"], 1);
+    let refused = run(&["collection", "create", "films"], "");
+    assert_failed(&refused, 78, &["was not found", "akidb model import"]);
+    assert_failed(&run(&["import", "point", "-"], ""), 1, &["did you mean points?"]);
 }
 
 #[test]
@@ -189,6 +208,18 @@ fn errors_of_a_node_end_with_their_exit_code_and_request() {
     let node = Node::start(&data_dir);
     let output = node.akidb(["collection", "show", "nothing"]);
     assert_failed(&output, 1, &["error: collection_not_found: ", "hint: ", "request id: "]);
+    json(&node.akidb(["collection", "create", "films", "--output", "json"]));
+    let near = [
+        &["collection", "show", "flims"][..],
+        &["collection", "delete", "flims"],
+        &["collection", "update", "Films", "--ef", "50"],
+        &["search", "flims", "a ship"],
+        &["import", "flims", "/dev/null"],
+    ];
+    for command in near {
+        let output = node.akidb(command.iter().copied());
+        assert_failed(&output, 1, &["collection_not_found", "hint: did you mean films?"]);
+    }
     let output = node.akidb(["collection", "create", "a/b"]);
     assert_failed(&output, 64, &["error: invalid_name: "]);
     let output = node.akidb(["search", "nothing", "a", "--filter", "[]"]);
@@ -205,6 +236,86 @@ fn without_a_node_the_way_out_is_shown() {
     assert_failed(&output, 64, &["does not start with http://"]);
     let output = akidb(["collection", "list", "--data-dir", "/nowhere"]).output().unwrap();
     assert_failed(&output, 64, &["there is no data directory /nowhere"]);
+}
+
+#[test]
+fn what_a_person_can_mend_comes_with_a_hint() {
+    let (folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    json(&node.akidb(["collection", "create", "films", "--output", "json"]));
+    let damaged = folder.path().join("damaged");
+    std::fs::create_dir_all(&damaged).unwrap();
+    std::fs::write(damaged.join("akidb.db"), "no database ".repeat(500)).unwrap();
+    let (damaged, data_dir) = (damaged.to_str().unwrap(), data_dir.to_str().unwrap());
+    let folder = folder.path().to_str().unwrap();
+    let config = format!("{folder}/akidb.toml");
+    let zipped = format!("{folder}/films.jsonl.gz");
+    std::fs::write(&zipped, b"\x1f\x8b\x08\x00").unwrap();
+    std::fs::write(&config, "[server\n").unwrap();
+    let cases: &[(&[&str], i32, &str, &str)] = &[
+        (&["import", "films", "/none.jsonl"], 74, "cannot open /none.jsonl", "look at the path"),
+        (&["import", "films", folder], 64, "is a folder", "name a file"),
+        (&["import", "films", &zipped], 64, "compressed by gzip", "zcat"),
+        (&["embed", "--file", "/none.txt"], 74, "cannot open /none.txt", "look at the path"),
+        (&["collection", "create", "a b"], 64, "invalid_name", "choose 1 to 64"),
+        (&["search", "films", "a", "--filter", "{\"a\":{\"$x\":1}}"], 64, "invalid_filter", "$gte"),
+        (&["search", "films", "--vector", "[1]"], 64, "dimension_mismatch", "collection show"),
+        (&["collection", "list", "--data-dir", data_dir], 74, "in use by another", "--url"),
+        (&["collection", "list", "--data-dir", damaged], 74, "not a database", "copy"),
+        (&["config", "show", "--config", "/none.toml"], 78, "cannot read", "--config"),
+        (&["config", "show", "--config", &config], 78, "is not TOML", "akidb.toml"),
+        (&["model", "import", "/none.whl"], 74, "/none.whl", "look at the path"),
+        (&["model", "import", folder, "--name", "none"], 1, "holds 0 models", "one model"),
+        (&["model", "verify", "none"], 1, "was not found", "model list"),
+        (&["collection", "list", "--url", "http://[::"], 64, "is not a URL", "http://127.0.0.1"),
+    ];
+    for (command, exit, message, hint) in cases {
+        let output = node.akidb(command.iter().copied());
+        let said = stderr(&output);
+        assert_failed(&output, *exit, &[message]);
+        let hinted = said.split_once("\nhint: ").map(|(_, hint)| hint.to_owned());
+        assert!(hinted.is_some_and(|said| said.contains(hint)), "{command:?}: {said}");
+    }
+}
+
+#[test]
+fn a_node_says_whether_it_is_ready() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start(&data_dir);
+    let ready = json(&node.akidb(["ready", "--output", "json"]));
+    assert_eq!(ready["ready"], true);
+    let table = String::from_utf8(node.akidb(["ready", "--wait", "5"]).stdout).unwrap();
+    assert!(table.contains("storage") && table.contains("true"), "{table}");
+    let gone = akidb(["ready", "--url", "http://127.0.0.1:1"]).output().unwrap();
+    assert_failed(&gone, 74, &["no answer from", "akidb serve"]);
+
+    let output = akidb(["ready", "--url", &format!("http://{}", loading_node())]).output().unwrap();
+    // The parts are told all the same.
+    let (parts, said) = (String::from_utf8_lossy(&output.stdout), stderr(&output));
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(parts.contains("minilm is loading"), "{parts}");
+    assert!(said.contains("the node is not ready: embedding") && said.contains("hint: "), "{said}");
+}
+
+/// What a node answers while it loads its model, once.
+fn loading_node() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let body = value!({"ready": false, "components": [
+        {"name": "storage", "ready": true, "detail": "open"},
+        {"name": "embedding", "ready": false, "detail": "minilm is loading"},
+    ]});
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: {}\r\n\r\n{body}",
+        body.to_string().len()
+    );
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    address
 }
 
 #[test]

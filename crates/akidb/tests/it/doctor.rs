@@ -83,7 +83,12 @@ fn people_are_shown_a_table() {
     let mut command = akidb(["doctor"].into_iter().chain(ports).chain(["--data-dir"]));
     let output = command.arg(data_dir).env("AKIDB_EMBEDDING__BACKEND", "hash").output().unwrap();
     let table = String::from_utf8(output.stdout).unwrap();
-    for words in ["what mends it", "data directory", "the hash backend needs none"] {
+    for words in ["found", "data directory", "the hash backend needs none"] {
         assert!(table.contains(words), "{table}");
     }
+    let mut command = akidb(["doctor", "--data-dir", "/dev/null/data"]);
+    let output = command.env("AKIDB_EMBEDDING__BACKEND", "hash").output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let mends = "what mends it:\n  data directory: `mkdir -p /dev/null/data` as a user who may";
+    assert!(shown.contains(mends), "{shown}");
 }

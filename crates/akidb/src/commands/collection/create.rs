@@ -10,6 +10,7 @@ use crate::{
     failure::Result,
     printer::Printer,
     settings::ConfigurationArgs,
+    waiting::waiting,
 };
 
 #[derive(Args, Debug)]
@@ -87,7 +88,7 @@ pub(super) async fn run(
         Opening::NEW_DIRECTORY.with_model()
     };
     let collection = with_node(&args.node, configuration, opening, async |client| {
-        Ok(client.post(&COLLECTIONS, &args.settings).await?)
+        Ok(waiting("creating the collection", client.post(&COLLECTIONS, &args.settings)).await?)
     })
     .await?;
     printer.answer(&collection, || show::properties(&collection))

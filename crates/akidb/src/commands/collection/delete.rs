@@ -4,11 +4,12 @@ use clap::Args;
 
 use super::COLLECTIONS;
 use crate::{
-    commands::show,
+    commands::{nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::Result,
     printer::Printer,
     settings::ConfigurationArgs,
+    waiting::waiting,
 };
 
 #[derive(Args, Debug)]
@@ -30,7 +31,10 @@ pub(super) async fn run(
 ) -> Result {
     let [version, collections] = COLLECTIONS;
     let reply = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
-        Ok(client.delete(&[version, collections, &args.name]).await?)
+        let answer =
+            waiting("deleting the collection", client.delete(&[version, collections, &args.name]))
+                .await;
+        nearest::explain(client, &args.name, answer).await
     })
     .await?;
     printer.answer(&reply, || show::properties(&reply))

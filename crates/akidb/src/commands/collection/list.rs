@@ -9,6 +9,7 @@ use crate::{
     failure::Result,
     printer::Printer,
     settings::ConfigurationArgs,
+    waiting::waiting,
 };
 
 #[derive(Args, Debug)]
@@ -25,7 +26,7 @@ pub(super) async fn run(
     printer: Printer,
 ) -> Result {
     let reply = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
-        Ok(client.get(&COLLECTIONS).await?)
+        Ok(waiting("asking the node", client.get(&COLLECTIONS)).await?)
     })
     .await?;
     printer.answer(&reply, || {

@@ -11,7 +11,7 @@ use clap::Subcommand;
 
 use crate::{failure::Result, printer::Printer, settings::ConfigurationArgs};
 
-const COLLECTIONS: [&str; 2] = ["v1", "collections"];
+pub(super) const COLLECTIONS: [&str; 2] = ["v1", "collections"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CollectionCommand {

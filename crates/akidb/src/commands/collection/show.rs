@@ -4,11 +4,12 @@ use clap::Args;
 
 use super::COLLECTIONS;
 use crate::{
-    commands::show,
+    commands::{nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::Result,
     printer::Printer,
     settings::ConfigurationArgs,
+    waiting::waiting,
 };
 
 #[derive(Args, Debug)]
@@ -28,7 +29,9 @@ pub(super) async fn run(
 ) -> Result {
     let [version, collections] = COLLECTIONS;
     let collection = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
-        Ok(client.get(&[version, collections, &args.name]).await?)
+        let answer =
+            waiting("asking the node", client.get(&[version, collections, &args.name])).await;
+        nearest::explain(client, &args.name, answer).await
     })
     .await?;
     printer.answer(&collection, || show::properties(&collection))

@@ -1,16 +1,24 @@
 //! `akidb collection update`
 
+use std::time::Duration;
+
 use clap::{ArgGroup, Args};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{COLLECTIONS, index::IndexSettings};
 use crate::{
-    commands::show,
+    client::Client,
+    commands::{nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::Result,
     printer::Printer,
     settings::ConfigurationArgs,
+    waiting::{Step, following, waiting},
 };
+
+/// How often the node is asked how far it is.
+const ASK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("change").required(true).multiple(true).args(
@@ -18,7 +26,7 @@ use crate::{
 )))]
 #[command(after_help = "Examples:
   $ akidb collection update films --description 'films up to 2024'
-  $ akidb collection update films --engine hnsw --ef 200
+  $ akidb collection update films --engine hnsw --m 32 --wait
 
 What is not given stays as it is. An index that has to be built again is built in the background,
 while searches go on.")]
@@ -27,6 +35,9 @@ pub(crate) struct UpdateArgs {
     name: String,
     #[command(flatten)]
     changes: Changes,
+    /// Return when searches use the changed index, and show how much of it is built
+    #[arg(long)]
+    wait: bool,
     #[command(flatten)]
     node: NodeArgs,
 }
@@ -50,8 +61,29 @@ pub(super) async fn run(
 ) -> Result {
     let [version, collections] = COLLECTIONS;
     let collection = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
-        Ok(client.patch(&[version, collections, &args.name], &args.changes).await?)
+        let answer = waiting(
+            "changing the collection",
+            client.patch(&[version, collections, &args.name], &args.changes),
+        )
+        .await;
+        let changed = nearest::explain(client, &args.name, answer).await?;
+        if args.wait { built(client, &args.name).await } else { Ok(changed) }
     })
     .await?;
     printer.answer(&collection, || show::properties(&collection))
+}
+
+/// The collection when its index is what its settings ask for.
+async fn built(client: &Client, name: &str) -> Result<Value> {
+    let [version, collections] = COLLECTIONS;
+    let path = [version, collections, name];
+    following("building the index", ASK_EVERY, async || {
+        let collection = client.get(&path).await?;
+        let index = &collection["index"];
+        if index["state"] == "ready" {
+            return Ok(Step::Done(collection));
+        }
+        Ok(Step::Part(index["progress"].as_f64().unwrap_or_default()))
+    })
+    .await
 }

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 
 use crate::{
     failure::{ExitStatus, Failure, Result},
-    printer::{self, Printer},
+    printer::{self, OutputFormat, Printer},
     settings::{ConfigurationArgs, SettingFlags, Sources, resolve},
+    waiting::waiting,
 };
 
 #[derive(Args, Debug)]
@@ -43,18 +44,21 @@ pub(crate) async fn run(
             findings.push(machine::data_directory(&settings.storage.data_dir));
             findings.extend(machine::ports(&settings.server).await);
             let look = move || embedding::look(&settings.embedding);
-            let looked = tokio::task::spawn_blocking(look).await;
+            let looked = waiting("looking at models", tokio::task::spawn_blocking(look)).await;
             findings.extend(looked.unwrap_or_else(|error| {
                 vec![Finding::bad("embedding", &format!("the check was cut short: {error}"))]
             }));
         }
     }
     printer.answer(&as_json(&findings), || as_table(&findings))?;
+    if printer.output() == OutputFormat::Table {
+        what_mends(&findings, printer)?;
+    }
     match findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count() {
         0 => Ok(()),
         bad => {
             let message = format!("{bad} of {} findings are bad", findings.len());
-            Err(Failure::new(ExitStatus::FAILURE, message))
+            Err(Failure::new(ExitStatus::FAILURE, message).hint("what mends each is told above"))
         }
     }
 }
@@ -85,14 +89,22 @@ fn as_json(findings: &[Finding]) -> Value {
 }
 
 fn as_table(findings: &[Finding]) -> comfy_table::Table {
-    let mut table = printer::table(["subject", "state", "found", "what mends it"]);
-    table.add_rows(findings.iter().map(|finding| {
-        [
-            finding.subject,
-            state(finding.verdict),
-            &finding.message,
-            finding.hint.as_deref().unwrap_or_default(),
-        ]
-    }));
+    let mut table = printer::table(["subject", "state", "found"]);
+    table.add_rows(
+        findings.iter().map(|finding| [finding.subject, state(finding.verdict), &finding.message]),
+    );
     table
+}
+
+/// Below the table and not in it, so that a command is whole and can be copied.
+fn what_mends(findings: &[Finding], printer: Printer) -> Result {
+    let mended =
+        findings.iter().filter_map(|finding| Some((finding.subject, finding.hint.as_ref()?)));
+    for (place, (subject, hint)) in mended.enumerate() {
+        if place == 0 {
+            printer.line("what mends it:")?;
+        }
+        printer.line(format_args!("  {subject}: {hint}"))?;
+    }
+    Ok(())
 }

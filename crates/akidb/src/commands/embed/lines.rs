@@ -148,6 +148,7 @@ impl Lines {
     fn bad(&self, fault: impl std::fmt::Display) -> Failure {
         let message = format!("{}: line {} {fault}", self.name, self.lines_read);
         Failure::new(ExitStatus::USAGE, message)
+            .hint("--format says what a line is: lines is a text, jsonl is JSON")
     }
 }
 

@@ -22,10 +22,12 @@ use serde_json::{Value, json};
 use self::lines::{Format, Lines};
 use crate::{
     client::{Client, retrying},
+    commands::file_kind,
     connection::{NodeArgs, Opening, with_node},
     failure::{Failure, Result},
     printer::Printer,
     settings::ConfigurationArgs,
+    waiting::waiting,
 };
 
 #[derive(Args, Debug)]
@@ -105,7 +107,7 @@ pub(crate) async fn run(
     let opening = Opening::EXISTING.with_model();
     if !args.texts.is_empty() {
         let reply = with_node(&args.node, configuration, opening, async |client| {
-            embed(client, &args).await
+            waiting("embedding the texts", embed(client, &args)).await
         })
         .await?;
         return printer.answer(&reply, || vectors::table(&args.texts, &reply["embeddings"]));
@@ -124,7 +126,12 @@ fn open(args: &EmbedArgs) -> Result<Lines> {
         return Err(Failure::usage("no texts are given")
             .hint("give them as arguments, with --file, or one a line on stdin"));
     }
-    Lines::open(path, args.format.unwrap_or_else(|| Format::of(path)))
+    let format = args.format.unwrap_or_else(|| Format::of(path));
+    // A line of text may begin with a bracket, one of JSON Lines never does.
+    if format == Format::Jsonl {
+        file_kind::refuse_other_kinds(path, "akidb embed --format jsonl")?;
+    }
+    Lines::open(path, format)
 }
 
 /// A node that is not there is said at once, not after the retries.

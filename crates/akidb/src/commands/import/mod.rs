@@ -16,11 +16,12 @@ use serde_json::{Value, json};
 use self::{failed::FailedLines, input::Input, progress::Progress};
 use crate::{
     client::{AnswerLines, Client, NodeError, RequestError, retrying},
-    commands::show,
+    commands::{file_kind, nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::{ExitStatus, Failure, Result},
     printer::Printer,
     settings::ConfigurationArgs,
+    waiting::waiting,
 };
 
 /// Under this key a line without an id gets the same one in every run.
@@ -58,9 +59,11 @@ pub(crate) async fn run(
     configuration: &ConfigurationArgs,
     printer: Printer,
 ) -> Result {
+    let again = format!("akidb import {} -", args.collection);
+    file_kind::refuse_other_kinds(&args.input, &again)?;
     let input = Input::open(&args.input)?;
     let failed = FailedLines::new(args.errors.as_deref())?;
-    let opening = Opening::EXISTING.with_model();
+    let opening = opening(&args, configuration).await?;
     with_node(&args.node, configuration, opening, async |client| {
         wait_for_collection(client, &args.collection).await?;
         let body = input.start()?;
@@ -84,14 +87,28 @@ pub(crate) async fn run(
     .await
 }
 
+/// A model is loaded only for a collection that has one: vectors are imported where none is installed.
+async fn opening(args: &ImportArgs, configuration: &ConfigurationArgs) -> Result<Opening> {
+    if !args.node.opens_data() {
+        return Ok(Opening::EXISTING);
+    }
+    let path = ["v1", "collections", &args.collection];
+    let collection = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
+        nearest::explain(client, &args.collection, client.get(&path).await).await
+    })
+    .await?;
+    let has_model = !collection["model"].is_null();
+    Ok(if has_model { Opening::EXISTING.with_model() } else { Opening::EXISTING })
+}
+
 /// A node that is not there and a mistyped collection are told at once, a busy node is waited for.
 async fn wait_for_collection(client: &Client, collection: &str) -> Result {
     let path = ["v1", "collections", collection];
     match client.get(&path).await {
         Err(RequestError::Node(error)) if error.retryable => {
-            retrying(|| client.get(&path)).await?;
+            waiting("waiting for a busy node", retrying(|| client.get(&path))).await?;
         }
-        outcome => drop(outcome?),
+        outcome => drop(nearest::explain(client, collection, outcome).await?),
     }
     Ok(())
 }
@@ -139,6 +156,7 @@ impl Import {
             };
             let answer: Answer = serde_json::from_slice(&line).map_err(|error| {
                 Failure::new(ExitStatus::FAILURE, format!("the answer is not JSON: {error}"))
+                    .hint("does --url name the REST address of an AkiDB node?")
             })?;
             if answer.summary.is_some() {
                 return Ok(answer.error.map_or(End::Whole, End::Stopped));
@@ -163,7 +181,8 @@ impl Import {
             End::Whole => {
                 let Counts { failed, lines, .. } = self.counts;
                 let message = format!("{failed} of {lines} lines failed");
-                Err(Failure::new(ExitStatus::FAILURE, message))
+                Err(Failure::new(ExitStatus::FAILURE, message)
+                    .hint("mend these lines and import the file again; --errors FILE keeps them"))
             }
             End::Stopped(error) => Err(error.into()),
             End::BrokeOff(failure) => Err(failure.hint(again)),

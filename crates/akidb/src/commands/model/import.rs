@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use akidb_embedding::ImportMode;
 use clap::Args;
 
-use super::{ModelsArgs, failure, list};
+use super::{ModelsArgs, failure, list, reading};
 use crate::{commands::show, failure::Result, printer::Printer, settings::ConfigurationArgs};
 
 #[derive(Args, Debug)]
@@ -24,10 +24,17 @@ pub(crate) struct ImportArgs {
     models: ModelsArgs,
 }
 
-pub(super) fn run(args: ImportArgs, configuration: &ConfigurationArgs, printer: Printer) -> Result {
+pub(super) async fn run(
+    args: ImportArgs,
+    configuration: &ConfigurationArgs,
+    printer: Printer,
+) -> Result {
     let mode = if args.replace { ImportMode::Replace } else { ImportMode::KeepExisting };
     let store = args.models.store(configuration)?;
-    let model = store.import(&args.path, args.name.as_deref(), mode).map_err(failure)?;
+    let model = reading("importing the model", move || {
+        store.import(&args.path, args.name.as_deref(), mode).map_err(failure)
+    })
+    .await?;
     let model = list::as_json(&model);
     printer.answer(&model, || show::properties(&model))
 }

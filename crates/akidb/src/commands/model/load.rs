@@ -10,6 +10,7 @@ use crate::{
     connection::RunningNodeArgs,
     failure::{ExitStatus, Failure, Result},
     printer::Printer,
+    waiting::waiting,
 };
 
 /// How often the node is asked how far it is.
@@ -32,14 +33,19 @@ pub(super) async fn run(args: LoadArgs, printer: Printer) -> Result {
     let [version, admin, models] = MODELS;
     let path = [version, admin, models, &args.name];
     let mut model = client.post_with(&[&path[..], &["load"]].concat(), &[]).await?;
-    while model["state"] == "loading" {
-        tokio::time::sleep(ASK_EVERY).await;
-        model = client.get(&path).await?;
-    }
+    waiting("loading the model", async {
+        while model["state"] == "loading" {
+            tokio::time::sleep(ASK_EVERY).await;
+            model = client.get(&path).await?;
+        }
+        Ok::<_, Failure>(())
+    })
+    .await?;
     if model["state"] != "ready" {
         let reason = model["failure"].as_str().unwrap_or("it was unloaded meanwhile");
         let message = format!("the model {} is not ready: {reason}", args.name);
-        return Err(Failure::new(ExitStatus::FAILURE, message));
+        return Err(Failure::new(ExitStatus::FAILURE, message)
+            .hint_if_none("`akidb doctor` on the node's machine looks at its models"));
     }
     printer.answer(&model, || show::properties(&model))
 }

@@ -14,6 +14,7 @@ use crate::{
     failure::{ExitStatus, Failure, Result, chain},
     printer::Printer,
     settings::{ConfigurationArgs, Flag, Sources, resolve},
+    waiting::waiting,
 };
 
 /// Where a node's models are.
@@ -60,12 +61,22 @@ pub(crate) async fn run(
 ) -> Result {
     match command {
         ModelCommand::List(args) => list::run(args, configuration, printer),
-        ModelCommand::Import(args) => import::run(args, configuration, printer),
-        ModelCommand::Verify(args) => verify::run(args, configuration, printer),
+        ModelCommand::Import(args) => import::run(args, configuration, printer).await,
+        ModelCommand::Verify(args) => verify::run(args, configuration, printer).await,
         ModelCommand::Status(args) => status::run(args, printer).await,
         ModelCommand::Load(args) => load::run(args, printer).await,
         ModelCommand::Unload(args) => unload::run(args, printer).await,
     }
+}
+
+/// Reads many megabytes on a thread of its own, and says so after a moment.
+async fn reading<T: Send + 'static>(
+    what: &str,
+    read: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    waiting(what, tokio::task::spawn_blocking(read)).await.unwrap_or_else(|error| {
+        Err(Failure::new(ExitStatus::FAILURE, format!("{what} was cut short: {error}")))
+    })
 }
 
 fn failure(error: ModelError) -> Failure {
@@ -75,5 +86,28 @@ fn failure(error: ModelError) -> Failure {
         ModelError::Damaged { .. } => ExitStatus::DAMAGE,
         _ => ExitStatus::FAILURE,
     };
-    Failure::new(exit, chain(&error))
+    let failure = Failure::new(exit, chain(&error));
+    match error {
+        ModelError::Io { source, .. } => {
+            let hint = Failure::io("", &source).hint;
+            Failure { hint: failure.hint.or(hint), ..failure }
+        }
+        ModelError::InvalidName { .. } => failure.hint("--name gives it another name"),
+        ModelError::Damaged { .. } => {
+            failure.hint_if_none("fetch it again, then `akidb model import PATH --replace`")
+        }
+        ModelError::NotFound { .. } => {
+            failure.hint("`akidb model list` shows the installed models")
+        }
+        ModelError::NotOneModel { .. } => {
+            failure.hint("name the folder or archive of one model, as Hugging Face lays it out")
+        }
+        ModelError::MissingFile { .. }
+        | ModelError::MissingTensor { .. }
+        | ModelError::WrongShape { .. } => failure.hint("fetch the model again, it is not whole"),
+        ModelError::Unsupported { .. } => {
+            failure.hint("the guide to models lists the architectures that run")
+        }
+        _ => failure,
+    }
 }

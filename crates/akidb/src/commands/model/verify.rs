@@ -4,7 +4,7 @@ use akidb_embedding::VerifyReport;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{ModelsArgs, failure};
+use super::{ModelsArgs, failure, reading};
 use crate::{
     failure::{ExitStatus, Failure, Result},
     printer::{self, Printer},
@@ -23,15 +23,20 @@ pub(crate) struct VerifyArgs {
     models: ModelsArgs,
 }
 
-pub(super) fn run(args: VerifyArgs, configuration: &ConfigurationArgs, printer: Printer) -> Result {
+pub(super) async fn run(
+    args: VerifyArgs,
+    configuration: &ConfigurationArgs,
+    printer: Printer,
+) -> Result {
     let store = args.models.store(configuration)?;
     let names = match args.names.is_empty() {
         true => store.list().map_err(failure)?.into_iter().map(|model| model.name).collect(),
         false => args.names,
     };
-    let verify = |name: String| Ok((store.verify(&name).map_err(failure)?, name));
+    let verify = move |name: String| Ok((store.verify(&name).map_err(failure)?, name));
     let reports: Vec<(VerifyReport, String)> =
-        names.into_iter().map(verify).collect::<Result<_>>()?;
+        reading("comparing the files of models", move || names.into_iter().map(verify).collect())
+            .await?;
     let list: Vec<Value> = reports.iter().map(|(report, name)| as_json(name, report)).collect();
     printer.answer(&json!({ "models": list }), || as_table(&reports))?;
     match reports.iter().filter(|(report, _)| !report.is_intact()).count() {
