@@ -173,16 +173,18 @@ impl Service {
         write: Write,
         context: &RequestContext,
     ) -> Result<Applied> {
-        let open = context.in_store(self.inner.collections.open_entry(entry)).await?;
-        // Held until the index has what is written, which it counts itself then.
-        let bytes = bytes_of(&write, entry.row.dimension, &entry.index.read());
-        let _reserved = match bytes {
-            // What takes memory away must always go through.
-            0 => None,
-            bytes => Some(self.inner.collections.indexing.memory.reserve(bytes)?),
-        };
-        let written = context.in_store(open.store.write(write, context.deadline.into()));
-        written.await.map_err(from_store)
+        let written = context.in_store(async {
+            let open = self.inner.collections.open_entry(entry).await?;
+            // Held until the index has what is written, which it counts itself then.
+            let bytes = bytes_of(&write, entry.row.dimension, &entry.index.read());
+            let _reserved = match bytes {
+                // What takes memory away must always go through.
+                0 => None,
+                bytes => Some(self.inner.collections.indexing.memory.reserve(bytes)?),
+            };
+            open.store.write(write, context.deadline.into()).await.map_err(from_store)
+        });
+        written.await
     }
 
     fn check_documents(&self, entry: &Entry, request: Upsert) -> Result<Vec<Checked>> {

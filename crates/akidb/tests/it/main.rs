@@ -15,3 +15,4 @@ mod parity;
 mod real_model;
 mod rest_client;
 mod serve;
+mod telemetry;
