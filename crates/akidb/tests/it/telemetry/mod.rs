@@ -2,6 +2,8 @@
 
 mod collector;
 mod logs;
+mod metrics_page;
+mod prometheus;
 mod traces;
 
 use akidb_proto::collection::v1::collection_service_client::CollectionServiceClient;
