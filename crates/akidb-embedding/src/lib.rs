@@ -23,7 +23,8 @@ mod tokenise;
 
 pub use embedder::{Embedder, EncoderInput};
 pub use engine::{
-    EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, EngineSettings, Lane, Turns,
+    EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingEngine, EngineSettings, Lane, Stage,
+    StageTimer, TRACE_TARGET, Turns,
 };
 pub use error::{EmbedError, EncodeError, ModelError};
 pub use hash_embedder::HashEmbedder;

@@ -3,7 +3,7 @@
 use std::{error::Error as _, sync::Arc};
 
 use akidb_core::{Error, ErrorCode, Outcome, Result};
-use akidb_service::{Door, Operation, RequestContext};
+use akidb_service::{Door, Operation, RequestContext, RequestSpan};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
@@ -23,6 +23,7 @@ pub(crate) type CountRefused = Arc<dyn Fn(&RequestContext, Operation, &Error) + 
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) id: RequestId,
+    pub(crate) span: RequestSpan,
     pub(crate) method: Method,
     pub(crate) timing: Timing,
     /// The memory of the request; held until the handler is done.
@@ -42,7 +43,7 @@ impl Call {
 
     /// The context of what starts now: the call, or one message of it.
     pub(crate) fn context(&self) -> RequestContext {
-        RequestContext { door: Door::Grpc, deadline: self.timing.deadline() }
+        RequestContext::new(Door::Grpc, self.timing.deadline()).within(self.span.clone())
     }
 
     /// What was decoded; a fault is counted, since the service never sees it.

@@ -15,7 +15,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{GrpcOptions, front::Front};
+use akidb_service::{Door, OpenConnection};
+
+use crate::{GrpcOptions, front::Front, scrape};
 
 /// What every HTTP/2 client sends first (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -73,7 +75,8 @@ impl Connections {
 
     fn open(&mut self, stream: TcpStream, slot: OwnedSemaphorePermit) {
         let (front, http2) = (self.front.clone(), self.http2.clone());
-        self.tasks.spawn(serve(stream, front, http2, self.graceful.watcher(), slot));
+        let counted = front.metrics.connection(Door::Grpc);
+        self.tasks.spawn(serve(stream, front, http2, self.graceful.watcher(), (slot, counted)));
     }
 }
 
@@ -102,10 +105,11 @@ async fn serve(
     front: Arc<Front>,
     http2: http2::Builder<TokioExecutor>,
     watcher: Watcher,
-    _slot: OwnedSemaphorePermit,
+    _counted: (OwnedSemaphorePermit, OpenConnection),
 ) {
     let io = match timeout(front.options.handshake_timeout, greeted(stream)).await {
-        Ok(Ok(io)) => io,
+        Ok(Ok((Greeting::Grpc, io))) => io,
+        Ok(Ok((Greeting::Scrape, io))) => return scrape::serve(io, front, watcher).await,
         Ok(Err(error)) => return tracing::debug!(%error, "connection closed before http/2"),
         Err(_) => return tracing::debug!("connection closed, the handshake timeout is over"),
     };
@@ -119,16 +123,29 @@ async fn serve(
     }
 }
 
+/// What a connection begins with.
+enum Greeting {
+    /// The preface of HTTP/2.
+    Grpc,
+    /// A request over HTTP/1.
+    Scrape,
+}
+
 /// Waits for the preface, which no timer of the HTTP/2 stack covers, and puts it back in front.
-async fn greeted(stream: TcpStream) -> io::Result<impl AsyncRead + AsyncWrite + Unpin> {
+async fn greeted(stream: TcpStream) -> io::Result<(Greeting, impl AsyncRead + AsyncWrite + Unpin)> {
     stream.set_nodelay(true)?;
     let (mut reader, writer) = stream.into_split();
     let mut given = [0; PREFACE.len()];
     reader.read_exact(&mut given).await?;
-    if &given != PREFACE {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "this listener speaks http/2 only"));
-    }
-    Ok(tokio::io::join(PREFACE.chain(reader), writer))
+    let greeting = match &given {
+        PREFACE => Greeting::Grpc,
+        other if other.starts_with(scrape::BEGINNING) => Greeting::Scrape,
+        _ => {
+            let error = "this listener speaks http/2 only";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+    };
+    Ok((greeting, tokio::io::join(io::Cursor::new(given).chain(reader), writer)))
 }
 
 /// A broken connection is nothing; out of file descriptors is, and goes on until some are closed.

@@ -15,7 +15,6 @@ use futures::{
 use prost::Message;
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
-use tracing::Instrument;
 
 use crate::{
     call::Call,
@@ -37,6 +36,7 @@ pub(crate) fn run(
     let limits = UnderWay { messages_max: MESSAGES_MAX, bytes_max: call.message_bytes_max };
     let (sender, receiver) = mpsc::channel(1);
     let (timing, id, stopping) = (call.timing, call.id.clone(), service.draining());
+    let span = call.span.clone();
     let mut index = 0;
     let answer = move |message| {
         let reply = answer(service.clone(), call.clone(), index, message);
@@ -47,7 +47,7 @@ pub(crate) fn run(
     // others wait behind.
     let take_by = move || timing.deadline();
     let replies = ordered_replies::run(messages, answer, limits, take_by, stopping, sender);
-    let running = tokio::spawn(replies.instrument(tracing::Span::current()));
+    let running = tokio::spawn(async move { span.around(replies).await });
     let replies = async |mut receiver: mpsc::Receiver<_>| Some((receiver.recv().await?, receiver));
     let end = async move {
         let error = match running.await {

@@ -1,17 +1,18 @@
 //! What every request passes on its way in and out: its id, deadline, span and memory; panics and
 //! faults below the services become typed errors.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use akidb_core::{Error, ErrorCode, Result};
+use akidb_service::{Door, DoorMetrics, RequestSpan};
 use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use tonic::{Status, body::Body, service::Routes};
 use tower::ServiceExt;
-use tracing::Instrument;
 
 use crate::{
     GrpcOptions,
+    answer_body::{AnswerBody, Answered},
     call::{Call, CountRefused},
     fault,
     memory::RequestMemory,
@@ -32,33 +33,51 @@ pub(crate) struct Front {
     /// The limit `grpc_message_bytes`.
     pub(crate) message_bytes_max: usize,
     pub(crate) count_refused: CountRefused,
+    pub(crate) metrics: DoorMetrics,
+    /// All metrics of the node.
+    pub(crate) metrics_text: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 impl Front {
     /// Answers one request. Every answer carries the request id.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let started = Instant::now();
         let id = RequestId::of(request.headers());
-        let method = Method::of(request.uri().path());
-        let span =
-            tracing::info_span!("grpc", operation = method.operation.as_str(), request_id = %id);
-        let timing = check_content_type(request.headers())
-            .and_then(|()| Timing::of(request.headers(), &method, &self.options));
-        let mut response = match timing {
-            Ok(timing) => {
-                self.routed(self.call(&id, method, timing), request).instrument(span).await
-            }
-            Err(error) => {
-                let timing = Timing::starting_now(&self.options);
-                refused(&self.call(&id, method, timing), &error)
-            }
-        };
+        let path = request.uri().path();
+        let method = Method::of(path);
+        let name = method.is_served.then(|| path.trim_start_matches('/').to_owned());
+        let span = request_span(&request, name.as_deref(), &id);
+        let answer = self.timed(method, (&id, &span), request);
+        let mut response = span.around(answer).await;
         response.headers_mut().insert(REQUEST_ID, id.to_header());
-        response
+        let metrics = self.metrics.clone();
+        let answered = Answered { metrics, method: name, span, started };
+        let (head, body) = response.into_parts();
+        let body = AnswerBody::new(body, &head.headers, answered);
+        Response::from_parts(head, Body::new(body))
     }
 
-    fn call(&self, id: &RequestId, method: Method, timing: Timing) -> Call {
+    async fn timed(
+        &self,
+        method: Method,
+        named: (&RequestId, &RequestSpan),
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        let timing = check_content_type(request.headers())
+            .and_then(|()| Timing::of(request.headers(), &method, &self.options));
+        match timing {
+            Ok(timing) => self.routed(self.call(named, method, timing), request).await,
+            Err(error) => {
+                let timing = Timing::starting_now(&self.options);
+                refused(&self.call(named, method, timing), &error)
+            }
+        }
+    }
+
+    fn call(&self, (id, span): (&RequestId, &RequestSpan), method: Method, timing: Timing) -> Call {
         Call {
             id: id.clone(),
+            span: span.clone(),
             method,
             timing,
             share: Arc::new(self.memory.share(method.messages_held * self.message_bytes_max)),
@@ -77,6 +96,11 @@ impl Front {
             Err(error) => call.status(&error).into_http(),
         }
     }
+}
+
+fn request_span(request: &Request<Incoming>, name: Option<&str>, id: &RequestId) -> RequestSpan {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    RequestSpan::begin(Door::Grpc, id.as_str(), || name.unwrap_or("none").to_owned(), header)
 }
 
 /// Gives a status that was made below the services its details.

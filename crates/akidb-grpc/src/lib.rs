@@ -6,8 +6,10 @@
 //!
 //! A request passes `connections` (sockets), `front` (request id, deadline, panics, faults below
 //! the services), `request_body` (time and memory), tonic (framing and protobuf), and then one
-//! handler of `collection_service` or `embedding_service`.
+//! handler of `collection_service` or `embedding_service`; its answer leaves as an `answer_body`.
+//! `scrape` answers what is not gRPC.
 
+mod answer_body;
 mod call;
 mod collection_service;
 mod connections;
@@ -25,6 +27,7 @@ mod ordered_replies;
 mod panics;
 mod request_body;
 mod request_id;
+mod scrape;
 mod scroll;
 mod server;
 mod status;

@@ -32,7 +32,11 @@ impl GrpcServer {
         let health = HealthHandle::new();
         let message_bytes_max = service.limits().grpc_message_bytes;
         let routes = service_routes(&service, message_bytes_max);
+        let metrics = service.door_metrics();
+        let scraped = service.clone();
         let front = Front {
+            metrics,
+            metrics_text: Arc::new(move || scraped.metrics_text()),
             routes: with_health_and_reflection(routes, &health)?,
             memory: RequestMemory::new(options.body_budget_bytes),
             options,

@@ -11,6 +11,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod bound;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
@@ -19,6 +20,7 @@ mod tests;
 
 use std::sync::LazyLock;
 
+pub(crate) use self::bound::{Bound, CodeRun, Terms};
 use crate::code_line::CodeLine;
 
 /// Planes of a query that is measured against codes of one bit a component.
@@ -35,6 +37,12 @@ pub(crate) type MeasureCodes = fn(query: &[CodeLine], rows: &[&[CodeLine]], meas
 pub(crate) type MeasureRun =
     fn(query: &[CodeLine], rows: &[CodeLine], row_lines: usize, measures: &mut [i32]);
 
+/// Bounds the distance of each row of a run, of which `bits_in_a_row` has measured the bits.
+///
+/// Panics if there are not as many rows as measures and bounds, or their terms lie outside them.
+pub(crate) type MeasureBounds =
+    fn(bound: &Bound, run: CodeRun<'_>, measures: &[i32], bounds: &mut [f32]);
+
 /// The kernels of one instruction set.
 #[derive(Clone, Copy)]
 pub(crate) struct CodeKernels {
@@ -50,6 +58,8 @@ pub(crate) struct CodeKernels {
     pub(crate) bits: MeasureCodes,
     /// The same for rows that lie one behind the other.
     pub(crate) bits_in_a_row: MeasureRun,
+    /// Bounds of distances by what these measured; the same to the last bit with every kernel.
+    pub(crate) bounds: MeasureBounds,
 }
 
 /// The fastest kernels that this machine can run, found once.

@@ -6,7 +6,7 @@ mod target;
 use std::time::{Duration, Instant};
 
 use akidb_core::{Error, ErrorCode};
-use akidb_service::{Door, GivenId, InUse, Include, RequestContext};
+use akidb_service::{Door, GivenId, InUse, Include, RequestContext, RequestSpan};
 use axum::{
     extract::{FromRequestParts, Request, State},
     middleware::Next,
@@ -51,10 +51,9 @@ pub(crate) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let context = RequestContext {
-        door: Door::Rest,
-        deadline: Instant::now() + route.default_timeout(&state.options),
-    };
+    let deadline = Instant::now() + route.default_timeout(&state.options);
+    let span = request.extensions().get().cloned().unwrap_or(RequestSpan::none());
+    let context = RequestContext::new(Door::Rest, deadline).within(span);
     let response = match Call::decode(&request, route, &state, context.clone()) {
         Ok(call) => {
             request.extensions_mut().insert(call);

@@ -1,23 +1,27 @@
-//! What surrounds every request: its id, its span, and the one shape of errors.
+//! What surrounds every request: its id, its spans, what is counted of it, and the one shape of
+//! errors.
 //!
 //! What does not live here: anything that depends on the route.
 
 mod request_id;
 
-use std::{any::Any, time::Duration};
+use std::{
+    any::Any,
+    time::{Duration, Instant},
+};
 
 use akidb_core::{Error, ErrorCode, Outcome};
+use akidb_service::{Door, DoorMetrics, RequestSpan};
 use axum::{
     Router,
     body::Body,
-    extract::{MatchedPath, Request},
-    middleware::{Next, from_fn},
+    extract::{MatchedPath, Request, State},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::Instrument;
 
 use self::request_id::{REQUEST_ID, RequestId};
 use crate::{
@@ -29,25 +33,48 @@ use crate::{
 };
 
 /// Puts the envelope around every route and fallback of a router.
-pub(crate) fn enveloped<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router.layer(CatchPanicLayer::custom(panicked)).layer(from_fn(envelope))
+pub(crate) fn enveloped<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    metrics: DoorMetrics,
+) -> Router<S> {
+    let envelope = from_fn_with_state(metrics, envelope);
+    router.layer(CatchPanicLayer::custom(panicked)).layer(envelope)
 }
 
-async fn envelope(request: Request, next: Next) -> Response {
+async fn envelope(
+    State(metrics): State<DoorMetrics>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
     let request_id = RequestId::of(request.headers());
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str);
     let method = request.method().clone();
-    let shape = error_shape(route);
-    let span = tracing::info_span!("request", request_id = request_id.as_str(), %method, route);
-    async {
+    let span = request_span(&request, route, &request_id);
+    request.extensions_mut().insert(span.clone());
+    let shape = error_shape(route.unwrap_or_default());
+    let answer = async {
         let response = next.run(request).await;
-        let mut response = encode_failure(response, &method, shape, &request_id);
-        tracing::debug!(status = response.status().as_u16(), "answered");
-        response.headers_mut().insert(REQUEST_ID, request_id.into_header());
+        let response = encode_failure(response, &method, shape, &request_id);
+        let status = response.status().as_u16();
+        let path = route.unwrap_or("none");
+        let took_ms = started.elapsed().as_secs_f64() * 1e3;
+        tracing::debug!(%method, route = path, status, took_ms, "answered");
         response
-    }
-    .instrument(span)
-    .await
+    };
+    let mut response = span.around(answer).await;
+    let status = response.status();
+    span.answered(i64::from(status.as_u16()), status.is_server_error());
+    metrics.http_answered(method.as_str(), route, status.as_u16(), started.elapsed());
+    response.headers_mut().insert(REQUEST_ID, request_id.into_header());
+    response
+}
+
+fn request_span(request: &Request, route: Option<&str>, request_id: &RequestId) -> RequestSpan {
+    let name = || format!("{} {}", request.method(), route.unwrap_or("none"));
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    RequestSpan::begin(Door::Rest, request_id.as_str(), name, header)
 }
 
 /// Gives a failed request its body.

@@ -25,7 +25,7 @@ fn shown_path(request: &Request) -> String {
 }
 
 fn counted(service: &Service, error: Error) -> Failure {
-    let context = RequestContext { door: Door::Rest, deadline: Instant::now() };
+    let context = RequestContext::new(Door::Rest, Instant::now());
     service.count_refused(&context, Operation::Unknown, &error);
     Failure::refused(error)
 }

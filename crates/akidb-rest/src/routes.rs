@@ -319,6 +319,7 @@ const DOCUMENT: &str = "/v1/collections/{name}/documents/{id}";
 
 /// The router of the REST door.
 pub fn router(service: Service, options: RestOptions) -> Router {
+    let metrics = service.door_metrics();
     let state = RestState::new(service, options);
     let mut router = Router::new();
     for route in ROUTES {
@@ -332,7 +333,7 @@ pub fn router(service: Service, options: RestOptions) -> Router {
     let router = docs_page::with_assets(router)
         .fallback(fallback::no_such_route)
         .method_not_allowed_fallback(fallback::no_such_method);
-    enveloped(router).with_state(state)
+    enveloped(router, metrics).with_state(state)
 }
 
 /// How the route of a path writes its errors.

@@ -9,7 +9,7 @@ mod tests;
 
 use std::{io, sync::Arc, time::Duration};
 
-use akidb_service::Service;
+use akidb_service::{Door, DoorMetrics, Service};
 use axum::Router;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::{
@@ -35,14 +35,16 @@ pub async fn serve(
     options: RestOptions,
     shutdown: impl Future<Output = ()>,
 ) {
+    let metrics = service.door_metrics();
     let router = router(service, options.clone());
-    serve_router(listener, router, &options, shutdown).await;
+    serve_router(listener, router, &options, &metrics, shutdown).await;
 }
 
 async fn serve_router(
     listener: TcpListener,
     router: Router,
     options: &RestOptions,
+    metrics: &DoorMetrics,
     shutdown: impl Future<Output = ()>,
 ) {
     let connections = Connections::new(router, options);
@@ -56,9 +58,10 @@ async fn serve_router(
                 () = &mut shutdown => break,
                 (stream, permit) = accept.next() => {
                     let connection = connections.serve(stream, graceful.watcher());
+                    let open = metrics.connection(Door::Rest);
                     tasks.spawn(async move {
                         connection.await;
-                        drop(permit);
+                        drop((permit, open));
                     });
                 }
                 Some(_) = tasks.join_next() => {}

@@ -18,6 +18,8 @@ pub struct ServiceConfig {
     pub index: IndexConfig,
     /// What embeds texts; without it only vectors are accepted.
     pub embedding: Option<EmbeddingConfig>,
+    /// A request that takes so long is logged with where its time went; none is where absent.
+    pub slow_request: Option<Duration>,
 }
 
 /// How collections are kept open.

@@ -36,6 +36,9 @@ pub enum IndexState {
 }
 
 impl IndexState {
+    /// Each of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Ready, Self::Building, Self::Rebuilding];
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -6,6 +6,7 @@
 mod collections;
 mod config;
 mod failure;
+mod finished;
 mod import;
 mod index_memory;
 mod index_status;
@@ -15,11 +16,13 @@ mod operation;
 mod operations;
 mod projection;
 mod request;
+mod request_span;
 mod service;
+mod times;
 
 pub use akidb_embedding::{
-    EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, Truncate,
-    mlx::MlxSettings,
+    EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, TRACE_TARGET,
+    Truncate, mlx::MlxSettings,
 };
 pub use akidb_index::Strategy;
 pub use config::{
@@ -29,7 +32,10 @@ pub use import::{
     Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, LineOutcome,
 };
 pub use index_status::{IndexState, IndexStatus};
+pub use metrics::{DoorMetrics, OpenConnection};
 pub use models::ModelStartError;
 pub use operation::Operation;
 pub use request::*;
+pub use request_span::RequestSpan;
 pub use service::{OpenError, Service};
+pub use times::RequestTimes;

@@ -12,6 +12,9 @@ macro_rules! operations {
         }
 
         impl Operation {
+            /// Each of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
+
             /// The name, a label of the metrics.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -63,6 +66,12 @@ operations! {
 }
 
 impl Operation {
+    /// Whether its time divides into phases. An import takes as long as its client likes, and does
+    /// many things at once.
+    pub(crate) const fn has_phases(self) -> bool {
+        !matches!(self, Self::Import)
+    }
+
     /// Whether it writes documents, and so must not be cut off half way.
     pub(crate) const fn changes_documents(self) -> bool {
         matches!(self, Self::Upsert | Self::Import | Self::PatchMetadata | Self::Delete)

@@ -10,7 +10,7 @@ use akidb_core::{Chunking, Document, DocumentId, IndexSettings, Metric};
 use akidb_embedding::{EmbedInputs, InputType, Lane, ModelIdentity, Pooling, Truncate};
 use serde_json::{Map, Value};
 
-use crate::{IndexState, IndexStatus, Strategy};
+use crate::{IndexState, IndexStatus, RequestSpan, RequestTimes, Strategy};
 
 /// The door through which a request came, a label of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,24 @@ pub struct RequestContext {
     pub door: Door,
     /// When its answer is no longer wanted.
     pub deadline: Instant,
+    /// Where its time goes.
+    pub times: RequestTimes,
+    /// What its tasks run in.
+    pub span: RequestSpan,
+}
+
+impl RequestContext {
+    /// The context of a request that begins.
+    #[must_use]
+    pub fn new(door: Door, deadline: Instant) -> Self {
+        Self { door, deadline, times: RequestTimes::default(), span: RequestSpan::none() }
+    }
+
+    /// The same within the span of a request.
+    #[must_use]
+    pub fn within(self, span: RequestSpan) -> Self {
+        Self { span, ..self }
+    }
 }
 
 /// An id as a door decoded it; the service checks it.

@@ -2,23 +2,28 @@
 //!
 //! The operations are in modules of their own; here is what each of them passes through.
 
-use std::{
-    future::Future,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use akidb_core::{Error, ErrorCode, Limits, Outcome, Result};
+use akidb_embedding::TRACE_TARGET;
 use akidb_store::{DataDirectory, StoreError};
 use tokio::sync::{Notify, Semaphore, watch};
+use tracing::{Instrument, field::Empty};
 
 use crate::{
-    ComponentState, ModelStartError, Operation, Readiness, RequestContext, ServiceConfig,
-    collections::Collections, metrics::Metrics, models::Models,
+    ComponentState, DoorMetrics, ModelStartError, Operation, Readiness, RequestContext,
+    ServiceConfig,
+    collections::Collections,
+    finished::{Running, Task},
+    metrics::Metrics,
+    models::Models,
 };
 
 /// What a client is told to wait when too many requests run.
 const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
+
+/// How often the files of the data directory are counted.
+const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(15);
 
 /// The service layer of one node; clones share it.
 #[derive(Clone)]
@@ -34,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) models: Option<Arc<Models>>,
     permits: Semaphore,
     pub(crate) imports: Semaphore,
+    slow_request: Option<Duration>,
     draining: watch::Sender<bool>,
     storage_failed: Notify,
 }
@@ -75,6 +81,7 @@ impl Service {
         let inner = Inner {
             permits: Semaphore::new(permits(&config.limits)),
             imports: Semaphore::new(config.limits.concurrent_imports.min(Semaphore::MAX_PERMITS)),
+            slow_request: config.slow_request,
             limits: Arc::new(config.limits),
             metrics,
             collections,
@@ -87,6 +94,7 @@ impl Service {
             Arc::downgrade(&service.inner),
             config.storage.idle_close_after / 4,
         ));
+        tokio::spawn(look_at_disk(Arc::downgrade(&service.inner), config.data_dir));
         Ok(service)
     }
 
@@ -101,6 +109,12 @@ impl Service {
     pub fn metrics_text(&self) -> String {
         self.inner.collections.count();
         self.inner.metrics.text()
+    }
+
+    /// What the doors report to.
+    #[must_use]
+    pub fn door_metrics(&self) -> DoorMetrics {
+        self.inner.metrics.doors.clone()
     }
 
     /// Counts a request that a door could not decode, and that so reached no operation.
@@ -202,15 +216,40 @@ impl Service {
     ///
     /// A write that the store has begun is not cut off by the deadline: it is on its way to the
     /// disk, and its answer is worth waiting for.
-    pub(crate) async fn run<T>(
+    pub(crate) async fn run<'r, T>(
+        &self,
+        context: &'r RequestContext,
+        task: impl Into<Task<'r>>,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let task = task.into();
+        let operation = task.operation;
+        let running = Running::begin(context, task, &self.inner.metrics, self.inner.slow_request);
+        let span = tracing::debug_span!(
+            target: TRACE_TARGET,
+            "operation",
+            otel.name = operation.as_str(),
+            collection = task.collection(),
+            code = Empty,
+        );
+        let result = self.admitted(context, operation, work).instrument(span.clone()).await;
+        let code = result.as_ref().err().map(|error| error.code);
+        span.record("code", code.map_or("ok", ErrorCode::as_str));
+        running.end(code);
+        if let Err(error) = &result {
+            self.note_failure(operation, error);
+        }
+        result
+    }
+
+    async fn admitted<T>(
         &self,
         context: &RequestContext,
         operation: Operation,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let metrics = &self.inner.metrics;
-        let started = Instant::now();
-        let result = match self.admit() {
+        match self.admit() {
             Ok(_permit) => {
                 metrics.requests_in_flight.inc();
                 let _running = at_end(|| metrics.requests_in_flight.dec());
@@ -222,18 +261,16 @@ impl Service {
                 }
             }
             Err(error) => Err(error),
-        };
-        metrics.observe(operation, started.elapsed());
-        metrics.count(context.door, operation, result.as_ref().err().map(|error| error.code));
-        if let Err(error) = &result {
-            if error.code.http_status() >= 500 && !error.code.retryable() {
-                tracing::error!(operation = operation.as_str(), %error, "a request failed");
-            }
-            if error.code == ErrorCode::StorageFailed && error.outcome == Outcome::Unknown {
-                self.inner.storage_failed.notify_one();
-            }
         }
-        result
+    }
+
+    fn note_failure(&self, operation: Operation, error: &Error) {
+        if error.code.http_status() >= 500 && !error.code.retryable() {
+            tracing::error!(operation = operation.as_str(), %error, "a request failed");
+        }
+        if error.code == ErrorCode::StorageFailed && error.outcome == Outcome::Unknown {
+            self.inner.storage_failed.notify_one();
+        }
     }
 
     fn admit(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
@@ -268,6 +305,16 @@ async fn close_idle_collections(inner: std::sync::Weak<Inner>, every: Duration) 
         tokio::time::sleep(every).await;
         let Some(inner) = inner.upgrade() else { return };
         inner.collections.close_idle().await;
+    }
+}
+
+async fn look_at_disk(inner: std::sync::Weak<Inner>, data_dir: PathBuf) {
+    loop {
+        let Some(metrics) = inner.upgrade().map(|inner| Arc::clone(&inner.metrics)) else { return };
+        let data_dir = data_dir.clone();
+        // The runtime that is gone needs no numbers.
+        let _ = tokio::task::spawn_blocking(move || metrics.node.look_at_disk(&data_dir)).await;
+        tokio::time::sleep(LOOK_AT_DISK_EVERY).await;
     }
 }
 

@@ -28,6 +28,7 @@ const CHECKS: &[Check] = &[
     Check { name: "lints", run: lints },
     Check { name: "generated files", run: generated_files },
     Check { name: "dependencies", run: dependencies },
+    Check { name: "alerts", run: metrics::check_alerts },
     Check { name: "metrics of a node", run: metrics::check },
     Check { name: "archive and deployment", run: deployment::check },
 ];

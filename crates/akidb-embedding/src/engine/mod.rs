@@ -1,7 +1,7 @@
 //! The queue in front of a backend: admission, lanes, batches, deadlines.
 //!
 //! What lives here: [`EmbeddingEngine`], the handle. `inputs` makes tokens of what is given, `queue`
-//! holds what waits, `query_cache` the vectors of queries of late, `pace` says how much of it runs at once, `request` gathers a request's answers,
+//! holds what waits, `query_cache` the vectors of queries of late, `pace` says how much of it runs at once, `request` gathers a request's answers, `times` says where its time went,
 //! `owner` is the threads that alone run the backend, `turns` is whose turn it is among several
 //! models. What does not: what a text may look like, and which model is meant; the service decides
 //! both.
@@ -13,6 +13,7 @@ mod query_cache;
 mod queue;
 mod request;
 mod shared;
+mod times;
 mod turns;
 
 use std::{
@@ -23,8 +24,13 @@ use std::{
 };
 
 use tokio::{sync::oneshot, time};
+use tracing::Span;
 
-pub use self::{inputs::EmbedInputs, turns::Turns};
+pub use self::{
+    inputs::EmbedInputs,
+    times::{EmbedTimes, Stage, StageTimer, TRACE_TARGET},
+    turns::Turns,
+};
 use self::{
     inputs::{check_dimensions, shorten, tokenise, tokenise_all},
     queue::{Encoding, Waiter},
@@ -90,7 +96,7 @@ pub enum Lane {
 }
 
 /// How a request is to be embedded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct EmbedOptions {
     /// Who waits for it.
     pub lane: Lane,
@@ -107,6 +113,8 @@ pub struct EmbedOptions {
     pub dimensions: Option<usize>,
     /// What becomes of texts that are longer than the model's window.
     pub truncate: Truncate,
+    /// Where the time that it takes is added up.
+    pub times: Arc<EmbedTimes>,
 }
 
 impl EmbedOptions {
@@ -265,10 +273,13 @@ impl EmbeddingEngine {
         }
         self.shared.refuse_when_closed()?;
         let prompt = self.identity.prompts.text_for(options.input_type);
+        let tokenising = StageTimer::begin(Stage::Tokenise, &options.times, &Span::current());
         let texts = tokenise_all(&self.tokeniser, prompt, inputs, options.truncate).await?;
-        let answer = self.queue(texts, options)?;
+        drop(tokenising);
+        let mut waiting = self.queue(texts, options)?;
         // A request is only dropped unanswered when the owner thread ends before it.
-        let mut embeddings = answer.await.unwrap_or(Err(EmbedError::ShuttingDown))?;
+        let answer = (&mut waiting.answer).await;
+        let mut embeddings = answer.unwrap_or(Err(EmbedError::ShuttingDown))?;
         if let Some(dimensions) = options.dimensions.filter(|given| *given < self.dimension()) {
             let normalize = options.normalize.unwrap_or(self.identity.normalize);
             shorten(&mut embeddings, dimensions, normalize)?;
@@ -280,8 +291,8 @@ impl EmbeddingEngine {
         &self,
         texts: Vec<TokenisedText>,
         options: &EmbedOptions,
-    ) -> Result<oneshot::Receiver<Result<Vec<Embedding>, EmbedError>>, EmbedError> {
-        let (request, answer) = PendingRequest::new(texts.len());
+    ) -> Result<Waiting, EmbedError> {
+        let (request, answer) = PendingRequest::new(texts.len(), Arc::clone(&options.times));
         let request = Arc::new(request);
         let items = texts.into_iter().enumerate().map(|(index, text)| {
             let waiter = Waiter {
@@ -305,7 +316,7 @@ impl EmbeddingEngine {
         if !items.is_empty() {
             self.shared.admit(items, options.lane)?;
         }
-        Ok(answer)
+        Ok(Waiting { request, answer })
     }
 
     fn count_embeddings(&self, embeddings: &[Embedding]) {
@@ -313,6 +324,18 @@ impl EmbeddingEngine {
         let truncated = embeddings.iter().filter(|embedding| embedding.truncated).count();
         self.metrics.tokens_total.inc_by(tokens);
         self.metrics.truncated_total.inc_by(truncated as u64);
+    }
+}
+
+/// A request that waits for its answer, and for nothing once this is dropped.
+struct Waiting {
+    request: Arc<PendingRequest>,
+    answer: oneshot::Receiver<Result<Vec<Embedding>, EmbedError>>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.request.abandon();
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::{
     any::Any,
-    collections::HashSet,
+    collections::HashMap,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -14,6 +14,7 @@ use std::{
 
 use super::{
     queue::{Duty, Task, Waiter},
+    request::PendingRequest,
     shared::Shared,
 };
 use crate::{
@@ -60,12 +61,15 @@ impl Owner {
         while let Some(batch) = shared.next_batch(duty) {
             shared.metrics().batch_size.observe(batch.tasks.len() as f64);
             let tokens = batch.tasks.iter().map(Task::tokens).sum();
+            let requests = requests_of(&batch.tasks);
+            requests.iter().for_each(|request| request.batch_begins());
             let started_at = Instant::now();
             let has_run = self.run_batch(&batch.tasks);
             let took = started_at.elapsed();
+            requests.iter().for_each(|request| request.batch_ends());
             shared.metrics().busy_seconds_total.inc_by(took.as_secs_f64());
             if has_run {
-                shared.note_batch(batch.lane, tokens, count_requests(&batch.tasks), took);
+                shared.note_batch(batch.lane, tokens, requests.len(), took);
             }
         }
     }
@@ -157,10 +161,11 @@ fn fail_all(batch: &[Task], error: &EmbedError) {
     }
 }
 
-/// The requests that a batch has texts of.
-fn count_requests(batch: &[Task]) -> usize {
+/// The requests that a batch has texts of, each once.
+fn requests_of(batch: &[Task]) -> Vec<&PendingRequest> {
     let waiters = batch.iter().flat_map(|task| &task.waiters);
-    waiters.map(|waiter| Arc::as_ptr(&waiter.request)).collect::<HashSet<_>>().len()
+    let requests = waiters.map(|waiter| (Arc::as_ptr(&waiter.request), &*waiter.request));
+    requests.collect::<HashMap<_, _>>().into_values().collect()
 }
 
 fn reason_to_refuse(vector: &[f32]) -> Option<&'static str> {

@@ -2,11 +2,15 @@
 //!
 //! What does not live here: the order in which the texts run.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
+use tracing::Span;
 
-use super::Embedding;
+use super::{
+    Embedding,
+    times::{EmbedTimes, Stage, StageTimer},
+};
 use crate::error::EmbedError;
 
 type Answer = Result<Vec<Embedding>, EmbedError>;
@@ -15,6 +19,7 @@ type Answer = Result<Vec<Embedding>, EmbedError>;
 #[derive(Debug)]
 pub(super) struct PendingRequest {
     state: Mutex<State>,
+    times: Arc<EmbedTimes>,
 }
 
 #[derive(Debug)]
@@ -23,15 +28,70 @@ struct State {
     missing: usize,
     /// Taken when the request is answered, be it with an error.
     reply: Option<oneshot::Sender<Answer>>,
+    /// Batches that run now and have texts of the request.
+    batches: usize,
+    /// What the request does now; nothing once it is answered.
+    stage: Option<StageTimer>,
+    /// The span that the request was made in, which ends with it.
+    span: Span,
+}
+
+impl State {
+    /// Takes the way to answer, with which the request is over.
+    fn settle(&mut self) -> Option<oneshot::Sender<Answer>> {
+        self.stage = None;
+        self.span = Span::none();
+        self.reply.take()
+    }
 }
 
 impl PendingRequest {
     /// A request of `texts` texts and where its answer will arrive.
-    pub(super) fn new(texts: usize) -> (Self, oneshot::Receiver<Answer>) {
+    pub(super) fn new(texts: usize, times: Arc<EmbedTimes>) -> (Self, oneshot::Receiver<Answer>) {
         let (reply, answer) = oneshot::channel();
-        let embeddings = (0..texts).map(|_| None).collect();
-        let state = State { embeddings, missing: texts, reply: Some(reply) };
-        (Self { state: Mutex::new(state) }, answer)
+        let span = Span::current();
+        let state = State {
+            embeddings: (0..texts).map(|_| None).collect(),
+            missing: texts,
+            reply: Some(reply),
+            batches: 0,
+            stage: Some(StageTimer::begin(Stage::Queue, &times, &span)),
+            span,
+        };
+        (Self { state: Mutex::new(state), times }, answer)
+    }
+
+    /// Notes that a batch with texts of the request begins.
+    pub(super) fn batch_begins(&self) {
+        self.with_state(|state| {
+            state.batches += 1;
+            if state.batches == 1 {
+                self.enter(state, Stage::Inference);
+            }
+        });
+    }
+
+    /// Notes that it has ended; texts of the request that still wait are in no other one, perhaps.
+    pub(super) fn batch_ends(&self) {
+        self.with_state(|state| {
+            state.batches -= 1;
+            if state.batches == 0 {
+                self.enter(state, Stage::Queue);
+            }
+        });
+    }
+
+    /// Nobody waits for the answer any more.
+    pub(super) fn abandon(&self) {
+        self.with_state(|state| drop(state.settle()));
+    }
+
+    fn enter(&self, state: &mut State, stage: Stage) {
+        // The stage before ends first, so that none of the time counts twice.
+        state.stage = None;
+        if state.reply.is_some() {
+            state.stage = Some(StageTimer::begin(stage, &self.times, &state.span));
+        }
     }
 
     /// Whether nobody waits for the answer, or it was given already.
@@ -47,7 +107,7 @@ impl PendingRequest {
                 state.missing -= 1;
             }
             if state.missing == 0
-                && let Some(reply) = state.reply.take()
+                && let Some(reply) = state.settle()
             {
                 let embeddings = state.embeddings.drain(..).flatten().collect();
                 // The receiver may be gone; then nobody wants the answer.
@@ -59,7 +119,7 @@ impl PendingRequest {
     /// Answers the request with an error, unless it is answered already.
     pub(super) fn fail(&self, error: EmbedError) {
         self.with_state(|state| {
-            if let Some(reply) = state.reply.take() {
+            if let Some(reply) = state.settle() {
                 let _ = reply.send(Err(error));
             }
         });

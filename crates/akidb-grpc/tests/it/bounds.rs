@@ -42,8 +42,25 @@ async fn connections_that_do_not_greet_in_http2_are_closed() {
     let node = Node::start_with(Limits::default(), short()).await;
     check_closed(&node, b"").await;
     check_closed(&node, b"PRI * HTTP/2.0\r\n").await;
-    check_closed(&node, b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    check_closed(&node, b"POST / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     node.collections().await.list_collections(ListCollectionsRequest {}).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_scraper_without_http2_finds_the_metrics_and_nothing_else() {
+    let node = Node::start_with(Limits::default(), short()).await;
+    let ask = async |path: &str| {
+        let mut stream = TcpStream::connect(node.addr).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let metrics = ask("/metrics").await;
+    assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n"), "{metrics}");
+    assert!(metrics.contains("\nakidb_connections_open{door=\"grpc\"} 1\n"), "{metrics}");
+    assert!(ask("/v1/collections").await.starts_with("HTTP/1.1 404"));
 }
 
 #[tokio::test]

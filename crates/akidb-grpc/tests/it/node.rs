@@ -57,6 +57,7 @@ impl Node {
                 engine: EngineSettings::default(),
                 mlx: MlxSettings::default(),
             }),
+            slow_request: None,
         };
         let service = Service::open(config).await.unwrap();
         service.models_settled().await;

@@ -16,8 +16,9 @@ const QUARTERS: usize = 4;
 
 /// The kernels, if this machine has the instructions.
 pub(super) fn detect() -> Option<CodeKernels> {
-    (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt"))
-        .then_some(CodeKernels { name: "avx2", dot, squared_l2, bits, bits_in_a_row })
+    (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt")).then_some(
+        CodeKernels { name: "avx2", dot, squared_l2, bits, bits_in_a_row, bounds: scalar::bounds },
+    )
 }
 
 fn dot(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {

@@ -2,14 +2,21 @@
 #![expect(unsafe_code, reason = "vector loads and calls behind a check of the CPU")]
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_dpbusd_epi32,
-    _mm512_dpwssd_epi32, _mm512_load_si512, _mm512_popcnt_epi64, _mm512_reduce_add_epi32,
-    _mm512_reduce_add_epi64, _mm512_setzero_si512, _mm512_slli_epi64, _mm512_sub_epi16,
-    _mm512_unpackhi_epi8, _mm512_unpacklo_epi8,
+    __m512, __m512i, _mm_loadu_ps, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_epi64,
+    _mm512_add_ps, _mm512_and_si512, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps128_ps512,
+    _mm512_cvtepi32_ps, _mm512_cvtepi64_epi32, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
+    _mm512_insertf32x4, _mm512_load_si512, _mm512_loadu_si512, _mm512_mul_ps, _mm512_popcnt_epi64,
+    _mm512_reduce_add_epi32, _mm512_reduce_add_epi64, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_shuffle_i64x2, _mm512_slli_epi64, _mm512_storeu_ps, _mm512_sub_epi16, _mm512_sub_ps,
+    _mm512_unpackhi_epi8, _mm512_unpackhi_epi64, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
+    _mm512_unpacklo_epi8, _mm512_unpacklo_epi64, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
-use super::{CodeKernels, QUERY_PLANES, assert_run, assert_shapes};
-use crate::code_line::CodeLine;
+use super::{
+    Bound, CodeKernels, CodeRun, QUERY_PLANES, Terms, assert_run, assert_shapes,
+    bound::{assert_bounds, bounds_from},
+};
+use crate::code_line::{CodeLine, LINE_BYTES};
 
 /// The kernels, if this machine has the instructions.
 pub(super) fn detect() -> Option<CodeKernels> {
@@ -17,7 +24,7 @@ pub(super) fn detect() -> Option<CodeKernels> {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vnni")
         && is_x86_feature_detected!("avx512vpopcntdq"))
-    .then_some(CodeKernels { name: "avx512vnni", dot, squared_l2, bits, bits_in_a_row })
+    .then_some(CodeKernels { name: "avx512vnni", dot, squared_l2, bits, bits_in_a_row, bounds })
 }
 
 fn dot(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
@@ -92,9 +99,14 @@ fn bits_rows<'a>(
     if let [ones, twos, fours, eights] = query {
         // The usual dimensions have one line, and the planes stay in registers.
         let planes = [load(ones), load(twos), load(fours), load(eights)];
-        for (measure, row) in measures.iter_mut().zip(rows) {
-            let row = load(&row[0]);
-            *measure = weighted(planes.map(|plane| shared_bits(plane, row)));
+        let mut rows = rows;
+        for measures in measures.chunks_mut(8) {
+            let mut sums = [_mm512_setzero_si512(); 8];
+            for (sum, row) in sums.iter_mut().take(measures.len()).zip(rows.by_ref()) {
+                let row = load(&row[0]);
+                *sum = weighted(planes.map(|plane| shared_bits(plane, row)));
+            }
+            measures.copy_from_slice(&totals(sums)[..measures.len()]);
         }
         return;
     }
@@ -108,7 +120,7 @@ fn bits_rows<'a>(
                 *sum = _mm512_add_epi64(*sum, shared);
             }
         }
-        *measure = weighted(sums);
+        *measure = _mm512_reduce_add_epi64(weighted(sums)) as i32;
     }
 }
 
@@ -121,10 +133,90 @@ fn shared_bits(plane: __m512i, row: __m512i) -> __m512i {
 /// The sum of what each plane counts, by its weight.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn weighted([ones, twos, fours, eights]: [__m512i; QUERY_PLANES]) -> i32 {
+fn weighted([ones, twos, fours, eights]: [__m512i; QUERY_PLANES]) -> __m512i {
     let low = _mm512_add_epi64(ones, _mm512_slli_epi64::<1>(twos));
     let high = _mm512_add_epi64(fours, _mm512_slli_epi64::<1>(eights));
-    _mm512_reduce_add_epi64(_mm512_add_epi64(low, _mm512_slli_epi64::<2>(high))) as i32
+    _mm512_add_epi64(low, _mm512_slli_epi64::<2>(high))
+}
+
+/// The sum of the numbers of each of eight registers.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn totals(registers: [__m512i; 8]) -> [i32; 8] {
+    let [a, b, c, d, e, f, g, h] = registers;
+    let pair = |a, b| _mm512_add_epi64(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+    let halve = |a, b| {
+        let (even, odd) = (_mm512_shuffle_i64x2::<0x88>(a, b), _mm512_shuffle_i64x2::<0xDD>(a, b));
+        _mm512_add_epi64(even, odd)
+    };
+    let (low, high) = (halve(pair(a, b), pair(c, d)), halve(pair(e, f), pair(g, h)));
+    let mut totals = [0; 8];
+    // SAFETY: eight numbers of 32 bits are the 32 bytes written, which need no alignment here.
+    unsafe {
+        let totals = totals.as_mut_ptr().cast();
+        _mm256_storeu_si256(totals, _mm512_cvtepi64_epi32(halve(low, high)));
+    }
+    totals
+}
+
+fn bounds(bound: &Bound, run: CodeRun<'_>, measures: &[i32], bounds: &mut [f32]) {
+    assert_bounds(run, measures, bounds);
+    // SAFETY: only `detect` gives this function away, and only where the instructions exist.
+    unsafe { bounds_of_rows(bound, run, measures, bounds) }
+}
+
+#[target_feature(enable = "avx512f")]
+fn bounds_of_rows(bound: &Bound, run: CodeRun<'_>, measures: &[i32], bounds: &mut [f32]) {
+    let sixteens = run.rows.chunks_exact((run.row_lines * 16).max(1));
+    let of_sixteens = measures.as_chunks::<16>().0.iter().zip(bounds.as_chunks_mut::<16>().0);
+    for (rows, (measures, bounds)) in sixteens.zip(of_sixteens) {
+        let [squared_length, factor, ones, error] = terms_of_sixteen(CodeRun { rows, ..run });
+        let set = _mm512_set1_ps;
+        // SAFETY: sixteen numbers of 32 bits are the 64 bytes read, which need no alignment here.
+        let measure = unsafe { _mm512_loadu_si512(measures.as_ptr().cast()) };
+        let of_ones = _mm512_mul_ps(set(bound.of_ones), ones);
+        let of_measure = _mm512_mul_ps(set(bound.of_measure), _mm512_cvtepi32_ps(measure));
+        let product = _mm512_add_ps(_mm512_add_ps(of_ones, of_measure), set(bound.constant));
+        let of_length = _mm512_mul_ps(set(bound.of_squared_length), squared_length);
+        let distance = _mm512_sub_ps(
+            _mm512_add_ps(set(bound.base), of_length),
+            _mm512_mul_ps(factor, product),
+        );
+        let bound = _mm512_sub_ps(distance, _mm512_mul_ps(set(bound.of_error), error));
+        // SAFETY: sixteen numbers of 32 bits are the 64 bytes written.
+        unsafe { _mm512_storeu_ps(bounds.as_mut_ptr(), bound) };
+    }
+    bounds_from(measures.len() / 16 * 16, bound, run, measures, bounds);
+}
+
+/// Each of the four terms of sixteen codes, in their order.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn terms_of_sixteen(run: CodeRun<'_>) -> [__m512; 4] {
+    let bytes: &[u8] = bytemuck::cast_slice(run.rows);
+    let row_bytes = run.row_lines * LINE_BYTES;
+    let terms = |row: usize| {
+        let begin = row * row_bytes + run.terms_at;
+        // SAFETY: the terms are four numbers of 32 bits, which need no alignment here.
+        unsafe { _mm_loadu_ps(bytes[begin..begin + Terms::BYTES].as_ptr().cast()) }
+    };
+    // Every fourth code in one register, so that turning each four by four leaves them in order.
+    let every_fourth = |first: usize| {
+        let two = _mm512_castps128_ps512(terms(first));
+        let two = _mm512_insertf32x4::<1>(two, terms(first + 4));
+        let three = _mm512_insertf32x4::<2>(two, terms(first + 8));
+        _mm512_insertf32x4::<3>(three, terms(first + 12))
+    };
+    let [a, b, c, d] = [every_fourth(0), every_fourth(1), every_fourth(2), every_fourth(3)];
+    let low = |a, b| _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+    let high = |a, b| _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+    let (ab, cd) = ((low(a, b), high(a, b)), (low(c, d), high(c, d)));
+    [
+        _mm512_castpd_ps(_mm512_unpacklo_pd(ab.0, cd.0)),
+        _mm512_castpd_ps(_mm512_unpackhi_pd(ab.0, cd.0)),
+        _mm512_castpd_ps(_mm512_unpacklo_pd(ab.1, cd.1)),
+        _mm512_castpd_ps(_mm512_unpackhi_pd(ab.1, cd.1)),
+    ]
 }
 
 #[inline]

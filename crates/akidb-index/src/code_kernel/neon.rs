@@ -23,6 +23,7 @@ pub(super) fn detect() -> Option<CodeKernels> {
         squared_l2,
         bits: scalar::bits,
         bits_in_a_row: scalar::bits_in_a_row,
+        bounds: scalar::bounds,
     })
 }
 

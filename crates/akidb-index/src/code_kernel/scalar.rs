@@ -1,10 +1,13 @@
 //! The reference: plain Rust, for machines without wider instructions and to test the others by.
 
-use super::{CodeKernels, QUERY_PLANES, assert_run, assert_shapes};
+use super::{
+    Bound, CodeKernels, CodeRun, QUERY_PLANES, assert_run, assert_shapes,
+    bound::{assert_bounds, bounds_from},
+};
 use crate::code_line::CodeLine;
 
 pub(super) const KERNELS: CodeKernels =
-    CodeKernels { name: "scalar", dot, squared_l2, bits, bits_in_a_row };
+    CodeKernels { name: "scalar", dot, squared_l2, bits, bits_in_a_row, bounds };
 
 fn dot(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
     sum_terms(query, rows, measures, |query, row| i32::from(query.cast_signed()) * i32::from(row));
@@ -44,6 +47,11 @@ pub(super) fn bits_in_a_row(
 ) {
     assert_run(query.len() / QUERY_PLANES, rows, row_lines, measures);
     measure_bits(query, rows.chunks_exact(row_lines.max(1)), measures);
+}
+
+pub(super) fn bounds(bound: &Bound, run: CodeRun<'_>, measures: &[i32], bounds: &mut [f32]) {
+    assert_bounds(run, measures, bounds);
+    bounds_from(0, bound, run, measures, bounds);
 }
 
 #[inline(always)]

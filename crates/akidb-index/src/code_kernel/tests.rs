@@ -1,6 +1,6 @@
 //! Every kernel against sums written out, to the last bit.
 
-use super::{CodeKernels, QUERY_PLANES, detected};
+use super::{Bound, CodeKernels, CodeRun, QUERY_PLANES, Terms, detected};
 use crate::code_line::{CodeLine, LINE_BYTES, lines_of};
 
 /// Bytes that differ for every seed and hold the extremes often.
@@ -66,9 +66,9 @@ fn check_bits(kernels: CodeKernels, bit_count: usize) {
     };
     let expected: u32 = (0..).zip(&planes).map(|(at, plane)| shared(plane) << at).sum();
     assert_eq!(measures, [expected.cast_signed(); 7], "{} at {bit_count} bits", kernels.name);
-    let mut measures = [-1; 3];
-    (kernels.bits_in_a_row)(&query, &lines.repeat(3), lines.len(), &mut measures);
-    assert_eq!(measures, [expected.cast_signed(); 3], "{} in a row", kernels.name);
+    let mut measures = [-1; 19];
+    (kernels.bits_in_a_row)(&query, &lines.repeat(19), lines.len(), &mut measures);
+    assert_eq!(measures, [expected.cast_signed(); 19], "{} in a row", kernels.name);
 }
 
 #[test]
@@ -77,6 +77,44 @@ fn every_kernel_equals_the_sums_at_every_dimension() {
         for dimension in (1..=257).chain([384, 768, 1_000, 1_024, 1_536, 4_096, 16_383, 16_384]) {
             check(kernels, dimension, 9);
             check_bits(kernels, dimension);
+        }
+    }
+}
+
+#[test]
+fn every_kernel_gives_the_bounds_of_the_reference() {
+    let bound = Bound {
+        base: 0.7,
+        of_squared_length: 1.3,
+        of_ones: -0.01,
+        of_measure: 0.003,
+        constant: 2.5,
+        of_error: 1.9,
+    };
+    for kernels in detected() {
+        for (row_lines, terms_at, count) in [(1, 48, 32), (1, 26, 17), (2, 96, 16), (3, 160, 9)] {
+            let mut rows = padded(&bytes(count as u64, count * row_lines * LINE_BYTES));
+            let measures: Vec<i32> = (0..count as i32).map(|at| at * 37 - 50).collect();
+            for (at, row) in rows.chunks_exact_mut(row_lines).enumerate() {
+                let at = at as f32;
+                let terms = Terms {
+                    squared_length: 1.0 + at,
+                    factor: 0.1 * at,
+                    ones: 200.0 - at,
+                    error: 0.01 * at,
+                };
+                let row: &mut [u8] = bytemuck::cast_slice_mut(row);
+                row[terms_at..terms_at + Terms::BYTES].copy_from_slice(bytemuck::bytes_of(&terms));
+            }
+            let expected: Vec<f32> = rows
+                .chunks_exact(row_lines)
+                .zip(&measures)
+                .map(|(row, &measure)| bound.of(Terms::of(row, terms_at), measure))
+                .collect();
+            let mut bounds = vec![f32::NAN; count];
+            let run = CodeRun { rows: &rows, row_lines, terms_at };
+            (kernels.bounds)(&bound, run, &measures, &mut bounds);
+            assert_eq!(bounds, expected, "{}, {count} of {row_lines} lines", kernels.name);
         }
     }
 }

@@ -7,9 +7,9 @@
 
 use std::f32::consts::PI;
 
-use super::{rotation::Rotation, sketch::Bound};
+use super::rotation::Rotation;
 use crate::{
-    code_kernel::{self, QUERY_PLANES},
+    code_kernel::{self, Bound, QUERY_PLANES, Terms},
     code_line::{CodeLine, LINE_BYTES, lines_of},
     lane::{LANE_WIDTH, Lane},
 };
@@ -23,20 +23,6 @@ pub(super) struct BinaryCoder {
     /// Subtracted from each vector, padded to lanes.
     centre: Vec<Lane>,
     rotation: Rotation,
-}
-
-/// What stands behind the bits of a code.
-#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-struct Terms {
-    /// The squared length.
-    squared_length: f32,
-    /// The inner product with a query is this times the sum of its components by their signs.
-    factor: f32,
-    /// The bits that are set.
-    ones: f32,
-    /// The standard deviation of the estimated inner product with a query of length 1.
-    error: f32,
 }
 
 /// A query over bits.
@@ -65,7 +51,7 @@ impl BinaryCoder {
 
     /// Lines of the code of a row of `row_lanes`.
     pub(super) fn code_lines(row_lanes: usize) -> usize {
-        lines_of(bit_bytes(row_lanes) + size_of::<Terms>())
+        lines_of(bit_bytes(row_lanes) + Terms::BYTES)
     }
 
     /// The rotated components of a row, counted from the centre or as they are.
@@ -98,7 +84,7 @@ impl BinaryCoder {
         let error = (beside / (count - 1.0)).sqrt();
         let terms = Terms { squared_length, factor, ones: ones as f32, error };
         let begin = bit_bytes(row.len());
-        bytes[begin..begin + size_of::<Terms>()].copy_from_slice(bytemuck::bytes_of(&terms));
+        bytes[begin..begin + Terms::BYTES].copy_from_slice(bytemuck::bytes_of(&terms));
     }
 
     /// Writes the planes of a query; it counts from the centre where distances are Euclidean.
@@ -136,15 +122,15 @@ impl BinaryCoder {
         row_lanes: usize,
         planes: &mut Vec<CodeLine>,
     ) -> BinaryQuery {
-        let (bits, bit_bytes) = (&code[..bit_lines(row_lanes)], bit_bytes(row_lanes));
+        let (bits, terms_at) = (&code[..bit_lines(row_lanes)], bit_bytes(row_lanes));
         planes.clear();
         for _ in 0..QUERY_PLANES {
             planes.extend_from_slice(bits);
             let begin = planes.len() - bits.len();
             let plane: &mut [u8] = bytemuck::cast_slice_mut(&mut planes[begin..]);
-            plane[bit_bytes..].fill(0);
+            plane[terms_at..].fill(0);
         }
-        let terms = terms_of(code, row_lanes);
+        let terms = Terms::of(code, terms_at);
         BinaryQuery {
             squared_length: terms.squared_length,
             sum: terms.ones,
@@ -182,7 +168,7 @@ impl BinaryQuery {
         (code_kernel::fastest().bits)(planes, rows, measures);
         let bit_count = (row_lanes * LANE_WIDTH) as f32;
         for (at, (row, &measure)) in rows.iter().zip(&*measures).enumerate() {
-            let terms = terms_of(row, row_lanes);
+            let terms = Terms::of(row, bit_bytes(row_lanes));
             let product = if self.is_code {
                 let shared = measure as f32 / STEP_MAX;
                 let differing = self.sum + terms.ones - 2.0 * shared;
@@ -197,30 +183,13 @@ impl BinaryQuery {
     }
 }
 
-impl Bound {
-    /// The bound of the vector of a code, of which a kernel has measured the bits.
-    #[inline(always)]
-    pub(super) fn of(&self, code: &[CodeLine], row_lanes: usize, measure: i32) -> f32 {
-        let terms = terms_of(code, row_lanes);
-        let product = self.of_ones * terms.ones + self.of_measure * measure as f32 + self.constant;
-        self.base + self.of_squared_length * terms.squared_length
-            - terms.factor * product
-            - self.of_error * terms.error
-    }
-}
-
-fn bit_bytes(row_lanes: usize) -> usize {
+/// Where in a code its terms begin, in bytes.
+pub(super) fn bit_bytes(row_lanes: usize) -> usize {
     row_lanes * LANE_WIDTH / 8
 }
 
 fn bit_lines(row_lanes: usize) -> usize {
     lines_of(bit_bytes(row_lanes))
-}
-
-fn terms_of(code: &[CodeLine], row_lanes: usize) -> Terms {
-    let begin = bit_bytes(row_lanes);
-    let bytes: &[u8] = bytemuck::cast_slice(code);
-    bytemuck::pod_read_unaligned(&bytes[begin..begin + size_of::<Terms>()])
 }
 
 /// A byte of eight bits, the first one lowest.

@@ -4,7 +4,6 @@ use super::{
     code_scan::ScanMemory,
     graph::{Graph, View},
     plan::PlannedWalk,
-    pool::Pool,
     space::{Space, Target},
     walk::{Ground, Reach, WalkMemory, Walked},
 };

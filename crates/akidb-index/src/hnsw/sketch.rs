@@ -10,9 +10,13 @@ use std::ops::Range;
 
 use akidb_core::{Metric, Quantization};
 
-use super::{binary::BinaryCoder, blocks::Blocks, int8::Int8Coder};
+use super::{
+    binary::{BinaryCoder, bit_bytes},
+    blocks::Blocks,
+    int8::Int8Coder,
+};
 use crate::{
-    code_kernel,
+    code_kernel::{self, Bound, CodeRun, Terms},
     code_line::{CodeLine, LINE_BYTES},
     lane::{Lane, lanes_per_row},
     scoring::Scoring,
@@ -43,18 +47,6 @@ pub(super) struct SketchTarget {
     /// Whether there is one.
     pub(super) is_set: bool,
     bound: Bound,
-}
-
-/// A bound of the distance is `base + of_squared_length * squared_length - factor *
-/// (of_ones * ones + of_measure * measure + constant) - of_error * error`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bound {
-    pub(super) base: f32,
-    pub(super) of_squared_length: f32,
-    pub(super) of_ones: f32,
-    pub(super) of_measure: f32,
-    pub(super) constant: f32,
-    pub(super) of_error: f32,
 }
 
 /// Whether there are sketches beside codes that are made so, of rows of `row_lanes`.
@@ -98,7 +90,7 @@ impl Sketches<'_> {
     /// Leaves out of `slots` those that are not nearer than `bar`, but for hardly any. A bound that
     /// is no number is no reason to.
     pub(super) fn retain_nearer(&self, target: &SketchTarget, slots: &mut Vec<u32>, bar: f32) {
-        let row_lanes = self.coder.centre().len();
+        let terms_at = bit_bytes(self.coder.centre().len());
         let mut kept = 0;
         for begin in (0..slots.len()).step_by(ROWS_AT_ONCE) {
             let count = ROWS_AT_ONCE.min(slots.len() - begin);
@@ -110,7 +102,7 @@ impl Sketches<'_> {
             let (rows, measures) = (&rows[..count], &mut measures[..count]);
             (code_kernel::fastest().bits)(&target.planes, rows, measures);
             for (at, (row, &mut measure)) in rows.iter().zip(measures).enumerate() {
-                let is_farther = target.bound.of(row, row_lanes, measure) >= bar;
+                let is_farther = target.bound.of(Terms::of(row, terms_at), measure) >= bar;
                 slots[kept] = slots[begin + at];
                 kept += usize::from(!is_farther);
             }
@@ -127,21 +119,23 @@ impl Sketches<'_> {
         bar: f32,
         nearer: &mut Vec<u32>,
     ) {
-        let row_lanes = self.coder.centre().len();
+        let terms_at = bit_bytes(self.coder.centre().len());
         let row_lines = self.codes.row_len();
+        let kernels = code_kernel::fastest();
         nearer.clear();
         nearer.resize(range.len(), 0);
         let mut kept = 0;
-        let mut measures = [0; ROWS_AT_ONCE];
+        let (mut measures, mut bounds) = ([0; ROWS_AT_ONCE], [0.0; ROWS_AT_ONCE]);
         for begin in range.clone().step_by(ROWS_AT_ONCE) {
             let end = range.end.min(begin + ROWS_AT_ONCE as u32);
-            let rows = self.codes.run(begin..end);
-            let measures = &mut measures[..(end - begin) as usize];
-            (code_kernel::fastest().bits_in_a_row)(&target.planes, rows, row_lines, measures);
-            let rows = rows.chunks_exact(row_lines);
-            for ((slot, row), &mut measure) in (begin..end).zip(rows).zip(measures) {
-                let is_farther = target.bound.of(row, row_lanes, measure) >= bar;
+            let run = CodeRun { rows: self.codes.run(begin..end), row_lines, terms_at };
+            let count = (end - begin) as usize;
+            (kernels.bits_in_a_row)(&target.planes, run.rows, row_lines, &mut measures[..count]);
+            (kernels.bounds)(&target.bound, run, &measures[..count], &mut bounds[..count]);
+            for (slot, &bound) in (begin..end).zip(&bounds) {
                 nearer[kept] = slot;
+                // A bound that is no number is not below the bar, and no reason to leave one out.
+                let is_farther = bound >= bar;
                 kept += usize::from(!is_farther);
             }
         }

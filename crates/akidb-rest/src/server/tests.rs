@@ -28,7 +28,8 @@ async fn start(options: RestOptions) -> Server {
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         let shutdown = async { drop(stopped.await) };
-        serve_router(listener, router, &options, shutdown).await;
+        let metrics = DoorMetrics::new().unwrap();
+        serve_router(listener, router, &options, &metrics, shutdown).await;
     });
     Server { address, stop, task }
 }

@@ -230,10 +230,13 @@ impl Collections {
         let entries = self.all();
         let open: Vec<_> = entries.iter().filter_map(|entry| entry.peek()).collect();
         let indexes: Vec<_> = open.iter().map(|open| open.projection.status()).collect();
+        let documents = open.iter().map(|open| open.store.document_count()).sum();
+        self.indexing.metrics.count_indexes(indexes.iter().map(|index| index.state));
         let sum = |of: fn(&IndexStatus) -> u64| indexes.iter().map(of).sum::<u64>();
         for (gauge, value) in [
             (&self.indexing.metrics.collections, entries.len() as u64),
             (&self.indexing.metrics.collections_open, open.len() as u64),
+            (&self.indexing.metrics.documents, documents),
             (&self.indexing.metrics.index_vectors, sum(|index| index.vector_count)),
             (&self.indexing.metrics.index_linked_vectors, sum(|index| index.linked_count)),
             (&self.indexing.metrics.index_pending_vectors, sum(|index| index.pending_count)),

@@ -78,6 +78,8 @@ impl Models {
                 .entry(name.clone())
                 .or_insert(Slot { state: State::Unloaded, is_required: false });
             metrics.model_ready.with_label_values(&[name]).set(0);
+            metrics.model_wanted.with_label_values(&[name]).set(0);
+            metrics.model_load_seconds.with_label_values(&[name]).set(0.0);
             // So that its metrics are there from the start, all at zero.
             let _ = metrics.embedding.of(name);
         }
@@ -249,6 +251,7 @@ impl Models {
             slot.state = State::Loading;
             slot.is_required |= is_required;
         }
+        self.metrics.model_wanted.with_label_values(&[name]).set(1);
         self.changed.send_replace(());
         if self.config.backend == Backend::Hash {
             // It has no files, so it is there at once.
@@ -286,6 +289,7 @@ impl Models {
         slot.state = if model.is_some() { State::Unloading } else { State::Unloaded };
         drop(slots);
         self.metrics.model_ready.with_label_values(&[name]).set(0);
+        self.metrics.model_wanted.with_label_values(&[name]).set(0);
         self.changed.send_replace(());
         Ok(model)
     }

@@ -4,11 +4,12 @@ use std::{ops::Range, sync::Arc};
 
 use akidb_core::{Chunking, Error, ErrorCode, Result};
 use akidb_embedding::{
-    EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, InputType, ModelIdentity, PassageLength,
-    mlx::Availability,
+    EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingEngine, InputType, ModelIdentity,
+    PassageLength, Stage, StageTimer, mlx::Availability,
 };
+use tracing::{Instrument, Span};
 
-use crate::{Backend, failure::from_embedding};
+use crate::{Backend, failure::from_embedding, times::embed_span};
 
 /// Texts that one request has in the queue at once: a larger one goes in parts, so that it leaves
 /// room for others.
@@ -63,7 +64,8 @@ impl Model {
         let mut embeddings = Vec::with_capacity(inputs.len());
         for part in inputs.into_parts(TEXTS_AT_ONCE) {
             let first = embeddings.len();
-            let part = self.engine.embed_inputs(part, options.clone()).await;
+            let span = embed_span(&self.identity().name, part.len());
+            let part = self.engine.embed_inputs(part, options.clone()).instrument(span).await;
             let part = part.map_err(|error| from_embedding(&error, |i| place_of(first + i)))?;
             embeddings.extend(part);
         }
@@ -75,8 +77,10 @@ impl Model {
         &self,
         texts: Vec<String>,
         Chunking { tokens, overlap }: Chunking,
+        times: Arc<EmbedTimes>,
         place_of: impl Fn(usize) -> String,
     ) -> Result<Vec<Vec<Range<usize>>>> {
+        let _cutting = StageTimer::begin(Stage::Tokenise, &times, &Span::current());
         let engine = self.engine.clone();
         let length = PassageLength { tokens, overlap };
         let cut = move || {

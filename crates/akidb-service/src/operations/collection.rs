@@ -68,7 +68,7 @@ impl Service {
         context: &RequestContext,
         name: &str,
     ) -> Result<CollectionDescription> {
-        self.run(context, Operation::DescribeCollection, async {
+        self.run(context, Operation::DescribeCollection.on(name), async {
             self.description_of(&self.inner.collections.find(name)?).await
         })
         .await
@@ -85,7 +85,7 @@ impl Service {
         name: &str,
         request: UpdateCollection,
     ) -> Result<CollectionDescription> {
-        self.run(context, Operation::UpdateCollection, async {
+        self.run(context, Operation::UpdateCollection.on(name), async {
             let entry = self.inner.collections.find(name)?;
             let (dimension, ef_max) = (entry.row.dimension, self.limits().result_window);
             let change = |before: Changeable| {
@@ -107,7 +107,8 @@ impl Service {
     /// # Errors
     /// When there is none of the name.
     pub async fn delete_collection(&self, context: &RequestContext, name: &str) -> Result<()> {
-        self.run(context, Operation::DeleteCollection, self.inner.collections.drop(name)).await
+        self.run(context, Operation::DeleteCollection.on(name), self.inner.collections.drop(name))
+            .await
     }
 
     fn row_of(&self, request: CreateCollection) -> Result<CollectionRow> {

@@ -21,7 +21,7 @@ impl Service {
         collection: &str,
         id: GivenId,
     ) -> Result<()> {
-        self.run(context, Operation::Delete, async {
+        self.run(context, Operation::Delete.on(collection), async {
             let id = check_id(id, || "id".to_owned())?;
             match self.delete(context, collection, Write::DeleteIds(vec![id.clone()])).await? {
                 0 => Err(not_found(&id)),
@@ -42,7 +42,7 @@ impl Service {
         collection: &str,
         selection: Selection,
     ) -> Result<u64> {
-        self.run(context, Operation::Delete, async {
+        self.run(context, Operation::Delete.on(collection), async {
             let write = match Selected::check(selection, self.limits())? {
                 Selected::Ids(ids) => Write::DeleteIds(ids),
                 Selected::Matching(filter) => Write::DeleteMatching(filter),

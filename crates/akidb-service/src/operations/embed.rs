@@ -64,6 +64,7 @@ fn options(context: &RequestContext, request: &Embed) -> EmbedOptions {
         normalize: request.normalize,
         dimensions,
         truncate: request.truncate.unwrap_or(request.rules.truncate()),
+        times: context.times.embedding(),
     }
 }
 

@@ -28,11 +28,17 @@ impl Service {
         id: GivenId,
         include: Include,
     ) -> Result<Document> {
-        self.run(context, Operation::Get, async {
+        self.run(context, Operation::Get.on(collection), async {
             let id = check_id(id, || "id".to_owned())?;
-            let open = self.inner.collections.open_by_name(collection).await?;
-            let rows = open.store.by_ids(std::slice::from_ref(&id), include.vector).await;
-            let mut documents = sound(rows.map_err(from_store)?)?;
+            let rows = context.in_store(async {
+                let open = self.inner.collections.open_by_name(collection).await?;
+                open.store
+                    .by_ids(std::slice::from_ref(&id), include.vector)
+                    .await
+                    .map_err(from_store)
+            });
+            let rows = rows.await;
+            let mut documents = sound(rows?)?;
             documents.pop().map(|document| trim(document, include)).ok_or_else(|| not_found(&id))
         })
         .await
@@ -50,23 +56,32 @@ impl Service {
         selection: Selection,
         include: Include,
     ) -> Result<Vec<Document>> {
-        self.run(context, Operation::Get, async {
+        self.run(context, Operation::Get.on(collection), async {
             let selected = Selected::check(selection, self.limits())?;
-            let open = self.inner.collections.open_by_name(collection).await?;
-            let documents = match selected {
-                Selected::Ids(ids) => {
-                    let rows = open.store.by_ids(&ids, include.vector).await.map_err(from_store)?;
-                    in_order_of(&ids, sound(rows)?)
-                }
-                Selected::Matching(filter) => {
-                    let limit = self.limits().result_window;
-                    let rows = open.store.after(Seq(0), limit, Some(&filter), include.vector);
-                    sound(rows.await.map_err(from_store)?)?
-                }
-            };
+            let documents = context.in_store(self.selected(collection, selected, include)).await?;
             Ok(documents.into_iter().map(|document| trim(document, include)).collect())
         })
         .await
+    }
+
+    async fn selected(
+        &self,
+        collection: &str,
+        selected: Selected,
+        include: Include,
+    ) -> Result<Vec<Document>> {
+        let open = self.inner.collections.open_by_name(collection).await?;
+        match selected {
+            Selected::Ids(ids) => {
+                let rows = open.store.by_ids(&ids, include.vector).await.map_err(from_store)?;
+                Ok(in_order_of(&ids, sound(rows)?))
+            }
+            Selected::Matching(filter) => {
+                let limit = self.limits().result_window;
+                let rows = open.store.after(Seq(0), limit, Some(&filter), include.vector);
+                sound(rows.await.map_err(from_store)?)
+            }
+        }
     }
 
     /// How many documents match, or there are.
@@ -79,15 +94,18 @@ impl Service {
         collection: &str,
         filter: Option<Value>,
     ) -> Result<u64> {
-        self.run(context, Operation::Count, async {
+        self.run(context, Operation::Count.on(collection), async {
             let filter = filter.map(|filter| parse_filter(&filter, self.limits())).transpose()?;
-            let open = self.inner.collections.open_by_name(collection).await?;
-            match filter.filter(|filter| !filter.is_always_true()) {
-                None => Ok(open.store.document_count()),
-                Some(filter) => {
-                    Ok(open.store.matching(&filter).await.map_err(from_store)?.len() as u64)
+            let counted = context.in_store(async {
+                let open = self.inner.collections.open_by_name(collection).await?;
+                match filter.filter(|filter| !filter.is_always_true()) {
+                    None => Ok(open.store.document_count()),
+                    Some(filter) => {
+                        Ok(open.store.matching(&filter).await.map_err(from_store)?.len() as u64)
+                    }
                 }
-            }
+            });
+            counted.await
         })
         .await
     }
@@ -103,12 +121,12 @@ impl Service {
         collection: &str,
         request: Scroll,
     ) -> Result<ScrollReply> {
-        self.run(context, Operation::Scroll, async {
+        self.run(context, Operation::Scroll.on(collection), async {
             let limits = self.limits();
             let limit = request.limit.unwrap_or(SCROLL_LIMIT_DEFAULT);
             let limit = check_limit(limit, limits.result_window)?;
             let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
-            let open = self.inner.collections.open_by_name(collection).await?;
+            let open = context.in_store(self.inner.collections.open_by_name(collection)).await?;
             let uuid = open.row.uuid;
             let after = request.cursor.map_or(Ok(Seq(0)), |cursor| read_cursor(&cursor, uuid))?;
             // One more than the page tells whether there is another page.
@@ -118,7 +136,8 @@ impl Service {
                 filter.as_ref(),
                 request.include.vector,
             );
-            let mut documents = sound(rows.await.map_err(from_store)?)?;
+            let rows = context.in_store(rows).await.map_err(from_store)?;
+            let mut documents = sound(rows)?;
             let more = documents.len() > limit;
             documents.truncate(limit);
             let next_cursor =

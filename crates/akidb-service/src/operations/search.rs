@@ -107,7 +107,7 @@ impl Service {
         collection: &str,
         request: Search,
     ) -> Result<SearchReply> {
-        self.run(context, Operation::Search, async {
+        self.run(context, Operation::Search.on(collection), async {
             let entry = self.inner.collections.find(collection)?;
             self.search_one(context, &entry, request).await
         })
@@ -124,7 +124,7 @@ impl Service {
         collection: &str,
         requests: Vec<Search>,
     ) -> Result<Vec<SearchReply>> {
-        self.run(context, Operation::SearchBatch, async {
+        self.run(context, Operation::SearchBatch.on(collection), async {
             let limit = self.limits().batch_searches;
             match requests.len() {
                 0 => {
@@ -155,7 +155,8 @@ impl Service {
     ) -> Result<SearchReply> {
         let started = Instant::now();
         let plan = self.check_search(request)?;
-        let open = self.inner.collections.open_entry(entry).await?;
+        let open = self.inner.collections.open_entry(entry);
+        let open = context.in_store(open).await?;
         let (vector, itself) = self.query_vector(context, entry, &open, plan.query).await?;
         let search = Nearest {
             vector: Arc::new(vector),
@@ -168,7 +169,7 @@ impl Service {
             exact: plan.exact,
             rescore: plan.rescore,
         };
-        let found = self.nearest(&open, &search).await?;
+        let found = self.nearest(context, &open, &search).await?;
         let hits = found.hits.into_iter().skip(plan.offset).take(plan.limit);
         let hits = hits.map(|hit| Hit { document: trim(hit.document, plan.include), ..hit });
         Ok(SearchReply {
@@ -235,6 +236,7 @@ impl Service {
                 let options = EmbedOptions {
                     deadline: Some(context.deadline),
                     input_type: Some(InputType::Query),
+                    times: context.times.embedding(),
                     ..EmbedOptions::default()
                 };
                 let model = self.model_of(entry)?;
@@ -243,8 +245,8 @@ impl Service {
                 Ok((embedding.values, None))
             }
             Query::Like(id) => {
-                let rows = open.store.by_ids(std::slice::from_ref(&id), true).await;
-                let rows = rows.map_err(from_store)?;
+                let rows = open.store.by_ids(std::slice::from_ref(&id), true);
+                let rows = context.in_store(rows).await.map_err(from_store)?;
                 if !rows.damaged.is_empty() {
                     let damaged = akidb_store::StoreError::Damaged { ids: rows.damaged };
                     return Err(from_store(damaged));
@@ -257,15 +259,24 @@ impl Service {
 
     /// Searches and fetches, again where the store has replaced some of what was found. A row
     /// version is never changed, so what is fetched is what was found, or is missing.
-    async fn nearest(&self, open: &Arc<OpenCollection>, search: &Nearest) -> Result<Outcome> {
+    async fn nearest(
+        &self,
+        context: &RequestContext,
+        open: &Arc<OpenCollection>,
+        search: &Nearest,
+    ) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         for attempt in 1.. {
             let began = Instant::now();
-            let view = settled(open, search.filter.as_ref()).await?;
-            let filtered = Instant::now();
-            let found = self.find(view, search).await?;
+            let in_index = context.in_index(async {
+                let view = settled(open, search.filter.as_ref()).await?;
+                let filtered = Instant::now();
+                Ok((self.find(view, search).await?, filtered))
+            });
+            let (found, filtered) = in_index.await?;
             let found_at = Instant::now();
-            let (hits, missing) = fetch(open, &found.candidates, search).await?;
+            let fetched = context.in_store(fetch(open, &found.candidates, search));
+            let (hits, missing) = fetched.await?;
             outcome.add(&found, [began, filtered, found_at, Instant::now()]);
             if missing == 0 || attempt == ATTEMPTS_MAX {
                 outcome.hits = hits;

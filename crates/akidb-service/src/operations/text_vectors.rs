@@ -38,10 +38,11 @@ impl Service {
         }
         let hashes: Vec<TextHash> = texts.iter().map(|placed| TextHash::of(placed.text)).collect();
         // Not kept open beyond the look-up: embedding may take long.
-        let open = self.inner.collections.open_entry(entry).await?;
-        let known = open.store.known_texts(&hashes).await;
-        drop(open);
-        let mut vectors = known.map_err(from_store)?;
+        let known = context.in_store(async {
+            let open = self.inner.collections.open_entry(entry).await?;
+            open.store.known_texts(&hashes).await.map_err(from_store)
+        });
+        let mut vectors = known.await?;
         let mut missing: Vec<usize> = Vec::new();
         let mut waiting = HashMap::new();
         for (i, hash) in hashes.iter().enumerate() {
@@ -74,7 +75,8 @@ impl Service {
         let owned = || texts.iter().map(|(_, placed)| placed.text.to_owned()).collect::<Vec<_>>();
         let mut cut = Vec::new();
         if let Some(chunking) = entry.row.chunking {
-            cut = model.passages(owned(), chunking, place_of).await?;
+            let times = context.times.embedding();
+            cut = model.passages(owned(), chunking, times, place_of).await?;
             self.check_passages(&cut, place_of)?;
         }
         let pieces = match cut.is_empty() {
@@ -94,6 +96,7 @@ impl Service {
             lane: Lane::Bulk,
             deadline: Some(context.deadline),
             input_type: Some(InputType::Document),
+            times: context.times.embedding(),
             ..EmbedOptions::default()
         };
         let place_of_piece = |piece| place_of(text_of_piece.get(piece).copied().unwrap_or(piece));

@@ -109,7 +109,7 @@ impl Service {
         request: Upsert,
     ) -> Result<UpsertReply> {
         let started = Instant::now();
-        self.run(context, Operation::Upsert, async {
+        self.run(context, Operation::Upsert.on(collection), async {
             let entry = self.inner.collections.find(collection)?;
             let documents = self.check_documents(&entry, request)?;
             self.inner.metrics.upsert_documents.observe(documents.len() as f64);
@@ -153,7 +153,7 @@ impl Service {
         id: GivenId,
         merge: Map<String, Value>,
     ) -> Result<akidb_core::Document> {
-        self.run(context, Operation::PatchMetadata, async {
+        self.run(context, Operation::PatchMetadata.on(collection), async {
             let entry = self.inner.collections.find(collection)?;
             let id = check_id(id, || "id".to_owned())?;
             let limits = Arc::clone(&self.inner.limits);
@@ -173,15 +173,18 @@ impl Service {
         write: Write,
         context: &RequestContext,
     ) -> Result<Applied> {
-        let open = self.inner.collections.open_entry(entry).await?;
-        // Held until the index has what is written, which it counts itself then.
-        let bytes = bytes_of(&write, entry.row.dimension, &entry.index.read());
-        let _reserved = match bytes {
-            // What takes memory away must always go through.
-            0 => None,
-            bytes => Some(self.inner.collections.indexing.memory.reserve(bytes)?),
-        };
-        open.store.write(write, context.deadline.into()).await.map_err(from_store)
+        let written = context.in_store(async {
+            let open = self.inner.collections.open_entry(entry).await?;
+            // Held until the index has what is written, which it counts itself then.
+            let bytes = bytes_of(&write, entry.row.dimension, &entry.index.read());
+            let _reserved = match bytes {
+                // What takes memory away must always go through.
+                0 => None,
+                bytes => Some(self.inner.collections.indexing.memory.reserve(bytes)?),
+            };
+            open.store.write(write, context.deadline.into()).await.map_err(from_store)
+        });
+        written.await
     }
 
     fn check_documents(&self, entry: &Entry, request: Upsert) -> Result<Vec<Checked>> {

@@ -42,6 +42,7 @@ fn config(data_dir: &Path) -> ServiceConfig {
             engine: EngineSettings::default(),
             mlx: MlxSettings::default(),
         }),
+        slow_request: None,
     }
 }
 
@@ -52,7 +53,7 @@ async fn open(data_dir: &Path) -> Service {
 }
 
 fn context() -> RequestContext {
-    RequestContext { door: Door::Rest, deadline: Instant::now() + Duration::from_secs(20) }
+    RequestContext::new(Door::Rest, Instant::now() + Duration::from_secs(20))
 }
 
 async fn create(service: &Service, name: &str, dimension: Option<u64>) {

@@ -160,8 +160,7 @@ async fn late_surplus_and_closing_requests_are_told_so() {
 
     let service = open(data.path()).await;
     create(&service, "t", None).await;
-    let late =
-        RequestContext { door: Door::Grpc, deadline: Instant::now() - Duration::from_millis(1) };
+    let late = RequestContext::new(Door::Grpc, Instant::now() - Duration::from_millis(1));
     let write = service.upsert(&late, "t", upsert(vec![text(1, "x")])).await;
     refused(write, ErrorCode::DeadlineExceeded, "");
     assert_eq!(service.count_documents(&context(), "t", None).await.unwrap(), 0);

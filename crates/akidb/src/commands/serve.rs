@@ -10,7 +10,7 @@ use crate::{
     node::{Listeners, Node},
     printer::Printer,
     settings::{ConfigurationArgs, ServerSettings, SettingFlags, Settings, Sources, resolve},
-    telemetry,
+    telemetry::Telemetry,
 };
 
 #[derive(Args, Debug)]
@@ -39,9 +39,15 @@ pub(crate) async fn run(
     if !args.insecure {
         refuse_wide_bind(&settings.server)?;
     }
-    telemetry::start(&settings.log);
+    let telemetry = Telemetry::start(&settings.log, &settings.tracing)?;
+    let outcome = serve(&settings, printer).await;
+    telemetry.finish().await;
+    outcome
+}
+
+async fn serve(settings: &Settings, printer: Printer) -> Result {
     let listeners = Listeners::bind(&settings.server).await?;
-    let node = Node::start(&settings, listeners).await?;
+    let node = Node::start(settings, listeners).await?;
     let mut signals = StopSignals::listen()?;
     tokio::select! {
         () = node.models_settled() => {}
@@ -55,7 +61,7 @@ pub(crate) async fn run(
         let hint = failure.hint.unwrap_or_default();
         tracing::error!(hint, "texts are refused: {}", failure.message);
     }
-    announce(&node, &settings, printer)?;
+    announce(&node, settings, printer)?;
     run_until_stopped(node, &mut signals).await
 }
 

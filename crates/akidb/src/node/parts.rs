@@ -28,6 +28,8 @@ pub(super) fn service(settings: &Settings) -> ServiceConfig {
             ..IndexConfig::default()
         },
         embedding: settings.embedding.enabled.then(|| embedding(&settings.embedding)),
+        slow_request: Some(Duration::from_millis(settings.log.slow_request_ms))
+            .filter(|time| !time.is_zero()),
     }
 }
 

@@ -9,6 +9,7 @@ mod fault;
 mod resolve;
 mod size;
 mod sources;
+mod tracing;
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 pub(crate) use self::{
     resolve::{Entry, resolve},
     sources::{ConfigurationArgs, Flag, SettingFlags, Sources},
+    tracing::TracingSettings,
 };
 
 /// Everything that can be configured.
@@ -41,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// What the node says about itself.
     pub(crate) log: LogSettings,
+    /// What it tells of its requests.
+    pub(crate) tracing: TracingSettings,
 }
 
 /// `[server]`
@@ -192,6 +196,8 @@ pub(crate) enum Backend {
 pub(crate) struct LogSettings {
     pub(crate) format: LogFormat,
     pub(crate) level: String,
+    /// 0 is never.
+    pub(crate) slow_request_ms: u64,
 }
 
 /// How log lines look.
@@ -264,7 +270,12 @@ impl Settings {
                 },
             },
             limits: Limits::default(),
-            log: LogSettings { format: LogFormat::Text, level: "info".to_owned() },
+            log: LogSettings {
+                format: LogFormat::Text,
+                level: "info".to_owned(),
+                slow_request_ms: 1_000,
+            },
+            tracing: TracingSettings::defaults(),
         }
     }
 }

@@ -15,4 +15,5 @@ mod parity;
 mod real_model;
 mod rest_client;
 mod serve;
+mod telemetry;
 mod terminal;

@@ -1,4 +1,4 @@
-//! Holds `/metrics` of a real node, after some traffic, against promtool's rules.
+//! Holds `/metrics` of a real node, after some traffic, and what scrapes it against promtool's rules.
 
 use std::{
     io::Write,
@@ -10,14 +10,27 @@ use serde_json::json;
 use tokio::runtime;
 
 use super::Verdict;
-use crate::{build, model, node::Node, rest::Rest, tools, workspace};
+use crate::{build, model, node::Node, process, rest::Rest, tools, workspace};
+
+const NO_PROMTOOL: Verdict =
+    Verdict::Skipped("promtool is not installed (Debian: it is in the package prometheus)");
+
+/// The configuration, the alerts, and when each of them fires.
+pub(super) fn check_alerts() -> Result<Verdict> {
+    let Some(promtool) = tools::find("promtool")? else { return Ok(NO_PROMTOOL) };
+    let config = workspace::root().join("config");
+    for [verb, what, file] in [
+        ["check", "config", "prometheus.yml"],
+        ["check", "rules", "prometheus-alerts.yml"],
+        ["test", "rules", "prometheus-alerts.test.yml"],
+    ] {
+        process::run(process::program(&promtool).args([verb, what]).arg(config.join(file)))?;
+    }
+    Ok(Verdict::Passed)
+}
 
 pub(super) fn check() -> Result<Verdict> {
-    let Some(promtool) = tools::find("promtool")? else {
-        return Ok(Verdict::Skipped(
-            "promtool is not installed (Debian: it is in the package prometheus)",
-        ));
-    };
+    let Some(promtool) = tools::find("promtool")? else { return Ok(NO_PROMTOOL) };
     let akidb = build::tests_and_node()?;
     let models_dir = model::install(&akidb)?;
     let folder = workspace::target_dir()?.join("check");

@@ -136,7 +136,7 @@ impl World {
 
     fn arrive(&mut self, lane: Lane, texts: &[u32], expires_after: Option<u32>) {
         let deadline = expires_after.map(|after| self.now + after);
-        let (request, answer) = PendingRequest::new(texts.len());
+        let (request, answer) = PendingRequest::new(texts.len(), Arc::default());
         let request = Arc::new(request);
         let items = texts.iter().enumerate().map(|(index, text)| {
             let waiter = Waiter {

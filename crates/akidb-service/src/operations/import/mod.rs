@@ -17,7 +17,6 @@ use std::{sync::Arc, time::Instant};
 use akidb_core::{Error, ErrorCode, Result};
 use futures::{Stream, StreamExt};
 use tokio::sync::{SemaphorePermit, mpsc, oneshot};
-use tracing::Instrument;
 
 use self::{batch::Batches, commit::Commits, embedding::EmbeddedBatch};
 use super::upsert::check_key;
@@ -55,9 +54,10 @@ impl Service {
         let (service, context) = (self.clone(), context.clone());
         let collection = collection.to_owned();
         let import = async move {
-            service.run_import(&context, &collection, &request, lines, events, begun).await;
+            let import = service.run_import(&context, &collection, &request, lines, events, begun);
+            context.span.around(import).await;
         };
-        tokio::spawn(import.in_current_span());
+        tokio::spawn(import);
         let lost = || Err(Error::new(ErrorCode::Internal, "the import did not begin"));
         has_begun.await.unwrap_or_else(|_| lost())?;
         Ok(ImportEvents::new(receiver))
@@ -75,7 +75,7 @@ impl Service {
         let started = Instant::now();
         let mut begun = Some(begun);
         let mut summary = ImportSummary::default();
-        let result = self.run(context, Operation::Import, async {
+        let result = self.run(context, Operation::Import.on(collection), async {
             let running = self.begin_import(context, collection, request)?;
             if let Some(begun) = begun.take() {
                 // Whoever asked may be gone already; the events say so too.
@@ -108,6 +108,7 @@ impl Service {
             let message = format!("{limit} imports run already (concurrent_imports)");
             Error::new(ErrorCode::Overloaded, message)
         })?;
+        self.inner.metrics.imports_in_flight.inc();
         Ok(RunningImport { service: self, context, entry, key, _place: place })
     }
 }
@@ -119,6 +120,12 @@ struct RunningImport<'a> {
     entry: Arc<Entry>,
     key: Option<&'a str>,
     _place: SemaphorePermit<'a>,
+}
+
+impl Drop for RunningImport<'_> {
+    fn drop(&mut self) {
+        self.service.inner.metrics.imports_in_flight.dec();
+    }
 }
 
 impl RunningImport<'_> {

@@ -162,6 +162,11 @@ fn bad_values_are_refused_with_key_value_place_and_what_is_allowed() {
         ("[embedding]\nenabled = 1", "is 1 in file akidb.toml, allowed is true or false"),
         ("[limits]\nembed_texts = 0", "limits.embed_texts is 0"),
         ("[log]\nlevel = 'loud=x'", "log.level is \"loud=x\""),
+        (
+            "[tracing]\notlp_endpoint = 'https://collector:4317'",
+            "in file akidb.toml, allowed is http:// with a host and a port",
+        ),
+        ("[tracing]\nsample_ratio = 1.5", "is 1.5 in file akidb.toml, allowed is a number from 0"),
         ("[server\n", "is not TOML"),
     ];
     for (file, message) in cases {

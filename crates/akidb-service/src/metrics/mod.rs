@@ -1,17 +1,32 @@
 //! What the service reports to Prometheus. Labels take values of this program only, never a
 //! client's.
+//!
+//! `doors` has what goes over the wire, `node` the process, the runtime and the disk. Every metric
+//! has a series from the start, so that it is there before it is first used.
+
+mod doors;
+mod node;
 
 use std::time::Duration;
 
 use akidb_core::ErrorCode;
 use akidb_embedding::EmbeddingMetricFamilies;
+use akidb_index::Strategy;
 use akidb_store::StoreMetrics;
 use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, exponential_buckets,
 };
 
-use crate::{Door, Operation, projection::FoundDocuments};
+pub use self::doors::{DoorMetrics, OpenConnection};
+use self::node::NodeMetrics;
+use crate::{Door, IndexState, Operation, RequestTimes, projection::FoundDocuments, times::Phase};
+
+/// Bounds of the time of a request. 25 ms is one of them, since that is what searches are held to.
+pub(super) const REQUEST_SECONDS: [f64; 18] = [
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    10.0, 30.0, 60.0, 300.0,
+];
 
 /// The metrics of one service and of everything below it.
 #[derive(Debug)]
@@ -19,14 +34,19 @@ pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) embedding: EmbeddingMetricFamilies,
     pub(crate) model_ready: IntGaugeVec,
+    pub(crate) model_wanted: IntGaugeVec,
     pub(crate) model_load_seconds: GaugeVec,
     pub(crate) store: StoreMetrics,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
+    phase_seconds: HistogramVec,
+    pub(crate) doors: DoorMetrics,
+    pub(crate) node: NodeMetrics,
     pub(crate) requests_in_flight: IntGauge,
     pub(crate) upsert_documents: Histogram,
     pub(crate) upsert_texts_reused: IntCounter,
     pub(crate) import_lines: IntCounterVec,
+    pub(crate) imports_in_flight: IntGauge,
     pub(crate) index_search_seconds: Histogram,
     index_searches: IntCounterVec,
     index_degraded_searches: prometheus::IntCounter,
@@ -38,6 +58,8 @@ pub(crate) struct Metrics {
     pub(crate) index_snapshots_unusable: IntCounter,
     pub(crate) collections: IntGauge,
     pub(crate) collections_open: IntGauge,
+    pub(crate) documents: IntGauge,
+    indexes: IntGaugeVec,
     pub(crate) index_vectors: IntGauge,
     pub(crate) index_linked_vectors: IntGauge,
     pub(crate) index_pending_vectors: IntGauge,
@@ -48,13 +70,17 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn register() -> prometheus::Result<Self> {
         let registry = Registry::new();
+        let doors = DoorMetrics::new()?;
+        doors.register(&registry)?;
         let build = IntGaugeVec::new(
             Opts::new("akidb_build_info", "The version of this node, always 1."),
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
-        Ok(Self {
+        let metrics = Self {
+            doors,
+            node: NodeMetrics::register(&registry)?,
             embedding: EmbeddingMetricFamilies::register(&registry)?,
             model_ready: registered(
                 &registry,
@@ -62,6 +88,16 @@ impl Metrics {
                     Opts::new(
                         "akidb_model_ready",
                         "1 while a model of the configuration can be used, else 0.",
+                    ),
+                    &["model"],
+                )?,
+            )?,
+            model_wanted: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "akidb_model_wanted",
+                        "1 for a model that was asked for, at start or later, and not unloaded since.",
                     ),
                     &["model"],
                 )?,
@@ -94,8 +130,20 @@ impl Metrics {
                         "akidb_request_duration_seconds",
                         "Time from the decoded request to its reply, by operation.",
                     )
-                    .buckets(exponential_buckets(0.000_25, 2.0, 18)?),
+                    .buckets(REQUEST_SECONDS.to_vec()),
                     &["operation"],
+                )?,
+            )?,
+            phase_seconds: registered(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "akidb_request_phase_duration_seconds",
+                        "Time that a request spent in one of its phases, where it came to it. \
+                         Imports are left out.",
+                    )
+                    .buckets(exponential_buckets(0.000_05, 3.0, 14)?),
+                    &["phase"],
                 )?,
             )?,
             requests_in_flight: gauge(
@@ -123,6 +171,11 @@ impl Metrics {
                     ),
                     &["outcome"],
                 )?,
+            )?,
+            imports_in_flight: gauge(
+                &registry,
+                "akidb_imports_in_flight",
+                "Imports that run now.",
             )?,
             index_search_seconds: histogram(
                 &registry,
@@ -184,6 +237,18 @@ impl Metrics {
                 "akidb_collections_open",
                 "Collections that are open now.",
             )?,
+            documents: gauge(&registry, "akidb_documents", "Documents of the open collections.")?,
+            indexes: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "akidb_indexes",
+                        "Vector indexes of the open collections: ready, building where a graph does \
+                         not hold all vectors yet, or rebuilding where another index takes its place.",
+                    ),
+                    &["state"],
+                )?,
+            )?,
             index_vectors: gauge(
                 &registry,
                 "akidb_index_vectors",
@@ -210,7 +275,45 @@ impl Metrics {
                 "Of the memory of the vector indexes, links and codes that walks of a graph read.",
             )?,
             registry,
-        })
+        };
+        metrics.make_first_series();
+        Ok(metrics)
+    }
+
+    /// So that every metric is there from the start, at zero: a counter that appears with its first
+    /// error has no rate that an alert could see.
+    fn make_first_series(&self) {
+        for operation in Operation::ALL {
+            for door in [Door::Rest, Door::Grpc] {
+                self.requests.with_label_values(&[door.as_str(), operation.as_str(), "ok"]);
+                let code = ErrorCode::Internal.as_str();
+                self.requests.with_label_values(&[door.as_str(), operation.as_str(), code]);
+            }
+        }
+        self.request_seconds.with_label_values(&[Operation::Search.as_str()]);
+        for phase in Phase::ALL {
+            self.phase_seconds.with_label_values(&[phase.as_str()]);
+        }
+        for outcome in ["created", "updated", "failed"] {
+            self.import_lines.with_label_values(&[outcome]);
+        }
+        for strategy in [Strategy::Scan, Strategy::Graph, Strategy::GraphThenScan] {
+            self.index_searches.with_label_values(&[strategy.as_str()]);
+        }
+        self.count_indexes(std::iter::empty());
+    }
+
+    /// Takes up the states of all indexes.
+    pub(crate) fn count_indexes(&self, states: impl Iterator<Item = IndexState>) {
+        let mut counts = IndexState::ALL.map(|state| (state, 0));
+        for state in states {
+            for (_, count) in counts.iter_mut().filter(|(counted, _)| *counted == state) {
+                *count += 1;
+            }
+        }
+        for (state, count) in counts {
+            self.indexes.with_label_values(&[state.as_str()]).set(count);
+        }
     }
 
     /// Counts one finished or refused request.
@@ -232,8 +335,20 @@ impl Metrics {
         histogram.observe(took.as_secs_f64());
     }
 
+    /// Adds the phases that a request came to.
+    pub(crate) fn observe_phases(&self, times: &RequestTimes) {
+        for phase in Phase::ALL {
+            let took = times.of(phase);
+            if !took.is_zero() {
+                let histogram = self.phase_seconds.with_label_values(&[phase.as_str()]);
+                histogram.observe(took.as_secs_f64());
+            }
+        }
+    }
+
     /// The Prometheus text format, version 0.0.4.
     pub(crate) fn text(&self) -> String {
+        self.node.look_at_runtime();
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             tracing::error!(%error, "the metrics could not be encoded");

@@ -1,0 +1,199 @@
+//! What the doors report: connections, and answers as they go over the wire.
+//!
+//! Labels take routes, methods and status codes of this program. What a client makes up, an unknown
+//! path or verb, is one value for all of them.
+
+use std::time::Duration;
+
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+use super::REQUEST_SECONDS;
+use crate::Door;
+
+/// The metrics of both doors; clones share them.
+#[derive(Clone, Debug)]
+pub struct DoorMetrics {
+    connections: IntCounterVec,
+    connections_open: IntGaugeVec,
+    http_responses: IntCounterVec,
+    http_seconds: HistogramVec,
+    grpc_responses: IntCounterVec,
+    grpc_seconds: HistogramVec,
+}
+
+impl DoorMetrics {
+    /// Metrics that nobody scrapes yet.
+    ///
+    /// # Errors
+    /// When one of them is not sound, which is a fault of the program.
+    pub fn new() -> prometheus::Result<Self> {
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            IntCounterVec::new(Opts::new(name, help), labels)
+        };
+        let histogram = |name: &str, help: &str, label: &str| {
+            let options = HistogramOpts::new(name, help).buckets(REQUEST_SECONDS.to_vec());
+            HistogramVec::new(options, &[label])
+        };
+        let metrics = Self {
+            connections: counter(
+                "akidb_connections_total",
+                "Connections accepted, by door.",
+                &["door"],
+            )?,
+            connections_open: IntGaugeVec::new(
+                Opts::new("akidb_connections_open", "Connections open now, by door."),
+                &["door"],
+            )?,
+            http_responses: counter(
+                "akidb_http_responses_total",
+                "Answers of REST by method, template of the route and class of the status.",
+                &["method", "route", "status"],
+            )?,
+            http_seconds: histogram(
+                "akidb_http_request_duration_seconds",
+                "Time from the head of a REST request to the head of its answer, by route.",
+                "route",
+            )?,
+            grpc_responses: counter(
+                "akidb_grpc_responses_total",
+                "Answers of gRPC by method and status code.",
+                &["method", "code"],
+            )?,
+            grpc_seconds: histogram(
+                "akidb_grpc_request_duration_seconds",
+                "Time from the head of a gRPC request to the end of its answer, by method.",
+                "method",
+            )?,
+        };
+        metrics.make_first_series();
+        Ok(metrics)
+    }
+
+    pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        registry.register(Box::new(self.connections.clone()))?;
+        registry.register(Box::new(self.connections_open.clone()))?;
+        registry.register(Box::new(self.http_responses.clone()))?;
+        registry.register(Box::new(self.http_seconds.clone()))?;
+        registry.register(Box::new(self.grpc_responses.clone()))?;
+        registry.register(Box::new(self.grpc_seconds.clone()))
+    }
+
+    /// So that every metric is there from the start, at zero.
+    fn make_first_series(&self) {
+        for door in [Door::Rest, Door::Grpc] {
+            self.connections.with_label_values(&[door.as_str()]);
+            self.connections_open.with_label_values(&[door.as_str()]);
+        }
+        self.http_responses.with_label_values(&["GET", "/metrics", "2xx"]);
+        self.http_seconds.with_label_values(&["/metrics"]);
+        self.grpc_responses.with_label_values(&["grpc.health.v1.Health/Check", "OK"]);
+        self.grpc_seconds.with_label_values(&["grpc.health.v1.Health/Check"]);
+    }
+
+    /// Counts a connection, which is open until what is returned is dropped.
+    #[must_use]
+    pub fn connection(&self, door: Door) -> OpenConnection {
+        self.connections.with_label_values(&[door.as_str()]).inc();
+        let open = self.connections_open.with_label_values(&[door.as_str()]);
+        open.inc();
+        OpenConnection { open }
+    }
+
+    /// Counts an answer of REST. `route` is the template of a route, and absent where none matched.
+    pub fn http_answered(&self, method: &str, route: Option<&str>, status: u16, took: Duration) {
+        let route = route.unwrap_or("none");
+        let class = match status {
+            100..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        self.http_responses.with_label_values(&[known_method(method), route, class]).inc();
+        self.http_seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+
+    /// Counts an answer of gRPC. `method` is one that is served, as `package.Service/Method`, and
+    /// absent for others; `code` is the number of a status of gRPC.
+    pub fn grpc_answered(&self, method: Option<&str>, code: i32, took: Duration) {
+        let method = method.unwrap_or("none");
+        self.grpc_responses.with_label_values(&[method, grpc_code(code)]).inc();
+        self.grpc_seconds.with_label_values(&[method]).observe(took.as_secs_f64());
+    }
+}
+
+/// A connection that is counted as open.
+#[derive(Debug)]
+pub struct OpenConnection {
+    open: IntGauge,
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.open.dec();
+    }
+}
+
+/// The method, where HTTP itself knows it.
+fn known_method(method: &str) -> &str {
+    match method {
+        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
+        _ => "other",
+    }
+}
+
+/// The name of a status, as `google.rpc.Code` spells it.
+fn grpc_code(code: i32) -> &'static str {
+    const NAMES: [&str; 17] = [
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+    usize::try_from(code).ok().and_then(|code| NAMES.get(code)).unwrap_or(&"UNKNOWN")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clients_make_up_is_no_label() {
+        let metrics = DoorMetrics::new().unwrap();
+        for method in ["BREW", "PROPFIND", "GET"] {
+            metrics.http_answered(method, None, 404, Duration::ZERO);
+        }
+        let count =
+            |method| metrics.http_responses.with_label_values(&[method, "none", "4xx"]).get();
+        assert_eq!((count("other"), count("GET")), (2, 1));
+        assert_eq!(
+            [0, 5, 16, 17, -1].map(grpc_code),
+            ["OK", "NOT_FOUND", "UNAUTHENTICATED", "UNKNOWN", "UNKNOWN"]
+        );
+    }
+
+    #[test]
+    fn a_connection_is_open_until_it_is_dropped() {
+        let metrics = DoorMetrics::new().unwrap();
+        let open = || metrics.connections_open.with_label_values(&["grpc"]).get();
+        let connection = metrics.connection(Door::Grpc);
+        assert_eq!(open(), 1);
+        drop(connection);
+        assert_eq!(open(), 0);
+    }
+}
