@@ -34,13 +34,19 @@ use crate::{build, model, python, workspace};
 pub(crate) struct Options {
     /// The pages to run, by their paths from the root. All where none is given.
     pages: Vec<PathBuf>,
+    /// An `akidb` to run them with, in place of building one.
+    #[arg(long, value_name = "PROGRAM")]
+    akidb: Option<PathBuf>,
 }
 
 /// The command.
 pub(crate) fn run(options: &Options) -> Result<()> {
     model::fetch()?;
     let python = python::with_clients()?;
-    let akidb = build::tests_and_node()?;
+    let akidb = match &options.akidb {
+        Some(akidb) => fs::canonicalize(akidb)?,
+        None => build::tests_and_node()?,
+    };
     let models_dir = model::install(&akidb)?;
     check(&Tools { akidb, models_dir, python }, &options.pages)
 }
@@ -94,10 +100,13 @@ async fn run_page(tools: &Tools, page: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The pages whose blocks are run. Decisions show how things were when they were made.
+/// The pages whose blocks are run. Decisions show how things were when they were
+/// made, and the reference is made of the code, whose tests hold its examples.
 fn pages_to_run(root: &Path) -> Result<Vec<PathBuf>> {
     let is_run = |page: &PathBuf| {
-        page == Path::new("README.md") || page.starts_with("docs") && !page.starts_with("docs/adr")
+        let is_in = |folder| page.starts_with(folder);
+        page == Path::new("README.md")
+            || is_in("docs") && !is_in("docs/adr") && !is_in("docs/reference")
     };
     Ok(markdown_files(root)?.into_iter().filter(is_run).collect())
 }
@@ -131,7 +140,7 @@ mod tests {
     fn the_guides_are_run_and_decisions_are_not() {
         let pages = pages_to_run(workspace::root()).unwrap();
         assert!(pages.contains(&PathBuf::from("README.md")));
-        assert!(pages.contains(&PathBuf::from("docs/guides/models.md")));
+        assert!(pages.contains(&PathBuf::from("docs/guides/quick-start.md")));
         assert!(!pages.iter().any(|page| page.starts_with("docs/adr")));
     }
 }

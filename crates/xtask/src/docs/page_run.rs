@@ -16,6 +16,7 @@ use tokio::time;
 
 use super::{answer, blocks::Block, script};
 use crate::{
+    model,
     node::{Addresses, Node},
     workspace,
 };
@@ -75,7 +76,10 @@ impl PageRun {
         node: Addresses,
     ) -> Result<Option<ExitStatus>> {
         let home = self.folder.join("home");
-        fs::create_dir(&home)?;
+        // The model is there as if the reader had imported it.
+        let models_dir = home.join(".cache/akidb/models");
+        fs::create_dir_all(&models_dir)?;
+        symlink(tools.models_dir.join(model::NAME), models_dir.join(model::NAME))?;
         let mut command = Command::new("bash");
         // Nothing of the user's own nodes and installations reaches the page.
         for (name, _) in env::vars_os() {
