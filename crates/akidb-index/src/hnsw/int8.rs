@@ -156,7 +156,7 @@ pub(super) fn signed_sum(code: &[CodeLine]) -> i32 {
 fn to_code(steps: f32) -> u8 {
     // Where one step is the last place of a number, adding rounds, and the lowest byte is the code.
     const ROUNDING: f32 = (1 << 23) as f32;
-    (steps.clamp(-STEPS_MAX, STEPS_MAX) + (ROUNDING + ZERO_CODE as f32)).to_bits() as u8
+    (steps.clamp(-STEPS_MAX, STEPS_MAX) + (ROUNDING + f32::from(ZERO_CODE))).to_bits() as u8
 }
 
 /// The median of each component, which a few extreme vectors do not move.

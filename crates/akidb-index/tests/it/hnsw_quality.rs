@@ -8,7 +8,7 @@ use crate::vectors::{Numbers, clustered, recall};
 
 const DIMENSION: usize = 48;
 const COUNT: usize = 12_000;
-const QUERIES: usize = 100;
+const QUERIES: usize = 400;
 
 fn built(metric: Metric, quantization: Quantization, vectors: &[f32]) -> HnswIndex {
     let settings = IndexSettings { quantization, ..IndexSettings::default() };
