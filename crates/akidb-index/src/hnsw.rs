@@ -282,7 +282,7 @@ impl VectorIndex for HnswIndex {
         let rows = self.core.scoring().rows(vectors, self.dimension());
         self.core.append_rows(first_slot, &rows, |state| {
             if let Some(graph) = self.graph() {
-                graph.write_codes(first_slot, &rows, state.layout().row_lanes);
+                graph.write_codes(first_slot, rows.chunks_exact(state.layout().row_lanes));
             }
         });
     }

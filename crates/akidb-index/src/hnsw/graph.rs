@@ -163,8 +163,12 @@ impl Graph {
 
     /// Writes the codes of rows under slots that no search sees yet. One thread at a time.
     #[expect(unsafe_code, reason = "writes memory that searches read once it is published")]
-    pub(super) fn write_codes(&self, first_slot: u32, rows: &[Lane], row_lanes: usize) {
-        let end = first_slot as usize + rows.len() / row_lanes;
+    pub(super) fn write_codes<'r>(
+        &self,
+        first_slot: u32,
+        rows: impl ExactSizeIterator<Item = &'r [Lane]>,
+    ) {
+        let end = first_slot as usize + rows.len();
         let has_room = |view: &View| view.layers[0].capacity() >= end;
         if !has_room(&self.view.read()) {
             self.grow(|view| {
@@ -181,7 +185,7 @@ impl Graph {
         let mut sketch = vec![CodeLine::ZERO; view.sketches.row_len()];
         let mut components = Vec::new();
         let mut clipped = 0;
-        for (slot, row) in (first_slot..).zip(rows.chunks_exact(row_lanes)) {
+        for (slot, row) in (first_slot..).zip(rows) {
             clipped += self.coder.encode(row, &mut code);
             // SAFETY: slots are published after their codes, and one thread writes at a time.
             unsafe { view.codes.write(slot, &code) };
@@ -197,11 +201,9 @@ impl Graph {
     /// Writes the codes of the slots of a state from `first_slot` on. A slot whose row is gone has
     /// a code of zeros.
     pub(super) fn write_codes_of(&self, state: &State, first_slot: u32) {
-        let row_lanes = state.layout().row_lanes;
-        let gone = vec![Lane::ZERO; row_lanes];
-        for slot in first_slot..state.slot_count() as u32 {
-            self.write_codes(slot, state.row(slot).unwrap_or(&gone), row_lanes);
-        }
+        let gone = vec![Lane::ZERO; state.layout().row_lanes];
+        let slots = first_slot..state.slot_count() as u32;
+        self.write_codes(first_slot, slots.map(|slot| state.row(slot).unwrap_or(&gone)));
     }
 
     /// Whether so many components were cut off that codes chosen anew would be better: one in a
