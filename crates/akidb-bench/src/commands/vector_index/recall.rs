@@ -81,7 +81,8 @@ pub(super) fn measure(
     Ok(Recall { engines: curves, goal: arguments.goal })
 }
 
-/// For each engine its passes; one before is not counted.
+/// For each engine its passes. Before each goes one that is not counted, so that what another engine
+/// left in the caches is no part of it.
 fn passes_of_all(
     engines: &mut [Box<dyn GraphEngine>],
     ef: usize,
@@ -90,6 +91,7 @@ fn passes_of_all(
     let mut passes: Vec<Vec<Pass>> = engines.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
         for (engine, passes) in engines.iter_mut().zip(&mut passes) {
+            engine.search_all(ef)?;
             passes.push(engine.search_all(ef)?);
         }
     }
