@@ -56,7 +56,7 @@ pub(super) fn walk(search: &Search<'_>) -> Option<PlannedWalk> {
     })
 }
 
-/// How many candidates are scored in full: all of them where codes are of bits.
+/// How many candidates are scored in full at most: all of them where codes are of bits.
 pub(super) fn rescored_max(search: &Search<'_>) -> usize {
     if matches!(search.space.coder, Coder::Binary(_)) {
         return search.ef;

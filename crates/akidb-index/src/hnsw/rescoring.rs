@@ -18,26 +18,27 @@ impl Search<'_> {
     pub(super) fn ranked(&self, pool: &Pool, work: &mut Work) -> Vec<Neighbour> {
         let limit = self.request.limit;
         let mut best = BestNeighbours::new(limit, self.request.min_score);
-        let mut coded =
-            pool.returnable().map(|(distance, slot)| (self.space.score_of(distance), slot));
+        let coded = pool.returnable().map(|(distance, slot)| (self.space.score_of(distance), slot));
         if !self.request.rescore {
             coded.for_each(|(score, slot)| best.offer(Neighbour { slot, score }));
             return best.into_sorted();
         }
+        let mut coded = coded.peekable();
         // So many are scored in any case: as many as are wanted, and about as many as follow them
         // usually, so that one batch will do.
         let mut sure = limit.saturating_add(limit / 8).saturating_add(2);
         let mut left = super::plan::rescored_max(self);
         let mut error = 0.0_f32;
         loop {
-            let bar = if sure > 0 { f32::NEG_INFINITY } else { best.bar() - ERRORS * error };
-            let count_max = left.min(if sure > 0 { sure } else { left }).min(BATCH_ROWS);
+            let (bar, count_max) = match sure {
+                0 => (best.bar() - ERRORS * error, left.min(BATCH_ROWS)),
+                sure => (f32::NEG_INFINITY, left.min(sure).min(BATCH_ROWS)),
+            };
             let mut batch = [(0.0, 0); BATCH_ROWS];
             let mut rows: [&[Lane]; BATCH_ROWS] = [&[]; BATCH_ROWS];
             let mut count = 0;
             while count < count_max
-                && let Some((score, slot)) = coded.next()
-                && score >= bar
+                && let Some((score, slot)) = coded.next_if(|&(score, _)| score >= bar)
             {
                 if let Some(row) = self.state.row(slot) {
                     prefetch(row);
