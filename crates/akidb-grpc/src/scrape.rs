@@ -3,6 +3,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
+use akidb_service::METRICS_CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -15,9 +16,6 @@ use crate::front::Front;
 
 /// What a scraper sends first; no HTTP/2 client does.
 pub(crate) const BEGINNING: &[u8] = b"GET /";
-
-const PROMETHEUS_TEXT: HeaderValue =
-    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// Answers one request and closes.
 pub(crate) async fn serve(
@@ -43,7 +41,8 @@ pub(crate) async fn serve(
 fn answer(front: &Front, request: &Request<Incoming>) -> Response<String> {
     if request.method() == Method::GET && request.uri().path() == "/metrics" {
         let mut response = Response::new((front.metrics_text)());
-        response.headers_mut().insert(CONTENT_TYPE, PROMETHEUS_TEXT);
+        let content_type = HeaderValue::from_static(METRICS_CONTENT_TYPE);
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
         return response;
     }
     let hint = "this listener speaks gRPC, and HTTP/1 only for GET /metrics\n";

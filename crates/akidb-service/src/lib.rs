@@ -32,7 +32,7 @@ pub use import::{
     Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, LineOutcome,
 };
 pub use index_status::{IndexState, IndexStatus};
-pub use metrics::{DoorMetrics, OpenConnection};
+pub use metrics::{DoorMetrics, METRICS_CONTENT_TYPE, OpenConnection};
 pub use models::ModelStartError;
 pub use operation::Operation;
 pub use request::*;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use akidb_service::Service;
+use akidb_service::{METRICS_CONTENT_TYPE, Service};
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -15,8 +15,7 @@ use crate::{
     wire::{AliveAnswer, ReadyAnswer},
 };
 
-const PROMETHEUS_TEXT: HeaderValue =
-    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static(METRICS_CONTENT_TYPE);
 
 pub(crate) async fn alive() -> Reply<AliveAnswer> {
     Reply::new(AliveAnswer::OK)

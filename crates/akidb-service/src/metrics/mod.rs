@@ -28,6 +28,9 @@ pub(super) const REQUEST_SECONDS: [f64; 18] = [
     10.0, 30.0, 60.0, 300.0,
 ];
 
+/// The media type of [`Service::metrics_text`](crate::Service::metrics_text).
+pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// The metrics of one service and of everything below it.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -346,7 +349,7 @@ impl Metrics {
         }
     }
 
-    /// The Prometheus text format, version 0.0.4.
+    /// The Prometheus text format, see [`METRICS_CONTENT_TYPE`].
     pub(crate) fn text(&self) -> String {
         self.node.look_at_runtime();
         let mut text = Vec::new();
