@@ -9,17 +9,38 @@ use crate::{
     workspace,
 };
 
-/// The `akidb` binary as users run it.
-pub(crate) fn release_node() -> Result<PathBuf> {
-    process::run(cargo().args(["build", "--release", "--package", "akidb"]))?;
-    Ok(workspace::target_dir()?.join("release/akidb"))
+/// How much time the compiler spends on the node, by profiles of the root `Cargo.toml`.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    /// As it is shipped.
+    Release,
+    /// Optimized where it does arithmetic, and quick to build elsewhere.
+    Demo,
+}
+
+impl Profile {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Demo => "demo",
+        }
+    }
+}
+
+/// The `akidb` binary.
+pub(crate) fn node(profile: Profile) -> Result<PathBuf> {
+    packages(profile, &["akidb"])
 }
 
 /// The `akidb` binary and the worker beside it that hosts Python.
-pub(crate) fn release_node_and_worker() -> Result<PathBuf> {
-    let packages = ["--package", "akidb", "--package", "akidb-mlx-worker"];
-    process::run(cargo().args(["build", "--release"]).args(packages))?;
-    Ok(workspace::target_dir()?.join("release/akidb"))
+pub(crate) fn node_and_worker(profile: Profile) -> Result<PathBuf> {
+    packages(profile, &["akidb", "akidb-mlx-worker"])
+}
+
+fn packages(profile: Profile, names: &[&str]) -> Result<PathBuf> {
+    let names = names.iter().flat_map(|name| ["--package", name]);
+    process::run(cargo().args(["build", "--profile", profile.name()]).args(names))?;
+    Ok(workspace::target_dir()?.join(profile.name()).join("akidb"))
 }
 
 /// Every test and binary of the workspace, and with them the `akidb` binary of the tests.

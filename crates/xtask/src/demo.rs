@@ -20,7 +20,7 @@ use tokio::{
 
 use self::page::{Answer, Hit};
 use crate::{
-    build,
+    build::{self, Profile},
     mlx::Mlx,
     model,
     node::{self, Addresses, Node},
@@ -56,13 +56,13 @@ impl Backend {
     /// Builds what it needs; answers the node and the settings that it takes.
     fn build(self) -> Result<(PathBuf, Vec<(&'static str, OsString)>)> {
         match self {
-            Self::Native => Ok((build::release_node()?, Vec::new())),
+            Self::Native => Ok((build::node(Profile::Demo)?, Vec::new())),
             Self::Mlx => {
                 let mlx = Mlx::set_up()?;
                 let mut settings = mlx.variables();
                 settings.push(("AKIDB_EMBEDDING__BACKEND", "mlx".into()));
                 settings.push(("AKIDB_EMBEDDING__MLX__PYTHON", mlx.python.into()));
-                Ok((build::release_node_and_worker()?, settings))
+                Ok((build::node_and_worker(Profile::Demo)?, settings))
             }
         }
     }
@@ -70,7 +70,7 @@ impl Backend {
 
 /// The command.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let folder = workspace::target_dir()?.join("demo");
+    let folder = workspace::target_dir()?.join("demo-data");
     node::check_unused(&folder)?;
     model::fetch()?;
     let (akidb, settings) = options.backend.build()?;

@@ -15,7 +15,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    build, model,
+    build::{self, Profile},
+    model,
     process::{self, program},
     python, workspace,
 };
@@ -74,8 +75,8 @@ fn lay_out(options: &Options) -> Result<PathBuf> {
     }
     let akidb = match (options.debug, has_worker) {
         (true, _) => build::tests_and_node()?,
-        (false, true) => build::release_node_and_worker()?,
-        (false, false) => build::release_node()?,
+        (false, true) => build::node_and_worker(Profile::Release)?,
+        (false, false) => build::node(Profile::Release)?,
     };
     let models_dir = model::install(&akidb)?;
     let target = target()?;
