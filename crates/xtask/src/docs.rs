@@ -2,18 +2,18 @@
 //! every link between its pages.
 //!
 //! What lives here: which pages there are and what is said of them. What does not: reading Markdown
-//! ([`blocks`]), running one page ([`page_run`]), links ([`links`]).
+//! ([`blocks`]), running one page ([`reader`]), links ([`links`]).
 //!
 //! The rules for a page: its `sh` and `python` blocks are run in order, the former in one shell, each
 //! of the latter as a program of its own, in a folder that looks like the repository, with `akidb` on
-//! the search path and a node of the page's own at localhost:8080 and localhost:9090. A block that is
-//! not run has `<!-- not run: REASON -->` on the line before it. A `json` block behind one that is run
+//! the search path and a node at localhost:8080 and localhost:9090. Folder and node are the same for
+//! all pages, as they are for someone who reads one after the other. A block that is not run has `<!-- not run: REASON -->` on the line before it. A `json` block behind one that is run
 //! is its answer, and has to have the same shape.
 
 mod answer;
 mod blocks;
 mod links;
-mod page_run;
+mod reader;
 mod script;
 
 use std::{
@@ -25,8 +25,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::runtime;
 
-pub(crate) use self::page_run::Tools;
-use self::{blocks::Block, page_run::PageRun};
+pub(crate) use self::reader::Tools;
+use self::{blocks::Block, reader::Reader};
 use crate::{build, model, python, workspace};
 
 /// What to run.
@@ -60,23 +60,41 @@ pub(crate) fn check(tools: &Tools, chosen: &[PathBuf]) -> Result<()> {
     }
     let pages = if chosen.is_empty() { pages_to_run(root)? } else { chosen.to_vec() };
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut failed = 0;
-    for page in &pages {
-        let text = fs::read_to_string(root.join(page))
-            .with_context(|| format!("cannot read {}", page.display()))?;
-        if let Err(err) = runtime.block_on(run_page(tools, page, &text)) {
-            println!("FAILED   {}: {err:#}", page.display());
-            failed += 1;
-        }
+    let failed = runtime.block_on(run_pages(tools, &pages))?;
+    let mut faults = Vec::new();
+    if !failed.is_empty() {
+        faults.push(failed.join(", "));
     }
-    if failed + broken.len() > 0 {
-        bail!("documentation: {failed} pages failed, {} links are broken", broken.len());
+    if !broken.is_empty() {
+        faults.push(format!("{} links are broken", broken.len()));
+    }
+    if !faults.is_empty() {
+        bail!("{}", faults.join("; "));
     }
     Ok(())
 }
 
-async fn run_page(tools: &Tools, page: &Path, text: &str) -> Result<()> {
-    let blocks = blocks::of_page(text)?;
+/// Answers the pages that failed.
+async fn run_pages(tools: &Tools, pages: &[PathBuf]) -> Result<Vec<String>> {
+    let reader = Reader::start(tools).await?;
+    let mut failed = Vec::new();
+    for page in pages {
+        if let Err(err) = run_page(&reader, page).await {
+            println!("FAILED   {}: {err:#}", page.display());
+            failed.push(page.display().to_string());
+        }
+    }
+    if let Err(err) = reader.stop().await {
+        println!("FAILED   the node: {err:#}");
+        failed.push("the node of the pages".to_owned());
+    }
+    Ok(failed)
+}
+
+async fn run_page(reader: &Reader<'_>, page: &Path) -> Result<()> {
+    let text = fs::read_to_string(workspace::root().join(page))
+        .with_context(|| format!("cannot read {}", page.display()))?;
+    let blocks = blocks::of_page(&text)?;
     let commands: Vec<&Block> = blocks.iter().filter(|block| block.is_command()).collect();
     if commands.is_empty() {
         return Ok(());
@@ -85,7 +103,7 @@ async fn run_page(tools: &Tools, page: &Path, text: &str) -> Result<()> {
         commands.iter().filter_map(|b| b.not_run.as_ref().map(|why| (b.line, why))).collect();
     let started = Instant::now();
     if not_run.len() < commands.len() {
-        PageRun::new(page)?.run(tools, &blocks).await?;
+        reader.read(page, &blocks).await?;
     }
     println!(
         "passed   {}: {} blocks run in {:.1} s, {} not run",

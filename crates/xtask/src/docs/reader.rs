@@ -1,4 +1,5 @@
-//! Runs one page: a node and a shell of its own.
+//! Reads pages as a person would who has one node and one checkout: each page in a shell of its own,
+//! one after the other.
 
 use std::{
     env,
@@ -21,7 +22,7 @@ use crate::{
     workspace,
 };
 
-const PAGE_WITHIN: Duration = Duration::from_secs(300);
+const PAGE_WITHIN: Duration = Duration::from_secs(900);
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
 /// What the pages are run with.
@@ -34,52 +35,49 @@ pub(crate) struct Tools {
     pub(crate) python: PathBuf,
 }
 
-/// The folder of one page.
-pub(super) struct PageRun {
+/// One node and one checkout, for all pages.
+pub(super) struct Reader<'a> {
+    tools: &'a Tools,
     folder: PathBuf,
+    node: Node,
+    addresses: Addresses,
 }
 
-impl PageRun {
-    /// An empty folder for the page.
-    pub(super) fn new(page: &Path) -> Result<Self> {
-        let name = page.with_extension("").to_string_lossy().replace('/', "-");
-        let folder = workspace::target_dir()?.join("docs").join(name);
+impl<'a> Reader<'a> {
+    /// Starts the node over an empty folder.
+    pub(super) async fn start(tools: &'a Tools) -> Result<Self> {
+        let folder = workspace::target_dir()?.join("docs");
         match fs::remove_dir_all(&folder) {
             Err(err) if err.kind() != ErrorKind::NotFound => {
                 return Err(err).with_context(|| format!("cannot empty {}", folder.display()));
             }
             _ => fs::create_dir_all(&folder)?,
         }
-        Ok(Self { folder })
-    }
-
-    /// Runs the blocks and compares their answers. The folder stays where one fails.
-    pub(super) async fn run(self, tools: &Tools, blocks: &[Block]) -> Result<()> {
-        let mut node = Node::start(&tools.akidb, &tools.models_dir, &self.folder.join("node"))?;
+        lay_out_home(tools, &folder.join("home"))?;
+        lay_out_checkout(&folder.join("akidb"))?;
+        let mut node = Node::start(&tools.akidb, &tools.models_dir, &folder.join("node"))?;
         let addresses = node.ready().await?;
-        let ran = self.run_shell(tools, blocks, addresses).await;
-        let stopped = node.stop().await;
-        let Some(status) = ran? else {
-            return Err(
-                self.unfinished(blocks, &format!("the page took longer than {PAGE_WITHIN:?}"))
-            );
-        };
-        self.judge(blocks, status)?;
-        stopped?;
-        Ok(fs::remove_dir_all(&self.folder)?)
+        Ok(Self { tools, folder, node, addresses })
     }
 
-    async fn run_shell(
-        &self,
-        tools: &Tools,
-        blocks: &[Block],
-        node: Addresses,
-    ) -> Result<Option<ExitStatus>> {
-        let home = self.folder.join("home");
-        // The model is there as if the reader had imported it.
-        let models_dir = home.join(".cache/akidb/models");
-        fs::create_dir_all(&models_dir)?;
-        symlink(tools.models_dir.join(model::NAME), models_dir.join(model::NAME))?;
+    /// Runs the blocks of a page and compares their answers. What it printed stays where one fails.
+    pub(super) async fn read(&self, page: &Path, blocks: &[Block]) -> Result<()> {
+        let name = page.with_extension("").to_string_lossy().replace('/', "-");
+        let run = PageRun { folder: self.folder.join(name), blocks };
+        fs::create_dir(&run.folder)?;
+        let Some(status) = finished(self.shell(&run)?).await? else {
+            return Err(run.unfinished(&format!("the page took longer than {PAGE_WITHIN:?}")));
+        };
+        run.judge(status)?;
+        Ok(fs::remove_dir_all(&run.folder)?)
+    }
+
+    /// Stops the node, which must have lasted.
+    pub(super) async fn stop(self) -> Result<()> {
+        self.node.stop().await
+    }
+
+    fn shell(&self, run: &PageRun<'_>) -> Result<Child> {
         let mut command = Command::new("bash");
         // Nothing of the user's own nodes and installations reaches the page.
         for (name, _) in env::vars_os() {
@@ -88,39 +86,51 @@ impl PageRun {
                 command.env_remove(name);
             }
         }
-        let script = self.folder.join("script.sh");
-        fs::write(&script, script::of_blocks(blocks, node))?;
-        let shell = command
+        let script = run.folder.join("script.sh");
+        fs::write(&script, script::of_blocks(run.blocks, self.addresses))?;
+        command
             .arg(script)
-            .current_dir(self.repository()?)
-            .env("HOME", home)
-            .env("PATH", search_path(tools)?)
-            .env("AKIDB_URL", format!("http://{}", node.rest))
+            .current_dir(self.folder.join("akidb"))
+            .env("HOME", self.folder.join("home"))
+            .env("PATH", search_path(self.tools)?)
+            .env("AKIDB_URL", format!("http://{}", self.addresses.rest))
             .env("no_proxy", "127.0.0.1")
             .stdin(Stdio::null())
-            .stdout(File::create(self.folder.join("stdout"))?)
-            .stderr(File::create(self.folder.join("stderr"))?)
+            .stdout(File::create(run.folder.join("stdout"))?)
+            .stderr(File::create(run.folder.join("stderr"))?)
             .process_group(0)
             .spawn()
-            .context("cannot start bash")?;
-        finished(shell).await
+            .context("cannot start bash")
     }
+}
 
-    /// A folder with all that a clone of the repository has, for new files of the page.
-    fn repository(&self) -> Result<PathBuf> {
-        let folder = self.folder.join("akidb");
-        fs::create_dir(&folder)?;
-        for entry in fs::read_dir(workspace::root())? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if !name.to_string_lossy().starts_with('.') && name != "target" {
-                symlink(entry.path(), folder.join(name))?;
-            }
+/// The model is there as if the reader had imported it.
+fn lay_out_home(tools: &Tools, home: &Path) -> Result<()> {
+    let models_dir = home.join(".cache/akidb/models");
+    fs::create_dir_all(&models_dir)?;
+    Ok(symlink(tools.models_dir.join(model::NAME), models_dir.join(model::NAME))?)
+}
+
+/// All that a clone of the repository has, and room for new files.
+fn lay_out_checkout(folder: &Path) -> Result<()> {
+    fs::create_dir(folder)?;
+    for entry in fs::read_dir(workspace::root())? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !name.to_string_lossy().starts_with('.') && name != "target" {
+            symlink(entry.path(), folder.join(name))?;
         }
-        symlink(workspace::target_dir()?, folder.join("target"))?;
-        Ok(folder)
     }
+    Ok(symlink(workspace::target_dir()?, folder.join("target"))?)
+}
 
+/// One page, and what it printed.
+struct PageRun<'a> {
+    folder: PathBuf,
+    blocks: &'a [Block],
+}
+
+impl PageRun<'_> {
     /// What each block printed, by its line.
     fn printed(&self, stream: &str) -> Vec<(usize, String)> {
         let bytes = fs::read(self.folder.join(stream)).unwrap_or_default();
@@ -128,29 +138,30 @@ impl PageRun {
     }
 
     /// The failure of the block that began last.
-    fn unfinished(&self, blocks: &[Block], why: &str) -> anyhow::Error {
+    fn unfinished(&self, why: &str) -> anyhow::Error {
         let (stdout, stderr) = (self.printed("stdout"), self.printed("stderr"));
         let (line, printed) = stdout.last().map_or((0, ""), |(line, text)| (*line, text));
         let errors = stderr.last().map_or("", |(_, text)| text);
-        failed(blocks, line, &format!("{why}\n{printed}{errors}"))
+        failed(self.blocks, line, &format!("{why}\n{printed}{errors}"))
     }
 
-    fn judge(&self, blocks: &[Block], status: ExitStatus) -> Result<()> {
+    fn judge(&self, status: ExitStatus) -> Result<()> {
         if !status.success() {
-            return Err(self.unfinished(blocks, &status.to_string()));
+            return Err(self.unfinished(&status.to_string()));
         }
         let stdout = self.printed("stdout");
-        for (index, block) in blocks.iter().enumerate().filter(|(_, block)| block.is_run()) {
+        for (index, block) in self.blocks.iter().enumerate().filter(|(_, block)| block.is_run()) {
             let printed = stdout.iter().find(|(line, _)| *line == block.line);
             let printed = printed.map_or("", |(_, text)| text);
-            let shown = blocks.get(index + 1).filter(|next| next.language == "json");
+            let shown = self.blocks.get(index + 1).filter(|next| next.language == "json");
             let shown = shown.map(|next| next.code.as_str());
             if answer::is_error(printed) && !shown.is_some_and(|text| text.contains("\"error\"")) {
-                return Err(failed(blocks, block.line, &format!("an error\n{printed}")));
+                return Err(failed(self.blocks, block.line, &format!("an error\n{printed}")));
             }
             if let Some(shown) = shown {
-                answer::compare(shown, printed)
-                    .map_err(|fault| failed(blocks, block.line, &format!("{fault}\n{printed}")))?;
+                answer::compare(shown, printed).map_err(|fault| {
+                    failed(self.blocks, block.line, &format!("{fault}\n{printed}"))
+                })?;
             }
         }
         Ok(())
