@@ -18,6 +18,7 @@ mod generate;
 mod mlx;
 mod model;
 mod node;
+mod packages;
 mod process;
 mod python;
 mod rest;

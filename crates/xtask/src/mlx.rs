@@ -1,7 +1,6 @@
 //! MLX for the tests and the demo: its Python, the module that runs models, a fast matrix product.
 
 use std::{
-    env,
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
@@ -10,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    packages,
     process::{self, program},
     python, workspace,
 };
@@ -21,7 +21,8 @@ const MODULE: &str = "python/akidb_mlx";
 pub(crate) struct Mlx {
     /// The Python that has the module, of the version that the worker is linked with.
     pub(crate) python: PathBuf,
-    /// The OpenBLAS that was only unpacked, or is installed. Without it MLX is slow on processors.
+    /// OpenBLAS, without which MLX is slow on processors. None on a machine that has it not and has
+    /// no packages of Debian.
     pub(crate) openblas: Option<PathBuf>,
 }
 
@@ -37,7 +38,7 @@ impl Mlx {
         };
         let python = python::virtual_environment(linked, "mlx")?;
         install(&python)?;
-        Ok(Self { python, openblas: openblas()? })
+        Ok(Self { python, openblas: packages::openblas()? })
     }
 
     /// Whether it multiplies matrices as fast as the machine can.
@@ -80,11 +81,4 @@ fn install(python: &Path) -> Result<()> {
     let module = ["--no-deps", "--editable", MODULE];
     process::run(program(python).args(pip).args(module)).context(hint)?;
     Ok(fs::write(installed, wanted)?)
-}
-
-fn openblas() -> Result<Option<PathBuf>> {
-    let unpacked = workspace::tools_dir()?.join("openblas/usr/lib");
-    let folders = [unpacked, PathBuf::from("/usr/lib")];
-    let library = format!("{}-linux-gnu/openblas-pthread/libopenblas.so.0", env::consts::ARCH);
-    Ok(folders.into_iter().map(|folder| folder.join(&library)).find(|path| path.is_file()))
 }

@@ -1,16 +1,28 @@
-//! `cargo xtask test`: installs what the tests need and runs all of them.
+//! `cargo xtask test`: installs what the tests need, runs all of them whatever fails, and ends with
+//! one line of what did.
+//!
+//! What lives here: which parts there are and what each is given. What does not: the last line
+//! ([`report`]), which tests a run of nextest says have failed ([`results`]).
 
-use std::ffi::OsString;
+mod report;
+mod results;
 
-use anyhow::Result;
+use std::{ffi::OsString, path::PathBuf, process::Command};
 
+use anyhow::{Result, bail};
+
+use self::{
+    report::{Outcome, Report},
+    results::Results,
+};
 use crate::{
     build, docs,
     mlx::Mlx,
-    model,
+    model, packages,
     process::{self, cargo, program},
     python,
     tools::NEXTEST,
+    workspace,
 };
 
 /// What to run.
@@ -29,58 +41,100 @@ const BY_MLX: [&str; 4] = [
     "binary(it) & package(akidb) & test(/^(meaning|real_model|openai)::/)",
 ];
 
-/// Documentation tests first, so that the last line is the summary of the others. A failure of
-/// the first does not hide the second.
+/// The command.
 pub(crate) fn run(options: &Options) -> Result<()> {
     model::fetch()?;
-    let python = python::with_clients()?;
-    let mlx = Mlx::set_up()?;
-    let nextest = NEXTEST.ensure()?;
-    let akidb = build::tests_and_node()?;
-    let models_dir = model::install(&akidb)?;
-    let documentation = process::run(cargo().args(["test", "--doc", "--workspace", "--quiet"]));
-    let model_dir = models_dir.join(model::NAME);
-    let is_plain = options.nextest_is_plain();
-    let module = if is_plain { mlx.test_module(&model_dir) } else { Ok(()) };
-    let pages = match is_plain {
-        true => docs::check(
-            &docs::Tools { akidb, models_dir: models_dir.clone(), python: python.clone() },
-            &[],
-        ),
-        false => Ok(()),
+    let mut report = Report::default();
+    let setup = Setup {
+        python: python::with_clients()?,
+        mlx: Mlx::set_up()?,
+        nextest: NEXTEST.ensure()?,
+        prometheus: report.fetched("Prometheus", packages::prometheus("prometheus")),
+        akidb: build::tests_and_node()?,
+        models_dir: workspace::models_dir()?,
     };
-    let nextest = || {
-        let mut command = process::with_python(program(&nextest));
+    model::install(&setup.akidb)?;
+    if options.is_plain() {
+        report.add("documentation tests", documentation());
+        report.add("module of MLX", setup.module());
+        report.add("pages", setup.pages());
+        report.add("texts by MLX", setup.texts_by_mlx(&options.nextest));
+    }
+    report.add("tests", setup.nextest(&options.nextest, |_| {}));
+    report.end()
+}
+
+fn documentation() -> Result<Outcome> {
+    process::run(cargo().args(["test", "--doc", "--workspace", "--quiet", "--no-fail-fast"]))?;
+    Ok(Outcome::Passed)
+}
+
+/// What is installed and built before the first test.
+struct Setup {
+    python: PathBuf,
+    mlx: Mlx,
+    nextest: PathBuf,
+    prometheus: Option<PathBuf>,
+    akidb: PathBuf,
+    models_dir: PathBuf,
+}
+
+impl Setup {
+    fn model_dir(&self) -> PathBuf {
+        self.models_dir.join(model::NAME)
+    }
+
+    fn module(&self) -> Result<Outcome> {
+        self.mlx.test_module(&self.model_dir())?;
+        Ok(Outcome::Passed)
+    }
+
+    fn pages(&self) -> Result<Outcome> {
+        let (akidb, models_dir) = (self.akidb.clone(), self.models_dir.clone());
+        docs::check(&docs::Tools { akidb, models_dir, python: self.python.clone() }, &[])?;
+        Ok(Outcome::Passed)
+    }
+
+    fn texts_by_mlx(&self, args: &[OsString]) -> Result<Outcome> {
+        if !self.mlx.is_fast() {
+            return Ok(Outcome::Skipped("they take too long without OpenBLAS, see above"));
+        }
+        self.nextest(args, |command| {
+            command.args(BY_MLX).env("AKIDB_TEST_BACKEND", "mlx");
+        })
+    }
+
+    /// All tests that the arguments ask for. A failure names each that failed.
+    fn nextest(&self, args: &[OsString], adjust: impl FnOnce(&mut Command)) -> Result<Outcome> {
+        let profile = args.get(1).filter(|_| names_profile(args));
+        let results = Results::of_profile(profile.and_then(|name| name.to_str()))?;
+        let mut command = process::with_python(program(&self.nextest));
         command
             .args(["nextest", "run", "--workspace"])
-            .env("AKIDB_TEST_MODELS_DIR", &models_dir)
-            .env("AKIDB_TEST_PYTHON", &python)
-            .env("AKIDB_TEST_MLX_PYTHON", &mlx.python)
-            .envs(mlx.openblas.iter().map(|path| ("AKIDB_TEST_OPENBLAS", path)))
-            .env("AKIDB_TEST_MODEL_DIR", &model_dir);
-        command
-    };
-    let texts_by_mlx = match is_plain {
-        true if mlx.is_fast() => process::run(
-            nextest().args(&options.nextest).args(BY_MLX).env("AKIDB_TEST_BACKEND", "mlx"),
-        ),
-        true => {
-            eprintln!(
-                "SKIPPED: the tests of texts by MLX, which take too long without OpenBLAS\n\
-                 hint: install it (Debian: apt-get install libopenblas0-pthread)"
-            );
-            Ok(())
+            .args(args)
+            .env("AKIDB_TEST_MODELS_DIR", &self.models_dir)
+            .env("AKIDB_TEST_MODEL_DIR", self.model_dir())
+            .env("AKIDB_TEST_PYTHON", &self.python)
+            .env("AKIDB_TEST_MLX_PYTHON", &self.mlx.python)
+            .envs(self.mlx.openblas.iter().map(|path| ("AKIDB_TEST_OPENBLAS", path)))
+            .envs(self.prometheus.iter().map(|path| ("AKIDB_TEST_PROMETHEUS", path)));
+        adjust(&mut command);
+        let ran = process::run(&mut command);
+        match (ran, results.failed()) {
+            (Ok(()), _) => Ok(Outcome::Passed),
+            (Err(err), names) if names.is_empty() => Err(err),
+            (Err(_), names) => bail!("{}", report::list(&names)),
         }
-        false => Ok(()),
-    };
-    process::run(nextest().args(&options.nextest))?;
-    documentation.and(pages).and(module).and(texts_by_mlx)
+    }
 }
 
 impl Options {
     /// Whether all tests are asked for, whatever the profile.
-    fn nextest_is_plain(&self) -> bool {
-        let is_profile = |words: &[OsString]| words.first().is_some_and(|word| word == "--profile");
-        self.nextest.is_empty() || (self.nextest.len() == 2 && is_profile(&self.nextest))
+    fn is_plain(&self) -> bool {
+        self.nextest.is_empty() || (self.nextest.len() == 2 && names_profile(&self.nextest))
     }
+}
+
+fn names_profile(args: &[OsString]) -> bool {
+    args.first().is_some_and(|word| word == "--profile")
 }

@@ -139,7 +139,7 @@ fn native_or_as_asked(command: &mut Command) -> &mut Command {
     }
 }
 
-/// A fast matrix product for MLX on processors. `.ci/run` unpacks one and `cargo xtask test` says
+/// A fast matrix product for MLX on processors. `cargo xtask test` unpacks one and says
 /// where; one that is installed the module finds by itself.
 fn openblas() -> Option<PathBuf> {
     std::env::var_os("AKIDB_TEST_OPENBLAS").map(PathBuf::from)

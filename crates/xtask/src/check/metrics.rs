@@ -10,14 +10,14 @@ use serde_json::json;
 use tokio::runtime;
 
 use super::Verdict;
-use crate::{build, model, node::Node, process, rest::Rest, tools, workspace};
+use crate::{build, model, node::Node, packages, process, rest::Rest, workspace};
 
 const NO_PROMTOOL: Verdict =
-    Verdict::Skipped("promtool is not installed (Debian: it is in the package prometheus)");
+    Verdict::Skipped("promtool is not installed; it comes with Prometheus");
 
 /// The configuration, the alerts, and when each of them fires.
 pub(super) fn check_alerts() -> Result<Verdict> {
-    let Some(promtool) = tools::find("promtool")? else { return Ok(NO_PROMTOOL) };
+    let Some(promtool) = packages::prometheus("promtool")? else { return Ok(NO_PROMTOOL) };
     let config = workspace::root().join("config");
     for [verb, what, file] in [
         ["check", "config", "prometheus.yml"],
@@ -30,7 +30,7 @@ pub(super) fn check_alerts() -> Result<Verdict> {
 }
 
 pub(super) fn check() -> Result<Verdict> {
-    let Some(promtool) = tools::find("promtool")? else { return Ok(NO_PROMTOOL) };
+    let Some(promtool) = packages::prometheus("promtool")? else { return Ok(NO_PROMTOOL) };
     let akidb = build::tests_and_node()?;
     let models_dir = model::install(&akidb)?;
     let folder = workspace::target_dir()?.join("check");

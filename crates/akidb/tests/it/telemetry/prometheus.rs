@@ -21,14 +21,13 @@ use crate::{
     rest_client::RestClient,
 };
 
-/// How long the nodes are under load while they are scraped every second.
-const LOAD_FOR: Duration = Duration::from_secs(8);
-const FIRES_WITHIN: Duration = Duration::from_secs(30);
+/// Far away: what is waited for comes after some scrapes, whenever the machine gets to them.
+const WITHIN: Duration = Duration::from_secs(600);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_prometheus_finds_what_the_dashboard_and_the_alerts_ask_for() {
     let Some(program) = prometheus() else {
-        eprintln!("SKIPPED: there is no prometheus; it is in Debian's package of that name");
+        eprintln!("SKIPPED: there is no prometheus, which `cargo xtask test` fetches on Debian");
         return;
     };
     let (folder, data_dir) = scratch();
@@ -37,27 +36,25 @@ async fn a_prometheus_finds_what_the_dashboard_and_the_alerts_ask_for() {
     let broken = node_with_a_broken_model(folder.path(), &broken_dir);
     let prometheus = Prometheus::start(&program, folder.path(), &[&node, &broken]);
     RestClient::new(&node).post("/v1/collections", json!({"name": "films"})).await;
-    let started = Instant::now();
+    let alerts = prometheus.alert_expressions().await.into_iter();
+    let alerts = alerts.map(|(alert, expression)| (alert, without_comparisons(&expression)));
+    let mut missing: Vec<_> = dashboard().into_iter().chain(alerts).collect();
+    let asked = Instant::now();
     let mut round = 0;
-    while started.elapsed() < LOAD_FOR {
+    // Rates need some scrapes of nodes under load.
+    while !missing.is_empty() {
+        assert!(asked.elapsed() < WITHIN, "no data for {missing:#?}");
         load(&node, round).await;
         fail(&broken).await;
         round += 1;
-    }
-
-    let mut missing = Vec::new();
-    for (title, expression) in dashboard() {
-        if !prometheus.has_data(&expression).await {
-            missing.push(format!("{title}: {expression}"));
+        let mut still_missing = Vec::new();
+        for (title, expression) in missing {
+            if !prometheus.has_data(&expression).await {
+                still_missing.push((title, expression));
+            }
         }
+        missing = still_missing;
     }
-    for (alert, expression) in prometheus.alert_expressions().await {
-        let expression = without_comparisons(&expression);
-        if !prometheus.has_data(&expression).await {
-            missing.push(format!("{alert}: {expression}"));
-        }
-    }
-    assert!(missing.is_empty(), "no data for\n{}", missing.join("\n"));
 
     for alert in ["AkidbErrors", "AkidbModelDown", "AkidbNodeDown"] {
         prometheus.wait_until_fires(alert).await;
@@ -149,6 +146,9 @@ fn repository() -> PathBuf {
 }
 
 fn prometheus() -> Option<PathBuf> {
+    if let Some(given) = env::var_os("AKIDB_TEST_PROMETHEUS") {
+        return Some(given.into());
+    }
     let own = repository().join("target/tools/bin");
     let search_path = env::var_os("PATH").unwrap_or_default();
     let folders = [own].into_iter().chain(env::split_paths(&search_path));
@@ -221,7 +221,7 @@ impl Prometheus {
     async fn wait_until_fires(&self, alert: &str) {
         let asked = Instant::now();
         while !self.firing().await.iter().any(|firing| firing == alert) {
-            assert!(asked.elapsed() < FIRES_WITHIN, "{alert} does not fire");
+            assert!(asked.elapsed() < WITHIN, "{alert} does not fire");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -245,7 +245,7 @@ impl Drop for Prometheus {
 /// Where it listens, by its log.
 fn listening(log: &Path) -> SocketAddr {
     let asked = Instant::now();
-    while asked.elapsed() < FIRES_WITHIN {
+    while asked.elapsed() < WITHIN {
         let text = fs::read_to_string(log).unwrap();
         let lines = text.lines().filter(|line| line.contains("msg=\"Listening on\""));
         let mut addresses = lines.filter_map(|line| line.split("address=").nth(1)?.parse().ok());

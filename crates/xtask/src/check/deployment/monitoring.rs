@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::linters::Linters;
 use crate::{
+    packages,
     process::{self, program},
-    tools, workspace,
+    workspace,
 };
 
 const COMPOSE: &str = "docker/compose.yaml";
@@ -25,7 +26,7 @@ pub(super) fn check(linters: &Linters) -> Result<()> {
     };
     let services = document(COMPOSE)?["services"].clone();
     scrapes(&document(SCRAPES)?, &services)?;
-    if let Some(promtool) = tools::find("promtool")? {
+    if let Some(promtool) = packages::prometheus("promtool")? {
         // The rules have another path in the container, and their own check.
         process::run(program(promtool).args(["check", "config", "--syntax-only", SCRAPES]))?;
     }
