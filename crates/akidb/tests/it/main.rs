@@ -10,6 +10,7 @@ mod import;
 mod meaning;
 mod mlx;
 mod node;
+mod old_data;
 mod openai;
 mod parity;
 mod real_model;

@@ -34,11 +34,25 @@ impl RestClient {
     }
 
     /// The answer of a request that must succeed.
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
-        let response = self.request(path, &body).send().await.unwrap();
-        let status = response.status();
-        let answer = response.text().await.unwrap();
-        assert!(status.is_success(), "{path}: {status} {answer}");
-        serde_json::from_str(&answer).unwrap()
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        succeeded(path, self.client.get(format!("{}{path}", self.url))).await
     }
+
+    /// The answer of a request that must succeed.
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
+        succeeded(path, self.request(path, &body)).await
+    }
+
+    /// The same with a header.
+    pub(crate) async fn post_with(&self, path: &str, body: Value, header: (&str, &str)) -> Value {
+        succeeded(path, self.request(path, &body).header(header.0, header.1)).await
+    }
+}
+
+async fn succeeded(path: &str, request: RequestBuilder) -> Value {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let answer = response.text().await.unwrap();
+    assert!(status.is_success(), "{path}: {status} {answer}");
+    serde_json::from_str(&answer).unwrap()
 }
