@@ -111,6 +111,26 @@ pub struct Document {
     pub seq: Seq,
 }
 
+/// A stored document whose row fails its checksum or stands on a page that can not be read. At least
+/// one of both is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedDocument {
+    /// Its id.
+    pub id: Option<DocumentId>,
+    /// The sequence number of its row.
+    pub seq: Option<Seq>,
+}
+
+impl fmt::Display for DamagedDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.id, self.seq) {
+            (Some(id), _) => id.fmt(f),
+            (None, Some(seq)) => write!(f, "the document of sequence number {seq}"),
+            (None, None) => f.write_str("a document"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

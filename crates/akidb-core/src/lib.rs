@@ -16,7 +16,7 @@ mod passage;
 mod text;
 mod vector;
 
-pub use document::{Document, DocumentId, InvalidDocumentId, Seq};
+pub use document::{DamagedDocument, Document, DocumentId, InvalidDocumentId, Seq};
 pub use error::{Error, Outcome, Result, Violation};
 pub use error_code::ErrorCode;
 pub use filter::{Filter, FilterError, Operand, Ordered, Test, value_key};

@@ -116,8 +116,10 @@ impl CollectionService for CollectionDoor {
         let include = decode::include(message.include);
         let context = call.context();
         let reply = self.service.get_documents(&context, &message.collection, asked, include).await;
-        let documents = reply.map(|found| encode::documents(found, include));
-        call.reply(documents.map(|documents| GetDocumentsResponse { documents }))
+        call.reply(reply.map(|found| GetDocumentsResponse {
+            documents: encode::documents(found.documents, include),
+            damaged: encode::damaged(found.damaged),
+        }))
     }
 
     async fn patch_metadata(

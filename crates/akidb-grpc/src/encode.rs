@@ -2,7 +2,7 @@
 
 use std::{ops::Range, time::Duration};
 
-use akidb_core::{Document, DocumentId, IndexSettings, Metric, Passage};
+use akidb_core::{DamagedDocument, Document, DocumentId, IndexSettings, Metric, Passage};
 use akidb_proto::{
     collection::v1::{self as wire, document_id::Kind},
     embedding::v1 as embedding_wire,
@@ -162,11 +162,23 @@ pub(crate) fn documents(given: Vec<Document>, include: Include) -> Vec<wire::Doc
     given.into_iter().map(|given| document(given, include)).collect()
 }
 
+pub(crate) fn damaged(given: Vec<DamagedDocument>) -> Vec<wire::DamagedDocument> {
+    let given = given.into_iter();
+    given
+        .map(|given| wire::DamagedDocument {
+            id: given.id.map(id),
+            seq: given.seq.map(|seq| seq.0),
+        })
+        .collect()
+}
+
 pub(crate) fn search_result(given: SearchReply, include: Include) -> wire::SearchResult {
     wire::SearchResult {
         hits: given.hits.into_iter().map(|given| hit(given, include)).collect(),
         took_ms: milliseconds(given.took),
         degraded: given.degraded,
+        damaged: damaged(given.damaged),
+        unsearchable: given.unsearchable,
         plan: given.plan.map(search_plan),
     }
 }
@@ -256,8 +268,14 @@ mod tests {
 
     #[test]
     fn a_degraded_answer_says_so() {
-        let reply =
-            |degraded| SearchReply { hits: Vec::new(), took: Duration::ZERO, degraded, plan: None };
+        let reply = |degraded| SearchReply {
+            hits: Vec::new(),
+            took: Duration::ZERO,
+            degraded,
+            damaged: Vec::new(),
+            unsearchable: 0,
+            plan: None,
+        };
         assert!(search_result(reply(true), Include::default()).degraded);
         assert!(!search_result(reply(false), Include::default()).degraded);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use akidb_core::{Error, Result};
-use akidb_proto::collection::v1::{Document, ScrollDocumentsResponse};
+use akidb_proto::collection::v1::{DamagedDocument, Document, ScrollDocumentsResponse};
 use akidb_service::{Scroll, Service};
 use futures::{Stream, TryStreamExt, stream};
 use prost::{Message, length_delimiter_len};
@@ -50,7 +50,9 @@ impl Pages {
         let context = self.call.context();
         let reply = self.service.scroll(&context, &self.collection, page.clone()).await?;
         let documents = encode::documents(reply.documents, page.include);
-        let parts = parts(documents, reply.next_cursor.clone(), self.call.message_bytes_max)
+        let damaged = encode::damaged(reply.damaged);
+        let cursor = reply.next_cursor.clone();
+        let parts = parts(documents, damaged, cursor, self.call.message_bytes_max)
             .map_err(|bytes| self.too_large(bytes))?;
         let next = reply.next_cursor.map(|cursor| Scroll { cursor: Some(cursor), ..page });
         Ok((parts, next))
@@ -62,20 +64,23 @@ impl Pages {
 }
 
 /// Cuts a page into messages of at most `bytes_max` bytes; at least one, the last with the cursor.
+/// Damaged documents come behind the others.
 ///
 /// # Errors
 /// The bytes of a message that holds one document and is still too large.
 fn parts(
     documents: Vec<Document>,
+    damaged: Vec<DamagedDocument>,
     next_cursor: Option<String>,
     bytes_max: usize,
 ) -> Result<Vec<ScrollDocumentsResponse>, usize> {
-    let last = ScrollDocumentsResponse { documents: Vec::new(), next_cursor };
+    let last = ScrollDocumentsResponse { next_cursor, ..ScrollDocumentsResponse::default() };
     let bytes_of_last = last.encoded_len();
     let mut parts = vec![ScrollDocumentsResponse::default()];
     let mut bytes = bytes_of_last;
-    for document in documents {
-        let document_bytes = framed_bytes(&document);
+    let documents = documents.into_iter().map(Item::Sound);
+    for item in documents.chain(damaged.into_iter().map(Item::Damaged)) {
+        let document_bytes = item.framed_bytes();
         if bytes_of_last + document_bytes > bytes_max {
             return Err(bytes_of_last + document_bytes);
         }
@@ -85,7 +90,10 @@ fn parts(
         }
         bytes += document_bytes;
         if let Some(part) = parts.last_mut() {
-            part.documents.push(document);
+            match item {
+                Item::Sound(document) => part.documents.push(document),
+                Item::Damaged(damaged) => part.damaged.push(damaged),
+            }
         }
     }
     if let Some(part) = parts.last_mut() {
@@ -94,10 +102,21 @@ fn parts(
     Ok(parts)
 }
 
-/// The bytes of a document inside a message: one byte of key, its length, itself.
-fn framed_bytes(document: &Document) -> usize {
-    let bytes = document.encoded_len();
-    1 + length_delimiter_len(bytes) + bytes
+/// What a page consists of.
+enum Item {
+    Sound(Document),
+    Damaged(DamagedDocument),
+}
+
+impl Item {
+    /// Its bytes inside a message: one byte of key, its length, itself.
+    fn framed_bytes(&self) -> usize {
+        let bytes = match self {
+            Self::Sound(document) => document.encoded_len(),
+            Self::Damaged(damaged) => damaged.encoded_len(),
+        };
+        1 + length_delimiter_len(bytes) + bytes
+    }
 }
 
 #[cfg(test)]
@@ -112,10 +131,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_fit_and_keep_every_document_in_order(sizes in vec(0_usize..300, 0..40)) {
+        fn parts_fit_and_keep_every_document_in_order(
+            sizes in vec(0_usize..300, 0..40), damaged in 0_u64..200
+        ) {
             let documents: Vec<_> = sizes.into_iter().map(document).collect();
+            let damaged: Vec<_> = (0..damaged)
+                .map(|seq| DamagedDocument { id: None, seq: Some(seq) })
+                .collect();
             let cursor = Some("cursor".to_owned());
-            let parts = parts(documents.clone(), cursor.clone(), 400).unwrap();
+            let parts = parts(documents.clone(), damaged.clone(), cursor.clone(), 400).unwrap();
+            let named: Vec<_> = parts.iter().flat_map(|part| part.damaged.clone()).collect();
+            prop_assert_eq!(named, damaged);
             prop_assert!(parts.iter().all(|part| part.encoded_len() <= 400));
             let (last, others) = parts.split_last().unwrap();
             prop_assert_eq!(&last.next_cursor, &cursor);
@@ -127,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_document_that_fits_no_message_is_named_by_its_bytes() {
-        assert_eq!(parts(vec![document(10), document(500)], None, 400), Err(506));
-        assert_eq!(parts(Vec::new(), None, 400).unwrap().len(), 1);
+        assert_eq!(parts(vec![document(10), document(500)], Vec::new(), None, 400), Err(506));
+        assert_eq!(parts(Vec::new(), Vec::new(), None, 400).unwrap().len(), 1);
     }
 }

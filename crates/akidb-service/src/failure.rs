@@ -23,7 +23,9 @@ pub(crate) fn from_store(error: StoreError) -> Error {
         StoreError::CommitUnknown { .. } => {
             Error::new(ErrorCode::StorageFailed, message).with_outcome(Outcome::Unknown)
         }
-        StoreError::Locked { .. }
+        StoreError::DamagedPage { .. }
+        | StoreError::ForeignDatabase { .. }
+        | StoreError::Locked { .. }
         | StoreError::Io { .. }
         | StoreError::SqliteTooOld { .. }
         | StoreError::PragmaRefused { .. }

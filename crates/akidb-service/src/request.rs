@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_core::{Chunking, Document, DocumentId, IndexSettings, Metric};
+use akidb_core::{Chunking, DamagedDocument, Document, DocumentId, IndexSettings, Metric};
 use akidb_embedding::{EmbedInputs, InputType, Lane, ModelIdentity, Pooling, Truncate};
 use serde_json::{Map, Value};
 
@@ -261,7 +261,7 @@ impl Default for Include {
     }
 }
 
-/// Asks for the documents of a selection, in pages by sequence number.
+/// Asks for the documents of a selection in pages, in the order of their creation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scroll {
     /// A filter as JSON; all documents where absent.
@@ -274,11 +274,24 @@ pub struct Scroll {
     pub include: Include,
 }
 
+/// The documents of a selection.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetReply {
+    /// By ids in the order of the ids, unknown ones left out; by filter in the order of their
+    /// creation.
+    pub documents: Vec<Document>,
+    /// Documents that are stored and can not be served. Which filter they match is not known.
+    pub damaged: Vec<DamagedDocument>,
+}
+
 /// One page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScrollReply {
-    /// The documents, in the order of their last write.
+    /// The documents, in the order of their creation.
     pub documents: Vec<Document>,
+    /// Documents that have their place on this page and can not be served. Which filter they match
+    /// is not known.
+    pub damaged: Vec<DamagedDocument>,
     /// Where the next page starts; absent after the last one.
     pub next_cursor: Option<String>,
 }
@@ -331,6 +344,11 @@ pub struct SearchReply {
     /// Whether the graph that the collection's settings ask for was not there, because it is being
     /// built again. The hits are as good, they took longer.
     pub degraded: bool,
+    /// Documents that are near enough to be hits, and are damaged and not served.
+    pub damaged: Vec<DamagedDocument>,
+    /// Documents of the collection that no search can find, or not by all of their passages, as a
+    /// stored vector of theirs is damaged or missing.
+    pub unsearchable: u64,
     /// How they were found, where the request asks for it.
     pub plan: Option<SearchPlan>,
 }

@@ -3,10 +3,20 @@
 use akidb_core::{DocumentId, Seq};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{EmbeddedText, documents::PassageColumns};
+use crate::{
+    EmbeddedText,
+    documents::{PassageColumns, Position},
+};
 
-/// The checksum of a row of `documents`.
-pub(crate) fn of_document(seq: Seq, id: &DocumentId, text: Option<&str>, metadata: &str) -> i64 {
+/// The checksum of a row of `documents`. Rows without `first_seq` keep the checksum that they had
+/// before the column was there.
+pub(crate) fn of_document(
+    seq: Seq,
+    id: &DocumentId,
+    text: Option<&[u8]>,
+    metadata: &[u8],
+    first_seq: Option<i64>,
+) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(&seq.0.to_le_bytes());
     match id {
@@ -17,10 +27,14 @@ pub(crate) fn of_document(seq: Seq, id: &DocumentId, text: Option<&str>, metadat
         DocumentId::Text(id) => update_with_length(&mut hash, b't', id.as_bytes()),
     }
     match text {
-        Some(text) => update_with_length(&mut hash, b't', text.as_bytes()),
+        Some(text) => update_with_length(&mut hash, b't', text),
         None => hash.update(b"n"),
     }
-    update_with_length(&mut hash, b'm', metadata.as_bytes());
+    update_with_length(&mut hash, b'm', metadata);
+    if let Some(first_seq) = first_seq {
+        hash.update(b"f");
+        hash.update(&first_seq.to_le_bytes());
+    }
     hash.digest().cast_signed()
 }
 
@@ -50,6 +64,24 @@ pub(crate) fn of_vector(
     hash.digest().cast_signed()
 }
 
+/// The checksum of the row of `sequence`, and of a high-water mark.
+pub(crate) fn of_position(position: &Position) -> i64 {
+    let mut hash = Xxh3::new();
+    hash.update(position.database.as_bytes());
+    hash.update(&position.epoch.to_le_bytes());
+    hash.update(&position.seq.0.to_le_bytes());
+    hash.digest().cast_signed()
+}
+
+/// The checksum of a row of `lost_writes`.
+pub(crate) fn of_lost_writes(first: Seq, last: Seq) -> i64 {
+    let mut hash = Xxh3::new();
+    hash.update(b"l");
+    hash.update(&first.0.to_le_bytes());
+    hash.update(&last.0.to_le_bytes());
+    hash.digest().cast_signed()
+}
+
 fn update_with_length(hash: &mut Xxh3, kind: u8, bytes: &[u8]) {
     hash.update(&[kind]);
     hash.update(&(bytes.len() as u64).to_le_bytes());
@@ -67,14 +99,29 @@ mod tests {
         let embedded = EmbeddedText { hash: TextHash::of("bc"), tokens: 1, truncated: false };
         let passage = |document, count, bytes| Some(PassageColumns { document, count, bytes });
         let other_text = EmbeddedText { hash: TextHash::of("cb"), ..embedded };
+        let ab = DocumentId::from_text("ab".into()).unwrap();
+        let at = |database, epoch, seq| Position {
+            database: uuid::Uuid::from_u128(database),
+            epoch,
+            seq: Seq(seq),
+        };
         let all = [
-            of_document(Seq(1), &id, Some("bc"), "{}"),
-            of_document(Seq(2), &id, Some("bc"), "{}"),
-            of_document(Seq(1), &DocumentId::Integer(97), Some("bc"), "{}"),
-            of_document(Seq(1), &DocumentId::from_text("ab".into()).unwrap(), Some("c"), "{}"),
-            of_document(Seq(1), &id, None, "{}"),
-            of_document(Seq(1), &id, Some(""), "{}"),
-            of_document(Seq(1), &id, Some("bc"), "{ }"),
+            of_position(&at(1, 1, 1)),
+            of_position(&at(2, 1, 1)),
+            of_position(&at(1, 2, 1)),
+            of_position(&at(1, 1, 2)),
+            of_lost_writes(Seq(1), Seq(2)),
+            of_lost_writes(Seq(1), Seq(3)),
+            of_lost_writes(Seq(2), Seq(2)),
+            of_document(Seq(1), &id, Some(b"bc"), b"{}", None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", Some(1)),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", Some(0)),
+            of_document(Seq(1), &DocumentId::Integer(97), Some(b"bc"), b"{}", None),
+            of_document(Seq(1), &ab, Some(b"c"), b"{}", None),
+            of_document(Seq(1), &id, None, b"{}", None),
+            of_document(Seq(1), &id, Some(b""), b"{}", None),
+            of_document(Seq(1), &id, Some(b"bc"), b"{ }", None),
             of_vector(Seq(1), b"abcd", None, None),
             of_vector(Seq(2), b"abcd", None, None),
             of_vector(Seq(1), b"abcd", Some(&embedded), None),

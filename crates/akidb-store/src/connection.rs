@@ -6,7 +6,8 @@ use sqlx::{
     Connection, Row, SqliteConnection,
     migrate::Migrator,
     sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+        SqliteSynchronous,
     },
 };
 
@@ -30,6 +31,8 @@ pub(crate) async fn open_writer(
         .filename(path)
         .create_if_missing(true)
         .page_size(PAGE_BYTES)
+        // Of new databases alone: others would be rewritten by that.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("fullfsync", "1")
@@ -37,6 +40,8 @@ pub(crate) async fn open_writer(
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .pragma("journal_size_limit", (CHECKPOINT_PAGES * PAGE_BYTES).to_string())
         .pragma("trusted_schema", "0")
+        // What was deleted is overwritten and does not stay in pages that are free.
+        .pragma("secure_delete", "1")
         .busy_timeout(Duration::from_secs(5));
     let mut connection = SqliteConnection::connect_with(&options).await?;
     check_version(&mut connection).await?;

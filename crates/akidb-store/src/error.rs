@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use akidb_core::DocumentId;
+use akidb_core::DamagedDocument;
 
 /// A failed store operation.
 #[derive(Debug, thiserror::Error)]
@@ -62,10 +62,33 @@ pub enum StoreError {
         reason: String,
     },
     /// Rows whose checksum is wrong.
-    #[error("stored rows fail their checksum: {}", list(.ids))]
+    #[error("stored rows are damaged: {}", list(.rows))]
     Damaged {
-        /// The ids of the first ones.
-        ids: Vec<DocumentId>,
+        /// The documents.
+        rows: Vec<DamagedDocument>,
+    },
+    /// SQLite met a page that is not as it was written, or that the disk does not give.
+    #[error(
+        "a page of the database can not be read: {reason}; hint: `akidb verify` lists what is \
+         damaged, `akidb repair` saves the rest into a new database"
+    )]
+    DamagedPage {
+        /// What SQLite said.
+        reason: String,
+    },
+    /// The database is not the one that was in this folder when it was last written to.
+    #[error(
+        "{} is another database than the one that was written here: it is {found}, expected is \
+         {expected}; hint: put the right file back, or accept this one with `akidb repair`",
+        path.display()
+    )]
+    ForeignDatabase {
+        /// The database.
+        path: PathBuf,
+        /// Its id.
+        found: uuid::Uuid,
+        /// The id that the high-water marks beside it name.
+        expected: uuid::Uuid,
     },
     /// No space left; the write was rolled back.
     #[error("the disk is full")]
@@ -93,14 +116,17 @@ pub enum StoreError {
     Sqlite(Arc<sqlx::Error>),
 }
 
-fn list(ids: &[DocumentId]) -> String {
-    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn list(rows: &[DamagedDocument]) -> String {
+    rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if is_full(&error) {
             return Self::Full;
+        }
+        if is_damage(&error) {
+            return Self::DamagedPage { reason: error.to_string() };
         }
         match error {
             sqlx::Error::PoolClosed => Self::Closed,
@@ -116,7 +142,24 @@ fn is_full(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == SQLITE_FULL)
 }
 
+/// A page that is malformed, or that the system does not read. The rest of the database may be
+/// whole.
+fn is_damage(error: &sqlx::Error) -> bool {
+    const CORRUPT: i32 = 11;
+    /// Of `SQLITE_IOERR`: `_READ`, `_SHORT_READ`, `_DATA` and `_CORRUPTFS`.
+    const UNREADABLE: [i32; 4] = [266, 522, 8202, 8458];
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff == CORRUPT || UNREADABLE.contains(&code))
+}
+
 impl StoreError {
+    /// Whether a page can not be read, while others may be.
+    #[must_use]
+    pub const fn is_damaged_page(&self) -> bool {
+        matches!(self, Self::DamagedPage { .. })
+    }
+
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

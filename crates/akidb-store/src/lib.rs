@@ -17,9 +17,9 @@ mod text_hash;
 pub use catalogue::{Catalogue, CollectionRow};
 pub use directory::DataDirectory;
 pub use documents::{
-    Applied, CommittedChange, DocumentStore, KnownText, Loader, LostRange, NewRow, PassageSpans,
-    PassageVector, Patch, RowVectors, Rows, StoreOptions, StoredVector, VectorKey,
-    VectorsPerDocument, Write,
+    Applied, CommittedChange, DocumentStore, KnownText, Loader, LostRange, NewRow, Page,
+    PageRequest, PassageSpans, PassageVector, Patch, Position, RowVectors, Rows, StoreOptions,
+    StoredVector, VectorKey, VectorsPerDocument, Write,
 };
 pub use error::StoreError;
 pub use metrics::StoreMetrics;

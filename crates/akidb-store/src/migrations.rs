@@ -17,8 +17,10 @@ macro_rules! files {
 const CATALOGUE: Files = files!(
     "catalogue": "0001_collections.sql", "0002_chunking.sql", "0003_index_settings.sql"
 );
-const COLLECTION: Files =
-    files!("collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql");
+const COLLECTION: Files = files!(
+    "collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql",
+    "0004_history.sql"
+);
 
 /// Brings `akidb.db` up to date.
 pub(crate) fn catalogue() -> Migrator {
@@ -96,7 +98,7 @@ mod tests {
             hash.digest().cast_signed()
         };
         let id = akidb_core::DocumentId::Integer(5);
-        let document_sum = crate::checksum::of_document(akidb_core::Seq(1), &id, None, "{}");
+        let document_sum = crate::checksum::of_document(akidb_core::Seq(1), &id, None, b"{}", None);
         sqlx::query("INSERT INTO documents VALUES (1, 5, NULL, '{}', ?1)")
             .bind(document_sum)
             .execute(&mut connection)
@@ -109,6 +111,7 @@ mod tests {
             .await
             .unwrap();
         sqlx::query("UPDATE sequence SET last_seq = 1").execute(&mut connection).await.unwrap();
+        std::fs::write(folder.path().join("high-water"), mark_of_the_first_version(1)).unwrap();
         sqlx::Connection::close(connection).await.unwrap();
 
         let metrics = crate::StoreMetrics::register(&prometheus::Registry::new()).unwrap();
@@ -118,12 +121,20 @@ mod tests {
             metrics,
         };
         let mut loader = crate::DocumentStore::open(folder.path(), options).await.unwrap();
+        assert!(!loader.has_damage());
+        let position = loader.position();
+        assert_eq!((position.epoch, position.seq), (1, akidb_core::Seq(1)));
         let mut vectors = Vec::new();
         let damaged =
             loader.vectors(akidb_core::Seq(0), |stored| vectors.push(stored.vector)).await.unwrap();
-        assert_eq!((damaged, vectors), (0, vec![vec![1.0]]));
+        assert_eq!((damaged, vectors), (vec![], vec![vec![1.0]]));
         let store = loader.start(|_| {});
         let rows = store.by_ids(&[id], true).await.unwrap();
         assert_eq!((rows.documents.len(), rows.damaged.len()), (1, 0));
+    }
+
+    fn mark_of_the_first_version(seq: u64) -> Vec<u8> {
+        let sum = xxhash_rust::xxh3::xxh3_64(&seq.to_le_bytes());
+        [seq.to_le_bytes(), sum.to_le_bytes()].concat()
     }
 }

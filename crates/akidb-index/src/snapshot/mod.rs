@@ -10,8 +10,8 @@
 //! 000000000007.links       a rewritten section of snapshot 7
 //! ```
 //!
-//! The manifest has the format's version, the identity of what was indexed, the last sequence
-//! number that is contained, the length and the BLAKE3 of each section, and a header of the
+//! The manifest has the format's version, the identity of what was indexed, down to the database and
+//! its epoch, the last sequence number that is contained, the length and the BLAKE3 of each section, and a header of the
 //! owner's. It is written last, under a temporary name, synced and renamed, so that a crash leaves
 //! the snapshots from before. The two latest are kept. Sections that only grow are shared between
 //! snapshots: a later one appends, and an earlier one does not look behind its own length.
@@ -35,7 +35,7 @@ pub use error::SnapshotError;
 use crate::MappedSection;
 
 /// The version of the format that this program writes, and the only one that it reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// How many snapshots are kept.
 const KEPT: usize = 2;
@@ -74,6 +74,21 @@ impl SnapshotFolder {
     #[must_use]
     pub fn new(path: PathBuf, identity: String) -> Self {
         Self { path, identity, next: None, appended: HashMap::new() }
+    }
+
+    /// Removes all snapshots, of which none fits any more, so that none can be taken for one that
+    /// does later on.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn discard(&mut self) -> Result<(), SnapshotError> {
+        self.begin_anew();
+        match std::fs::remove_dir_all(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(SnapshotError::io("remove", &self.path)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Begins appended sections anew with the next snapshot: what they hold was renumbered.

@@ -52,8 +52,8 @@ pub(crate) async fn get_many(
 ) -> Answer<DocumentListAnswer> {
     let (selection, include) = body.into_request().map_err(Failure::refused)?;
     let (context, collection) = (&call.context, &call.collection);
-    let documents = service.get_documents(context, collection, selection, include).await?;
-    let answer = DocumentListAnswer::new(documents, include);
+    let reply = service.get_documents(context, collection, selection, include).await?;
+    let answer = DocumentListAnswer::new(reply, include);
     let numbers = answer.numbers();
     Ok(Reply::with_numbers(answer, numbers))
 }

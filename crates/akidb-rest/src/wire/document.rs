@@ -1,8 +1,9 @@
 //! Documents.
 
-use akidb_core::{Document, Error, Passage};
+use akidb_core::{DamagedDocument, Document, Error, Passage};
 use akidb_service::{
-    Include, NewDocument, Scroll, ScrollReply, Selection, Upsert, UpsertReply, UpsertResult,
+    GetReply, Include, NewDocument, Scroll, ScrollReply, Selection, Upsert, UpsertReply,
+    UpsertResult,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -240,20 +241,46 @@ pub(crate) struct DeleteAnswer {
 #[derive(Serialize, ToSchema)]
 #[schema(as = DocumentList)]
 pub(crate) struct DocumentListAnswer {
-    /// In the order of the ids, or of the last write where a filter was given.
+    /// In the order of the ids, or of their creation where a filter was given.
     documents: Vec<DocumentAnswer>,
+    /// Documents that are stored and damaged, and therefore not served; absent where there are
+    /// none. Which filter they match is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    damaged: Vec<DamagedAnswer>,
 }
 
 impl DocumentListAnswer {
     /// The documents with the parts that were asked for.
-    pub(crate) fn new(documents: Vec<Document>, include: Include) -> Self {
-        Self { documents: answers(documents, include) }
+    pub(crate) fn new(reply: GetReply, include: Include) -> Self {
+        Self { documents: answers(reply.documents, include), damaged: damaged(reply.damaged) }
     }
 
     /// How many numbers the answer carries.
     pub(crate) fn numbers(&self) -> usize {
         numbers(&self.documents)
     }
+}
+
+/// A stored document that is damaged. At least one of both is known.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DamagedDocument, example = json!({"id": "film-1", "seq": 1}))]
+pub(super) struct DamagedAnswer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<StoredId>,
+    /// The number of the version that is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
+}
+
+pub(super) fn damaged(documents: Vec<DamagedDocument>) -> Vec<DamagedAnswer> {
+    let documents = documents.into_iter();
+    documents
+        .map(|DamagedDocument { id, seq }| DamagedAnswer {
+            id: id.map(StoredId),
+            seq: seq.map(|seq| seq.0),
+        })
+        .collect()
 }
 
 fn answers(documents: Vec<Document>, include: Include) -> Vec<DocumentAnswer> {
@@ -320,8 +347,13 @@ impl ScrollBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ScrollReply)]
 pub(crate) struct ScrollAnswer {
-    /// In the order of their last write.
+    /// In the order of their creation.
     documents: Vec<DocumentAnswer>,
+    /// Documents that have their place on this page and are damaged, and therefore not served;
+    /// absent where there are none. Which filter they match is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    damaged: Vec<DamagedAnswer>,
     /// Where the next page starts; absent after the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -330,7 +362,11 @@ pub(crate) struct ScrollAnswer {
 impl ScrollAnswer {
     /// The page with the parts that were asked for.
     pub(crate) fn new(reply: ScrollReply, include: Include) -> Self {
-        Self { documents: answers(reply.documents, include), next_cursor: reply.next_cursor }
+        Self {
+            documents: answers(reply.documents, include),
+            damaged: damaged(reply.damaged),
+            next_cursor: reply.next_cursor,
+        }
     }
 
     /// How many numbers the answer carries.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     Id, List, Object, Vector,
-    document::{PassageAnswer, include_of, passages},
+    document::{DamagedAnswer, PassageAnswer, damaged, include_of, passages},
     id::StoredId,
     milliseconds,
 };
@@ -143,9 +143,24 @@ pub(crate) struct SearchAnswer {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     degraded: bool,
+    /// Documents that are near enough to be hits, and are damaged and therefore not served; absent
+    /// where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    damaged: Vec<DamagedAnswer>,
+    /// How many documents of the collection no search can find, or not by all of their passages, as
+    /// a stored vector of theirs is damaged or missing; absent where it is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    unsearchable: u64,
     /// How they were found, where the request asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<SearchPlanAnswer>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How a search found its hits. Where it had to search several times, because documents were
@@ -263,6 +278,8 @@ impl SearchAnswer {
             hits: hits.map(|hit| HitAnswer::new(hit, include)).collect(),
             took_ms: milliseconds(reply.took),
             degraded: reply.degraded,
+            damaged: damaged(reply.damaged),
+            unsearchable: reply.unsearchable,
             plan: reply.plan.map(SearchPlanAnswer::from),
         }
     }
@@ -307,7 +324,14 @@ mod tests {
     use super::*;
 
     fn reply(degraded: bool, plan: Option<SearchPlan>) -> Value {
-        let reply = SearchReply { hits: Vec::new(), took: Duration::ZERO, degraded, plan };
+        let reply = SearchReply {
+            hits: Vec::new(),
+            took: Duration::ZERO,
+            degraded,
+            damaged: Vec::new(),
+            unsearchable: 0,
+            plan,
+        };
         let answer = serde_json::to_string(&SearchAnswer::new(reply, Include::default())).unwrap();
         serde_json::from_str(&answer).unwrap()
     }

@@ -47,6 +47,7 @@ impl OpenCollection {
             dimension: row.dimension,
             metric: row.metric,
             settings: row.index,
+            position: loader.position(),
             indexing: indexing.clone(),
         };
         let projection = load(context, &mut loader).await?;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use akidb_core::{Document, DocumentId, Filter, Result, Seq, in_characters};
+use akidb_core::{DamagedDocument, Document, DocumentId, Filter, Result, Seq, in_characters};
 use akidb_store::PassageSpans;
 
 use crate::{
@@ -23,12 +23,22 @@ pub(super) struct Nearest {
     pub(super) rescore: bool,
 }
 
-/// The documents of the candidates in their order, and how many are gone from the store.
+/// What the store has of the candidates.
+pub(super) struct Fetched {
+    /// The documents, in the order of the candidates.
+    pub(super) hits: Vec<Hit>,
+    /// Documents that are there and can not be served.
+    pub(super) damaged: Vec<DamagedDocument>,
+    /// How many are gone.
+    pub(super) missing: usize,
+}
+
+/// The documents of the candidates.
 pub(super) async fn fetch(
     open: &OpenCollection,
     candidates: &[Candidate],
     search: &Nearest,
-) -> Result<(Vec<Hit>, usize)> {
+) -> Result<Fetched> {
     let seqs: Vec<Seq> = candidates.iter().map(|candidate| candidate.key.document).collect();
     let rows = open.store.by_seqs(&seqs, search.with_vector).await.map_err(from_store)?;
     let passages = match open.row.chunking {
@@ -38,8 +48,8 @@ pub(super) async fn fetch(
         }
         None => None,
     };
-    // Damaged rows are logged and counted by the store; they are found, but not served.
-    let mut missing = candidates.len() - rows.documents.len() - rows.damaged.len();
+    let mut damaged = rows.damaged;
+    let mut missing = candidates.len() - rows.documents.len() - damaged.len();
     let mut by_seq: HashMap<Seq, Document> =
         rows.documents.into_iter().map(|document| (document.seq, document)).collect();
     let mut hits = Vec::with_capacity(by_seq.len());
@@ -58,6 +68,7 @@ pub(super) async fn fetch(
             }
             Passage::Damaged => {
                 open.store.report_damaged_passage(&document.id);
+                damaged.push(DamagedDocument { id: Some(document.id), seq: Some(document.seq) });
                 continue;
             }
         };
@@ -65,7 +76,7 @@ pub(super) async fn fetch(
             hits.push(Hit { score, document, passage });
         }
     }
-    Ok((hits, missing))
+    Ok(Fetched { hits, damaged, missing })
 }
 
 /// What the store says of the vector by which a document was found.

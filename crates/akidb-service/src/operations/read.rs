@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use akidb_core::{Document, DocumentId, Error, ErrorCode, Result, Seq};
-use akidb_store::Rows;
+use akidb_store::{PageRequest, Rows};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::selection::{Selected, check_id, parse_filter};
 use crate::{
-    GivenId, Include, Operation, RequestContext, Scroll, ScrollReply, Selection, Service,
+    GetReply, GivenId, Include, Operation, RequestContext, Scroll, ScrollReply, Selection, Service,
     failure::{above_limit, from_store},
 };
 
@@ -45,21 +45,23 @@ impl Service {
     }
 
     /// The documents of a selection: by ids in the order of the ids, unknown ones left out; by
-    /// filter the first `result_window` of them, in the order of writing.
+    /// filter the first `result_window` of them, in the order of their creation. Damaged ones are
+    /// named beside them.
     ///
     /// # Errors
-    /// When the selection is not valid, or a row is damaged.
+    /// When the selection is not valid.
     pub async fn get_documents(
         &self,
         context: &RequestContext,
         collection: &str,
         selection: Selection,
         include: Include,
-    ) -> Result<Vec<Document>> {
+    ) -> Result<GetReply> {
         self.run(context, Operation::Get.on(collection), async {
             let selected = Selected::check(selection, self.limits())?;
-            let documents = context.in_store(self.selected(collection, selected, include)).await?;
-            Ok(documents.into_iter().map(|document| trim(document, include)).collect())
+            let rows = context.in_store(self.selected(collection, selected, include)).await?;
+            let documents = rows.documents.into_iter().map(|document| trim(document, include));
+            Ok(GetReply { documents: documents.collect(), damaged: rows.damaged })
         })
         .await
     }
@@ -69,17 +71,23 @@ impl Service {
         collection: &str,
         selected: Selected,
         include: Include,
-    ) -> Result<Vec<Document>> {
+    ) -> Result<Rows> {
         let open = self.inner.collections.open_by_name(collection).await?;
         match selected {
             Selected::Ids(ids) => {
                 let rows = open.store.by_ids(&ids, include.vector).await.map_err(from_store)?;
-                Ok(in_order_of(&ids, sound(rows)?))
+                Ok(Rows { documents: in_order_of(&ids, rows.documents), ..rows })
             }
             Selected::Matching(filter) => {
                 let limit = self.limits().result_window;
-                let rows = open.store.after(Seq(0), limit, Some(&filter), include.vector);
-                sound(rows.await.map_err(from_store)?)
+                let request = PageRequest {
+                    after: Seq(0),
+                    through: open.store.last_seq(),
+                    limit,
+                    filter: Some(&filter),
+                    with_vector: include.vector,
+                };
+                Ok(open.store.page(request).await.map_err(from_store)?.rows)
             }
         }
     }
@@ -110,11 +118,13 @@ impl Service {
         .await
     }
 
-    /// One page of the documents of a collection, in the order of their last write. A document
-    /// that is written while a scroll goes on comes again, later.
+    /// One page of the documents of a collection, in the order of their creation. Whatever is
+    /// written while a scroll goes on, each document that is there throughout comes once, in the
+    /// version of the moment of its page, and none comes that is made after the first page.
+    /// Damaged documents are named beside the others.
     ///
     /// # Errors
-    /// When the filter, limit or cursor is not valid, or a row is damaged.
+    /// When the filter, limit or cursor is not valid.
     pub async fn scroll(
         &self,
         context: &RequestContext,
@@ -128,23 +138,22 @@ impl Service {
             let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
             let open = context.in_store(self.inner.collections.open_by_name(collection)).await?;
             let uuid = open.row.uuid;
-            let after = request.cursor.map_or(Ok(Seq(0)), |cursor| read_cursor(&cursor, uuid))?;
-            // One more than the page tells whether there is another page.
-            let rows = open.store.after(
+            let Cursor { after, through } = match request.cursor {
+                Some(cursor) => Cursor::read(&cursor, uuid)?,
+                None => Cursor { after: Seq(0), through: open.store.last_seq() },
+            };
+            let page = open.store.page(PageRequest {
                 after,
-                limit.saturating_add(1),
-                filter.as_ref(),
-                request.include.vector,
-            );
-            let rows = context.in_store(rows).await.map_err(from_store)?;
-            let mut documents = sound(rows)?;
-            let more = documents.len() > limit;
-            documents.truncate(limit);
-            let next_cursor =
-                documents.last().filter(|_| more).map(|last| write_cursor(last.seq, uuid));
-            let documents =
-                documents.into_iter().map(|document| trim(document, request.include)).collect();
-            Ok(ScrollReply { documents, next_cursor })
+                through,
+                limit,
+                filter: filter.as_ref(),
+                with_vector: request.include.vector,
+            });
+            let page = context.in_store(page).await.map_err(from_store)?;
+            let next = page.next.map(|after| Cursor { after, through }.write(uuid));
+            let documents = page.rows.documents.into_iter();
+            let documents = documents.map(|document| trim(document, request.include)).collect();
+            Ok(ScrollReply { documents, damaged: page.rows.damaged, next_cursor: next })
         })
         .await
     }
@@ -171,7 +180,7 @@ fn sound(rows: Rows) -> Result<Vec<Document>> {
     if rows.damaged.is_empty() {
         return Ok(rows.documents);
     }
-    Err(from_store(akidb_store::StoreError::Damaged { ids: rows.damaged }))
+    Err(from_store(akidb_store::StoreError::Damaged { rows: rows.damaged }))
 }
 
 /// Drops the parts that were not asked for.
@@ -191,20 +200,42 @@ fn in_order_of(ids: &[DocumentId], documents: Vec<Document>) -> Vec<Document> {
     ids.iter().filter_map(|id| by_id.remove(id)).collect()
 }
 
-/// An opaque cursor: which collection, and after which sequence number.
-fn write_cursor(seq: Seq, collection: Uuid) -> String {
-    format!("{:016x}{:016x}", collection.as_u64_pair().1, seq.0)
+/// Where a scroll goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cursor {
+    /// The number of the last document that was seen.
+    after: Seq,
+    /// The highest number that there was when the scroll began.
+    through: Seq,
 }
 
-fn read_cursor(cursor: &str, collection: Uuid) -> Result<Seq> {
-    let parse = |part: Option<&str>| u64::from_str_radix(part?, 16).ok();
-    match (parse(cursor.get(..16)), parse(cursor.get(16..))) {
-        (Some(owner), Some(seq)) if owner == collection.as_u64_pair().1 && cursor.len() == 32 => {
-            Ok(Seq(seq))
-        }
-        _ => {
-            let fault = "is not a cursor that a scroll of this collection returned";
-            Err(Error::at(ErrorCode::InvalidCursor, "cursor", fault))
+impl Cursor {
+    /// Opaque to clients: the collection and both numbers.
+    fn write(self, collection: Uuid) -> String {
+        format!("{:016x}{:016x}{:016x}", collection.as_u64_pair().1, self.after.0, self.through.0)
+    }
+
+    fn read(cursor: &str, collection: Uuid) -> Result<Self> {
+        let parse = |part: Option<&str>| {
+            let part = part.filter(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+            u64::from_str_radix(part, 16).ok()
+        };
+        let parts = (
+            parse(cursor.get(..16)),
+            parse(cursor.get(16..32)),
+            // One of before, which knew no end, has none either.
+            parse(cursor.get(32..).filter(|part| part.len() == 16)),
+        );
+        match parts {
+            (Some(owner), Some(after), Some(through))
+                if owner == collection.as_u64_pair().1 && after <= through =>
+            {
+                Ok(Self { after: Seq(after), through: Seq(through) })
+            }
+            _ => {
+                let fault = "is not a cursor that a scroll of this collection returned";
+                Err(Error::at(ErrorCode::InvalidCursor, "cursor", fault))
+            }
         }
     }
 }

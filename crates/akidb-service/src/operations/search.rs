@@ -10,13 +10,14 @@ use std::{
 };
 
 use akidb_core::{
-    Document, DocumentId, Error, ErrorCode, Filter, Result, check_text, check_vector,
+    DamagedDocument, Document, DocumentId, Error, ErrorCode, Filter, Result, check_text,
+    check_vector,
 };
 use akidb_embedding::{EmbedOptions, InputType};
 use akidb_index::{Parallelism, SearchRequest, Work};
 
 use super::{
-    hits::{Nearest, fetch},
+    hits::{Fetched, Nearest, fetch},
     index_settings::candidates,
     read::{check_limit, not_found, trim},
     selection::{check_id, parse_filter},
@@ -70,6 +71,8 @@ struct Plan {
 #[derive(Default)]
 struct Outcome {
     hits: Vec<Hit>,
+    /// Found, and not served.
+    damaged: Vec<DamagedDocument>,
     work: Work,
     plan: SearchPlan,
     degraded: bool,
@@ -170,13 +173,16 @@ impl Service {
             rescore: plan.rescore,
         };
         let found = self.nearest(context, &open, &search).await?;
-        let hits = found.hits.into_iter().skip(plan.offset).take(plan.limit);
+        let Outcome { hits, damaged, degraded, plan: how, .. } = found;
+        let hits = hits.into_iter().skip(plan.offset).take(plan.limit);
         let hits = hits.map(|hit| Hit { document: trim(hit.document, plan.include), ..hit });
         Ok(SearchReply {
             hits: hits.collect(),
             took: started.elapsed(),
-            degraded: found.degraded,
-            plan: plan.explain.then_some(found.plan),
+            degraded,
+            damaged,
+            unsearchable: open.projection.unsearchable_count(),
+            plan: plan.explain.then_some(how),
         })
     }
 
@@ -248,7 +254,7 @@ impl Service {
                 let rows = open.store.by_ids(std::slice::from_ref(&id), true);
                 let rows = context.in_store(rows).await.map_err(from_store)?;
                 if !rows.damaged.is_empty() {
-                    let damaged = akidb_store::StoreError::Damaged { ids: rows.damaged };
+                    let damaged = akidb_store::StoreError::Damaged { rows: rows.damaged };
                     return Err(from_store(damaged));
                 }
                 let vector = rows.documents.into_iter().next().and_then(vector_of);
@@ -276,10 +282,10 @@ impl Service {
             let (found, filtered) = in_index.await?;
             let found_at = Instant::now();
             let fetched = context.in_store(fetch(open, &found.candidates, search));
-            let (hits, missing) = fetched.await?;
+            let Fetched { hits, damaged, missing } = fetched.await?;
             outcome.add(&found, [began, filtered, found_at, Instant::now()]);
             if missing == 0 || attempt == ATTEMPTS_MAX {
-                outcome.hits = hits;
+                (outcome.hits, outcome.damaged) = (hits, damaged);
                 break;
             }
             tokio::time::sleep(Duration::from_micros(100) * attempt).await;

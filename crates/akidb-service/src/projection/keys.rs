@@ -36,6 +36,11 @@ impl Keys {
         VectorKey { document: Seq(self.seqs[slot].0 - u64::from(passage)), passage }
     }
 
+    /// The highest number, 0 where there is none.
+    pub(super) fn last(&self) -> Seq {
+        self.seqs.last().copied().unwrap_or_default()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.seqs.len()
     }

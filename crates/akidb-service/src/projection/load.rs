@@ -1,6 +1,8 @@
 //! What a collection searches when it opens: its latest snapshot and what the store has since, or
 //! all of the store.
 
+use std::collections::BTreeSet;
+
 use akidb_core::{Error, ErrorCode, Metadata, Result, Seq};
 use akidb_index::SnapshotFolder;
 use akidb_store::{CommittedChange, Loader, StoreError, StoredVector};
@@ -9,7 +11,7 @@ use super::{
     Context, Projection,
     generation::Generation,
     maintenance::{Contained, Maintenance},
-    snapshot,
+    snapshot::{self, Written},
 };
 use crate::{
     failure::from_store,
@@ -20,32 +22,47 @@ use crate::{
 const LOAD_ROWS: usize = 1_024;
 
 /// Builds what a collection searches.
-pub(crate) async fn load(context: Context, loader: &mut Loader) -> Result<Projection> {
-    let Restored { mut folder, latest, all_sound } = restored(context.clone()).await?;
+pub(crate) async fn load(mut context: Context, loader: &mut Loader) -> Result<Projection> {
+    let Restored { mut folder, latest, all_sound } =
+        restored(context.clone(), loader.is_renewed()).await?;
+    let had_any = latest.is_some();
     let fitting = match latest {
-        Some((generation, contained)) => {
-            let fits = catch_up(&generation, contained, loader).await?;
-            if !fits {
-                unusable(&context, &"it does not fit the store");
+        Some(written) => match catch_up(written, loader).await? {
+            CaughtUp::Fits(generation, contained, unsearchable) => {
+                // Where one was damaged, another one is to be written whether or not anything is
+                // new.
+                Some((generation, Some(contained).filter(|_| all_sound), unsearchable))
             }
-            // Where one was damaged, another one is to be written whether or not anything is new.
-            fits.then_some((generation, Some(contained).filter(|_| all_sound)))
-        }
+            CaughtUp::Ahead(covered) => {
+                loader.witness(covered).await.map_err(from_store)?;
+                unusable(&context, &"it is ahead of the store");
+                None
+            }
+            CaughtUp::Differs => {
+                unusable(&context, &"it does not fit the store");
+                None
+            }
+        },
         None => None,
     };
     // Held until the indexes are there, which count themselves then.
     let mut reserved = None;
-    let (generation, contained) = match fitting {
+    let (generation, contained, unsearchable) = match fitting {
         Some(fitting) => fitting,
         None => {
+            if had_any {
+                context.position = loader.position();
+                folder = SnapshotFolder::new(context.folder.clone(), snapshot::identity(&context));
+                discard(&mut folder, &context);
+            }
             folder.begin_anew();
             reserved = Some(reserve(&context, loader)?);
-            (from_store_alone(&context, loader).await?, None)
+            let (generation, unsearchable) = from_store_alone(&context, loader).await?;
+            (generation, None, unsearchable)
         }
     };
     let maintenance = Maintenance::new(folder, contained);
-    let state = (loader.last_seq().0, loader.document_count());
-    let projection = Projection::of(context, generation, maintenance, state);
+    let projection = Projection::of(context, generation, maintenance, unsearchable);
     drop(reserved);
     Ok(projection)
 }
@@ -61,15 +78,19 @@ fn reserve(context: &Context, loader: &Loader) -> Result<MemoryShare> {
 struct Restored {
     folder: SnapshotFolder,
     /// The latest snapshot that can be read.
-    latest: Option<(Generation, Contained)>,
+    latest: Option<Written>,
     /// Whether there was none after it that can not.
     all_sound: bool,
 }
 
-/// Reads snapshots, which takes a while, on a thread for that.
-async fn restored(context: Context) -> Result<Restored> {
+/// Reads snapshots, which takes a while, on a thread for that. Where the epoch of the store was
+/// raised just now none can fit.
+async fn restored(context: Context, is_renewed: bool) -> Result<Restored> {
     let restore = move || {
         let mut folder = SnapshotFolder::new(context.folder.clone(), snapshot::identity(&context));
+        if is_renewed {
+            discard(&mut folder, &context);
+        }
         let mut all_sound = true;
         let opened = folder.open_latest(|error| {
             all_sound = false;
@@ -95,44 +116,61 @@ fn unusable(context: &Context, reason: &dyn std::fmt::Display) {
     tracing::warn!(collection = %context.collection, %reason, "a snapshot of an index is not used");
 }
 
-/// Brings a snapshot's generation in step with the store. Says whether that could be done.
-async fn catch_up(
-    generation: &Generation,
-    contained: Contained,
-    loader: &mut Loader,
-) -> Result<bool> {
+fn discard(folder: &mut SnapshotFolder, context: &Context) {
+    if let Err(error) = folder.discard() {
+        // They are refused by the epoch that they name.
+        tracing::warn!(collection = %context.collection, %error, "unusable snapshots stay");
+    }
+}
+
+/// What became of a snapshot's generation.
+enum CaughtUp {
+    /// It is in step with the store.
+    Fits(Generation, Contained, BTreeSet<Seq>),
+    /// It has writes that the store has lost.
+    Ahead(Seq),
+    /// It lacks documents that the store has had all along.
+    Differs,
+}
+
+/// Brings a snapshot's generation, which is of this database and epoch, in step with the store.
+async fn catch_up(written: Written, loader: &mut Loader) -> Result<CaughtUp> {
+    let Written { generation, contained, mut unsearchable } = written;
     let covered = Seq(contained.applied_seq);
     if covered > loader.last_seq() {
-        return Ok(false);
+        return Ok(CaughtUp::Ahead(covered));
     }
-    if covered == loader.last_seq() && contained.documents == loader.document_count() {
-        return Ok(true);
+    if covered == loader.last_seq() {
+        return Ok(CaughtUp::Fits(generation, contained, unsearchable));
     }
     let stored = loader.documents().await.map_err(from_store)?;
     let indexed = generation.live_documents();
-    let missing =
-        stored.iter().filter(|seq| **seq <= covered && indexed.binary_search(seq).is_err());
-    // Documents whose vector is damaged are in no index.
-    if missing.count() as u64 > contained.documents.saturating_sub(indexed.len() as u64) {
-        return Ok(false);
+    let is_missing = |seq: &&Seq| **seq <= covered && indexed.binary_search(seq).is_err();
+    if stored.iter().filter(is_missing).any(|seq| !unsearchable.contains(seq)) {
+        return Ok(CaughtUp::Differs);
     }
+    unsearchable.retain(|seq| stored.binary_search(seq).is_ok());
     let removed = indexed.into_iter().filter(|seq| stored.binary_search(seq).is_err());
     generation.remove_documents(&removed.collect::<Vec<_>>());
-    fill(generation, covered, loader).await?;
-    Ok(true)
+    unsearchable.extend(fill(&generation, covered, loader).await?);
+    Ok(CaughtUp::Fits(generation, contained, unsearchable))
 }
 
 /// A generation of all that the store has. Its graph, where it should have one, is still to be
 /// built.
-async fn from_store_alone(context: &Context, loader: &mut Loader) -> Result<Generation> {
+async fn from_store_alone(
+    context: &Context,
+    loader: &mut Loader,
+) -> Result<(Generation, BTreeSet<Seq>)> {
     let mut generation = Generation::new(context.new_index(), context.settings);
-    fill(&generation, Seq(0), loader).await?;
+    let unsearchable = fill(&generation, Seq(0), loader).await?;
     generation.graph_due = generation.index.slot_count();
-    Ok(generation)
+    Ok((generation, unsearchable.into_iter().collect()))
 }
 
-/// Adds what the store has after a sequence number.
-async fn fill(generation: &Generation, after: Seq, loader: &mut Loader) -> Result<()> {
+/// Adds what the store has after a sequence number, and returns the documents of which it has not
+/// all vectors.
+async fn fill(generation: &Generation, after: Seq, loader: &mut Loader) -> Result<Vec<Seq>> {
     let first = generation.index.slot_count();
     let dimension = generation.index.dimension();
     let mut pending = CommittedChange::default();
@@ -148,13 +186,14 @@ async fn fill(generation: &Generation, after: Seq, loader: &mut Loader) -> Resul
             generation.apply(&std::mem::take(&mut pending));
         }
     });
-    loaded.await.map_err(from_store)?;
+    let incomplete = loaded.await.map_err(from_store)?;
     generation.apply(&pending);
     if let Some(seq) = wrong_dimension {
         let message = format!("the stored vector {seq} has another dimension than its collection");
         return Err(Error::new(ErrorCode::StorageFailed, message));
     }
-    fill_metadata(generation, first, after, loader).await.map_err(from_store)
+    fill_metadata(generation, first, after, loader).await.map_err(from_store)?;
+    Ok(incomplete)
 }
 
 async fn fill_metadata(

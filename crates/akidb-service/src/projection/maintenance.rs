@@ -35,7 +35,6 @@ pub(super) struct Maintenance {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Contained {
     pub(super) applied_seq: u64,
-    pub(super) documents: u64,
     pub(super) slots: usize,
     pub(super) linked: usize,
 }
@@ -174,7 +173,6 @@ impl Shared {
     pub(super) fn contained(&self, generation: &Generation) -> Contained {
         Contained {
             applied_seq: self.applied_seq.load(Ordering::Relaxed),
-            documents: self.documents.load(Ordering::Relaxed),
             slots: generation.index.slot_count(),
             linked: generation.index.linked_count(),
         }

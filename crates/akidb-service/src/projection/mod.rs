@@ -27,6 +27,7 @@ mod snapshot;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc,
@@ -34,9 +35,9 @@ use std::{
     },
 };
 
-use akidb_core::{Dimension, IndexSettings, Metric};
+use akidb_core::{Dimension, IndexSettings, Metric, Seq};
 use akidb_index::{VectorIndex, open_engine};
-use akidb_store::{CommittedChange, VectorKey};
+use akidb_store::{CommittedChange, Position, VectorKey};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
@@ -85,8 +86,9 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// The last sequence number that the indexes contain.
     applied_seq: AtomicU64,
-    /// Documents that the store has, those whose vector is damaged included.
-    documents: AtomicU64,
+    /// Documents that the store has and that no search can find, or not by all of their passages:
+    /// a vector of theirs is damaged or missing.
+    unsearchable: RwLock<BTreeSet<Seq>>,
     /// What the indexes hold, as far as the limit on all of them is concerned.
     memory: MemoryShare,
     indexing: Indexing,
@@ -134,6 +136,8 @@ pub(crate) struct Context {
     pub(crate) dimension: Dimension,
     pub(crate) metric: Metric,
     pub(crate) settings: IndexSettings,
+    /// The state of the store that is to be searched.
+    pub(crate) position: Position,
     pub(crate) indexing: Indexing,
 }
 
@@ -142,7 +146,7 @@ impl Projection {
         context: Context,
         generation: Generation,
         maintenance: Maintenance,
-        (applied_seq, documents): (u64, u64),
+        unsearchable: BTreeSet<Seq>,
     ) -> Self {
         let shared = Shared {
             dimension: context.dimension,
@@ -155,8 +159,8 @@ impl Projection {
             removed: AtomicBool::new(false),
             queued: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            applied_seq: AtomicU64::new(applied_seq),
-            documents: AtomicU64::new(documents),
+            applied_seq: AtomicU64::new(context.position.seq.0),
+            unsearchable: RwLock::new(unsearchable),
             memory: context.indexing.memory.share(),
             indexing: context.indexing,
         };
@@ -171,13 +175,9 @@ impl Projection {
         {
             let _writing = self.shared.writing.lock();
             self.shared.generation().apply(change);
-            if let Some(last) = change.added.last() {
-                self.shared.applied_seq.fetch_max(last.seq().0, Ordering::Relaxed);
-            }
-            let added = change.added_metadata.len() as u64;
-            let removed = change.removed.len() as u64;
-            self.shared.removed.fetch_or(removed > 0, Ordering::Relaxed);
-            self.shared.documents.fetch_add(added.wrapping_sub(removed), Ordering::Relaxed);
+            self.shared.applied_seq.fetch_max(change.last_seq.0, Ordering::Relaxed);
+            self.shared.removed.fetch_or(!change.removed.is_empty(), Ordering::Relaxed);
+            self.shared.forget_unsearchable(&change.removed);
         }
         self.shared.count_memory();
         self.call_maintainer();
@@ -188,6 +188,12 @@ impl Projection {
     pub(crate) fn set_settings(&self, settings: IndexSettings) {
         *self.shared.wanted.write() = settings;
         self.call_maintainer();
+    }
+
+    /// How many documents no search can find, or not by all of their passages, as a stored vector of
+    /// theirs is damaged or missing.
+    pub(crate) fn unsearchable_count(&self) -> u64 {
+        self.shared.unsearchable.read().len() as u64
     }
 
     fn call_maintainer(&self) {
@@ -215,6 +221,17 @@ impl Projection {
 impl Shared {
     fn generation(&self) -> Arc<Generation> {
         Arc::clone(&self.current.read())
+    }
+
+    /// Row versions that are gone are no longer missed.
+    fn forget_unsearchable(&self, removed: &[Seq]) {
+        if self.unsearchable.read().is_empty() {
+            return;
+        }
+        let mut unsearchable = self.unsearchable.write();
+        for seq in removed {
+            unsearchable.remove(seq);
+        }
     }
 
     /// Tells what the indexes hold to whoever refuses writes for want of memory.

@@ -3,10 +3,13 @@
 //! Beside the sections of the index stand the keys (`seqs`, and `passages` where texts are cut) and
 //! the filters.
 
-use akidb_core::IndexSettings;
+use std::collections::BTreeSet;
+
+use akidb_core::{IndexSettings, Seq};
 use akidb_index::{
     FilterIndex, HnswIndex, IndexHeader, Section, Snapshot, SnapshotError, SnapshotFolder,
 };
+use akidb_store::Position;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
@@ -19,14 +22,29 @@ const APPENDED: [&str; 3] = ["vectors", "seqs", "passages"];
 #[derive(Serialize, Deserialize)]
 struct Header {
     contained: Contained,
+    /// Documents that the store has and the index has not, or not whole.
+    unsearchable: BTreeSet<u64>,
     index: IndexHeader,
 }
 
-/// What a snapshot must be of. Its settings may be others than those of the collection by now: it is
+/// A generation as it was written.
+pub(super) struct Written {
+    pub(super) generation: Generation,
+    pub(super) contained: Contained,
+    /// Documents that the store had and the index had not, or not whole.
+    pub(super) unsearchable: BTreeSet<Seq>,
+}
+
+/// What a snapshot must be of: this history of this database, for numbers alone may be those of
+/// another one. Its settings may be others than those of the collection by now: it is
 /// used until the index for them is built.
 pub(super) fn identity(context: &Context) -> String {
-    let Context { collection, dimension, metric, .. } = context;
-    format!("collection {collection}, {dimension} dimensions, {metric}")
+    let Context { collection, dimension, metric, position, .. } = context;
+    let Position { database, epoch, .. } = position;
+    format!(
+        "collection {collection}, database {database}, epoch {epoch}, {dimension} dimensions, \
+         {metric}"
+    )
 }
 
 /// Writes a generation, and says what of it. `None` where its engine has no files.
@@ -38,13 +56,15 @@ pub(super) fn write(
     // All parts are of one moment: commits wait until each has been taken hold of.
     let mut writing = Some(shared.writing.lock());
     let (filter, keys) = (generation.filter.clone(), generation.keys.read().clone());
+    let unsearchable: BTreeSet<u64> = shared.unsearchable.read().iter().map(|seq| seq.0).collect();
     let mut contained = shared.contained(generation);
     let mut written = None;
     generation.index.visit_parts(&mut |index, sections| {
         drop(writing.take());
         contained.slots = index.slot_count as usize;
         contained.linked = index.graph.as_ref().map_or(0, |graph| graph.linked as usize);
-        let header = serde_json::json!(Header { contained, index: index.clone() });
+        let (index, unsearchable) = (index.clone(), unsearchable.clone());
+        let header = serde_json::json!(Header { contained, unsearchable, index });
         let ((seqs, passages), filter) = (keys.to_bytes(), filter.to_bytes());
         let section = |name: &str, bytes| Section { name: name.to_owned(), slices: vec![bytes] };
         let mut sections = sections.to_vec();
@@ -60,10 +80,7 @@ pub(super) fn write(
 
 /// The generation that was written. It is sound in itself; whether it fits the store is not looked
 /// at.
-pub(super) fn read(
-    context: &Context,
-    snapshot: &Snapshot,
-) -> Result<(Generation, Contained), SnapshotError> {
+pub(super) fn read(context: &Context, snapshot: &Snapshot) -> Result<Written, SnapshotError> {
     let header: Header = Header::deserialize(&snapshot.header).map_err(damaged)?;
     let graph_min = context.indexing.thresholds.graph_vectors;
     let index = HnswIndex::from_parts(&header.index, &|name| snapshot.section(name), graph_min);
@@ -85,10 +102,15 @@ pub(super) fn read(
     {
         return Err(damaged("its vectors are of another collection"));
     }
+    let contained = header.contained;
+    if contained.applied_seq != snapshot.covered_seq || keys.last() > Seq(snapshot.covered_seq) {
+        return Err(damaged("its keys are above the sequence number that it covers"));
+    }
     let settings: IndexSettings = header.index.settings;
     let index = Box::new(index);
     let generation = Generation { index, keys: RwLock::new(keys), filter, settings, graph_due: 0 };
-    Ok((generation, header.contained))
+    let unsearchable = header.unsearchable.into_iter().map(Seq).collect();
+    Ok(Written { generation, contained, unsearchable })
 }
 
 fn damaged(reason: impl ToString) -> SnapshotError {

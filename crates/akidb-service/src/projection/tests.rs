@@ -15,6 +15,7 @@ fn projection() -> (Projection, tempfile::TempDir) {
         dimension: Dimension::new(2).unwrap(),
         metric: Metric::Dot,
         settings: IndexSettings::default(),
+        position: Position { database: Uuid::nil(), epoch: 1, seq: Seq(0) },
         folder: folder.path().to_owned(),
         indexing: Indexing {
             maintainer: Maintainer::start().unwrap(),
@@ -25,7 +26,7 @@ fn projection() -> (Projection, tempfile::TempDir) {
     };
     let files = SnapshotFolder::new(folder.path().to_owned(), String::new());
     let generation = Generation::new(context.new_index(), context.settings);
-    (Projection::of(context, generation, Maintenance::new(files, None), (0, 0)), folder)
+    (Projection::of(context, generation, Maintenance::new(files, None), BTreeSet::new()), folder)
 }
 
 fn metadata(value: u64) -> Metadata {
@@ -40,6 +41,7 @@ fn change(added: &[u64], removed: &[u64]) -> CommittedChange {
         added_vectors: added.iter().flat_map(|&seq| [1.0, seq as f32]).collect(),
         added_metadata: added.iter().map(|&seq| (Seq(seq), metadata(seq))).collect(),
         removed: removed.iter().map(|&seq| Seq(seq)).collect(),
+        last_seq: Seq(added.iter().chain(removed).copied().max().unwrap_or(0)),
     }
 }
 

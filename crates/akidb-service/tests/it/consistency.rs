@@ -161,6 +161,47 @@ async fn a_scroll_gives_every_document_once() {
     assert_eq!(ids, (0..25).map(Into::into).collect::<Vec<_>>());
 }
 
+/// Whoever writes back what a scroll gives moves it to the end by its sequence number.
+#[tokio::test]
+async fn a_scroll_that_writes_back_what_it_reads_ends_and_gives_every_document_once() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    create(&service, "v", Some(1)).await;
+    put(&service, "v", (0..100).map(|id| vector(id, &[1.0])).collect()).await;
+    let mut seen: Vec<i64> = Vec::new();
+    let mut cursor = None;
+    for page in 0..20 {
+        let request = Scroll { filter: None, limit: Some(7), cursor, include: Include::default() };
+        let reply = service.scroll(&context(), "v", request).await.unwrap();
+        let ids: Vec<i64> = reply
+            .documents
+            .iter()
+            .map(|document| document.id.to_string().parse().unwrap())
+            .collect();
+        seen.extend(&ids);
+        // What the page gave, what it will give, and what was not there: half patched, half
+        // replaced.
+        for id in [ids[0], ids.last().unwrap() + 1] {
+            let merge = json!({"page": page}).as_object().unwrap().clone();
+            let id = GivenId::Integer(id);
+            let _absent_after_the_last =
+                service.patch_metadata(&context(), "v", id, merge).await.is_ok();
+        }
+        let again = ids.iter().skip(1).map(|&id| vector(id, &[2.0]));
+        let new = std::iter::once(vector(1_000 + page, &[1.0]));
+        put(&service, "v", again.chain(new).collect()).await;
+        cursor = reply.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..100).collect::<Vec<_>>());
+    let old = format!("{:032x}", 7);
+    let request =
+        Scroll { filter: None, limit: None, cursor: Some(old), include: Include::default() };
+    refused(service.scroll(&context(), "v", request).await, ErrorCode::InvalidCursor, "cursor");
+}
+
 #[tokio::test]
 async fn a_collection_of_another_model_takes_vectors_but_no_texts() {
     let data = tempfile::tempdir().unwrap();

@@ -30,7 +30,7 @@ async fn vectors(service: &Service, ids: &[i64]) -> Vec<Vec<f32>> {
     let selection = Selection { ids: Some(ids), filter: None };
     let include = Include { vector: true, ..Include::default() };
     let documents = service.get_documents(&context(), "t", selection, include).await.unwrap();
-    documents.into_iter().map(|document| document.vector.unwrap()).collect()
+    documents.documents.into_iter().map(|document| document.vector.unwrap()).collect()
 }
 
 /// Without a model nothing can be embedded, so what is stored there was known.

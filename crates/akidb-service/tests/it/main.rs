@@ -9,6 +9,7 @@ mod graphs;
 mod import;
 mod index;
 mod known_texts;
+mod losses;
 mod validation;
 
 use std::{

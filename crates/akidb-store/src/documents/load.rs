@@ -6,18 +6,23 @@ use std::{
 };
 
 use akidb_core::{Metadata, Seq};
-use futures::TryStreamExt;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::mpsc;
 
 use super::{
-    CommittedChange, DocumentStore, LostRange, QUEUE_WRITES_MAX, StoreOptions, StoredVector,
-    Totals,
-    row::{StoredId, passage_columns, read_seq, read_vector, seq_to_sql, vector_columns},
+    CommittedChange, DocumentStore, LostRange, Position, QUEUE_WRITES_MAX, StoreOptions,
+    StoredVector, Totals,
+    history::{self, History},
+    read::ids_of,
+    row::{passage_columns, read_vector, vector_columns},
     vectors::{VectorKey, VectorsPerDocument},
+    walk::{row_versions, walk},
     writer::Writer,
 };
-use crate::{StoreError, connection, high_water::HighWater, migrations};
+use crate::{StoreError, connection, migrations};
+
+/// The database of a collection, in its folder.
+pub(crate) const FILE_NAME: &str = "documents.db";
 
 const SELECT_ONE: &str =
     concat!("SELECT v.seq, ", vector_columns!(), " FROM vectors v WHERE v.seq > ?1 ORDER BY v.seq");
@@ -34,9 +39,9 @@ const SELECT_SEVERAL: &str = concat!(
 pub struct Loader {
     path: PathBuf,
     connection: SqliteConnection,
-    high_water: HighWater,
+    history: History,
     totals: Totals,
-    lost: Vec<LostRange>,
+    has_damage: bool,
     options: StoreOptions,
 }
 
@@ -44,48 +49,112 @@ impl DocumentStore {
     /// Opens, or makes, the database in a collection's folder.
     ///
     /// # Errors
-    /// When the file can not be opened, or its schema is newer than this program.
+    /// When the file can not be opened, is another database than the one of before, or its schema
+    /// is newer than this program.
     pub async fn open(folder: &Path, options: StoreOptions) -> Result<Loader, StoreError> {
-        let path = folder.join("documents.db");
-        let (high_water, acknowledged) = HighWater::open(folder)?;
+        let path = folder.join(FILE_NAME);
         let mut connection = connection::open_writer(&path, &migrations::collection()).await?;
         crate::directory::sync_directory(folder)?;
-        let lost = note_lost_writes(&mut connection, acknowledged, &options).await?;
-        let last_seq = last_seq(&mut connection).await?;
-        let documents: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM documents").fetch_one(&mut connection).await?;
-        let totals =
-            Totals { documents: documents.cast_unsigned().into(), last_seq: last_seq.0.into() };
-        Ok(Loader { path, connection, high_water, totals, lost, options })
+        let history = history::settle(&mut connection, folder, &path).await?;
+        report(&history, &path, &options);
+        let last_seq = history.position.seq;
+        let totals = Totals { documents: 0.into(), last_seq: last_seq.0.into() };
+        let has_damage = history.renewed || !history.faults.is_empty();
+        let mut loader = Loader { path, connection, history, totals, has_damage, options };
+        let documents = loader.count().await?;
+        loader.totals.documents.store(documents, Ordering::Relaxed);
+        Ok(loader)
+    }
+}
+
+fn report(history: &History, path: &Path, options: &StoreOptions) {
+    for fault in &history.faults {
+        options.metrics.damaged_rows.inc();
+        tracing::error!(database = %path.display(), fault, "a database is not as it was left");
+    }
+    if history.lost_now > 0 {
+        options.metrics.lost_writes.inc_by(history.lost_now);
+        let lost = history.lost.last();
+        let first = lost.map(|lost| lost.first.0);
+        let last = lost.map(|lost| lost.last.0);
+        tracing::error!(database = %path.display(), first, last, "acknowledged writes are missing");
+    }
+    if let Some(reason) = &history.unwritable {
+        tracing::error!(database = %path.display(), reason, "a database can be read and not written");
     }
 }
 
 impl Loader {
+    /// Which database it is, in which epoch, and the number of the last commit.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.history.position
+    }
+
+    /// Whether this opening raised the epoch: nothing that was derived before is to be used.
+    #[must_use]
+    pub const fn is_renewed(&self) -> bool {
+        self.history.renewed
+    }
+
+    /// Whether this opening found damage or a loss.
+    #[must_use]
+    pub const fn has_damage(&self) -> bool {
+        self.has_damage
+    }
+
+    /// Takes the word of something derived from this database that it once went further: the
+    /// numbers behind its last are lost, which is recorded, and the epoch is raised.
+    ///
+    /// # Errors
+    /// When that can not be stored.
+    pub async fn witness(&mut self, seq: Seq) -> Result<(), StoreError> {
+        let stored = self.history.position.seq;
+        if seq <= stored {
+            return Ok(());
+        }
+        let lost = LostRange { first: Seq(stored.0 + 1), last: seq };
+        let epoch = self.history.position.epoch + 1;
+        let position = Position { epoch, seq, ..self.history.position };
+        history::store(&mut self.connection, position, Some(lost)).await?;
+        self.history.high_water.write(position)?;
+        self.history.position = position;
+        self.history.renewed = true;
+        self.history.lost.push(lost);
+        self.history.lost_now = seq.0 - stored.0;
+        self.has_damage = true;
+        self.totals.last_seq.store(seq.0, Ordering::Relaxed);
+        report(&self.history, &self.path, &self.options);
+        Ok(())
+    }
+
     /// The sequence number of the last commit, 0 before the first.
     #[must_use]
     pub fn last_seq(&self) -> Seq {
-        Seq(self.totals.last_seq.load(Ordering::Relaxed))
+        self.history.position.seq
     }
 
-    /// Documents stored.
+    /// Documents stored, damaged ones included.
     #[must_use]
     pub fn document_count(&self) -> u64 {
         self.totals.documents.load(Ordering::Relaxed)
     }
 
-    /// The row versions that there are, ascending. They are read from the index of ids, which is a
-    /// small part of the database.
+    async fn count(&mut self) -> Result<u64, StoreError> {
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM documents");
+        match count.fetch_one(&mut self.connection).await.map_err(StoreError::from) {
+            Err(error) if error.is_damaged_page() => Ok(self.documents().await?.len() as u64),
+            count => Ok(count?.cast_unsigned()),
+        }
+    }
+
+    /// The row versions that there are, ascending. They are read from an index, which is a small
+    /// part of the database.
     ///
     /// # Errors
     /// When the read fails.
     pub async fn documents(&mut self) -> Result<Vec<Seq>, StoreError> {
-        let mut rows = sqlx::query("SELECT seq FROM documents").fetch(&mut self.connection);
-        let mut documents = Vec::new();
-        while let Some(row) = rows.try_next().await? {
-            documents.push(read_seq(&row, 0)?);
-        }
-        documents.sort_unstable();
-        Ok(documents)
+        row_versions(&mut self.connection, self.history.position.seq).await
     }
 
     /// Gives the metadata of every row version after `after` to `visit`, ascending. Checksums are
@@ -99,23 +168,33 @@ impl Loader {
         after: Seq,
         mut visit: impl FnMut(Seq, Metadata) + Send,
     ) -> Result<(), StoreError> {
-        let query = sqlx::query("SELECT seq, metadata FROM documents WHERE seq > ?1 ORDER BY seq");
-        let mut rows = query.bind(seq_to_sql(after)).fetch(&mut self.connection);
-        while let Some(row) = rows.try_next().await? {
-            let seq = read_seq(&row, 0)?;
-            let metadata = serde_json::from_str(row.try_get_unchecked(1)?);
-            let metadata = metadata.unwrap_or_else(|error| {
-                self.options.metrics.damaged_rows.inc();
-                tracing::error!(%seq, %error, "stored metadata can not be read or filtered by");
-                Metadata::default()
-            });
-            visit(seq, metadata);
+        let sql = "SELECT seq, metadata FROM documents WHERE seq > ?1 ORDER BY seq";
+        let mut unusable = Vec::new();
+        let read = |row: &SqliteRow, seq: Seq| {
+            let metadata: Option<&[u8]> = row.try_get_unchecked(1)?;
+            let metadata = serde_json::from_slice(metadata.unwrap_or_default());
+            visit(
+                seq,
+                metadata.unwrap_or_else(|error| {
+                    unusable.push((seq, error));
+                    Metadata::default()
+                }),
+            );
+            Ok(true)
+        };
+        let last = self.history.position.seq;
+        let unreadable = walk(&mut self.connection, sql, after, last, read).await?;
+        for (seq, error) in &unusable {
+            self.options.metrics.damaged_rows.inc();
+            tracing::error!(%seq, %error, "stored metadata can not be read or filtered by");
         }
+        self.has_damage |= !unreadable.is_empty() || !unusable.is_empty();
         Ok(())
     }
 
-    /// Gives every vector after `after` to `visit`, by ascending sequence number, and returns how
-    /// many rows fail their checksum and were left out.
+    /// Gives every vector after `after` to `visit`, by ascending sequence number, and returns the
+    /// documents after it of which a vector is damaged or missing and was left out. Vectors
+    /// without a document are left out as well.
     ///
     /// # Errors
     /// When the read fails.
@@ -123,84 +202,61 @@ impl Loader {
         &mut self,
         after: Seq,
         mut visit: impl FnMut(StoredVector) + Send,
-    ) -> Result<u64, StoreError> {
-        let mut sound = 0;
-        let (mut documents_found, mut expected) = (0, 0);
-        let mut damaged = Vec::new();
+    ) -> Result<Vec<Seq>, StoreError> {
+        let mut documents = self.documents().await?;
+        documents.retain(|document| *document > after);
         let per_document = self.options.vectors_per_document;
-        let query = sqlx::query(match per_document {
+        let sql = match per_document {
             VectorsPerDocument::One => SELECT_ONE,
             VectorsPerDocument::Several => SELECT_SEVERAL,
-        });
-        let mut rows = query.bind(seq_to_sql(after)).fetch(&mut self.connection);
-        while let Some(row) = rows.try_next().await? {
-            let seq = read_seq(&row, 0)?;
-            let Some(row) = read_vector(&row, seq, 1, per_document)? else {
-                damaged.push(seq);
-                continue;
+        };
+        let mut expected = Expected::new(&documents);
+        let mut damaged = 0_u64;
+        let read = |row: &SqliteRow, seq: Seq| {
+            let Some(row) = read_vector(row, seq, 1, per_document)? else {
+                damaged += 1;
+                return Ok(false);
             };
             let passage = row.passage.as_ref();
             let document = passage.and_then(|passage| passage.document).unwrap_or(seq);
-            if document == seq {
-                documents_found += 1;
-                expected += passage.and_then(|passage| passage.count).map_or(1, u64::from);
+            let count = passage.and_then(|passage| passage.count).unwrap_or(1);
+            if expected.takes(document, seq, count) {
+                let passage = u32::try_from(seq.0.saturating_sub(document.0)).unwrap_or(u32::MAX);
+                visit(StoredVector { key: VectorKey { document, passage }, vector: row.vector });
+            } else {
+                damaged += 1;
             }
-            sound += 1;
-            let passage = u32::try_from(seq.0.saturating_sub(document.0)).unwrap_or(u32::MAX);
-            visit(StoredVector { key: VectorKey { document, passage }, vector: row.vector });
-        }
-        drop(rows);
-        for &seq in &damaged {
-            self.report_damaged(seq).await?;
-        }
-        let damaged = damaged.len() as u64;
+            Ok(true)
+        };
+        let last = self.history.position.seq;
+        let unreadable = walk(&mut self.connection, sql, after, last, read).await?;
+        let incomplete = expected.incomplete();
+        self.has_damage |= damaged > 0 || !incomplete.is_empty() || !unreadable.is_empty();
+        self.options.metrics.damaged_rows.inc_by(damaged.max(incomplete.len() as u64));
+        self.report_incomplete(&incomplete).await?;
         // Loading has filled the page cache with vectors that the writer will not read again.
         sqlx::query("PRAGMA shrink_memory").execute(&mut self.connection).await?;
-        match per_document {
-            // What was there before is not counted.
-            _ if after > Seq(0) => {}
-            VectorsPerDocument::One => {
-                let documents = self.document_count();
-                self.report_missing_vectors(sound + damaged, documents);
-            }
-            // A damaged one does not say how many belong to it.
-            VectorsPerDocument::Several if damaged > 0 => {}
-            VectorsPerDocument::Several => {
-                let documents = self.document_count();
-                let without_any = documents.saturating_sub(documents_found);
-                self.report_missing_vectors(sound, expected + without_any);
-            }
+        Ok(incomplete)
+    }
+
+    /// Names the first documents of which a vector is damaged or missing.
+    async fn report_incomplete(&mut self, incomplete: &[Seq]) -> Result<(), StoreError> {
+        const NAMED_MAX: usize = 100;
+        if incomplete.is_empty() {
+            return Ok(());
         }
-        Ok(damaged)
-    }
-
-    /// Names the document of a damaged vector. Its number is its document's or follows it.
-    async fn report_damaged(&mut self, seq: Seq) -> Result<(), StoreError> {
-        self.options.metrics.damaged_rows.inc();
-        let owner =
-            sqlx::query("SELECT id FROM documents WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1")
-                .bind(seq_to_sql(seq))
-                .fetch_optional(&mut self.connection)
-                .await?;
-        let id = owner.map(|row| row.try_get_unchecked(0)).transpose()?;
-        let id = id.map(|StoredId(id)| id.to_string());
-        tracing::error!(
-            database = %self.path.display(), %seq, id,
-            "a stored vector fails its checksum and is not searched"
-        );
-        Ok(())
-    }
-
-    /// Every document has a vector, or as many as its first one says; without them it would not be
-    /// found, and nobody would know.
-    fn report_missing_vectors(&self, vectors: u64, expected: u64) {
-        if expected != vectors {
-            self.options.metrics.damaged_rows.inc_by(expected.abs_diff(vectors));
+        let named: Vec<u64> = incomplete.iter().take(NAMED_MAX).map(|seq| seq.0).collect();
+        let ids = ids_of(&mut self.connection, &named).await?;
+        for seq in named {
+            let id = ids.get(&Seq(seq)).map(ToString::to_string);
             tracing::error!(
-                database = %self.path.display(), vectors, expected,
-                "vectors of stored documents are missing, some are not searched"
+                database = %self.path.display(), seq, id,
+                "a vector of a stored document is damaged or missing and is not searched"
             );
         }
+        let documents = incomplete.len();
+        tracing::error!(database = %self.path.display(), documents, "documents are not searched");
+        Ok(())
     }
 
     /// Starts the writer. `committed` is called after each commit and before its writes are
@@ -209,12 +265,16 @@ impl Loader {
     pub fn start(self, committed: impl FnMut(CommittedChange) + Send + 'static) -> DocumentStore {
         let (queue, jobs) = mpsc::channel(QUEUE_WRITES_MAX);
         let totals = Arc::new(self.totals);
+        let opened_at = self.history.position;
         let writer = Writer {
             connection: self.connection,
-            high_water: self.high_water,
+            high_water: self.history.high_water,
             totals: Arc::clone(&totals),
+            opened_at,
             vectors_per_document: self.options.vectors_per_document,
             metrics: self.options.metrics.clone(),
+            has_damage: self.has_damage,
+            unwritable: self.history.unwritable,
             committed: Box::new(committed),
         };
         DocumentStore {
@@ -222,49 +282,61 @@ impl Loader {
             queue,
             writer: tokio::spawn(writer.run(jobs)),
             totals,
-            lost: self.lost,
+            opened_at,
+            lost: self.history.lost,
             vectors_per_document: self.options.vectors_per_document,
             metrics: self.options.metrics,
         }
     }
 }
 
-async fn last_seq(connection: &mut SqliteConnection) -> Result<Seq, StoreError> {
-    let last: i64 =
-        sqlx::query_scalar("SELECT last_seq FROM sequence").fetch_one(connection).await?;
-    Ok(Seq(last.cast_unsigned()))
+/// Which vectors the documents of a database should have, compared with those that come.
+struct Expected<'d> {
+    /// Ascending.
+    documents: &'d [Seq],
+    /// The first document whose vectors have not all come.
+    next: usize,
+    /// How many vectors of it have come, and how many there are.
+    came: u32,
+    of: u32,
+    incomplete: Vec<Seq>,
 }
 
-/// Compares the database with the high-water mark, and records a loss before anything is written
-/// over it. Lost numbers are never used again.
-async fn note_lost_writes(
-    connection: &mut SqliteConnection,
-    acknowledged: Seq,
-    options: &StoreOptions,
-) -> Result<Vec<LostRange>, StoreError> {
-    let stored = last_seq(connection).await?;
-    if acknowledged > stored {
-        let first = Seq(stored.0 + 1);
-        tracing::error!(%first, last = %acknowledged, "acknowledged writes are missing");
-        options.metrics.lost_writes.inc_by(acknowledged.0 - stored.0);
-        let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
-        sqlx::query("INSERT OR REPLACE INTO lost_writes (first_seq, last_seq) VALUES (?1, ?2)")
-            .bind(seq_to_sql(first))
-            .bind(seq_to_sql(acknowledged))
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("UPDATE sequence SET last_seq = ?1")
-            .bind(seq_to_sql(acknowledged))
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+impl<'d> Expected<'d> {
+    const fn new(documents: &'d [Seq]) -> Self {
+        Self { documents, next: 0, came: 0, of: 0, incomplete: Vec::new() }
     }
-    let rows = sqlx::query("SELECT first_seq, last_seq FROM lost_writes ORDER BY first_seq")
-        .fetch_all(connection)
-        .await?;
-    let read =
-        |row: &_, column| Row::try_get::<i64, _>(row, column).map(|seq| Seq(seq.cast_unsigned()));
-    rows.iter().map(|row| Ok(LostRange { first: read(row, 0)?, last: read(row, 1)? })).collect()
+
+    /// Whether a vector, which comes by ascending number, is of a document. `count` is how many
+    /// the first vector of a document says there are.
+    fn takes(&mut self, document: Seq, seq: Seq, count: u32) -> bool {
+        while self.documents.get(self.next).is_some_and(|next| *next < document) {
+            self.finish();
+        }
+        if self.documents.get(self.next) != Some(&document) {
+            return false;
+        }
+        self.came += 1;
+        if seq == document {
+            self.of = count;
+        }
+        true
+    }
+
+    fn finish(&mut self) {
+        if self.of == 0 || self.came < self.of {
+            self.incomplete.push(self.documents[self.next]);
+        }
+        (self.came, self.of) = (0, 0);
+        self.next += 1;
+    }
+
+    fn incomplete(mut self) -> Vec<Seq> {
+        while self.next < self.documents.len() {
+            self.finish();
+        }
+        self.incomplete
+    }
 }
 
 #[cfg(test)]

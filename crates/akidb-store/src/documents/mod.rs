@@ -1,13 +1,16 @@
 //! One collection's `documents.db`: opened by a loader, then written by one task and read by a
 //! small pool.
 
+mod history;
 mod known;
 mod load;
+mod page;
 mod passages;
 mod read;
 mod row;
 mod transaction;
 mod vectors;
+mod walk;
 mod writer;
 
 use std::sync::{
@@ -21,7 +24,9 @@ use sqlx::SqlitePool;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
 use crate::{StoreError, StoreMetrics};
+pub use history::Position;
 pub use load::Loader;
+pub use page::{Page, PageRequest};
 pub use passages::PassageSpans;
 pub use row::{Rows, StoredVector};
 pub(crate) use vectors::PassageColumns;
@@ -86,7 +91,8 @@ pub enum Applied {
     Upserted(Vec<bool>),
     /// How many documents are gone.
     Deleted(u64),
-    /// The new version, absent where no document had the id.
+    /// The document as it is now, in the version of before where the patch changed nothing; absent
+    /// where no document had the id.
     Patched(Option<Document>),
 }
 
@@ -101,6 +107,9 @@ pub struct CommittedChange {
     pub added_metadata: Vec<(Seq, Metadata)>,
     /// Row versions that are gone, among them some of `added` where one commit wrote an id twice.
     pub removed: Vec<Seq>,
+    /// The last sequence number in use after it. Deletes use numbers up as well, so that no two
+    /// states of a database have the same.
+    pub last_seq: Seq,
 }
 
 /// Acknowledged writes that are missing, both ends included.
@@ -126,6 +135,7 @@ pub struct DocumentStore {
     queue: mpsc::Sender<Job>,
     writer: JoinHandle<()>,
     totals: Arc<Totals>,
+    opened_at: Position,
     lost: Vec<LostRange>,
     vectors_per_document: VectorsPerDocument,
     metrics: StoreMetrics,
@@ -157,6 +167,12 @@ impl DocumentStore {
     #[must_use]
     pub fn last_seq(&self) -> Seq {
         Seq(self.totals.last_seq.load(Ordering::Acquire))
+    }
+
+    /// Which database it is, in which epoch, and the number of the last commit.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position { seq: self.last_seq(), ..self.opened_at }
     }
 
     /// Writes that were acknowledged once and are missing.

@@ -48,9 +48,4 @@ impl DocumentStore {
         }
         Ok(spans)
     }
-
-    /// Says that a document was found by a vector whose checksum is wrong.
-    pub fn report_damaged_passage(&self, id: &akidb_core::DocumentId) {
-        self.report_damaged(id);
-    }
 }

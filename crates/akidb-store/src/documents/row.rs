@@ -1,6 +1,8 @@
 //! Between rows of SQLite and documents: ids of two types, vectors as bytes, checksums verified.
+//!
+//! Whatever a damaged row has in its columns, reading it says that it is damaged and nothing else.
 
-use akidb_core::{Document, DocumentId, Metadata, Seq};
+use akidb_core::{DamagedDocument, Document, DocumentId, Metadata, Seq};
 use sqlx::{
     Row, Sqlite, TypeInfo, ValueRef,
     encode::IsNull,
@@ -11,13 +13,13 @@ use sqlx::{
 use super::vectors::{PassageColumns, VectorKey, VectorsPerDocument};
 use crate::{EmbeddedText, StoreError, TextHash, checksum};
 
-/// The rows of a read: the sound ones, and the ids of those whose checksum is wrong.
+/// The rows of a read: the sound ones, and those that are there and can not be served.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
     /// Rows whose checksum is right.
     pub documents: Vec<Document>,
-    /// Ids of the others.
-    pub damaged: Vec<DocumentId>,
+    /// The others.
+    pub damaged: Vec<DamagedDocument>,
 }
 
 /// A row of `vectors`, read while a collection opens.
@@ -32,27 +34,33 @@ pub struct StoredVector {
 /// The columns that [`read_document`] reads, without the vector.
 macro_rules! document_columns {
     () => {
-        "d.seq, d.id, d.text, d.metadata, d.checksum"
+        "d.seq, d.id, d.text, d.metadata, d.checksum, d.first_seq"
     };
 }
 pub(super) use document_columns;
 
-/// A row of `documents`: `Ok` when its checksum is right, `Err` with its id when not.
-pub(super) fn read_document(row: &SqliteRow) -> Result<Result<Document, DocumentId>, StoreError> {
+/// A row of `documents`: `Ok` when its checksum is right, `Err` with what it says of itself when
+/// not.
+pub(super) fn read_document(
+    row: &SqliteRow,
+) -> Result<Result<Document, DamagedDocument>, StoreError> {
     let seq = read_seq(row, 0)?;
-    let StoredId(id) = row.try_get_unchecked(1)?;
-    let text: Option<String> = row.try_get_unchecked(2)?;
-    let metadata: &str = row.try_get_unchecked(3)?;
-    let stored: i64 = row.try_get_unchecked(4)?;
-    if checksum::of_document(seq, &id, text.as_deref(), metadata) != stored {
-        return Ok(Err(id));
-    }
-    match serde_json::from_str::<Metadata>(metadata) {
-        Ok(metadata) => {
-            Ok(Ok(Document { id, text, metadata, vector: None, passages: Vec::new(), seq }))
+    let id = row.try_get_unchecked(1).ok().map(|StoredId(id)| id);
+    let text: Option<&[u8]> = row.try_get_unchecked(2)?;
+    let metadata: Option<&[u8]> = row.try_get_unchecked(3)?;
+    let stored: Option<i64> = row.try_get_unchecked(4)?;
+    let first_seq: Option<i64> = row.try_get_unchecked(5)?;
+    let sound = || {
+        let (id, metadata) = (id.clone()?, metadata?);
+        let sum = checksum::of_document(seq, &id, text, metadata, first_seq);
+        if stored != Some(sum) {
+            return None;
         }
-        Err(_) => Ok(Err(id)),
-    }
+        let text = text.map(|text| String::from_utf8(text.to_vec())).transpose().ok()?;
+        let metadata: Metadata = serde_json::from_slice(metadata).ok()?;
+        Some(Document { id, text, metadata, vector: None, passages: Vec::new(), seq })
+    };
+    Ok(sound().ok_or_else(|| DamagedDocument { id: id.clone(), seq: Some(seq) }))
 }
 
 /// The columns that [`read_vector`] reads.
@@ -103,15 +111,22 @@ pub(super) fn read_vector(
 fn read_embedded(row: &SqliteRow, column: usize) -> Result<Option<EmbeddedText>, StoreError> {
     let hash: Option<&[u8]> = row.try_get_unchecked(column)?;
     let Some(hash) = hash.and_then(TextHash::from_bytes) else { return Ok(None) };
-    let tokens: Option<u32> = row.try_get_unchecked(column + 1)?;
-    let truncated: Option<bool> = row.try_get_unchecked(column + 2)?;
+    let tokens: Option<i64> = row.try_get_unchecked(column + 1)?;
+    let truncated: Option<i64> = row.try_get_unchecked(column + 2)?;
+    let tokens = tokens.and_then(|tokens| u32::try_from(tokens).ok());
+    let truncated = match truncated {
+        Some(0) => Some(false),
+        Some(1) => Some(true),
+        _ => None,
+    };
     let embedded = tokens.zip(truncated);
     Ok(embedded.map(|(tokens, truncated)| EmbeddedText { hash, tokens, truncated }))
 }
 
 fn read_passage(row: &SqliteRow, column: usize) -> Result<Option<PassageColumns>, StoreError> {
     let document: Option<i64> = row.try_get_unchecked(column)?;
-    let count: Option<u32> = row.try_get_unchecked(column + 1)?;
+    let count: Option<i64> = row.try_get_unchecked(column + 1)?;
+    let count = count.and_then(|count| u32::try_from(count).ok());
     let start: Option<i64> = row.try_get_unchecked(column + 2)?;
     let end: Option<i64> = row.try_get_unchecked(column + 3)?;
     let bytes = start.zip(end).map(|(start, end)| {

@@ -2,24 +2,26 @@
 
 use std::{collections::HashMap, mem, sync::LazyLock};
 
-use akidb_core::{Document, DocumentId, Filter, Metadata, Seq};
-use futures::TryStreamExt;
+use akidb_core::{DamagedDocument, Document, DocumentId, Filter, Metadata, Seq};
 use sqlx::SqliteConnection;
 
 use super::{
-    Applied, CommittedChange, NewRow, Patch, RowVectors, VectorsPerDocument, Write,
-    read::json_list,
+    Applied, CommittedChange, NewRow, Patch, Position, RowVectors, VectorsPerDocument, Write,
+    read::{Reader, json_list},
     row::{StoredId, document_columns, read_document, read_seq, seq_to_sql},
     vectors::{NewVector, VectorColumns, vectors_of},
 };
-use crate::{StoreError, checksum};
+use crate::{StoreError, StoreMetrics, checksum};
 
 /// Rows inserted by one statement: enough that its fixed cost does not count.
 const ROWS_A_STATEMENT: usize = 64;
 
-static INSERT_DOCUMENTS: LazyLock<String> = LazyLock::new(|| {
-    insert("INSERT INTO documents (seq, id, text, metadata, checksum) VALUES ", "(?, ?, ?, ?, ?)")
-});
+static INSERT_DOCUMENTS: LazyLock<String> =
+    LazyLock::new(|| insert(INSERT_DOCUMENTS_HEAD, "(?, ?, ?, ?, ?, ?)"));
+const INSERT_DOCUMENTS_HEAD: &str =
+    "INSERT INTO documents (seq, id, text, metadata, checksum, first_seq) VALUES ";
+const INSERT_DOCUMENT: &str = "INSERT INTO documents (seq, id, text, metadata, checksum, first_seq) \
+     VALUES (?, ?, ?, ?, ?, ?)";
 static INSERT_OWN_VECTORS: LazyLock<InsertVectors> =
     LazyLock::new(|| InsertVectors::new("seq, vector, checksum", "(?, ?, ?)"));
 static INSERT_VECTORS: LazyLock<InsertVectors> = LazyLock::new(|| {
@@ -50,12 +52,24 @@ fn insert(head: &str, row: &str) -> String {
     format!("{head}{}", [row; ROWS_A_STATEMENT].join(", "))
 }
 
+/// What of a stored document stays when it is replaced, and what goes.
+#[derive(Clone, Copy, Debug)]
+struct Existing {
+    /// The row version.
+    seq: Seq,
+    /// The number that the document keeps.
+    number: Seq,
+}
+
 /// Writes applied to an open transaction, and what they change in all.
 pub(super) struct Transaction<'c> {
     pub(super) connection: &'c mut SqliteConnection,
+    /// As it was before the transaction.
+    pub(super) begun_at: Position,
     pub(super) last_seq: Seq,
     pub(super) change: CommittedChange,
     pub(super) vectors_per_document: VectorsPerDocument,
+    pub(super) metrics: &'c StoreMetrics,
 }
 
 impl Transaction<'_> {
@@ -74,21 +88,34 @@ impl Transaction<'_> {
 
     /// Records the last sequence number, as the last statement before the commit.
     pub(super) async fn finish(&mut self) -> Result<(), StoreError> {
-        sqlx::query("UPDATE sequence SET last_seq = ?1")
-            .bind(seq_to_sql(self.last_seq))
+        self.change.last_seq = self.last_seq;
+        if self.last_seq == self.begun_at.seq {
+            return Ok(());
+        }
+        let position = Position { seq: self.last_seq, ..self.begun_at };
+        let updated = sqlx::query("UPDATE sequence SET last_seq = ?1, checksum = ?2")
+            .bind(seq_to_sql(position.seq))
+            .bind(checksum::of_position(&position))
             .execute(&mut *self.connection)
             .await?;
-        Ok(())
+        match updated.rows_affected() {
+            1 => Ok(()),
+            rows => Err(StoreError::Malformed {
+                what: "sequence",
+                reason: format!("it has {rows} rows"),
+            }),
+        }
     }
 
     async fn upsert(&mut self, mut rows: Vec<NewRow>) -> Result<Vec<bool>, StoreError> {
         let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
-        let existing = self.seqs_of(&json_list(&ids)).await?;
+        let existing = self.existing(&json_list(&ids)).await?;
         let created = ids.iter().map(|id| !existing.contains_key(id)).collect();
-        self.delete_seqs(&existing.into_values().collect::<Vec<_>>()).await?;
+        let replaced: Vec<Seq> = existing.values().map(|existing| existing.seq).collect();
+        self.remove_rows(&replaced).await?;
         for chunk in rows.chunks_mut(ROWS_A_STATEMENT) {
             let first_seq = self.last_seq;
-            self.insert_chunk(chunk).await?;
+            self.insert_chunk(chunk, &existing).await?;
             self.announce_metadata(first_seq, chunk);
         }
         Ok(created)
@@ -104,26 +131,31 @@ impl Transaction<'_> {
     }
 
     /// A full chunk takes the long statement, which stays prepared; a rest goes row by row.
-    async fn insert_chunk(&mut self, rows: &[NewRow]) -> Result<(), StoreError> {
+    async fn insert_chunk(
+        &mut self,
+        rows: &[NewRow],
+        existing: &HashMap<DocumentId, Existing>,
+    ) -> Result<(), StoreError> {
         let mut vectors = Vec::with_capacity(rows.len());
         let full = rows.len() == ROWS_A_STATEMENT;
         for rows in rows.chunks(if full { ROWS_A_STATEMENT } else { 1 }) {
-            let mut documents = sqlx::query(if full {
-                INSERT_DOCUMENTS.as_str()
-            } else {
-                "INSERT INTO documents (seq, id, text, metadata, checksum) VALUES (?, ?, ?, ?, ?)"
-            });
+            let mut documents =
+                sqlx::query(if full { INSERT_DOCUMENTS.as_str() } else { INSERT_DOCUMENT });
             for row in rows {
                 let seq = Seq(self.last_seq.0 + 1);
                 let metadata = row.metadata.to_json();
                 let text = row.text.clone();
-                let sum = checksum::of_document(seq, &row.id, text.as_deref(), &metadata);
+                let first_seq = existing.get(&row.id).map(|existing| seq_to_sql(existing.number));
+                let text_bytes = text.as_deref().map(str::as_bytes);
+                let sum =
+                    checksum::of_document(seq, &row.id, text_bytes, metadata.as_bytes(), first_seq);
                 documents = documents
                     .bind(seq_to_sql(seq))
                     .bind(StoredId(row.id.clone()))
                     .bind(text)
                     .bind(metadata)
-                    .bind(sum);
+                    .bind(sum)
+                    .bind(first_seq);
                 // The passages of a document take the numbers that follow.
                 self.last_seq.0 += row.vectors.len() as u64;
                 vectors.extend(row.vectors.rows(seq));
@@ -155,9 +187,13 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    async fn seqs_of(&mut self, ids_json: &str) -> Result<HashMap<DocumentId, Seq>, StoreError> {
+    async fn existing(
+        &mut self,
+        ids_json: &str,
+    ) -> Result<HashMap<DocumentId, Existing>, StoreError> {
         let rows = sqlx::query(
-            "SELECT seq, id FROM documents WHERE id IN (SELECT value FROM json_each(?1))",
+            "SELECT seq, id, first_seq FROM documents \
+             WHERE id IN (SELECT value FROM json_each(?1))",
         )
         .bind(ids_json)
         .fetch_all(&mut *self.connection)
@@ -165,36 +201,46 @@ impl Transaction<'_> {
         rows.iter()
             .map(|row| {
                 let StoredId(id) = sqlx::Row::try_get_unchecked(row, 1)?;
-                Ok((id, read_seq(row, 0)?))
+                let seq = read_seq(row, 0)?;
+                let first_seq: Option<i64> = sqlx::Row::try_get_unchecked(row, 2)?;
+                let first_seq = first_seq.map(|first_seq| Seq(first_seq.cast_unsigned()));
+                // A damaged row must not keep its document from being replaced.
+                let number = first_seq.filter(|first| (Seq(1)..seq).contains(first)).unwrap_or(seq);
+                Ok((id, Existing { seq, number }))
             })
             .collect()
     }
 
     async fn delete_ids(&mut self, ids: &[DocumentId]) -> Result<u64, StoreError> {
-        let seqs: Vec<_> = self.seqs_of(&json_list(ids)).await?.into_values().collect();
+        let existing = self.existing(&json_list(ids)).await?;
+        let seqs: Vec<_> = existing.values().map(|existing| existing.seq).collect();
         self.delete_seqs(&seqs).await
     }
 
     async fn delete_matching(&mut self, filter: &Filter) -> Result<u64, StoreError> {
-        let mut seqs = Vec::new();
-        {
-            let sql = concat!("SELECT ", document_columns!(), " FROM documents d ORDER BY d.seq");
-            let mut rows = sqlx::query(sql).fetch(&mut *self.connection);
-            while let Some(row) = rows.try_next().await? {
-                // A damaged row is known to match nothing.
-                if let Ok(document) = read_document(&row)?
-                    && filter.matches(&document.metadata)
-                {
-                    seqs.push(document.seq);
-                }
-            }
-        }
+        let last = self.last_seq;
+        let mut reader = Reader {
+            connection: &mut *self.connection,
+            vectors_per_document: self.vectors_per_document,
+            metrics: self.metrics,
+        };
+        let seqs = reader.matching(filter, last).await?;
         self.delete_seqs(&seqs).await
     }
 
+    /// Deletes row versions under a number of its own: a state with them and one without must not
+    /// have the same last number.
     async fn delete_seqs(&mut self, seqs: &[Seq]) -> Result<u64, StoreError> {
+        if !seqs.is_empty() {
+            self.last_seq.0 += 1;
+        }
+        self.remove_rows(seqs).await?;
+        Ok(seqs.len() as u64)
+    }
+
+    async fn remove_rows(&mut self, seqs: &[Seq]) -> Result<(), StoreError> {
         if seqs.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
         let seqs_json = json_list(&seqs.iter().map(|seq| seq.0).collect::<Vec<_>>());
         for sql in [
@@ -208,7 +254,7 @@ impl Transaction<'_> {
             }
         }
         self.change.removed.extend_from_slice(seqs);
-        Ok(seqs.len() as u64)
+        Ok(())
     }
 
     async fn patch(&mut self, patch: Patch) -> Result<Option<Document>, StoreError> {
@@ -216,10 +262,14 @@ impl Transaction<'_> {
             return Ok(None);
         };
         let metadata: Metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
-        self.delete_seqs(&[document.seq]).await?;
+        if metadata == document.metadata {
+            return Ok(Some(document));
+        }
+        let existing = self.existing(&json_list(std::slice::from_ref(&document.id))).await?;
+        self.remove_rows(&[document.seq]).await?;
         let seq = Seq(self.last_seq.0 + 1);
         let row = NewRow { id: document.id, text: document.text, metadata, vectors };
-        self.insert_chunk(std::slice::from_ref(&row)).await?;
+        self.insert_chunk(std::slice::from_ref(&row), &existing).await?;
         let NewRow { id, text, metadata, .. } = row;
         self.change.added_metadata.push((seq, metadata.clone()));
         Ok(Some(Document { id, text, metadata, vector: None, passages: Vec::new(), seq }))
@@ -235,12 +285,13 @@ impl Transaction<'_> {
             .fetch_optional(&mut *self.connection)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let damaged = |id| StoreError::Damaged { ids: vec![id] };
-        let document = read_document(&row)?.map_err(damaged)?;
+        let damaged = || StoreError::Damaged {
+            rows: vec![DamagedDocument { id: Some(id.clone()), seq: None }],
+        };
+        let document = read_document(&row)?.map_err(|_| damaged())?;
         let seqs = [document.seq];
         let vectors = vectors_of(self.connection, &seqs, self.vectors_per_document).await?;
-        let vectors = vectors.into_values().next().flatten();
-        let vectors = vectors.ok_or_else(|| damaged(document.id.clone()))?;
+        let vectors = vectors.into_values().next().flatten().ok_or_else(damaged)?;
         Ok(Some((document, vectors)))
     }
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    Applied, CommittedChange, Totals, VectorsPerDocument, Write, transaction::Transaction,
+    Applied, CommittedChange, Position, Totals, VectorsPerDocument, Write, transaction::Transaction,
 };
 use crate::{StoreError, StoreMetrics, high_water::HighWater};
 
@@ -55,8 +55,14 @@ pub(super) struct Writer {
     pub(super) connection: SqliteConnection,
     pub(super) high_water: HighWater,
     pub(super) totals: Arc<Totals>,
+    /// Where the database was when it was opened.
+    pub(super) opened_at: Position,
     pub(super) vectors_per_document: VectorsPerDocument,
     pub(super) metrics: StoreMetrics,
+    /// Whether a page is known that can not be read: a write that meets it fails alone.
+    pub(super) has_damage: bool,
+    /// Why no write is taken, where the database is too damaged for that.
+    pub(super) unwritable: Option<String>,
     pub(super) committed: Box<dyn FnMut(CommittedChange) + Send>,
 }
 
@@ -64,11 +70,19 @@ impl Writer {
     /// Runs until every sender is gone, then checkpoints and closes.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.recv().await {
+            if let Some(reason) = &self.unwritable {
+                self.metrics.queue_depth.dec();
+                send(first.reply, Err(StoreError::DamagedPage { reason: reason.clone() }));
+                continue;
+            }
             let group = self.collect(first, &mut jobs);
             if let Err(reason) = self.commit(group).await {
                 tracing::error!(reason, "a commit failed, the collection takes no more writes");
                 return self.refuse_all(jobs).await;
             }
+        }
+        if let Err(error) = self.high_water.sync() {
+            tracing::warn!(%error, "the high-water mark could not be synced");
         }
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, "closing a collection failed");
@@ -89,7 +103,8 @@ impl Writer {
                 rows += job.rows();
                 group.push(job);
             }
-            next = if rows < GROUP_ROWS_MAX { jobs.try_recv().ok() } else { None };
+            let full = rows >= GROUP_ROWS_MAX || (self.has_damage && !group.is_empty());
+            next = if full { None } else { jobs.try_recv().ok() };
         }
         group
     }
@@ -109,6 +124,7 @@ impl Writer {
                 Ok(())
             }
             Err(failure) => {
+                self.has_damage |= failure.is_damaged_page();
                 self.metrics.commit_errors.inc();
                 for reply in replies {
                     send(reply, Err(failure.for_each_write()));
@@ -133,7 +149,7 @@ impl Writer {
             Err(error) => return Err(GroupFailure::Unknown(error.to_string())),
         }
         self.totals.last_seq.store(last_seq.0, Ordering::Release);
-        if let Err(error) = self.high_water.write(last_seq) {
+        if let Err(error) = self.high_water.write(Position { seq: last_seq, ..self.opened_at }) {
             tracing::warn!(%error, "the high-water mark could not be written");
         }
         Ok(applied)
@@ -141,11 +157,14 @@ impl Writer {
 
     /// Everything between BEGIN and COMMIT.
     async fn apply_all(&mut self, writes: Vec<Write>) -> Result<(GroupResult, Seq), StoreError> {
+        let last_seq = Seq(self.totals.last_seq.load(Ordering::Acquire));
         let mut transaction = Transaction {
             connection: &mut self.connection,
-            last_seq: Seq(self.totals.last_seq.load(Ordering::Acquire)),
+            begun_at: Position { seq: last_seq, ..self.opened_at },
+            last_seq,
             change: CommittedChange::default(),
             vectors_per_document: self.vectors_per_document,
+            metrics: &self.metrics,
         };
         let mut results = Vec::with_capacity(writes.len());
         for write in writes {
@@ -201,10 +220,17 @@ enum GroupFailure {
 }
 
 impl GroupFailure {
+    fn is_damaged_page(&self) -> bool {
+        matches!(self, Self::RolledBack(error) if error.is_damaged_page())
+    }
+
     /// The error, once for each write of the group.
     fn for_each_write(&self) -> StoreError {
         match self {
             Self::RolledBack(StoreError::Full) => StoreError::Full,
+            Self::RolledBack(StoreError::DamagedPage { reason }) => {
+                StoreError::DamagedPage { reason: reason.clone() }
+            }
             Self::RolledBack(StoreError::Sqlite(error)) => StoreError::Sqlite(Arc::clone(error)),
             Self::RolledBack(error) => {
                 StoreError::Malformed { what: "row", reason: error.to_string() }

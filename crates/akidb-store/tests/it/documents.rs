@@ -1,7 +1,7 @@
 //! Writes, reads and reopening.
 
 use akidb_core::{Filter, Limits, Seq};
-use akidb_store::{Applied, DocumentStore, Patch, RowVectors, Write};
+use akidb_store::{Applied, DocumentStore, Page, PageRequest, Patch, RowVectors, Write};
 use serde_json::json;
 
 use crate::{id, keys, metadata, open, options, row, upsert, vector, write};
@@ -73,8 +73,9 @@ async fn sequence_numbers_are_not_used_again_after_deleting_the_last_row() {
     write(&store, Write::DeleteIds(vec![2.into()])).await.unwrap();
     store.close().await;
     let (store, _changes) = open(folder.path()).await;
+    // The delete has used one up itself.
     upsert(&store, vec![row(3, 3.0)]).await;
-    assert_eq!(store.last_seq(), Seq(3));
+    assert_eq!(store.last_seq(), Seq(4));
 }
 
 #[tokio::test]
@@ -102,15 +103,44 @@ async fn a_patch_keeps_text_and_vector_and_a_bad_one_changes_nothing() {
 }
 
 #[tokio::test]
-async fn pages_follow_the_order_of_writing_and_the_filter() {
+async fn pages_follow_the_order_of_creation_and_the_filter() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _changes) = open(folder.path()).await;
     upsert(&store, (0..10_i16).map(|i| row(i64::from(i), f32::from(i))).collect()).await;
     let filter = Filter::parse(&json!({"value": {"$lt": 8}}), &Limits::default()).unwrap();
-    let page = store.after(Seq(3), 3, Some(&filter), false).await.unwrap().documents;
-    let seqs: Vec<_> = page.iter().map(|document| document.seq.0).collect();
-    assert_eq!(seqs, [4, 5, 6]);
-    assert_eq!(store.after(Seq(7), 3, Some(&filter), false).await.unwrap().documents.len(), 1);
+    let page = |after, limit| {
+        let through = Seq(10);
+        let filter = Some(&filter);
+        store.page(PageRequest { after: Seq(after), through, limit, filter, with_vector: false })
+    };
+    let seqs = |page: &Page| -> Vec<u64> {
+        page.rows.documents.iter().map(|document| document.seq.0).collect()
+    };
+    let found = page(3, 3).await.unwrap();
+    assert_eq!((seqs(&found), found.next), (vec![4, 5, 6], Some(Seq(6))));
+    let found = page(7, 3).await.unwrap();
+    assert_eq!((seqs(&found), found.next), (vec![8], None));
+    assert_eq!(page(5, 3).await.unwrap().next, None, "the filter lets no more through");
+    // New versions keep their place, new documents come behind the end.
+    upsert(&store, vec![row(4, 4.5), row(11, 1.0)]).await;
+    let found = page(3, 3).await.unwrap();
+    assert_eq!((seqs(&found), found.next), (vec![4, 11, 6], Some(Seq(6))));
+    assert_eq!(seqs(&page(6, 99).await.unwrap()), [7, 8]);
+}
+
+#[tokio::test]
+async fn a_patch_that_changes_nothing_makes_no_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, mut changes) = open(folder.path()).await;
+    upsert(&store, vec![row(1, 1.0)]).await;
+    changes.recv().await.unwrap();
+    let merge = json!({"value": 1.0, "absent": null}).as_object().unwrap().clone();
+    let patch = Patch { id: 1.into(), merge, limits: Limits::default().into() };
+    let patched = write(&store, Write::PatchMetadata(patch)).await.unwrap();
+    let Applied::Patched(Some(document)) = patched else { panic!("{patched:?}") };
+    assert_eq!((document.seq, store.last_seq()), (Seq(1), Seq(1)));
+    assert_eq!(document.metadata, metadata(json!({"value": 1.0})));
+    assert_eq!(changes.recv().await.unwrap().added, []);
 }
 
 #[tokio::test]
@@ -122,12 +152,13 @@ async fn every_vector_is_given_to_the_index_when_opening() {
     store.close().await;
     let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let mut loaded = Vec::new();
-    assert_eq!(loader.vectors(Seq(0), |stored| loaded.push(stored)).await.unwrap(), 0);
+    assert_eq!(loader.vectors(Seq(0), |stored| loaded.push(stored)).await.unwrap(), []);
     assert_eq!(loaded.len(), 299);
     assert!(loaded.is_sorted_by_key(|stored| stored.key));
     assert_eq!(loaded[10].vector, vector(11.0));
 
-    assert_eq!((loader.last_seq(), loader.document_count()), (Seq(300), 299));
+    assert_eq!((loader.last_seq(), loader.document_count()), (Seq(301), 299));
+    assert!(!loader.has_damage());
     let documents = loader.documents().await.unwrap();
     assert!(documents.iter().eq(loaded.iter().map(|stored| &stored.key.document)));
     let mut later = Vec::new();

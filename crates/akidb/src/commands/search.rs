@@ -124,9 +124,25 @@ pub(crate) async fn run(
     if reply["degraded"] == true {
         printer.warning("the index is being built again, searches take longer until then");
     }
+    warn_of_damage(&reply, printer);
     match (reply.get("plan"), printer.output()) {
         (Some(plan), OutputFormat::Table) => printer.line(show::properties(plan)),
         _ => Ok(()),
+    }
+}
+
+/// What the table does not show.
+fn warn_of_damage(reply: &Value, printer: Printer) {
+    let damaged = reply["damaged"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for document in damaged {
+        let id = show::cell(document.get("id").unwrap_or(&document["seq"]));
+        printer.warning(format_args!("the document {id} is damaged and not shown"));
+    }
+    if let Some(count) = reply["unsearchable"].as_u64() {
+        printer.warning(format_args!(
+            "{count} documents can not be found as their vectors are damaged; `akidb verify` lists \
+             them"
+        ));
     }
 }
 

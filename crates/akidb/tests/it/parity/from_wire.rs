@@ -78,9 +78,22 @@ pub(crate) fn documents(given: Vec<wire::Document>) -> Value {
     given.into_iter().map(document).collect()
 }
 
+pub(crate) fn got(given: wire::GetDocumentsResponse) -> Value {
+    object([("documents", Some(documents(given.documents))), ("damaged", damaged(given.damaged))])
+}
+
+fn damaged(given: Vec<wire::DamagedDocument>) -> Option<Value> {
+    let damaged = given.into_iter().map(|given| {
+        object([("id", given.id.map(|given| id(Some(given)))), ("seq", given.seq.map(Value::from))])
+    });
+    let damaged: Vec<Value> = damaged.collect();
+    (!damaged.is_empty()).then_some(damaged.into())
+}
+
 pub(crate) fn page(given: wire::ScrollDocumentsResponse) -> Value {
     object([
         ("documents", Some(documents(given.documents))),
+        ("damaged", damaged(given.damaged)),
         ("next_cursor", given.next_cursor.map(Value::from)),
     ])
 }
@@ -101,6 +114,8 @@ pub(crate) fn found(given: wire::SearchResult) -> Value {
         ("hits", Some(hits.collect())),
         ("took_ms", Some(given.took_ms.into())),
         ("degraded", given.degraded.then_some(true.into())),
+        ("damaged", damaged(given.damaged)),
+        ("unsearchable", (given.unsearchable > 0).then(|| given.unsearchable.into())),
         ("plan", given.plan.map(plan)),
     ])
 }

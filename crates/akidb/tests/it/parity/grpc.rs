@@ -80,8 +80,7 @@ impl GrpcDoor {
                 from_wire::document(document.unwrap())
             }
             Message::GetDocuments(message) => {
-                let documents = client.get_documents(message).await?.into_inner().documents;
-                json!({"documents": from_wire::documents(documents)})
+                from_wire::got(client.get_documents(message).await?.into_inner())
             }
             Message::PatchMetadata(message) => {
                 let document = client.patch_metadata(message).await?.into_inner().document;

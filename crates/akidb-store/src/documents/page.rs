@@ -1,0 +1,190 @@
+//! Documents page by page, in the order of their creation.
+//!
+//! A page is found in the index of the numbers that documents keep over their versions, and its rows
+//! are read by sequence number. So a document comes once whatever is done to it meanwhile, and one
+//! that can not be read has its place all the same.
+
+use std::collections::{BTreeMap, HashMap};
+
+use akidb_core::{DamagedDocument, Document, Filter, Seq};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    DocumentStore,
+    read::Keys,
+    row::{Rows, read_seq, seq_to_sql},
+    walk::{row_versions, walk},
+};
+use crate::StoreError;
+
+/// Documents looked at in one go where a filter lets only some through.
+const FILTERED_ROWS: usize = 256;
+
+const NUMBERS: &str = "SELECT ifnull(first_seq, seq), seq FROM documents \
+     INDEXED BY documents_by_number \
+     WHERE ifnull(first_seq, seq) > ?1 AND ifnull(first_seq, seq) <= ?2 \
+     ORDER BY ifnull(first_seq, seq) LIMIT ?3";
+
+/// The same from the table, for when the index can not be read.
+const NUMBERS_IN_TABLE: &str = "SELECT seq, ifnull(first_seq, seq) FROM documents NOT INDEXED \
+     WHERE seq > ?1 ORDER BY seq";
+
+/// Asks for a page.
+#[derive(Clone, Copy, Debug)]
+pub struct PageRequest<'f> {
+    /// The number of the document that the page follows, 0 for the first page.
+    pub after: Seq,
+    /// The highest number of the documents of all pages.
+    pub through: Seq,
+    /// How many documents, damaged ones included.
+    pub limit: usize,
+    /// Which ones. Damaged ones are always among them.
+    pub filter: Option<&'f Filter>,
+    /// Whether they come with their vectors.
+    pub with_vector: bool,
+}
+
+/// A page of documents.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// By ascending number.
+    pub rows: Rows,
+    /// The `after` of the next page; absent after the last one.
+    pub next: Option<Seq>,
+}
+
+type Found = Result<Document, DamagedDocument>;
+
+impl DocumentStore {
+    /// A page of documents, in the order of their creation.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn page(&self, request: PageRequest<'_>) -> Result<Page, StoreError> {
+        let mut snapshot = self.readers.begin().await?;
+        let mut found: Vec<(Seq, Found)> = Vec::new();
+        let mut after = request.after;
+        // One more than the page tells whether there is another page.
+        while found.len() <= request.limit {
+            let wanted = request.limit.saturating_add(1) - found.len();
+            let rows = if request.filter.is_some() { wanted.max(FILTERED_ROWS) } else { wanted };
+            let numbers = self.numbers(&mut snapshot, after, request.through, rows).await?;
+            let Some(&(last, _)) = numbers.last() else { break };
+            after = last;
+            found.extend(self.rows_of(&mut snapshot, &numbers, &request).await?);
+            if numbers.len() < rows {
+                break;
+            }
+        }
+        let more = found.len() > request.limit;
+        found.truncate(request.limit);
+        let mut page = Page {
+            next: found.last().filter(|_| more).map(|(number, _)| *number),
+            ..Page::default()
+        };
+        for (_, found) in found {
+            match found {
+                Ok(document) => page.rows.documents.push(document),
+                Err(damaged) => page.rows.damaged.push(damaged),
+            }
+        }
+        Ok(page)
+    }
+
+    /// The rows of numbers that are wanted, in their order.
+    async fn rows_of(
+        &self,
+        snapshot: &mut SqliteConnection,
+        numbers: &[(Seq, Seq)],
+        request: &PageRequest<'_>,
+    ) -> Result<Vec<(Seq, Found)>, StoreError> {
+        let seqs: Vec<Seq> = numbers.iter().map(|(_, seq)| *seq).collect();
+        let keys = Keys::Seqs(&seqs);
+        let rows = self.reader(snapshot).rows(keys, request.with_vector).await?;
+        let sound = rows.documents.into_iter().map(|document| (document.seq, Ok(document)));
+        let mut by_seq: HashMap<Seq, Found> = sound.collect();
+        by_seq.extend(rows.damaged.into_iter().filter_map(|row| Some((row.seq?, Err(row)))));
+        let found = numbers.iter().map(|&(number, seq)| {
+            // An index that names a row that is not there is damaged itself.
+            let absent = || Err(DamagedDocument { id: None, seq: Some(seq) });
+            (number, by_seq.remove(&seq).unwrap_or_else(absent))
+        });
+        let wanted = |found: &Found| match (found, request.filter) {
+            (Ok(document), Some(filter)) => filter.matches(&document.metadata),
+            _ => true,
+        };
+        Ok(found.filter(|(_, found)| wanted(found)).collect())
+    }
+
+    /// The next documents by number: that number, and the sequence number of the row.
+    async fn numbers(
+        &self,
+        connection: &mut SqliteConnection,
+        after: Seq,
+        through: Seq,
+        limit: usize,
+    ) -> Result<Vec<(Seq, Seq)>, StoreError> {
+        let limit_sql = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = sqlx::query(NUMBERS)
+            .bind(seq_to_sql(after))
+            .bind(seq_to_sql(through))
+            .bind(limit_sql)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(StoreError::from);
+        match rows {
+            Err(error) if error.is_damaged_page() => {}
+            rows => {
+                return rows?
+                    .iter()
+                    .map(|row| Ok((read_seq(row, 0)?, read_seq(row, 1)?)))
+                    .collect();
+            }
+        }
+        // Slower, as it sorts what the index has in order.
+        let mut numbers: BTreeMap<Seq, Seq> = BTreeMap::new();
+        let visit = |row: &SqliteRow, seq| {
+            numbers.insert(seq, read_seq(row, 1)?);
+            Ok(true)
+        };
+        let last = self.last_seq();
+        if !walk(connection, NUMBERS_IN_TABLE, Seq(0), last, visit).await?.is_empty() {
+            // Of those that can not be read, the number is their sequence number as far as is known.
+            for seq in row_versions(connection, last).await? {
+                numbers.entry(seq).or_insert(seq);
+            }
+        }
+        let mut numbers: Vec<(Seq, Seq)> =
+            numbers.into_iter().map(|(seq, number)| (number, seq)).collect();
+        numbers.retain(|(number, _)| *number > after && *number <= through);
+        numbers.sort_unstable();
+        numbers.truncate(limit);
+        Ok(numbers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{StoreMetrics, StoreOptions, VectorsPerDocument};
+
+    /// Otherwise a page would read the rows of all documents before it, or each row twice.
+    #[tokio::test]
+    async fn a_page_is_found_in_the_index_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
+        let options =
+            StoreOptions { readers_max: 1, vectors_per_document: VectorsPerDocument::One, metrics };
+        let store = DocumentStore::open(folder.path(), options).await.unwrap().start(|_| {});
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {NUMBERS}"));
+        let plan = sqlx::query(explain).bind(0).bind(9).bind(9).fetch_all(&store.readers);
+        let plan: Vec<String> =
+            plan.await.unwrap().iter().map(|row| sqlx::Row::get(row, 3)).collect();
+        let plan = plan.join("; ");
+        assert!(
+            plan.contains("SEARCH documents USING COVERING INDEX documents_by_number"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}

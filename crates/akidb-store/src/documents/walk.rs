@@ -1,0 +1,99 @@
+//! Reading on behind pages that can not be read.
+
+use std::ops::RangeInclusive;
+
+use akidb_core::Seq;
+use futures::TryStreamExt;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+use super::row::{read_seq, seq_to_sql};
+use crate::StoreError;
+
+/// Numbers below which a table has rows that could not be read, if it has rows there at all.
+pub(super) type Unreadable = Vec<RangeInclusive<u64>>;
+
+/// Gives the rows of a table from the one after `after` to that of `last` to `visit`, and returns the
+/// numbers at which nothing could be read. `visit` says whether the row is sound; sound ones come by
+/// ascending number, each once, others may come twice.
+///
+/// `sql` has the number in its first column, takes the rows behind `?1` and orders by number. After
+/// a page that can not be read it is run again from the next number, until it is behind that page.
+pub(super) async fn walk(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    after: Seq,
+    last: Seq,
+    mut visit: impl FnMut(&SqliteRow, Seq) -> Result<bool, StoreError> + Send,
+) -> Result<Unreadable, StoreError> {
+    let mut unreadable = Unreadable::new();
+    let (mut from, mut last_sound) = (after, after);
+    loop {
+        let mut seen = from;
+        let mut rows = sqlx::query(sql).bind(seq_to_sql(from)).fetch(&mut *connection);
+        let ended = loop {
+            match rows.try_next().await.map_err(StoreError::from) {
+                Ok(Some(row)) => {
+                    seen = read_seq(&row, 0)?;
+                    // A page of elsewhere may have sound rows, but not in their place.
+                    if seen > last_sound && visit(&row, seen)? {
+                        last_sound = seen;
+                    }
+                }
+                Ok(None) => break true,
+                Err(error) if error.is_damaged_page() => break false,
+                Err(error) => return Err(error),
+            }
+        };
+        drop(rows);
+        if !ended {
+            // A damaged number is above the last one, or below the one before.
+            from = if seen > last { from } else { from.max(seen) };
+        }
+        if ended || from >= last {
+            return Ok(unreadable);
+        }
+        from.0 += 1;
+        match unreadable.last_mut() {
+            Some(range) if *range.end() + 1 == from.0 => *range = *range.start()..=from.0,
+            _ => unreadable.push(from.0..=from.0),
+        }
+    }
+}
+
+/// The row versions that there are, ascending. Each of the three structures that know them will do;
+/// where none can be read as a whole, all that the three say together.
+pub(super) async fn row_versions(
+    connection: &mut SqliteConnection,
+    last: Seq,
+) -> Result<Vec<Seq>, StoreError> {
+    let mut found = Vec::new();
+    for sql in [BY_NUMBER, BY_ID] {
+        let from = found.len();
+        let mut rows = sqlx::query(sql).fetch(&mut *connection);
+        loop {
+            match rows.try_next().await.map_err(StoreError::from) {
+                Ok(Some(row)) => found.push(read_seq(&row, 0)?),
+                Ok(None) => return Ok(ascending(found.split_off(from))),
+                Err(error) if error.is_damaged_page() => break,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    let in_table = |_: &SqliteRow, seq| {
+        found.push(seq);
+        Ok(false)
+    };
+    walk(connection, IN_TABLE, Seq(0), last, in_table).await?;
+    Ok(ascending(found))
+}
+
+pub(super) const BY_NUMBER: &str = "SELECT seq FROM documents INDEXED BY documents_by_number";
+pub(super) const BY_ID: &str = "SELECT seq FROM documents INDEXED BY sqlite_autoindex_documents_1";
+pub(super) const IN_TABLE: &str =
+    "SELECT seq FROM documents NOT INDEXED WHERE seq > ?1 ORDER BY seq";
+
+pub(super) fn ascending(mut seqs: Vec<Seq>) -> Vec<Seq> {
+    seqs.sort_unstable();
+    seqs.dedup();
+    seqs
+}
