@@ -1,7 +1,8 @@
 //! The vocabulary of AkiDB.
 //!
 //! What lives here: types that carry their preconditions, the limits, the filter tree and the one
-//! table of error codes. What does not: anything that reads a file, a socket or a clock.
+//! table of error codes. What does not: anything that reads a file, a socket or a clock. `torture` is what tests alone
+//! ask for.
 
 mod document;
 mod error;
@@ -14,6 +15,7 @@ mod metric;
 mod name;
 mod passage;
 mod text;
+pub mod torture;
 mod vector;
 
 pub use document::{DamagedDocument, Document, DocumentId, InvalidDocumentId, Seq};

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use akidb_core::Limits;
+use akidb_core::{Limits, torture::threshold};
 use akidb_embedding::{EngineSettings, Precision, mlx::MlxSettings};
 
 /// Everything that [`Service::open`](crate::Service::open) takes.
@@ -67,7 +67,11 @@ pub struct IndexThresholds {
 
 impl Default for IndexThresholds {
     fn default() -> Self {
-        Self { graph_vectors: 8_000, snapshot_vectors: 8_192, removed_vectors: 8_192 }
+        Self {
+            graph_vectors: threshold(8_000, 64),
+            snapshot_vectors: threshold(8_192, 64),
+            removed_vectors: threshold(8_192, 64),
+        }
     }
 }
 

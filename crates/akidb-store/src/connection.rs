@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use akidb_core::torture::threshold;
 use sqlx::{
     Connection, Row, SqliteConnection,
     migrate::Migrator,
@@ -15,6 +16,8 @@ use crate::StoreError;
 
 /// WAL pages after which the writer checkpoints, 32 MiB at the page size below.
 const CHECKPOINT_PAGES: u32 = 4_096;
+/// The same for the torture tests.
+const CHECKPOINT_PAGES_SHRUNKEN: u32 = 64;
 
 /// Two or more vectors of common dimensions fit one page with little waste.
 const PAGE_BYTES: u32 = 8_192;
@@ -27,6 +30,7 @@ pub(crate) async fn open_writer(
     path: &Path,
     migrations: &Migrator,
 ) -> Result<SqliteConnection, StoreError> {
+    let checkpoint_pages = threshold(CHECKPOINT_PAGES, CHECKPOINT_PAGES_SHRUNKEN);
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -37,8 +41,8 @@ pub(crate) async fn open_writer(
         .synchronous(SqliteSynchronous::Full)
         .pragma("fullfsync", "1")
         .pragma("checkpoint_fullfsync", "1")
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
-        .pragma("journal_size_limit", (CHECKPOINT_PAGES * PAGE_BYTES).to_string())
+        .pragma("wal_autocheckpoint", checkpoint_pages.to_string())
+        .pragma("journal_size_limit", (checkpoint_pages * PAGE_BYTES).to_string())
         .pragma("trusted_schema", "0")
         // What was deleted is overwritten and does not stay in pages that are free.
         .pragma("secure_delete", "1")
