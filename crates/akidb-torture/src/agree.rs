@@ -1,0 +1,315 @@
+//! Reads a whole node by every way there is, and holds the ways against each other.
+//!
+//! get = scroll = count = exact search = count by filter, whatever was done to the node before, and
+//! the sequence number of a collection is not below that of any of its rows. What the node refuses
+//! to read and what it tells of damage is gathered beside it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Client, Reply},
+    document::{self, FILTERS, Form, Version, described, short, wire_id},
+    oracle::{Collection, State},
+    workload::ef_of,
+};
+
+/// Documents of one page of a scroll.
+const PAGE_DOCUMENTS: usize = 200;
+/// Ids of one get.
+const IDS_A_GET: usize = 500;
+/// Hits that a search may return.
+const HITS_MAX: usize = 10_000;
+
+/// What a node says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// The documents that it serves.
+    pub(crate) state: State,
+    /// Reads that it refused because something is damaged.
+    pub(crate) refused: Vec<String>,
+    /// What tells somebody who watches the node that something is wrong.
+    pub(crate) told: Vec<String>,
+    /// Where two ways to read differ.
+    pub(crate) contradictions: Vec<String>,
+    /// Documents that it serves and that nobody wrote so.
+    pub(crate) forged: Vec<String>,
+}
+
+impl Seen {
+    /// The contradictions, the refusals and what was told, where there should be none of them.
+    pub(crate) fn must_be_sound(&self) -> Result<(), String> {
+        let faults =
+            [&self.forged, &self.contradictions, &self.refused, &self.told].into_iter().flatten();
+        let faults: Vec<_> = faults.take(5).cloned().collect();
+        if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
+    }
+}
+
+/// Reads the node. An error means that it does not answer at all.
+pub(crate) fn agree(client: &mut Client) -> Result<Seen> {
+    let mut seen = Seen::default();
+    let list = client.read("GET", "/v1/collections", None)?;
+    if !list.is_success() {
+        seen.refused.push(format!("the list of collections: {}", short(&list.body)));
+    }
+    for listed in list.body["collections"].as_array().into_iter().flatten() {
+        let Some(name) = listed["name"].as_str() else { continue };
+        let mut reading = Reading { client, name, form: form_of(listed), seen: &mut seen };
+        if let Some(collection) = reading.collection()? {
+            seen.state.insert(name.to_owned(), collection);
+        }
+    }
+    watch(client, &mut seen)?;
+    Ok(seen)
+}
+
+/// What a node tells of itself without being asked for a collection.
+fn watch(client: &mut Client, seen: &mut Seen) -> Result<()> {
+    let ready = client.read("GET", "/readyz", None)?;
+    if ready.status != 200 {
+        seen.told.push(format!("readyz {} {}", ready.status, short(&ready.body["components"])));
+    }
+    for component in ready.body["components"].as_array().into_iter().flatten() {
+        if is_alarming(component) {
+            seen.told.push(format!("readyz {}", short(component)));
+        }
+    }
+    let metrics = client.read("GET", "/metrics", None)?;
+    for line in metrics.text.lines().filter(|line| line.starts_with("akidb_")) {
+        let Some((series, value)) = line.rsplit_once(' ') else { continue };
+        let words = ["lost", "damaged", "adopted", "unknown_folders", "rebuilt", "put_aside"];
+        let is_told = words.iter().any(|word| series.contains(word));
+        if is_told && value.parse::<f64>().is_ok_and(|value| value > 0.0) {
+            seen.told.push(format!("metric {line}"));
+        }
+    }
+    Ok(())
+}
+
+/// A component that is up and yet says what is wrong.
+fn is_alarming(component: &Value) -> bool {
+    let detail = component["detail"].as_str().unwrap_or_default();
+    let words =
+        ["lost", "damage", "missing", "adopted", "unknown", "rebuilt", "read-only", "repair"];
+    let warns = component["warnings"].as_array().is_some_and(|list| !list.is_empty());
+    warns || words.iter().any(|word| detail.contains(word))
+}
+
+/// The form shows in the settings, so that a collection under another name is read as well.
+fn form_of(listed: &Value) -> Form {
+    match listed {
+        _ if listed["chunking"].is_object() => Form::Passages,
+        _ if listed["model"].is_object() => Form::Texts,
+        _ => Form::Vectors,
+    }
+}
+
+/// One collection while it is read.
+struct Reading<'a> {
+    client: &'a mut Client,
+    name: &'a str,
+    form: Form,
+    seen: &'a mut Seen,
+}
+
+/// Documents by id, with the highest sequence number.
+type Documents = BTreeMap<u64, Version>;
+
+impl Reading<'_> {
+    /// Nothing where the collection can not be read at all.
+    fn collection(&mut self) -> Result<Option<Collection>> {
+        let path = format!("/v1/collections/{}", self.name);
+        let description = self.client.read("GET", &path, None)?;
+        if !self.is_served("describe", &description) {
+            return Ok(None);
+        }
+        let Some((documents, last_seq)) = self.scroll()? else { return Ok(None) };
+        let description = description.body;
+        self.describe(&description, &documents, last_seq);
+        self.counts(&documents)?;
+        self.gets(&documents)?;
+        self.searches(&documents)?;
+        Ok(Some(Collection {
+            form: self.form,
+            description: described(description["description"].as_str().unwrap_or_default())
+                .unwrap_or(0),
+            ef: ef_of(&description),
+            documents,
+        }))
+    }
+
+    fn describe(&mut self, description: &Value, documents: &Documents, last_seq: u64) {
+        let count = description["document_count"].as_u64();
+        self.compare("document_count", count, documents.len());
+        if description["last_seq"].as_u64() < Some(last_seq) {
+            let told = &description["last_seq"];
+            self.contradict(format!("last_seq is {told} and a row has {last_seq}"));
+        }
+        for word in ["lost_writes", "damaged", "damage"] {
+            let told = &description[word];
+            let is_empty = told.is_null() || *told == json!([]) || *told == json!(0);
+            if !is_empty {
+                self.seen.told.push(format!("{} {word} {}", self.name, short(told)));
+            }
+        }
+    }
+
+    fn scroll(&mut self) -> Result<Option<(Documents, u64)>> {
+        let (mut documents, mut last_seq, mut cursor) = (Documents::new(), 0, Value::Null);
+        loop {
+            let mut page = json!({
+                "limit": PAGE_DOCUMENTS, "include": ["text", "metadata", "vector"],
+            });
+            if !cursor.is_null() {
+                page["cursor"] = cursor;
+            }
+            let reply = self.post("scroll", page)?;
+            if !self.is_served("scroll", &reply) {
+                return Ok(None);
+            }
+            for found in reply.body["documents"].as_array().into_iter().flatten() {
+                last_seq = last_seq.max(found["seq"].as_u64().unwrap_or(0));
+                if let Some((id, version)) = self.read(found)
+                    && documents.insert(id, version).is_some()
+                {
+                    self.contradict(format!("scroll returns {id} twice"));
+                }
+            }
+            cursor = reply.body["next_cursor"].clone();
+            if cursor.is_null() {
+                return Ok(Some((documents, last_seq)));
+            }
+        }
+    }
+
+    fn counts(&mut self, documents: &Documents) -> Result<()> {
+        let reply = self.post("count", json!({}))?;
+        if self.is_served("count", &reply) {
+            self.compare("count", reply.body["count"].as_u64(), documents.len());
+        }
+        for (filter, matches) in FILTERS {
+            let expected = documents.iter().filter(|(id, version)| matches(**id, **version));
+            let expected = expected.count();
+            let parsed: Value = serde_json::from_str(filter)?;
+            let reply = self.post("count", json!({"filter": parsed}))?;
+            if self.is_served("count by a filter", &reply) {
+                let count = reply.body["count"].as_u64();
+                self.compare(&format!("count by {filter}"), count, expected);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gets every document, and as many that should not be there.
+    fn gets(&mut self, documents: &Documents) -> Result<()> {
+        let beyond = documents.keys().map(|id| id + 1).filter(|id| !documents.contains_key(id));
+        let ids: Vec<u64> = documents.keys().copied().chain(beyond).collect();
+        let mut got = Documents::new();
+        for ids in ids.chunks(IDS_A_GET) {
+            let ids: Vec<_> = ids.iter().map(|id| wire_id(*id)).collect();
+            let reply = self.post("get", json!({"ids": ids, "include": ["text", "metadata"]}))?;
+            if !self.is_served("get", &reply) {
+                return Ok(());
+            }
+            let found = reply.body["documents"].as_array().into_iter().flatten();
+            got.extend(found.filter_map(|found| self.read(found)));
+        }
+        self.compare_documents("get", &got, documents);
+        Ok(())
+    }
+
+    fn searches(&mut self, documents: &Documents) -> Result<()> {
+        let limit = (documents.len() + 1).min(HITS_MAX);
+        for exact in [true, false] {
+            let what = if exact { "exact search" } else { "search" };
+            let search = json!({
+                "vector": self.form.query(), "limit": limit, "include": ["metadata"],
+                "params": {"exact": exact},
+            });
+            let path = format!("/v1/collections/{}/search", self.name);
+            let reply = self.client.read("POST", &path, Some(&search))?;
+            if !self.is_served(what, &reply) {
+                continue;
+            }
+            let hits: Vec<_> = reply.body["hits"].as_array().into_iter().flatten().collect();
+            let scores = hits.iter().filter_map(|hit| hit["score"].as_f64());
+            if !scores.is_sorted_by(|one, next| one >= next) {
+                self.contradict(format!("the scores of {what} do not fall"));
+            }
+            let found: Documents = hits.iter().filter_map(|hit| self.read(hit)).collect();
+            match exact {
+                true => self.compare_documents(what, &found, documents),
+                false => self.compare_some(what, &found, documents),
+            }
+        }
+        Ok(())
+    }
+
+    /// A walk of the graph may miss some and must find none that are not there.
+    fn compare_some(&mut self, what: &str, found: &Documents, documents: &Documents) {
+        let extra = found.iter().filter(|(id, version)| documents.get(id) != Some(version));
+        if let Some((id, version)) = extra.clone().next() {
+            self.contradict(format!("{what} finds {id} {version:?}, which scroll does not have"));
+        }
+        if found.len() * 10 < documents.len() * 9 {
+            self.contradict(format!("{what} finds {} of {}", found.len(), documents.len()));
+        }
+    }
+
+    fn compare_documents(&mut self, what: &str, found: &Documents, documents: &Documents) {
+        if found == documents {
+            return;
+        }
+        let missing = documents.iter().filter(|(id, version)| found.get(id) != Some(version));
+        let extra = found.iter().filter(|(id, _)| !documents.contains_key(id));
+        self.contradict(format!(
+            "{what} has {} and scroll {} documents; missing or other {:?}, only there {:?}",
+            found.len(),
+            documents.len(),
+            missing.take(3).collect::<Vec<_>>(),
+            extra.take(3).collect::<Vec<_>>()
+        ));
+    }
+
+    fn compare(&mut self, what: &str, told: Option<u64>, expected: usize) {
+        if told != Some(expected as u64) {
+            self.contradict(format!("{what} says {told:?} and scroll has {expected} documents"));
+        }
+    }
+
+    fn post(&mut self, route: &str, body: Value) -> Result<Reply> {
+        let path = format!("/v1/collections/{}/documents/{route}", self.name);
+        let reply = self.client.read("POST", &path, Some(&body))?;
+        let damaged = &reply.body["damaged"];
+        if damaged.as_array().is_some_and(|ids| !ids.is_empty()) {
+            self.seen.told.push(format!("{} {route} damaged {}", self.name, short(damaged)));
+        }
+        Ok(reply)
+    }
+
+    /// Whether the reply is one; else what was refused is noted.
+    fn is_served(&mut self, what: &str, reply: &Reply) -> bool {
+        if !reply.is_success() {
+            let (name, status) = (self.name, reply.status);
+            self.seen.refused.push(format!("{name} {what}: {status} {}", short(&reply.body)));
+        }
+        reply.is_success()
+    }
+
+    fn read(&mut self, found: &Value) -> Option<(u64, Version)> {
+        match document::read(self.form, found) {
+            Ok(read) => Some(read),
+            Err(broken) => {
+                self.seen.forged.push(format!("{} serves what nobody wrote: {broken}", self.name));
+                None
+            }
+        }
+    }
+
+    fn contradict(&mut self, what: String) {
+        self.seen.contradictions.push(format!("{}: {what}", self.name));
+    }
+}

@@ -1,0 +1,309 @@
+//! What the node must hold, told from outside: from what was sent and from what was answered.
+//!
+//! The oracle keeps every state that the node may be in. An answered operation leads from each to
+//! one other; one without a known outcome leads to both; what is read after a fault leaves those
+//! that are as was read. None left: something was lost, or something appeared.
+
+use std::collections::BTreeMap;
+
+use crate::document::{FILTERS, Form, Version};
+
+/// States beyond which an oracle would say nothing any more.
+const STATES_MAX: usize = 512;
+
+/// A collection as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Collection {
+    /// What its documents are.
+    pub(crate) form: Form,
+    /// The number in its description.
+    pub(crate) description: u64,
+    /// Candidates of its searches.
+    pub(crate) ef: u64,
+    /// Its documents by id.
+    pub(crate) documents: BTreeMap<u64, Version>,
+}
+
+/// All collections by name.
+pub(crate) type State = BTreeMap<String, Collection>;
+
+/// `ef` of a new collection.
+pub(crate) const EF_DEFAULT: u64 = 100;
+
+/// Something that changes the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// Creates a collection.
+    Create { collection: String, form: Form, description: u64 },
+    /// Drops a collection.
+    Drop { collection: String },
+    /// Changes settings that are kept as they are given.
+    Settings { collection: String, description: u64, ef: u64 },
+    /// Writes documents, all or none.
+    Upsert { collection: String, documents: Vec<(u64, u64)> },
+    /// Deletes by id.
+    Delete { collection: String, ids: Vec<u64> },
+    /// Deletes by one of the filters, within ids of one owner.
+    DeleteMatching { collection: String, filter: usize },
+    /// Changes the metadata of one document.
+    Patch { collection: String, id: u64, patch: u64 },
+    /// Imports documents: each line or not, in their order.
+    Import { collection: String, documents: Vec<(u64, u64)> },
+}
+
+impl Operation {
+    /// The collection that it is about.
+    pub(crate) fn collection(&self) -> &str {
+        match self {
+            Self::Create { collection, .. }
+            | Self::Drop { collection }
+            | Self::Settings { collection, .. }
+            | Self::Upsert { collection, .. }
+            | Self::Delete { collection, .. }
+            | Self::DeleteMatching { collection, .. }
+            | Self::Patch { collection, .. }
+            | Self::Import { collection, .. } => collection,
+        }
+    }
+
+    /// The documents that it writes or deletes by id.
+    pub(crate) fn document_count(&self) -> u64 {
+        match self {
+            Self::Upsert { documents, .. } | Self::Import { documents, .. } => {
+                documents.len() as u64
+            }
+            Self::Delete { ids, .. } => ids.len() as u64,
+            _ => 1,
+        }
+    }
+
+    /// Leads a state to the one after it. Does nothing where the collection is not there.
+    pub(crate) fn apply(&self, state: &mut State) {
+        if let Self::Create { collection, form, description } = self {
+            state.entry(collection.clone()).or_insert(Collection {
+                form: *form,
+                description: *description,
+                ef: EF_DEFAULT,
+                documents: BTreeMap::new(),
+            });
+            return;
+        }
+        if let Self::Drop { collection } = self {
+            state.remove(collection);
+            return;
+        }
+        let Some(Collection { documents: stored, description: line, ef: candidates, .. }) =
+            state.get_mut(self.collection())
+        else {
+            return;
+        };
+        match self {
+            Self::Upsert { documents, .. } | Self::Import { documents, .. } => {
+                let versions =
+                    documents.iter().map(|&(id, number)| (id, Version { number, patch: 0 }));
+                stored.extend(versions);
+            }
+            Self::Delete { ids, .. } => ids.iter().for_each(|id| {
+                stored.remove(id);
+            }),
+            Self::DeleteMatching { filter, .. } => {
+                let (_, matches) = FILTERS[*filter];
+                stored.retain(|id, version| !matches(*id, *version));
+            }
+            Self::Patch { id, patch, .. } => {
+                if let Some(version) = stored.get_mut(id) {
+                    version.patch = *patch;
+                }
+            }
+            Self::Settings { description, ef, .. } => {
+                (*line, *candidates) = (*description, *ef);
+            }
+            Self::Create { .. } | Self::Drop { .. } => {}
+        }
+    }
+
+    /// The lines of an import with these indices, or all of any other operation.
+    fn lines(&self, lines: &[usize]) -> Self {
+        let Self::Import { collection, documents } = self else { return self.clone() };
+        let documents = lines.iter().filter_map(|&line| documents.get(line).copied()).collect();
+        Self::Import { collection: collection.clone(), documents }
+    }
+
+    /// Every state that this may lead to without an answer, the one before among them.
+    fn outcomes(&self, before: &State) -> Vec<State> {
+        let parts = match self {
+            Self::Import { documents, .. } => {
+                let lines: Vec<_> = (0..documents.len()).collect();
+                (0..=lines.len()).map(|count| self.lines(&lines[..count])).collect()
+            }
+            _ => vec![self.clone()],
+        };
+        let after = parts.iter().map(|part| {
+            let mut state = before.clone();
+            part.apply(&mut state);
+            state
+        });
+        std::iter::once(before.clone()).chain(after).collect()
+    }
+}
+
+/// How an operation ended, as far as its client knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Answered with success.
+    Done,
+    /// Answered `not_applied`.
+    NotApplied,
+    /// Not answered, or answered `unknown`.
+    Unknown,
+    /// Of an import: the lines that were answered with success, and those without a known outcome,
+    /// of which the first ones may be there.
+    Lines { done: Vec<usize>, unknown: Vec<usize> },
+}
+
+/// The states that the node may be in.
+#[derive(Clone, Debug)]
+pub(crate) struct Oracle {
+    states: Vec<State>,
+    /// Why it says nothing any more.
+    lost_track: bool,
+}
+
+impl Oracle {
+    /// An oracle of a node in one known state.
+    pub(crate) fn new(state: State) -> Self {
+        Self { states: vec![state], lost_track: false }
+    }
+
+    /// One of the states, to choose operations by.
+    pub(crate) fn state(&self) -> &State {
+        &self.states[0]
+    }
+
+    /// Takes what became of an operation.
+    pub(crate) fn note(&mut self, operation: &Operation, outcome: &Outcome) {
+        match outcome {
+            Outcome::NotApplied => {}
+            Outcome::Done => self.states.iter_mut().for_each(|state| operation.apply(state)),
+            Outcome::Lines { done, unknown } => {
+                let done = operation.lines(done);
+                self.states.iter_mut().for_each(|state| done.apply(state));
+                self.branch(&operation.lines(unknown));
+            }
+            Outcome::Unknown => self.branch(operation),
+        }
+    }
+
+    fn branch(&mut self, operation: &Operation) {
+        let mut states: Vec<State> = Vec::new();
+        for state in self.states.iter().flat_map(|state| operation.outcomes(state)) {
+            if !states.contains(&state) {
+                states.push(state);
+            }
+        }
+        self.lost_track |= states.len() > STATES_MAX;
+        self.states = states;
+        self.states.truncate(STATES_MAX);
+    }
+
+    /// Whether the node may be in this state.
+    pub(crate) fn allows(&self, seen: &State) -> Result<(), String> {
+        if self.states.contains(seen) {
+            return Ok(());
+        }
+        if self.lost_track {
+            return Err("the oracle lost track: too many operations without an outcome".to_owned());
+        }
+        let expected = self.states.iter().min_by_key(|state| difference(state, seen).len());
+        let told = expected.map(|state| difference(state, seen)).unwrap_or_default();
+        let told: Vec<_> = told.into_iter().take(6).collect();
+        Err(format!("none of {} possible states; nearest: {}", self.states.len(), told.join("; ")))
+    }
+
+    /// Takes what was read as the state of the node, which must be one of the possible ones.
+    pub(crate) fn settle(&mut self, seen: State) -> Result<(), String> {
+        self.allows(&seen)?;
+        *self = Self::new(seen);
+        Ok(())
+    }
+}
+
+/// What of `seen` is not as in `expected`, for people.
+pub(crate) fn difference(expected: &State, seen: &State) -> Vec<String> {
+    let mut told = Vec::new();
+    for name in expected.keys().filter(|name| !seen.contains_key(*name)) {
+        told.push(format!("collection {name} is gone"));
+    }
+    for (name, found) in seen {
+        let Some(wanted) = expected.get(name) else {
+            told.push(format!("collection {name} appeared"));
+            continue;
+        };
+        if (wanted.description, wanted.ef, wanted.form) != (found.description, found.ef, found.form)
+        {
+            told.push(format!(
+                "{name} has description {} and ef {}, not {} and {}",
+                found.description, found.ef, wanted.description, wanted.ef
+            ));
+        }
+        for (id, version) in &wanted.documents {
+            match found.documents.get(id) {
+                None => told.push(format!("{name}/{id} {version:?} is gone")),
+                Some(other) if other != version => {
+                    told.push(format!("{name}/{id} is {other:?}, not {version:?}"));
+                }
+                Some(_) => {}
+            }
+        }
+        for (id, version) in &found.documents {
+            if !wanted.documents.contains_key(id) {
+                told.push(format!("{name}/{id} {version:?} appeared"));
+            }
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upsert(id: u64, number: u64) -> Operation {
+        Operation::Upsert { collection: "c".to_owned(), documents: vec![(id, number)] }
+    }
+
+    fn started() -> Oracle {
+        let mut oracle = Oracle::new(State::new());
+        let create =
+            Operation::Create { collection: "c".to_owned(), form: Form::Vectors, description: 1 };
+        oracle.note(&create, &Outcome::Done);
+        oracle
+    }
+
+    #[test]
+    fn an_unknown_write_may_be_there_and_one_that_was_not_applied_may_not() {
+        let mut oracle = started();
+        let before = oracle.state().clone();
+        oracle.note(&upsert(1, 1), &Outcome::Unknown);
+        let mut after = before.clone();
+        upsert(1, 1).apply(&mut after);
+        assert!(oracle.allows(&before).is_ok() && oracle.allows(&after).is_ok());
+
+        let mut oracle = started();
+        oracle.note(&upsert(1, 1), &Outcome::NotApplied);
+        let told = oracle.allows(&after).unwrap_err();
+        assert!(told.contains("c/1 Version { number: 1, patch: 0 } appeared"), "{told}");
+    }
+
+    #[test]
+    fn an_import_may_end_after_any_line() {
+        let mut oracle = started();
+        let documents = vec![(1, 1), (2, 2), (3, 3)];
+        oracle
+            .note(&Operation::Import { collection: "c".to_owned(), documents }, &Outcome::Unknown);
+        assert_eq!(oracle.states.len(), 4);
+        let mut seen = started().state().clone();
+        upsert(2, 2).apply(&mut seen);
+        assert!(oracle.allows(&seen).unwrap_err().contains("c/1"));
+    }
+}

@@ -1,0 +1,288 @@
+//! Seeded operations of one worker, sent to the node as requests, with the outcome as told by the
+//! reply.
+
+use std::{collections::BTreeSet, io};
+
+use rand::{Rng, rngs::StdRng};
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Client, Reply},
+    document::{FILTERS, Form, describe, document, wire_id},
+    oracle::{EF_DEFAULT, Operation, Outcome, State},
+};
+
+/// Ids that one worker has in a collection.
+pub(crate) const IDS_PER_WORKER: u64 = 400;
+
+/// How much a worker does to whole collections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mix {
+    /// Of 100 operations, those on collections of the worker's own: create, drop, settings.
+    pub(crate) catalogue: u32,
+    /// Documents of one batch, at the most.
+    pub(crate) batch: usize,
+}
+
+/// What chooses the operations of a worker. Its ids and its collections are its own, so what they
+/// hold does not depend on others.
+pub(crate) struct Worker {
+    /// Its number; its ids follow from it.
+    pub(crate) number: u64,
+    pub(crate) random: StdRng,
+    mix: Mix,
+    next_version: u64,
+}
+
+impl Worker {
+    /// A worker at its beginning.
+    pub(crate) fn new(number: u64, random: StdRng, mix: Mix) -> Self {
+        Self { number, random, mix, next_version: 1 }
+    }
+
+    /// A number that was not given yet.
+    pub(crate) fn version(&mut self) -> u64 {
+        self.next_version += 1;
+        self.next_version
+    }
+
+    /// An operation that makes sense in a state.
+    pub(crate) fn next(&mut self, state: &State) -> Operation {
+        if self.random.random_ratio(self.mix.catalogue.min(100), 100) {
+            return self.next_of_catalogue(state);
+        }
+        let names: Vec<_> = state.keys().collect();
+        let Some(&collection) = names.get(self.random.random_range(0..names.len().max(1))) else {
+            return self.create();
+        };
+        self.write_to(&collection.clone())
+    }
+
+    /// An operation on the documents of a collection.
+    pub(crate) fn write_to(&mut self, collection: &str) -> Operation {
+        let collection = collection.to_owned();
+        match self.random.random_range(0..100) {
+            0..58 => Operation::Upsert { documents: self.documents(), collection },
+            58..72 => {
+                let ids = self.ids().into_iter().collect();
+                Operation::Delete { collection, ids }
+            }
+            72..75 if collection.starts_with(&self.own_prefix()) => {
+                let filter = self.random.random_range(0..FILTERS.len());
+                Operation::DeleteMatching { collection, filter }
+            }
+            72..88 => {
+                let (id, patch) = (
+                    self.id()
+                        .next_multiple_of(3)
+                        .min(self.number * IDS_PER_WORKER + IDS_PER_WORKER - 1),
+                    self.version(),
+                ); // OLD-NODE
+                Operation::Patch { collection, id, patch }
+            }
+            _ => Operation::Import { documents: self.documents(), collection },
+        }
+    }
+
+    fn next_of_catalogue(&mut self, state: &State) -> Operation {
+        let prefix = self.own_prefix();
+        let own: Vec<_> = state.keys().filter(|name| name.starts_with(&prefix)).collect();
+        let chosen = own.get(self.random.random_range(0..own.len().max(1)));
+        match chosen {
+            Some(&name) if own.len() > 3 || self.random.random_ratio(1, 3) => {
+                Operation::Drop { collection: name.clone() }
+            }
+            Some(&name) if self.random.random_ratio(1, 2) => {
+                let (description, ef) = (self.version(), self.random.random_range(10..200));
+                Operation::Settings { collection: name.clone(), description, ef }
+            }
+            _ => self.create(),
+        }
+    }
+
+    /// A new collection of its own.
+    pub(crate) fn create(&mut self) -> Operation {
+        let collection = format!("{}{}", self.own_prefix(), self.random.random_range(0..6));
+        let form = Form::ALL[self.random.random_range(0..Form::ALL.len())];
+        Operation::Create { collection, form, description: self.version() }
+    }
+
+    /// How the names of its own collections begin.
+    pub(crate) fn own_prefix(&self) -> String {
+        format!("w{}-", self.number)
+    }
+
+    fn id(&mut self) -> u64 {
+        self.number * IDS_PER_WORKER + self.random.random_range(0..IDS_PER_WORKER)
+    }
+
+    fn ids(&mut self) -> BTreeSet<u64> {
+        (0..self.random.random_range(1..=self.mix.batch)).map(|_| self.id()).collect()
+    }
+
+    fn documents(&mut self) -> Vec<(u64, u64)> {
+        self.ids().into_iter().map(|id| (id, self.version())).collect()
+    }
+}
+
+/// Whether ids are of a worker.
+pub(crate) fn belongs_to(id: u64, worker: u64) -> bool {
+    id / IDS_PER_WORKER == worker
+}
+
+/// A request: method, path, body.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// `POST` and the like.
+    pub(crate) method: &'static str,
+    /// From the root.
+    pub(crate) path: String,
+    /// What it carries.
+    pub(crate) body: Body,
+}
+
+/// What a request carries.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// Nothing.
+    None,
+    /// JSON.
+    Json(Value),
+    /// Lines of JSON.
+    Lines(String),
+}
+
+impl Request {
+    fn new(method: &'static str, path: String, body: Value) -> Self {
+        Self { method, path, body: Body::Json(body) }
+    }
+
+    /// The request of an operation. `state` is where the operation starts.
+    pub(crate) fn of(operation: &Operation, state: &State) -> Self {
+        let base = format!("/v1/collections/{}", operation.collection());
+        let form =
+            state.get(operation.collection()).map_or(Form::Vectors, |collection| collection.form);
+        let wire = |documents: &[(u64, u64)]| -> Vec<Value> {
+            documents.iter().map(|&(id, number)| document(form, id, number)).collect()
+        };
+        match operation {
+            Operation::Create { collection, form, description } => Self::new(
+                "POST",
+                "/v1/collections".to_owned(),
+                form.creation(collection, *description),
+            ),
+            Operation::Drop { .. } => Self { method: "DELETE", path: base, body: Body::None },
+            Operation::Settings { description, ef, .. } => {
+                let body = json!({"description": describe(*description), "index": {"ef": ef}});
+                Self::new("PATCH", base, body)
+            }
+            Operation::Upsert { documents, .. } => {
+                Self::new("POST", base + "/documents", json!({"documents": wire(documents)}))
+            }
+            Operation::Delete { ids, .. } => {
+                let ids: Vec<_> = ids.iter().map(|&id| wire_id(id)).collect();
+                Self::new("POST", base + "/documents/delete", json!({"ids": ids}))
+            }
+            Operation::DeleteMatching { filter, .. } => {
+                let filter: Value = serde_json::from_str(FILTERS[*filter].0).unwrap_or_default();
+                Self::new("POST", base + "/documents/delete", json!({"filter": filter}))
+            }
+            Operation::Patch { id, patch, .. } => {
+                let id = wire_id(*id);
+                let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+                let body = json!({"metadata": {"patched": patch}});
+                Self::new("PATCH", format!("{base}/documents/{id}"), body)
+            }
+            Operation::Import { documents, .. } => {
+                let lines: Vec<_> = wire(documents).iter().map(Value::to_string).collect();
+                let body = Body::Lines(lines.join("\n") + "\n");
+                Self { method: "POST", path: base + "/import", body }
+            }
+        }
+    }
+
+    /// Sends it and waits for the reply.
+    pub(crate) fn send(&self, client: &mut Client) -> io::Result<Reply> {
+        match &self.body {
+            Body::None => client.send(self.method, &self.path, None),
+            Body::Json(body) => client.send(self.method, &self.path, Some(body)),
+            Body::Lines(lines) => {
+                client.send_text(self.method, &self.path, "application/x-ndjson", Some(lines))
+            }
+        }
+    }
+
+    /// Sends it and goes away without the reply.
+    pub(crate) fn send_and_leave(&self, client: &mut Client) -> io::Result<()> {
+        match &self.body {
+            Body::None => client.send_and_reset(self.method, &self.path, None),
+            Body::Json(body) => client.send_and_reset(self.method, &self.path, Some(body)),
+            Body::Lines(lines) => {
+                let body = Value::String(lines.clone());
+                client.send_and_reset(self.method, &self.path, Some(&body))
+            }
+        }
+    }
+}
+
+/// What the reply to an operation says of it; an error where it contradicts itself.
+pub(crate) fn outcome(
+    operation: &Operation,
+    state: &State,
+    reply: &io::Result<Reply>,
+) -> Result<Outcome, String> {
+    let Ok(reply) = reply else { return Ok(Outcome::Unknown) };
+    if let Operation::Import { documents, .. } = operation
+        && reply.status == 200
+    {
+        return Ok(outcome_of_import(documents.len(), reply));
+    }
+    if reply.is_success() {
+        return Ok(Outcome::Done);
+    }
+    let expected = match operation {
+        Operation::Create { collection, .. } if state.contains_key(collection) => 409,
+        _ if !state.contains_key(operation.collection()) => 404,
+        Operation::Patch { id, collection, .. }
+            if state.get(collection).is_some_and(|c| !c.documents.contains_key(id)) =>
+        {
+            404
+        }
+        _ => 0,
+    };
+    match reply.outcome() {
+        "unknown" => Ok(Outcome::Unknown),
+        "not_applied" if reply.status == expected || reply.status >= 500 => Ok(Outcome::NotApplied),
+        other => Err(format!(
+            "{operation:?} was answered {} {:?} with outcome {other:?}",
+            reply.status,
+            crate::document::short(&reply.body)
+        )),
+    }
+}
+
+/// An import answers each line; what it does not answer may be there, in the order of the lines.
+fn outcome_of_import(lines: usize, reply: &Reply) -> Outcome {
+    let (mut done, mut unknown): (Vec<_>, Vec<_>) = (Vec::new(), (0..lines).collect());
+    for answer in reply.text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        let Some(line) = answer["line"].as_u64().and_then(|line| usize::try_from(line).ok()) else {
+            continue;
+        };
+        let index = line.saturating_sub(1);
+        if matches!(answer["status"].as_str(), Some("created" | "updated")) {
+            done.push(index);
+        }
+        if answer["error"]["outcome"] != "unknown" {
+            unknown.retain(|unknown| *unknown != index);
+        }
+    }
+    match done.len() == lines {
+        true => Outcome::Done,
+        false => Outcome::Lines { done, unknown },
+    }
+}
+
+/// The settings of a collection as the node describes it.
+pub(crate) fn ef_of(description: &Value) -> u64 {
+    description["index"]["ef"].as_u64().unwrap_or(EF_DEFAULT)
+}
