@@ -25,6 +25,7 @@ mod rest;
 mod smoke;
 mod test_run;
 mod tools;
+mod torture;
 mod workspace;
 
 use std::process::ExitCode;
@@ -39,6 +40,10 @@ enum Task {
     Demo(demo::Options),
     /// Install what the tests need and run all of them.
     Test(test_run::Options),
+    /// Break nodes in every way there is: the quick set, or one part or case of any.
+    Torture(torture::Options),
+    /// The full torture set. It goes on where an earlier run of the same commit stopped.
+    Full(torture::FullOptions),
     /// Check formatting, lints, generated files, dependencies and the metrics of a real node.
     Check(check::Options),
     /// Run every command block of the documentation and check its links.
@@ -68,6 +73,8 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test_run::run(&options),
+        Task::Torture(options) => torture::run(&options),
+        Task::Full(options) => torture::full(&options),
         Task::Check(options) => check::run(&options),
         Task::Docs(options) => docs::run(&options),
         Task::Generate(options) => generate::run(&options),
