@@ -17,9 +17,10 @@ mod text_hash;
 pub use catalogue::{Catalogue, CollectionRow};
 pub use directory::DataDirectory;
 pub use documents::{
-    Applied, CommittedChange, DocumentStore, KnownText, Loader, LostRange, NewRow, Page,
-    PageRequest, PassageSpans, PassageVector, Patch, Position, RowVectors, Rows, StoreOptions,
-    StoredVector, VectorKey, VectorsPerDocument, Write,
+    Applied, CommittedChange, DatabaseFault, DocumentStore, KnownText, Loader, LostRange, NewRow,
+    Page, PageRequest, PassageSpans, PassageVector, Patch, Position, Repair, RowVectors, Rows,
+    StoreOptions, StoredVector, Survey, VectorKey, VectorsPerDocument, Write, compact, repair,
+    survey,
 };
 pub use error::StoreError;
 pub use metrics::StoreMetrics;

@@ -85,6 +85,23 @@ pub(super) async fn settle(
     Ok(History { position, high_water, lost: recorded, renewed, faults, lost_now, unwritable })
 }
 
+/// Where the database is, and what is damaged, lost or missing of that. Changes nothing.
+pub(super) async fn look(
+    connection: &mut SqliteConnection,
+    folder: &Path,
+    path: &Path,
+) -> Result<(Position, Vec<String>), StoreError> {
+    let stored = stored(connection).await?;
+    let marks = high_water::read(folder)?;
+    let highest = highest_seq(connection).await?;
+    let Decision { position, lost, mut faults, .. } = decide(&stored, &marks, highest, path)?;
+    let recorded = lost_writes(connection, &mut faults).await?;
+    for LostRange { first, last } in recorded.into_iter().chain(lost) {
+        faults.push(format!("the acknowledged writes {first} to {last} are missing"));
+    }
+    Ok((position, faults))
+}
+
 /// What follows from what was found.
 struct Decision {
     position: Position,
@@ -220,7 +237,7 @@ fn read_position(row: &SqliteRow) -> Result<Stored, StoreError> {
 }
 
 /// The highest number that a row has, as far as that can be read.
-async fn highest_seq(connection: &mut SqliteConnection) -> Result<Seq, StoreError> {
+pub(super) async fn highest_seq(connection: &mut SqliteConnection) -> Result<Seq, StoreError> {
     let mut highest = Seq(0);
     for sql in [
         "SELECT max(seq) FROM documents",

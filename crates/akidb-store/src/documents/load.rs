@@ -15,6 +15,7 @@ use super::{
     history::{self, History},
     read::ids_of,
     row::{passage_columns, read_vector, vector_columns},
+    tidy::Tidy,
     vectors::{VectorKey, VectorsPerDocument},
     walk::{row_versions, walk},
     writer::Writer,
@@ -24,15 +25,19 @@ use crate::{StoreError, connection, migrations};
 /// The database of a collection, in its folder.
 pub(crate) const FILE_NAME: &str = "documents.db";
 
-const SELECT_ONE: &str =
-    concat!("SELECT v.seq, ", vector_columns!(), " FROM vectors v WHERE v.seq > ?1 ORDER BY v.seq");
+const SELECT_ONE: &str = concat!(
+    "SELECT v.seq, ",
+    vector_columns!(),
+    " FROM vectors v WHERE v.seq >= ?1 ORDER BY v.seq"
+);
 
-const SELECT_SEVERAL: &str = concat!(
+/// All that a row of `vectors` can have.
+pub(super) const SELECT_VECTORS: &str = concat!(
     "SELECT v.seq, ",
     vector_columns!(),
     ", ",
     passage_columns!(),
-    " FROM vectors v WHERE v.seq > ?1 ORDER BY v.seq"
+    " FROM vectors v WHERE v.seq >= ?1 ORDER BY v.seq"
 );
 
 /// A collection that is open but takes no writes yet, so that its indexes can be built.
@@ -168,7 +173,7 @@ impl Loader {
         after: Seq,
         mut visit: impl FnMut(Seq, Metadata) + Send,
     ) -> Result<(), StoreError> {
-        let sql = "SELECT seq, metadata FROM documents WHERE seq > ?1 ORDER BY seq";
+        let sql = "SELECT seq, metadata FROM documents WHERE seq >= ?1 ORDER BY seq";
         let mut unusable = Vec::new();
         let read = |row: &SqliteRow, seq: Seq| {
             let metadata: Option<&[u8]> = row.try_get_unchecked(1)?;
@@ -208,7 +213,7 @@ impl Loader {
         let per_document = self.options.vectors_per_document;
         let sql = match per_document {
             VectorsPerDocument::One => SELECT_ONE,
-            VectorsPerDocument::Several => SELECT_SEVERAL,
+            VectorsPerDocument::Several => SELECT_VECTORS,
         };
         let mut expected = Expected::new(&documents);
         let mut damaged = 0_u64;
@@ -274,6 +279,7 @@ impl Loader {
             vectors_per_document: self.options.vectors_per_document,
             metrics: self.options.metrics.clone(),
             has_damage: self.has_damage,
+            tidy: Tidy::new(self.has_damage),
             unwritable: self.history.unwritable,
             committed: Box::new(committed),
         };
@@ -291,7 +297,7 @@ impl Loader {
 }
 
 /// Which vectors the documents of a database should have, compared with those that come.
-struct Expected<'d> {
+pub(super) struct Expected<'d> {
     /// Ascending.
     documents: &'d [Seq],
     /// The first document whose vectors have not all come.
@@ -303,13 +309,13 @@ struct Expected<'d> {
 }
 
 impl<'d> Expected<'d> {
-    const fn new(documents: &'d [Seq]) -> Self {
+    pub(super) const fn new(documents: &'d [Seq]) -> Self {
         Self { documents, next: 0, came: 0, of: 0, incomplete: Vec::new() }
     }
 
     /// Whether a vector, which comes by ascending number, is of a document. `count` is how many
     /// the first vector of a document says there are.
-    fn takes(&mut self, document: Seq, seq: Seq, count: u32) -> bool {
+    pub(super) fn takes(&mut self, document: Seq, seq: Seq, count: u32) -> bool {
         while self.documents.get(self.next).is_some_and(|next| *next < document) {
             self.finish();
         }
@@ -331,7 +337,7 @@ impl<'d> Expected<'d> {
         self.next += 1;
     }
 
-    fn incomplete(mut self) -> Vec<Seq> {
+    pub(super) fn incomplete(mut self) -> Vec<Seq> {
         while self.next < self.documents.len() {
             self.finish();
         }

@@ -27,7 +27,7 @@ const NUMBERS: &str = "SELECT ifnull(first_seq, seq), seq FROM documents \
 
 /// The same from the table, for when the index can not be read.
 const NUMBERS_IN_TABLE: &str = "SELECT seq, ifnull(first_seq, seq) FROM documents NOT INDEXED \
-     WHERE seq > ?1 ORDER BY seq";
+     WHERE seq >= ?1 ORDER BY seq";
 
 /// Asks for a page.
 #[derive(Clone, Copy, Debug)]

@@ -53,7 +53,7 @@ macro_rules! selects {
 
 const BY_IDS: Selects = selects!("WHERE d.id IN (SELECT value FROM json_each(?1))");
 const BY_SEQS: Selects = selects!("WHERE d.seq IN (SELECT value FROM json_each(?1))");
-const ALL: &str = select!("WHERE d.seq > ?1 ORDER BY d.seq");
+pub(super) const ALL: &str = select!("WHERE d.seq >= ?1 ORDER BY d.seq");
 
 /// Where the vector stands behind the document's columns.
 const VECTOR_COLUMN: usize = 6;
@@ -208,12 +208,12 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The metadata of documents that match, ascending by sequence number.
+    /// The documents that match, ascending by sequence number, and whether all pages could be read.
     pub(super) async fn matching(
         &mut self,
         filter: &Filter,
         last: Seq,
-    ) -> Result<Vec<Seq>, StoreError> {
+    ) -> Result<(Vec<Seq>, bool), StoreError> {
         let (mut matching, mut damaged) = (Vec::new(), Vec::new());
         let visit = |row: &SqliteRow, seq| {
             let read = read_document(row)?;
@@ -236,7 +236,7 @@ impl Reader<'_> {
             self.metrics.damaged_rows.inc();
             tracing::error!(document = %row, "a stored document is damaged and matches nothing");
         }
-        Ok(matching)
+        Ok((matching, unreadable.is_empty()))
     }
 }
 
@@ -281,7 +281,8 @@ impl DocumentStore {
     /// When the read fails.
     pub async fn matching(&self, filter: &Filter) -> Result<Vec<Seq>, StoreError> {
         let mut connection = self.readers.acquire().await?;
-        self.reader(&mut connection).matching(filter, self.last_seq()).await
+        let (matching, _) = self.reader(&mut connection).matching(filter, self.last_seq()).await?;
+        Ok(matching)
     }
 
     /// Says that a document was found by a vector whose checksum is wrong.

@@ -224,8 +224,24 @@ impl Transaction<'_> {
             vectors_per_document: self.vectors_per_document,
             metrics: self.metrics,
         };
-        let seqs = reader.matching(filter, last).await?;
+        let (seqs, all_read) = reader.matching(filter, last).await?;
+        if !all_read {
+            self.begin_again().await?;
+        }
         self.delete_seqs(&seqs).await
+    }
+
+    /// Within a transaction in which SQLite has met a page that it can not read, every further change
+    /// fails.
+    async fn begin_again(&mut self) -> Result<(), StoreError> {
+        if self.last_seq != self.begun_at.seq {
+            let reason = "a page could not be read in the middle of several writes".to_owned();
+            return Err(StoreError::DamagedPage { reason });
+        }
+        for sql in ["ROLLBACK", "BEGIN IMMEDIATE"] {
+            sqlx::query(sql).execute(&mut *self.connection).await?;
+        }
+        Ok(())
     }
 
     /// Deletes row versions under a number of its own: a state with them and one without must not

@@ -16,8 +16,10 @@ pub(super) type Unreadable = Vec<RangeInclusive<u64>>;
 /// numbers at which nothing could be read. `visit` says whether the row is sound; sound ones come by
 /// ascending number, each once, others may come twice.
 ///
-/// `sql` has the number in its first column, takes the rows behind `?1` and orders by number. After
-/// a page that can not be read it is run again from the next number, until it is behind that page.
+/// `sql` has the number in its first column, takes the rows from `?1` on and orders by number. Where
+/// a page can not be read it is run again from the next number, until it is behind that page. It
+/// must not ask for what is behind a number: looking for the last row of a damaged page fails, also
+/// for what follows it.
 pub(super) async fn walk(
     connection: &mut SqliteConnection,
     sql: &'static str,
@@ -26,17 +28,22 @@ pub(super) async fn walk(
     mut visit: impl FnMut(&SqliteRow, Seq) -> Result<bool, StoreError> + Send,
 ) -> Result<Unreadable, StoreError> {
     let mut unreadable = Unreadable::new();
-    let (mut from, mut last_sound) = (after, after);
+    let mut last_sound = after;
+    let mut from = Seq(after.0 + 1);
     loop {
-        let mut seen = from;
+        let mut seen = None;
         let mut rows = sqlx::query(sql).bind(seq_to_sql(from)).fetch(&mut *connection);
         let ended = loop {
             match rows.try_next().await.map_err(StoreError::from) {
                 Ok(Some(row)) => {
-                    seen = read_seq(&row, 0)?;
+                    let seq = read_seq(&row, 0)?;
+                    // A damaged number is above the last one, or below the one before.
+                    if (from..=last).contains(&seq) {
+                        seen = Some(seq);
+                    }
                     // A page of elsewhere may have sound rows, but not in their place.
-                    if seen > last_sound && visit(&row, seen)? {
-                        last_sound = seen;
+                    if seq > last_sound && visit(&row, seq)? {
+                        last_sound = seq;
                     }
                 }
                 Ok(None) => break true,
@@ -45,18 +52,16 @@ pub(super) async fn walk(
             }
         };
         drop(rows);
-        if !ended {
-            // A damaged number is above the last one, or below the one before.
-            from = if seen > last { from } else { from.max(seen) };
-        }
-        if ended || from >= last {
+        if ended || from > last {
             return Ok(unreadable);
         }
-        from.0 += 1;
-        match unreadable.last_mut() {
-            Some(range) if *range.end() + 1 == from.0 => *range = *range.start()..=from.0,
-            _ => unreadable.push(from.0..=from.0),
+        if seen.is_none() {
+            match unreadable.last_mut() {
+                Some(range) if *range.end() + 1 == from.0 => *range = *range.start()..=from.0,
+                _ => unreadable.push(from.0..=from.0),
+            }
         }
+        from = Seq(seen.unwrap_or(from).0 + 1);
     }
 }
 
@@ -90,7 +95,7 @@ pub(super) async fn row_versions(
 pub(super) const BY_NUMBER: &str = "SELECT seq FROM documents INDEXED BY documents_by_number";
 pub(super) const BY_ID: &str = "SELECT seq FROM documents INDEXED BY sqlite_autoindex_documents_1";
 pub(super) const IN_TABLE: &str =
-    "SELECT seq FROM documents NOT INDEXED WHERE seq > ?1 ORDER BY seq";
+    "SELECT seq FROM documents NOT INDEXED WHERE seq >= ?1 ORDER BY seq";
 
 pub(super) fn ascending(mut seqs: Vec<Seq>) -> Vec<Seq> {
     seqs.sort_unstable();

@@ -14,7 +14,8 @@ use tokio::{
 };
 
 use super::{
-    Applied, CommittedChange, Position, Totals, VectorsPerDocument, Write, transaction::Transaction,
+    Applied, CommittedChange, Position, Totals, VectorsPerDocument, Write, tidy::Tidy,
+    transaction::Transaction,
 };
 use crate::{StoreError, StoreMetrics, high_water::HighWater};
 
@@ -61,6 +62,7 @@ pub(super) struct Writer {
     pub(super) metrics: StoreMetrics,
     /// Whether a page is known that can not be read: a write that meets it fails alone.
     pub(super) has_damage: bool,
+    pub(super) tidy: Tidy,
     /// Why no write is taken, where the database is too damaged for that.
     pub(super) unwritable: Option<String>,
     pub(super) committed: Box<dyn FnMut(CommittedChange) + Send>,
@@ -69,7 +71,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Runs until every sender is gone, then checkpoints and closes.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        while let Some(first) = jobs.recv().await {
+        while let Some(first) = self.next(&mut jobs).await {
             if let Some(reason) = &self.unwritable {
                 self.metrics.queue_depth.dec();
                 send(first.reply, Err(StoreError::DamagedPage { reason: reason.clone() }));
@@ -86,6 +88,21 @@ impl Writer {
         }
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, "closing a collection failed");
+        }
+    }
+
+    /// Waits for a write, and tidies up meanwhile.
+    async fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        loop {
+            let Some(due) = self.tidy.due() else { return jobs.recv().await };
+            if let Ok(job) = tokio::time::timeout_at(due, jobs.recv()).await {
+                // Where a step is due, one is taken between any two groups.
+                if job.is_some() && due <= Instant::now() {
+                    self.tidy.step(&mut self.connection).await;
+                }
+                return job;
+            }
+            self.tidy.step(&mut self.connection).await;
         }
     }
 
@@ -124,7 +141,10 @@ impl Writer {
                 Ok(())
             }
             Err(failure) => {
-                self.has_damage |= failure.is_damaged_page();
+                if failure.is_damaged_page() {
+                    self.has_damage = true;
+                    self.tidy.met_damage();
+                }
                 self.metrics.commit_errors.inc();
                 for reply in replies {
                     send(reply, Err(failure.for_each_write()));
@@ -148,6 +168,7 @@ impl Writer {
             Err(StoreError::Full) => return Err(self.roll_back(StoreError::Full).await),
             Err(error) => return Err(GroupFailure::Unknown(error.to_string())),
         }
+        self.tidy.committed(!applied.1.removed.is_empty());
         self.totals.last_seq.store(last_seq.0, Ordering::Release);
         if let Err(error) = self.high_water.write(Position { seq: last_seq, ..self.opened_at }) {
             tracing::warn!(%error, "the high-water mark could not be written");

@@ -6,6 +6,7 @@ mod damage;
 mod documents;
 mod grouping;
 mod known_texts;
+mod pages;
 mod passages;
 
 use std::{path::Path, time::Duration};
