@@ -52,7 +52,7 @@ macro_rules! error_codes {
     };
 }
 
-// gRPC: 3 INVALID_ARGUMENT, 4 DEADLINE_EXCEEDED, 5 NOT_FOUND, 6 ALREADY_EXISTS,
+// gRPC: 3 INVALID_ARGUMENT, 4 DEADLINE_EXCEEDED, 5 NOT_FOUND, 6 ALREADY_EXISTS, 7 PERMISSION_DENIED,
 // 8 RESOURCE_EXHAUSTED, 9 FAILED_PRECONDITION, 12 UNIMPLEMENTED, 13 INTERNAL, 14 UNAVAILABLE,
 // 15 DATA_LOSS. Exit codes: 1 failure, 2 damage found, 64 usage, 74 IO.
 error_codes! {
@@ -64,6 +64,10 @@ error_codes! {
     InvalidFilter => "invalid_filter", 400, 3, 64, false;
     /// The scroll cursor was not made by this collection.
     InvalidCursor => "invalid_cursor", 400, 3, 64, false;
+    /// The request names a host that is not this node's: server.hosts lists its names.
+    HostNotAllowed => "host_not_allowed", 403, 7, 64, false;
+    /// A web page of another site sent the request: server.cors_origins lists those that may.
+    OriginNotAllowed => "origin_not_allowed", 403, 7, 64, false;
     /// The path is not a route of AkiDB.
     RouteNotFound => "route_not_found", 404, 12, 64, false;
     /// The route exists, the method does not.
@@ -80,7 +84,7 @@ error_codes! {
     ModelInUse => "model_in_use", 409, 9, 1, false;
     /// The body or message is larger than the limit.
     BodyTooLarge => "body_too_large", 413, 8, 64, false;
-    /// The body is not JSON by its content type.
+    /// The body's content type or content encoding is not one that the route takes.
     UnsupportedMediaType => "unsupported_media_type", 415, 3, 64, false;
     /// The collection name is not 1 to 64 of the characters A-Z, a-z, 0-9, `_` and `-`.
     InvalidName => "invalid_name", 422, 3, 64, false;

@@ -3,6 +3,7 @@
 use std::{error::Error as _, sync::Arc};
 
 use akidb_core::{Error, ErrorCode, Outcome, Result};
+use akidb_listener::RequestId;
 use akidb_service::{Door, Operation, RequestContext, RequestSpan};
 use prost::Message;
 use tonic::{Request, Response, Status};
@@ -11,7 +12,6 @@ use crate::{
     fault,
     memory::Share,
     method::Method,
-    request_id::RequestId,
     status::{status_of, status_with},
     timing::Timing,
 };

@@ -1,12 +1,12 @@
-//! What every request passes on its way in and out: its id, deadline, span and memory; panics and
-//! faults below the services become typed errors.
+//! What every request passes on its way in and out: what its arrival says against it, its deadline,
+//! span and memory; panics and faults below the services become typed errors.
 
 use std::{sync::Arc, time::Instant};
 
 use akidb_core::{Error, ErrorCode, Result};
+use akidb_listener::{self as listener, Arrival, Handler, REQUEST_ID, RequestId};
 use akidb_service::{Door, DoorMetrics, RequestSpan};
-use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
-use hyper::body::Incoming;
+use http::{HeaderMap, Request, Response, StatusCode, Version, header::CONTENT_TYPE};
 use tonic::{Status, body::Body, service::Routes};
 use tower::ServiceExt;
 
@@ -19,11 +19,15 @@ use crate::{
     method::Method,
     panics,
     request_body::RequestBody,
-    request_id::{REQUEST_ID, RequestId},
+    scrape,
+    status::status_of,
     timing::Timing,
 };
 
 const ACCEPTED_ENCODINGS: &str = "grpc-accept-encoding";
+
+/// What is answered whoever asks, and however many do.
+const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
 
 /// Stands before the services, shared by all connections.
 pub(crate) struct Front {
@@ -38,16 +42,43 @@ pub(crate) struct Front {
     pub(crate) metrics_text: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
+/// The front behind a listener; clones share it.
+#[derive(Clone)]
+pub(crate) struct GrpcDoor {
+    pub(crate) front: Arc<Front>,
+}
+
+impl Handler for GrpcDoor {
+    type Body = Body;
+
+    async fn answer(&self, request: Request<listener::RequestBody>) -> Response<Body> {
+        self.front.answer(request).await
+    }
+
+    fn failed(&self, error: Error, id: &RequestId) -> Response<Body> {
+        let mut response: Response<Body> = status_of(&error, id).into_http();
+        response.headers_mut().insert(REQUEST_ID, id.to_header());
+        response
+    }
+}
+
 impl Front {
     /// Answers one request. Every answer carries the request id.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, mut request: Request<listener::RequestBody>) -> Response<Body> {
         let started = Instant::now();
-        let id = RequestId::of(request.headers());
+        let given = request.extensions().get::<RequestId>().cloned();
+        let id = given.unwrap_or_else(|| RequestId::of(request.headers()));
+        let arrival = request.extensions_mut().remove::<Arrival>();
+        let is_health = request.uri().path().starts_with(HEALTH_PATH);
+        let refused = arrival.as_ref().and_then(|arrival| arrival.refusal(is_health));
+        if request.version() < Version::HTTP_2 {
+            return scrape::answer(&request, &id, refused, || (self.metrics_text)()).map(Body::new);
+        }
         let path = request.uri().path();
         let method = Method::of(path);
         let name = method.is_served.then(|| path.trim_start_matches('/').to_owned());
         let span = request_span(&request, name.as_deref(), &id);
-        let answer = self.timed(method, (&id, &span), request);
+        let answer = self.timed(method, (&id, &span), refused, request);
         let mut response = span.around(answer).await;
         response.headers_mut().insert(REQUEST_ID, id.to_header());
         let metrics = self.metrics.clone();
@@ -61,9 +92,12 @@ impl Front {
         &self,
         method: Method,
         named: (&RequestId, &RequestSpan),
-        request: Request<Incoming>,
+        refused_at_the_door: Option<&Error>,
+        request: Request<listener::RequestBody>,
     ) -> Response<Body> {
-        let timing = check_content_type(request.headers())
+        let arrived = refused_at_the_door.map_or(Ok(()), |error| Err(error.clone()));
+        let timing = arrived
+            .and_then(|()| check_content_type(request.headers()))
             .and_then(|()| Timing::of(request.headers(), &method, &self.options));
         match timing {
             Ok(timing) => self.routed(self.call(named, method, timing), request).await,
@@ -86,10 +120,11 @@ impl Front {
         }
     }
 
-    async fn routed(&self, call: Call, request: Request<Incoming>) -> Response<Body> {
+    async fn routed(&self, call: Call, request: Request<listener::RequestBody>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(call.clone());
-        let request = Request::from_parts(parts, RequestBody::new(body, call.clone()));
+        let request =
+            Request::from_parts(parts, RequestBody::new(body, call.clone(), &self.options));
         match panics::caught(&call.method, self.routes.clone().oneshot(request)).await {
             Ok(Ok(response)) => typed(&call, response),
             Ok(Err(never)) => match never {},
@@ -98,7 +133,7 @@ impl Front {
     }
 }
 
-fn request_span(request: &Request<Incoming>, name: Option<&str>, id: &RequestId) -> RequestSpan {
+fn request_span<T>(request: &Request<T>, name: Option<&str>, id: &RequestId) -> RequestSpan {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     RequestSpan::begin(Door::Grpc, id.as_str(), || name.unwrap_or("none").to_owned(), header)
 }

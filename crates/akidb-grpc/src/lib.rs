@@ -1,10 +1,10 @@
 //! The gRPC door.
 //!
-//! What lives here: the listener with its bounds ([`GrpcServer`]), decoding, one call of a service
+//! What lives here: the server ([`GrpcServer`]), decoding, one call of a service
 //! method, encoding, and the translation of errors to `google.rpc.Status`. What does not: any rule,
-//! limit or status code; the service and `akidb-core` have them.
+//! limit or status code; the service and `akidb-core` have them. Sockets are the listener's.
 //!
-//! A request passes `connections` (sockets), `front` (request id, deadline, panics, faults below
+//! A request passes the listener (sockets, who may speak), `front` (deadline, panics, faults below
 //! the services), `request_body` (time and memory), tonic (framing and protobuf), and then one
 //! handler of `collection_service` or `embedding_service`; its answer leaves as an `answer_body`.
 //! `scrape` answers what is not gRPC.
@@ -12,7 +12,6 @@
 mod answer_body;
 mod call;
 mod collection_service;
-mod connections;
 mod decode;
 mod embed_stream;
 mod embedding_service;
@@ -26,7 +25,6 @@ mod options;
 mod ordered_replies;
 mod panics;
 mod request_body;
-mod request_id;
 mod scrape;
 mod scroll;
 mod server;

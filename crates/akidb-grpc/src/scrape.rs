@@ -1,52 +1,44 @@
 //! `GET /metrics` over HTTP/1, the one thing besides gRPC that this listener answers: a scraper that
 //! speaks no HTTP/2 finds out whether the listener takes connections.
 
-use std::{convert::Infallible, sync::Arc};
-
+use akidb_core::Error;
+use akidb_listener::{REQUEST_ID, RequestId};
 use akidb_service::METRICS_CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::Watcher,
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONNECTION, CONTENT_TYPE},
 };
-use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::front::Front;
+const HINT: &str = "this listener speaks gRPC, and HTTP/1 only for GET /metrics\n";
 
-/// What a scraper sends first; no HTTP/2 client does.
-pub(crate) const BEGINNING: &[u8] = b"GET /";
-
-/// Answers one request and closes.
-pub(crate) async fn serve(
-    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    front: Arc<Front>,
-    watcher: Watcher,
-) {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(front.options.handshake_timeout)
-        .keep_alive(false);
-    let service = service_fn(move |request| {
-        let response = answer(&front, &request);
-        async move { Ok::<_, Infallible>(response) }
-    });
-    let connection = builder.serve_connection(TokioIo::new(io), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a scrape failed");
-    }
-}
-
-fn answer(front: &Front, request: &Request<Incoming>) -> Response<String> {
-    if request.method() == Method::GET && request.uri().path() == "/metrics" {
-        let mut response = Response::new((front.metrics_text)());
-        let content_type = HeaderValue::from_static(METRICS_CONTENT_TYPE);
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
-        return response;
-    }
-    let hint = "this listener speaks gRPC, and HTTP/1 only for GET /metrics\n";
-    let mut response = Response::new(hint.to_owned());
-    *response.status_mut() = StatusCode::NOT_FOUND;
+/// Answers one request and ends the connection.
+pub(crate) fn answer<T>(
+    request: &Request<T>,
+    id: &RequestId,
+    refused: Option<&Error>,
+    metrics_text: impl FnOnce() -> String,
+) -> Response<String> {
+    let is_metrics = request.method() == Method::GET && request.uri().path() == "/metrics";
+    let mut response = match refused {
+        Some(error) => {
+            let mut response = Response::new(format!("{error}\n"));
+            let status = StatusCode::from_u16(error.code.http_status());
+            *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
+            response
+        }
+        None if is_metrics => {
+            let mut response = Response::new(metrics_text());
+            let content_type = HeaderValue::from_static(METRICS_CONTENT_TYPE);
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            response
+        }
+        None => {
+            let mut response = Response::new(HINT.to_owned());
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+    };
+    response.headers_mut().insert(REQUEST_ID, id.to_header());
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -6,15 +6,19 @@ use akidb_proto::{
     FILE_DESCRIPTOR_SET, collection::v1::collection_service_server::CollectionServiceServer,
     embedding::v1::embedding_service_server::EmbeddingServiceServer,
 };
-use akidb_service::Service;
+use akidb_service::{Door, Service};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::{pb, server::Builder};
 
 use crate::{
-    GrpcOptions, HealthHandle, collection_service::CollectionDoor, connections::Connections,
-    embedding_service::EmbeddingDoor, front::Front, health::HealthService, memory::RequestMemory,
+    GrpcOptions, HealthHandle,
+    collection_service::CollectionDoor,
+    embedding_service::EmbeddingDoor,
+    front::{Front, GrpcDoor},
+    health::HealthService,
+    memory::RequestMemory,
 };
 
 /// The gRPC listener of a service.
@@ -57,10 +61,16 @@ impl GrpcServer {
     /// Serves until `shutdown` is there. Then health is not ready at once, nothing new is accepted,
     /// and calls in flight may finish within the drain timeout.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let mut connections = Connections::new(self.front);
-        connections.accept(listener, shutdown).await;
-        self.health.stop();
-        connections.drain().await;
+        let options = self.front.options.listener.clone();
+        let counted = (Door::Grpc, self.front.metrics.clone());
+        let door = GrpcDoor { front: Arc::new(self.front) };
+        let health = self.health;
+        let stop = async move {
+            shutdown.await;
+            // It ends watches too, which would otherwise hold up the stop.
+            health.stop();
+        };
+        akidb_listener::serve(listener, door, options, counted, stop).await;
     }
 }
 

@@ -3,10 +3,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use akidb_core::{Error, Violation};
+use akidb_listener::RequestId;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
-
-use crate::request_id::RequestId;
 
 const DOMAIN: &str = "akidb";
 

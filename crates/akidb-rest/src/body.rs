@@ -7,6 +7,7 @@ use std::{
 };
 
 use akidb_core::{Error, ErrorCode};
+use akidb_listener::Pace;
 use axum::{body::Body, extract::Request};
 use bytes::Bytes;
 use http::header;
@@ -42,7 +43,8 @@ pub(crate) async fn receive(request: Request, state: &RestState) -> Result<Recei
     let deadline = request.extensions().get::<Call>().map(|call| call.context.deadline);
     let deadline = deadline.unwrap_or_else(|| Instant::now() + state.options.default_timeout);
     let budget = state.body_budget.clone();
-    match timeout_at(deadline.into(), receive_within(request, bytes_max, budget)).await {
+    let pace = Pace::starting_now(state.options.listener.body_idle_timeout);
+    match timeout_at(deadline.into(), receive_within(request, bytes_max, budget, pace)).await {
         Ok(received) => received,
         Err(_) => Err(Error::new(
             ErrorCode::DeadlineExceeded,
@@ -55,6 +57,7 @@ async fn receive_within(
     request: Request,
     bytes_max: usize,
     budget: Arc<Semaphore>,
+    mut pace: Pace,
 ) -> Result<Received, Error> {
     let announced = announced_bytes(&request);
     let waits_for_leave = request.headers().contains_key(header::EXPECT);
@@ -67,14 +70,24 @@ async fn receive_within(
     }
     let capacity = announced.map_or(0, |announced| announced as usize).min(RESERVED_BYTES_MAX);
     let mut received = Received { bytes: Vec::with_capacity(capacity), permit: None };
-    while let Some(chunk) = next_chunk(&mut body).await? {
+    loop {
+        let chunk = timeout_at(pace.deadline().into(), next_chunk(&mut body)).await;
+        let Some(chunk) = chunk.map_err(|_| too_slow())?? else { return Ok(received) };
+        pace.received(chunk.len());
         if received.bytes.len() + chunk.len() > bytes_max {
             discard(&mut body, bytes_max).await;
             return Err(too_large(None, bytes_max));
         }
         received.push(&chunk, &budget)?;
     }
-    Ok(received)
+}
+
+fn too_slow() -> Error {
+    let message = format!(
+        "the body brought less than {} bytes in the time that server.body_idle_timeout_ms allows",
+        Pace::BYTES_MIN
+    );
+    Error::new(ErrorCode::DeadlineExceeded, message)
 }
 
 impl Received {
@@ -145,9 +158,14 @@ mod tests {
 
     use super::*;
 
+    fn pace() -> Pace {
+        Pace::starting_now(Duration::from_secs(60))
+    }
+
     async fn receive(body: Body, bytes_max: usize, budget: usize) -> Result<Vec<u8>, Error> {
         let budget = Arc::new(Semaphore::new(budget));
-        let received = receive_within(Request::new(body), bytes_max, budget.clone()).await?;
+        let request = Request::new(body);
+        let received = receive_within(request, bytes_max, budget.clone(), pace()).await?;
         assert_eq!(budget.available_permits() + received.bytes.len(), 100);
         Ok(received.bytes)
     }
@@ -183,7 +201,7 @@ mod tests {
         let mut request = Request::new(Body::from_stream(futures::stream::iter(chunks)));
         request.headers_mut().insert(header::CONTENT_LENGTH, 10.into());
         let budget = Arc::new(Semaphore::new(100));
-        let error = receive_within(request, 4, budget).await.unwrap_err();
+        let error = receive_within(request, 4, budget, pace()).await.unwrap_err();
         assert_eq!((error.code, taken.load(Ordering::Relaxed)), (ErrorCode::BodyTooLarge, 5));
     }
 
@@ -192,7 +210,7 @@ mod tests {
         let mut request = Request::new(Body::from("x"));
         request.headers_mut().insert(header::CONTENT_LENGTH, 33_554_433.into());
         let budget = Arc::new(Semaphore::new(0));
-        let error = receive_within(request, 33_554_432, budget).await.unwrap_err();
+        let error = receive_within(request, 33_554_432, budget, pace()).await.unwrap_err();
         let expect = "the body has 33554433 bytes, allowed are at most 33554432 bytes (body_bytes)";
         assert_eq!((error.code, error.message.as_str()), (ErrorCode::BodyTooLarge, expect));
     }

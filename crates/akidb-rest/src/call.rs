@@ -16,7 +16,9 @@ use http::{HeaderMap, HeaderValue, request::Parts};
 
 use self::target::{path_values, query_values};
 use crate::{
+    encoding,
     failure::Failure,
+    media,
     route::Route,
     state::RestState,
     wire::{IdType, ToldLines, include_from},
@@ -54,7 +56,9 @@ pub(crate) async fn admit(
     let deadline = Instant::now() + route.default_timeout(&state.options);
     let span = request.extensions().get().cloned().unwrap_or(RequestSpan::none());
     let context = RequestContext::new(Door::Rest, deadline).within(span);
-    let response = match Call::decode(&request, route, &state, context.clone()) {
+    let call = Call::decode(&request, route, &state, context.clone());
+    let call = call.and_then(|call| encoding::decoded(&mut request).map(|()| call));
+    let response = match call {
         Ok(call) => {
             request.extensions_mut().insert(call);
             next.run(request).await
@@ -77,6 +81,7 @@ impl Call {
         if let Some(timeout) = timeout(request.headers(), state.options.max_timeout)? {
             context.deadline = Instant::now() + timeout;
         }
+        media::check(request, route.takes)?;
         let mut path = path_values(route.path, request.uri().path())?;
         let query = query_values(route.query, request.uri().query().unwrap_or_default())?;
         let mut part = |name| path.remove(name).unwrap_or_default();

@@ -3,14 +3,13 @@
 //!
 //! What does not live here: anything that depends on the route.
 
-mod request_id;
-
 use std::{
     any::Any,
     time::{Duration, Instant},
 };
 
 use akidb_core::{Error, ErrorCode, Outcome};
+use akidb_listener::{REQUEST_ID, RequestId};
 use akidb_service::{Door, DoorMetrics, RequestSpan};
 use axum::{
     Router,
@@ -23,7 +22,6 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use self::request_id::{REQUEST_ID, RequestId};
 use crate::{
     failure::Failure,
     json::JSON,
@@ -32,13 +30,17 @@ use crate::{
     wire::{ErrorAnswer, OpenAiErrorAnswer},
 };
 
+/// Turns panics of the routes and fallbacks of a router into failures.
+pub(crate) fn catching_panics<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(CatchPanicLayer::custom(panicked))
+}
+
 /// Puts the envelope around every route and fallback of a router.
 pub(crate) fn enveloped<S: Clone + Send + Sync + 'static>(
     router: Router<S>,
     metrics: DoorMetrics,
 ) -> Router<S> {
-    let envelope = from_fn_with_state(metrics, envelope);
-    router.layer(CatchPanicLayer::custom(panicked)).layer(envelope)
+    router.layer(from_fn_with_state(metrics, envelope))
 }
 
 async fn envelope(
@@ -47,7 +49,8 @@ async fn envelope(
     next: Next,
 ) -> Response {
     let started = Instant::now();
-    let request_id = RequestId::of(request.headers());
+    let given = request.extensions().get::<RequestId>().cloned();
+    let request_id = given.unwrap_or_else(|| RequestId::of(request.headers()));
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map(MatchedPath::as_str);
     let method = request.method().clone();
@@ -67,7 +70,7 @@ async fn envelope(
     let status = response.status();
     span.answered(i64::from(status.as_u16()), status.is_server_error());
     metrics.http_answered(method.as_str(), route, status.as_u16(), started.elapsed());
-    response.headers_mut().insert(REQUEST_ID, request_id.into_header());
+    response.headers_mut().insert(REQUEST_ID, request_id.to_header());
     response
 }
 

@@ -5,7 +5,7 @@ use axum::{
     extract::{FromRequest, Request},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -27,33 +27,11 @@ impl<T: DeserializeOwned> FromRequest<RestState> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &RestState) -> Result<Self, Failure> {
-        check_content_type(request.headers()).map_err(Failure::refused)?;
         let body = receive(request, state).await.map_err(Failure::refused)?;
         let aside = body.bytes.len() >= DECODE_ASIDE_BYTES;
         let decoded = compute(aside, || decode(&body.bytes));
         decoded.map(Self).map_err(Failure::refused)
     }
-}
-
-fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
-    let Some(given) = headers.get(header::CONTENT_TYPE) else {
-        return Ok(());
-    };
-    if given.to_str().is_ok_and(is_json) {
-        return Ok(());
-    }
-    let given = String::from_utf8_lossy(given.as_bytes());
-    let given: String = given.chars().take(80).collect();
-    let description = format!("{given:?} is not JSON, allowed is application/json");
-    Err(Error::at(ErrorCode::UnsupportedMediaType, "content-type", description))
-}
-
-/// `application/json`, or a type built on it: `application/vnd.example+json`.
-fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default();
-    let essence = essence.trim().to_ascii_lowercase();
-    essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// An answer of JSON.
@@ -97,25 +75,4 @@ impl<T: Serialize> IntoResponse for Reply<T> {
 fn compute<R>(aside: bool, work: impl FnOnce() -> R) -> R {
     let may_block = || Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
     if aside && may_block() { tokio::task::block_in_place(work) } else { work() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_json_is_read_as_json() {
-        let check = |content_type: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-            check_content_type(&headers).map_err(|error| error.code)
-        };
-        assert_eq!(check_content_type(&HeaderMap::new()), Ok(()));
-        assert_eq!(check("application/json"), Ok(()));
-        assert_eq!(check("Application/JSON; charset=utf-8"), Ok(()));
-        assert_eq!(check("application/vnd.akidb.v1+json"), Ok(()));
-        for other in ["text/plain", "application/x-www-form-urlencoded", "text/json+x", ""] {
-            assert_eq!(check(other), Err(ErrorCode::UnsupportedMediaType), "{other}");
-        }
-    }
 }

@@ -1,19 +1,23 @@
 //! The REST door: an axum router that decodes, calls one method of the service, and encodes.
 //!
-//! What lives here: the wire shapes, the table of routes, the OpenAPI description made from it,
-//! the one shape of errors, and the accept loop. What does not: rules, limits on values, metrics
+//! What lives here: the wire shapes, the table of routes, the OpenAPI description made from it, the one
+//! shape of errors, CORS, and the types and codings of bodies. What does not: sockets and who may
+//! speak, which are the listener's; rules, limits on values, metrics
 //! and status codes, which are the service's and the error table's.
 
+mod arrival;
 mod body;
 mod call;
 mod decode;
 mod docs_page;
+mod encoding;
 mod envelope;
 mod failure;
 mod fallback;
 mod handlers;
 mod import;
 mod json;
+mod media;
 mod openapi;
 mod options;
 mod route;

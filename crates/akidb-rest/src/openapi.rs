@@ -16,7 +16,7 @@ use utoipa::openapi::{
 use crate::{
     call::REQUEST_TIMEOUT,
     failure::status,
-    import::JSON_LINES,
+    media::JSON_LINES,
     route::{Answers, Described, ErrorShape, Route, Verb, described},
     routes::ROUTES,
     wire::{ErrorAnswer, OpenAiErrorAnswer},
@@ -87,11 +87,11 @@ fn operation(route: &Route) -> Operation {
         .tag(tag(route.path))
         .parameters(Some(parameters(route)));
     if let Some(body) = route.body {
-        let content_type = if route.body_is_lines { JSON_LINES } else { JSON };
-        let body = RequestBodyBuilder::new()
-            .content(content_type, Content::new(Some((body.reference)())))
-            .required(Some(Required::True));
-        operation = operation.request_body(Some(body.build()));
+        let mut described = RequestBodyBuilder::new().required(Some(Required::True));
+        for media in route.takes {
+            described = described.content(media.name, Content::new(Some((body.reference)())));
+        }
+        operation = operation.request_body(Some(described.build()));
     }
     for (status, response) in answers(route.answers) {
         operation = operation.response(status, response);
@@ -179,7 +179,7 @@ fn answers(answers: Answers) -> Vec<(String, Response)> {
             let content = Content::new(Some((described.reference)()));
             let description = "One line of this shape for each line of the body, while it comes.";
             let response = ResponseBuilder::new().description(description);
-            vec![("200".to_owned(), response.content(JSON_LINES, content).build())]
+            vec![("200".to_owned(), response.content(JSON_LINES.name, content).build())]
         }
         Answers::Page => vec![("200".to_owned(), plain("text/html", Type::String))],
         Answers::Text => vec![("200".to_owned(), plain("text/plain", Type::String))],

@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use akidb_service::Operation;
 use axum::routing::MethodRouter;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use utoipa::{
     ToSchema,
     openapi::{Ref, RefOr, Schema},
 };
 
-use crate::{RestOptions, state::RestState};
+use crate::{
+    RestOptions,
+    media::{JSON, JSON_LINES, MediaType},
+    state::RestState,
+};
 
 /// The methods that AkiDB answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +25,19 @@ pub(crate) enum Verb {
     Post,
     Patch,
     Delete,
+}
+
+impl Verb {
+    /// Whether it is the method of a request.
+    pub(crate) fn is(self, method: &Method) -> bool {
+        *method
+            == match self {
+                Self::Get => Method::GET,
+                Self::Post => Method::POST,
+                Self::Patch => Method::PATCH,
+                Self::Delete => Method::DELETE,
+            }
+    }
 }
 
 /// A parameter of the query, always optional.
@@ -75,10 +92,14 @@ pub(crate) struct Route {
     pub(crate) handler: fn() -> MethodRouter<RestState>,
     /// Whether it answers probes and scrapers, whatever else they send.
     pub(crate) exempt: bool,
+    /// Whether it says if the node is well, which is answered whoever asks and however many do.
+    pub(crate) is_health: bool,
     /// The parameters of the query that it knows.
     pub(crate) query: &'static [QueryParameter],
     pub(crate) headers: &'static [RequestHeader],
     pub(crate) body: Option<Described>,
+    /// The types that a body may have, the usual one first; a body that is not read has them too.
+    pub(crate) takes: &'static [MediaType],
     /// Whether the body is lines, each of the body's shape, and without end.
     pub(crate) body_is_lines: bool,
     pub(crate) answers: Answers,
@@ -113,9 +134,11 @@ impl Route {
             summary,
             handler,
             exempt: false,
+            is_health: false,
             query: &[],
             headers: &[],
             body: None,
+            takes: &[JSON],
             body_is_lines: false,
             answers: Answers::AnyJson,
             errors: ErrorShape::Own,
@@ -142,6 +165,11 @@ impl Route {
         Self { exempt: true, ..self }
     }
 
+    /// Says whether the node is well.
+    pub(crate) const fn health(self) -> Self {
+        Self { is_health: true, ..self.exempt() }
+    }
+
     /// Reads a header.
     pub(crate) const fn headers(self, headers: &'static [RequestHeader]) -> Self {
         Self { headers, ..self }
@@ -155,7 +183,8 @@ impl Route {
     /// Reads lines of JSON, and answers each with one. May go on for as long as both ends like.
     pub(crate) const fn lines<T: ToSchema, A: ToSchema>(self) -> Self {
         let answers = Answers::JsonLines(described::<A>());
-        Self { body: Some(described::<T>()), body_is_lines: true, answers, ..self }
+        let takes = &[JSON_LINES];
+        Self { body: Some(described::<T>()), body_is_lines: true, takes, answers, ..self }
     }
 
     /// How long a request may take that does not say so itself.

@@ -9,12 +9,15 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{MethodRouter, delete, get, patch, post},
 };
+use http::Method;
 
 use crate::{
     RestOptions,
+    arrival::arrive,
     call::{IDEMPOTENCY_KEY, admit},
     docs_page,
-    envelope::enveloped,
+    encoding::compressing,
+    envelope::{catching_panics, enveloped},
     fallback,
     handlers::{collections, documents, embed, models, node, openai, search},
     import,
@@ -74,13 +77,13 @@ const IMPORT_KEY: RequestHeader = RequestHeader {
 /// Every route of the REST door.
 pub(crate) static ROUTES: &[Route] = &[
     Route::new(Get, "/health", "health", "Whether the process is alive.", || get(node::alive))
-        .exempt()
+        .health()
         .answers::<AliveAnswer>(),
     Route::new(Get, "/livez", "livez", "Whether the process is alive.", || get(node::alive))
-        .exempt()
+        .health()
         .answers::<AliveAnswer>(),
     Route::new(Get, "/readyz", "readyz", "Whether the node can serve.", || get(node::ready))
-        .exempt()
+        .health()
         .answers_readiness::<ReadyAnswer>(),
     Route::new(Get, "/metrics", "metrics", "Metrics as Prometheus text.", || get(node::metrics))
         .exempt()
@@ -333,7 +336,20 @@ pub fn router(service: Service, options: RestOptions) -> Router {
     let router = docs_page::with_assets(router)
         .fallback(fallback::no_such_route)
         .method_not_allowed_fallback(fallback::no_such_method);
-    enveloped(router, metrics).with_state(state)
+    let arrive = from_fn_with_state(state.service.clone(), arrive);
+    let router = catching_panics(router).layer(arrive);
+    compressing(enveloped(router, metrics)).with_state(state)
+}
+
+/// Whether a path is one of those that say whether the node is well.
+pub(crate) fn is_health(path: &str) -> bool {
+    ROUTES.iter().any(|route| route.path == path && route.is_health)
+}
+
+/// What the service's metrics count a request as.
+pub(crate) fn operation_of(method: &Method, path: &str) -> Operation {
+    let route = ROUTES.iter().find(|route| route.path == path && route.verb.is(method));
+    route.map_or(Operation::Unknown, |route| route.operation)
 }
 
 /// How the route of a path writes its errors.

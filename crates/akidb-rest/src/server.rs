@@ -1,34 +1,16 @@
-//! The accept loop: connections with timers and caps, and a stop that lets requests finish.
-//!
-//! `axum::serve` sets no header timer, so a client that never finishes its first line would hold
-//! a connection for good.
+//! The door behind the listener: requests to the router, and what a panic outside of it becomes.
 
-mod connection;
-#[cfg(test)]
-mod tests;
+use akidb_core::Error;
+use akidb_listener::{Handler, REQUEST_ID, RequestBody, RequestId};
+use akidb_service::{Door, Service};
+use axum::{Router, body::Body};
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
 
-use std::{io, sync::Arc, time::Duration};
-
-use akidb_service::{Door, DoorMetrics, Service};
-use axum::Router;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
-    time::{sleep, timeout},
-};
-
-use self::connection::Connections;
-use crate::{RestOptions, routes::router};
-
-/// How long to wait after an error of accepting that would come back at once, such as too many
-/// open files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::{RestOptions, failure::status, json::JSON, routes::router, wire::ErrorAnswer};
 
 /// Serves REST until `shutdown` is ready, then lets the requests in flight finish.
-///
-/// Idle connections are closed at once; after [`RestOptions::drain_timeout`] all others are too.
 pub async fn serve(
     listener: TcpListener,
     service: Service,
@@ -36,82 +18,32 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let metrics = service.door_metrics();
-    let router = router(service, options.clone());
-    serve_router(listener, router, &options, &metrics, shutdown).await;
+    let listened = options.listener.clone();
+    let door = RestDoor { router: router(service, options) };
+    akidb_listener::serve(listener, door, listened, (Door::Rest, metrics), shutdown).await;
 }
 
-async fn serve_router(
-    listener: TcpListener,
+#[derive(Clone)]
+struct RestDoor {
     router: Router,
-    options: &RestOptions,
-    metrics: &DoorMetrics,
-    shutdown: impl Future<Output = ()>,
-) {
-    let connections = Connections::new(router, options);
-    let graceful = GracefulShutdown::new();
-    let mut tasks = JoinSet::new();
-    {
-        let accept = Accept::new(listener, options.max_connections);
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            tokio::select! {
-                () = &mut shutdown => break,
-                (stream, permit) = accept.next() => {
-                    let connection = connections.serve(stream, graceful.watcher());
-                    let open = metrics.connection(Door::Rest);
-                    tasks.spawn(async move {
-                        connection.await;
-                        drop((permit, open));
-                    });
-                }
-                Some(_) = tasks.join_next() => {}
-            }
-        }
-    }
-    let drain_timeout = options.drain_timeout;
-    if timeout(drain_timeout, graceful.shutdown()).await.is_err() {
-        let left = tasks.len();
-        let drain_timeout_ms = drain_timeout.as_millis();
-        tracing::warn!(left, drain_timeout_ms, "requests did not finish in time, closing them");
-    }
-    tasks.shutdown().await;
 }
 
-/// The listener, which accepts only while a connection may be opened.
-struct Accept {
-    listener: TcpListener,
-    permits: Arc<Semaphore>,
-}
+impl Handler for RestDoor {
+    type Body = Body;
 
-impl Accept {
-    fn new(listener: TcpListener, max_connections: usize) -> Self {
-        let permits = max_connections.clamp(1, Semaphore::MAX_PERMITS);
-        Self { listener, permits: Arc::new(Semaphore::new(permits)) }
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Body> {
+        let answer = self.router.clone().oneshot(request.map(Body::new)).await;
+        answer.unwrap_or_else(|never| match never {})
     }
 
-    /// The next connection; more than the cap wait in the listener's backlog.
-    async fn next(&self) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-        // The semaphore is never closed.
-        let permit = self.permits.clone().acquire_owned().await.ok();
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => return (stream, permit),
-                Err(error) if is_about_one_connection(&error) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "could not accept a connection, waiting");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
+    fn failed(&self, error: Error, id: &RequestId) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status(error.code);
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        response.headers_mut().insert(REQUEST_ID, HeaderValue::clone(&id.to_header()));
+        // Strings always have a JSON form.
+        let body = serde_json::to_vec(&ErrorAnswer::new(error, id.as_str())).unwrap_or_default();
+        *response.body_mut() = body.into();
+        response
     }
-}
-
-/// Whether a connection failed before it was accepted, which says nothing about the next one.
-fn is_about_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-    )
 }

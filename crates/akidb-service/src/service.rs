@@ -2,7 +2,15 @@
 //!
 //! The operations are in modules of their own; here is what each of them passes through.
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use akidb_core::{Error, ErrorCode, Limits, Outcome, Result};
 use akidb_embedding::TRACE_TARGET;
@@ -41,6 +49,8 @@ pub(crate) struct Inner {
     pub(crate) imports: Semaphore,
     slow_request: Option<Duration>,
     draining: watch::Sender<bool>,
+    /// Not ready any more, while requests are still taken.
+    leaving: AtomicBool,
     storage_failed: Notify,
 }
 
@@ -87,6 +97,7 @@ impl Service {
             collections,
             models,
             draining: watch::Sender::new(false),
+            leaving: AtomicBool::new(false),
             storage_failed: Notify::new(),
         };
         let service = Self { inner: Arc::new(inner) };
@@ -125,7 +136,7 @@ impl Service {
     /// Whether requests are taken, and the state of each part.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let draining = *self.inner.draining.borrow();
+        let draining = *self.inner.draining.borrow() || self.inner.leaving.load(Relaxed);
         let collections = self.inner.collections.all().len();
         let storage = ComponentState {
             name: "storage",
@@ -185,6 +196,11 @@ impl Service {
     /// end then, so that a restart reads back what the disk really has.
     pub async fn storage_failed(&self) {
         self.inner.storage_failed.notified().await;
+    }
+
+    /// Is not ready from now on; requests are still taken, since clients need a while to learn of it.
+    pub fn announce_stop(&self) {
+        self.inner.leaving.store(true, Relaxed);
     }
 
     /// Is not ready from now on and refuses new requests.

@@ -6,7 +6,7 @@
 mod parts;
 mod start_failure;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 pub(crate) use self::{
     parts::{HAS_METAL, workers},
@@ -73,6 +73,8 @@ pub(crate) struct Node {
     stop: CancellationToken,
     rest_addr: SocketAddr,
     grpc_addr: Option<SocketAddr>,
+    health: Option<HealthHandle>,
+    drain_delay: Duration,
 }
 
 impl Node {
@@ -88,6 +90,8 @@ impl Node {
             stop: CancellationToken::new(),
             rest_addr: local_addr(&listeners.rest)?,
             grpc_addr: listeners.grpc.as_ref().map(local_addr).transpose()?,
+            health: None,
+            drain_delay: Duration::from_millis(settings.server.drain_delay_ms),
             service,
         };
         node.open_rest(listeners.rest, settings);
@@ -120,7 +124,9 @@ impl Node {
     fn open_grpc(&mut self, listener: TcpListener, settings: &Settings) -> Result {
         let server = GrpcServer::new(self.service.clone(), parts::grpc(&settings.server))
             .map_err(|error| Failure::io("cannot start gRPC", &error))?;
-        tokio::spawn(follow_readiness(self.service.clone(), server.health(), self.stop.clone()));
+        let health = server.health();
+        self.health = Some(health.clone());
+        tokio::spawn(follow_readiness(self.service.clone(), health, self.stop.clone()));
         let stop = self.stop.clone().cancelled_owned();
         self.doors.spawn(async move {
             server.serve(listener, stop).await;
@@ -166,8 +172,17 @@ impl Node {
         }
     }
 
-    /// Is not ready at once, lets requests in flight finish up to the drain timeout, and closes
-    /// the data.
+    /// Is not ready at once and answers on for the drain delay, so that whoever asks for readiness
+    /// sends nothing new any more before the listeners close.
+    pub(crate) async fn leave(&self) {
+        self.service.announce_stop();
+        if let Some(health) = &self.health {
+            health.set_ready(false);
+        }
+        tokio::time::sleep(self.drain_delay).await;
+    }
+
+    /// Takes nothing new, lets requests in flight finish up to the drain timeout, and closes the data.
     pub(crate) async fn stop(mut self) {
         self.service.start_draining();
         self.stop.cancel();

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use akidb_core::Limits;
 use akidb_grpc::GrpcOptions;
+use akidb_listener::ListenerOptions;
 use akidb_proto::collection::v1::{
     CountDocumentsRequest, ListCollectionsRequest, StreamUpsertDocumentsRequest,
-    UpsertDocumentsRequest,
+    UpsertDocumentsRequest, collection_service_client::CollectionServiceClient,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -14,15 +15,19 @@ use tokio::{
     time::timeout,
 };
 use tokio_stream::StreamExt;
-use tonic::Code;
+use tonic::{Code, transport::Endpoint};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::node::{Node, document, error_of};
 
 fn short() -> GrpcOptions {
     GrpcOptions {
         default_timeout: Duration::from_millis(300),
-        handshake_timeout: Duration::from_millis(300),
-        drain_timeout: Duration::from_millis(300),
+        listener: ListenerOptions {
+            header_read_timeout: Duration::from_millis(300),
+            drain_timeout: Duration::from_millis(300),
+            ..ListenerOptions::default()
+        },
         ..GrpcOptions::default()
     }
 }
@@ -42,25 +47,28 @@ async fn connections_that_do_not_greet_in_http2_are_closed() {
     let node = Node::start_with(Limits::default(), short()).await;
     check_closed(&node, b"").await;
     check_closed(&node, b"PRI * HTTP/2.0\r\n").await;
-    check_closed(&node, b"POST / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     node.collections().await.list_collections(ListCollectionsRequest {}).await.unwrap();
+}
+
+async fn ask_of(node: &Node, line: &str, host: &str) -> String {
+    let mut stream = TcpStream::connect(node.addr).await.unwrap();
+    let request = format!("{line} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 #[tokio::test]
 async fn a_scraper_without_http2_finds_the_metrics_and_nothing_else() {
     let node = Node::start_with(Limits::default(), short()).await;
-    let ask = async |path: &str| {
-        let mut stream = TcpStream::connect(node.addr).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    };
+    let ask = async |path: &str| ask_of(&node, &format!("GET {path}"), "localhost").await;
     let metrics = ask("/metrics").await;
     assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n"), "{metrics}");
     assert!(metrics.contains("\nakidb_connections_open{door=\"grpc\"} 1\n"), "{metrics}");
     assert!(ask("/v1/collections").await.starts_with("HTTP/1.1 404"));
+    let rebound = ask_of(&node, "GET /metrics", "evil.test").await;
+    assert!(rebound.starts_with("HTTP/1.1 403") && rebound.contains("host_not_allowed"));
 }
 
 #[tokio::test]
@@ -99,17 +107,32 @@ async fn requests_beyond_the_memory_for_them_are_refused_as_overloaded() {
     }
 }
 
+/// Beyond the caps a client is told so at once, and health is answered to everybody.
 #[tokio::test]
-async fn more_connections_than_slots_wait_for_one() {
-    let options = GrpcOptions { max_connections: 1, ..GrpcOptions::default() };
+async fn of_more_connections_than_slots_only_health_is_answered() {
+    let listener = ListenerOptions { max_connections: 1, ..ListenerOptions::default() };
+    let options = GrpcOptions { listener, ..GrpcOptions::default() };
     let node = Node::start_with(Limits::default(), options).await;
     let mut first = node.collections().await;
     first.list_collections(ListCollectionsRequest {}).await.unwrap();
     let mut second = node.collections().await;
-    let waiting = second.list_collections(ListCollectionsRequest {});
-    assert!(timeout(Duration::from_millis(200), waiting).await.is_err());
-    drop(first);
-    second.list_collections(ListCollectionsRequest {}).await.unwrap();
+    let error = second.list_collections(ListCollectionsRequest {}).await.unwrap_err();
+    assert_eq!(error_of(&error), (Code::Unavailable, "overloaded".to_owned()));
+    assert!(error.message().contains("server.max_connections"), "{error}");
+    let mut health = HealthClient::new(node.channel().await);
+    health.check(HealthCheckRequest::default()).await.unwrap();
+    first.list_collections(ListCollectionsRequest {}).await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_to_a_name_that_is_not_the_nodes_are_refused() {
+    let node = Node::start().await;
+    let endpoint = Endpoint::try_from(format!("http://{}", node.addr)).unwrap();
+    let channel = endpoint.origin("http://evil.test".parse().unwrap()).connect().await.unwrap();
+    let mut client = CollectionServiceClient::new(channel.clone());
+    let error = client.list_collections(ListCollectionsRequest {}).await.unwrap_err();
+    assert_eq!(error_of(&error), (Code::PermissionDenied, "host_not_allowed".to_owned()));
+    HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use akidb_core::Limits;
 use akidb_grpc::GrpcOptions;
+use akidb_listener::ListenerOptions;
 use akidb_proto::embedding::v1::{
     EmbedRequest, EmbedStreamRequest, EmbedStreamResponse,
     embedding_service_client::EmbeddingServiceClient,
@@ -48,7 +49,7 @@ async fn node(default_timeout: Duration) -> Node {
     let options = GrpcOptions {
         body_budget_bytes: 2 * MESSAGE_BYTES_MAX,
         default_timeout,
-        drain_timeout: LONG,
+        listener: ListenerOptions { drain_timeout: LONG, ..ListenerOptions::default() },
         ..GrpcOptions::default()
     };
     Node::start_with(limits, options).await

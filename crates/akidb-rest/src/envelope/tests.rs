@@ -27,7 +27,7 @@ fn router() -> Router {
         .route("/v1/models", get(overloaded))
         .route("/v1/embeddings", get(full))
         .route("/panic", post(panics));
-    enveloped(routes, DoorMetrics::new().unwrap())
+    enveloped(catching_panics(routes), DoorMetrics::new().unwrap())
 }
 
 async fn send(method: Method, path: &str, request_id: Option<&str>) -> Response {

@@ -6,29 +6,17 @@
 mod answers;
 mod lines;
 
-use akidb_core::{Error, ErrorCode};
+use akidb_listener::ReplyPatience;
 use akidb_service::Import;
 use axum::{
     body::Body,
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 
 use self::{answers::Answers, lines::Lines};
-use crate::{call::Call, failure::Failure, state::RestState};
-
-/// The content type of lines of JSON, in both directions.
-pub(crate) const JSON_LINES: &str = "application/x-ndjson";
-
-/// Other names of the same.
-const ALSO_JSON_LINES: [&str; 5] = [
-    "application/ndjson",
-    "application/jsonl",
-    "application/jsonlines",
-    "application/x-jsonlines",
-    "application/json",
-];
+use crate::{call::Call, failure::Failure, media::JSON_LINES, state::RestState};
 
 /// Stores the documents of the body while it comes, and answers while it does.
 pub(crate) async fn import(
@@ -36,7 +24,6 @@ pub(crate) async fn import(
     call: Call,
     request: Request,
 ) -> Result<Response, Failure> {
-    check_content_type(request.headers()).map_err(Failure::refused)?;
     let told = call.told_lines()?;
     let idle_timeout = state.options.import_idle_timeout;
     let limits = state.service.limits();
@@ -45,20 +32,9 @@ pub(crate) async fn import(
     let events = state.service.import(&call.context, &call.collection, import, lines.into_stream());
     let answers = Answers::new(events.await?, told, limits.import_answer_bytes, idle_timeout);
     let body = Body::from_stream(answers.into_stream());
-    let content_type = HeaderValue::from_static(JSON_LINES);
-    Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
-}
-
-fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
-    let Some(given) = headers.get(header::CONTENT_TYPE) else {
-        return Ok(());
-    };
-    let given = String::from_utf8_lossy(given.as_bytes());
-    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence == JSON_LINES || ALSO_JSON_LINES.contains(&essence.as_str()) {
-        return Ok(());
-    }
-    let given: String = given.chars().take(80).collect();
-    let description = format!("{given:?} is not JSON Lines, allowed is {JSON_LINES}");
-    Err(Error::at(ErrorCode::UnsupportedMediaType, "content-type", description))
+    let content_type = HeaderValue::from_static(JSON_LINES.name);
+    let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
+    // The answers have a timer of their own, which knows when the import waits for its client.
+    response.extensions_mut().insert(ReplyPatience(idle_timeout));
+    Ok(response)
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
@@ -20,7 +21,8 @@ use crate::{
 
 When both listeners accept, one line on stdout says where:
   akidb: ready rest=127.0.0.1:8080 grpc=127.0.0.1:9090
-The log goes to stderr. SIGTERM and SIGINT stop the node: requests in flight are finished, up to
+The log goes to stderr. SIGTERM and SIGINT stop the node: it is not ready at once, answers on
+for server.drain_delay_ms, and then finishes the requests in flight, up to
 server.drain_timeout_ms; a second signal stops it at once.")]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
@@ -40,6 +42,8 @@ pub(crate) async fn run(
         refuse_wide_bind(&settings.server)?;
     }
     let telemetry = Telemetry::start(&settings.log, &settings.tracing)?;
+    warn_of_wide_binds(&settings.server);
+    allow_open_files();
     let outcome = serve(&settings, printer).await;
     telemetry.finish().await;
     outcome
@@ -65,11 +69,39 @@ async fn serve(settings: &Settings, printer: Printer) -> Result {
     run_until_stopped(node, &mut signals).await
 }
 
-/// Nothing protects the listeners yet: no keys, no TLS.
+/// The addresses that others can reach. Nothing protects the listeners yet: no keys, no TLS.
+fn wide_binds(server: &ServerSettings) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+    [("server.rest_addr", server.rest_addr), ("server.grpc_addr", server.grpc_addr)]
+        .into_iter()
+        .filter(|(_, addr)| !addr.ip().is_loopback())
+}
+
+/// What --insecure allows is said at each start: it is easily left in a file that is copied.
+fn warn_of_wide_binds(server: &ServerSettings) {
+    for (key, addr) in wide_binds(server) {
+        tracing::warn!(
+            key,
+            %addr,
+            "--insecure: whoever reaches this address may read and delete everything, without a key and without TLS"
+        );
+    }
+}
+
+/// Takes as many open files as the system allows: the usual limit of 1,024 is used up by the
+/// connections that `server.max_connections` allows, and then nothing can be accepted or opened.
+fn allow_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "could not raise the limit of open files");
+    }
+}
+
 fn refuse_wide_bind(server: &ServerSettings) -> Result {
-    let listeners =
-        [("server.rest_addr", server.rest_addr), ("server.grpc_addr", server.grpc_addr)];
-    match listeners.into_iter().find(|(_, addr)| !addr.ip().is_loopback()) {
+    match wide_binds(server).next() {
         None => Ok(()),
         Some((key, addr)) => Err(Failure::configuration(format!(
             "{key} is {addr}, which others can reach without a key and without TLS"
@@ -105,8 +137,14 @@ async fn run_until_stopped(mut node: Node, signals: &mut StopSignals) -> Result 
         }
         failure = node.failed() => Some(failure),
     };
+    let stop = async {
+        if failed.is_none() {
+            node.leave().await;
+        }
+        node.stop().await;
+    };
     tokio::select! {
-        () = node.stop() => failed.map_or(Ok(()), Err),
+        () = stop => failed.map_or(Ok(()), Err),
         name = signals.next() => {
             let message = format!("stopped at once by a second signal ({name})");
             Err(Failure::new(ExitStatus::FAILURE, message))

@@ -3,6 +3,7 @@
 use std::{thread, time::Duration};
 
 use akidb_grpc::GrpcOptions;
+use akidb_listener::ListenerOptions;
 use akidb_rest::RestOptions;
 use akidb_service::{
     EmbeddingConfig, EngineSettings, IndexConfig, MlxSettings, ServiceConfig, StorageConfig,
@@ -82,29 +83,44 @@ pub(crate) fn workers(settings: &settings::MlxSettings, batch_tokens: usize) -> 
     }
 }
 
-pub(super) const fn rest(server: &ServerSettings) -> RestOptions {
+pub(super) fn rest(server: &ServerSettings) -> RestOptions {
     RestOptions {
+        listener: listener(server),
         default_timeout: Duration::from_millis(server.request_timeout_ms),
         max_timeout: Duration::from_millis(server.max_request_timeout_ms),
-        max_connections: server.max_connections,
-        max_streams_per_connection: server.max_streams_per_connection,
-        header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
         import_idle_timeout: Duration::from_millis(server.import_idle_timeout_ms),
-        drain_timeout: Duration::from_millis(server.drain_timeout_ms),
         body_budget_bytes: server.body_budget_bytes,
     }
 }
 
-pub(super) const fn grpc(server: &ServerSettings) -> GrpcOptions {
+fn listener(server: &ServerSettings) -> ListenerOptions {
+    ListenerOptions {
+        max_connections: server.max_connections,
+        connections_per_ip: server.connections_per_ip,
+        trusted_proxies: server.trusted_proxies.clone(),
+        max_streams_per_connection: server.max_streams_per_connection,
+        header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
+        idle_timeout: Duration::from_millis(server.idle_timeout_ms),
+        body_idle_timeout: Duration::from_millis(server.body_idle_timeout_ms),
+        reply_idle_timeout: Duration::from_millis(server.reply_idle_timeout_ms),
+        drain_timeout: Duration::from_millis(server.drain_timeout_ms),
+        hosts: server.hosts.clone(),
+        cors_origins: server.cors_origins.clone(),
+        ..ListenerOptions::default()
+    }
+}
+
+pub(super) fn grpc(server: &ServerSettings) -> GrpcOptions {
+    let defaults = GrpcOptions::default();
     GrpcOptions {
+        listener: ListenerOptions {
+            head_bytes_max: defaults.listener.head_bytes_max,
+            keepalive_interval: Duration::from_millis(server.grpc_keepalive_interval_ms),
+            keepalive_timeout: Duration::from_millis(server.grpc_keepalive_timeout_ms),
+            ..listener(server)
+        },
         default_timeout: Duration::from_millis(server.request_timeout_ms),
         max_timeout: Duration::from_millis(server.max_request_timeout_ms),
-        max_connections: server.max_connections,
-        max_streams_per_connection: server.max_streams_per_connection,
         body_budget_bytes: server.body_budget_bytes,
-        handshake_timeout: Duration::from_millis(server.header_read_timeout_ms),
-        keepalive_interval: Duration::from_millis(server.grpc_keepalive_interval_ms),
-        keepalive_timeout: Duration::from_millis(server.grpc_keepalive_timeout_ms),
-        drain_timeout: Duration::from_millis(server.drain_timeout_ms),
     }
 }

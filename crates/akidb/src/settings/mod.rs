@@ -19,6 +19,7 @@ use std::{
 
 use akidb_core::Limits;
 use akidb_embedding::Precision;
+use akidb_listener::{HostName, Network, Origin};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 pub(crate) use self::{
@@ -59,15 +60,27 @@ pub(crate) struct ServerSettings {
     pub(crate) max_request_timeout_ms: u64,
     #[serde(deserialize_with = "positive")]
     pub(crate) import_idle_timeout_ms: u64,
+    pub(crate) drain_delay_ms: u64,
     pub(crate) drain_timeout_ms: u64,
+    pub(crate) hosts: Vec<HostName>,
+    pub(crate) cors_origins: Vec<Origin>,
     #[serde(deserialize_with = "positive")]
     pub(crate) max_connections: usize,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) connections_per_ip: usize,
+    pub(crate) trusted_proxies: Vec<Network>,
     #[serde(deserialize_with = "positive")]
     pub(crate) max_streams_per_connection: u32,
     #[serde(deserialize_with = "positive")]
     pub(crate) body_budget_bytes: usize,
     #[serde(deserialize_with = "positive")]
     pub(crate) header_read_timeout_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) body_idle_timeout_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) reply_idle_timeout_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) idle_timeout_ms: u64,
     #[serde(deserialize_with = "positive")]
     pub(crate) grpc_keepalive_interval_ms: u64,
     #[serde(deserialize_with = "positive")]
@@ -221,11 +234,19 @@ impl Settings {
                 request_timeout_ms: 30_000,
                 max_request_timeout_ms: 600_000,
                 import_idle_timeout_ms: 300_000,
+                drain_delay_ms: 0,
                 drain_timeout_ms: 30_000,
+                hosts: Vec::new(),
+                cors_origins: Vec::new(),
                 max_connections: 1_024,
+                connections_per_ip: 128,
+                trusted_proxies: Vec::new(),
                 max_streams_per_connection: 128,
                 body_budget_bytes: 256 << 20,
                 header_read_timeout_ms: 10_000,
+                body_idle_timeout_ms: 10_000,
+                reply_idle_timeout_ms: 30_000,
+                idle_timeout_ms: 300_000,
                 grpc_keepalive_interval_ms: 30_000,
                 grpc_keepalive_timeout_ms: 20_000,
             },

@@ -34,7 +34,7 @@ fn metric(node: &Node, name: &str) -> f64 {
 
 fn get(node: &Node, path: &str) -> String {
     let mut stream = connect(node);
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     text
@@ -52,7 +52,7 @@ fn begin(node: &Node, bytes: usize) -> TcpStream {
     let mut stream = connect(node);
     write!(
         stream,
-        "POST /v1/collections/notes/import HTTP/1.0\r\nhost: a\r\n\
+        "POST /v1/collections/notes/import HTTP/1.0\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\n\
          content-length: {bytes}\r\n\r\n"
     )
     .unwrap();

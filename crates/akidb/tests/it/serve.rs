@@ -1,13 +1,18 @@
 //! `akidb serve`: how it starts, how it stops, and what it refuses.
 
 use std::{
-    io::{Read, Write},
+    fs::File,
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
+    process::Stdio,
     time::Duration,
 };
 
 use rustix::process::Signal;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use crate::node::{Backend, Node, akidb, assert_failed, json, models_dir, scratch};
 
@@ -34,7 +39,7 @@ fn a_second_signal_stops_at_once() {
     let mut node = Node::start(&data_dir);
     // A request that never ends keeps the door open for the drain timeout.
     let mut request = TcpStream::connect(node.rest).unwrap();
-    request.write_all(b"POST /embed HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{").unwrap();
+    request.write_all(b"POST /embed HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{").unwrap();
     std::thread::sleep(SOON);
     node.signal(Signal::TERM);
     std::thread::sleep(SOON);
@@ -125,6 +130,58 @@ fn addresses_that_others_reach_are_refused() {
     assert_failed(&output, 78, &["server.rest_addr is 0.0.0.0:0", "hint: ", "--insecure"]);
 }
 
+/// What is allowed by a flag is easily forgotten in a file that is copied.
+#[test]
+fn an_insecure_node_says_at_each_start_what_can_be_reached() {
+    let (_folder, data_dir) = scratch();
+    let node = Node::start_with(&data_dir, Backend::Hash, |command| {
+        command.arg("--insecure");
+    });
+    drop(node);
+    let log = || std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
+    assert!(!log().contains("without a key"), "loopback alone is listened on");
+    let mut wide = akidb(["serve", "--insecure", "--rest-addr", "0.0.0.0:0"]);
+    wide.args(["--grpc-addr", "127.0.0.1:0", "--data-dir"]).arg(&data_dir);
+    let log = File::create(data_dir.with_extension("log")).unwrap();
+    wide.env("AKIDB_EMBEDDING__BACKEND", "hash").stdout(Stdio::piped()).stderr(log);
+    let mut wide = wide.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(wide.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    wide.kill().unwrap();
+    wide.wait().unwrap();
+    assert!(line.starts_with("akidb: ready"), "{line}");
+    let log = std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
+    assert!(log.contains("may read and delete everything"), "{log}");
+}
+
+/// A load balancer learns that a node stops before the node refuses what it sends.
+#[tokio::test]
+async fn a_node_that_is_asked_to_stop_is_not_ready_and_answers_on_for_a_while() {
+    let (_folder, data_dir) = scratch();
+    let mut node = Node::start_with(&data_dir, Backend::Hash, |command| {
+        command.env("AKIDB_SERVER__DRAIN_DELAY_MS", "3600000");
+    });
+    let status = async |path: &str| {
+        let answer = reqwest::get(format!("{}{path}", node.url())).await.unwrap();
+        answer.status().as_u16()
+    };
+    let channel = tonic::transport::Endpoint::try_from(format!("http://{}", node.grpc)).unwrap();
+    let mut health = HealthClient::new(channel.connect().await.unwrap());
+    let mut serving = async || {
+        let answer = health.check(HealthCheckRequest::default()).await.unwrap();
+        answer.into_inner().status() == ServingStatus::Serving
+    };
+    assert_eq!((status("/readyz").await, serving().await), (200, true));
+    node.signal(Signal::TERM);
+    while status("/readyz").await == 200 || serving().await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!((status("/readyz").await, status("/livez").await), (503, 200));
+    assert_eq!(status("/v1/collections").await, 200);
+    node.signal(Signal::TERM);
+    assert_eq!(node.wait().code(), Some(1));
+}
+
 #[test]
 fn configuration_errors_name_the_place() {
     let (folder, _) = scratch();
@@ -135,6 +192,14 @@ fn configuration_errors_name_the_place() {
     assert_failed(&output, 78, &["unknown key server.rest_adr", file, "server.rest_addr?"]);
     let output = akidb(["serve"]).env("AKIDB_LOG__FORMAT", "xml").output().unwrap();
     assert_failed(&output, 78, &["AKIDB_LOG__FORMAT", "allowed are text, json"]);
+    for (key, value) in [
+        ("AKIDB_SERVER__HOSTS", r#"[akidb, "http://a"]"#),
+        ("AKIDB_SERVER__CORS_ORIGINS", r#"["*"]"#),
+        ("AKIDB_SERVER__TRUSTED_PROXIES", r#"["10.0.0.0/33"]"#),
+    ] {
+        let output = akidb(["serve"]).env(key, value).output().unwrap();
+        assert_failed(&output, 78, &[key, "is no ", "such as"]);
+    }
     let output = akidb(["config", "show", "--config", "nowhere.toml"]).output().unwrap();
     assert_failed(&output, 78, &["cannot read the configuration nowhere.toml"]);
 }
@@ -162,7 +227,7 @@ fn a_stopping_node_answers_what_it_has_begun() {
     let (_folder, data_dir) = scratch();
     let mut node = Node::start(&data_dir);
     let mut begun = TcpStream::connect(node.rest).unwrap();
-    begun.write_all(b"POST /embed HTTP/1.1\r\nhost: a\r\ncontent-length: 15\r\n\r\n").unwrap();
+    begun.write_all(b"POST /embed HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n").unwrap();
     std::thread::sleep(SOON);
     node.signal(Signal::TERM);
     std::thread::sleep(SOON);

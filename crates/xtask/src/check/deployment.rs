@@ -36,9 +36,11 @@ pub(super) fn check() -> Result<Verdict> {
         commands::check(&akidb, deployment).with_context(|| named("a command"))?;
         check_paths(&folder, deployment).with_context(|| named("a path"))?;
         if let Some(stop_ms) = deployment.stop_ms {
+            let delay_ms = deployment.drain_delay_ms()?;
             ensure!(
-                stop_ms >= drain_ms + CLOSING_MS,
-                "{}: a node is killed after {stop_ms} ms, server.drain_timeout_ms is {drain_ms}",
+                stop_ms >= delay_ms + drain_ms + CLOSING_MS,
+                "{}: a node is killed after {stop_ms} ms, server.drain_delay_ms is {delay_ms} and \
+                 server.drain_timeout_ms {drain_ms}",
                 deployment.file
             );
         }

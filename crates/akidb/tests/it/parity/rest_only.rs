@@ -34,7 +34,7 @@ fn send(node: &Node, line: &str, headers: &str, body: &[u8]) -> Fault {
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let length = body.len();
     let head = format!(
-        "{line} HTTP/1.1\r\nhost: akidb\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+        "{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
     // The node may refuse before it has read all of it.
@@ -238,10 +238,15 @@ fn broken_http(script: &mut Script) {
     script.refused("BREW /embed", "{}", MethodNotAllowed, "does not answer BREW");
     let form = "content-type: application/x-www-form-urlencoded\r\n";
     script.refused_with(SEARCH, form, body, UnsupportedMediaType, "content-type: ");
-    script.refused_with(DOCUMENTS, "content-type: text/plain\r\n", body, UnsupportedMediaType, "is not JSON, allowed is application/json");
+    script.refused_with(DOCUMENTS, "content-type: text/plain\r\n", body, UnsupportedMediaType, "is not taken here, allowed is application/json");
     script.refused_with(DOCUMENTS, "content-type: application/json\r\nidempotency-key: a b\r\n", "{}", InvalidArgument, "idempotency-key: must be 1 to 255 visible ASCII");
-    script.refused_with(SEARCH, "x-request-timeout-ms: 0\r\n", body, InvalidArgument, "x-request-timeout-ms: ");
-    script.refused_with(SEARCH, "x-request-timeout-ms: -1\r\n", body, InvalidArgument, "x-request-timeout-ms: ");
+    script.refused_with(SEARCH, "", body, UnsupportedMediaType, "content-type: is missing, allowed is application/json");
+    script.refused_with(SEARCH, "content-type: application/json\r\ncontent-encoding: br\r\n", body, UnsupportedMediaType, "content-encoding: \"br\" is not taken, allowed are gzip and zstd");
+    script.refused_with("POST /v1/admin/models/hash/load", "", "{}", UnsupportedMediaType, "content-type: is missing");
+    script.refused_with(SEARCH, "content-type: application/json\r\norigin: http://evil.test\r\n", body, OriginNotAllowed, "server.cors_origins");
+    script.refused_with(SEARCH, "content-type: application/json\r\nhost: localhost\r\n", body, MalformedRequest, "host: is given twice");
+    script.refused_with(SEARCH, "content-type: application/json\r\nx-request-timeout-ms: 0\r\n", body, InvalidArgument, "x-request-timeout-ms: ");
+    script.refused_with(SEARCH, "content-type: application/json\r\nx-request-timeout-ms: -1\r\n", body, InvalidArgument, "x-request-timeout-ms: ");
     let mut large = b"{\"documents\":[{\"text\":\"".to_vec();
     large.resize(33 << 20, b'x');
     script.refused(DOCUMENTS, large, BodyTooLarge, "the body has 34603008 bytes, allowed are at most 33554432 bytes");

@@ -74,7 +74,8 @@ async fn load(node: &Node, round: usize) {
     rest.post("/v1/collections/films/search", search).await;
     let line = json!({"id": 100 + round % 10, "text": format!("imported {round}")}).to_string();
     let import = Client::new().post(format!("{}/v1/collections/films/import", node.url()));
-    assert!(import.body(line).send().await.unwrap().status().is_success());
+    let import = import.header("content-type", "application/x-ndjson").body(line);
+    assert!(import.send().await.unwrap().status().is_success());
     let request = wire::SearchRequest {
         collection: "films".to_owned(),
         search: Some(wire::Search {

@@ -29,6 +29,17 @@ pub(super) struct Deployment {
     pub(super) stop_ms: Option<u64>,
 }
 
+impl Deployment {
+    /// How long the node answers on after it is asked to stop; 0 by default.
+    pub(super) fn drain_delay_ms(&self) -> Result<u64> {
+        let given =
+            self.environment.iter().find(|(name, _)| name == "AKIDB_SERVER__DRAIN_DELAY_MS");
+        given.map_or(Ok(0), |(_, value)| {
+            value.parse().with_context(|| format!("a delay of {value:?}"))
+        })
+    }
+}
+
 /// All files that deploy a node; each must name a command at least.
 pub(super) fn read_all(linters: &Linters) -> Result<Vec<Deployment>> {
     let text = |file: &str| {

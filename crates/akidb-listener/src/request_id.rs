@@ -1,29 +1,35 @@
-//! The name of one call in logs, errors and replies.
+//! The name of one request in logs, errors and replies.
 
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The metadata key in both directions.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Where a request's id is taken from and put.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 const BYTES_MAX: usize = 128;
 
 /// 1 to 128 visible ASCII characters.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(HeaderValue);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The caller's own, or a new one where the caller's is absent or not valid.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// The client's own id, or a new UUIDv7 where it gave none that is valid.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(REQUEST_ID).filter(|given| is_valid(given.as_bytes()));
         Self(given.cloned().unwrap_or_else(made))
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
 
-    pub(crate) fn to_header(&self) -> HeaderValue {
+    /// The id as the value of a header.
+    #[must_use]
+    pub fn to_header(&self) -> HeaderValue {
         self.0.clone()
     }
 }
@@ -61,6 +67,7 @@ mod tests {
         check("", false);
         check("a b", false);
         check("é", false);
-        assert_eq!(RequestId::of(&HeaderMap::new()).as_str().len(), 36);
+        let made = RequestId::of(&HeaderMap::new());
+        assert_eq!(uuid::Uuid::parse_str(made.as_str()).unwrap().get_version_num(), 7);
     }
 }

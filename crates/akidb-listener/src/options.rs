@@ -1,0 +1,59 @@
+//! The settings of a listener, resolved by the caller.
+
+use std::time::Duration;
+
+use crate::{HostName, Network, Origin};
+
+/// How much and how long a listener allows, and whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerOptions {
+    /// Connections open at once. Some more are taken, of which only health routes are answered.
+    pub max_connections: usize,
+    /// Connections of one address open at once: of an IPv4 address, or of a /64 of IPv6.
+    pub connections_per_ip: usize,
+    /// Proxies whose connections count for the clients that they name in `x-forwarded-for`.
+    pub trusted_proxies: Vec<Network>,
+    /// Requests that one HTTP/2 connection may have open at once.
+    pub max_streams_per_connection: u32,
+    /// Bytes of the head of a request.
+    pub head_bytes_max: usize,
+    /// The time for the head of a request, and between requests of an HTTP/1 connection.
+    pub header_read_timeout: Duration,
+    /// The time after which an HTTP/2 connection without requests is asked to end.
+    pub idle_timeout: Duration,
+    /// The time in which a body must bring [`crate::Pace::BYTES_MIN`] bytes, or end.
+    pub body_idle_timeout: Duration,
+    /// The time that a client may take nothing of a reply.
+    pub reply_idle_timeout: Duration,
+    /// The time between pings that find dead HTTP/2 connections.
+    pub keepalive_interval: Duration,
+    /// The time for the answer to a ping.
+    pub keepalive_timeout: Duration,
+    /// The time that a stop waits for requests in flight.
+    pub drain_timeout: Duration,
+    /// Names under which the node is reached, besides IP addresses and `localhost`.
+    pub hosts: Vec<HostName>,
+    /// Origins whose pages may use the node from a browser.
+    pub cors_origins: Vec<Origin>,
+}
+
+impl Default for ListenerOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 1_024,
+            connections_per_ip: 128,
+            trusted_proxies: Vec::new(),
+            max_streams_per_connection: 128,
+            head_bytes_max: 64 << 10,
+            header_read_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(300),
+            body_idle_timeout: Duration::from_secs(10),
+            reply_idle_timeout: Duration::from_secs(30),
+            keepalive_interval: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(20),
+            drain_timeout: Duration::from_secs(30),
+            hosts: Vec::new(),
+            cors_origins: Vec::new(),
+        }
+    }
+}
