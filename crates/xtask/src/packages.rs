@@ -28,15 +28,28 @@ struct Packages {
     /// The folder of `target/tools` that they are unpacked in.
     folder: &'static str,
     names: &'static [&'static str],
+    /// Whether what they need and the machine does not have is unpacked too.
+    with_dependencies: bool,
 }
 
 /// `promtool` holds `/metrics`, the alerts and the configuration against Prometheus' rules, and a
 /// `prometheus` scrapes the nodes of a test.
-const PROMETHEUS: Packages = Packages { folder: "prometheus", names: &["prometheus"] };
+const PROMETHEUS: Packages =
+    Packages { folder: "prometheus", names: &["prometheus"], with_dependencies: false };
 
 /// MLX on processors is fast enough for the tests only with it.
-const OPENBLAS: Packages =
-    Packages { folder: "openblas", names: &["libopenblas0-pthread", "libgfortran5"] };
+const OPENBLAS: Packages = Packages {
+    folder: "openblas",
+    names: &["libopenblas0-pthread", "libgfortran5"],
+    with_dependencies: false,
+};
+
+/// What pages can do to a node is tried in a real browser.
+const CHROMIUM: Packages =
+    Packages { folder: "chromium", names: &["chromium"], with_dependencies: true };
+
+/// The names under which a browser of the kind is installed.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// A program of Prometheus: `prometheus` or `promtool`. None where it is not installed on a machine
 /// that has no packages of Debian.
@@ -62,6 +75,27 @@ pub(crate) fn openblas() -> Result<Option<PathBuf>> {
         return Ok(Some(installed));
     }
     OPENBLAS.file(Path::new(&library))
+}
+
+/// A browser: its program, and the folders of the libraries that it needs and the machine does not
+/// have. None where it is not installed on a machine that has no packages of Debian.
+///
+/// # Errors
+/// Its packages cannot be fetched.
+pub(crate) fn chromium() -> Result<Option<(PathBuf, Vec<PathBuf>)>> {
+    for name in BROWSERS {
+        if let Some(path) = tools::find(name)? {
+            return Ok(Some((path, Vec::new())));
+        }
+    }
+    let Some(program) = CHROMIUM.file(Path::new("usr/lib/chromium/chromium"))? else {
+        return Ok(None);
+    };
+    let root = workspace::tools_dir()?.join(CHROMIUM.folder);
+    let libraries = root.join(format!("usr/lib/{ARCH}-linux-gnu"));
+    // One library keeps its own in a folder below.
+    let folders = vec![libraries.clone(), libraries.join("pulseaudio")];
+    Ok(Some((program, folders)))
 }
 
 impl Packages {
@@ -98,15 +132,28 @@ impl Packages {
         }
     }
 
+    /// The packages, and what apt-get would install with them.
+    fn all_names(&self, apt: &Apt) -> Result<Vec<String>> {
+        if !self.with_dependencies {
+            return Ok(self.names.iter().map(|name| (*name).to_owned()).collect());
+        }
+        let simulated = ["install", "--simulate", "--no-install-recommends"];
+        let output = apt.command().args(simulated).args(self.names).output()?;
+        let names = installed_by(&String::from_utf8_lossy(&output.stdout));
+        if names.is_empty() {
+            bail!("apt-get knows no {}", self.names.join(" "));
+        }
+        Ok(names)
+    }
+
     /// Appears as a whole or not at all.
     fn fetch(&self, folder: &Path) -> Result<()> {
         let partial = folder.with_extension("partial");
         empty(&partial)?;
         let apt = Apt::new()?;
         process::run(apt.command().args(["update", "-qq"]))?;
-        process::run(
-            apt.command().args(["download", "-qq"]).args(self.names).current_dir(&partial),
-        )?;
+        let names = self.all_names(&apt)?;
+        process::run(apt.command().args(["download", "-qq"]).args(names).current_dir(&partial))?;
         for entry in fs::read_dir(&partial)? {
             let package = entry?.path();
             if package.extension().is_some_and(|end| end == "deb") {
@@ -117,6 +164,12 @@ impl Packages {
         remove(folder)?;
         fs::rename(&partial, folder).with_context(|| format!("cannot make {}", folder.display()))
     }
+}
+
+/// The packages of a simulated installation: `Inst NAME (VERSION ..)`.
+fn installed_by(simulation: &str) -> Vec<String> {
+    let lines = simulation.lines().filter_map(|line| line.strip_prefix("Inst "));
+    lines.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
 /// apt-get with lists of its own, so that no root is needed and the machine's stay as they are.
@@ -157,5 +210,17 @@ fn remove(folder: &Path) -> Result<()> {
             Err(err).with_context(|| format!("cannot remove {}", folder.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulation_names_what_it_would_install() {
+        let said = "Reading package lists...\nInst liba (1.2-3 Debian:12 [amd64])\n\
+                    Inst chromium (156 Debian:12 [amd64])\nConf liba (1.2-3 Debian:12 [amd64])\n";
+        assert_eq!(installed_by(said), ["liba", "chromium"]);
     }
 }

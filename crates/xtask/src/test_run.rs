@@ -7,7 +7,7 @@
 mod report;
 mod results;
 
-use std::{ffi::OsString, path::PathBuf, process::Command};
+use std::{env, ffi::OsString, path::PathBuf, process::Command};
 
 use anyhow::{Result, bail};
 
@@ -50,6 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         mlx: Mlx::set_up()?,
         nextest: NEXTEST.ensure()?,
         prometheus: report.fetched("Prometheus", packages::prometheus("prometheus")),
+        chromium: report.fetched("Chromium", packages::chromium()),
         akidb: build::tests_and_node()?,
         models_dir: workspace::models_dir()?,
     };
@@ -78,6 +79,8 @@ struct Setup {
     mlx: Mlx,
     nextest: PathBuf,
     prometheus: Option<PathBuf>,
+    /// A browser, and the folders of its libraries.
+    chromium: Option<(PathBuf, Vec<PathBuf>)>,
     akidb: PathBuf,
     models_dir: PathBuf,
 }
@@ -127,6 +130,10 @@ impl Setup {
             .env("AKIDB_TEST_MLX_PYTHON", &self.mlx.python)
             .envs(self.mlx.openblas.iter().map(|path| ("AKIDB_TEST_OPENBLAS", path)))
             .envs(self.prometheus.iter().map(|path| ("AKIDB_TEST_PROMETHEUS", path)));
+        if let Some((program, libraries)) = &self.chromium {
+            command.env("AKIDB_TEST_CHROMIUM", program);
+            command.env("AKIDB_TEST_CHROMIUM_LIBRARIES", env::join_paths(libraries)?);
+        }
         adjust(&mut command);
         let ran = process::run(&mut command);
         match (ran, results.failed()) {

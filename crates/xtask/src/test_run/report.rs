@@ -34,13 +34,9 @@ impl Report {
 
     /// What was found or fetched. A machine that has no such package does without; where fetching
     /// fails, what needs it is skipped and the run has failed.
-    pub(super) fn fetched(
-        &mut self,
-        part: &'static str,
-        found: Result<Option<PathBuf>>,
-    ) -> Option<PathBuf> {
+    pub(super) fn fetched<T>(&mut self, part: &'static str, found: Result<Option<T>>) -> Option<T> {
         match found {
-            Ok(Some(path)) => Some(path),
+            Ok(Some(found)) => Some(found),
             Ok(None) => {
                 self.add(part, Ok(Outcome::Skipped("it is not installed")));
                 None
