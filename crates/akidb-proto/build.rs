@@ -13,7 +13,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(SERVICES, [PROTO_ROOT])?;
     let descriptors_path = PathBuf::from(env::var("OUT_DIR")?).join("akidb_descriptors.bin");
     fs::write(descriptors_path, descriptors.encode_to_vec())?;
-    // Maps are ordered so that equal objects have equal bytes.
-    tonic_prost_build::configure().btree_map(".").compile_fds(descriptors)?;
+    // Maps are ordered so that equal messages have equal bytes. A map of JSON would drop the first of
+    // two members with one key without a word, so that message is written by hand.
+    tonic_prost_build::configure()
+        .btree_map(".")
+        .extern_path(".akidb.collection.v1.Struct", "crate::collection::v1::Struct")
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The handlers of `akidb.collection.v1.CollectionService`: decode, call, encode.
 
 use akidb_proto::collection::v1::{collection_service_server::CollectionService, *};
-use akidb_service::{Include, Service};
+use akidb_service::{CountReply, DeleteReply, Include, Service};
 use futures::{StreamExt, stream::BoxStream};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -111,14 +111,16 @@ impl CollectionService for CollectionDoor {
         &self,
         request: Request<GetDocumentsRequest>,
     ) -> Reply<GetDocumentsResponse> {
-        let (call, message) = Call::open(request)?;
-        let asked = call.decoded(decode::get_selection(message.selection))?;
-        let include = decode::include(message.include);
-        let context = call.context();
-        let reply = self.service.get_documents(&context, &message.collection, asked, include).await;
+        let (call, mut message) = Call::open(request)?;
+        let collection = std::mem::take(&mut message.collection);
+        let asked = call.decoded(decode::get_documents(message))?;
+        let include = asked.include;
+        let reply = self.service.get_documents(&call.context(), &collection, asked).await;
         call.reply(reply.map(|found| GetDocumentsResponse {
             documents: encode::documents(found.documents, include),
             damaged: encode::damaged(found.damaged),
+            next_cursor: found.next_cursor,
+            unknown_fields: found.unknown_fields,
         }))
     }
 
@@ -149,11 +151,14 @@ impl CollectionService for CollectionDoor {
         &self,
         request: Request<DeleteDocumentsRequest>,
     ) -> Reply<DeleteDocumentsResponse> {
-        let (call, message) = Call::open(request)?;
-        let asked = call.decoded(decode::delete_selection(message.selection))?;
-        let context = call.context();
-        let reply = self.service.delete_documents(&context, &message.collection, asked).await;
-        call.reply(reply.map(|deleted| DeleteDocumentsResponse { deleted }))
+        let (call, mut message) = Call::open(request)?;
+        let collection = std::mem::take(&mut message.collection);
+        let asked = call.decoded(decode::delete_documents(message))?;
+        let reply = self.service.delete_documents(&call.context(), &collection, asked).await;
+        call.reply(reply.map(|DeleteReply { deleted, unknown_fields }| DeleteDocumentsResponse {
+            deleted,
+            unknown_fields,
+        }))
     }
 
     async fn count_documents(
@@ -164,7 +169,10 @@ impl CollectionService for CollectionDoor {
         let filter = call.decoded(decode::filter("filter", message.filter))?;
         let context = call.context();
         let reply = self.service.count_documents(&context, &message.collection, filter).await;
-        call.reply(reply.map(|count| CountDocumentsResponse { count }))
+        call.reply(reply.map(|CountReply { count, unknown_fields }| CountDocumentsResponse {
+            count,
+            unknown_fields,
+        }))
     }
 
     async fn scroll_documents(

@@ -8,8 +8,9 @@ use akidb_proto::{
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    CreateCollection, Embed, GivenChunking, GivenId, GivenIndex, Include, InputType, NewDocument,
-    Pooling, Scroll, Search, SearchParams, Selection, Truncate, UpdateCollection, Upsert,
+    CreateCollection, DeleteDocuments, Embed, GetDocuments, GivenChunking, GivenId, GivenIndex,
+    Include, InputType, NewDocument, Pooling, Scroll, Search, SearchParams, Truncate,
+    UpdateCollection, Upsert,
 };
 use serde_json::{Map, Value};
 
@@ -102,38 +103,37 @@ pub(crate) fn filter(field: &str, given: Option<wire::Struct>) -> Result<Option<
     Ok(object.transpose()?.map(Value::Object))
 }
 
-/// The selection of a get or a delete, whose one-ofs are alike.
-pub(crate) fn selection(
-    ids: Option<wire::DocumentIds>,
-    filter_given: Option<wire::Struct>,
-) -> Result<Selection> {
-    let ids = ids.map(|given| {
-        let ids = given.ids.into_iter().enumerate();
-        ids.map(|(index, id)| present_id(|| format!("ids[{index}]"), id)).collect()
-    });
-    Ok(Selection { ids: ids.transpose()?, filter: filter("filter", filter_given)? })
+fn ids(given: wire::DocumentIds) -> Result<Vec<GivenId>> {
+    let ids = given.ids.into_iter().enumerate();
+    ids.map(|(index, id)| present_id(|| format!("ids[{index}]"), id)).collect()
 }
 
-pub(crate) fn get_selection(
-    given: Option<wire::get_documents_request::Selection>,
-) -> Result<Selection> {
+pub(crate) fn get_documents(given: wire::GetDocumentsRequest) -> Result<GetDocuments> {
     use wire::get_documents_request::Selection as Given;
-    match given {
-        Some(Given::Ids(ids)) => selection(Some(ids), None),
-        Some(Given::Filter(filter)) => selection(None, Some(filter)),
-        None => Ok(Selection::default()),
+    let (mut by_ids, mut by_filter) = (None, None);
+    match given.selection {
+        Some(Given::Ids(given)) => by_ids = Some(ids(given)?),
+        Some(Given::Filter(given)) => by_filter = filter("filter", Some(given))?,
+        None => {}
     }
+    Ok(GetDocuments {
+        ids: by_ids,
+        filter: by_filter,
+        limit: given.limit,
+        cursor: given.cursor,
+        include: include(given.include),
+    })
 }
 
-pub(crate) fn delete_selection(
-    given: Option<wire::delete_documents_request::Selection>,
-) -> Result<Selection> {
+pub(crate) fn delete_documents(given: wire::DeleteDocumentsRequest) -> Result<DeleteDocuments> {
     use wire::delete_documents_request::Selection as Given;
-    match given {
-        Some(Given::Ids(ids)) => selection(Some(ids), None),
-        Some(Given::Filter(filter)) => selection(None, Some(filter)),
-        None => Ok(Selection::default()),
+    let mut request = DeleteDocuments { all: given.all, ..DeleteDocuments::default() };
+    match given.selection {
+        Some(Given::Ids(given)) => request.ids = Some(ids(given)?),
+        Some(Given::Filter(given)) => request.filter = filter("filter", Some(given))?,
+        None => {}
     }
+    Ok(request)
 }
 
 pub(crate) fn include(given: Option<wire::Include>) -> Include {
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn every_wrong_document_of_a_batch_is_named() {
         let bad_id = wire::NewDocument { id: Some(Default::default()), ..Default::default() };
-        let no_kind = wire::Struct { fields: [("a".to_owned(), Default::default())].into() };
+        let no_kind = wire::Struct::from([("a".to_owned(), Default::default())]);
         let bad_metadata = wire::NewDocument { metadata: Some(no_kind), ..Default::default() };
         let error = upsert(vec![Default::default(), bad_id, bad_metadata], None).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidId);
@@ -272,7 +272,7 @@ mod tests {
         let asked = vec![wire::Search::default(), no_kind];
         check_refused(searches(asked), ErrorCode::InvalidId, "searches[1].id");
         check_refused(id(None), ErrorCode::InvalidId, "id");
-        let ids = wire::DocumentIds { ids: vec![wire::DocumentId::default()] };
-        check_refused(selection(Some(ids), None), ErrorCode::InvalidId, "ids[0]");
+        let given = wire::DocumentIds { ids: vec![wire::DocumentId::default()] };
+        check_refused(ids(given), ErrorCode::InvalidId, "ids[0]");
     }
 }

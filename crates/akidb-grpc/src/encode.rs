@@ -180,6 +180,7 @@ pub(crate) fn search_result(given: SearchReply, include: Include) -> wire::Searc
         damaged: damaged(given.damaged),
         unsearchable: given.unsearchable,
         plan: given.plan.map(search_plan),
+        unknown_fields: given.unknown_fields,
     }
 }
 
@@ -275,6 +276,7 @@ mod tests {
             damaged: Vec::new(),
             unsearchable: 0,
             plan: None,
+            unknown_fields: Vec::new(),
         };
         assert!(search_result(reply(true), Include::default()).degraded);
         assert!(!search_result(reply(false), Include::default()).degraded);

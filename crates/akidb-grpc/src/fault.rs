@@ -23,7 +23,7 @@ pub(crate) fn error_of(
                 "the message is larger than the limit grpc_message_bytes = {message_bytes_max}"
             ),
         ),
-        Code::Internal => (ErrorCode::MalformedRequest, status.message().to_owned()),
+        Code::Internal => (ErrorCode::MalformedRequest, innermost(status.message())),
         Code::Unimplemented if method.is_served => {
             (ErrorCode::UnsupportedMediaType, status.message().to_owned())
         }
@@ -34,4 +34,15 @@ pub(crate) fn error_of(
         _ => return None,
     };
     Some(Error::new(code, message))
+}
+
+/// Bytes of the end of a message about bytes that are no message.
+const INNERMOST_BYTES: usize = 200;
+
+/// The end of a message that names every level of a deep value before it says what is wrong.
+fn innermost(message: &str) -> String {
+    match message.len().checked_sub(INNERMOST_BYTES) {
+        None | Some(0) => message.to_owned(),
+        Some(cut) => format!("...{}", &message[message.ceil_char_boundary(cut)..]),
+    }
 }

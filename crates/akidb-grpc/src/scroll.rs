@@ -51,8 +51,12 @@ impl Pages {
         let reply = self.service.scroll(&context, &self.collection, page.clone()).await?;
         let documents = encode::documents(reply.documents, page.include);
         let damaged = encode::damaged(reply.damaged);
-        let cursor = reply.next_cursor.clone();
-        let parts = parts(documents, damaged, cursor, self.call.message_bytes_max)
+        let last = ScrollDocumentsResponse {
+            next_cursor: reply.next_cursor.clone(),
+            unknown_fields: reply.unknown_fields,
+            ..ScrollDocumentsResponse::default()
+        };
+        let parts = parts(documents, damaged, last, self.call.message_bytes_max)
             .map_err(|bytes| self.too_large(bytes))?;
         let next = reply.next_cursor.map(|cursor| Scroll { cursor: Some(cursor), ..page });
         Ok((parts, next))
@@ -63,18 +67,17 @@ impl Pages {
     }
 }
 
-/// Cuts a page into messages of at most `bytes_max` bytes; at least one, the last with the cursor.
-/// Damaged documents come behind the others.
+/// Cuts a page into messages of at most `bytes_max` bytes; at least one, the last with what `last`
+/// says of the page. Damaged documents come behind the others.
 ///
 /// # Errors
 /// The bytes of a message that holds one document and is still too large.
 fn parts(
     documents: Vec<Document>,
     damaged: Vec<DamagedDocument>,
-    next_cursor: Option<String>,
+    last: ScrollDocumentsResponse,
     bytes_max: usize,
 ) -> Result<Vec<ScrollDocumentsResponse>, usize> {
-    let last = ScrollDocumentsResponse { next_cursor, ..ScrollDocumentsResponse::default() };
     let bytes_of_last = last.encoded_len();
     let mut parts = vec![ScrollDocumentsResponse::default()];
     let mut bytes = bytes_of_last;
@@ -98,6 +101,7 @@ fn parts(
     }
     if let Some(part) = parts.last_mut() {
         part.next_cursor = last.next_cursor;
+        part.unknown_fields = last.unknown_fields;
     }
     Ok(parts)
 }
@@ -139,12 +143,18 @@ mod tests {
                 .map(|seq| DamagedDocument { id: None, seq: Some(seq) })
                 .collect();
             let cursor = Some("cursor".to_owned());
-            let parts = parts(documents.clone(), damaged.clone(), cursor.clone(), 400).unwrap();
+            let end = ScrollDocumentsResponse {
+                next_cursor: cursor.clone(),
+                unknown_fields: vec!["yaer".to_owned()],
+                ..Default::default()
+            };
+            let parts = parts(documents.clone(), damaged.clone(), end, 400).unwrap();
             let named: Vec<_> = parts.iter().flat_map(|part| part.damaged.clone()).collect();
             prop_assert_eq!(named, damaged);
             prop_assert!(parts.iter().all(|part| part.encoded_len() <= 400));
             let (last, others) = parts.split_last().unwrap();
             prop_assert_eq!(&last.next_cursor, &cursor);
+            prop_assert_eq!(&last.unknown_fields, &["yaer"]);
             prop_assert!(others.iter().all(|part| part.next_cursor.is_none()));
             let received: Vec<_> = parts.into_iter().flat_map(|part| part.documents).collect();
             prop_assert_eq!(received, documents);
@@ -153,7 +163,9 @@ mod tests {
 
     #[test]
     fn a_document_that_fits_no_message_is_named_by_its_bytes() {
-        assert_eq!(parts(vec![document(10), document(500)], Vec::new(), None, 400), Err(506));
-        assert_eq!(parts(Vec::new(), Vec::new(), None, 400).unwrap().len(), 1);
+        let last = ScrollDocumentsResponse::default();
+        let large = vec![document(10), document(500)];
+        assert_eq!(parts(large, Vec::new(), last.clone(), 400), Err(506));
+        assert_eq!(parts(Vec::new(), Vec::new(), last, 400).unwrap().len(), 1);
     }
 }

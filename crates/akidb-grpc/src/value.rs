@@ -1,19 +1,24 @@
 //! JSON values on the wire and in the service.
 //!
-//! The wire can say what JSON can not: NaN, the infinities, and no value at all. Each is an error
-//! that names its place. Both directions recurse; the way in is bounded by prost's limit of 100
+//! The wire can say what JSON can not: NaN, the infinities, and no value at all; and a key twice. Each
+//! is an error that names its place. Both directions recurse; the way in is bounded by prost's limit of 100
 //! nested messages, the way out by the limits on stored metadata.
 
-use akidb_core::{Error, ErrorCode, Result};
+use akidb_core::{Error, ErrorCode, KEY_STANDS_TWICE, Result};
 use akidb_proto::collection::v1::{ListValue, NullValue, Struct, Value as WireValue, value::Kind};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, map::Entry};
 
 const KEY_CHARS_MAX: usize = 80;
 
 /// Reads an object that stands at `field` of the request.
 pub(crate) fn object(code: ErrorCode, field: &str, given: Struct) -> Result<Map<String, Value>> {
-    members(given)
-        .map_err(|fault| Error::at(code, format!("{field}{}", fault.path), fault.description))
+    members(given).map_err(|fault| {
+        let place = format!("{field}{}", fault.path);
+        // Said alike through every door.
+        let is_twice = fault.description == KEY_STANDS_TWICE;
+        let code = if is_twice { ErrorCode::MalformedRequest } else { code };
+        Error::at(code, place, fault.description)
+    })
 }
 
 /// What is wrong, and where below the object.
@@ -33,13 +38,24 @@ impl Fault {
 }
 
 fn members(given: Struct) -> Result<Map<String, Value>, Fault> {
-    let members = given.fields.into_iter().map(|(key, given)| match value(given) {
-        Ok(value) => Ok((key, value)),
-        Err(fault) => {
-            Err(fault.under(|| format!(".{}", key.chars().take(KEY_CHARS_MAX).collect::<String>())))
+    let mut members = Map::with_capacity(given.fields.len());
+    for member in given.fields {
+        match members.entry(member.key) {
+            Entry::Occupied(twice) => {
+                return Err(Fault::here(KEY_STANDS_TWICE).under(|| step(twice.key())));
+            }
+            Entry::Vacant(place) => {
+                let value = value(member.value.unwrap_or_default());
+                let value = value.map_err(|fault| fault.under(|| step(place.key())))?;
+                place.insert(value);
+            }
         }
-    });
-    members.collect()
+    }
+    Ok(members)
+}
+
+fn step(key: &str) -> String {
+    format!(".{}", key.chars().take(KEY_CHARS_MAX).collect::<String>())
 }
 
 fn value(given: WireValue) -> Result<Value, Fault> {
@@ -67,8 +83,7 @@ fn elements(given: ListValue) -> Result<Vec<Value>, Fault> {
 
 /// An object for the wire.
 pub(crate) fn wire_object(object: Map<String, Value>) -> Struct {
-    let fields = object.into_iter().map(|(key, value)| (key, wire_value(value)));
-    Struct { fields: fields.collect() }
+    object.into_iter().map(|(key, value)| (key, wire_value(value))).collect()
 }
 
 fn wire_value(value: Value) -> WireValue {
@@ -126,12 +141,8 @@ mod tests {
             let received = Struct::decode(bytes.as_slice()).unwrap();
             let received = object(ErrorCode::InvalidMetadata, "metadata", received).unwrap();
             // Text, since -0.0 and 0.0 compare as equal, as 1.0 and 1 do not.
-            let sorted = |object: Map<String, Value>| {
-                let mut object = Value::Object(object);
-                object.sort_all_objects();
-                object.to_string()
-            };
-            prop_assert_eq!(sorted(received), sorted(given));
+            let text = |object| Value::Object(object).to_string();
+            prop_assert_eq!(text(received), text(given));
         }
     }
 
@@ -139,9 +150,9 @@ mod tests {
     fn check_refused(kind: Option<Kind>, expect: &str) {
         let bad = WireValue { kind };
         let list = Kind::ListValue(ListValue { values: vec![wire_value(json!(1)), bad] });
-        let inner = Struct { fields: [("b".to_owned(), WireValue { kind: Some(list) })].into() };
+        let inner = Struct::from([("b".to_owned(), WireValue { kind: Some(list) })]);
         let value = WireValue { kind: Some(Kind::StructValue(inner)) };
-        let given = Struct { fields: [("a".to_owned(), value)].into() };
+        let given = Struct::from([("a".to_owned(), value)]);
         let error = object(ErrorCode::InvalidFilter, "filter", given).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidFilter);
         assert_eq!(error.message, expect);
@@ -154,6 +165,19 @@ mod tests {
             check_refused(kind, "filter.a.b[1]: must be a finite number");
         }
         check_refused(None, "filter.a.b[1]: has no kind set, use null_value for null");
+    }
+
+    /// A map would have kept the last of them.
+    #[test]
+    fn a_key_that_comes_twice_is_refused() {
+        let member = |value| ("b".to_owned(), wire_value(json!(value)));
+        let inner =
+            WireValue { kind: Some(Kind::StructValue(Struct::from([member(1), member(2)]))) };
+        let bytes = Struct::from([("a".to_owned(), inner)]).encode_to_vec();
+        let received = Struct::decode(bytes.as_slice()).unwrap();
+        let error = object(ErrorCode::InvalidMetadata, "metadata", received).unwrap_err();
+        let expect = "metadata.a.b: stands twice, a key may stand once in an object";
+        assert_eq!((error.code, error.message.as_str()), (ErrorCode::MalformedRequest, expect));
     }
 
     fn nested(levels: usize) -> Struct {

@@ -1,6 +1,6 @@
-//! The index that answers filters: from a filter to the exact set of slots whose metadata match it.
+//! The index that answers filters: from a filter to the exact set of slots whose documents match it.
 //!
-//! Every value of every field is indexed without being declared. Entries of a field and a value,
+//! Every value of every field, and every id, is indexed without being declared. Entries of a field and a value,
 //! each with its slots, stand sorted in blocks of at most 65,536 slots that follow one another and
 //! are never changed. A write makes a small block and merges it with the last ones where those are
 //! not much larger, as a log-structured merge tree does (O'Neil et al. 1996); a search takes hold
@@ -42,7 +42,7 @@ use std::{
     sync::Arc,
 };
 
-use akidb_core::{Filter, Metadata};
+use akidb_core::{DocumentId, Filter, Metadata};
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
@@ -63,8 +63,8 @@ pub struct Matching {
     /// Live slots of which only the document tells whether they match, disjoint from `certain`;
     /// hold each against [`Filter::matches`]. Slots that are in neither do not match.
     ///
-    /// It is empty but for these: strings beyond [`FilterIndex::STRING_BYTES_MAX`] in which `$contains` looks
-    /// for a text, or which begin as a long operand does; lists and objects beyond
+    /// It is empty but for these: strings beyond [`FilterIndex::STRING_BYTES_MAX`] in which `$contains`
+    /// or `$icontains` look for a text, or which begin as a long operand does; lists and objects beyond
     /// [`FilterIndex::COMPOUND_BYTES_MAX`] that have the hash of an operand; `$contains` of several values
     /// through a list of objects; filters on a path beyond [`FilterIndex::PATH_BYTES_MAX`].
     pub unsure: RoaringBitmap,
@@ -149,8 +149,8 @@ impl FilterIndex {
     ///
     /// If `slots` begin before [`slot_count`](Self::slot_count). Slots that are left out match
     /// nothing.
-    pub fn insert(&self, slots: Range<u32>, metadata: &Metadata) {
-        self.insert_batch([(slots, metadata)]);
+    pub fn insert(&self, slots: Range<u32>, id: &DocumentId, metadata: &Metadata) {
+        self.insert_batch([(slots, id, metadata)]);
     }
 
     /// Adds documents, each under slots behind those of the one before. Far cheaper for each
@@ -161,7 +161,7 @@ impl FilterIndex {
     /// If slots begin before those of the last document end. Nothing is added then.
     pub fn insert_batch<'m>(
         &self,
-        documents: impl IntoIterator<Item = (Range<u32>, &'m Metadata)>,
+        documents: impl IntoIterator<Item = (Range<u32>, &'m DocumentId, &'m Metadata)>,
     ) {
         let _writer = self.writer.lock();
         let mut state = State::clone(&self.snapshot());
@@ -178,10 +178,18 @@ impl FilterIndex {
         self.publish(state);
     }
 
-    /// The live slots whose metadata match a filter.
+    /// The live slots whose documents match a filter.
     #[must_use]
     pub fn matching(&self, filter: &Filter) -> Matching {
         self.snapshot().matching(filter)
+    }
+
+    /// The paths that a filter asks for and that no live slot has, in the order of the filter. Of a
+    /// path beyond [`PATH_BYTES_MAX`](Self::PATH_BYTES_MAX) this is only known where no slot has any.
+    #[must_use]
+    pub fn unknown_fields<'f>(&self, filter: &'f Filter) -> Vec<&'f str> {
+        let state = self.snapshot();
+        filter.fields().into_iter().filter(|path| state.lacks(path)).collect()
     }
 
     /// A new index in which slot `i` has the metadata of `old_slots[i]`; of each removed or unknown

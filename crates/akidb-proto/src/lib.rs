@@ -1,7 +1,10 @@
 //! The generated gRPC types, clients and servers of `/proto`.
 //!
-//! What lives here: what the protobuf compiler makes, and its descriptors. What does not: any
-//! logic; `akidb-grpc` decodes and encodes. The comments of the `.proto` files are the reference.
+//! What lives here: what the protobuf compiler makes, and its descriptors; one message is written by
+//! hand, see [`Struct`](collection::v1::Struct). What does not: any logic; `akidb-grpc` decodes and
+//! encodes. The comments of the `.proto` files are the reference.
+
+mod json_object;
 
 /// Collections, documents and searches.
 pub mod collection {
@@ -9,6 +12,8 @@ pub mod collection {
     pub mod v1 {
         #![expect(clippy::allow_attributes, missing_docs, reason = "generated")]
         tonic::include_proto!("akidb.collection.v1");
+
+        pub use crate::json_object::{Struct, StructEntry};
     }
 }
 

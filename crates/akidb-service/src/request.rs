@@ -234,13 +234,48 @@ impl UpsertStatus {
     }
 }
 
-/// Names documents by ids, or by a filter on their metadata. Exactly one is given.
+/// Asks for documents, by ids or by a filter. Exactly one is given.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Selection {
+pub struct GetDocuments {
     /// Ids.
     pub ids: Option<Vec<GivenId>>,
     /// A filter as JSON.
     pub filter: Option<Value>,
+    /// With a filter: documents a page, `result_window` where absent.
+    pub limit: Option<u64>,
+    /// With a filter: the `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// The parts to return.
+    pub include: Include,
+}
+
+/// Asks to delete documents, by ids, by a filter, or all of them. Exactly one is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteDocuments {
+    /// Ids.
+    pub ids: Option<Vec<GivenId>>,
+    /// A filter as JSON. One that lets everything through needs `all` beside it.
+    pub filter: Option<Value>,
+    /// All documents.
+    pub all: bool,
+}
+
+/// What a deletion did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteReply {
+    /// How many documents are gone.
+    pub deleted: u64,
+    /// Fields of the filter that no document had.
+    pub unknown_fields: Vec<String>,
+}
+
+/// How many documents there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountReply {
+    /// Documents that match, or all.
+    pub count: u64,
+    /// Fields of the filter that no document has.
+    pub unknown_fields: Vec<String>,
 }
 
 /// Which parts of a document a reply carries.
@@ -274,18 +309,8 @@ pub struct Scroll {
     pub include: Include,
 }
 
-/// The documents of a selection.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GetReply {
-    /// By ids in the order of the ids, unknown ones left out; by filter in the order of their
-    /// creation.
-    pub documents: Vec<Document>,
-    /// Documents that are stored and can not be served. Which filter they match is not known.
-    pub damaged: Vec<DamagedDocument>,
-}
-
 /// One page.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScrollReply {
     /// The documents, in the order of their creation.
     pub documents: Vec<Document>,
@@ -294,6 +319,8 @@ pub struct ScrollReply {
     pub damaged: Vec<DamagedDocument>,
     /// Where the next page starts; absent after the last one.
     pub next_cursor: Option<String>,
+    /// Fields of the filter that no document has.
+    pub unknown_fields: Vec<String>,
 }
 
 /// Asks for the nearest documents. Exactly one of `text`, `vector` and `id` is given.
@@ -351,6 +378,8 @@ pub struct SearchReply {
     pub unsearchable: u64,
     /// How they were found, where the request asks for it.
     pub plan: Option<SearchPlan>,
+    /// Fields of the filter that no document has.
+    pub unknown_fields: Vec<String>,
 }
 
 /// How a search found its hits. Where it had to search several times, because documents were

@@ -5,7 +5,7 @@ mod documents;
 
 use std::time::{Duration, Instant};
 
-use akidb_core::{Filter, Limits, Metadata};
+use akidb_core::{DocumentId, Filter, Limits, Metadata};
 use akidb_index::FilterIndex;
 use anyhow::Context;
 use clap::Args;
@@ -77,7 +77,10 @@ struct Outcome {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<FilterIndexReport> {
     let machine = Machine::observe();
     progress("making documents");
-    let documents = documents::make(arguments.documents, arguments.seed)?;
+    let documents: Vec<Filterable> = (0..)
+        .zip(documents::make(arguments.documents, arguments.seed)?)
+        .map(|(number, metadata)| (DocumentId::Text(format!("document-{number}")), metadata))
+        .collect();
     progress("inserting");
     let (index, inserted) = insert(arguments, &documents);
     let singles = insert_singles(&index, &documents);
@@ -95,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<FilterIndexReport> {
         .map(|(name, filter)| answer(name, &filter, &index, &documents, arguments.repetitions))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let count = f64::from(arguments.documents);
-    let json_bytes: usize = documents.iter().map(|of| of.to_json().len()).sum();
+    let json_bytes: usize = documents.iter().map(|(_, of)| of.to_json().len()).sum();
     let cpu_ms: f64 = inserted.iter().map(|&took| milliseconds(took)).sum();
     let singles_ms: f64 = singles.iter().map(|&took| milliseconds(took)).sum();
     Ok(FilterIndexReport {
@@ -117,13 +120,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<FilterIndexReport> {
     })
 }
 
+/// A document's id and metadata.
+type Filterable = (DocumentId, Metadata);
+
 /// The index, and the processor time of each batch.
-fn insert(arguments: &Arguments, documents: &[Metadata]) -> (FilterIndex, Vec<Duration>) {
+fn insert(arguments: &Arguments, documents: &[Filterable]) -> (FilterIndex, Vec<Duration>) {
     let index = FilterIndex::new();
     let batches = documents.chunks(arguments.batch as usize);
     let took = batches.map(|batch| {
+        let slots = (index.slot_count()..).map(|slot| slot..slot + 1);
         let watch = Stopwatch::start();
-        index.insert_batch((index.slot_count()..).map(|slot| slot..slot + 1).zip(batch));
+        index.insert_batch(slots.zip(batch).map(|(slots, (id, of))| (slots, id, of)));
         watch.stop().cpu
     });
     let took = took.collect();
@@ -131,13 +138,13 @@ fn insert(arguments: &Arguments, documents: &[Metadata]) -> (FilterIndex, Vec<Du
 }
 
 /// Inserts the first documents again, which are then removed so that they match no filter.
-fn insert_singles(index: &FilterIndex, documents: &[Metadata]) -> Vec<Duration> {
+fn insert_singles(index: &FilterIndex, documents: &[Filterable]) -> Vec<Duration> {
     let first = index.slot_count();
     let singles = (first..first + SINGLE_INSERTS).zip(documents.iter().cycle());
     let took = singles
-        .map(|(slot, metadata)| {
+        .map(|(slot, (id, metadata))| {
             let watch = Stopwatch::start();
-            index.insert(slot..slot + 1, metadata);
+            index.insert(slot..slot + 1, id, metadata);
             watch.stop().cpu
         })
         .collect();
@@ -149,13 +156,13 @@ fn answer(
     name: &'static str,
     filter: &Value,
     index: &FilterIndex,
-    documents: &[Metadata],
+    documents: &[Filterable],
     repetitions: u16,
 ) -> anyhow::Result<Outcome> {
     let filter = Filter::parse(filter, &Limits::default()).context("a filter of the benchmark")?;
     let one_by_one = Stopwatch::start();
-    let expected: RoaringBitmap =
-        (0..).zip(documents).filter(|(_, of)| filter.matches(of)).map(|(slot, _)| slot).collect();
+    let matching = (0..).zip(documents).filter(|(_, (id, of))| filter.matches(id, of));
+    let expected: RoaringBitmap = matching.map(|(slot, _)| slot).collect();
     let one_by_one = one_by_one.stop().cpu;
     let mut times = Vec::new();
     let mut right = true;

@@ -53,9 +53,7 @@ impl Client {
         let document = |(id, group, vector): (String, i64, &[f32])| wire::NewDocument {
             id: Some(text_id(id)),
             vector: Some(wire::Vector { values: vector.to_vec() }),
-            metadata: Some(wire::Struct {
-                fields: [(GROUP.to_owned(), integer(group))].into_iter().collect(),
-            }),
+            metadata: Some([(GROUP.to_owned(), integer(group))].into()),
             text: None,
         };
         let request = wire::UpsertDocumentsRequest {

@@ -2,43 +2,45 @@
 
 use std::cmp::Ordering;
 
-use jiff::{Timestamp, civil, tz::Offset};
 use serde_json::{Number, Value};
 
-/// A value of a filter, with its instant where it is a date.
+use super::instant::Instant;
+
+/// A value of a filter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operand {
     pub(super) value: Value,
-    instant: Option<Timestamp>,
+    is_date: bool,
 }
 
 impl Operand {
+    /// A value to compare metadata with; dates are instants.
+    pub(super) fn new(value: Value) -> Self {
+        let is_date = value.as_str().is_some_and(|text| Instant::read(text).is_some());
+        Self { value, is_date }
+    }
+
+    /// A value to compare ids with, which are text and nothing else.
+    pub(super) const fn of_id(value: Value) -> Self {
+        Self { value, is_date: false }
+    }
+
     /// The value as it was given.
     #[must_use]
-    pub fn value(&self) -> &Value {
+    pub const fn value(&self) -> &Value {
         &self.value
     }
 
-    pub(super) fn new(value: Value) -> Self {
-        let instant = value.as_str().and_then(parse_instant);
-        Self { value, instant }
+    /// Whether it is a string that is compared as an instant, with other dates.
+    #[must_use]
+    pub const fn is_date(&self) -> bool {
+        self.is_date
     }
 
     pub(super) fn equals(&self, stored: &Value) -> bool {
         match (&self.value, stored) {
-            (Value::Number(a), Value::Number(b)) => compare_numbers(b, a) == Some(Ordering::Equal),
-            (Value::String(a), Value::String(b)) => {
-                a == b || (self.instant.is_some() && self.instant == parse_instant(b))
-            }
-            (Value::Array(a), Value::Array(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Self::new(a.clone()).equals(b))
-            }
-            (Value::Object(a), Value::Object(b)) => {
-                a.len() == b.len()
-                    && a.iter()
-                        .all(|(key, a)| b.get(key).is_some_and(|b| Self::new(a.clone()).equals(b)))
-            }
-            (a, b) => a == b,
+            (Value::String(a), Value::String(b)) if !self.is_date => a == b,
+            (given, stored) => are_equal(given, stored),
         }
     }
 
@@ -46,26 +48,31 @@ impl Operand {
     pub(super) fn order_of(&self, stored: &Value) -> Option<Ordering> {
         match (&self.value, stored) {
             (Value::Number(a), Value::Number(b)) => compare_numbers(b, a),
-            (Value::String(a), Value::String(b)) => match self.instant {
-                Some(instant) => Some(parse_instant(b)?.cmp(&instant)),
-                None => Some(b.as_str().cmp(a)),
-            },
+            (Value::String(a), Value::String(b)) if self.is_date => {
+                Some(Instant::read(b)?.cmp(&Instant::read(a)?))
+            }
+            (Value::String(a), Value::String(b)) => Some(b.cmp(a)),
             _ => None,
         }
     }
 }
 
-/// Reads an RFC 3339 date-time, or a full date as midnight UTC.
-pub(super) fn parse_instant(text: &str) -> Option<Timestamp> {
-    let bytes = text.as_bytes();
-    if !(10..=40).contains(&bytes.len()) || bytes[4] != b'-' || bytes[7] != b'-' {
-        return None;
+/// Whether two values of metadata are equal: dates as instants, numbers whatever their form.
+fn are_equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => compare_numbers(a, b) == Some(Ordering::Equal),
+        (Value::String(a), Value::String(b)) => {
+            a == b || Instant::read(a).is_some_and(|a| Some(a) == Instant::read(b))
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| are_equal(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len()
+                && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| are_equal(a, b)))
+        }
+        (a, b) => a == b,
     }
-    if bytes.len() == 10 {
-        let date: civil::Date = text.parse().ok()?;
-        return Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok();
-    }
-    text.parse().ok()
 }
 
 /// Compares without losing the integers that an f64 can not hold.
@@ -127,11 +134,16 @@ mod tests {
 
     #[test]
     fn dates_are_ordered_as_instants() {
-        use Ordering::{Equal, Less};
+        use Ordering::{Equal, Greater, Less};
         check(json!("2020-01-01T01:00:00+02:00"), json!("2020-01-01T00:00:00Z"), Some(Less));
         check(json!("2020-01-01"), json!("2020-01-01T00:00:00Z"), Some(Equal));
         check(json!("not a date"), json!("2020-01-01"), None);
         assert!(Operand::new(json!("2020-01-01")).equals(&json!("2020-01-01T00:00:00Z")));
         assert!(!Operand::new(json!("2020-13-01")).equals(&json!("2020-01-01")));
+        check(json!("2020-01-01T00:00:00.0000000001Z"), json!("2020-01-01"), Some(Greater));
+        check(json!("2020-01-01 00:00:00"), json!("2020-01-01T01:00:00+01:00"), Some(Equal));
+        check(json!("9999-12-31T23:59:59Z"), json!("2020-01-01"), Some(Greater));
+        let id = Operand::of_id(json!("2020-01-01"));
+        assert!(id.equals(&json!("2020-01-01")) && !id.equals(&json!("2020-01-01T00:00:00Z")));
     }
 }

@@ -5,26 +5,30 @@ use std::cmp::Ordering;
 use serde_json::{Map, Value};
 
 use super::{Filter, Operand, Ordered, Test};
-use crate::Metadata;
+use crate::{DocumentId, Metadata};
 
 impl Filter {
-    /// Whether a document with this metadata matches.
+    /// Whether a document with this id and this metadata matches.
     #[must_use]
-    pub fn matches(&self, metadata: &Metadata) -> bool {
-        self.matches_object(metadata.as_object())
-    }
-
-    fn matches_object(&self, object: &Map<String, Value>) -> bool {
+    pub fn matches(&self, id: &DocumentId, metadata: &Metadata) -> bool {
         match self {
-            Self::And(all) => all.iter().all(|filter| filter.matches_object(object)),
-            Self::Or(any) => any.iter().any(|filter| filter.matches_object(object)),
-            Self::Not(filter) => !filter.matches_object(object),
+            Self::And(all) => all.iter().all(|filter| filter.matches(id, metadata)),
+            Self::Or(any) => any.iter().any(|filter| filter.matches(id, metadata)),
+            Self::Not(filter) => !filter.matches(id, metadata),
+            Self::Id(test) => test.holds(&[&value_of(id)]),
             Self::Field { path, test } => {
                 let mut values = Vec::new();
-                resolve(object, path, &mut values);
+                resolve(metadata.as_object(), path, &mut values);
                 test.holds(&values)
             }
         }
+    }
+}
+
+fn value_of(id: &DocumentId) -> Value {
+    match id {
+        DocumentId::Integer(id) => Value::from(*id),
+        DocumentId::Text(id) => Value::from(id.as_str()),
     }
 }
 
@@ -64,6 +68,8 @@ impl Test {
             Self::Contains(operands) => {
                 values.iter().any(|value| operands.iter().all(|operand| contains(value, operand)))
             }
+            Self::Prefix(prefix) => any_text(values, |text| text.starts_with(prefix.as_str())),
+            Self::ContainsCaseless(part) => any_text(values, |text| part.is_in(text)),
         }
     }
 }
@@ -88,6 +94,12 @@ fn contains(value: &Value, operand: &Operand) -> bool {
         (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
         _ => any_element_of_array(value, |item| operand.equals(item)),
     }
+}
+
+/// Whether it holds for a value that is a string, or for a string in one that is an array.
+fn any_text(values: &[&Value], holds: impl Fn(&str) -> bool) -> bool {
+    let is_text = |item: &Value| item.as_str().is_some_and(&holds);
+    values.iter().any(|value| any_element(value, is_text))
 }
 
 fn any_element(value: &Value, holds: impl Fn(&Value) -> bool) -> bool {
@@ -117,8 +129,13 @@ mod tests {
 
     #[track_caller]
     fn check(filter: Value, expect: bool) {
+        check_of(&DocumentId::Integer(1972), filter, expect);
+    }
+
+    #[track_caller]
+    fn check_of(id: &DocumentId, filter: Value, expect: bool) {
         let parsed = Filter::parse(&filter, &Limits::default()).unwrap();
-        assert_eq!(parsed.matches(&film()), expect, "{filter}");
+        assert_eq!(parsed.matches(id, &film()), expect, "{id} {filter}");
     }
 
     #[test]
@@ -128,8 +145,8 @@ mod tests {
         check(json!({"year": 1972.0}), true);
         check(json!({"year": "1972"}), false);
         check(json!({"genres": "drama"}), true);
-        check(json!({"genres": ["drama", "science fiction"]}), true);
-        check(json!({"genres": ["drama"]}), false);
+        check(json!({"genres": {"$eq": ["drama", "science fiction"]}}), true);
+        check(json!({"genres": {"$eq": ["drama"]}}), false);
         check(json!({"crew.director.name": "Tarkovsky"}), true);
         check(json!({"crew": {"director": {"name": "Tarkovsky"}}}), true);
         check(json!({"cast.name": "Bondarchuk"}), true);
@@ -166,11 +183,44 @@ mod tests {
         check(json!({"genres": {"$contains": ["drama", "comedy"]}}), false);
         check(json!({"title": {"$contains": "lari"}}), true);
         check(json!({"year": {"$contains": 1972}}), false);
+        check(json!({"title": {"$prefix": "Sol"}}), true);
+        check(json!({"title": {"$prefix": "sol"}}), false);
+        check(json!({"title": {"$prefix": ""}}), true);
+        check(json!({"genres": {"$prefix": "science"}}), true);
+        check(json!({"released": {"$prefix": "1972-"}}), true);
+        check(json!({"year": {"$prefix": "19"}}), false);
+        check(json!({"cast.name": {"$prefix": "Bon"}}), true);
+        check(json!({"title": {"$icontains": "LARI"}}), true);
+        check(json!({"genres": {"$icontains": "Fiction"}}), true);
+        check(json!({"genres": {"$icontains": "comedy"}}), false);
+        check(json!({"absent": {"$icontains": ""}}), false);
         check(json!({"$and": [{"year": 1972}, {"seen": true}]}), true);
         check(json!({"$or": [{"year": 1}, {"seen": true}]}), true);
         check(json!({"$or": [{"year": 1}, {"seen": false}]}), false);
         check(json!({"$not": {"year": 1972}}), false);
         check(json!({"year": {"$not": {"$gt": 2000}}}), true);
         check(json!({"year": 1972, "seen": false}), false);
+    }
+
+    #[test]
+    fn ids_are_text_or_integers_and_never_dates() {
+        let text = |id: &str| DocumentId::from_text(id.to_owned()).unwrap();
+        let [integer, word, date] = [DocumentId::Integer(5), text("film-5"), text("2020-01-01")];
+        check_of(&integer, json!({"$id": 5}), true);
+        check_of(&integer, json!({"$id": "5"}), false);
+        check_of(&text("5"), json!({"$id": 5}), false);
+        check_of(&integer, json!({"$id": {"$gte": 5, "$lt": 6}}), true);
+        check_of(&word, json!({"$id": {"$in": ["film-4", "film-5", 5]}}), true);
+        check_of(&word, json!({"$id": {"$nin": ["film-4"]}}), true);
+        check_of(&word, json!({"$id": {"$ne": "film-5"}}), false);
+        check_of(&word, json!({"$id": {"$prefix": "film-"}}), true);
+        check_of(&integer, json!({"$id": {"$prefix": "5"}}), false);
+        check_of(&word, json!({"$id": {"$icontains": "FILM"}}), true);
+        check_of(&word, json!({"$id": {"$contains": "ilm"}}), true);
+        check_of(&word, json!({"$id": {"$gt": "film-4"}}), true);
+        check_of(&word, json!({"$not": {"$id": {"$not": {"$eq": "film-5"}}}}), true);
+        check_of(&date, json!({"$id": "2020-01-01T00:00:00Z"}), false);
+        check_of(&date, json!({"$id": {"$in": ["2020-01-01", "film-5"]}}), true);
+        check_of(&date, json!({"$id": {"$gt": "2019"}}), true);
     }
 }

@@ -1,19 +1,24 @@
 //! The filter language: a tree of conditions on metadata, written as MongoDB writes them.
 //!
-//! `parse` reads it from JSON within the limits, `matches` holds it against one document's
-//! metadata, `compare` says how two values relate. For an index, `fields` lists what filters can reach
-//! and `value_key` makes bytes of values that compare as they do. How a filter is answered quickly for
-//! a whole collection does not live here.
+//! `parse` reads it from JSON within the limits, and `foreign` knows what people write who come from
+//! elsewhere. `matches` holds it against one document, `compare` says how two values relate, `instant`
+//! what a date is, `caseless` how text is found whatever its case. For an index, `fields` lists what
+//! filters can reach and `value_key` makes bytes of values that compare as they do. How a filter is
+//! answered quickly for a whole collection does not live here.
 
+mod caseless;
 mod compare;
 mod fields;
+mod foreign;
+mod instant;
 mod matches;
 mod parse;
 pub mod value_key;
 
+pub use caseless::Caseless;
 pub use compare::Operand;
 
-/// A condition on a document's metadata.
+/// A condition on a document: on its metadata, or on its id.
 ///
 /// | form | holds when |
 /// |---|---|
@@ -24,10 +29,12 @@ pub use compare::Operand;
 /// | `$in` `$nin` | `$eq` holds for one of the listed values; for none |
 /// | `$exists` | the field is there, `null` included; or is not |
 /// | `$contains` | the array has the value (each of them, where an array is given); the string has the string in it |
+/// | `$prefix` | the string, or one in the array, begins with the string |
+/// | `$icontains` | the string, or one in the array, has the string in it, in whatever case |
 /// | `$and` `$or` `$not` | all hold; one holds; the condition does not hold |
 ///
-/// Several conditions side by side must all hold. A field is a key, or a path of keys with dots.
-/// Strings that are RFC 3339 dates or date-times compare as instants.
+/// Several conditions side by side must all hold. A field is a key, or a path of keys with dots; `$id`
+/// is the document's id. Strings that are dates or date-times compare as instants, ids as text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
     /// All hold; the empty list always does.
@@ -36,6 +43,8 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// The condition does not hold.
     Not(Box<Filter>),
+    /// A condition on the document's id: a string or a number, never a date.
+    Id(Test),
     /// A condition on one field.
     Field {
         /// A key, or a path of keys with dots.
@@ -56,6 +65,10 @@ pub enum Test {
     Exists(bool),
     /// Has all of these as elements, or the one string in it.
     Contains(Vec<Operand>),
+    /// Is a string that begins with this one, or has such an element.
+    Prefix(String),
+    /// Is a string that has this text in it, or has such an element.
+    ContainsCaseless(Caseless),
 }
 
 /// The four order relations.
@@ -86,5 +99,24 @@ impl Filter {
     #[must_use]
     pub fn is_always_true(&self) -> bool {
         matches!(self, Self::And(all) if all.iter().all(Self::is_always_true))
+    }
+
+    /// The paths of the metadata that it asks for, each once, in the order of the filter.
+    #[must_use]
+    pub fn fields(&self) -> Vec<&str> {
+        let mut fields = Vec::new();
+        self.collect_fields(&mut fields);
+        fields
+    }
+
+    fn collect_fields<'f>(&'f self, fields: &mut Vec<&'f str>) {
+        match self {
+            Self::And(filters) | Self::Or(filters) => {
+                filters.iter().for_each(|filter| filter.collect_fields(fields));
+            }
+            Self::Not(filter) => filter.collect_fields(fields),
+            Self::Field { path, .. } if !fields.contains(&path.as_str()) => fields.push(path),
+            Self::Field { .. } | Self::Id(_) => {}
+        }
     }
 }

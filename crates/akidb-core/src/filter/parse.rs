@@ -2,10 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::{Filter, FilterError, Operand, Ordered, Test};
+use super::{Caseless, Filter, FilterError, Operand, Ordered, Test, foreign};
 use crate::Limits;
 
-const FIELD_OPERATORS: &str = "$eq $ne $gt $gte $lt $lte $in $nin $exists $contains $not";
+const FIELD_OPERATORS: &str =
+    "$eq $ne $gt $gte $lt $lte $in $nin $exists $contains $prefix $icontains $not";
+
+const ID_OPERATORS: &str = "$eq $ne $gt $gte $lt $lte $in $nin $contains $prefix $icontains $not";
 
 impl Filter {
     /// Reads a filter.
@@ -58,6 +61,42 @@ impl<'a> Place<'a> {
     fn fault<T>(&self, description: impl Into<String>) -> Result<T, FilterError> {
         Err(FilterError { field: self.path(), description: description.into() })
     }
+
+    fn unknown_operator<T>(&self, operator: &str, allowed: &str) -> Result<T, FilterError> {
+        self.fault(match foreign::instead_of(operator) {
+            Some(instead) => format!("is not an operator here, write {instead}"),
+            None => allowed.to_owned(),
+        })
+    }
+
+    /// A string that is no date, among operands one of which is.
+    fn mixed<T>(&self, date: &Operand) -> Result<T, FilterError> {
+        self.fault(format!(
+            "is no date, and {} beside it is one: dates are compared in time, other strings as text. \
+             Dates are written as 2020-01-31, 2020-01-31T23:59:59 or 2020-01-31T23:59:59.123+01:00",
+            date.value()
+        ))
+    }
+}
+
+/// What a condition is on.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    Id,
+    Field(&'a str),
+}
+
+impl Subject<'_> {
+    fn must(self, test: Test) -> Filter {
+        match self {
+            Self::Id => Filter::Id(test),
+            Self::Field(path) => Filter::Field { path: path.to_owned(), test },
+        }
+    }
+
+    fn must_not(self, test: Test) -> Filter {
+        not(self.must(test))
+    }
 }
 
 struct Parser<'a> {
@@ -89,7 +128,11 @@ impl Parser<'_> {
     ) -> Result<Filter, FilterError> {
         self.enter(place, depth)?;
         let Value::Object(object) = json else {
-            return place.fault(format!("must be an object of conditions, is {}", kind(json)));
+            return place.fault(format!(
+                "must be an object of conditions, is {}; a filter is written as {}",
+                kind(json),
+                r#"{"year": {"$gte": 2000}}"#
+            ));
         };
         let conditions = object.iter().map(|(key, value)| {
             let place = place.key(key);
@@ -97,8 +140,10 @@ impl Parser<'_> {
                 "$and" => Ok(Filter::And(self.list(value, &place, depth)?)),
                 "$or" => Ok(Filter::Or(self.list(value, &place, depth)?)),
                 "$not" => Ok(Filter::Not(Box::new(self.conditions(value, &place, depth + 1)?))),
-                _ if key.starts_with('$') => place.fault(
-                    "is not an operator, allowed here are $and $or $not and names of fields",
+                "$id" => self.id(value, &place, depth + 1),
+                _ if key.starts_with('$') => place.unknown_operator(
+                    key,
+                    "is not an operator, allowed here are $and $or $not $id and names of fields",
                 ),
                 "" => place.fault("the name of a field must not be empty"),
                 _ => self.field(key, value, &place, depth + 1),
@@ -130,71 +175,102 @@ impl Parser<'_> {
         place: &Place<'_>,
         depth: usize,
     ) -> Result<Filter, FilterError> {
+        if let Some(fault) = foreign::fault_of_word(path, json) {
+            return place.fault(fault);
+        }
         match json {
             Value::Object(object) if object.keys().any(|key| key.starts_with('$')) => {
-                self.operators(path, object, place, depth)
+                self.operators(Subject::Field(path), object, place, depth)
             }
-            _ => Ok(field(path, Test::AnyOf(vec![self.operand(json, place, depth)?]))),
+            _ => match foreign::fault_of_value(path, json) {
+                Some(fault) => place.fault(fault),
+                None => {
+                    let operand = self.operand(Subject::Field(path), json, place, depth)?;
+                    Ok(Subject::Field(path).must(Test::AnyOf(vec![operand])))
+                }
+            },
+        }
+    }
+
+    fn id(&mut self, json: &Value, place: &Place<'_>, depth: usize) -> Result<Filter, FilterError> {
+        match json {
+            Value::Object(object) => self.operators(Subject::Id, object, place, depth),
+            Value::Array(_) => {
+                place.fault(r#"is a bare list, write {"$id": {"$in": [..]}} for any of these ids"#)
+            }
+            _ => {
+                let operand = self.operand(Subject::Id, json, place, depth)?;
+                Ok(Subject::Id.must(Test::AnyOf(vec![operand])))
+            }
         }
     }
 
     fn operators(
         &mut self,
-        path: &str,
+        subject: Subject<'_>,
         object: &Map<String, Value>,
         place: &Place<'_>,
         depth: usize,
     ) -> Result<Filter, FilterError> {
         self.enter(place, depth)?;
         let tests = object.iter().map(|(operator, json)| {
-            self.operator(path, operator, json, &place.key(operator), depth + 1)
+            self.operator(subject, operator, json, &place.key(operator), depth + 1)
         });
-        Ok(all_of(tests.collect::<Result<_, _>>()?))
+        let tests: Vec<_> = tests.collect::<Result<_, _>>()?;
+        check_bounds(&tests, object, place)?;
+        Ok(all_of(tests))
     }
 
     fn operator(
         &mut self,
-        path: &str,
+        subject: Subject<'_>,
         operator: &str,
         json: &Value,
         place: &Place<'_>,
         depth: usize,
     ) -> Result<Filter, FilterError> {
+        let mut one = || Ok(vec![self.operand(subject, json, place, depth)?]);
         Ok(match operator {
-            "$eq" => field(path, Test::AnyOf(vec![self.operand(json, place, depth)?])),
-            "$ne" => not(field(path, Test::AnyOf(vec![self.operand(json, place, depth)?]))),
-            "$in" => field(path, Test::AnyOf(self.operands(json, place, depth)?)),
-            "$nin" => not(field(path, Test::AnyOf(self.operands(json, place, depth)?))),
-            "$gt" => self.ordered(path, Ordered::Greater, json, place, depth)?,
-            "$gte" => self.ordered(path, Ordered::GreaterOrEqual, json, place, depth)?,
-            "$lt" => self.ordered(path, Ordered::Less, json, place, depth)?,
-            "$lte" => self.ordered(path, Ordered::LessOrEqual, json, place, depth)?,
-            "$exists" => match json {
-                Value::Bool(expected) => field(path, Test::Exists(*expected)),
+            "$eq" => subject.must(Test::AnyOf(one()?)),
+            "$ne" => subject.must_not(Test::AnyOf(one()?)),
+            "$in" => subject.must(Test::AnyOf(self.operands(subject, json, place, depth)?)),
+            "$nin" => subject.must_not(Test::AnyOf(self.operands(subject, json, place, depth)?)),
+            "$gt" => self.ordered(subject, Ordered::Greater, json, place, depth)?,
+            "$gte" => self.ordered(subject, Ordered::GreaterOrEqual, json, place, depth)?,
+            "$lt" => self.ordered(subject, Ordered::Less, json, place, depth)?,
+            "$lte" => self.ordered(subject, Ordered::LessOrEqual, json, place, depth)?,
+            "$exists" if matches!(subject, Subject::Field(_)) => match json {
+                Value::Bool(expected) => subject.must(Test::Exists(*expected)),
                 _ => return place.fault(format!("must be true or false, is {}", kind(json))),
             },
-            "$contains" => field(
-                path,
-                Test::Contains(match json {
-                    Value::Array(_) => self.operands(json, place, depth)?,
-                    _ => vec![self.operand(json, place, depth)?],
-                }),
-            ),
+            "$contains" => subject.must(Test::Contains(match json {
+                Value::Array(_) => self.operands(subject, json, place, depth)?,
+                _ => one()?,
+            })),
+            "$prefix" => subject.must(Test::Prefix(self.text(json, place, depth)?.to_owned())),
+            "$icontains" => {
+                let part = Caseless::new(self.text(json, place, depth)?);
+                subject.must(Test::ContainsCaseless(part))
+            }
             "$not" => match json {
-                Value::Object(object) => not(self.operators(path, object, place, depth)?),
+                Value::Object(object) => not(self.operators(subject, object, place, depth)?),
                 _ => return place.fault(format!("must be an object, is {}", kind(json))),
             },
             _ => {
-                return place.fault(format!(
-                    "is not an operator, allowed on a field are {FIELD_OPERATORS}"
-                ));
+                let allowed = match subject {
+                    Subject::Id => format!("is not an operator, allowed on ids are {ID_OPERATORS}"),
+                    Subject::Field(_) => {
+                        format!("is not an operator, allowed on a field are {FIELD_OPERATORS}")
+                    }
+                };
+                return place.unknown_operator(operator, &allowed);
             }
         })
     }
 
     fn ordered(
         &mut self,
-        path: &str,
+        subject: Subject<'_>,
         relation: Ordered,
         json: &Value,
         place: &Place<'_>,
@@ -203,11 +279,25 @@ impl Parser<'_> {
         if !matches!(json, Value::Number(_) | Value::String(_)) {
             return place.fault(format!("must be a number, a string or a date, is {}", kind(json)));
         }
-        Ok(field(path, Test::Ordered(relation, self.operand(json, place, depth)?)))
+        Ok(subject.must(Test::Ordered(relation, self.operand(subject, json, place, depth)?)))
+    }
+
+    fn text<'j>(
+        &mut self,
+        json: &'j Value,
+        place: &Place<'_>,
+        depth: usize,
+    ) -> Result<&'j str, FilterError> {
+        self.enter(place, depth)?;
+        match json {
+            Value::String(text) => Ok(text),
+            _ => place.fault(format!("must be a string, is {}", kind(json))),
+        }
     }
 
     fn operands(
         &mut self,
+        subject: Subject<'_>,
         json: &Value,
         place: &Place<'_>,
         depth: usize,
@@ -218,19 +308,41 @@ impl Parser<'_> {
         let operands = items
             .iter()
             .enumerate()
-            .map(|(index, item)| self.operand(item, &place.index(index), depth));
-        operands.collect()
+            .map(|(index, item)| self.operand(subject, item, &place.index(index), depth));
+        let operands: Vec<_> = operands.collect::<Result<_, _>>()?;
+        match (operands.iter().find(|operand| operand.is_date()), subject) {
+            (Some(date), Subject::Field(_)) => {
+                match operands
+                    .iter()
+                    .position(|other| other.value().is_string() && !other.is_date())
+                {
+                    Some(index) => place.index(index).mixed(date),
+                    None => Ok(operands),
+                }
+            }
+            _ => Ok(operands),
+        }
     }
 
     /// Counts every part of a value, so that no operand is larger than a filter may be.
     fn operand(
         &mut self,
+        subject: Subject<'_>,
         json: &Value,
         place: &Place<'_>,
         depth: usize,
     ) -> Result<Operand, FilterError> {
         self.count_parts(json, place, depth)?;
-        Ok(Operand::new(json.clone()))
+        match (subject, json) {
+            (Subject::Field(_), _) => Ok(Operand::new(json.clone())),
+            (Subject::Id, Value::String(_)) => Ok(Operand::of_id(json.clone())),
+            (Subject::Id, Value::Number(id)) if id.is_i64() => Ok(Operand::of_id(json.clone())),
+            (Subject::Id, Value::Number(_)) => {
+                place.fault("must be a string or a 64-bit signed integer, is another number")
+            }
+            (Subject::Id, _) => place
+                .fault(format!("must be a string or a 64-bit signed integer, is {}", kind(json))),
+        }
     }
 
     fn count_parts(
@@ -252,8 +364,24 @@ impl Parser<'_> {
     }
 }
 
-fn field(path: &str, test: Test) -> Filter {
-    Filter::Field { path: path.to_owned(), test }
+/// The bounds of one field must be compared in the same way: all in time, or all as text.
+fn check_bounds(
+    tests: &[Filter],
+    object: &Map<String, Value>,
+    place: &Place<'_>,
+) -> Result<(), FilterError> {
+    let bounds = || {
+        tests.iter().zip(object.keys()).filter_map(|(test, operator)| match test {
+            Filter::Field { test: Test::Ordered(_, bound), .. } => Some((operator, bound)),
+            _ => None,
+        })
+    };
+    let date = bounds().find(|(_, bound)| bound.is_date());
+    let other = bounds().find(|(_, bound)| bound.value().is_string() && !bound.is_date());
+    match (date, other) {
+        (Some((_, date)), Some((operator, _))) => place.key(operator).mixed(date),
+        _ => Ok(()),
+    }
 }
 
 fn not(filter: Filter) -> Filter {
@@ -297,15 +425,109 @@ mod tests {
     #[test]
     fn faults_name_their_place() {
         refused(json!([]), "filter: must be an object");
-        refused(json!({"$nor": []}), "filter.$nor: is not an operator");
-        refused(json!({"a": {"$regex": "x"}}), "filter.a.$regex: is not an operator");
+        refused(json!("year > 2000"), "filter: must be an object of conditions, is a string; a");
+        refused(json!({"$where": "x"}), "filter.$where: is not an operator, allowed here are $and");
         refused(json!({"a": {"$gt": 1, "b": 2}}), "filter.a.b: is not an operator");
         refused(json!({"a": {"$gt": null}}), "filter.a.$gt: must be a number");
         refused(json!({"a": {"$in": 5}}), "filter.a.$in: must be a list");
         refused(json!({"a": {"$exists": 1}}), "filter.a.$exists: must be true or false");
+        refused(json!({"a": {"$prefix": ["x"]}}), "filter.a.$prefix: must be a string, is a list");
+        refused(json!({"a": {"$icontains": 1}}), "filter.a.$icontains: must be a string, is a num");
         refused(json!({"$and": []}), "filter.$and: must be a list");
         refused(json!({"$or": [{"a": 1}, 2]}), "filter.$or[1]: must be an object");
         refused(json!({"": 1}), "filter.: the name of a field");
+        refused(json!({"$id": 1.5}), "filter.$id: must be a string or a 64-bit signed integer");
+        refused(json!({"$id": {"$in": [1, null]}}), "filter.$id.$in[1]: must be a string or a");
+        refused(
+            json!({"$id": {"$exists": true}}),
+            "filter.$id.$exists: is not an operator, allowed",
+        );
+        refused(json!({"$id": [1]}), "filter.$id: is a bare list");
+    }
+
+    #[test]
+    fn operators_of_others_are_told_as_they_are_here() {
+        refused(
+            json!({"$nor": []}),
+            r#"filter.$nor: is not an operator here, write {"$not": {"$or""#,
+        );
+        refused(json!({"a": {"$regex": "x"}}), "filter.a.$regex: is not an operator here, write {");
+        refused(
+            json!({"a": {"$all": [1]}}),
+            r#"filter.a.$all: is not an operator here, write {"$con"#,
+        );
+        refused(
+            json!({"a": {"$startsWith": "x"}}),
+            "filter.a.$startsWith: is not an operator here",
+        );
+    }
+
+    #[test]
+    fn what_was_meant_otherwise_is_told_how_it_is_written() {
+        refused(
+            json!({"year": {"gte": 1990, "lt": 2000}}),
+            r#"filter.year: has operators without their dollar, write {"year":{"$gte":1990,"$lt":2000}}; to compare with this very object write {"year":{"$eq":{"gte":1990,"lt":2000}}} or {"year.gte":1990}"#,
+        );
+        refused(json!({"$or": [{"year": {"==": 1}}]}), "filter.$or[0].year: has operators without");
+        refused(json!({"a": {"match": {"value": 1}}}), "filter.a: has operators without");
+        refused(
+            json!({"tags": ["a", "b"]}),
+            r#"filter.tags: is a bare list, write {"tags":{"$in":["a","b"]}} for any of these values or {"tags":{"$eq":["a","b"]}} for this very list"#,
+        );
+        refused(json!({"tags": []}), "filter.tags: is a bare list");
+        refused(json!({"year": {}}), "filter.year: is an empty object");
+        for word in ["must", "should", "must_not", "and", "OR", "Not", "where", "filter", "bool"] {
+            for below in
+                [json!({"year": 1990}), json!([{"year": 1990}]), json!({"$or": [{"a": 1}]})]
+            {
+                refused(
+                    json!({word: below}),
+                    &format!("filter.{word}: is a word of another filter"),
+                );
+            }
+        }
+        refused(
+            json!({"range": {"year": {"gte": 1}}}),
+            "filter.range: is a word of another filter",
+        );
+        refused(json!({"key": "a", "match": {"value": 1}}), "filter.match: is a word of another");
+    }
+
+    /// The escapes: what the errors say to write, and fields that happen to have such names.
+    #[test]
+    fn fields_of_any_name_can_be_asked_for() {
+        for filter in [
+            json!({"must": 1, "where": "Paris", "and": null, "filter": true}),
+            json!({"must": {"$eq": {"gte": 1}}, "where.street": "x", "and": {"$in": [[1], {}]}}),
+            json!({"range": {"$gte": 5}, "match": {"$exists": true}, "not": {"$not": {"$eq": 1}}}),
+            json!({"size": {"in": 1, "cm": 2}, "crew": {"director": "x"}, "eq": 5}),
+            json!({"tags": {"$eq": []}, "year": {"$eq": {}}}),
+        ] {
+            assert!(Filter::parse(&filter, &Limits::default()).is_ok(), "{filter}");
+        }
+    }
+
+    #[test]
+    fn dates_are_not_mixed_with_other_strings() {
+        let bounds = json!({"d": {"$gte": "2020-01-01", "$lt": "2020-02-30"}});
+        refused(bounds, r#"filter.d.$lt: is no date, and "2020-01-01" beside it is one"#);
+        let list = json!({"d": {"$in": [1, "soon", "2020-01-01 10:00:00"]}});
+        refused(list, r#"filter.d.$in[1]: is no date, and "2020-01-01 10:00:00" beside it is one"#);
+        for filter in [
+            json!({"d": {"$gte": "2020-01-01", "$lt": "2020-01-01T10:00:00.123456"}}),
+            json!({"d": {"$gte": "2020-02-30", "$lt": "soon"}}),
+            json!({"d": {"$in": ["2020-01-01", null, 5]}}),
+            json!({"d": {"$gte": "2020-01-01", "$ne": "soon"}}),
+            json!({"$id": {"$in": ["2020-01-01", "soon"]}}),
+        ] {
+            assert!(Filter::parse(&filter, &Limits::default()).is_ok(), "{filter}");
+        }
+    }
+
+    #[test]
+    fn the_fields_that_are_asked_for_are_known() {
+        let filter = json!({"a": 1, "$or": [{"b.c": 1}, {"$not": {"a": 2}}], "$id": "x"});
+        assert_eq!(Filter::parse(&filter, &Limits::default()).unwrap().fields(), ["a", "b.c"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use serde_json::{Number, Value};
 
-use super::compare::{integer, parse_instant};
+use super::{compare::integer, instant::Instant};
 
 /// Appends the key of a number: at most 10 bytes, ordered as the numbers are, integers that an f64
 /// cannot hold included.
@@ -24,18 +24,21 @@ pub fn number(number: &Number, key: &mut Vec<u8>) {
     key.extend_from_slice(without_trailing_zeros(&whole));
 }
 
-/// Appends the key of the instant that a string is the date or date-time of: at most 12 bytes,
-/// ordered in time. Answers false and appends nothing where it is none.
+/// The longest string that may be a date, in bytes.
+pub const DATE_BYTES_MAX: usize = super::instant::TEXT_BYTES_MAX;
+
+/// Appends the key of the instant that a string is the date or date-time of, ordered in time: at most
+/// 8 bytes, and one for each digit of the fraction. Answers false and appends nothing where it is
+/// none.
 pub fn instant(text: &str, key: &mut Vec<u8>) -> bool {
-    let Some(instant) = parse_instant(text) else { return false };
-    const NANOSECONDS: i128 = 1_000_000_000;
-    let nanoseconds = instant.as_nanosecond();
-    let seconds = nanoseconds.div_euclid(NANOSECONDS) as i64;
-    let rest = nanoseconds.rem_euclid(NANOSECONDS) as u32;
-    let mut whole = [0; 12];
-    whole[..8].copy_from_slice(&(seconds.cast_unsigned() ^ 1 << 63).to_be_bytes());
-    whole[8..].copy_from_slice(&rest.to_be_bytes());
-    key.extend_from_slice(without_trailing_zeros(&whole));
+    let Some(Instant { seconds, fraction }) = Instant::read(text) else { return false };
+    let seconds = (seconds.cast_unsigned() ^ 1 << 63).to_be_bytes();
+    if fraction.is_empty() {
+        key.extend_from_slice(without_trailing_zeros(&seconds));
+    } else {
+        key.extend_from_slice(&seconds);
+        key.extend_from_slice(fraction.as_bytes());
+    }
     true
 }
 
@@ -149,6 +152,12 @@ mod tests {
             "2020-01-01T01:00:00+02:00",
             "2019-12-31T23:00:00Z",
             "0001-01-01",
+            "0000-01-01",
+            "9999-12-31T23:59:59.999999999999Z",
+            "1970-01-01 00:00:00",
+            "1970-01-01T00:00:00.0000000001",
+            "1970-01-01T00:00:00.00000000010",
+            "1970-01-01T00:00:00.5",
             "9999-12-31",
             "2020-13-01",
             "a",
@@ -197,7 +206,7 @@ mod tests {
         #[test]
         fn keys_of_dates_are_ordered_in_time(a in string_value(), b in string_value()) {
             let order = Operand::new(b.clone()).order_of(&a);
-            let is_date = |value: &Value| parse_instant(value.as_str().unwrap()).is_some();
+            let is_date = |value: &Value| Instant::read(value.as_str().unwrap()).is_some();
             if is_date(&a) && is_date(&b) {
                 prop_assert_eq!(order, Some(key_of(&a).cmp(&key_of(&b))));
             }

@@ -9,8 +9,7 @@ use tonic::Code;
 use crate::node::{Node, document, error_of, integer};
 
 fn object<const N: usize>(members: [(&str, Kind); N]) -> Struct {
-    let members = members.map(|(key, kind)| (key.to_owned(), Value { kind: Some(kind) }));
-    Struct { fields: members.into() }
+    members.map(|(key, kind)| (key.to_owned(), Value { kind: Some(kind) })).into()
 }
 
 #[tokio::test]
@@ -101,6 +100,7 @@ async fn documents_come_back_as_they_were_given() {
         collection: collection.clone(),
         selection: Some(get_documents_request::Selection::Ids(ids)),
         include: None,
+        ..Default::default()
     };
     let found = client.get_documents(request).await.unwrap().into_inner();
     assert_eq!(found.documents.len(), 1);
@@ -108,6 +108,7 @@ async fn documents_come_back_as_they_were_given() {
     let request = DeleteDocumentsRequest {
         collection: collection.clone(),
         selection: filter.map(delete_documents_request::Selection::Filter),
+        ..Default::default()
     };
     assert_eq!(client.delete_documents(request).await.unwrap().into_inner().deleted, 1);
     let request = DeleteDocumentRequest { collection, id: Some(integer(2)) };

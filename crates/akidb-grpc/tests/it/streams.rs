@@ -86,6 +86,7 @@ async fn replies_that_fit_no_message_are_cut_or_refused() {
         collection: "c".to_owned(),
         selection: Some(Selection::Filter(Struct::default())),
         include: None,
+        ..Default::default()
     };
     let error = client.get_documents(all).await.unwrap_err();
     assert_eq!(error_of(&error), (Code::InvalidArgument, "limit_exceeded".to_owned()));

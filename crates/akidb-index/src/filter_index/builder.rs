@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use akidb_core::Metadata;
+use akidb_core::{DocumentId, Metadata};
 use serde_json::Value;
 
 use super::{
@@ -16,6 +16,9 @@ use super::{
 /// The path under which slots are posted that have a field whose path is too long to be kept. No
 /// field has it, for keys are not empty.
 pub(super) const LONG_PATHS: &[u8] = &[];
+
+/// The path under which ids are posted. No field has it, for keys do not start with a dollar.
+pub(super) const IDS: &[u8] = b"$id";
 
 /// Collects the entries of documents whose slots are of one run.
 pub(super) struct BlockBuilder {
@@ -53,9 +56,10 @@ impl BlockBuilder {
     }
 
     /// Adds a document under slots behind all before.
-    pub(super) fn add(&mut self, slots: Range<u32>, metadata: &Metadata) {
+    pub(super) fn add(&mut self, slots: Range<u32>, id: &DocumentId, metadata: &Metadata) {
         self.document += 1;
         self.slots.end = slots.end;
+        self.add_id(&slots, id);
         metadata.for_each_field(FilterIndex::PATH_BYTES_MAX, &mut |path, value| match path {
             Some(path) => self.add_value(&slots, path, value),
             None => {
@@ -70,6 +74,14 @@ impl BlockBuilder {
         let strings = self.entries.strings().bytes().len() + self.paths.strings().bytes().len();
         let weight_bytes = strings + self.postings.len() * size_of::<Posted>();
         first / RUN_SLOTS == self.slots.start / RUN_SLOTS && weight_bytes < BLOCK_WEIGHT_BYTES_MAX
+    }
+
+    fn add_id(&mut self, slots: &Range<u32>, id: &DocumentId) {
+        let path = self.path_number(IDS);
+        let mut entry = Vec::with_capacity(64);
+        entry::of_id(id, &mut entry);
+        self.post(path, PRESENT, slots);
+        self.post(path, &entry, slots);
     }
 
     fn add_value(&mut self, slots: &Range<u32>, path: &str, value: &Value) {

@@ -19,7 +19,8 @@ use super::{
 };
 
 const MAGIC: &[u8; 8] = b"AKIDBFLT";
-const VERSION: u32 = 1;
+/// Since 2 it has the ids, and more forms of dates.
+const VERSION: u32 = 2;
 
 /// No filter index can be made of the bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,8 +8,8 @@
 //! entry of such a tag can tell that a value does not match, and for strings often that it does;
 //! where it cannot, only the document itself tells.
 
-use akidb_core::value_key;
-use serde_json::Value;
+use akidb_core::{DocumentId, Operand, value_key};
+use serde_json::{Number, Value};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::{FilterIndex, LONG_STRING_START_BYTES};
@@ -79,6 +79,35 @@ pub(super) fn for_each(value: &Value, place: Place, post: &mut impl FnMut(&[u8])
     }
 }
 
+/// The entry of an id: text and never a date, or an integer.
+pub(super) fn of_id(id: &DocumentId, entry: &mut Vec<u8>) {
+    match id {
+        DocumentId::Integer(id) => {
+            entry.push(tag(Place::Value, Kind::Number));
+            value_key::number(&Number::from(*id), entry);
+        }
+        DocumentId::Text(id) => text(id, Place::Value, entry),
+    }
+}
+
+/// The entry of what equals an operand.
+pub(super) fn of_operand(operand: &Operand, place: Place, entry: &mut Vec<u8>) {
+    match operand.value() {
+        // A date among the operands of ids is text as well.
+        Value::String(given)
+            if !operand.is_date() && given.len() <= FilterIndex::STRING_BYTES_MAX =>
+        {
+            text(given, place, entry);
+        }
+        value => equality(value, place, entry),
+    }
+}
+
+fn text(text: &str, place: Place, entry: &mut Vec<u8>) {
+    entry.push(tag(place, Kind::String));
+    entry.extend_from_slice(text.as_bytes());
+}
+
 /// The entry by which a value equals others. Values that are kept whole have the same one exactly
 /// where they are equal.
 pub(super) fn equality(value: &Value, place: Place, entry: &mut Vec<u8>) {
@@ -117,6 +146,10 @@ pub(super) fn equality(value: &Value, place: Place, entry: &mut Vec<u8>) {
         }
     }
 }
+
+// An id is kept whole, and a date too, so that both are found without a look at the document.
+const _: () = assert!(DocumentId::TEXT_BYTES_MAX <= FilterIndex::STRING_BYTES_MAX);
+const _: () = assert!(value_key::DATE_BYTES_MAX <= FilterIndex::STRING_BYTES_MAX);
 
 /// Whether the entry of [`equality`] is of a value that is not kept whole.
 pub(super) fn is_cut(entry: &[u8]) -> bool {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use akidb_core::Caseless;
+
 use super::{
     LONG_STRING_START_BYTES,
     bits::{Bits, Interval},
@@ -68,12 +70,13 @@ impl<'b> Evaluation<'b> {
                 }
                 any
             }
-            Condition::Ordered(spans) => self.spans(field, spans),
+            Condition::Within(spans) => self.spans(field, spans),
             Condition::Exists(true) => Interval::exactly(self.present(field)),
             Condition::Exists(false) => {
                 Interval::exactly(self.present(field).complement(&self.universe))
             }
             Condition::Contains(parts) => self.contains(field, parts),
+            Condition::ContainsCaseless(part) => self.caseless(field, part),
         }
     }
 
@@ -147,6 +150,27 @@ impl<'b> Evaluation<'b> {
         Interval::with_unsure(sure, unsure)
     }
 
+    /// The slots of strings, as values and as elements, that have a text in them in whatever case.
+    fn caseless(&self, field: &Range<usize>, part: &Caseless) -> Interval {
+        let mut sure = self.none();
+        let mut unsure = self.none();
+        for place in [Place::Value, Place::Element] {
+            for short in self.block.tagged(field, tag(place, Kind::String)) {
+                let text = self.block.entries.get(short).get(1..).unwrap_or_default();
+                if part.is_in(&String::from_utf8_lossy(text)) {
+                    self.block.post(short..short + 1, &mut sure);
+                }
+            }
+            for long in self.block.tagged(field, tag(place, Kind::LongString)) {
+                let entry = self.block.entries.get(long);
+                let start = entry.get(1..=LONG_STRING_START_BYTES).unwrap_or_default();
+                let bits = if part.is_in(whole_letters(start)) { &mut sure } else { &mut unsure };
+                self.block.post(long..long + 1, bits);
+            }
+        }
+        Interval::with_unsure(sure, unsure)
+    }
+
     /// Looks through all entries in one go: tags between them keep finds from crossing.
     fn text_in_entries(
         &self,
@@ -171,5 +195,13 @@ impl<'b> Evaluation<'b> {
             self.block.post(at..at + 1, bits);
             at += 1;
         }
+    }
+}
+
+/// The start of a text without the letter that it was cut in.
+fn whole_letters(start: &[u8]) -> &str {
+    match std::str::from_utf8(start) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default(),
     }
 }

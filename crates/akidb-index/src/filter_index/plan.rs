@@ -1,11 +1,12 @@
 //! A filter made ready: for each condition the entries that it looks for, in their order.
 
-use akidb_core::{Filter, Operand, Ordered, Test, value_key};
+use akidb_core::{Caseless, Filter, Operand, Ordered, Test, value_key};
 use memchr::memmem::Finder;
 use serde_json::Value;
 
 use super::{
     FilterIndex, LONG_STRING_START_BYTES,
+    builder::IDS,
     entry::{self, Kind, Place, end_of, tag},
 };
 
@@ -27,9 +28,10 @@ pub(super) enum Plan<'f> {
 /// What must hold for the entries of a field.
 pub(super) enum Condition<'f> {
     AnyOf { keys: Keys, or_absent: bool },
-    Ordered(Spans),
+    Within(Spans),
     Exists(bool),
     Contains(Vec<Part<'f>>),
+    ContainsCaseless(&'f Caseless),
 }
 
 /// Entries looked for, ascending: those that decide, and those that values share which may differ.
@@ -58,6 +60,7 @@ impl<'f> Plan<'f> {
             Filter::And(filters) => Self::All(filters.iter().map(Self::of).collect()),
             Filter::Or(filters) => Self::Any(filters.iter().map(Self::of).collect()),
             Filter::Not(filter) => Self::Not(Box::new(Self::of(filter))),
+            Filter::Id(test) => Self::Field { path: IDS, condition: condition(test) },
             Filter::Field { path, test } if path.len() > FilterIndex::PATH_BYTES_MAX => {
                 Self::LongPath { holds_if_absent: holds_if_absent(test) }
             }
@@ -72,7 +75,9 @@ fn holds_if_absent(test: &Test) -> bool {
     match test {
         Test::AnyOf(operands) => operands.iter().any(|operand| operand.value().is_null()),
         Test::Exists(expected) => !expected,
-        Test::Ordered(..) | Test::Contains(_) => false,
+        Test::Ordered(..) | Test::Contains(_) | Test::Prefix(_) | Test::ContainsCaseless(_) => {
+            false
+        }
     }
 }
 
@@ -82,7 +87,9 @@ fn condition(test: &Test) -> Condition<'_> {
             keys: Keys::of(operands, &[Place::Value, Place::Element]),
             or_absent: holds_if_absent(test),
         },
-        Test::Ordered(relation, operand) => Condition::Ordered(Spans::of(*relation, operand)),
+        Test::Ordered(relation, operand) => Condition::Within(Spans::of(*relation, operand)),
+        Test::Prefix(prefix) => Condition::Within(Spans::of_prefix(prefix)),
+        Test::ContainsCaseless(part) => Condition::ContainsCaseless(part),
         Test::Exists(expected) => Condition::Exists(*expected),
         Test::Contains(operands) => Condition::Contains(operands.iter().map(Part::of).collect()),
     }
@@ -94,7 +101,7 @@ impl Keys {
         for operand in operands {
             for &place in places {
                 let mut key = Vec::new();
-                entry::equality(operand.value(), place, &mut key);
+                entry::of_operand(operand, place, &mut key);
                 if entry::is_cut(&key) { keys.unsure.push(key) } else { keys.sure.push(key) }
             }
         }
@@ -122,6 +129,11 @@ impl Spans {
                     value_key::number(number, &mut key);
                     spans.sure.push(span(relation, key));
                 }
+                Value::String(text) if operand.is_date() => {
+                    let mut key = vec![tag(place, Kind::Instant)];
+                    value_key::instant(text, &mut key);
+                    spans.sure.push(span(relation, key));
+                }
                 Value::String(text) => spans.add_text(relation, place, text),
                 Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {}
             }
@@ -129,12 +141,27 @@ impl Spans {
         spans
     }
 
-    fn add_text(&mut self, relation: Ordered, place: Place, text: &str) {
-        let mut key = vec![tag(place, Kind::Instant)];
-        if value_key::instant(text, &mut key) {
-            self.sure.push(span(relation, key));
-            return;
+    /// The strings that begin so, as values and as elements.
+    fn of_prefix(prefix: &str) -> Self {
+        let prefix = prefix.as_bytes();
+        // Neither UTF-8 nor the length behind the start of a long string has this byte.
+        let beginning =
+            |tag: u8, start: &[u8]| ([&[tag], start].concat(), [&[tag], start, &[0xFF]].concat());
+        let mut spans = Self::default();
+        for place in [Place::Value, Place::Element] {
+            let long = tag(place, Kind::LongString);
+            spans.sure.push(beginning(tag(place, Kind::String), prefix));
+            match prefix.get(..LONG_STRING_START_BYTES) {
+                Some(start) if prefix.len() > LONG_STRING_START_BYTES => {
+                    spans.unsure.push(beginning(long, start));
+                }
+                _ => spans.sure.push(beginning(long, prefix)),
+            }
         }
+        spans
+    }
+
+    fn add_text(&mut self, relation: Ordered, place: Place, text: &str) {
         let mut key = vec![tag(place, Kind::String)];
         key.extend_from_slice(text.as_bytes());
         self.sure.push(span(relation, key));

@@ -6,14 +6,15 @@ use std::{
     sync::Arc,
 };
 
-use akidb_core::{Filter, Metadata};
+use akidb_core::{DocumentId, Filter, Metadata};
 use roaring::RoaringBitmap;
 
 use super::{
-    BLOCK_WEIGHT_BYTES_MAX, Matching,
+    BLOCK_WEIGHT_BYTES_MAX, FilterIndex, Matching,
     bits::Bits,
     block::{Block, RUN_SLOTS},
-    builder::BlockBuilder,
+    builder::{BlockBuilder, LONG_PATHS},
+    entry::PRESENT,
     evaluate::Evaluation,
     merge::{merged, renumbered},
     plan::Plan,
@@ -63,10 +64,10 @@ impl State {
 
     pub(super) fn insert<'m>(
         &mut self,
-        documents: impl IntoIterator<Item = (Range<u32>, &'m Metadata)>,
+        documents: impl IntoIterator<Item = (Range<u32>, &'m DocumentId, &'m Metadata)>,
     ) {
         let mut builder: Option<BlockBuilder> = None;
-        for (slots, metadata) in documents {
+        for (slots, id, metadata) in documents {
             if slots.is_empty() {
                 continue;
             }
@@ -82,7 +83,7 @@ impl State {
                     self.push(builder.take());
                 }
                 let into = builder.get_or_insert_with(|| BlockBuilder::new(part.start));
-                into.add(part.clone(), metadata);
+                into.add(part.clone(), id, metadata);
                 rest.start = part.end;
                 self.slot_count = part.end;
             }
@@ -124,6 +125,18 @@ impl State {
         matching.certain -= &*self.dead;
         matching.unsure -= &*self.dead;
         matching
+    }
+
+    /// Whether no live slot has a field of this path.
+    pub(super) fn lacks(&self, path: &str) -> bool {
+        let path =
+            if path.len() > FilterIndex::PATH_BYTES_MAX { LONG_PATHS } else { path.as_bytes() };
+        !self.blocks.iter().any(|block| {
+            let mut slots = RoaringBitmap::new();
+            add(&mut slots, block, &block.slots_of(&block.field(path), PRESENT));
+            slots -= &*self.dead;
+            !slots.is_empty()
+        })
     }
 
     pub(super) fn compacted(&self, old_slots: &[u32]) -> Self {

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use akidb_core::{Filter, Limits, Metadata};
+use akidb_core::{DocumentId, Filter, Limits, Metadata};
 use akidb_index::FilterIndex;
 use serde_json::{Value, json};
 
@@ -31,10 +31,14 @@ fn answers_see_whole_writes_and_every_finished_one() {
         scope.spawn(|| {
             for batch in 0..BATCHES {
                 let first = batch * BATCH;
-                let documents: Vec<_> = (first..first + BATCH)
-                    .map(|slot| metadata(json!({"slot": slot, "all": true})))
+                let documents: Vec<(DocumentId, Metadata)> = (first..first + BATCH)
+                    .map(|slot| {
+                        (i64::from(slot).into(), metadata(json!({"slot": slot, "all": true})))
+                    })
                     .collect();
-                index.insert_batch((first..).map(|slot| slot..slot + 1).zip(&documents));
+                let documents = documents.iter().map(|(id, metadata)| (id, metadata));
+                let slots = (first..).map(|slot| slot..slot + 1);
+                index.insert_batch(slots.zip(documents).map(|(slots, (id, of))| (slots, id, of)));
                 inserted.store(batch + 1, Ordering::Release);
                 if let Some(old) = batch.checked_sub(50) {
                     index.remove(&(old * BATCH..(old + 1) * BATCH).collect::<Vec<_>>());

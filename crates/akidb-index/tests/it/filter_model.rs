@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use akidb_core::{Filter, Limits, Metadata};
+use akidb_core::{DocumentId, Filter, Limits, Metadata};
 use akidb_index::FilterIndex;
 use proptest::{prelude::*, sample::Index};
 use roaring::RoaringBitmap;
@@ -63,9 +63,14 @@ fn text() -> impl Strategy<Value = Value> {
         "2020-01-01T00:00:00Z",
         "2020-01-01T01:00:00+01:00",
         "2020-01-01T00:00:00.5Z",
+        "2020-01-01 00:00:00",
+        "2020-01-01T00:00:00.0000000001",
+        "9999-12-31T23:59:59Z",
         "1969-12-31",
         "2020-13-01",
         "2020",
+        "AB",
+        "Ÿb",
     ]
     .map(Value::from)
     .into();
@@ -123,11 +128,44 @@ fn condition() -> impl Strategy<Value = Value> {
         2 => (member, list).prop_map(|(operator, operand)| json!({operator: operand})),
         1 => any::<bool>().prop_map(|expected| json!({"$exists": expected})),
         2 => text().prop_map(|part| json!({"$contains": part})),
+        2 => text().prop_map(|start| json!({"$prefix": start})),
+        2 => text().prop_map(|part| json!({"$icontains": part})),
+    ]
+}
+
+/// An id by its slot: integers and words, among them some that look like dates.
+fn id(slot: u32) -> DocumentId {
+    match slot % 4 {
+        0 => DocumentId::Integer(i64::from(slot)),
+        1 => DocumentId::Text(format!("Film-{slot}")),
+        2 => DocumentId::Text(slot.to_string()),
+        _ => DocumentId::Text(format!("2020-01-01T00:00:00.{slot}Z")),
+    }
+}
+
+fn condition_on_ids() -> impl Strategy<Value = Value> {
+    let operand = prop_oneof![
+        (0_u32..20).prop_map(|slot| match id(slot) {
+            DocumentId::Integer(id) => json!(id),
+            DocumentId::Text(id) => json!(id),
+        }),
+        prop::sample::select(vec![json!(3), json!("1"), json!("2020-01-01"), json!("")]),
+    ];
+    let one = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$contains", "$prefix", "$icontains"];
+    let list = prop::collection::vec(operand.clone(), 0..4).prop_map(Value::from);
+    prop_oneof![
+        3 => (prop::sample::select(one.to_vec()), operand)
+            .prop_map(|(operator, operand)| json!({operator: operand})),
+        1 => (prop::sample::select(vec!["$in", "$nin"]), list)
+            .prop_map(|(operator, operands)| json!({operator: operands})),
     ]
 }
 
 fn filter() -> impl Strategy<Value = Value> {
-    let field = (path(), condition()).prop_map(|(path, condition)| json!({path: condition}));
+    let field = prop_oneof![
+        5 => (path(), condition()).prop_map(|(path, condition)| json!({path: condition})),
+        1 => condition_on_ids().prop_map(|condition| json!({"$id": condition})),
+    ];
     field.prop_recursive(3, 8, 3, |inner| {
         let some = prop::collection::vec(inner.clone(), 1..4);
         let operator = prop::sample::select(vec!["$and", "$or"]);
@@ -156,11 +194,11 @@ fn metadata(value: Value) -> Metadata {
     Metadata::new(object, &Limits::default()).unwrap()
 }
 
-/// The index under test beside the metadata of each live slot.
+/// The index under test beside the id and the metadata of each live slot.
 #[derive(Default)]
 struct Pair {
     index: FilterIndex,
-    documents: Vec<Option<Metadata>>,
+    documents: Vec<Option<(DocumentId, Metadata)>>,
 }
 
 impl Pair {
@@ -200,26 +238,31 @@ impl Pair {
 
     fn insert(&mut self, documents: Vec<(u32, u32, Value)>) {
         let mut end = self.documents.len() as u32;
-        let mut batch: Vec<(Range<u32>, Metadata)> = Vec::new();
+        let mut batch: Vec<(Range<u32>, DocumentId, Metadata)> = Vec::new();
         for (gap, slots, value) in documents {
             let start = if slots == 0 { end } else { end + gap };
             end = start + slots;
-            batch.push((start..end, metadata(value)));
+            batch.push((start..end, id(start), metadata(value)));
         }
-        for (slots, metadata) in &batch {
+        for (slots, id, metadata) in &batch {
             self.documents.resize(slots.start as usize, None);
-            self.documents.resize(slots.end as usize, Some(metadata.clone()));
+            self.documents.resize(slots.end as usize, Some((id.clone(), metadata.clone())));
         }
         match &batch[..] {
-            [(slots, metadata)] => self.index.insert(slots.clone(), metadata),
-            _ => self.index.insert_batch(batch.iter().map(|(slots, of)| (slots.clone(), of))),
+            [(slots, id, metadata)] => self.index.insert(slots.clone(), id, metadata),
+            _ => {
+                let batch = batch.iter().map(|(slots, id, of)| (slots.clone(), id, of));
+                self.index.insert_batch(batch);
+            }
         }
     }
 
     fn check(&self, json: &Value) -> Result<(), TestCaseError> {
         let Ok(filter) = Filter::parse(json, &Limits::default()) else { return Ok(()) };
-        let matches =
-            |slot: u32| self.documents[slot as usize].as_ref().is_some_and(|of| filter.matches(of));
+        let matches = |slot: u32| {
+            let document = self.documents[slot as usize].as_ref();
+            document.is_some_and(|(id, metadata)| filter.matches(id, metadata))
+        };
         let expected: RoaringBitmap =
             (0..self.documents.len() as u32).filter(|&slot| matches(slot)).collect();
         let matching = self.index.matching(&filter);
@@ -234,7 +277,25 @@ impl Pair {
         prop_assert_eq!(matching.resolved(matches), expected, "{}", json);
         for slot in unsure {
             let document = self.documents[slot as usize].as_ref();
-            prop_assert!(document.is_some_and(|of| may_be_unsure(of, json)), "{} {}", slot, json);
+            let is_open = document.is_some_and(|(_, of)| may_be_unsure(of, json));
+            prop_assert!(is_open, "{} {}", slot, json);
+        }
+        self.check_unknown_fields(&filter)
+    }
+
+    /// A field is unknown where no document has it, which the scan tells by `$exists`.
+    fn check_unknown_fields(&self, filter: &Filter) -> Result<(), TestCaseError> {
+        let has = |path: &str| {
+            let exists = json!({path: {"$exists": true}});
+            let exists = Filter::parse(&exists, &Limits::default()).unwrap();
+            self.documents.iter().flatten().any(|(id, metadata)| exists.matches(id, metadata))
+        };
+        let unknown = self.index.unknown_fields(filter);
+        for path in filter.fields() {
+            let is_certain = path.len() <= FilterIndex::PATH_BYTES_MAX;
+            if is_certain || unknown.contains(&path) {
+                prop_assert_eq!(unknown.contains(&path), !has(path), "{}", path);
+            }
         }
         Ok(())
     }
@@ -285,7 +346,8 @@ proptest! {
                 prop_assert!(matching.certain.max().is_none_or(|last| last < index.slot_count()));
             }
         }
-        index.insert(index.slot_count()..index.slot_count() + 1, &Metadata::default());
+        let next = index.slot_count()..index.slot_count() + 1;
+        index.insert(next, &DocumentId::Integer(1), &Metadata::default());
         let old_slots: Vec<u32> = (0..index.slot_count().min(1_000)).collect();
         drop(index.compacted(&old_slots));
     }
@@ -316,6 +378,8 @@ fn every_operator_tells_every_pair_of_values_apart() {
         json!("2020-01-01"),
         json!("2020-01-01T01:00:00+01:00"),
         json!("2020-01-02"),
+        json!("2020-01-01 00:00:00.0000000000001"),
+        json!("XA"),
         long(""),
         long("a"),
         long("b"),
@@ -348,7 +412,19 @@ fn every_operator_tells_every_pair_of_values_apart() {
     let mut pair = Pair::default();
     let documents = values.iter().map(|value| (0, 1, json!({"a": value})));
     pair.insert(documents.chain([(0, 1, json!({})), (0, 1, json!({"b": 1}))]).collect());
-    let operators = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$contains"];
+    let operators = [
+        "$eq",
+        "$ne",
+        "$gt",
+        "$gte",
+        "$lt",
+        "$lte",
+        "$in",
+        "$nin",
+        "$contains",
+        "$prefix",
+        "$icontains",
+    ];
     for (path, operator) in
         ["a", "a.b"].iter().flat_map(|path| operators.map(|operator| (path, operator)))
     {

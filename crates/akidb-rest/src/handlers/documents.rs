@@ -19,7 +19,7 @@ pub(crate) async fn upsert(
     call: Call,
     Json(body): Json<UpsertBody>,
 ) -> Answer<UpsertAnswer> {
-    let upsert = body.into_request(call.idempotency_key());
+    let upsert = body.into_request(call.idempotency_key()).map_err(Failure::refused)?;
     let reply = service.upsert(&call.context, &call.collection, upsert).await?;
     Ok(Reply::new(reply.into()))
 }
@@ -35,14 +35,14 @@ pub(crate) async fn patch_one(
     call: Call,
     Json(body): Json<PatchDocumentBody>,
 ) -> Answer<DocumentAnswer> {
-    let (id, patch) = (call.document_id()?, body.metadata);
+    let (id, patch) = (call.document_id()?, body.into_patch().map_err(Failure::refused)?);
     let document = service.patch_metadata(&call.context, &call.collection, id, patch).await?;
     Ok(Reply::new(DocumentAnswer::new(document, Include::default())))
 }
 
 pub(crate) async fn delete_one(State(service): State<Service>, call: Call) -> Answer<DeleteAnswer> {
     service.delete_document(&call.context, &call.collection, call.document_id()?).await?;
-    Ok(Reply::new(DeleteAnswer { deleted: 1 }))
+    Ok(Reply::new(DeleteAnswer::ONE))
 }
 
 pub(crate) async fn get_many(
@@ -50,9 +50,9 @@ pub(crate) async fn get_many(
     call: Call,
     Json(body): Json<GetBody>,
 ) -> Answer<DocumentListAnswer> {
-    let (selection, include) = body.into_request().map_err(Failure::refused)?;
-    let (context, collection) = (&call.context, &call.collection);
-    let reply = service.get_documents(context, collection, selection, include).await?;
+    let request = body.into_request().map_err(Failure::refused)?;
+    let include = request.include;
+    let reply = service.get_documents(&call.context, &call.collection, request).await?;
     let answer = DocumentListAnswer::new(reply, include);
     let numbers = answer.numbers();
     Ok(Reply::with_numbers(answer, numbers))
@@ -63,9 +63,9 @@ pub(crate) async fn delete_many(
     call: Call,
     Json(body): Json<DeleteBody>,
 ) -> Answer<DeleteAnswer> {
-    let selection = body.into();
-    let deleted = service.delete_documents(&call.context, &call.collection, selection).await?;
-    Ok(Reply::new(DeleteAnswer { deleted }))
+    let request = body.into_request().map_err(Failure::refused)?;
+    let reply = service.delete_documents(&call.context, &call.collection, request).await?;
+    Ok(Reply::new(reply.into()))
 }
 
 pub(crate) async fn scroll(
@@ -86,6 +86,7 @@ pub(crate) async fn count(
     call: Call,
     Json(body): Json<CountBody>,
 ) -> Answer<CountAnswer> {
-    let count = service.count_documents(&call.context, &call.collection, body.filter).await?;
-    Ok(Reply::new(CountAnswer { count }))
+    let filter = body.into_filter().map_err(Failure::refused)?;
+    let reply = service.count_documents(&call.context, &call.collection, filter).await?;
+    Ok(Reply::new(reply.into()))
 }

@@ -145,7 +145,8 @@ impl Drop for Lines {
 }
 
 fn read_document(line: &[u8]) -> Result<NewDocument> {
-    decode::<NewDocumentBody>(line).map(Into::into).map_err(on_a_line)
+    let document = decode::<NewDocumentBody>(line).and_then(|body| body.into_document(""));
+    document.map_err(on_a_line)
 }
 
 /// The error of a body that was a line: the line has a number of its own.

@@ -2,14 +2,14 @@
 
 use akidb_core::{DamagedDocument, Document, Error, Passage};
 use akidb_service::{
-    GetReply, Include, NewDocument, Scroll, ScrollReply, Selection, Upsert, UpsertReply,
-    UpsertResult,
+    CountReply, DeleteDocuments, DeleteReply, GetDocuments, GivenId, Include, NewDocument, Scroll,
+    ScrollReply, Upsert, UpsertReply, UpsertResult,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Id, List, Object, Vector, id::StoredId, include_from, milliseconds};
+use super::{Id, JsonValue, List, Object, Vector, id::StoredId, include_from, milliseconds};
 
 /// Documents to insert or replace, all or none.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -38,25 +38,42 @@ pub(crate) struct NewDocumentBody {
     vector: Option<Vector>,
     /// What filters can ask for.
     #[schema(value_type = Option<Object>)]
-    metadata: Option<Map<String, Value>>,
+    metadata: Option<JsonValue>,
 }
 
 impl UpsertBody {
     /// The service's request.
-    pub(crate) fn into_request(self, idempotency_key: Option<String>) -> Upsert {
-        let documents = self.documents.0.into_iter().map(|Object(document)| document.into());
-        Upsert { documents: documents.collect(), idempotency_key }
+    ///
+    /// # Errors
+    /// `malformed_request` for metadata that are no sound JSON.
+    pub(crate) fn into_request(self, idempotency_key: Option<String>) -> Result<Upsert, Error> {
+        let mut faults = Vec::new();
+        let documents = self.documents.0.into_iter().enumerate();
+        let documents = documents.filter_map(|(index, Object(document))| {
+            let document = document.into_document(&format!("documents[{index}]."));
+            document.map_err(|fault| faults.push(fault)).ok()
+        });
+        let documents = documents.collect();
+        match Error::collect(faults) {
+            Some(error) => Err(error),
+            None => Ok(Upsert { documents, idempotency_key }),
+        }
     }
 }
 
-impl From<NewDocumentBody> for NewDocument {
-    fn from(body: NewDocumentBody) -> Self {
-        Self {
-            id: body.id.map(|id| id.0),
-            text: body.text,
-            vector: body.vector.map(|vector| vector.0),
-            metadata: body.metadata,
-        }
+impl NewDocumentBody {
+    /// The service's document; `prefix` stands before the fields of errors.
+    ///
+    /// # Errors
+    /// `malformed_request` for metadata that are no sound JSON.
+    pub(crate) fn into_document(self, prefix: &str) -> Result<NewDocument, Error> {
+        let metadata = self.metadata.map(|given| given.object_at(&format!("{prefix}metadata")));
+        Ok(NewDocument {
+            id: self.id.map(|id| id.0),
+            text: self.text,
+            vector: self.vector.map(|vector| vector.0),
+            metadata: metadata.transpose()?,
+        })
     }
 }
 
@@ -185,7 +202,11 @@ pub(crate) struct GetBody {
     ids: Option<List<Id>>,
     /// A filter on the metadata.
     #[schema(value_type = Option<Object>)]
-    filter: Option<Value>,
+    filter: Option<JsonValue>,
+    /// With a filter: documents a page, `result_window` (10,000) where absent.
+    limit: Option<u64>,
+    /// With a filter: the `next_cursor` of the page before.
+    cursor: Option<String>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
     #[schema(value_type = Option<Vec<String>>)]
     include: Option<List<String>>,
@@ -195,34 +216,50 @@ impl GetBody {
     /// The service's request.
     ///
     /// # Errors
-    /// `invalid_argument` for an unknown part.
-    pub(crate) fn into_request(self) -> Result<(Selection, Include), Error> {
-        let include = include_of(self.include.as_ref(), "include")?;
-        Ok((selection(self.ids, self.filter), include))
+    /// `invalid_argument` for an unknown part, `malformed_request` for a filter that is no sound JSON.
+    pub(crate) fn into_request(self) -> Result<GetDocuments, Error> {
+        Ok(GetDocuments {
+            include: include_of(self.include.as_ref(), "include")?,
+            ids: ids_of(self.ids),
+            filter: filter_of(self.filter)?,
+            limit: self.limit,
+            cursor: self.cursor,
+        })
     }
 }
 
-/// Names documents by ids or by a filter.
+/// Names documents to delete: exactly one of `ids`, `filter` and `all`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DeleteRequest, example = json!({"filter": {"year": {"$lt": 1950}}}))]
 pub(crate) struct DeleteBody {
     #[schema(value_type = Option<Vec<Id>>)]
     ids: Option<List<Id>>,
-    /// A filter on the metadata.
+    /// A filter on the metadata. One that is empty is refused without `"all": true` beside it.
     #[schema(value_type = Option<Object>)]
-    filter: Option<Value>,
+    filter: Option<JsonValue>,
+    /// Whether all documents are meant.
+    all: Option<bool>,
 }
 
-impl From<DeleteBody> for Selection {
-    fn from(body: DeleteBody) -> Self {
-        selection(body.ids, body.filter)
+impl DeleteBody {
+    /// The service's request.
+    ///
+    /// # Errors
+    /// `malformed_request` for a filter that is no sound JSON.
+    pub(crate) fn into_request(self) -> Result<DeleteDocuments, Error> {
+        let filter = filter_of(self.filter)?;
+        Ok(DeleteDocuments { ids: ids_of(self.ids), filter, all: self.all.unwrap_or(false) })
     }
 }
 
-fn selection(ids: Option<List<Id>>, filter: Option<Value>) -> Selection {
-    let ids = ids.map(|ids| ids.0.into_iter().map(|id| id.0).collect());
-    Selection { ids, filter }
+fn ids_of(ids: Option<List<Id>>) -> Option<Vec<GivenId>> {
+    ids.map(|ids| ids.0.into_iter().map(|id| id.0).collect())
+}
+
+/// Reads the field `filter` of a body.
+fn filter_of(filter: Option<JsonValue>) -> Result<Option<Value>, Error> {
+    filter.map(|filter| filter.at("filter")).transpose()
 }
 
 /// Reads the field `include` of a body.
@@ -234,7 +271,22 @@ pub(super) fn include_of(names: Option<&List<String>>, field: &str) -> Result<In
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeleteReply, example = json!({"deleted": 1}))]
 pub(crate) struct DeleteAnswer {
-    pub(crate) deleted: u64,
+    deleted: u64,
+    /// Fields of the filter that no document had; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    unknown_fields: Vec<String>,
+}
+
+impl DeleteAnswer {
+    /// One document is gone.
+    pub(crate) const ONE: Self = Self { deleted: 1, unknown_fields: Vec::new() };
+}
+
+impl From<DeleteReply> for DeleteAnswer {
+    fn from(DeleteReply { deleted, unknown_fields }: DeleteReply) -> Self {
+        Self { deleted, unknown_fields }
+    }
 }
 
 /// Documents.
@@ -248,12 +300,24 @@ pub(crate) struct DocumentListAnswer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     damaged: Vec<DamagedAnswer>,
+    /// With a filter: where the next page starts; absent after the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    /// Fields of the filter that no document has; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    unknown_fields: Vec<String>,
 }
 
 impl DocumentListAnswer {
     /// The documents with the parts that were asked for.
-    pub(crate) fn new(reply: GetReply, include: Include) -> Self {
-        Self { documents: answers(reply.documents, include), damaged: damaged(reply.damaged) }
+    pub(crate) fn new(reply: ScrollReply, include: Include) -> Self {
+        Self {
+            documents: answers(reply.documents, include),
+            damaged: damaged(reply.damaged),
+            next_cursor: reply.next_cursor,
+            unknown_fields: reply.unknown_fields,
+        }
     }
 
     /// How many numbers the answer carries.
@@ -301,14 +365,34 @@ fn numbers(documents: &[DocumentAnswer]) -> usize {
 pub(crate) struct CountBody {
     /// A filter on the metadata; all documents where absent.
     #[schema(value_type = Option<Object>)]
-    pub(crate) filter: Option<Value>,
+    filter: Option<JsonValue>,
+}
+
+impl CountBody {
+    /// The filter.
+    ///
+    /// # Errors
+    /// `malformed_request` where it is no sound JSON.
+    pub(crate) fn into_filter(self) -> Result<Option<Value>, Error> {
+        filter_of(self.filter)
+    }
 }
 
 /// How many documents there are.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CountReply, example = json!({"count": 42}))]
 pub(crate) struct CountAnswer {
-    pub(crate) count: u64,
+    count: u64,
+    /// Fields of the filter that no document has; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    unknown_fields: Vec<String>,
+}
+
+impl From<CountReply> for CountAnswer {
+    fn from(CountReply { count, unknown_fields }: CountReply) -> Self {
+        Self { count, unknown_fields }
+    }
 }
 
 /// Asks for documents page by page.
@@ -318,7 +402,7 @@ pub(crate) struct CountAnswer {
 pub(crate) struct ScrollBody {
     /// A filter on the metadata; all documents where absent.
     #[schema(value_type = Option<Object>)]
-    filter: Option<Value>,
+    filter: Option<JsonValue>,
     /// Documents a page, 100 where absent.
     limit: Option<u64>,
     /// The `next_cursor` of the page before; the first page where absent.
@@ -336,7 +420,7 @@ impl ScrollBody {
     pub(crate) fn into_request(self) -> Result<Scroll, Error> {
         Ok(Scroll {
             include: include_of(self.include.as_ref(), "include")?,
-            filter: self.filter,
+            filter: filter_of(self.filter)?,
             limit: self.limit,
             cursor: self.cursor,
         })
@@ -357,6 +441,10 @@ pub(crate) struct ScrollAnswer {
     /// Where the next page starts; absent after the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+    /// Fields of the filter that no document has; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    unknown_fields: Vec<String>,
 }
 
 impl ScrollAnswer {
@@ -366,6 +454,7 @@ impl ScrollAnswer {
             documents: answers(reply.documents, include),
             damaged: damaged(reply.damaged),
             next_cursor: reply.next_cursor,
+            unknown_fields: reply.unknown_fields,
         }
     }
 
@@ -382,5 +471,15 @@ impl ScrollAnswer {
 pub(crate) struct PatchDocumentBody {
     /// A merge patch (RFC 7396): `null` removes a key, objects merge, all else replaces.
     #[schema(value_type = Object)]
-    pub(crate) metadata: Map<String, Value>,
+    metadata: JsonValue,
+}
+
+impl PatchDocumentBody {
+    /// The merge patch.
+    ///
+    /// # Errors
+    /// `malformed_request` where it is no sound JSON.
+    pub(crate) fn into_patch(self) -> Result<Map<String, Value>, Error> {
+        self.metadata.object_at("metadata")
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
-    Id, List, Object, Vector,
+    Id, JsonValue, List, Object, Vector,
     document::{DamagedAnswer, PassageAnswer, damaged, include_of, passages},
     id::StoredId,
     milliseconds,
@@ -35,7 +35,7 @@ pub(crate) struct SearchBody {
     offset: Option<u64>,
     /// A filter on the metadata.
     #[schema(value_type = Option<Object>)]
-    filter: Option<Value>,
+    filter: Option<JsonValue>,
     /// The lowest score of a hit.
     min_score: Option<f64>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
@@ -72,11 +72,13 @@ impl SearchBody {
     /// The service's request; `prefix` stands before the fields of errors.
     ///
     /// # Errors
-    /// `invalid_argument` for an unknown mode or part.
+    /// `invalid_argument` for an unknown mode or part, `malformed_request` for a filter that is no
+    /// sound JSON.
     pub(crate) fn into_request(self, prefix: &str) -> Result<Search, Error> {
         if let Some(mode) = &self.mode {
             check_mode(mode, prefix)?;
         }
+        let filter = self.filter.map(|filter| filter.at(&format!("{prefix}filter")));
         Ok(Search {
             include: include_of(self.include.as_ref(), &format!("{prefix}include"))?,
             text: self.text,
@@ -84,7 +86,7 @@ impl SearchBody {
             id: self.id.map(|id| id.0),
             limit: self.limit,
             offset: self.offset,
-            filter: self.filter,
+            filter: filter.transpose()?,
             min_score: self.min_score,
             params: self.params.map(|params| params.0.into()).unwrap_or_default(),
             explain: self.explain,
@@ -156,6 +158,10 @@ pub(crate) struct SearchAnswer {
     /// How they were found, where the request asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<SearchPlanAnswer>,
+    /// Fields of the filter that no document has; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    unknown_fields: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -281,6 +287,7 @@ impl SearchAnswer {
             damaged: damaged(reply.damaged),
             unsearchable: reply.unsearchable,
             plan: reply.plan.map(SearchPlanAnswer::from),
+            unknown_fields: reply.unknown_fields,
         }
     }
 
@@ -331,6 +338,7 @@ mod tests {
             damaged: Vec::new(),
             unsearchable: 0,
             plan,
+            unknown_fields: Vec::new(),
         };
         let answer = serde_json::to_string(&SearchAnswer::new(reply, Include::default())).unwrap();
         serde_json::from_str(&answer).unwrap()

@@ -8,7 +8,7 @@ use super::{
     selection::{Selected, check_id},
     upsert::unexpected,
 };
-use crate::{GivenId, Operation, RequestContext, Selection, Service};
+use crate::{DeleteDocuments, DeleteReply, GivenId, Operation, RequestContext, Service};
 
 impl Service {
     /// Deletes one document.
@@ -31,8 +31,7 @@ impl Service {
         .await
     }
 
-    /// Deletes the documents of a selection and returns how many there were. Unknown ids are
-    /// nothing to do, so that a retry succeeds.
+    /// Deletes documents. Unknown ids are nothing to do, so that a retry succeeds.
     ///
     /// # Errors
     /// When the selection is not valid or the store fails.
@@ -40,14 +39,22 @@ impl Service {
         &self,
         context: &RequestContext,
         collection: &str,
-        selection: Selection,
-    ) -> Result<u64> {
+        request: DeleteDocuments,
+    ) -> Result<DeleteReply> {
         self.run(context, Operation::Delete.on(collection), async {
-            let write = match Selected::check(selection, self.limits())? {
-                Selected::Ids(ids) => Write::DeleteIds(ids),
-                Selected::Matching(filter) => Write::DeleteMatching(filter),
-            };
-            self.delete(context, collection, write).await
+            let DeleteDocuments { ids, filter, all } = request;
+            let (write, unknown_fields) =
+                match Selected::to_change(ids, filter, all, self.limits())? {
+                    Selected::Ids(ids) => (Write::DeleteIds(ids), Vec::new()),
+                    Selected::Matching(filter) => {
+                        // Asked before: what is deleted had its fields.
+                        let open = self.inner.collections.open_by_name(collection).await?;
+                        let unknown = open.projection.unknown_fields(Some(&filter));
+                        (Write::DeleteMatching(filter), unknown)
+                    }
+                };
+            let deleted = self.delete(context, collection, write).await?;
+            Ok(DeleteReply { deleted, unknown_fields })
         })
         .await
     }

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
-use akidb_core::{Document, DocumentId, Error, ErrorCode, Result, Seq};
+use akidb_core::{Document, DocumentId, Error, ErrorCode, Filter, Result, Seq};
 use akidb_store::{PageRequest, Rows};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::selection::{Selected, check_id, parse_filter};
 use crate::{
-    GetReply, GivenId, Include, Operation, RequestContext, Scroll, ScrollReply, Selection, Service,
+    CountReply, GetDocuments, GivenId, Include, Operation, RequestContext, Scroll, ScrollReply,
+    Service,
+    collections::OpenCollection,
     failure::{above_limit, from_store},
 };
 
@@ -44,52 +46,43 @@ impl Service {
         .await
     }
 
-    /// The documents of a selection: by ids in the order of the ids, unknown ones left out; by
-    /// filter the first `result_window` of them, in the order of their creation. Damaged ones are
-    /// named beside them.
+    /// Documents: by ids in the order of the ids, unknown ones left out; by filter a page, in the order
+    /// of their creation. Damaged ones are named beside them.
     ///
     /// # Errors
-    /// When the selection is not valid.
+    /// When the selection, the limit or the cursor is not valid.
     pub async fn get_documents(
         &self,
         context: &RequestContext,
         collection: &str,
-        selection: Selection,
-        include: Include,
-    ) -> Result<GetReply> {
+        request: GetDocuments,
+    ) -> Result<ScrollReply> {
         self.run(context, Operation::Get.on(collection), async {
-            let selected = Selected::check(selection, self.limits())?;
-            let rows = context.in_store(self.selected(collection, selected, include)).await?;
-            let documents = rows.documents.into_iter().map(|document| trim(document, include));
-            Ok(GetReply { documents: documents.collect(), damaged: rows.damaged })
+            let GetDocuments { ids, filter, limit, cursor, include } = request;
+            let limits = self.limits();
+            let selected = Selected::to_read(ids, filter, limits)?;
+            let limit = limit.map(|limit| check_limit(limit, limits.result_window)).transpose()?;
+            let open = context.in_store(self.inner.collections.open_by_name(collection)).await?;
+            match selected {
+                Selected::Ids(ids) => {
+                    let paged = [("limit", limit.is_some()), ("cursor", cursor.is_some())];
+                    if let Some((field, _)) = paged.iter().find(|(_, is_given)| *is_given) {
+                        let fault = "is of pages by a filter, ids are answered in one";
+                        return Err(Error::at(ErrorCode::InvalidArgument, *field, fault));
+                    }
+                    let rows = open.store.by_ids(&ids, include.vector);
+                    let rows = context.in_store(rows).await.map_err(from_store)?;
+                    let documents = in_order_of(&ids, rows.documents).into_iter();
+                    let documents = documents.map(|document| trim(document, include)).collect();
+                    Ok(ScrollReply { documents, damaged: rows.damaged, ..ScrollReply::default() })
+                }
+                Selected::Matching(filter) => {
+                    let limit = limit.unwrap_or(limits.result_window);
+                    page(context, &open, (cursor, limit), Some(&filter), include).await
+                }
+            }
         })
         .await
-    }
-
-    async fn selected(
-        &self,
-        collection: &str,
-        selected: Selected,
-        include: Include,
-    ) -> Result<Rows> {
-        let open = self.inner.collections.open_by_name(collection).await?;
-        match selected {
-            Selected::Ids(ids) => {
-                let rows = open.store.by_ids(&ids, include.vector).await.map_err(from_store)?;
-                Ok(Rows { documents: in_order_of(&ids, rows.documents), ..rows })
-            }
-            Selected::Matching(filter) => {
-                let limit = self.limits().result_window;
-                let request = PageRequest {
-                    after: Seq(0),
-                    through: open.store.last_seq(),
-                    limit,
-                    filter: Some(&filter),
-                    with_vector: include.vector,
-                };
-                Ok(open.store.page(request).await.map_err(from_store)?.rows)
-            }
-        }
     }
 
     /// How many documents match, or there are.
@@ -101,15 +94,20 @@ impl Service {
         context: &RequestContext,
         collection: &str,
         filter: Option<Value>,
-    ) -> Result<u64> {
+    ) -> Result<CountReply> {
         self.run(context, Operation::Count.on(collection), async {
             let filter = filter.map(|filter| parse_filter(&filter, self.limits())).transpose()?;
             let counted = context.in_store(async {
                 let open = self.inner.collections.open_by_name(collection).await?;
                 match filter.filter(|filter| !filter.is_always_true()) {
-                    None => Ok(open.store.document_count()),
+                    None => {
+                        let count = open.store.document_count();
+                        Ok(CountReply { count, unknown_fields: Vec::new() })
+                    }
                     Some(filter) => {
-                        Ok(open.store.matching(&filter).await.map_err(from_store)?.len() as u64)
+                        let matching = open.store.matching(&filter).await.map_err(from_store)?;
+                        let unknown_fields = open.projection.unknown_fields(Some(&filter));
+                        Ok(CountReply { count: matching.len() as u64, unknown_fields })
                     }
                 }
             });
@@ -137,26 +135,33 @@ impl Service {
             let limit = check_limit(limit, limits.result_window)?;
             let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
             let open = context.in_store(self.inner.collections.open_by_name(collection)).await?;
-            let uuid = open.row.uuid;
-            let Cursor { after, through } = match request.cursor {
-                Some(cursor) => Cursor::read(&cursor, uuid)?,
-                None => Cursor { after: Seq(0), through: open.store.last_seq() },
-            };
-            let page = open.store.page(PageRequest {
-                after,
-                through,
-                limit,
-                filter: filter.as_ref(),
-                with_vector: request.include.vector,
-            });
-            let page = context.in_store(page).await.map_err(from_store)?;
-            let next = page.next.map(|after| Cursor { after, through }.write(uuid));
-            let documents = page.rows.documents.into_iter();
-            let documents = documents.map(|document| trim(document, request.include)).collect();
-            Ok(ScrollReply { documents, damaged: page.rows.damaged, next_cursor: next })
+            page(context, &open, (request.cursor, limit), filter.as_ref(), request.include).await
         })
         .await
     }
+}
+
+/// At most `limit` documents behind a cursor, and where the next ones start.
+async fn page(
+    context: &RequestContext,
+    open: &OpenCollection,
+    (cursor, limit): (Option<String>, usize),
+    filter: Option<&Filter>,
+    include: Include,
+) -> Result<ScrollReply> {
+    let uuid = open.row.uuid;
+    let Cursor { after, through } = match cursor {
+        Some(cursor) => Cursor::read(&cursor, uuid)?,
+        None => Cursor { after: Seq(0), through: open.store.last_seq() },
+    };
+    let with_vector = include.vector;
+    let page = open.store.page(PageRequest { after, through, limit, filter, with_vector });
+    let page = context.in_store(page).await.map_err(from_store)?;
+    let next_cursor = page.next.map(|after| Cursor { after, through }.write(uuid));
+    let documents = page.rows.documents.into_iter();
+    let documents = documents.map(|document| trim(document, include)).collect();
+    let unknown_fields = open.projection.unknown_fields(filter);
+    Ok(ScrollReply { documents, damaged: page.rows.damaged, next_cursor, unknown_fields })
 }
 
 /// A number of results wanted, at least one and within the window.

@@ -183,6 +183,7 @@ impl Service {
             damaged,
             unsearchable: open.projection.unsearchable_count(),
             plan: plan.explain.then_some(how),
+            unknown_fields: open.projection.unknown_fields(search.filter.as_ref()),
         })
     }
 
@@ -335,7 +336,8 @@ async fn settled(open: &OpenCollection, filter: Option<&Filter>) -> Result<View>
         let mut matching = HashSet::new();
         for unsure in unsure.chunks(UNSURE_ROWS) {
             let rows = open.store.by_seqs(unsure, false).await.map_err(from_store)?;
-            let matches = rows.documents.iter().filter(|row| filter.matches(&row.metadata));
+            let matches =
+                rows.documents.iter().filter(|row| filter.matches(&row.id, &row.metadata));
             matching.extend(matches.map(|row| row.seq));
         }
         view.settle(&matching);

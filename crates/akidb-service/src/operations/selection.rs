@@ -3,22 +3,58 @@
 use akidb_core::{DocumentId, Error, ErrorCode, Filter, Limits, Result};
 use serde_json::Value;
 
-use crate::{GivenId, Selection, failure::above_limit};
+use crate::{GivenId, failure::above_limit};
 
-/// A checked [`Selection`].
+/// Which documents a request means, checked.
 pub(super) enum Selected {
     Ids(Vec<DocumentId>),
     Matching(Filter),
 }
 
 impl Selected {
-    pub(super) fn check(selection: Selection, limits: &Limits) -> Result<Self> {
-        match (selection.ids, selection.filter) {
+    /// Documents to read.
+    pub(super) fn to_read(
+        ids: Option<Vec<GivenId>>,
+        filter: Option<Value>,
+        limits: &Limits,
+    ) -> Result<Self> {
+        match (ids, filter) {
             (Some(ids), None) => check_ids(ids, limits).map(Self::Ids),
             (None, Some(filter)) => parse_filter(&filter, limits).map(Self::Matching),
             _ => Err(Error::new(
                 ErrorCode::InvalidArgument,
                 "exactly one of ids and filter must be given",
+            )),
+        }
+    }
+
+    /// Documents to change. A filter that is empty, by a mistake perhaps, does not mean all of them:
+    /// that is said by `all`.
+    pub(super) fn to_change(
+        ids: Option<Vec<GivenId>>,
+        filter: Option<Value>,
+        all: bool,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let filter = filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
+        match (ids, filter, all) {
+            (Some(ids), None, false) => check_ids(ids, limits).map(Self::Ids),
+            (None, Some(filter), false) if !filter.is_always_true() => Ok(Self::Matching(filter)),
+            (None, Some(_), false) => Err(Error::at(
+                ErrorCode::InvalidArgument,
+                "filter",
+                "is empty and lets every document through; say \"all\": true where that is meant",
+            )),
+            (None, None, true) => Ok(Self::Matching(Filter::And(Vec::new()))),
+            (None, Some(filter), true) if filter.is_always_true() => Ok(Self::Matching(filter)),
+            (None, Some(_), true) => Err(Error::at(
+                ErrorCode::InvalidArgument,
+                "all",
+                "contradicts the filter, which does not let every document through",
+            )),
+            _ => Err(Error::new(
+                ErrorCode::InvalidArgument,
+                "exactly one of ids, filter and all must be given",
             )),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use akidb_core::{Filter, IndexSettings, Metadata, Seq};
+use akidb_core::{DocumentId, Filter, IndexSettings, Metadata, Seq};
 use akidb_index::{FilterIndex, Neighbour, VectorIndex};
 use akidb_store::{CommittedChange, VectorKey};
 use parking_lot::RwLock;
@@ -16,6 +16,9 @@ use super::{
     Candidate,
     keys::{Keys, slot},
 };
+
+/// A document and what filters ask of it.
+pub(super) type Filterable = (Seq, DocumentId, Metadata);
 
 /// The indexes, and what stands in their slots.
 pub(super) struct Generation {
@@ -41,11 +44,11 @@ impl Generation {
     /// New versions come before old ones go, so that no search misses a document that is being
     /// replaced; the store has no row for the old version any more.
     pub(super) fn apply(&self, change: &CommittedChange) {
-        self.append(&change.added, &change.added_vectors, &change.added_metadata);
+        self.append(&change.added, &change.added_vectors, &change.added_documents);
         self.remove_documents(&change.removed);
     }
 
-    fn append(&self, added: &[VectorKey], vectors: &[f32], metadata: &[(Seq, Metadata)]) {
+    fn append(&self, added: &[VectorKey], vectors: &[f32], documents: &[Filterable]) {
         if added.is_empty() {
             return;
         }
@@ -53,18 +56,18 @@ impl Generation {
         let first = self.index.slot_count();
         // Before the vectors: a slot that a search finds must have its key, and what filters find.
         self.keys.write().extend(added.iter().copied());
-        self.append_metadata(first, metadata);
+        self.append_filters(first, documents);
         self.index.append(slot(first), vectors);
     }
 
-    /// Makes documents findable by their metadata, whose slots are at `from` or later. Returns the
-    /// slot after the last of them.
-    pub(super) fn append_metadata(&self, mut from: usize, metadata: &[(Seq, Metadata)]) -> usize {
+    /// Makes documents findable by their ids and metadata, whose slots are at `from` or later.
+    /// Returns the slot after the last of them.
+    pub(super) fn append_filters(&self, mut from: usize, documents: &[Filterable]) -> usize {
         let keys = self.keys.read();
-        let slots = metadata.iter().map(|(document, metadata)| {
+        let slots = documents.iter().map(|(document, id, metadata)| {
             let slots = keys.of_document(*document, from);
             from = slots.end;
-            (slot(slots.start)..slot(slots.end), metadata)
+            (slot(slots.start)..slot(slots.end), id, metadata)
         });
         self.filter.insert_batch(slots);
         from

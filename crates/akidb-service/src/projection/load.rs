@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use akidb_core::{Error, ErrorCode, Metadata, Result, Seq};
+use akidb_core::{Error, ErrorCode, Result, Seq};
 use akidb_index::SnapshotFolder;
 use akidb_store::{CommittedChange, Loader, StoreError, StoredVector};
 
 use super::{
     Context, Projection,
-    generation::Generation,
+    generation::{Filterable, Generation},
     maintenance::{Contained, Maintenance},
     snapshot::{self, Written},
 };
@@ -192,26 +192,26 @@ async fn fill(generation: &Generation, after: Seq, loader: &mut Loader) -> Resul
         let message = format!("the stored vector {seq} has another dimension than its collection");
         return Err(Error::new(ErrorCode::StorageFailed, message));
     }
-    fill_metadata(generation, first, after, loader).await.map_err(from_store)?;
+    fill_filters(generation, first, after, loader).await.map_err(from_store)?;
     Ok(incomplete)
 }
 
-async fn fill_metadata(
+async fn fill_filters(
     generation: &Generation,
     first: usize,
     after: Seq,
     loader: &mut Loader,
 ) -> std::result::Result<(), StoreError> {
     let mut from = first;
-    let mut pending: Vec<(Seq, Metadata)> = Vec::with_capacity(LOAD_ROWS);
-    let loaded = loader.metadata(after, |document, metadata| {
-        pending.push((document, metadata));
+    let mut pending: Vec<Filterable> = Vec::with_capacity(LOAD_ROWS);
+    let loaded = loader.metadata(after, |document, id, metadata| {
+        pending.push((document, id, metadata));
         if pending.len() == LOAD_ROWS {
-            from = generation.append_metadata(from, &pending);
+            from = generation.append_filters(from, &pending);
             pending.clear();
         }
     });
     loaded.await?;
-    generation.append_metadata(from, &pending);
+    generation.append_filters(from, &pending);
     Ok(())
 }

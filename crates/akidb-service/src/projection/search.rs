@@ -54,6 +54,16 @@ impl Projection {
     }
 }
 
+impl Projection {
+    /// The fields of a filter that no document has, as the filter index knows without a look at any.
+    pub(crate) fn unknown_fields(&self, filter: Option<&Filter>) -> Vec<String> {
+        let Some(filter) = filter else { return Vec::new() };
+        let generation = self.shared.generation();
+        let unknown = generation.filter.unknown_fields(filter);
+        unknown.into_iter().map(str::to_owned).collect()
+    }
+}
+
 impl View {
     /// The documents of which only their metadata tell whether they match, see
     /// [`settle`](Self::settle). Rarely any.

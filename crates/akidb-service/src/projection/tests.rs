@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use akidb_core::{Filter, Limits, Metadata, Seq};
+use akidb_core::{DocumentId, Filter, Limits, Metadata, Seq};
 use akidb_index::{SearchRequest, SnapshotFolder};
 use serde_json::json;
 
@@ -34,12 +34,16 @@ fn metadata(value: u64) -> Metadata {
     Metadata::new(object.as_object().unwrap().clone(), &Limits::default()).unwrap()
 }
 
+fn id(seq: u64) -> DocumentId {
+    DocumentId::Text(format!("document-{seq}"))
+}
+
 /// Documents whose vector points the more towards (0, 1) the later they came.
 fn change(added: &[u64], removed: &[u64]) -> CommittedChange {
     CommittedChange {
         added: added.iter().map(|&seq| VectorKey { document: Seq(seq), passage: 0 }).collect(),
         added_vectors: added.iter().flat_map(|&seq| [1.0, seq as f32]).collect(),
-        added_metadata: added.iter().map(|&seq| (Seq(seq), metadata(seq))).collect(),
+        added_documents: added.iter().map(|&seq| (Seq(seq), id(seq), metadata(seq))).collect(),
         removed: removed.iter().map(|&seq| Seq(seq)).collect(),
         last_seq: Seq(added.iter().chain(removed).copied().max().unwrap_or(0)),
     }
@@ -49,7 +53,7 @@ fn change(added: &[u64], removed: &[u64]) -> CommittedChange {
 fn cut(documents: &[(u64, &[f32])]) -> CommittedChange {
     let mut change = CommittedChange::default();
     for (document, passages) in documents {
-        change.added_metadata.push((Seq(*document), metadata(*document)));
+        change.added_documents.push((Seq(*document), id(*document), metadata(*document)));
         for (passage, value) in (0..).zip(*passages) {
             change.added.push(VectorKey { document: Seq(*document), passage });
             change.added_vectors.extend([1.0, *value]);
@@ -94,6 +98,11 @@ fn searches_see_exactly_what_was_committed() {
     assert_eq!(found(&projection, Some(json!({"even": true}))), [20, 12]);
     assert_eq!(found(&projection, Some(json!({"value": {"$lt": 13}}))), [12, 9, 3]);
     assert_eq!(found(&projection, Some(json!({"other": 1}))), [0; 0]);
+    assert_eq!(found(&projection, Some(json!({"$id": {"$prefix": "document-2"}}))), [20]);
+    assert_eq!(
+        found(&projection, Some(json!({"$id": {"$in": ["document-5", "document-9"]}}))),
+        [9]
+    );
 }
 
 #[test]
@@ -185,8 +194,11 @@ fn what_the_filter_leaves_open_is_settled_by_the_documents() {
         Metadata::new(object.as_object().unwrap().clone(), &Limits::default()).unwrap()
     };
     let mut added = change(&[1, 2, 3], &[]);
-    added.added_metadata =
-        vec![(Seq(1), long("a", "needle")), (Seq(2), long("b", "hay")), (Seq(3), metadata(3))];
+    added.added_documents = vec![
+        (Seq(1), id(1), long("a", "needle")),
+        (Seq(2), id(2), long("b", "hay")),
+        (Seq(3), id(3), metadata(3)),
+    ];
     projection.apply(&added);
     let filter = json!({"text": {"$contains": "needle"}});
     let filter = Filter::parse(&filter, &Limits::default()).unwrap();

@@ -2,8 +2,8 @@
 
 use akidb_core::{Chunking, ErrorCode, Limits};
 use akidb_service::{
-    CreateCollection, GivenChunking, GivenId, Hit, Include, NewDocument, Scroll, Search, Selection,
-    Service, ServiceConfig,
+    CreateCollection, DeleteDocuments, GivenChunking, GivenId, Hit, Include, NewDocument, Scroll,
+    Search, Service, ServiceConfig,
 };
 use serde_json::json;
 
@@ -49,7 +49,7 @@ async fn the_best_passage_is_found_where_the_text_has_it_and_each_document_once(
     assert!(reply.results[0].passages.unwrap() > 9, "{reply:?}");
     assert_eq!((reply.results[2].passages, reply.results[2].tokens), (Some(1), Some(4)));
     assert!(reply.results.iter().all(|result| result.truncated == Some(false)));
-    assert_eq!(service.count_documents(&context(), "t", None).await.unwrap(), 3);
+    assert_eq!(service.count_documents(&context(), "t", None).await.unwrap().count, 3);
     let description = service.describe_collection(&context(), "t").await.unwrap();
     assert_eq!(description.document_count, 3);
     assert!(description.index.vector_count > 20);
@@ -145,8 +145,8 @@ async fn updates_patches_deletes_and_restarts_keep_passages_with_their_documents
     service.delete_document(&context(), "t", id()).await.unwrap();
     let left = hits(&service, asking("zebras juggle")).await;
     assert!(left.iter().all(|hit| !hit.passage.as_ref().unwrap().text.contains("zebras")));
-    let all = Selection { ids: None, filter: Some(json!({})) };
-    assert_eq!(service.delete_documents(&context(), "t", all).await.unwrap(), 2);
+    let all = DeleteDocuments { all: true, ..DeleteDocuments::default() };
+    assert_eq!(service.delete_documents(&context(), "t", all).await.unwrap().deleted, 2);
     let description = service.describe_collection(&context(), "t").await.unwrap();
     assert_eq!((description.document_count, description.index.vector_count), (0, 0));
 }

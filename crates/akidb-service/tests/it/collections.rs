@@ -172,7 +172,7 @@ async fn opening_closing_and_writing_at_once_loses_nothing() {
     let mut total = 0;
     for i in 0..4 {
         let name = format!("c{i}");
-        total += service.count_documents(&context(), &name, None).await.unwrap();
+        total += service.count_documents(&context(), &name, None).await.unwrap().count;
     }
     assert_eq!(total, 200);
 }

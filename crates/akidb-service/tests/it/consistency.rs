@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use akidb_core::ErrorCode;
+use akidb_core::{ErrorCode, Limits};
 use akidb_service::{
-    EmbeddingConfig, GivenId, Include, Scroll, Search, Selection, Service, ServiceConfig, Upsert,
-    UpsertStatus,
+    DeleteDocuments, EmbeddingConfig, GetDocuments, GivenId, Include, NewDocument, Scroll, Search,
+    Service, ServiceConfig, Upsert, UpsertStatus,
 };
 use serde_json::json;
 
@@ -64,7 +64,7 @@ async fn a_batch_with_one_bad_document_stores_none() {
     let result = service.upsert(&context(), "v", upsert(batch)).await;
     let places = "documents[1].vector documents[2].vector[0]";
     refused(result, ErrorCode::DimensionMismatch, places);
-    assert_eq!(service.count_documents(&context(), "v", None).await.unwrap(), 0);
+    assert_eq!(service.count_documents(&context(), "v", None).await.unwrap().count, 0);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_retry_with_its_key_stores_no_second_copy_and_another_body_overwrites_
     assert_ne!(ids(&first)[0], ids(&first)[1]);
     assert!(retry.results.iter().all(|result| result.status == UpsertStatus::Updated));
     service.upsert(&context(), "t", request("another")).await.unwrap();
-    assert_eq!(service.count_documents(&context(), "t", None).await.unwrap(), 4);
+    assert_eq!(service.count_documents(&context(), "t", None).await.unwrap().count, 4);
 }
 
 #[tokio::test]
@@ -120,11 +120,63 @@ async fn filters_offsets_scores_and_parts_are_kept_to() {
     assert_eq!(found(&service, "v", like).await, ["20", "19"]);
     let like_best = Search { id: Some(GivenId::Integer(20)), limit: Some(2), ..Search::default() };
     assert_eq!(found(&service, "v", like_best).await, ["19", "18"]);
-    let count = service.count_documents(&context(), "v", Some(even.clone())).await.unwrap();
+    let count = service.count_documents(&context(), "v", Some(even.clone())).await.unwrap().count;
     assert_eq!(count, 10);
-    let selection = Selection { ids: None, filter: Some(even) };
-    assert_eq!(service.delete_documents(&context(), "v", selection).await.unwrap(), 10);
+    let selection = DeleteDocuments { filter: Some(even), ..DeleteDocuments::default() };
+    assert_eq!(service.delete_documents(&context(), "v", selection).await.unwrap().deleted, 10);
     assert_eq!(found(&service, "v", near(&[1.0])).await[0], "19");
+}
+
+/// A field that no document has answered nothing, and so did one that is mistyped.
+#[tokio::test]
+async fn fields_that_no_document_has_are_named() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    create(&service, "v", Some(1)).await;
+    let of = |id: i64, metadata: serde_json::Value| NewDocument {
+        metadata: metadata.as_object().cloned(),
+        ..vector(id, &[1.0])
+    };
+    put(&service, "v", vec![of(1, json!({"year": 1990})), of(2, json!({"old": 1}))]).await;
+    let filter = Some(json!({"yaer": 1990, "$or": [{"year": 1}, {"old": 1}, {"crew.name": "x"}]}));
+    let unknown = ["yaer", "crew.name"];
+    let count = service.count_documents(&context(), "v", filter.clone()).await.unwrap();
+    assert_eq!((count.count, count.unknown_fields), (0, unknown.map(str::to_owned).to_vec()));
+    let search = Search { filter: filter.clone(), ..near(&[1.0]) };
+    let reply = service.search(&context(), "v", search).await.unwrap();
+    assert_eq!(reply.unknown_fields, unknown);
+    let get = GetDocuments { filter: filter.clone(), ..GetDocuments::default() };
+    assert_eq!(service.get_documents(&context(), "v", get).await.unwrap().unknown_fields, unknown);
+    // What the last document with a field had is unknown when it is gone.
+    let old = DeleteDocuments { filter: Some(json!({"old": 1})), ..DeleteDocuments::default() };
+    let deleted = service.delete_documents(&context(), "v", old).await.unwrap();
+    assert_eq!((deleted.deleted, deleted.unknown_fields), (1, vec![]));
+    let count = service.count_documents(&context(), "v", Some(json!({"old": 1}))).await.unwrap();
+    assert_eq!(count.unknown_fields, ["old"]);
+}
+
+/// The reply ended at `result_window` and did not say so.
+#[tokio::test]
+async fn what_a_filter_gets_beyond_a_page_is_behind_a_cursor() {
+    let data = tempfile::tempdir().unwrap();
+    let limits = Limits { result_window: 10, ..Limits::default() };
+    let service = Service::open(ServiceConfig { limits, ..config(data.path()) }).await.unwrap();
+    service.models_settled().await;
+    create(&service, "v", Some(1)).await;
+    put(&service, "v", (0..25).map(|id| vector(id, &[1.0])).collect()).await;
+    let mut ids = Vec::new();
+    let mut cursor = None;
+    loop {
+        let get = GetDocuments { filter: Some(json!({})), cursor, ..GetDocuments::default() };
+        let page = service.get_documents(&context(), "v", get).await.unwrap();
+        assert!(page.documents.len() <= 10);
+        ids.extend(page.documents.into_iter().map(|document| document.id));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(ids, (0..25).map(Into::into).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -11,9 +11,9 @@ use std::{
 
 use akidb_core::Result;
 use akidb_service::{
-    CollectionDescription, GivenId, GivenIndex, IndexConfig, IndexState, IndexThresholds,
-    NewDocument, Search, SearchParams, SearchReply, Selection, Service, ServiceConfig, Strategy,
-    UpdateCollection,
+    CollectionDescription, DeleteDocuments, GivenId, GivenIndex, IndexConfig, IndexState,
+    IndexThresholds, NewDocument, Search, SearchParams, SearchReply, Service, ServiceConfig,
+    Strategy, UpdateCollection,
 };
 use serde_json::json;
 
@@ -180,9 +180,12 @@ async fn what_was_deleted_stays_gone_and_its_memory_comes_back() {
     let data = tempfile::tempdir().unwrap();
     let service = filled(data.path(), 3_000).await;
     let before = settled(&service).await.index;
-    let delete = |filter| Selection { ids: None, filter: Some(filter) };
+    let delete = |filter| DeleteDocuments { filter: Some(filter), ..DeleteDocuments::default() };
     let half = delete(json!({"tenth": {"$lt": 5}}));
-    assert_eq!(service.delete_documents(&context(), COLLECTION, half).await.unwrap(), 1_500);
+    assert_eq!(
+        service.delete_documents(&context(), COLLECTION, half).await.unwrap().deleted,
+        1_500
+    );
     find_themselves(&service, (0..3_000).step_by(10), false).await;
     let reply = search(&service, near(&values(-3))).await.unwrap();
     assert!(ids(&reply).iter().all(|id| id % 10 >= 5) && reply.hits.len() == 10);
@@ -198,8 +201,11 @@ async fn what_was_deleted_stays_gone_and_its_memory_comes_back() {
     assert!(after.memory_bytes < before.memory_bytes);
     find_themselves(&service, (5..3_000).step_by(10), true).await;
 
-    let rest = delete(json!({}));
-    assert_eq!(service.delete_documents(&context(), COLLECTION, rest).await.unwrap(), 1_500);
+    let rest = DeleteDocuments { all: true, ..DeleteDocuments::default() };
+    assert_eq!(
+        service.delete_documents(&context(), COLLECTION, rest).await.unwrap().deleted,
+        1_500
+    );
     assert!(search(&service, near(&values(1))).await.unwrap().hits.is_empty());
     fill(&service, 0..700).await;
     settled(&service).await;
@@ -267,7 +273,8 @@ async fn after_a_crash_a_snapshot_is_brought_in_step_with_the_store() {
     drop(service);
     let service = open(data.path()).await;
     fill(&service, 990..1_100).await;
-    let delete = Selection { ids: None, filter: Some(json!({"tenth": 4})) };
+    let filter = Some(json!({"tenth": 4}));
+    let delete = DeleteDocuments { filter, ..DeleteDocuments::default() };
     service.delete_documents(&context(), COLLECTION, delete).await.unwrap();
     let crashed = tempfile::tempdir().unwrap();
     copy(data.path(), crashed.path());

@@ -50,7 +50,7 @@ async fn service_with(change: impl FnOnce(&mut ServiceConfig)) -> (tempfile::Tem
 }
 
 async fn count(service: &Service) -> u64 {
-    service.count_documents(&context(), "notes", None).await.unwrap()
+    service.count_documents(&context(), "notes", None).await.unwrap().count
 }
 
 /// The value of a metric without labels, or of all of its labels together.

@@ -2,8 +2,8 @@
 
 use akidb_core::{ErrorCode, IndexEngine, IndexSettings};
 use akidb_service::{
-    CreateCollection, GivenIndex, IndexConfig, IndexState, NewDocument, Search, SearchParams,
-    Selection, Service, ServiceConfig, Strategy, UpdateCollection,
+    CreateCollection, DeleteDocuments, GivenIndex, IndexConfig, IndexState, NewDocument, Search,
+    SearchParams, Service, ServiceConfig, Strategy, UpdateCollection,
 };
 
 use crate::{config, context, create, near, open, put, refused, upsert, vector};
@@ -149,7 +149,7 @@ async fn writes_that_would_go_beyond_the_memory_limit_are_refused() {
 
     // What is there is found and can be deleted, and there is still room for a little.
     service.search(&context(), "films", near(&[1.0; 1_000])).await.unwrap();
-    let all = Selection { filter: Some(serde_json::json!({})), ..Selection::default() };
+    let all = DeleteDocuments { all: true, ..DeleteDocuments::default() };
     service.delete_documents(&context(), "films", all).await.unwrap();
     put(&service, "films", many(0..10)).await;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use akidb_core::Limits;
 use akidb_service::{
-    GivenId, Include, NewDocument, Selection, Service, ServiceConfig, UpsertReply,
+    GetDocuments, GivenId, Include, NewDocument, Service, ServiceConfig, UpsertReply,
 };
 use serde_json::json;
 
@@ -27,10 +27,10 @@ fn said(reply: &UpsertReply) -> Vec<(Option<u32>, Option<bool>)> {
 
 async fn vectors(service: &Service, ids: &[i64]) -> Vec<Vec<f32>> {
     let ids = ids.iter().map(|&id| GivenId::Integer(id)).collect();
-    let selection = Selection { ids: Some(ids), filter: None };
     let include = Include { vector: true, ..Include::default() };
-    let documents = service.get_documents(&context(), "t", selection, include).await.unwrap();
-    documents.documents.into_iter().map(|document| document.vector.unwrap()).collect()
+    let get = GetDocuments { ids: Some(ids), include, ..GetDocuments::default() };
+    let documents = service.get_documents(&context(), "t", get).await.unwrap().documents;
+    documents.into_iter().map(|document| document.vector.unwrap()).collect()
 }
 
 /// Without a model nothing can be embedded, so what is stored there was known.

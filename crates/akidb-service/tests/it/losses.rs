@@ -8,7 +8,7 @@ use std::{
 };
 
 use akidb_service::{
-    GivenId, Include, IndexConfig, IndexThresholds, Scroll, Search, SearchParams, Selection,
+    GetDocuments, GivenId, Include, IndexConfig, IndexThresholds, Scroll, Search, SearchParams,
     Service, ServiceConfig,
 };
 use serde_json::json;
@@ -48,7 +48,7 @@ fn folder(data_dir: &Path) -> PathBuf {
 
 /// The ids that each way to ask gives, after a check that all give the same.
 pub(crate) async fn agreed(service: &Service, name: &str, dimension: usize) -> BTreeSet<String> {
-    let count = service.count_documents(&context(), name, None).await.unwrap();
+    let count = service.count_documents(&context(), name, None).await.unwrap().count;
     let scroll =
         Scroll { filter: None, limit: Some(10_000), cursor: None, include: Include::default() };
     let page = service.scroll(&context(), name, scroll).await.unwrap();
@@ -65,14 +65,14 @@ pub(crate) async fn agreed(service: &Service, name: &str, dimension: usize) -> B
         assert_eq!((&found, reply.unsearchable), (&scrolled, 0), "search, exact: {exact}");
     }
     let filter = json!({"round": {"$gte": 0}});
-    let counted = service.count_documents(&context(), name, Some(filter)).await.unwrap();
+    let counted = service.count_documents(&context(), name, Some(filter)).await.unwrap().count;
     assert_eq!(counted, count, "count by filter");
     let ids = page.documents.iter().map(|document| match &document.id {
         akidb_core::DocumentId::Integer(id) => GivenId::Integer(*id),
         akidb_core::DocumentId::Text(id) => GivenId::Text(id.clone()),
     });
-    let selection = Selection { ids: Some(ids.collect()), filter: None };
-    let got = service.get_documents(&context(), name, selection, Include::default()).await.unwrap();
+    let get = GetDocuments { ids: Some(ids.collect()), ..GetDocuments::default() };
+    let got = service.get_documents(&context(), name, get).await.unwrap();
     assert_eq!((got.documents.len(), got.damaged), (count as usize, vec![]), "get");
     scrolled
 }
@@ -100,7 +100,8 @@ async fn assert_the_first_round_is_served(data_dir: &Path) {
         let service = open(data_dir).await;
         assert_eq!(agreed(&service, COLLECTION, 3).await.len(), COUNT as usize);
         let first = json!({"round": 1});
-        let first = service.count_documents(&context(), COLLECTION, Some(first)).await.unwrap();
+        let first =
+            service.count_documents(&context(), COLLECTION, Some(first)).await.unwrap().count;
         assert_eq!(first, COUNT as u64);
         let described = service.describe_collection(&context(), COLLECTION).await.unwrap();
         let lost: Vec<_> =

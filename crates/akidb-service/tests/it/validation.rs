@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use akidb_core::{ErrorCode, Limits};
 use akidb_service::{
-    Door, Embed, EmbedRules, GivenId, NewDocument, RequestContext, Search, Selection, Service,
-    ServiceConfig, Truncate,
+    DeleteDocuments, Door, Embed, EmbedRules, GetDocuments, GivenId, NewDocument, RequestContext,
+    Search, Service, ServiceConfig, Truncate,
 };
 use serde_json::json;
 
@@ -57,7 +57,7 @@ async fn every_bad_document_is_refused_at_its_place() {
         ("v", vec![vector(1, &[3e38, 3e38])], ErrorCode::InvalidVector, "documents[0].vector"),
     ] {
         refused(service.upsert(&context(), name, upsert(documents)).await, code, field);
-        assert_eq!(service.count_documents(&context(), name, None).await.unwrap(), 0);
+        assert_eq!(service.count_documents(&context(), name, None).await.unwrap().count, 0);
     }
 }
 
@@ -140,11 +140,23 @@ async fn bad_texts_selections_and_models_are_refused() {
     ] {
         refused(service.embed(&context(), request).await, code, field);
     }
-    let both = Selection { ids: Some(vec![]), filter: Some(json!({})) };
-    for selection in [both, Selection::default()] {
-        let deleted = service.delete_documents(&context(), "v", selection).await;
-        refused(deleted, ErrorCode::InvalidArgument, "");
+    let ids = || Some(vec![]);
+    let (empty, some) = (|| Some(json!({})), || Some(json!({"a": 1})));
+    for (ids, filter, all, field) in [
+        (ids(), some(), false, ""),
+        (ids(), None, true, ""),
+        (None, None, false, ""),
+        (None, empty(), false, "filter"),
+        (None, Some(json!({"$and": [{}]})), false, "filter"),
+        (None, some(), true, "all"),
+    ] {
+        let request = DeleteDocuments { ids, filter, all };
+        let deleted = service.delete_documents(&context(), "v", request).await;
+        refused(deleted, ErrorCode::InvalidArgument, field);
     }
+    let paged = GetDocuments { ids: ids(), limit: Some(1), ..GetDocuments::default() };
+    let got = service.get_documents(&context(), "v", paged).await;
+    refused(got, ErrorCode::InvalidArgument, "limit");
 }
 
 #[tokio::test]
@@ -163,7 +175,7 @@ async fn late_surplus_and_closing_requests_are_told_so() {
     let late = RequestContext::new(Door::Grpc, Instant::now() - Duration::from_millis(1));
     let write = service.upsert(&late, "t", upsert(vec![text(1, "x")])).await;
     refused(write, ErrorCode::DeadlineExceeded, "");
-    assert_eq!(service.count_documents(&context(), "t", None).await.unwrap(), 0);
+    assert_eq!(service.count_documents(&context(), "t", None).await.unwrap().count, 0);
     service.start_draining();
     assert!(!service.readiness().ready);
     refused(service.list_collections(&context()).await, ErrorCode::ShuttingDown, "");

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use akidb_core::{Metadata, Seq};
+use akidb_core::{DocumentId, Metadata, Seq};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::mpsc;
 
@@ -14,7 +14,7 @@ use super::{
     StoredVector, Totals,
     history::{self, History},
     read::ids_of,
-    row::{passage_columns, read_vector, vector_columns},
+    row::{StoredId, passage_columns, read_vector, vector_columns},
     tidy::Tidy,
     vectors::{VectorKey, VectorsPerDocument},
     walk::{row_versions, walk},
@@ -162,7 +162,7 @@ impl Loader {
         row_versions(&mut self.connection, self.history.position.seq).await
     }
 
-    /// Gives the metadata of every row version after `after` to `visit`, ascending. Checksums are
+    /// Gives id and metadata of every row version after `after` to `visit`, ascending. Checksums are
     /// not compared, as that would read every text: a row that is damaged is found and not served.
     /// Metadata that can not be read are empty.
     ///
@@ -171,20 +171,21 @@ impl Loader {
     pub async fn metadata(
         &mut self,
         after: Seq,
-        mut visit: impl FnMut(Seq, Metadata) + Send,
+        mut visit: impl FnMut(Seq, DocumentId, Metadata) + Send,
     ) -> Result<(), StoreError> {
-        let sql = "SELECT seq, metadata FROM documents WHERE seq >= ?1 ORDER BY seq";
+        let sql = "SELECT seq, id, metadata FROM documents WHERE seq >= ?1 ORDER BY seq";
         let mut unusable = Vec::new();
         let read = |row: &SqliteRow, seq: Seq| {
-            let metadata: Option<&[u8]> = row.try_get_unchecked(1)?;
+            // One that can not be read is the id of no document: the empty text.
+            let id = row.try_get_unchecked(1).map(|StoredId(id)| id);
+            let id = id.unwrap_or_else(|_| DocumentId::Text(String::new()));
+            let metadata: Option<&[u8]> = row.try_get_unchecked(2)?;
             let metadata = serde_json::from_slice(metadata.unwrap_or_default());
-            visit(
-                seq,
-                metadata.unwrap_or_else(|error| {
-                    unusable.push((seq, error));
-                    Metadata::default()
-                }),
-            );
+            let metadata = metadata.unwrap_or_else(|error| {
+                unusable.push((seq, error));
+                Metadata::default()
+            });
+            visit(seq, id, metadata);
             Ok(true)
         };
         let last = self.history.position.seq;
@@ -349,7 +350,6 @@ impl<'d> Expected<'d> {
 mod tests {
     use std::time::Duration;
 
-    use akidb_core::{DocumentId, Metadata};
     use tokio::time::Instant;
 
     use super::*;

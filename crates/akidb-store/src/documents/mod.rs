@@ -108,8 +108,8 @@ pub struct CommittedChange {
     pub added: Vec<VectorKey>,
     /// Their values, row-major.
     pub added_vectors: Vec<f32>,
-    /// The new row versions and their metadata, ascending.
-    pub added_metadata: Vec<(Seq, Metadata)>,
+    /// The new row versions and what filters ask of them, their ids and their metadata; ascending.
+    pub added_documents: Vec<(Seq, DocumentId, Metadata)>,
     /// Row versions that are gone, among them some of `added` where one commit wrote an id twice.
     pub removed: Vec<Seq>,
     /// The last sequence number in use after it. Deletes use numbers up as well, so that no two

@@ -110,7 +110,7 @@ impl DocumentStore {
             (number, by_seq.remove(&seq).unwrap_or_else(absent))
         });
         let wanted = |found: &Found| match (found, request.filter) {
-            (Ok(document), Some(filter)) => filter.matches(&document.metadata),
+            (Ok(document), Some(filter)) => filter.matches(&document.id, &document.metadata),
             _ => true,
         };
         Ok(found.filter(|(_, found)| wanted(found)).collect())

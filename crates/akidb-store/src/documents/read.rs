@@ -218,7 +218,9 @@ impl Reader<'_> {
         let visit = |row: &SqliteRow, seq| {
             let read = read_document(row)?;
             match &read {
-                Ok(document) if filter.matches(&document.metadata) => matching.push(seq),
+                Ok(document) if filter.matches(&document.id, &document.metadata) => {
+                    matching.push(seq)
+                }
                 Ok(_) => {}
                 Err(row) => damaged.push(row.clone()),
             }

@@ -116,16 +116,17 @@ impl Transaction<'_> {
         for chunk in rows.chunks_mut(ROWS_A_STATEMENT) {
             let first_seq = self.last_seq;
             self.insert_chunk(chunk, &existing).await?;
-            self.announce_metadata(first_seq, chunk);
+            self.announce(first_seq, chunk);
         }
         Ok(created)
     }
 
-    /// Moves the metadata of rows, the first of which follows `last_seq`, into the change.
-    fn announce_metadata(&mut self, mut last_seq: Seq, rows: &mut [NewRow]) {
+    /// Moves what filters ask of rows, the first of which follows `last_seq`, into the change.
+    fn announce(&mut self, mut last_seq: Seq, rows: &mut [NewRow]) {
         for row in rows {
             let seq = Seq(last_seq.0 + 1);
-            self.change.added_metadata.push((seq, mem::take(&mut row.metadata)));
+            let metadata = mem::take(&mut row.metadata);
+            self.change.added_documents.push((seq, row.id.clone(), metadata));
             last_seq.0 += row.vectors.len() as u64;
         }
     }
@@ -287,7 +288,7 @@ impl Transaction<'_> {
         let row = NewRow { id: document.id, text: document.text, metadata, vectors };
         self.insert_chunk(std::slice::from_ref(&row), &existing).await?;
         let NewRow { id, text, metadata, .. } = row;
-        self.change.added_metadata.push((seq, metadata.clone()));
+        self.change.added_documents.push((seq, id.clone(), metadata.clone()));
         Ok(Some(Document { id, text, metadata, vector: None, passages: Vec::new(), seq }))
     }
 

@@ -43,7 +43,8 @@ async fn an_update_is_a_new_version_and_the_old_one_is_gone() {
     assert_eq!((second.added, second.removed), (keys(&[3, 4]), vec![Seq(2)]));
     assert_eq!(second.added_vectors[..3], [20.0, -0.0, f32::MIN_POSITIVE]);
     let value = |value| metadata(json!({"value": value}));
-    assert_eq!(second.added_metadata, [(Seq(3), value(20.0)), (Seq(4), value(3.0))]);
+    let added = [(Seq(3), 2.into(), value(20.0)), (Seq(4), 3.into(), value(3.0))];
+    assert_eq!(second.added_documents, added);
     assert!(store.by_seqs(&[Seq(2)], false).await.unwrap().documents.is_empty());
     assert_eq!(store.document_count(), 3);
 }
@@ -96,7 +97,7 @@ async fn a_patch_keeps_text_and_vector_and_a_bad_one_changes_nothing() {
     let stored = store.by_ids(&[1.into()], true).await.unwrap().documents.remove(0);
     assert_eq!(stored.metadata, patched.metadata);
     let change = changes.recv().await.unwrap();
-    assert_eq!(change.added_metadata, [(Seq(2), patched.metadata)]);
+    assert_eq!(change.added_documents, [(Seq(2), 1.into(), patched.metadata)]);
     assert_eq!((stored.seq, patched.seq), (Seq(2), Seq(2)));
     assert_eq!(stored.text.as_deref(), Some("text 1"));
     assert_eq!(stored.vector, Some(vector(1.0)));
@@ -165,7 +166,7 @@ async fn every_vector_is_given_to_the_index_when_opening() {
     loader.vectors(Seq(298), |stored| later.push(stored.key.document)).await.unwrap();
     assert_eq!(later, [Seq(299), Seq(300)]);
     let mut values = Vec::new();
-    loader.metadata(Seq(298), |seq, metadata| values.push((seq, metadata))).await.unwrap();
+    loader.metadata(Seq(298), |seq, _, metadata| values.push((seq, metadata))).await.unwrap();
     let value = |value| metadata(json!({"value": value}));
     assert_eq!(values, [(Seq(299), value(298.0)), (Seq(300), value(299.0))]);
 }

@@ -1,8 +1,9 @@
 //! `akidb search`
 
+use akidb_core::read_json;
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     commands::{nearest, show},
@@ -125,6 +126,7 @@ pub(crate) async fn run(
         printer.warning("the index is being built again, searches take longer until then");
     }
     warn_of_damage(&reply, printer);
+    show::warn_of_unknown_fields(&reply, printer);
     match (reply.get("plan"), printer.output()) {
         (Some(plan), OutputFormat::Table) => printer.line(show::properties(plan)),
         _ => Ok(()),
@@ -179,9 +181,13 @@ fn vector(given: &str) -> Result<Value, String> {
     }
 }
 
+/// A filter. A key that stands twice is refused here: what is sent could not say it any more.
 fn object(given: &str) -> Result<Value, String> {
-    let object: Result<Map<String, Value>, _> = serde_json::from_str(given);
-    object.map(Value::Object).map_err(|error| format!("expected a JSON object: {error}"))
+    match read_json(given) {
+        Ok(object @ Value::Object(_)) => Ok(object),
+        Ok(_) => Err("expected a JSON object, such as {\"year\":{\"$gte\":2000}}".to_owned()),
+        Err(fault) => Err(format!("expected a JSON object: {fault}")),
+    }
 }
 
 /// A JSON integer or a JSON string; anything else is the string itself.
@@ -208,6 +214,16 @@ mod tests {
         assert_eq!(id("a-42"), json!("a-42"));
         assert_eq!(id("4.5"), json!("4.5"));
         assert_eq!(id("99999999999999999999"), json!("99999999999999999999"));
+    }
+
+    #[test]
+    fn filters_lose_nothing() {
+        assert_eq!(object(r#"{"a":{"$gt":1}}"#).unwrap(), json!({"a": {"$gt": 1}}));
+        let twice = object(r#"{"a":1,"a":2}"#).unwrap_err();
+        assert!(twice.contains("a: stands twice"), "{twice}");
+        let beyond = object(r#"{"a":18446744073709551616}"#).unwrap_err();
+        assert!(beyond.contains("a: is an integer beyond 64 bits"), "{beyond}");
+        assert!(object("[1]").unwrap_err().contains("expected a JSON object, such as"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use comfy_table::Table;
 use serde_json::Value;
 
-use crate::printer;
+use crate::printer::{self, Printer};
 
 /// The longest text shown in a cell, in characters; `--output json` has all of it.
 const CELL_CHARS_MAX: usize = 400;
@@ -56,6 +56,13 @@ pub(super) fn rows(list: &Value, fields: &[&str]) -> Table {
         table.add_row(fields.iter().map(|field| cell(at(object, field))));
     }
     table
+}
+
+/// Tells of the fields of a filter that no document has.
+pub(super) fn warn_of_unknown_fields(reply: &Value, printer: Printer) {
+    for field in reply["unknown_fields"].as_array().into_iter().flatten() {
+        printer.warning(format_args!("no document has the field {field} of the filter"));
+    }
 }
 
 fn at<'a>(object: &'a Value, field: &str) -> &'a Value {

@@ -6,8 +6,8 @@ use std::{
     path::Path,
 };
 
+use akidb_core::read_json;
 use clap::ValueEnum;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::failure::{ExitStatus, Failure, Result};
@@ -53,14 +53,6 @@ pub(super) struct Batch {
     pub(super) texts: Vec<String>,
     /// Bytes read for it.
     pub(super) bytes: u64,
-}
-
-/// A line of JSON Lines. What else an object has is not for this command.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum JsonLine {
-    Text(String),
-    Object { text: String, id: Option<Value> },
 }
 
 /// Reads lines.
@@ -137,10 +129,14 @@ impl Lines {
         }
         match self.format {
             Format::Lines => Ok(Some((line.to_owned(), None))),
-            Format::Jsonl => match serde_json::from_str(line) {
-                Ok(JsonLine::Text(text)) => Ok(Some((text, None))),
-                Ok(JsonLine::Object { text, id }) => Ok(Some((text, id))),
-                Err(_) => Err(self.bad("is not a JSON string nor an object with a text")),
+            Format::Jsonl => match read_json(line) {
+                Ok(Value::String(text)) => Ok(Some((text, None))),
+                Ok(Value::Object(mut object)) => match object.shift_remove("text") {
+                    Some(Value::String(text)) => Ok(Some((text, object.shift_remove("id")))),
+                    _ => Err(self.bad("has no text that is a string")),
+                },
+                Ok(_) => Err(self.bad("is not a JSON string nor an object with a text")),
+                Err(fault) => Err(self.bad(format_args!("is no sound JSON: {fault}"))),
             },
         }
     }

@@ -22,7 +22,8 @@ fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
 }
 
 pub(crate) fn json_object(given: wire::Struct) -> Value {
-    let members = given.fields.into_iter().map(|(key, value)| (key, json_value(value)));
+    let members = given.fields.into_iter();
+    let members = members.map(|member| (member.key, json_value(member.value.unwrap())));
     Value::Object(members.collect::<Map<_, _>>())
 }
 
@@ -74,12 +75,8 @@ fn passage(given: wire::Passage) -> Value {
     ])
 }
 
-pub(crate) fn documents(given: Vec<wire::Document>) -> Value {
+fn documents(given: Vec<wire::Document>) -> Value {
     given.into_iter().map(document).collect()
-}
-
-pub(crate) fn got(given: wire::GetDocumentsResponse) -> Value {
-    object([("documents", Some(documents(given.documents))), ("damaged", damaged(given.damaged))])
 }
 
 fn damaged(given: Vec<wire::DamagedDocument>) -> Option<Value> {
@@ -91,11 +88,29 @@ fn damaged(given: Vec<wire::DamagedDocument>) -> Option<Value> {
 }
 
 pub(crate) fn page(given: wire::ScrollDocumentsResponse) -> Value {
-    object([
+    let page = object([
         ("documents", Some(documents(given.documents))),
         ("damaged", damaged(given.damaged)),
         ("next_cursor", given.next_cursor.map(Value::from)),
-    ])
+    ]);
+    with_unknown_fields(page, given.unknown_fields)
+}
+
+pub(crate) fn got(given: wire::GetDocumentsResponse) -> Value {
+    page(wire::ScrollDocumentsResponse {
+        documents: given.documents,
+        damaged: given.damaged,
+        next_cursor: given.next_cursor,
+        unknown_fields: given.unknown_fields,
+    })
+}
+
+/// REST says nothing where there are none.
+pub(crate) fn with_unknown_fields(mut answer: Value, unknown: Vec<String>) -> Value {
+    if !unknown.is_empty() {
+        answer["unknown_fields"] = unknown.into();
+    }
+    answer
 }
 
 pub(crate) fn found(given: wire::SearchResult) -> Value {
@@ -110,14 +125,15 @@ pub(crate) fn found(given: wire::SearchResult) -> Value {
         }
         found
     });
-    object([
+    let found = object([
         ("hits", Some(hits.collect())),
         ("took_ms", Some(given.took_ms.into())),
         ("degraded", given.degraded.then_some(true.into())),
         ("damaged", damaged(given.damaged)),
         ("unsearchable", (given.unsearchable > 0).then(|| given.unsearchable.into())),
         ("plan", given.plan.map(plan)),
-    ])
+    ]);
+    with_unknown_fields(found, given.unknown_fields)
 }
 
 fn plan(given: wire::SearchPlan) -> Value {

@@ -91,10 +91,15 @@ impl GrpcDoor {
                 json!({"deleted": 1})
             }
             Message::DeleteDocuments(message) => {
-                json!({"deleted": client.delete_documents(message).await?.into_inner().deleted})
+                let reply = client.delete_documents(message).await?.into_inner();
+                from_wire::with_unknown_fields(
+                    json!({"deleted": reply.deleted}),
+                    reply.unknown_fields,
+                )
             }
             Message::Count(message) => {
-                json!({"count": client.count_documents(message).await?.into_inner().count})
+                let reply = client.count_documents(message).await?.into_inner();
+                from_wire::with_unknown_fields(json!({"count": reply.count}), reply.unknown_fields)
             }
             Message::Scroll(message) => first_page(client, message).await?,
             Message::Search(message) => {

@@ -180,7 +180,14 @@ fn wrong_types_and_fields(script: &mut Script) {
     script.refused(SEARCHES, r#"{"searches":[{"vector":[1,2,3]},{"vector":[1,2,3],"text":"a"}]}"#, InvalidArgument, "searches[1]: exactly one of");
     script.refused(SEARCHES, r#"{"searches":[{"vector":[1,2,3]},{"mode":"keyword"}]}"#, InvalidArgument, "searches[1].mode: ");
     script.refused(GET, r#"{"ids":[1],"filter":{}}"#, InvalidArgument, "exactly one of ids and filter must be given");
-    script.refused(DELETE, r#"{"ids":[1],"filter":{}}"#, InvalidArgument, "exactly one of ids and filter must be given");
+    script.refused(DELETE, r#"{"ids":[1],"filter":{"a":1}}"#, InvalidArgument, "exactly one of ids, filter and all must be given");
+    script.refused(DELETE, r#"{"filter":{"year":{"$gt":5},"year":{"$lt":9}}}"#, MalformedRequest, "filter.year: stands twice");
+    script.refused(COUNT, r#"{"filter":{"a":{"$in":[{"b":1,"b":1}]}}}"#, MalformedRequest, "filter.a.$in[0].b: stands twice");
+    script.refused(SEARCH, r#"{"vector":[1,2,3],"filter":{"a":18446744073709551616}}"#, MalformedRequest, "filter.a: is an integer beyond 64 bits");
+    script.refused(DOCUMENTS, r#"{"documents":[{"vector":[1,2,3],"metadata":{"a":{"b":1,"b":2}}}]}"#, MalformedRequest, "documents[0].metadata.a.b: stands twice");
+    script.refused(DOCUMENTS, r#"{"documents":[{"vector":[1,2,3],"metadata":{"a":-9223372036854775809}}]}"#, MalformedRequest, "documents[0].metadata.a: is an integer beyond 64 bits");
+    script.refused(&format!("PATCH {ONE}"), r#"{"metadata":{"a":1,"a":null}}"#, MalformedRequest, "metadata.a: stands twice");
+    script.refused("POST /embed", r#"{"texts":["a"],"texts":["b"]}"#, MalformedRequest, "duplicate field");
     script.refused(DELETE, r#"{"filter":true}"#, InvalidFilter, "filter: must be an object of conditions, is a boolean");
     script.refused(DELETE, r#"{"filters":{}}"#, UnknownField, r#"did you mean "filter"?"#);
     script.refused(DELETE, r#"{"ids":[1,{}]}"#, MalformedRequest, "ids[1]: ");

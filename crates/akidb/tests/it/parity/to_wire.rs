@@ -77,8 +77,13 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
                 body.optional("ids", ids)?.map(Selection::Ids),
                 body.optional("filter", object)?.map(Selection::Filter),
             )?;
-            let include = body.optional("include", include)?;
-            Message::GetDocuments(wire::GetDocumentsRequest { collection, selection, include })
+            Message::GetDocuments(wire::GetDocumentsRequest {
+                collection,
+                selection,
+                include: body.optional("include", include)?,
+                limit: body.optional("limit", Value::as_u64)?,
+                cursor: body.optional("cursor", text)?,
+            })
         }
         Operation::PatchMetadata => Message::PatchMetadata(wire::PatchMetadataRequest {
             collection,
@@ -95,7 +100,8 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
                 body.optional("ids", ids)?.map(Selection::Ids),
                 body.optional("filter", object)?.map(Selection::Filter),
             )?;
-            Message::DeleteDocuments(wire::DeleteDocumentsRequest { collection, selection })
+            let all = body.optional("all", Value::as_bool)?.unwrap_or_default();
+            Message::DeleteDocuments(wire::DeleteDocumentsRequest { collection, selection, all })
         }
         Operation::Count => Message::Count(wire::CountDocumentsRequest {
             collection,
@@ -191,8 +197,7 @@ fn ids(value: &Value) -> Option<wire::DocumentIds> {
 
 /// An object of any JSON.
 pub(crate) fn object(value: &Value) -> Option<wire::Struct> {
-    let fields = value.as_object()?.iter().map(|(key, value)| (key.clone(), any(value)));
-    Some(wire::Struct { fields: fields.collect() })
+    Some(value.as_object()?.iter().map(|(key, value)| (key.clone(), any(value))).collect())
 }
 
 fn any(value: &Value) -> wire::Value {
