@@ -31,6 +31,8 @@ pub struct StorageConfig {
     pub idle_close_after: Duration,
     /// Connections that read one collection at once.
     pub readers_per_collection: u32,
+    /// How long a start waits for the process that has the data directory, which may be ending.
+    pub lock_wait: Duration,
 }
 
 impl Default for StorageConfig {
@@ -39,6 +41,7 @@ impl Default for StorageConfig {
             max_open_collections: 256,
             idle_close_after: Duration::from_secs(600),
             readers_per_collection: 4,
+            lock_wait: Duration::from_secs(5),
         }
     }
 }

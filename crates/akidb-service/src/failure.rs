@@ -9,6 +9,11 @@ use akidb_store::StoreError;
 /// When to try again after a full disk: somebody has to make room first.
 const RETRY_AFTER_FULL: Duration = Duration::from_secs(30);
 
+/// The deadline of a request passed, and nothing was changed by then.
+pub(crate) fn too_late() -> Error {
+    Error::new(ErrorCode::DeadlineExceeded, "the deadline passed before the answer was ready")
+}
+
 /// A store's error, as the answer to the request that met it.
 pub(crate) fn from_store(error: StoreError) -> Error {
     let message = error.to_string();

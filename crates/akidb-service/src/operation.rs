@@ -72,9 +72,19 @@ impl Operation {
         !matches!(self, Self::Import)
     }
 
-    /// Whether it writes documents, and so must not be cut off half way.
-    pub(crate) const fn changes_documents(self) -> bool {
-        matches!(self, Self::Upsert | Self::Import | Self::PatchMetadata | Self::Delete)
+    /// Whether it changes what is stored, and so must not be cut off half way: it looks at the
+    /// deadline itself, until it begins.
+    pub(crate) const fn keeps_its_own_deadline(self) -> bool {
+        matches!(
+            self,
+            Self::Upsert
+                | Self::Import
+                | Self::PatchMetadata
+                | Self::Delete
+                | Self::CreateCollection
+                | Self::UpdateCollection
+                | Self::DeleteCollection
+        )
     }
 }
 

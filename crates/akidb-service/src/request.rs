@@ -547,6 +547,17 @@ pub struct Readiness {
     pub models: Vec<ModelInfo>,
     /// The indexes that are being built, of the collections that are open.
     pub indexes: Vec<IndexProgress>,
+    /// What of the storage was not as it was left, when the node started. It serves all the same.
+    pub findings: Vec<StorageFinding>,
+}
+
+/// Something that was not as it was left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageFinding {
+    /// What kind of thing, a word.
+    pub kind: &'static str,
+    /// What exactly, and what was done, for people.
+    pub detail: String,
 }
 
 /// An index that is being built.

@@ -4,24 +4,25 @@
 
 use std::{
     future::Future,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use akidb_core::{Error, ErrorCode, Limits, Outcome, Result};
+use akidb_core::{Error, ErrorCode, Limits, Result};
 use akidb_embedding::TRACE_TARGET;
 use akidb_store::{DataDirectory, StoreError};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tracing::{Instrument, field::Empty};
 
 use crate::{
     ComponentState, DoorMetrics, ModelStartError, Operation, Readiness, RequestContext,
-    ServiceConfig,
+    ServiceConfig, StorageFinding,
     collections::Collections,
+    failure::too_late,
     finished::{Running, Task},
     metrics::Metrics,
     models::Models,
@@ -29,6 +30,9 @@ use crate::{
 
 /// What a client is told to wait when too many requests run.
 const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
+
+/// How often a lock that another process holds is tried again.
+const LOCK_POLL_EVERY: Duration = Duration::from_millis(50);
 
 /// How often the files of the data directory are counted.
 const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(15);
@@ -42,7 +46,7 @@ pub struct Service {
 pub(crate) struct Inner {
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) collections: Collections,
+    pub(crate) collections: Arc<Collections>,
     /// Absent where embedding is disabled.
     pub(crate) models: Option<Arc<Models>>,
     permits: Semaphore,
@@ -51,7 +55,6 @@ pub(crate) struct Inner {
     draining: watch::Sender<bool>,
     /// Not ready any more, while requests are still taken.
     leaving: AtomicBool,
-    storage_failed: Notify,
 }
 
 /// The service can not be opened.
@@ -78,7 +81,7 @@ impl Service {
         let metrics = Metrics::register()
             .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
         let metrics = Arc::new(metrics);
-        let directory = DataDirectory::open(&config.data_dir)?;
+        let directory = lock_directory(&config.data_dir, config.storage.lock_wait).await?;
         let collections = Collections::open(
             directory,
             config.storage.clone(),
@@ -94,11 +97,10 @@ impl Service {
             slow_request: config.slow_request,
             limits: Arc::new(config.limits),
             metrics,
-            collections,
+            collections: Arc::new(collections),
             models,
             draining: watch::Sender::new(false),
             leaving: AtomicBool::new(false),
-            storage_failed: Notify::new(),
         };
         let service = Self { inner: Arc::new(inner) };
         tokio::spawn(close_idle_collections(
@@ -144,7 +146,7 @@ impl Service {
             detail: if draining {
                 "shutting down".to_owned()
             } else {
-                format!("{collections} collections")
+                self.storage_detail(collections)
             },
         };
         let models = self.inner.models.as_ref();
@@ -165,7 +167,29 @@ impl Service {
             components: vec![storage, embedding, index],
             models: models.map(|models| models.all()).unwrap_or_default(),
             indexes,
+            findings: self.findings(),
         }
+    }
+
+    /// How many collections there are, and whether a person should look at something.
+    fn storage_detail(&self, collections: usize) -> String {
+        let findings = self.inner.collections.findings().len();
+        let set_aside = self.inner.collections.set_aside_count();
+        let mut detail = format!("{collections} collections");
+        if findings > 0 {
+            detail += &format!(", {findings} findings at the start");
+        }
+        if set_aside > 0 {
+            detail += &format!(", {set_aside} entries in lost+found");
+        }
+        detail
+    }
+
+    fn findings(&self) -> Vec<StorageFinding> {
+        let findings = self.inner.collections.findings().iter();
+        findings
+            .map(|it| StorageFinding { kind: it.kind.as_str(), detail: it.detail.clone() })
+            .collect()
     }
 
     /// Ends with the next change of a model's state after this call; never where there is none.
@@ -192,10 +216,10 @@ impl Service {
         self.inner.models.as_ref()?.default_failure()
     }
 
-    /// Returns when a commit has failed in a way that leaves its outcome unknown. The node should
-    /// end then, so that a restart reads back what the disk really has.
+    /// Returns when a commit has failed in a way that leaves its outcome unknown, whoever waited
+    /// for it. The node should end then, so that a restart reads back what the disk really has.
     pub async fn storage_failed(&self) {
-        self.inner.storage_failed.notified().await;
+        self.inner.collections.indexing.fail_stop.stopped().await;
     }
 
     /// Is not ready from now on; requests are still taken, since clients need a while to learn of it.
@@ -230,7 +254,7 @@ impl Service {
 
     /// What every operation passes through: admission, the deadline, and metrics.
     ///
-    /// A write that the store has begun is not cut off by the deadline: it is on its way to the
+    /// A change that the store has begun is not cut off by the deadline: it is on its way to the
     /// disk, and its answer is worth waiting for.
     pub(crate) async fn run<'r, T>(
         &self,
@@ -269,7 +293,7 @@ impl Service {
             Ok(_permit) => {
                 metrics.requests_in_flight.inc();
                 let _running = at_end(|| metrics.requests_in_flight.dec());
-                if operation.changes_documents() {
+                if operation.keeps_its_own_deadline() {
                     work.await
                 } else {
                     let in_time = tokio::time::timeout_at(context.deadline.into(), work).await;
@@ -283,9 +307,6 @@ impl Service {
     fn note_failure(&self, operation: Operation, error: &Error) {
         if error.code.http_status() >= 500 && !error.code.retryable() {
             tracing::error!(operation = operation.as_str(), %error, "a request failed");
-        }
-        if error.code == ErrorCode::StorageFailed && error.outcome == Outcome::Unknown {
-            self.inner.storage_failed.notify_one();
         }
     }
 
@@ -301,6 +322,25 @@ impl Service {
     }
 }
 
+/// Opens a data directory. A process that was killed moments ago is waited for: its lock goes when
+/// the system has taken it down, which takes as long as it has memory.
+async fn lock_directory(data_dir: &Path, wait: Duration) -> Result<DataDirectory, StoreError> {
+    let started = Instant::now();
+    let mut has_told = false;
+    loop {
+        match DataDirectory::open(data_dir) {
+            Err(error @ StoreError::Locked { .. }) if started.elapsed() < wait => {
+                if !has_told {
+                    tracing::info!(%error, "waiting for it");
+                }
+                has_told = true;
+                tokio::time::sleep(LOCK_POLL_EVERY).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// The component of a node that takes vectors only, by its configuration.
 fn disabled_embedding() -> ComponentState {
     ComponentState { name: "embedding", ready: true, detail: "disabled".to_owned() }
@@ -309,10 +349,6 @@ fn disabled_embedding() -> ComponentState {
 /// How many requests may run, within what the semaphore can count.
 fn permits(limits: &Limits) -> usize {
     limits.concurrent_requests.min(Semaphore::MAX_PERMITS).min(u32::MAX as usize)
-}
-
-fn too_late() -> Error {
-    Error::new(ErrorCode::DeadlineExceeded, "the deadline passed before the answer was ready")
 }
 
 async fn close_idle_collections(inner: std::sync::Weak<Inner>, every: Duration) {

@@ -9,13 +9,14 @@ mod connection;
 mod directory;
 mod documents;
 mod error;
+mod fail_stop;
 mod high_water;
 mod metrics;
 mod migrations;
 mod text_hash;
 
-pub use catalogue::{Catalogue, CollectionRow};
-pub use directory::DataDirectory;
+pub use catalogue::{Catalogue, CollectionRow, Finding, FindingKind, OpenedCatalogue};
+pub use directory::{DataDirectory, set_aside_count};
 pub use documents::{
     Applied, CommittedChange, DatabaseFault, DocumentStore, KnownText, Loader, LostRange, NewRow,
     Page, PageRequest, PassageSpans, PassageVector, Patch, Position, Repair, RowVectors, Rows,
@@ -23,5 +24,6 @@ pub use documents::{
     survey,
 };
 pub use error::StoreError;
+pub use fail_stop::FailStop;
 pub use metrics::StoreMetrics;
 pub use text_hash::{EmbeddedText, TextHash};

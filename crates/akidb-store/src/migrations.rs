@@ -15,7 +15,8 @@ macro_rules! files {
 }
 
 const CATALOGUE: Files = files!(
-    "catalogue": "0001_collections.sql", "0002_chunking.sql", "0003_index_settings.sql"
+    "catalogue": "0001_collections.sql", "0002_chunking.sql", "0003_index_settings.sql",
+    "0004_checksums.sql"
 );
 const COLLECTION: Files = files!(
     "collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql",
@@ -73,8 +74,9 @@ mod tests {
             .unwrap();
         sqlx::Connection::close(connection).await.unwrap();
 
-        let catalogue = crate::Catalogue::open(&directory).await.unwrap();
-        let rows = catalogue.collections().await.unwrap();
+        let opened = crate::Catalogue::open(directory.into(), crate::FailStop::default());
+        let opened = opened.await.unwrap();
+        let rows = opened.collections;
         let engine = akidb_core::IndexEngine::Exact;
         let kept = akidb_core::IndexSettings { engine, ..Default::default() };
         assert_eq!(rows.iter().map(|row| row.index).collect::<Vec<_>>(), [kept]);
@@ -119,6 +121,7 @@ mod tests {
             readers_max: 1,
             vectors_per_document: crate::VectorsPerDocument::One,
             metrics,
+            fail_stop: crate::FailStop::default(),
         };
         let mut loader = crate::DocumentStore::open(folder.path(), options).await.unwrap();
         assert!(!loader.has_damage());

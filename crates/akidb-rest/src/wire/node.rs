@@ -1,6 +1,6 @@
 //! The answers about the node itself.
 
-use akidb_service::{IndexProgress, ModelInfo, Readiness};
+use akidb_service::{IndexProgress, ModelInfo, Readiness, StorageFinding};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,7 +23,8 @@ impl AliveAnswer {
     "ready": true,
     "components": [{"name": "storage", "ready": true, "detail": "2 collections"}],
     "models": [{"name": "all-minilm-l6-v2", "state": "ready"}],
-    "indexes": [{"collection": "films", "state": "building", "progress": 0.4}]
+    "indexes": [{"collection": "films", "state": "building", "progress": 0.4}],
+    "findings": []
 }))]
 pub(crate) struct ReadyAnswer {
     /// Whether all components are ready.
@@ -34,6 +35,29 @@ pub(crate) struct ReadyAnswer {
     /// The indexes that are being built, of the collections that are open. Searches work meanwhile,
     /// so that the node is ready.
     indexes: Vec<IndexProgressAnswer>,
+    /// What of the storage was not as it was left when the node started. It was put right, and the
+    /// node is ready; a person should look at it.
+    findings: Vec<StorageFindingAnswer>,
+}
+
+/// Something that was not as it was left.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StorageFinding)]
+struct StorageFindingAnswer {
+    /// `rebuilt` (the catalogue was missing or unreadable), `changes_lost` (it was older than its
+    /// last change), `adopted` (a collection was not in it), `set_aside` (an unknown folder is in
+    /// `lost+found`), `restored` (its row is taken from the collection's folder), `removed` (its row
+    /// is gone), `missing` (a collection has no folder) or `redescribed` (a folder's own description
+    /// was damaged).
+    kind: &'static str,
+    /// What exactly, and what was done, for people.
+    detail: String,
+}
+
+impl From<StorageFinding> for StorageFindingAnswer {
+    fn from(finding: StorageFinding) -> Self {
+        Self { kind: finding.kind, detail: finding.detail }
+    }
 }
 
 /// An index that is being built.
@@ -92,7 +116,8 @@ impl From<Readiness> for ReadyAnswer {
             .collect();
         let models = readiness.models.into_iter().map(ModelStateAnswer::from).collect();
         let indexes = readiness.indexes.into_iter().map(IndexProgressAnswer::from).collect();
-        Self { ready: readiness.ready, components, models, indexes }
+        let findings = readiness.findings.into_iter().map(StorageFindingAnswer::from).collect();
+        Self { ready: readiness.ready, components, models, indexes, findings }
     }
 }
 
@@ -104,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn indexes_that_are_being_built_are_listed_by_a_ready_node() {
+    fn what_a_person_should_know_is_listed_by_a_ready_node() {
         let index = IndexProgress {
             collection: "films".to_owned(),
             state: IndexState::Rebuilding,
@@ -115,11 +140,15 @@ mod tests {
             components: Vec::new(),
             models: Vec::new(),
             indexes: vec![index],
+            findings: vec![StorageFinding { kind: "adopted", detail: "films".to_owned() }],
         };
         let listed = json!([{"collection": "films", "state": "rebuilding", "progress": 0.4}]);
         let answer = serde_json::to_string(&ReadyAnswer::from(readiness)).unwrap();
-        let expected =
-            format!("{{\"ready\":true,\"components\":[],\"models\":[],\"indexes\":{listed}}}");
+        let findings = json!([{"kind": "adopted", "detail": "films"}]);
+        let expected = format!(
+            "{{\"ready\":true,\"components\":[],\"models\":[],\"indexes\":{listed},\
+             \"findings\":{findings}}}"
+        );
         assert_eq!(answer, expected);
     }
 }

@@ -4,14 +4,14 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use akidb_core::{Error, ErrorCode, IndexSettings, Result};
 use akidb_embedding::ModelIdentity;
-use akidb_store::CollectionRow;
+use akidb_store::{Catalogue, CollectionRow};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
@@ -29,11 +29,16 @@ pub(crate) struct Entry {
     pub(crate) index: RwLock<IndexSettings>,
     folder: PathBuf,
     open: RwLock<Option<Arc<OpenCollection>>>,
+    /// Whether the catalogue has it no more: it is not opened again.
+    dropped: AtomicBool,
     /// Held while opening and closing.
     changing: Mutex<()>,
     born: Instant,
     last_used_ms: AtomicU64,
 }
+
+/// A request uses the collection.
+struct InUse;
 
 impl Entry {
     pub(super) fn new(row: CollectionRow, folder: PathBuf) -> Result<Self> {
@@ -50,6 +55,7 @@ impl Entry {
             model,
             folder,
             open: RwLock::default(),
+            dropped: AtomicBool::new(false),
             changing: Mutex::default(),
             born: Instant::now(),
             last_used_ms: AtomicU64::new(0),
@@ -73,8 +79,25 @@ impl Entry {
 
     /// The row, as the catalogue has it by now.
     fn row_now(&self) -> CollectionRow {
-        let Changeable { description, index } = self.changeable();
+        self.row_with(self.changeable())
+    }
+
+    /// The row with other settings.
+    pub(super) fn row_with(&self, Changeable { description, index }: Changeable) -> CollectionRow {
         CollectionRow { description, index, ..self.row.clone() }
+    }
+
+    /// Refuses whoever still holds the entry of a collection that was dropped.
+    pub(super) fn check_not_dropped(&self) -> Result<()> {
+        if self.dropped.load(Ordering::Acquire) {
+            let message = format!("the collection {:?} was dropped", self.row.name.as_str());
+            return Err(Error::new(ErrorCode::CollectionNotFound, message));
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_dropped(&self) {
+        self.dropped.store(true, Ordering::Release);
     }
 
     /// The open collection, and a note that it was used.
@@ -98,20 +121,15 @@ impl Entry {
         self.born.elapsed().saturating_sub(last_used)
     }
 
-    /// Makes the files of a new collection and leaves it open.
-    pub(super) async fn create(&self, config: &StorageConfig, indexing: &Indexing) -> Result<()> {
-        let _changing = self.changing.lock().await;
-        let open = OpenCollection::open(&self.row_now(), &self.folder, config, indexing).await?;
-        *self.open.write() = Some(Arc::new(open));
-        Ok(())
-    }
-
+    /// Opens it. Must not be cut short, as the rest of an opening could meet the next one.
     pub(super) async fn open(
         &self,
+        catalogue: &Catalogue,
         config: &StorageConfig,
         indexing: &Indexing,
     ) -> Result<Arc<OpenCollection>> {
         let _changing = self.changing.lock().await;
+        self.check_not_dropped()?;
         if let Some(open) = self.opened() {
             return Ok(open);
         }
@@ -120,39 +138,58 @@ impl Entry {
             let message = format!("{} is missing", database.display());
             return Err(Error::new(ErrorCode::StorageFailed, message));
         }
-        let open = OpenCollection::open(&self.row_now(), &self.folder, config, indexing).await?;
+        let row = self.row_now();
+        let open = OpenCollection::open(&row, &self.folder, catalogue, config, indexing).await?;
         let open = Arc::new(open);
         *self.open.write() = Some(Arc::clone(&open));
         Ok(open)
     }
 
-    /// Closes the collection unless a request uses it. Says whether it is closed now.
+    /// Closes the collection unless a request uses it. Says whether it is closed now. Must not be
+    /// cut short, as the next opening would meet a writer that has not ended.
     pub(super) async fn close_if_unused(&self, kept: Kept) -> bool {
         let _changing = self.changing.lock().await;
-        let unused = {
-            let mut slot = self.open.write();
-            // Under the write lock nobody can take another reference.
-            match slot.take() {
-                Some(open) => Arc::try_unwrap(open).map_err(|used| *slot = Some(used)),
-                None => return true,
+        match self.take_if_unused() {
+            Ok(Some(open)) => open.close(kept).await,
+            Ok(None) => {}
+            Err(InUse) => return false,
+        }
+        true
+    }
+
+    /// What was open, for the caller to close, where no request uses it.
+    fn take_if_unused(&self) -> Result<Option<OpenCollection>, InUse> {
+        let mut slot = self.open.write();
+        // Under the write lock nobody can take another reference.
+        match slot.take().map(Arc::try_unwrap) {
+            None => Ok(None),
+            Some(Ok(open)) => Ok(Some(open)),
+            Some(Err(used)) => {
+                *slot = Some(used);
+                Err(InUse)
             }
-        };
-        match unused {
-            Ok(open) => {
-                open.close(kept).await;
-                true
-            }
-            Err(()) => false,
         }
     }
 
     /// Waits until no request uses the collection, and closes it.
     pub(super) async fn close_when_unused(&self, wait_max: Duration, kept: Kept) {
+        if let Some(open) = self.take_when_unused(wait_max).await {
+            open.close(kept).await;
+        }
+    }
+
+    /// Waits until no request uses the collection. What was open is the caller's to close.
+    pub(super) async fn take_when_unused(&self, wait_max: Duration) -> Option<OpenCollection> {
         let started = Instant::now();
-        while !self.close_if_unused(kept).await {
+        loop {
+            let changing = self.changing.lock().await;
+            if let Ok(open) = self.take_if_unused() {
+                return open;
+            }
+            drop(changing);
             if started.elapsed() > wait_max {
                 tracing::warn!(collection = %self.row.name, "requests still use it, not closed");
-                return;
+                return None;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

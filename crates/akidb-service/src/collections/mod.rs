@@ -1,18 +1,18 @@
 //! The collections of a node: known by name, opened on first use, closed when idle.
 //!
-//! `entry` is one collection and its opening, `open` what an open one holds. What is asked of
-//! documents lives in the operations, not here.
+//! `entry` is one collection and its opening, `open` what an open one holds, `changes` what changes
+//! which collections there are. What is asked of documents lives in the operations, not here.
 
+mod changes;
 mod entry;
 mod open;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use akidb_core::{CollectionName, Error, ErrorCode, IndexSettings, Result};
-use akidb_store::{Catalogue, CollectionRow, DataDirectory};
+use akidb_store::{Catalogue, DataDirectory, FailStop, Finding, OpenedCatalogue};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
 pub(crate) use entry::Entry;
 pub(crate) use open::OpenCollection;
@@ -25,9 +25,6 @@ use crate::{
     projection::{Indexing, Kept, Maintainer},
 };
 
-/// How long dropping a collection waits for requests that still use it.
-const DROP_WAIT_MAX: Duration = Duration::from_secs(60);
-
 /// What of a collection can be changed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Changeable {
@@ -37,34 +34,32 @@ pub(crate) struct Changeable {
 
 /// Every collection of the node.
 pub(crate) struct Collections {
-    directory: DataDirectory,
     catalogue: Catalogue,
     config: StorageConfig,
     pub(crate) indexing: Indexing,
     by_name: RwLock<BTreeMap<String, Arc<Entry>>>,
+    /// What of the catalogue was not as it was left.
+    findings: Vec<Finding>,
     /// Held while the catalogue changes, so that a name is taken once.
     changing: Mutex<()>,
+    /// Held, shared, by work that goes on when whoever asked for it is gone.
+    running: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl Collections {
-    /// Reads the catalogue and removes what a dropping that was cut short has left.
+    /// Opens the catalogue and makes it and the folders agree.
     pub(crate) async fn open(
         directory: DataDirectory,
         config: StorageConfig,
         index: &IndexConfig,
         metrics: Arc<Metrics>,
     ) -> Result<Self> {
-        let catalogue = Catalogue::open(&directory).await.map_err(from_store)?;
-        let rows = catalogue.collections().await.map_err(from_store)?;
-        let known: std::collections::HashSet<Uuid> = rows.iter().map(|row| row.uuid).collect();
-        for uuid in directory.collection_folders().map_err(from_store)? {
-            if !known.contains(&uuid) {
-                tracing::info!(%uuid, "removing the rest of a dropped collection");
-                directory.remove_collection(uuid).map_err(from_store)?;
-            }
-        }
-        let entries = rows.into_iter().map(|row| {
-            let folder = directory.collection(row.uuid);
+        let fail_stop = FailStop::default();
+        let opened = Catalogue::open(Arc::new(directory), fail_stop.clone()).await;
+        let OpenedCatalogue { catalogue, collections, findings } = opened.map_err(from_store)?;
+        metrics.count_findings(&findings);
+        let entries = collections.into_iter().map(|row| {
+            let folder = catalogue.directory().collection(row.uuid);
             Ok((row.name.as_str().to_owned(), Arc::new(Entry::new(row, folder)?)))
         });
         let by_name = RwLock::new(entries.collect::<Result<_>>()?);
@@ -76,11 +71,29 @@ impl Collections {
             memory: Arc::new(IndexMemory::new(index.memory_limit_bytes)),
             thresholds: index.thresholds,
             metrics,
+            fail_stop,
         };
-        let collections =
-            Self { directory, catalogue, config, indexing, by_name, changing: Mutex::default() };
+        let collections = Self {
+            catalogue,
+            config,
+            indexing,
+            by_name,
+            findings,
+            changing: Mutex::default(),
+            running: Arc::default(),
+        };
         collections.count();
         Ok(collections)
+    }
+
+    /// What of the catalogue was not as it was left, at this start.
+    pub(crate) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How many files and folders were set aside and are still there.
+    pub(crate) fn set_aside_count(&self) -> u64 {
+        akidb_store::set_aside_count(self.catalogue.directory().root())
     }
 
     /// The collection of a name.
@@ -93,101 +106,30 @@ impl Collections {
     }
 
     /// The open collection of a name, opened where it is not.
-    pub(crate) async fn open_by_name(&self, name: &str) -> Result<Arc<OpenCollection>> {
+    pub(crate) async fn open_by_name(self: &Arc<Self>, name: &str) -> Result<Arc<OpenCollection>> {
         self.open_entry(&self.find(name)?).await
     }
 
-    /// Opens a collection where it is not open.
-    pub(crate) async fn open_entry(&self, entry: &Arc<Entry>) -> Result<Arc<OpenCollection>> {
+    /// Opens a collection where it is not open. The opening goes on when whoever asked is gone: who
+    /// comes next need not begin anew.
+    pub(crate) async fn open_entry(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+    ) -> Result<Arc<OpenCollection>> {
+        entry.check_not_dropped()?;
         if let Some(open) = entry.opened() {
             return Ok(open);
         }
-        self.close_least_recently_used().await;
-        entry.open(&self.config, &self.indexing).await
+        let (this, entry) = (Arc::clone(self), Arc::clone(entry));
+        let opening = async move {
+            this.close_least_recently_used().await;
+            entry.open(&this.catalogue, &this.config, &this.indexing).await
+        };
+        self.detached(opening).await
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
         self.by_name.read().values().cloned().collect()
-    }
-
-    /// Adds a collection whose name must be free.
-    pub(crate) async fn create(
-        &self,
-        row: CollectionRow,
-        collections_max: usize,
-    ) -> Result<Arc<Entry>> {
-        let _changing = self.changing.lock().await;
-        let count = self.by_name.read().len();
-        if self.by_name.read().contains_key(row.name.as_str()) {
-            let message = format!("a collection named {:?} exists already", row.name.as_str());
-            return Err(Error::new(ErrorCode::CollectionExists, message));
-        }
-        if count >= collections_max {
-            let message = format!("the node has {count} collections, its limit `collections`");
-            return Err(Error::new(ErrorCode::LimitExceeded, message));
-        }
-        self.close_least_recently_used().await;
-        match self.create_files(&row).await {
-            Ok(entry) => {
-                self.by_name.write().insert(row.name.as_str().to_owned(), Arc::clone(&entry));
-                self.count();
-                Ok(entry)
-            }
-            Err(error) => {
-                if let Err(error) = self.directory.remove_collection(row.uuid) {
-                    tracing::warn!(%error, "the rest of a failed creation stays until the restart");
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// The files first, then the catalogue: what it names is always there.
-    async fn create_files(&self, row: &CollectionRow) -> Result<Arc<Entry>> {
-        let folder = self.directory.create_collection(row.uuid).map_err(from_store)?;
-        let entry = Arc::new(Entry::new(row.clone(), folder)?);
-        entry.create(&self.config, &self.indexing).await?;
-        match self.catalogue.insert(row).await {
-            Ok(()) => Ok(entry),
-            Err(error) => {
-                entry.close_when_unused(DROP_WAIT_MAX, Kept::No).await;
-                Err(from_store(error))
-            }
-        }
-    }
-
-    /// Changes what of a collection can be changed to what `change` makes of it.
-    pub(crate) async fn change(
-        &self,
-        entry: &Entry,
-        change: impl FnOnce(Changeable) -> Result<Changeable>,
-    ) -> Result<()> {
-        let _changing = self.changing.lock().await;
-        let before = entry.changeable();
-        let after = change(before.clone())?;
-        if after == before {
-            return Ok(());
-        }
-        let Changeable { description, index } = &after;
-        let stored = self.catalogue.update(entry.row.uuid, description.as_deref(), index).await;
-        stored.map_err(from_store)?;
-        entry.set(after).await;
-        Ok(())
-    }
-
-    /// Drops a collection: out of the catalogue first, so that it is gone whatever happens then;
-    /// its disk is free when this returns.
-    pub(crate) async fn drop(&self, name: &str) -> Result<()> {
-        let entry = {
-            let _changing = self.changing.lock().await;
-            let entry = self.find(name)?;
-            self.catalogue.delete(entry.row.uuid).await.map_err(from_store)?;
-            self.by_name.write().remove(name);
-            entry
-        };
-        self.count();
-        entry.close_when_unused(DROP_WAIT_MAX, Kept::No).await;
-        self.directory.remove_collection(entry.row.uuid).map_err(from_store)
     }
 
     /// Closes what was not used for the configured time.
@@ -247,10 +189,14 @@ impl Collections {
         }
     }
 
-    /// Closes everything. Requests have ended by now.
+    /// Closes everything. Requests have ended by now; what goes on without them is waited for.
     pub(crate) async fn close_all(&self) {
+        let _none_running = self.running.write().await;
         for entry in self.all() {
             entry.close_when_unused(Duration::from_secs(5), Kept::Yes).await;
+        }
+        if let Err(error) = self.catalogue.close().await {
+            tracing::warn!(%error, "closing the catalogue failed");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use akidb_core::Result;
 use akidb_store::{
-    CollectionRow, CommittedChange, DocumentStore, StoreOptions, VectorsPerDocument,
+    Catalogue, CollectionRow, CommittedChange, DocumentStore, StoreOptions, VectorsPerDocument,
 };
 
 use crate::{
@@ -29,6 +29,7 @@ impl OpenCollection {
     pub(super) async fn open(
         row: &CollectionRow,
         folder: &Path,
+        catalogue: &Catalogue,
         config: &StorageConfig,
         indexing: &Indexing,
     ) -> Result<Self> {
@@ -39,8 +40,10 @@ impl OpenCollection {
                 Some(_) => VectorsPerDocument::Several,
             },
             metrics: indexing.metrics.store.clone(),
+            fail_stop: indexing.fail_stop.clone(),
         };
         let mut loader = DocumentStore::open(folder, options).await.map_err(from_store)?;
+        catalogue.stamp(row.uuid, loader.position());
         let context = Context {
             collection: row.uuid,
             folder: folder.join(INDEX_FOLDER),
@@ -51,6 +54,8 @@ impl OpenCollection {
             indexing: indexing.clone(),
         };
         let projection = load(context, &mut loader).await?;
+        // An index that has more than the database has raised its epoch.
+        catalogue.stamp(row.uuid, loader.position());
         let store = loader.start(follow(projection.clone(), Arc::clone(&indexing.metrics)));
         Ok(Self { row: row.clone(), store, projection })
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use akidb_core::ErrorCode;
 use akidb_embedding::EmbeddingMetricFamilies;
 use akidb_index::Strategy;
-use akidb_store::StoreMetrics;
+use akidb_store::{Finding, FindingKind, StoreMetrics};
 use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, exponential_buckets,
@@ -59,6 +59,7 @@ pub(crate) struct Metrics {
     pub(crate) index_snapshots: IntCounter,
     pub(crate) index_snapshot_errors: IntCounter,
     pub(crate) index_snapshots_unusable: IntCounter,
+    catalogue_findings: IntGaugeVec,
     pub(crate) collections: IntGauge,
     pub(crate) collections_open: IntGauge,
     pub(crate) documents: IntGauge,
@@ -234,6 +235,17 @@ impl Metrics {
                 "akidb_index_snapshots_unusable_total",
                 "Snapshots of indexes that were damaged, of another version or not of the store.",
             )?,
+            catalogue_findings: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "akidb_catalogue_findings",
+                        "What of the catalogue of collections was not as it was left, at the start \
+                         of the node, by its kind.",
+                    ),
+                    &["kind"],
+                )?,
+            )?,
             collections: gauge(&registry, "akidb_collections", "Collections of the node.")?,
             collections_open: gauge(
                 &registry,
@@ -304,6 +316,16 @@ impl Metrics {
             self.index_searches.with_label_values(&[strategy.as_str()]);
         }
         self.count_indexes(std::iter::empty());
+        self.count_findings(&[]);
+    }
+
+    /// Takes up what a start found.
+    pub(crate) fn count_findings(&self, findings: &[Finding]) {
+        for &kind in FindingKind::ALL {
+            let count = findings.iter().filter(|finding| finding.kind == kind).count();
+            let gauge = self.catalogue_findings.with_label_values(&[kind.as_str()]);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// Takes up the states of all indexes.

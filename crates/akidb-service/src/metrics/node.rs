@@ -17,6 +17,7 @@ pub(crate) struct NodeMetrics {
     runtime_tasks: IntGauge,
     runtime_queue_depth: IntGauge,
     data_bytes: IntGauge,
+    set_aside_entries: IntGauge,
     disk_free_bytes: IntGauge,
     disk_size_bytes: IntGauge,
 }
@@ -46,6 +47,11 @@ impl NodeMetrics {
                 "akidb_data_bytes",
                 "Size of the files in the data directory, counted now and then.",
             )?,
+            set_aside_entries: gauge(
+                registry,
+                "akidb_set_aside_entries",
+                "Files and folders in lost+found of the data directory, which nobody knew.",
+            )?,
             disk_free_bytes: gauge(
                 registry,
                 "akidb_disk_free_bytes",
@@ -71,6 +77,7 @@ impl NodeMetrics {
     /// Takes up the room on the disk and the size of the data. Looks at every file.
     pub(crate) fn look_at_disk(&self, data_dir: &Path) {
         set(&self.data_bytes, size_of(data_dir));
+        set(&self.set_aside_entries, akidb_store::set_aside_count(data_dir));
         match rustix::fs::statvfs(data_dir) {
             Ok(disk) => {
                 // What is free for this user: some of the disk may be kept for root.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use akidb_core::{
-    Chunking, CollectionName, Dimension, Error, ErrorCode, IndexSettings, Metric, Result,
+    Chunking, CollectionName, Dimension, Error, ErrorCode, IndexSettings, Metric, Outcome, Result,
 };
 use akidb_embedding::ModelIdentity;
 use akidb_store::CollectionRow;
@@ -17,6 +17,7 @@ use crate::{
     CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, IndexStatus,
     LostWrites, Operation, RequestContext, Service, UpdateCollection,
     collections::{Changeable, Entry},
+    failure::too_late,
 };
 
 /// Tokens of the text itself that a passage must have room for.
@@ -39,8 +40,9 @@ impl Service {
         self.run(context, Operation::CreateCollection, async {
             let row = self.row_of(request)?;
             let collections = &self.inner.collections;
-            let entry = collections.create(row, self.limits().collections).await?;
-            self.description_of(&entry).await
+            let (limit, deadline) = (self.limits().collections, context.deadline.into());
+            let entry = collections.create(row, limit, deadline).await?;
+            self.description_after_change(context, &entry).await
         })
         .await
     }
@@ -88,7 +90,7 @@ impl Service {
         self.run(context, Operation::UpdateCollection.on(name), async {
             let entry = self.inner.collections.find(name)?;
             let (dimension, ef_max) = (entry.row.dimension, self.limits().result_window);
-            let change = |before: Changeable| {
+            let change = move |before: Changeable| {
                 let description = match request.description {
                     Some(description) => check_description(Some(description))?,
                     None => before.description,
@@ -96,8 +98,8 @@ impl Service {
                 let index = changed(before.index, &request.index, dimension, ef_max)?;
                 Ok(Changeable { description, index })
             };
-            self.inner.collections.change(&entry, change).await?;
-            self.description_of(&entry).await
+            self.inner.collections.change(&entry, context.deadline.into(), change).await?;
+            self.description_after_change(context, &entry).await
         })
         .await
     }
@@ -107,8 +109,9 @@ impl Service {
     /// # Errors
     /// When there is none of the name.
     pub async fn delete_collection(&self, context: &RequestContext, name: &str) -> Result<()> {
-        self.run(context, Operation::DeleteCollection.on(name), self.inner.collections.drop(name))
-            .await
+        let deadline = context.deadline.into();
+        let drop = self.inner.collections.drop(name, deadline);
+        self.run(context, Operation::DeleteCollection.on(name), drop).await
     }
 
     fn row_of(&self, request: CreateCollection) -> Result<CollectionRow> {
@@ -189,6 +192,18 @@ impl Service {
                 Err(Error::at(ErrorCode::InvalidArgument, "chunking.overlap", fault))
             }
         }
+    }
+
+    /// What became of a collection by a change that is done, whether or not that can be told in time.
+    async fn description_after_change(
+        &self,
+        context: &RequestContext,
+        entry: &Arc<Entry>,
+    ) -> Result<CollectionDescription> {
+        let described = self.description_of(entry);
+        let described = tokio::time::timeout_at(context.deadline.into(), described).await;
+        let described = described.unwrap_or_else(|_| Err(too_late()));
+        described.map_err(|error| error.with_outcome(Outcome::Unknown))
     }
 
     async fn description_of(&self, entry: &Arc<Entry>) -> Result<CollectionDescription> {

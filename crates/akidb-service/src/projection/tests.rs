@@ -22,6 +22,7 @@ fn projection() -> (Projection, tempfile::TempDir) {
             memory: Arc::new(IndexMemory::new(None)),
             thresholds: IndexThresholds::default(),
             metrics: Arc::new(Metrics::register().unwrap()),
+            fail_stop: akidb_store::FailStop::default(),
         },
     };
     let files = SnapshotFolder::new(folder.path().to_owned(), String::new());

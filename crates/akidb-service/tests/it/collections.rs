@@ -1,11 +1,14 @@
 //! The life of collections: made, found again, closed when idle, dropped.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use akidb_core::{ErrorCode, Metric};
+use akidb_core::{ErrorCode, Metric, Outcome};
 use akidb_service::{
-    CreateCollection, GivenIndex, OpenError, Service, ServiceConfig, StorageConfig,
-    UpdateCollection,
+    CreateCollection, Door, GivenIndex, OpenError, RequestContext, Service, ServiceConfig,
+    StorageConfig, UpdateCollection,
 };
 
 use crate::{config, context, create, found, near, open, put, refused, text, vector};
@@ -54,11 +57,92 @@ async fn dropping_frees_the_disk_and_the_name() {
 async fn a_dropping_that_was_cut_short_is_finished_at_the_next_start() {
     let data = tempfile::tempdir().unwrap();
     drop(open(data.path()).await);
-    let rest = data.path().join("collections/01900000-0000-7000-8000-000000000000");
+    let rest = data.path().join("collections/01900000-0000-7000-8000-000000000000.dropped");
     std::fs::create_dir(&rest).unwrap();
     std::fs::write(rest.join("documents.db"), "x").unwrap();
-    let _service = open(data.path()).await;
+    let service = open(data.path()).await;
     assert!(!rest.exists());
+    assert_eq!(service.readiness().findings, []);
+}
+
+#[tokio::test]
+async fn a_collection_that_the_catalogue_has_lost_is_there_and_it_is_told() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    create(&service, "films", Some(2)).await;
+    put(&service, "films", vec![vector(1, &[1.0, 0.0])]).await;
+    service.shutdown().await;
+    drop(service);
+    std::fs::remove_file(data.path().join("akidb.db")).unwrap();
+    let unknown = data.path().join("collections/unknown");
+    std::fs::create_dir(&unknown).unwrap();
+
+    let service = open(data.path()).await;
+    assert_eq!(found(&service, "films", near(&[1.0, 0.0])).await, ["1"]);
+    let readiness = service.readiness();
+    let kinds: Vec<_> = readiness.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!((readiness.ready, kinds), (true, vec!["rebuilt", "set_aside", "adopted"]));
+    let detail = &readiness.components[0].detail;
+    assert_eq!(detail, "1 collections, 3 findings at the start, 1 entries in lost+found");
+    let metrics = service.metrics_text();
+    assert!(metrics.contains("akidb_catalogue_findings{kind=\"adopted\"} 1"), "{metrics}");
+    assert!(data.path().join("lost+found/unknown").is_dir() && !unknown.exists());
+}
+
+/// Polled once, and dropped: what happens to a request whose client leaves.
+fn leave<T>(request: impl Future<Output = T>) {
+    let _ = futures::FutureExt::now_or_never(request);
+}
+
+/// The catalogue and what is in memory used to differ until a restart: `GET` said 404 and `POST`
+/// that the name was taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_leaves_no_half_of_a_change() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    let context = context();
+    let films = CreateCollection {
+        name: "films".into(),
+        dimension: Some(2),
+        ..CreateCollection::default()
+    };
+    let there = async |wanted: bool| {
+        while service.describe_collection(&context, "films").await.is_ok() != wanted {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    for _ in 0..5 {
+        leave(service.create_collection(&context, films.clone()));
+        there(true).await;
+        let taken = service.create_collection(&context, films.clone()).await;
+        refused(taken, ErrorCode::CollectionExists, "");
+        let change = UpdateCollection { description: Some("new".into()), ..Default::default() };
+        leave(service.update_collection(&context, "films", change));
+        put(&service, "films", vec![vector(1, &[1.0, 0.0])]).await;
+        leave(service.delete_collection(&context, "films"));
+        there(false).await;
+    }
+    service.create_collection(&context, films).await.unwrap();
+    service.shutdown().await;
+    drop(service);
+    let service = open(data.path()).await;
+    assert_eq!(service.list_collections(&context).await.unwrap().len(), 1);
+    assert_eq!(service.readiness().findings, []);
+}
+
+#[tokio::test]
+async fn a_change_that_comes_to_its_turn_too_late_is_not_begun() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    create(&service, "films", Some(2)).await;
+    let late = RequestContext::new(Door::Rest, Instant::now() - Duration::from_secs(1));
+    let books = CreateCollection { name: "books".into(), dimension: Some(2), ..Default::default() };
+    // Whether it was before the deadline is not certain where nothing had to be waited for.
+    let made = service.create_collection(&late, books).await;
+    let error = made.unwrap_err();
+    let listed = service.list_collections(&context()).await.unwrap().len();
+    assert_eq!(error.code, ErrorCode::DeadlineExceeded);
+    assert_eq!(error.outcome == Outcome::NotApplied, listed == 1, "{error:?}, {listed}");
 }
 
 #[tokio::test]
@@ -181,7 +265,8 @@ async fn opening_closing_and_writing_at_once_loses_nothing() {
 async fn a_second_service_on_the_same_directory_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let _first = open(data.path()).await;
-    let second = Service::open(config(data.path())).await.map(|_| ());
+    let storage = StorageConfig { lock_wait: Duration::ZERO, ..StorageConfig::default() };
+    let second = Service::open(ServiceConfig { storage, ..config(data.path()) }).await.map(|_| ());
     assert!(matches!(second, Err(OpenError::Store(_))), "{second:?}");
 }
 

@@ -69,8 +69,12 @@ mod tests {
     async fn the_look_up_goes_by_the_index() {
         let folder = tempfile::tempdir().unwrap();
         let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-        let options =
-            StoreOptions { readers_max: 1, vectors_per_document: VectorsPerDocument::One, metrics };
+        let options = StoreOptions {
+            readers_max: 1,
+            vectors_per_document: VectorsPerDocument::One,
+            metrics,
+            fail_stop: crate::FailStop::default(),
+        };
         let store = DocumentStore::open(folder.path(), options).await.unwrap().start(|_| {});
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {SELECT_KNOWN}"));
         let plan = sqlx::query(explain).bind("[]").fetch_all(&store.readers).await.unwrap();

@@ -282,6 +282,7 @@ impl Loader {
             has_damage: self.has_damage,
             tidy: Tidy::new(self.has_damage),
             unwritable: self.history.unwritable,
+            fail_stop: self.options.fail_stop,
             committed: Box::new(committed),
         };
         DocumentStore {
@@ -353,7 +354,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::{Applied, NewRow, RowVectors, StoreMetrics, Write};
+    use crate::{Applied, FailStop, NewRow, RowVectors, StoreMetrics, Write};
 
     async fn upsert(store: &DocumentStore, id: i64, values: usize) -> Result<Applied, StoreError> {
         let row = NewRow {
@@ -371,8 +372,12 @@ mod tests {
     async fn a_full_disk_refuses_a_write_and_the_next_that_fits_is_taken() {
         let folder = tempfile::tempdir().unwrap();
         let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-        let options =
-            StoreOptions { readers_max: 1, vectors_per_document: VectorsPerDocument::One, metrics };
+        let options = StoreOptions {
+            readers_max: 1,
+            vectors_per_document: VectorsPerDocument::One,
+            metrics,
+            fail_stop: FailStop::default(),
+        };
         let mut loader = DocumentStore::open(folder.path(), options).await.unwrap();
         let few_pages = sqlx::query("PRAGMA max_page_count = 24");
         few_pages.execute(&mut loader.connection).await.unwrap();

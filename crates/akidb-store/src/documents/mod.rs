@@ -1,6 +1,7 @@
 //! One collection's `documents.db`: opened by a loader, then written by one task and read by a
 //! small pool.
 
+mod create;
 mod history;
 mod known;
 mod load;
@@ -26,7 +27,7 @@ use serde_json::{Map, Value};
 use sqlx::SqlitePool;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
-use crate::{StoreError, StoreMetrics};
+use crate::{FailStop, StoreError, StoreMetrics};
 pub use history::Position;
 pub use load::Loader;
 pub use page::{Page, PageRequest};
@@ -50,6 +51,8 @@ pub struct StoreOptions {
     pub vectors_per_document: VectorsPerDocument,
     /// Where it reports.
     pub metrics: StoreMetrics,
+    /// Told of commits whose outcome is unknown.
+    pub fail_stop: FailStop,
 }
 
 /// A document to write.

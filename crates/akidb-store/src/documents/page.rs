@@ -173,8 +173,12 @@ mod tests {
     async fn a_page_is_found_in_the_index_alone() {
         let folder = tempfile::tempdir().unwrap();
         let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-        let options =
-            StoreOptions { readers_max: 1, vectors_per_document: VectorsPerDocument::One, metrics };
+        let options = StoreOptions {
+            readers_max: 1,
+            vectors_per_document: VectorsPerDocument::One,
+            metrics,
+            fail_stop: crate::FailStop::default(),
+        };
         let store = DocumentStore::open(folder.path(), options).await.unwrap().start(|_| {});
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {NUMBERS}"));
         let plan = sqlx::query(explain).bind(0).bind(9).bind(9).fetch_all(&store.readers);

@@ -17,7 +17,7 @@ use super::{
     Applied, CommittedChange, Position, Totals, VectorsPerDocument, Write, tidy::Tidy,
     transaction::Transaction,
 };
-use crate::{StoreError, StoreMetrics, high_water::HighWater};
+use crate::{FailStop, StoreError, StoreMetrics, high_water::HighWater};
 
 /// Rows after which a group takes no further write.
 const GROUP_ROWS_MAX: usize = 4_096;
@@ -65,12 +65,14 @@ pub(super) struct Writer {
     pub(super) tidy: Tidy,
     /// Why no write is taken, where the database is too damaged for that.
     pub(super) unwritable: Option<String>,
+    pub(super) fail_stop: FailStop,
     pub(super) committed: Box<dyn FnMut(CommittedChange) + Send>,
 }
 
 impl Writer {
     /// Runs until every sender is gone, then checkpoints and closes.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let _on_panic = self.fail_stop.on_panic("the writer of a collection");
         while let Some(first) = self.next(&mut jobs).await {
             if let Some(reason) = &self.unwritable {
                 self.metrics.queue_depth.dec();
@@ -79,7 +81,8 @@ impl Writer {
             }
             let group = self.collect(first, &mut jobs);
             if let Err(reason) = self.commit(group).await {
-                tracing::error!(reason, "a commit failed, the collection takes no more writes");
+                // Whoever waited for it may be gone.
+                self.fail_stop.stop(&format!("a commit of documents: {reason}"));
                 return self.refuse_all(jobs).await;
             }
         }

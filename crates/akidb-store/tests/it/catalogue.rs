@@ -1,12 +1,21 @@
-//! The catalogue of collections.
+//! The catalogue of collections: whatever becomes of it, the collections are there.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use akidb_core::{
     Chunking, CollectionName, Dimension, IndexEngine, IndexSettings, Metric, Quantization,
 };
-use akidb_store::{Catalogue, CollectionRow, DataDirectory};
+use akidb_store::{Catalogue, CollectionRow, DataDirectory, FailStop, Finding, OpenedCatalogue};
+use sqlx::{Connection, SqliteConnection};
+use tempfile::TempDir;
 use uuid::Uuid;
 
-fn collection(name: &str) -> CollectionRow {
+pub(crate) fn collection(name: &str) -> CollectionRow {
     CollectionRow {
         uuid: Uuid::now_v7(),
         name: CollectionName::new(name).unwrap(),
@@ -20,15 +29,76 @@ fn collection(name: &str) -> CollectionRow {
     }
 }
 
+pub(crate) async fn open(root: &Path) -> OpenedCatalogue {
+    let directory = Arc::new(DataDirectory::open(root).unwrap());
+    Catalogue::open(directory, FailStop::default()).await.unwrap()
+}
+
+async fn reopened(opened: OpenedCatalogue) -> OpenedCatalogue {
+    let root = opened.catalogue.directory().root().to_owned();
+    close(opened).await;
+    open(&root).await
+}
+
+pub(crate) async fn close(opened: OpenedCatalogue) {
+    opened.catalogue.close().await.unwrap();
+}
+
+fn kinds(findings: &[Finding]) -> Vec<&'static str> {
+    findings.iter().map(|finding| finding.kind.as_str()).collect()
+}
+
+/// Changes the catalogue behind its back.
+pub(crate) async fn tamper(root: &Path, sql: &'static str) {
+    let url = format!("sqlite://{}", root.join("akidb.db").display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// A closed data directory with three collections, one of them with changed settings.
+async fn three() -> (TempDir, Vec<CollectionRow>) {
+    let root = tempfile::tempdir().unwrap();
+    let opened = open(root.path()).await;
+    for name in ["books", "films", "songs"] {
+        opened.catalogue.create(&collection(name)).await.unwrap();
+    }
+    let opened = reopened(opened).await;
+    let songs = CollectionRow { description: Some("sung".into()), ..opened.collections[2].clone() };
+    opened.catalogue.change(&songs).await.unwrap();
+    let opened = reopened(opened).await;
+    assert_eq!((opened.collections.len(), kinds(&opened.findings)), (3, vec![]));
+    let rows = opened.collections.clone();
+    close(opened).await;
+    (root, rows)
+}
+
+/// Every file below the folder of collections and below `lost+found`, by its last two names.
+fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for folder in ["collections", "lost+found"] {
+        for entry in fs::read_dir(root.join(folder)).into_iter().flatten() {
+            let entry = entry.unwrap().path();
+            for file in fs::read_dir(&entry).into_iter().flatten() {
+                let file = file.unwrap().path();
+                let content = fs::read(&file).unwrap();
+                files.insert(file.strip_prefix(entry.parent().unwrap()).unwrap().into(), content);
+            }
+        }
+    }
+    files
+}
+
 #[tokio::test]
 async fn collections_survive_reopening_and_names_are_taken_once() {
     let root = tempfile::tempdir().unwrap();
-    let directory = DataDirectory::open(root.path()).unwrap();
-    let catalogue = Catalogue::open(&directory).await.unwrap();
+    let opened = open(root.path()).await;
+    let catalogue = &opened.catalogue;
     let (films, books) = (collection("films"), collection("books"));
-    catalogue.insert(&films).await.unwrap();
-    catalogue.insert(&books).await.unwrap();
-    assert!(catalogue.insert(&collection("films")).await.is_err());
+    let folder = catalogue.create(&films).await.unwrap();
+    assert!(folder.join("documents.db").is_file() && folder.join("collection.json").is_file());
+    catalogue.create(&books).await.unwrap();
+    assert!(catalogue.create(&collection("films")).await.is_err());
     let index = IndexSettings {
         engine: IndexEngine::HnswRs,
         m: 8,
@@ -36,25 +106,207 @@ async fn collections_survive_reopening_and_names_are_taken_once() {
         ef: 50,
         quantization: Quantization::None,
     };
-    catalogue.update(books.uuid, Some("printed"), &index).await.unwrap();
-    catalogue.close().await.unwrap();
-
-    let catalogue = Catalogue::open(&directory).await.unwrap();
     let books = CollectionRow { description: Some("printed".into()), index, ..books };
-    assert_eq!(catalogue.collections().await.unwrap(), [books.clone(), films.clone()]);
-    catalogue.delete(films.uuid).await.unwrap();
-    assert_eq!(catalogue.collections().await.unwrap(), [books]);
+    catalogue.change(&books).await.unwrap();
+
+    let opened = reopened(opened).await;
+    assert_eq!(
+        (&opened.collections, opened.findings.len()),
+        (&vec![books.clone(), films.clone()], 0)
+    );
+    opened.catalogue.drop(films.uuid).await.unwrap();
+    opened.catalogue.put_away(films.uuid).await.unwrap();
+    opened.catalogue.remove_dropped(films.uuid);
+    let opened = reopened(opened).await;
+    assert_eq!((opened.collections, opened.findings.len()), (vec![books], 0));
+    assert_eq!(fs::read_dir(root.path().join("collections")).unwrap().count(), 1);
 }
 
 #[tokio::test]
-async fn folders_are_made_listed_and_removed() {
+async fn hardly_anything_is_ever_in_the_write_ahead_log() {
     let root = tempfile::tempdir().unwrap();
-    let directory = DataDirectory::open(root.path()).unwrap();
-    let uuid = Uuid::now_v7();
-    let folder = directory.create_collection(uuid).unwrap();
-    std::fs::write(folder.join("documents.db"), "x").unwrap();
-    assert_eq!(directory.collection_folders().unwrap(), [uuid]);
-    directory.remove_collection(uuid).unwrap();
-    directory.remove_collection(uuid).unwrap();
-    assert!(directory.collection_folders().unwrap().is_empty());
+    let opened = open(root.path()).await;
+    opened.catalogue.create(&collection("films")).await.unwrap();
+    let log = fs::metadata(root.path().join("akidb.db-wal")).unwrap();
+    assert_eq!(log.len(), 0);
+    close(opened).await;
+    assert!(!root.path().join("akidb.db-wal").exists());
+}
+
+/// What used to be deleted at the next start, for `INFO` in the log.
+#[tokio::test]
+async fn a_catalogue_that_is_lost_in_any_way_is_made_anew_from_the_folders() {
+    let (root, rows) = three().await;
+    let path = root.path().join("akidb.db");
+    let sound = fs::read(&path).unwrap();
+    let before = files(root.path());
+    let lost: [(&str, Option<Vec<u8>>); 4] = [
+        ("missing", None),
+        ("empty", Some(Vec::new())),
+        ("truncated", Some(sound[..sound.len() / 2].to_vec())),
+        ("foreign", Some(vec![7; 9_000])),
+    ];
+    for (how, content) in lost {
+        match content {
+            None => fs::remove_file(&path).unwrap(),
+            Some(content) => fs::write(&path, content).unwrap(),
+        }
+        let told = Catalogue::inspect(root.path()).await.unwrap();
+        assert!(kinds(&told).contains(&"rebuilt"), "{how}: {told:?}");
+        let opened = open(root.path()).await;
+        let kinds = kinds(&opened.findings);
+        assert_eq!(opened.collections, rows, "{how}");
+        assert!(kinds.contains(&"rebuilt"), "{how}: {kinds:?}");
+        assert_eq!(kinds.iter().filter(|kind| **kind == "adopted").count(), 3, "{how}");
+        let opened = reopened(opened).await;
+        assert_eq!((opened.collections.clone(), opened.findings.len()), (rows.clone(), 0), "{how}");
+        close(opened).await;
+        for (file, content) in &before {
+            if file.ends_with("documents.db") {
+                assert_eq!(files(root.path()).get(file), Some(content), "{how}: {file:?}");
+            }
+        }
+    }
+    // What could be read of the damaged ones is kept, to be looked at.
+    assert!(root.path().join("lost+found/akidb.db").exists());
+}
+
+#[tokio::test]
+async fn no_flipped_bit_of_the_catalogue_loses_a_collection() {
+    let (root, rows) = three().await;
+    let path = root.path().join("akidb.db");
+    let sound = fs::read(&path).unwrap();
+    let before = files(root.path());
+    for byte in (0..sound.len()).step_by(601) {
+        let mut flipped = sound.clone();
+        flipped[byte] ^= 1 << (byte % 8);
+        fs::write(&path, flipped).unwrap();
+        let directory = Arc::new(DataDirectory::open(root.path()).unwrap());
+        match Catalogue::open(directory, FailStop::default()).await {
+            Ok(opened) => {
+                assert_eq!(opened.collections, rows, "byte {byte}");
+                close(opened).await;
+            }
+            // A version of the file or of the schema that is not known.
+            Err(error) => println!("byte {byte}: {error}"),
+        }
+        let after = files(root.path());
+        let documents = before.iter().filter(|(file, _)| file.ends_with("documents.db"));
+        assert!(documents.clone().all(|(file, _)| after.contains_key(file)), "byte {byte}");
+    }
+}
+
+#[tokio::test]
+async fn an_older_catalogue_is_noticed_and_what_it_lacks_is_taken_from_the_folders() {
+    let (root, rows) = three().await;
+    let path = root.path().join("akidb.db");
+    let older = fs::read(&path).unwrap();
+    let opened = open(root.path()).await;
+    let plays = collection("plays");
+    opened.catalogue.create(&plays).await.unwrap();
+    let books = CollectionRow { description: Some("printed".into()), ..rows[0].clone() };
+    opened.catalogue.change(&books).await.unwrap();
+    opened.catalogue.drop(rows[1].uuid).await.unwrap();
+    opened.catalogue.put_away(rows[1].uuid).await.unwrap();
+    opened.catalogue.remove_dropped(rows[1].uuid);
+    close(opened).await;
+
+    fs::write(&path, older).unwrap();
+    let opened = open(root.path()).await;
+    assert_eq!(opened.collections, [books, plays, rows[2].clone()]);
+    assert_eq!(kinds(&opened.findings), ["changes_lost", "restored", "removed", "adopted"]);
+    assert!(opened.findings[0].detail.contains("3 changes"), "{:?}", opened.findings);
+    assert_eq!(kinds(&reopened(opened).await.findings), [""; 0]);
+}
+
+#[tokio::test]
+async fn damaged_rows_and_descriptions_are_taken_from_each_other() {
+    let (root, rows) = three().await;
+    for (sql, expected) in [
+        ("UPDATE collections SET dimension = 3 WHERE name = 'films'", "restored"),
+        ("UPDATE collections SET name = 'filmz' WHERE name = 'films'", "restored"),
+        ("UPDATE collections SET name = '/' WHERE name = 'films'", "restored"),
+        ("UPDATE collections SET index_ef = 1, checksum = NULL WHERE name = 'films'", "restored"),
+        ("DELETE FROM collections WHERE name = 'films'", "adopted"),
+        ("UPDATE state SET change = 1", "changes_lost"),
+    ] {
+        tamper(root.path(), sql).await;
+        let opened = open(root.path()).await;
+        assert_eq!(opened.collections, rows, "{sql}");
+        assert!(kinds(&opened.findings).contains(&expected), "{sql}: {:?}", opened.findings);
+        assert_eq!(kinds(&reopened(opened).await.findings), [""; 0], "{sql}");
+    }
+    let described = |row: &CollectionRow| {
+        root.path().join("collections").join(row.uuid.to_string()).join("collection.json")
+    };
+    fs::write(described(&rows[0]), "{}").unwrap();
+    fs::copy(described(&rows[2]), described(&rows[1])).unwrap();
+    fs::remove_file(described(&rows[2])).unwrap();
+    let opened = open(root.path()).await;
+    assert_eq!((kinds(&opened.findings), &opened.collections), (vec!["redescribed"; 3], &rows));
+    close(opened).await;
+    // They can be relied on again.
+    fs::remove_file(root.path().join("akidb.db")).unwrap();
+    assert_eq!(open(root.path()).await.collections, rows);
+}
+
+#[tokio::test]
+async fn what_nobody_knows_is_adopted_or_set_aside_and_never_removed() {
+    let (root, rows) = three().await;
+    let folder = |name: &str| root.path().join("collections").join(name);
+    let uuid = rows[1].uuid.to_string();
+    // Another collection of the name, out of a copy.
+    let copy = tempfile::tempdir().unwrap();
+    let other = open(copy.path()).await;
+    let row = collection("films");
+    let of_copy = other.catalogue.create(&row).await.unwrap();
+    let adopted = folder(&row.uuid.to_string());
+    fs::rename(&of_copy, &adopted).unwrap();
+    // Nobody was ever given it.
+    let not_applied = Uuid::now_v7();
+    fs::create_dir(folder(&format!("{not_applied}.new"))).unwrap();
+    // Its drop was committed.
+    fs::create_dir(folder(&format!("{}.dropped", Uuid::now_v7()))).unwrap();
+    // Nothing tells what they are.
+    let unknown = Uuid::now_v7().to_string();
+    for name in [unknown.as_str(), "backup of films", &uuid.to_uppercase()] {
+        fs::create_dir(folder(name)).unwrap();
+        fs::write(folder(name).join("documents.db"), "documents").unwrap();
+    }
+    let told = Catalogue::inspect(root.path()).await.unwrap();
+    let opened = open(root.path()).await;
+    assert_eq!(opened.findings, told);
+    assert_eq!(kinds(&told), ["set_aside", "set_aside", "set_aside", "adopted"]);
+    let names: Vec<_> = opened.collections.iter().map(|row| row.name.as_str()).collect();
+    let digits = &row.uuid.simple().to_string()[24..];
+    assert_eq!(names, ["books", "films", &format!("films-{digits}"), "songs"]);
+    assert_eq!(fs::read_dir(root.path().join("collections")).unwrap().count(), 4);
+    for name in [unknown.as_str(), "backup of films", &uuid.to_uppercase()] {
+        let kept = root.path().join("lost+found").join(name).join("documents.db");
+        assert_eq!(fs::read_to_string(kept).unwrap(), "documents");
+    }
+    assert_eq!(kinds(&reopened(opened).await.findings), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_a_kill_has_cut_short_is_finished() {
+    let (root, rows) = three().await;
+    let folder = |name: &str| root.path().join("collections").join(name);
+    // Killed between the commit of a creation, of a drop, of a change and what follows each.
+    let [books, films, songs] = [0, 1, 2].map(|at| rows[at].uuid.to_string());
+    fs::rename(folder(&books), folder(&format!("{books}.new"))).unwrap();
+    fs::rename(folder(&films), folder(&format!("{films}.dropped"))).unwrap();
+    let description = fs::read(folder(&songs).join("collection.json")).unwrap();
+    let opened = open(root.path()).await;
+    let changed = CollectionRow { description: Some("played".into()), ..rows[2].clone() };
+    opened.catalogue.change(&changed).await.unwrap();
+    close(opened).await;
+    fs::write(folder(&songs).join("collection.json"), description).unwrap();
+
+    let opened = open(root.path()).await;
+    assert_eq!(opened.collections, [rows[0].clone(), changed.clone()]);
+    close(opened).await;
+    assert_eq!(fs::read_dir(root.path().join("collections")).unwrap().count(), 2);
+    fs::remove_file(root.path().join("akidb.db")).unwrap();
+    assert_eq!(open(root.path()).await.collections, [rows[0].clone(), changed]);
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test whose world is not as it must be fails")]
 
 mod catalogue;
+mod commits;
 mod damage;
 mod documents;
 mod grouping;
@@ -13,14 +14,19 @@ use std::{path::Path, time::Duration};
 
 use akidb_core::{DocumentId, Limits, Metadata, Seq};
 use akidb_store::{
-    Applied, CommittedChange, DocumentStore, NewRow, RowVectors, StoreError, StoreMetrics,
-    StoreOptions, VectorKey, VectorsPerDocument, Write,
+    Applied, CommittedChange, DocumentStore, FailStop, NewRow, RowVectors, StoreError,
+    StoreMetrics, StoreOptions, VectorKey, VectorsPerDocument, Write,
 };
 use tokio::{sync::mpsc, time::Instant};
 
 fn options() -> StoreOptions {
     let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-    StoreOptions { readers_max: 2, vectors_per_document: VectorsPerDocument::One, metrics }
+    StoreOptions {
+        readers_max: 2,
+        vectors_per_document: VectorsPerDocument::One,
+        metrics,
+        fail_stop: FailStop::default(),
+    }
 }
 
 /// Opens a store and gives the changes that it announces.

@@ -98,6 +98,7 @@ pub(crate) struct StorageSettings {
     pub(crate) idle_close_after_ms: u64,
     #[serde(deserialize_with = "positive")]
     pub(crate) readers_per_collection: u32,
+    pub(crate) lock_wait_ms: u64,
 }
 
 /// `[index]`
@@ -255,6 +256,7 @@ impl Settings {
                 max_open_collections: 256,
                 idle_close_after_ms: 600_000,
                 readers_per_collection: 4,
+                lock_wait_ms: 5_000,
             },
             index: IndexSettings { memory_limit: 0 },
             embedding: EmbeddingSettings {

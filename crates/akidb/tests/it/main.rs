@@ -5,6 +5,7 @@ mod architecture;
 mod browser;
 mod client_commands;
 mod crash;
+mod disk_faults;
 mod doctor;
 mod help;
 mod import;

@@ -26,8 +26,10 @@ fn a_node_starts_on_free_ports_and_stops_when_asked() {
         let mut node = Node::start(&data_dir);
         TcpStream::connect(node.rest).unwrap();
         TcpStream::connect(node.grpc).unwrap();
-        let mode = data_dir.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
+        for (file, expected) in [("", 0o700), ("collections", 0o700), ("akidb.db", 0o600)] {
+            let mode = data_dir.join(file).metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, expected, "{file}");
+        }
         node.signal(signal);
         assert!(node.wait().success());
     }
@@ -63,13 +65,21 @@ fn a_data_directory_in_use_is_refused() {
     let (_folder, data_dir) = scratch();
     let _node = Node::start(&data_dir);
     let data_dir = data_dir.to_str().unwrap();
-    let output = akidb(["serve", "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"])
-        .args(["--data-dir", data_dir])
-        .env("AKIDB_EMBEDDING__BACKEND", "hash")
+    // The file alone does not keep the others out, as anybody can remove it.
+    for _ in 0..2 {
+        let _ = std::fs::remove_file(format!("{data_dir}/LOCK"));
+        let output = akidb(["serve", "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"])
+            .args(["--data-dir", data_dir])
+            .env("AKIDB_EMBEDDING__BACKEND", "hash")
+            .env("AKIDB_STORAGE__LOCK_WAIT_MS", "0")
+            .output()
+            .unwrap();
+        assert_failed(&output, 74, &["in use by another AkiDB process", data_dir, "hint: "]);
+    }
+    let output = akidb(["collection", "list", "--data-dir", data_dir])
+        .env("AKIDB_STORAGE__LOCK_WAIT_MS", "0")
         .output()
         .unwrap();
-    assert_failed(&output, 74, &["in use by another AkiDB process", data_dir, "hint: "]);
-    let output = akidb(["collection", "list", "--data-dir", data_dir]).output().unwrap();
     assert_failed(&output, 74, &["in use by another AkiDB process", "hint: ", "--url"]);
 }
 

@@ -1,14 +1,9 @@
 //! The program, its configuration, its data directory and its ports.
 
-use std::{
-    env,
-    fs::{self, File},
-    net::SocketAddr,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-};
+use std::{env, fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path};
 
 use akidb_embedding::mlx::Finding;
+use akidb_store::DataDirectory;
 use rustix::fs::{Access, access};
 use tokio::net::TcpListener;
 
@@ -56,11 +51,13 @@ pub(super) fn data_directory(path: &Path) -> Finding {
     }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        let message =
-            format!("{shown} has mode {mode:04o}, others can read it; hint: `chmod 700 {shown}`");
+        let message = format!(
+            "{shown} has mode {mode:04o}, others can read it; hint: `chmod 700 {shown}`, or start a \
+             node, which does that"
+        );
         return Finding::bad(SUBJECT, &message);
     }
-    match is_in_use(path) {
+    match DataDirectory::is_in_use(path) {
         true => Finding::good(SUBJECT, format!("{shown} is in use by a running node")),
         false => Finding::good(SUBJECT, format!("{shown} is there and may be written")),
     }
@@ -77,10 +74,6 @@ fn may_be_made(path: &Path) -> bool {
 fn may_write(path: &Path) -> bool {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
-}
-
-fn is_in_use(data_dir: &Path) -> bool {
-    File::open(data_dir.join("LOCK")).is_ok_and(|lock| lock.try_lock_shared().is_err())
 }
 
 pub(super) async fn ports(server: &ServerSettings) -> [Finding; 2] {

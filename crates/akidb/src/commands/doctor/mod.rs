@@ -2,8 +2,9 @@
 //! not as it must be.
 //!
 //! It changes nothing. What lives here: the order of the checks and how findings are shown. What is
-//! looked at is in `machine` and `embedding`; what MLX needs, `akidb_embedding` knows.
+//! looked at is in `machine`, `catalogue` and `embedding`; what MLX needs, `akidb_embedding` knows.
 
+mod catalogue;
 mod embedding;
 mod machine;
 
@@ -42,6 +43,7 @@ pub(crate) async fn run(
         Ok(settings) => {
             findings.push(machine::configuration(configuration));
             findings.push(machine::data_directory(&settings.storage.data_dir));
+            findings.extend(catalogue::look(&settings.storage.data_dir).await);
             findings.extend(machine::ports(&settings.server).await);
             let look = move || embedding::look(&settings.embedding);
             let looked = waiting("looking at models", tokio::task::spawn_blocking(look)).await;

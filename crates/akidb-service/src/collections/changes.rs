@@ -1,0 +1,137 @@
+//! What changes which collections there are, and what they are.
+//!
+//! Each change runs to its end once it has begun, whatever becomes of the request: its client may
+//! leave, its deadline pass. So the catalogue and what is in memory change together or not at all.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use akidb_core::{Error, ErrorCode, Outcome, Result};
+use akidb_store::CollectionRow;
+use tokio::{sync::MutexGuard, time::Instant};
+use tracing::Instrument;
+
+use super::{Changeable, Collections, Entry};
+use crate::{
+    failure::{from_store, too_late},
+    projection::Kept,
+};
+
+/// How long dropping a collection waits for requests that still use it.
+const DROP_WAIT_MAX: Duration = Duration::from_secs(60);
+
+impl Collections {
+    /// Adds a collection whose name must be free.
+    pub(crate) async fn create(
+        self: &Arc<Self>,
+        row: CollectionRow,
+        collections_max: usize,
+        deadline: Instant,
+    ) -> Result<Arc<Entry>> {
+        let this = Arc::clone(self);
+        let create = async move { this.create_whole(row, collections_max, deadline).await };
+        self.detached(create).await
+    }
+
+    /// Changes what of a collection can be changed to what `change` makes of it.
+    pub(crate) async fn change(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        deadline: Instant,
+        change: impl FnOnce(Changeable) -> Result<Changeable> + Send + 'static,
+    ) -> Result<()> {
+        let (this, entry) = (Arc::clone(self), Arc::clone(entry));
+        self.detached(async move { this.change_whole(&entry, deadline, change).await }).await
+    }
+
+    /// Drops a collection; its disk is free when this returns, unless its files can not be removed.
+    pub(crate) async fn drop(self: &Arc<Self>, name: &str, deadline: Instant) -> Result<()> {
+        let (this, name) = (Arc::clone(self), name.to_owned());
+        self.detached(async move { this.drop_whole(&name, deadline).await }).await
+    }
+
+    async fn create_whole(
+        &self,
+        row: CollectionRow,
+        collections_max: usize,
+        deadline: Instant,
+    ) -> Result<Arc<Entry>> {
+        let _changing = self.begin_change(deadline).await?;
+        let count = self.by_name.read().len();
+        if self.by_name.read().contains_key(row.name.as_str()) {
+            let message = format!("a collection named {:?} exists already", row.name.as_str());
+            return Err(Error::new(ErrorCode::CollectionExists, message));
+        }
+        if count >= collections_max {
+            let message = format!("the node has {count} collections, its limit `collections`");
+            return Err(Error::new(ErrorCode::LimitExceeded, message));
+        }
+        let folder = self.catalogue.directory().collection(row.uuid);
+        let entry = Arc::new(Entry::new(row, folder)?);
+        self.catalogue.create(&entry.row).await.map_err(from_store)?;
+        self.by_name.write().insert(entry.row.name.as_str().to_owned(), Arc::clone(&entry));
+        self.count();
+        Ok(entry)
+    }
+
+    async fn change_whole(
+        &self,
+        entry: &Entry,
+        deadline: Instant,
+        change: impl FnOnce(Changeable) -> Result<Changeable>,
+    ) -> Result<()> {
+        let _changing = self.begin_change(deadline).await?;
+        entry.check_not_dropped()?;
+        let before = entry.changeable();
+        let after = change(before.clone())?;
+        if after == before {
+            return Ok(());
+        }
+        self.catalogue.change(&entry.row_with(after.clone())).await.map_err(from_store)?;
+        entry.set(after).await;
+        Ok(())
+    }
+
+    /// Out of the catalogue first, then out of reach of those who ask for it by name. The folder
+    /// is marked as soon as no request uses it.
+    async fn drop_whole(&self, name: &str, deadline: Instant) -> Result<()> {
+        let entry = {
+            let _changing = self.begin_change(deadline).await?;
+            let entry = self.find(name)?;
+            self.catalogue.drop(entry.row.uuid).await.map_err(from_store)?;
+            self.by_name.write().remove(name);
+            entry.set_dropped();
+            entry
+        };
+        self.count();
+        let open = entry.take_when_unused(DROP_WAIT_MAX).await;
+        self.catalogue.put_away(entry.row.uuid).await.map_err(from_store)?;
+        if let Some(open) = open {
+            open.close(Kept::No).await;
+        }
+        self.catalogue.remove_dropped(entry.row.uuid);
+        Ok(())
+    }
+
+    /// Waits for its turn, until the deadline: nothing is done by then.
+    async fn begin_change(&self, deadline: Instant) -> Result<MutexGuard<'_, ()>> {
+        let turn = tokio::time::timeout_at(deadline, self.changing.lock()).await;
+        turn.map_err(|_| too_late())
+    }
+
+    /// Runs work to its end, whether or not this future is dropped.
+    pub(super) async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let running = Arc::clone(&self.running).read_owned().await;
+        let work = async move {
+            let _running = running;
+            work.await
+        };
+        let ended = tokio::spawn(work.in_current_span()).await;
+        ended.unwrap_or_else(|error| {
+            let message = format!("an operation on a collection was cut short: {error}");
+            Err(Error::new(ErrorCode::Internal, message).with_outcome(Outcome::Unknown))
+        })
+    }
+}
