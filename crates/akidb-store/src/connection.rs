@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use akidb_core::torture::threshold;
+use akidb_core::torture::{PlantedFault, has_fault, threshold};
 use sqlx::{
     Connection, Row, SqliteConnection,
     migrate::Migrator,
@@ -30,6 +30,10 @@ pub(crate) async fn open_writer(
     path: &Path,
     migrations: &Migrator,
 ) -> Result<SqliteConnection, StoreError> {
+    let (synchronous, synchronous_read_back) = match has_fault(PlantedFault::SynchronousNormal) {
+        true => (SqliteSynchronous::Normal, "1"),
+        false => (SqliteSynchronous::Full, "2"),
+    };
     let checkpoint_pages = threshold(CHECKPOINT_PAGES, CHECKPOINT_PAGES_SHRUNKEN);
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -38,7 +42,7 @@ pub(crate) async fn open_writer(
         // Of new databases alone: others would be rewritten by that.
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(synchronous)
         .pragma("fullfsync", "1")
         .pragma("checkpoint_fullfsync", "1")
         .pragma("wal_autocheckpoint", checkpoint_pages.to_string())
@@ -54,7 +58,9 @@ pub(crate) async fn open_writer(
         .run_direct(None, &mut connection, false)
         .await
         .map_err(|source| StoreError::Migration { path: path.to_owned(), source })?;
-    for (pragma, expected) in [("journal_mode", "wal"), ("synchronous", "2"), ("fullfsync", "1")] {
+    for (pragma, expected) in
+        [("journal_mode", "wal"), ("synchronous", synchronous_read_back), ("fullfsync", "1")]
+    {
         check_pragma(&mut connection, pragma, expected).await?;
     }
     Ok(connection)

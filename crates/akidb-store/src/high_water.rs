@@ -18,7 +18,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use akidb_core::Seq;
+use akidb_core::{
+    Seq,
+    torture::{PlantedFault, has_fault},
+};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -94,6 +97,9 @@ impl HighWater {
 
     /// Replaces both marks.
     pub(crate) fn write(&self, position: Position) -> Result<(), StoreError> {
+        if has_fault(PlantedFault::SkipHighWater) {
+            return Ok(());
+        }
         let record = encode(position);
         for (file, path) in &self.copies {
             file.write_all_at(&record, 0).map_err(StoreError::io("writing", path))?;

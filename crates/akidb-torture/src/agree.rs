@@ -32,19 +32,44 @@ pub(crate) struct Seen {
     pub(crate) refused: Vec<String>,
     /// What tells somebody who watches the node that something is wrong.
     pub(crate) told: Vec<String>,
+    /// What the node noticed at its start and put right; it tells of that too.
+    pub(crate) noticed: Vec<Noticed>,
     /// Where two ways to read differ.
     pub(crate) contradictions: Vec<String>,
     /// Documents that it serves and that nobody wrote so.
     pub(crate) forged: Vec<String>,
 }
 
+/// Something that the node noticed at its start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Noticed {
+    kind: String,
+    detail: String,
+}
+
+impl Noticed {
+    /// What a crash between two steps may leave, on a sound disk: a folder whose row is not there
+    /// yet, or not any more.
+    const LEFT_BY_CRASHES: [&str; 4] = ["adopted", "set_aside", "removed", "restored"];
+
+    fn is_of_a_crash(&self) -> bool {
+        Self::LEFT_BY_CRASHES.contains(&self.kind.as_str())
+    }
+}
+
 impl Seen {
     /// The contradictions, the refusals and what was told, where there should be none of them.
     pub(crate) fn must_be_sound(&self) -> Result<(), String> {
-        let faults =
-            [&self.forged, &self.contradictions, &self.refused, &self.told].into_iter().flatten();
-        let faults: Vec<_> = faults.take(5).cloned().collect();
+        let faults = [&self.forged, &self.contradictions, &self.refused, &self.told];
+        let noticed = self.noticed.iter().filter(|noticed| !noticed.is_of_a_crash());
+        let noticed = noticed.map(|noticed| format!("{noticed:?}"));
+        let faults: Vec<_> = faults.into_iter().flatten().cloned().chain(noticed).take(5).collect();
         if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
+    }
+
+    /// Whether somebody who watches the node sees that something is wrong.
+    pub(crate) fn is_told_of(&self) -> bool {
+        !(self.told.is_empty() && self.refused.is_empty() && self.noticed.is_empty())
     }
 }
 
@@ -77,10 +102,14 @@ fn watch(client: &mut Client, seen: &mut Seen) -> Result<()> {
             seen.told.push(format!("readyz {}", short(component)));
         }
     }
+    for found in ready.body["findings"].as_array().into_iter().flatten() {
+        let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+        seen.noticed.push(Noticed { kind: text("kind"), detail: text("detail") });
+    }
     let metrics = client.read("GET", "/metrics", None)?;
     for line in metrics.text.lines().filter(|line| line.starts_with("akidb_")) {
         let Some((series, value)) = line.rsplit_once(' ') else { continue };
-        let words = ["lost", "damaged", "adopted", "unknown_folders", "rebuilt", "put_aside"];
+        let words = ["lost", "damaged"];
         let is_told = words.iter().any(|word| series.contains(word));
         if is_told && value.parse::<f64>().is_ok_and(|value| value > 0.0) {
             seen.told.push(format!("metric {line}"));

@@ -17,7 +17,7 @@ pub(crate) enum Trust {
 pub(crate) struct FileKind {
     /// Its name, for people.
     pub(crate) name: &'static str,
-    /// The end of its path, `*` for any characters within a name.
+    /// The end of its path, `*` for any characters within a name, `**` for all that follows.
     pattern: &'static str,
     /// What the node may lose with it.
     pub(crate) trust: Trust,
@@ -36,13 +36,18 @@ pub(crate) const KINDS: &[FileKind] = &[
     truth("catalogue", "akidb.db"),
     truth("catalogue log", "akidb.db-wal"),
     derived("catalogue shared memory", "akidb.db-shm"),
+    derived("catalogue mark", "catalogue-mark*"),
     derived("lock", "LOCK"),
+    derived("ballast", "ballast"),
     truth("documents", "collections/*/documents.db"),
     truth("documents log", "collections/*/documents.db-wal"),
     derived("documents shared memory", "collections/*/documents.db-shm"),
-    derived("high-water mark", "collections/*/high-water"),
+    derived("high-water mark", "collections/*/high-water*"),
+    derived("description", "collections/*/collection.json"),
     derived("manifest", "collections/*/vectors/manifest*"),
     derived("index section", "collections/*/vectors/*"),
+    // Never looked into by a node.
+    derived("put aside", "lost+found/**"),
 ];
 
 /// The kind of a file by its path in the data directory.
@@ -53,6 +58,9 @@ pub(crate) fn kind_of(path: &Path) -> Option<&'static FileKind> {
 
 /// Whether a path is as a pattern says, name by name.
 fn matches(pattern: &str, path: &str) -> bool {
+    if let Some(folder) = pattern.strip_suffix("**") {
+        return path.starts_with(folder);
+    }
     let (pattern, path) = (pattern.split('/'), path.split('/'));
     pattern.clone().count() == path.clone().count()
         && pattern.zip(path).all(|(pattern, name)| match pattern.split_once('*') {

@@ -72,12 +72,7 @@ impl Worker {
                 Operation::DeleteMatching { collection, filter }
             }
             72..88 => {
-                let (id, patch) = (
-                    self.id()
-                        .next_multiple_of(3)
-                        .min(self.number * IDS_PER_WORKER + IDS_PER_WORKER - 1),
-                    self.version(),
-                ); // OLD-NODE
+                let (id, patch) = (self.id(), self.version());
                 Operation::Patch { collection, id, patch }
             }
             _ => Operation::Import { documents: self.documents(), collection },

@@ -6,7 +6,10 @@
 
 use std::collections::HashSet;
 
-use akidb_core::{DocumentId, Filter, IndexSettings, Metadata, Seq};
+use akidb_core::{
+    DocumentId, Filter, IndexSettings, Metadata, Seq,
+    torture::{PlantedFault, has_fault},
+};
 use akidb_index::{FilterIndex, Neighbour, VectorIndex};
 use akidb_store::{CommittedChange, VectorKey};
 use parking_lot::RwLock;
@@ -75,7 +78,7 @@ impl Generation {
 
     /// Takes documents out.
     pub(super) fn remove_documents(&self, removed: &[Seq]) {
-        if removed.is_empty() {
+        if removed.is_empty() || has_fault(PlantedFault::KeepRemovedInIndex) {
             return;
         }
         let mut removed = removed.to_vec();

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use akidb_core::{Error, ErrorCode, Result, Seq};
+use akidb_core::{
+    Error, ErrorCode, Result, Seq,
+    torture::{PlantedFault, has_fault},
+};
 use akidb_index::SnapshotFolder;
 use akidb_store::{CommittedChange, Loader, StoreError, StoredVector};
 
@@ -137,6 +140,10 @@ enum CaughtUp {
 async fn catch_up(written: Written, loader: &mut Loader) -> Result<CaughtUp> {
     let Written { generation, contained, mut unsearchable } = written;
     let covered = Seq(contained.applied_seq);
+    let trusts_counts = has_fault(PlantedFault::TrustEqualCounts);
+    if trusts_counts && generation.live_documents().len() as u64 == loader.document_count() {
+        return Ok(CaughtUp::Fits(generation, contained, unsearchable));
+    }
     if covered > loader.last_seq() {
         return Ok(CaughtUp::Ahead(covered));
     }

@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use akidb_core::torture::{PlantedFault, has_fault};
 use uuid::Uuid;
 
 use self::lock::Lock;
@@ -224,6 +225,9 @@ fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
 
 /// Makes the names in a directory durable.
 pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    if has_fault(PlantedFault::SkipDirectorySync) {
+        return Ok(());
+    }
     let sync = File::open(path).and_then(|directory| directory.sync_all());
     sync.map_err(StoreError::io("syncing", path))
 }

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use akidb_core::Seq;
+use akidb_core::{
+    Seq,
+    torture::{PlantedFault, has_fault},
+};
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -161,12 +164,21 @@ impl Writer {
     }
 
     async fn write_group(&mut self, writes: Vec<Write>) -> Result<GroupResult, GroupFailure> {
+        let acknowledges_early = has_fault(PlantedFault::AcknowledgeBeforeCommit);
+        if acknowledges_early {
+            // The group before this one was answered with its transaction open.
+            let _ = self.execute("COMMIT").await;
+        }
         self.execute("BEGIN IMMEDIATE").await.map_err(GroupFailure::RolledBack)?;
         let (applied, last_seq) = match self.apply_all(writes).await {
             Ok(applied) => applied,
             Err(error) => return Err(self.roll_back(error).await),
         };
-        match self.execute("COMMIT").await {
+        let committed = match acknowledges_early {
+            true => Ok(()),
+            false => self.execute("COMMIT").await,
+        };
+        match committed {
             Ok(()) => {}
             Err(StoreError::Full) => return Err(self.roll_back(StoreError::Full).await),
             Err(error) => return Err(GroupFailure::Unknown(error.to_string())),

@@ -235,7 +235,10 @@ impl Actor {
         let (reply, at) = self.send("POST", "/v1/collections", Some(&body))?;
         match reply {
             Ok(reply) if reply.status == 409 => {}
-            Ok(reply) if !reply.is_success() => bail!("create was answered {}", reply.text),
+            // One that was dropped before its reply may say that it is not there any more.
+            Ok(reply) if !reply.is_success() && reply.outcome() != "unknown" => {
+                bail!("create was answered {}", reply.text)
+            }
             _ => self.history.write(&name, Some(value), at),
         }
         Ok(())

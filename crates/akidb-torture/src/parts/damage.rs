@@ -61,25 +61,50 @@ pub(crate) fn run(context: &Context) -> Result<Tally> {
     let mut random = context.random("damage");
     let scene = Scene::of(context)?;
     let number = usize::try_from(context.number)?;
-    let left = [Left::Killed, Left::Clean][(number / (KINDS.len() * HOWS.len())) % 2];
     let data_dir = context.folder.join("data");
+    all_files_are_known(&scene.killed)?;
+    let kinds = kinds_below(&scene.killed)?;
+    let kind = kinds[number % kinds.len()];
+    let way = number / kinds.len();
+    // After a clean stop there is no log.
+    let is_clean = way / HOWS.len() % 2 == 1 && kinds_below(&scene.clean)?.contains(&kind);
+    let left = if is_clean { Left::Clean } else { Left::Killed };
     copy(scene.folder(left), &data_dir)?;
-    all_files_are_known(&data_dir)?;
-    let kind = &KINDS[number % KINDS.len()];
-    let how = HOWS[(number / KINDS.len()) % HOWS.len()];
-    let Some(file) = any_of(&data_dir, kind, &mut random)? else {
-        // After a clean stop there is no log.
-        return Ok(tally);
+    let file = any_of(&data_dir, kind, &mut random)?.context("a kind without a file")?;
+    let mut hows = HOWS.iter().cycle().skip(way % HOWS.len()).take(HOWS.len());
+    let how = loop {
+        // Some ways change nothing: an older copy may be the same, an only one has no other.
+        let Some(&how) = hows.next() else { return Ok(tally) };
+        if damage(&data_dir, &scene.older, &file, how, &mut random)? {
+            break how;
+        }
     };
     let told = format!("{} {how:?} after being left {left:?}", file.display());
-    if !damage(&data_dir, &scene.older, &file, how, &mut random).with_context(|| told.clone())? {
-        return Ok(tally);
-    }
     count(&mut tally, "damaged files", 1);
     let verdict =
         Judge::new(context, &data_dir, &scene.state)?.judge(kind.trust).with_context(|| told)?;
     count(&mut tally, verdict.name(), 1);
     Ok(tally)
+}
+
+/// Logs that end early only: the last commits of a collection are gone, and its index does not know
+/// of them either.
+pub(super) fn logs(context: &Context) -> Result<Tally> {
+    let mut random = context.random("logs");
+    let scene = Scene::of(context)?;
+    let data_dir = context.folder.join("data");
+    copy(scene.folder(Left::Killed), &data_dir)?;
+    let log = KINDS.iter().find(|kind| kind.name == "documents log");
+    let file = match log {
+        Some(kind) => any_of(&data_dir, kind, &mut random)?,
+        None => None,
+    };
+    let path = data_dir.join(file.context("the scene has no log")?);
+    let mut bytes = fs::read(&path)?;
+    bytes.truncate(random.random_range(bytes.len() / 3..=bytes.len()));
+    fs::write(&path, bytes)?;
+    Judge::new(context, &data_dir, &scene.state)?.judge(Trust::Truth)?;
+    Ok(Tally::new())
 }
 
 /// Bits of rows only: most of a database is rows, and their checksums are what tells.
@@ -122,6 +147,13 @@ fn all_files_are_known(data_dir: &Path) -> Result<()> {
         Some(path) => bail!("{} is of a kind that `files.rs` does not know", path.display()),
         None => Ok(()),
     }
+}
+
+/// The kinds of files that there are.
+fn kinds_below(data_dir: &Path) -> Result<Vec<&'static FileKind>> {
+    let files = files_below(data_dir)?;
+    let is_there = |kind: &&FileKind| files.iter().any(|path| kind_of(path) == Some(*kind));
+    Ok(KINDS.iter().filter(is_there).collect())
 }
 
 /// Any file of a kind.

@@ -48,8 +48,8 @@ pub(crate) const ALL: &[Part] = &[
     Part {
         name: "pairs",
         about: "two faults at once, or one beside a newer or an older second file",
-        quick: 10,
-        full: 60,
+        quick: 11,
+        full: 66,
         run: pairs::run,
     },
     Part {

@@ -13,10 +13,13 @@ use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 
 use crate::{
     case::{Context, Tally, count},
-    files::{KINDS, kind_of},
+    files::{KINDS, Trust, kind_of},
     judge::Judge,
+    node::Node,
+    oracle::{Operation, Oracle, State},
     parts::damage::{HOWS, any_of, damage, trust_of},
     scene::{Left, Scene, copy, files_below},
+    shared::{create_shared, must_do},
 };
 
 /// The pairs that were found, and others of their kind.
@@ -42,9 +45,11 @@ enum Pair {
     CatalogueLogFlipped,
     /// Any two files are damaged in any two ways.
     Any,
+    /// The database is an older one with as many documents as the index.
+    DocumentsOlderOfAsMany,
 }
 
-const PAIRS: [Pair; 10] = [
+const PAIRS: [Pair; 11] = [
     Pair::LogFlippedSnapshotNewer,
     Pair::MarkGoneLogFlipped,
     Pair::MarkFlippedLogFlipped,
@@ -55,6 +60,7 @@ const PAIRS: [Pair; 10] = [
     Pair::CatalogueGone,
     Pair::CatalogueLogFlipped,
     Pair::Any,
+    Pair::DocumentsOlderOfAsMany,
 ];
 
 pub(crate) fn run(context: &Context) -> Result<Tally> {
@@ -63,13 +69,19 @@ pub(crate) fn run(context: &Context) -> Result<Tally> {
     let scene = Scene::of(context)?;
     let number = usize::try_from(context.number)?;
     let pair = PAIRS[number % PAIRS.len()];
+    if pair == Pair::DocumentsOlderOfAsMany {
+        return same_ids_twice(context);
+    }
     let data_dir = context.folder.join("data");
     copy(&scene.killed, &data_dir)?;
     if pair == Pair::LogFlippedSnapshotNewer {
         // The scene that was stopped has snapshots of all that the log holds.
         replace_indexes(&data_dir, scene.folder(Left::Clean))?;
     }
-    let touched = spoil(pair, &data_dir, &scene, &mut random)?;
+    let Some(touched) = spoil(pair, &data_dir, &scene, &mut random)? else {
+        // A log that was checkpointed holds nothing to damage.
+        return Ok(tally);
+    };
     count(&mut tally, "damaged files", touched.len() as u64);
     count(&mut tally, "pairs", 1);
     let verdict = Judge::new(context, &data_dir, &scene.state)?
@@ -79,23 +91,69 @@ pub(crate) fn run(context: &Context) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Damages the files of a pair and returns them.
-fn spoil(pair: Pair, data_dir: &Path, scene: &Scene, random: &mut StdRng) -> Result<Vec<PathBuf>> {
+/// Writes the same ids in two rounds, and puts the database of the first below the index of the
+/// second: both have as many documents.
+pub(super) fn same_ids_twice(context: &Context) -> Result<Tally> {
+    const IDS: u64 = 90;
+    let mut random = context.random("same ids");
+    let (data_dir, first) = (context.folder.join("data"), context.folder.join("first"));
+    let mut oracle = Oracle::new(State::new());
+    for number in [1_000, random.random_range(2_000..3_000)] {
+        let node = Node::must_start(&context.launch, &data_dir)?;
+        let mut client = node.client();
+        if oracle.state().is_empty() {
+            oracle = Oracle::new(create_shared(&mut client)?);
+        }
+        let documents = (0..IDS).map(|id| (id, number + id)).collect();
+        let collection = "s-vectors".to_owned();
+        must_do(&mut client, &mut oracle, &Operation::Upsert { collection, documents })?;
+        node.stop()?;
+        if !first.exists() {
+            copy(&data_dir, &first)?;
+        }
+    }
+    let files = files_below(&data_dir)?;
+    let is_changed = |path: &&PathBuf| {
+        kind_of(path).is_some_and(|kind| kind.name == "documents")
+            && fs::read(data_dir.join(path)).ok() != fs::read(first.join(path)).ok()
+    };
+    let database = files.iter().find(is_changed).context("no database was written to")?;
+    fs::copy(first.join(database), data_dir.join(database))?;
+    let verdict = Judge::new(context, &data_dir, oracle.state())?.judge(Trust::Truth)?;
+    let mut tally = Tally::new();
+    count(&mut tally, "pairs", 1);
+    count(&mut tally, verdict.name(), 1);
+    Ok(tally)
+}
+
+/// Damages the files of a pair and returns them; `None` where they hold nothing to damage.
+fn spoil(
+    pair: Pair,
+    data_dir: &Path,
+    scene: &Scene,
+    random: &mut StdRng,
+) -> Result<Option<Vec<PathBuf>>> {
     let folder = any_collection(data_dir, random)?;
     let of = |name: &str| folder.join(name);
     let (database, log, mark) = (of("documents.db"), of("documents.db-wal"), of("high-water"));
     let touched = match pair {
         Pair::LogFlippedSnapshotNewer => {
-            flip_early(data_dir, &log)?;
+            if !flip_early(data_dir, &log)? {
+                return Ok(None);
+            }
             vec![log]
         }
         Pair::MarkGoneLogFlipped => {
-            flip_early(data_dir, &log)?;
+            if !flip_early(data_dir, &log)? {
+                return Ok(None);
+            }
             fs::remove_file(data_dir.join(&mark))?;
             vec![log, mark]
         }
         Pair::MarkFlippedLogFlipped => {
-            flip_early(data_dir, &log)?;
+            if !flip_early(data_dir, &log)? {
+                return Ok(None);
+            }
             flip(data_dir, &mark, 9)?;
             vec![log, mark]
         }
@@ -129,9 +187,13 @@ fn spoil(pair: Pair, data_dir: &Path, scene: &Scene, random: &mut StdRng) -> Res
         }
         Pair::CatalogueLogFlipped => {
             let log = PathBuf::from("akidb.db-wal");
-            flip_early(data_dir, &log)?;
+            if !flip_early(data_dir, &log)? {
+                return Ok(None);
+            }
             vec![log]
         }
+        // It makes its own data.
+        Pair::DocumentsOlderOfAsMany => return Ok(None),
         Pair::Any => {
             let mut touched = Vec::new();
             while touched.len() < 2 {
@@ -145,7 +207,7 @@ fn spoil(pair: Pair, data_dir: &Path, scene: &Scene, random: &mut StdRng) -> Res
             touched
         }
     };
-    Ok(touched)
+    Ok(Some(touched))
 }
 
 fn any_collection(data_dir: &Path, random: &mut StdRng) -> Result<PathBuf> {
@@ -159,15 +221,18 @@ fn any_collection(data_dir: &Path, random: &mut StdRng) -> Result<PathBuf> {
 }
 
 /// Flips a bit near the start, so that all later commits are dropped.
-fn flip_early(data_dir: &Path, file: &Path) -> Result<()> {
+fn flip_early(data_dir: &Path, file: &Path) -> Result<bool> {
     flip(data_dir, file, 32 + 24 + 100)
 }
 
-fn flip(data_dir: &Path, file: &Path, at: usize) -> Result<()> {
+/// False where the file ends before the byte.
+fn flip(data_dir: &Path, file: &Path, at: usize) -> Result<bool> {
     let path = data_dir.join(file);
     let mut bytes = fs::read(&path)?;
-    *bytes.get_mut(at).with_context(|| format!("{} is short", file.display()))? ^= 1;
-    Ok(fs::write(path, bytes)?)
+    let Some(byte) = bytes.get_mut(at) else { return Ok(false) };
+    *byte ^= 1;
+    fs::write(path, bytes)?;
+    Ok(true)
 }
 
 fn older(data_dir: &Path, scene: &Scene, file: &Path) -> Result<()> {
