@@ -193,7 +193,11 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
         500 => true,
         _ if route.exempt => false,
         405 => false,
-        409 => matches!(route.answers, Answers::Json(StatusCode::CREATED, _)),
+        409 => {
+            // A name that is taken, a model that is in use.
+            matches!(route.answers, Answers::Json(StatusCode::CREATED, _))
+                || route.operation == akidb_service::Operation::UnloadModel
+        }
         413 | 415 => route.body.is_some(),
         _ => true,
     }
