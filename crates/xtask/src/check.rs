@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that must hold before a merge besides the tests.
 
 mod deployment;
+mod description;
 mod metrics;
 
 use anyhow::{Result, bail};
@@ -30,6 +31,7 @@ const CHECKS: &[Check] = &[
     Check { name: "dependencies", run: dependencies },
     Check { name: "alerts", run: metrics::check_alerts },
     Check { name: "metrics of a node", run: metrics::check },
+    Check { name: "openapi.json of a node", run: description::check },
     Check { name: "archive and deployment", run: deployment::check },
 ];
 

@@ -14,6 +14,7 @@ mod check;
 mod demo;
 mod dist;
 mod docs;
+mod fuzz;
 mod generate;
 mod mlx;
 mod model;
@@ -44,6 +45,8 @@ enum Task {
     Torture(torture::Options),
     /// The full torture set. It goes on where an earlier run of the same commit stopped.
     Full(torture::FullOptions),
+    /// Run the fuzz targets, each for some time.
+    Fuzz(fuzz::Options),
     /// Check formatting, lints, generated files, dependencies and the metrics of a real node.
     Check(check::Options),
     /// Run every command block of the documentation and check its links.
@@ -75,6 +78,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Test(options) => test_run::run(&options),
         Task::Torture(options) => torture::run(&options),
         Task::Full(options) => torture::full(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Check(options) => check::run(&options),
         Task::Docs(options) => docs::run(&options),
         Task::Generate(options) => generate::run(&options),
