@@ -80,8 +80,12 @@ error_codes! {
     ModelNotFound => "model_not_found", 404, 5, 1, false;
     /// A collection of this name exists already.
     CollectionExists => "collection_exists", 409, 6, 1, false;
+    /// A document of this id exists already, where the write was to make one.
+    DocumentExists => "document_exists", 409, 6, 1, false;
     /// A collection uses the model, which is therefore not unloaded.
     ModelInUse => "model_in_use", 409, 9, 1, false;
+    /// The document is not of the version that the write requires (`if_seq`, `If-Match`).
+    ConditionFailed => "condition_failed", 412, 9, 1, false;
     /// The body or message is larger than the limit.
     BodyTooLarge => "body_too_large", 413, 8, 64, false;
     /// The body's content type or content encoding is not one that the route takes.

@@ -4,6 +4,7 @@
 //! table of error codes. What does not: anything that reads a file, a socket or a clock. `torture` is what tests alone
 //! ask for.
 
+mod condition;
 mod document;
 mod error;
 mod error_code;
@@ -19,6 +20,7 @@ mod text;
 pub mod torture;
 mod vector;
 
+pub use condition::{Conflict, UnknownWriteMode, WriteMode};
 pub use document::{DamagedDocument, Document, DocumentId, InvalidDocumentId, Seq};
 pub use error::{Error, Outcome, Result, Violation};
 pub use error_code::ErrorCode;

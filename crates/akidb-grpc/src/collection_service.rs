@@ -1,7 +1,7 @@
 //! The handlers of `akidb.collection.v1.CollectionService`: decode, call, encode.
 
 use akidb_proto::collection::v1::{collection_service_server::CollectionService, *};
-use akidb_service::{CountReply, DeleteReply, Include, Service};
+use akidb_service::{CountReply, DeleteReply, Include, Service, UpdateReply};
 use futures::{StreamExt, stream::BoxStream};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -80,7 +80,7 @@ impl CollectionService for CollectionDoor {
         request: Request<UpsertDocumentsRequest>,
     ) -> Reply<UpsertDocumentsResponse> {
         let (call, message) = Call::open(request)?;
-        let batch = decode::upsert(message.documents, message.idempotency_key);
+        let batch = decode::upsert(message.documents, message.idempotency_key, message.mode);
         let batch = call.decoded(batch)?;
         let reply = self.service.upsert(&call.context(), &message.collection, batch).await;
         call.reply(reply.map(encode::upsert_reply))
@@ -128,13 +128,27 @@ impl CollectionService for CollectionDoor {
         &self,
         request: Request<PatchMetadataRequest>,
     ) -> Reply<PatchMetadataResponse> {
-        let (call, message) = Call::open(request)?;
-        let id = call.decoded(decode::id(message.id))?;
-        let patch = call.decoded(decode::patch(message.metadata))?;
-        let context = call.context();
-        let reply = self.service.patch_metadata(&context, &message.collection, id, patch).await;
+        let (call, mut message) = Call::open(request)?;
+        let collection = std::mem::take(&mut message.collection);
+        let id = call.decoded(decode::id(message.id.take()))?;
+        let patch = call.decoded(decode::patch(message))?;
+        let reply = self.service.patch_document(&call.context(), &collection, id, patch).await;
         let document = reply.map(|new| encode::document(new, Include::default()));
         call.reply(document.map(|new| PatchMetadataResponse { document: Some(new) }))
+    }
+
+    async fn update_documents(
+        &self,
+        request: Request<UpdateDocumentsRequest>,
+    ) -> Reply<UpdateDocumentsResponse> {
+        let (call, mut message) = Call::open(request)?;
+        let collection = std::mem::take(&mut message.collection);
+        let asked = call.decoded(decode::update_documents(message))?;
+        let reply = self.service.update_documents(&call.context(), &collection, asked).await;
+        call.reply(reply.map(|UpdateReply { updated, unknown_fields }| UpdateDocumentsResponse {
+            updated,
+            unknown_fields,
+        }))
     }
 
     async fn delete_document(
@@ -143,7 +157,8 @@ impl CollectionService for CollectionDoor {
     ) -> Reply<DeleteDocumentResponse> {
         let (call, message) = Call::open(request)?;
         let id = call.decoded(decode::id(message.id))?;
-        let reply = self.service.delete_document(&call.context(), &message.collection, id).await;
+        let (collection, if_seq) = (&message.collection, message.if_seq);
+        let reply = self.service.delete_document(&call.context(), collection, id, if_seq).await;
         call.reply(reply.map(|()| DeleteDocumentResponse {}))
     }
 

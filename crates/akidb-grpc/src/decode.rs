@@ -2,15 +2,15 @@
 //!
 //! Only what the wire can say and the service can not hear is refused here; rules are the service's.
 
-use akidb_core::{Error, ErrorCode, Result};
+use akidb_core::{Error, ErrorCode, Result, WriteMode};
 use akidb_proto::{
     collection::v1::{self as wire, document_id, search::Query},
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
     CreateCollection, DeleteDocuments, Embed, GetDocuments, GivenChunking, GivenId, GivenIndex,
-    Include, InputType, NewDocument, Pooling, Scroll, Search, SearchParams, Truncate,
-    UpdateCollection, Upsert,
+    Include, InputType, NewDocument, PatchDocument, Pooling, Scroll, Search, SearchParams,
+    Truncate, UpdateCollection, UpdateDocuments, Upsert,
 };
 use serde_json::{Map, Value};
 
@@ -53,7 +53,14 @@ fn index(given: Option<wire::IndexSettings>) -> GivenIndex {
 pub(crate) fn upsert(
     documents: Vec<wire::NewDocument>,
     idempotency_key: Option<String>,
+    mode: i32,
 ) -> Result<Upsert> {
+    let mode = match wire::WriteMode::try_from(mode) {
+        Ok(wire::WriteMode::Unspecified | wire::WriteMode::Upsert) => WriteMode::Upsert,
+        Ok(wire::WriteMode::Create) => WriteMode::Create,
+        Ok(wire::WriteMode::Update) => WriteMode::Update,
+        Err(_) => return Err(unknown_number("mode")),
+    };
     let mut faults = Vec::new();
     let documents = documents.into_iter().enumerate().filter_map(|(index, given)| {
         document(index, given).map_err(|fault| faults.push(fault)).ok()
@@ -61,7 +68,7 @@ pub(crate) fn upsert(
     let documents = documents.collect();
     match Error::collect(faults) {
         Some(error) => Err(error),
-        None => Ok(Upsert { documents, idempotency_key }),
+        None => Ok(Upsert { documents, idempotency_key, mode }),
     }
 }
 
@@ -76,6 +83,7 @@ fn document(index: usize, given: wire::NewDocument) -> Result<NewDocument> {
         text: given.text,
         vector: given.vector.map(|vector| vector.values),
         metadata: metadata.transpose()?,
+        if_seq: given.if_seq,
     })
 }
 
@@ -89,12 +97,30 @@ fn present_id(field: impl FnOnce() -> String, given: wire::DocumentId) -> Result
     match given.kind {
         Some(document_id::Kind::Text(id)) => Ok(GivenId::Text(id)),
         Some(document_id::Kind::Integer(id)) => Ok(GivenId::Integer(id)),
+        Some(document_id::Kind::Either(id)) => Ok(GivenId::Either(id)),
         None => Err(Error::at(ErrorCode::InvalidId, field(), "has no kind set")),
     }
 }
 
-pub(crate) fn patch(given: Option<wire::Struct>) -> Result<Map<String, Value>> {
-    value::object(ErrorCode::InvalidMetadata, "metadata", given.unwrap_or_default())
+pub(crate) fn patch(given: wire::PatchMetadataRequest) -> Result<PatchDocument> {
+    Ok(PatchDocument {
+        text: given.text,
+        vector: given.vector.map(|vector| vector.values),
+        metadata: given.metadata.map(metadata).transpose()?,
+        if_seq: given.if_seq,
+    })
+}
+
+pub(crate) fn update_documents(given: wire::UpdateDocumentsRequest) -> Result<UpdateDocuments> {
+    Ok(UpdateDocuments {
+        filter: filter("filter", given.filter)?,
+        all: given.all,
+        metadata: metadata(given.metadata.unwrap_or_default())?,
+    })
+}
+
+fn metadata(given: wire::Struct) -> Result<Map<String, Value>> {
+    value::object(ErrorCode::InvalidMetadata, "metadata", given)
 }
 
 /// The filter at `field`, an object where it is given.
@@ -244,7 +270,7 @@ mod tests {
         let bad_id = wire::NewDocument { id: Some(Default::default()), ..Default::default() };
         let no_kind = wire::Struct::from([("a".to_owned(), Default::default())]);
         let bad_metadata = wire::NewDocument { metadata: Some(no_kind), ..Default::default() };
-        let error = upsert(vec![Default::default(), bad_id, bad_metadata], None).unwrap_err();
+        let error = upsert(vec![Default::default(), bad_id, bad_metadata], None, 0).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidId);
         assert_eq!(error.message, "documents[1].id: has no kind set (and 1 more)");
         assert_eq!(error.violations[1].field, "documents[2].metadata.a");
@@ -261,6 +287,7 @@ mod tests {
         let number = 77;
         let create = wire::CreateCollectionRequest { metric: number, ..Default::default() };
         check_refused(create_collection(create), ErrorCode::InvalidArgument, "metric");
+        check_refused(upsert(vec![], None, number), ErrorCode::InvalidArgument, "mode");
         let asked = embedding_wire::EmbedRequest { pooling: number, ..Default::default() };
         check_refused(embed(asked), ErrorCode::InvalidArgument, "pooling");
         let asked = embedding_wire::EmbedRequest { input_type: -1, ..Default::default() };

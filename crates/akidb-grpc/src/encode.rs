@@ -121,6 +121,7 @@ fn upsert_result(given: UpsertResult) -> wire::UpsertResult {
         tokens: given.tokens,
         truncated: given.truncated,
         passages: given.passages,
+        seq: given.seq.0,
     }
 }
 

@@ -53,6 +53,7 @@ fn collection(method: &str) -> Option<Method> {
         "GetDocument" => read(Operation::Get),
         "GetDocuments" => read(Operation::Get),
         "PatchMetadata" => write(Operation::PatchMetadata),
+        "UpdateDocuments" => write(Operation::PatchMetadata),
         "DeleteDocument" => write(Operation::Delete),
         "DeleteDocuments" => write(Operation::Delete),
         "CountDocuments" => read(Operation::Count),
@@ -125,7 +126,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(methods, 16 + 6 + 2 + 2);
+        assert_eq!(methods, 17 + 6 + 2 + 2);
         assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
         assert!(!Method::of("/").is_served);
     }

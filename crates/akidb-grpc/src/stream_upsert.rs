@@ -30,7 +30,7 @@ async fn apply_all(
     let mut collection = String::new();
     while let Some(message) = messages.message().await.map_err(|status| call.error_of(&status))? {
         let batch = check_collection(&mut collection, message.collection)
-            .and_then(|()| decode::upsert(message.documents, message.idempotency_key))
+            .and_then(|()| decode::upsert(message.documents, message.idempotency_key, message.mode))
             .inspect_err(|error| call.count(error))?;
         let reply = service.upsert(&call.context(), &collection, batch).await?;
         add(applied, &reply);

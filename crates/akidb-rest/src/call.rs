@@ -5,8 +5,8 @@ mod target;
 
 use std::time::{Duration, Instant};
 
-use akidb_core::{Error, ErrorCode};
-use akidb_service::{Door, GivenId, InUse, Include, RequestContext, RequestSpan};
+use akidb_core::{Error, ErrorCode, WriteMode};
+use akidb_service::{Door, GivenId, InUse, Include, RequestContext, RequestSpan, Upsert};
 use axum::{
     extract::{FromRequestParts, Request, State},
     middleware::Next,
@@ -19,15 +19,17 @@ use crate::{
     encoding,
     failure::Failure,
     media,
-    route::Route,
+    route::{Route, Verb},
     state::RestState,
-    wire::{IdType, ToldLines, include_from},
+    wire::{IdType, ToldLines, include_from, write_mode},
 };
 
 /// Says how long a request may take.
 pub(crate) const REQUEST_TIMEOUT: &str = "x-request-timeout-ms";
 /// Makes the ids that an upsert chooses the same for every retry.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The version that a document must be of.
+pub(crate) const IF_MATCH: &str = "if-match";
 
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 
@@ -44,6 +46,7 @@ pub(crate) struct Call {
     id: String,
     query: Vec<(&'static str, String)>,
     idempotency_key: Option<String>,
+    if_match: Option<IfMatch>,
 }
 
 /// The middleware of each route: decodes the call for its handler, and counts what the door
@@ -92,6 +95,7 @@ impl Call {
             id: part("id"),
             query,
             idempotency_key: idempotency_key(route, request.headers())?,
+            if_match: if_match(route, request.headers())?,
         })
     }
 
@@ -100,16 +104,29 @@ impl Call {
         &self.id
     }
 
-    /// The id of the path: a string, or an integer where the query says `type=integer`.
+    /// The id of the path, or of the query where the path has none. Which of a string and an integer
+    /// is meant the query may say by `type`; else it is the string, where a document has it, and then
+    /// the integer.
     ///
     /// # Errors
-    /// `invalid_argument` for another type, `invalid_id` for an integer that is none.
+    /// `malformed_request` where there is none, `invalid_argument` for another type, `invalid_id` for
+    /// an integer that is none.
     pub(crate) fn document_id(&self) -> Result<GivenId, Failure> {
+        let id = match (self.id.as_str(), self.query("id")) {
+            ("", Some(id)) => id,
+            ("", None) => {
+                let fault = "is missing: the id of the document, percent-encoded";
+                let error = Error::at(ErrorCode::MalformedRequest, "id", fault);
+                return Err(Failure::refused(error));
+            }
+            (id, _) => id,
+        };
         match self.query("type").map(str::parse).transpose().map_err(Failure::refused)? {
-            None | Some(IdType::String) => Ok(GivenId::Text(self.id.clone())),
+            None => Ok(GivenId::Either(id.to_owned())),
+            Some(IdType::String) => Ok(GivenId::Text(id.to_owned())),
             Some(IdType::Integer) => {
-                let id = self.id.parse().map_err(|_| {
-                    let given: String = self.id.chars().take(80).collect();
+                let id = id.parse().map_err(|_| {
+                    let given: String = id.chars().take(80).collect();
                     let description = format!("{given:?} is not a 64-bit signed integer");
                     Failure::refused(Error::at(ErrorCode::InvalidId, "id", description))
                 })?;
@@ -152,6 +169,47 @@ impl Call {
         }
     }
 
+    /// What an import may write.
+    ///
+    /// # Errors
+    /// `invalid_argument` for another word.
+    pub(crate) fn mode(&self) -> Result<WriteMode, Failure> {
+        let mode = self.query("mode").map(write_mode).transpose();
+        mode.map(Option::unwrap_or_default).map_err(Failure::refused)
+    }
+
+    /// The version that the one document of the request must be of, as the header and the body say.
+    ///
+    /// # Errors
+    /// `invalid_argument` where they contradict each other.
+    pub(crate) fn if_seq(&self, in_body: Option<u64>) -> Result<Option<u64>, Failure> {
+        match (&self.if_match, in_body) {
+            (Some(IfMatch::Seq(header)), Some(body)) if *header != body => {
+                let fault = format!("contradicts if_seq, which is {body}");
+                Err(Failure::refused(Error::at(ErrorCode::InvalidArgument, IF_MATCH, fault)))
+            }
+            (Some(IfMatch::Seq(header)), _) => Ok(Some(*header)),
+            (Some(IfMatch::Any) | None, in_body) => Ok(in_body),
+        }
+    }
+
+    /// Holds the documents of an upsert against the header `If-Match`, which is of one.
+    ///
+    /// # Errors
+    /// `invalid_argument` where it is of several, or contradicts the body.
+    pub(crate) fn with_if_match(&self, mut upsert: Upsert) -> Result<Upsert, Failure> {
+        let Some(if_match) = &self.if_match else { return Ok(upsert) };
+        let [document] = &mut upsert.documents[..] else {
+            let fault = "is of one document, of several each may have an if_seq in the body";
+            return Err(Failure::refused(Error::at(ErrorCode::InvalidArgument, IF_MATCH, fault)));
+        };
+        document.if_seq = self.if_seq(document.if_seq)?;
+        if matches!(if_match, IfMatch::Any) && upsert.mode == WriteMode::Upsert {
+            upsert.mode = WriteMode::Update;
+        }
+        Ok(upsert)
+    }
+
     /// The key under which a retry makes the same ids.
     pub(crate) fn idempotency_key(&self) -> Option<String> {
         self.idempotency_key.clone()
@@ -188,6 +246,47 @@ fn timeout(headers: &HeaderMap, max_timeout: Duration) -> Result<Option<Duration
     }
 }
 
+/// What a request requires of the document that it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IfMatch {
+    /// `*`: that it is there.
+    Any,
+    /// That it is of this version.
+    Seq(u64),
+}
+
+/// The header `If-Match`. A condition that the route does not know is refused: to write all the same
+/// would be what the client wanted to rule out.
+fn if_match(route: &Route, headers: &HeaderMap) -> Result<Option<IfMatch>, Error> {
+    let invalid =
+        |header: &str, fault: &str| Err(Error::at(ErrorCode::InvalidArgument, header, fault));
+    if route.verb == Verb::Get {
+        return Ok(None);
+    }
+    for other in ["if-none-match", "if-unmodified-since"] {
+        if headers.contains_key(other) {
+            let fault = "is no condition that is known here; if-match and if_seq require a version, \
+                         \"mode\": \"create\" that there is none";
+            return invalid(other, fault);
+        }
+    }
+    let mut given = headers.get_all(IF_MATCH).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    if !route.headers.iter().any(|header| header.name == IF_MATCH) {
+        return invalid(IF_MATCH, "is no condition of this route");
+    }
+    if given.next().is_some() {
+        return invalid(IF_MATCH, "is given twice");
+    }
+    let value = value.to_str().unwrap_or_default().trim();
+    let seq = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    match seq.and_then(|seq| seq.parse().ok()) {
+        Some(seq) => Ok(Some(IfMatch::Seq(seq))),
+        None if value == "*" => Ok(Some(IfMatch::Any)),
+        None => invalid(IF_MATCH, "must be the seq of a document in quotes, such as \"5\", or *"),
+    }
+}
+
 /// The key, where the route reads it; clients may send one with every request.
 fn idempotency_key(route: &Route, headers: &HeaderMap) -> Result<Option<String>, Error> {
     let is_read = route.headers.iter().any(|header| header.name == IDEMPOTENCY_KEY);
@@ -214,6 +313,7 @@ fn checked_idempotency_key(given: &HeaderValue) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::RequestHeader;
 
     #[test]
     fn a_request_may_say_how_long_it_may_take() {
@@ -228,6 +328,26 @@ mod tests {
         for bad in ["", "0", "60001", "-1", "1.5", "1s", "99999999999999999999"] {
             assert_eq!(timeout(bad), Err(ErrorCode::InvalidArgument), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_condition_is_a_version_in_quotes() {
+        const READS_IT: Route = Route::new(Verb::Patch, "/", "patch", "", || unreachable!())
+            .headers(&[RequestHeader { name: IF_MATCH, description: "", pattern: "" }]);
+        const DOES_NOT: Route = Route::new(Verb::Post, "/", "post", "", || unreachable!());
+        let given = |route, name: &'static str, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            if_match(route, &headers).map_err(|error| error.violations[0].field.clone())
+        };
+        assert_eq!(given(&READS_IT, IF_MATCH, "\"5\""), Ok(Some(IfMatch::Seq(5))));
+        assert_eq!(given(&READS_IT, IF_MATCH, "*"), Ok(Some(IfMatch::Any)));
+        for bad in ["5", "W/\"5\"", "\"5\", \"6\"", "\"-1\"", "\"x\"", ""] {
+            assert_eq!(given(&READS_IT, IF_MATCH, bad), Err(IF_MATCH.to_owned()), "{bad}");
+        }
+        assert_eq!(given(&DOES_NOT, IF_MATCH, "\"5\""), Err(IF_MATCH.to_owned()));
+        assert_eq!(given(&READS_IT, "if-none-match", "*"), Err("if-none-match".to_owned()));
+        assert_eq!(if_match(&READS_IT, &HeaderMap::new()), Ok(None));
     }
 
     #[test]

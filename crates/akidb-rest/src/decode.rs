@@ -3,6 +3,7 @@
 //! What does not live here: receiving the bytes (`body`) and the wire types (`wire`).
 
 mod explain;
+mod synonyms;
 #[cfg(test)]
 mod tests;
 

@@ -39,17 +39,24 @@ pub(crate) struct Reply<T> {
     status: StatusCode,
     body: T,
     numbers: usize,
+    /// The version of the document that it shows.
+    seq: Option<u64>,
 }
 
 impl<T: Serialize> Reply<T> {
     /// A small answer.
     pub(crate) fn new(body: T) -> Self {
-        Self { status: StatusCode::OK, body, numbers: 0 }
+        Self { status: StatusCode::OK, body, numbers: 0, seq: None }
     }
 
     /// An answer that may carry vectors, of so many numbers in all.
     pub(crate) fn with_numbers(body: T, numbers: usize) -> Self {
         Self { numbers, ..Self::new(body) }
+    }
+
+    /// An answer that shows a version of a document, which `If-Match` may name.
+    pub(crate) fn of_version(body: T, seq: u64) -> Self {
+        Self { seq: Some(seq), ..Self::new(body) }
     }
 
     /// The same answer with another status.
@@ -62,7 +69,15 @@ impl<T: Serialize> IntoResponse for Reply<T> {
     fn into_response(self) -> Response {
         let aside = self.numbers >= ENCODE_ASIDE_NUMBERS;
         match compute(aside, || serde_json::to_vec(&self.body)) {
-            Ok(bytes) => (self.status, [(header::CONTENT_TYPE, JSON)], bytes).into_response(),
+            Ok(bytes) => {
+                let mut response =
+                    (self.status, [(header::CONTENT_TYPE, JSON)], bytes).into_response();
+                let etag = self.seq.map(|seq| HeaderValue::from_str(&format!("\"{seq}\"")));
+                if let Some(Ok(etag)) = etag {
+                    response.headers_mut().insert(header::ETAG, etag);
+                }
+                response
+            }
             Err(error) => {
                 let message = format!("the answer has no JSON form: {error}");
                 Failure::from(Error::new(ErrorCode::Internal, message)).into_response()

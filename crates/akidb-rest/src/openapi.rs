@@ -1,5 +1,7 @@
 //! The OpenAPI description, made from the table of routes, the wire types and the error table.
 
+mod alternatives;
+
 use std::collections::BTreeMap;
 
 use akidb_core::ErrorCode;
@@ -17,12 +19,18 @@ use crate::{
     call::REQUEST_TIMEOUT,
     failure::status,
     media::JSON_LINES,
-    route::{Answers, Described, ErrorShape, Route, Verb, described},
+    route::{Answers, Described, ErrorShape, Route, Takes, Verb, described},
     routes::ROUTES,
     wire::{ErrorAnswer, OpenAiErrorAnswer},
 };
 
 const JSON: &str = "application/json";
+
+/// Names of collections.
+const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
+
+/// The longest time that a request may ask for, by default.
+const TIMEOUT_MS_MAX: f64 = 600_000.0;
 
 const DESCRIPTION: &str = "\
 A vector database node that embeds for itself: collections of documents with texts, vectors and \
@@ -108,7 +116,7 @@ fn operation(route: &Route) -> Operation {
 /// The area of a route.
 fn tag(path: &str) -> &'static str {
     match path {
-        _ if path.contains("/documents") || path.ends_with("/import") => "documents",
+        _ if path.contains("/document") || path.ends_with("/import") => "documents",
         _ if path.contains("/search") => "search",
         _ if path.contains("/collections") => "collections",
         "/embed" => "embedding",
@@ -121,19 +129,34 @@ fn tag(path: &str) -> &'static str {
 fn parameters(route: &Route) -> Vec<Parameter> {
     let of_path = placeholders(route.path).map(|name| {
         let parameter = parameter(name, ParameterIn::Path, path_parameter(name));
-        parameter.required(Required::True).build()
+        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+        let text = if name == "name" { text.pattern(Some(NAME)) } else { text };
+        parameter.required(Required::True).schema(Some(text)).build()
     });
-    let of_query = route
-        .query
-        .iter()
-        .map(|query| parameter(query.name, ParameterIn::Query, query.description).build());
-    let of_header = route
-        .headers
-        .iter()
-        .map(|header| parameter(header.name, ParameterIn::Header, header.description).build());
+    let of_query = route.query.iter().map(|query| {
+        let parameter = parameter(query.name, ParameterIn::Query, query.description);
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        match query.takes {
+            Takes::Words(words) => {
+                parameter.schema(Some(text.enum_values(Some(words.iter().copied())))).build()
+            }
+            Takes::Pattern(pattern) => parameter.schema(Some(text.pattern(Some(pattern)))).build(),
+            Takes::Needed(pattern) => parameter
+                .required(Required::True)
+                .schema(Some(text.min_length(Some(1)).pattern(Some(pattern))))
+                .build(),
+        }
+    });
+    let of_header = route.headers.iter().map(|header| {
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(header.pattern));
+        let parameter = parameter(header.name, ParameterIn::Header, header.description);
+        parameter.schema(Some(text)).build()
+    });
     let timeout = "How long the request may take, in whole milliseconds.";
-    let timeout =
-        (!route.exempt).then(|| parameter(REQUEST_TIMEOUT, ParameterIn::Header, timeout).build());
+    let milliseconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1.0));
+    let milliseconds = milliseconds.maximum(Some(TIMEOUT_MS_MAX));
+    let timeout = parameter(REQUEST_TIMEOUT, ParameterIn::Header, timeout);
+    let timeout = (!route.exempt).then(|| timeout.schema(Some(milliseconds)).build());
     of_path.chain(of_query).chain(of_header).chain(timeout).collect()
 }
 
@@ -194,10 +217,12 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
         _ if route.exempt => false,
         405 => false,
         409 => {
-            // A name that is taken, a model that is in use.
+            // A name or an id that is taken, a model that is in use.
             matches!(route.answers, Answers::Json(StatusCode::CREATED, _))
                 || route.operation == akidb_service::Operation::UnloadModel
+                || route.conditional
         }
+        412 => route.conditional,
         413 | 415 => route.body.is_some(),
         _ => true,
     }
@@ -209,6 +234,7 @@ fn components() -> Components {
     for described in ROUTES.iter().flat_map(wire_types).chain(of_errors) {
         (described.schemas)(&mut schemas);
     }
+    alternatives::put_into(&mut schemas);
     let responses = [ErrorShape::Own, ErrorShape::OpenAi].into_iter().flat_map(|shape| {
         let statuses = error_statuses(shape).into_iter();
         statuses.map(move |(status, codes)| (name(shape, status), failure(shape, &codes)))

@@ -40,11 +40,12 @@ impl Verb {
     }
 }
 
-/// A parameter of the query, always optional.
+/// A parameter of the query.
 #[derive(Debug)]
 pub(crate) struct QueryParameter {
     pub(crate) name: &'static str,
     pub(crate) description: &'static str,
+    pub(crate) takes: Takes,
 }
 
 /// A header of the request, always optional.
@@ -52,6 +53,19 @@ pub(crate) struct QueryParameter {
 pub(crate) struct RequestHeader {
     pub(crate) name: &'static str,
     pub(crate) description: &'static str,
+    /// The regular expression of what it takes.
+    pub(crate) pattern: &'static str,
+}
+
+/// The values that a parameter takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Takes {
+    /// One of some words.
+    Words(&'static [&'static str]),
+    /// What a regular expression describes.
+    Pattern(&'static str),
+    /// The same, and the request can not do without.
+    Needed(&'static str),
 }
 
 /// A wire type of the description.
@@ -104,6 +118,8 @@ pub(crate) struct Route {
     pub(crate) body_is_lines: bool,
     pub(crate) answers: Answers,
     pub(crate) errors: ErrorShape,
+    /// Whether documents that are not as it requires them stop it.
+    pub(crate) conditional: bool,
 }
 
 /// How a route writes its errors.
@@ -142,7 +158,13 @@ impl Route {
             body_is_lines: false,
             answers: Answers::AnyJson,
             errors: ErrorShape::Own,
+            conditional: false,
         }
+    }
+
+    /// May require something of the documents that it meets.
+    pub(crate) const fn conditional(self) -> Self {
+        Self { conditional: true, ..self }
     }
 
     /// Writes its errors as OpenAI does.

@@ -14,7 +14,7 @@ use http::Method;
 use crate::{
     RestOptions,
     arrival::arrive,
-    call::{IDEMPOTENCY_KEY, admit},
+    call::{IDEMPOTENCY_KEY, IF_MATCH, admit},
     docs_page,
     encoding::compressing,
     envelope::{catching_panics, enveloped},
@@ -22,7 +22,7 @@ use crate::{
     handlers::{collections, documents, embed, models, node, openai, search},
     import,
     route::{
-        ErrorShape, QueryParameter, RequestHeader, Route,
+        ErrorShape, QueryParameter, RequestHeader, Route, Takes,
         Verb::{Delete, Get, Patch, Post},
     },
     state::RestState,
@@ -32,39 +32,65 @@ use crate::{
         DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody, ImportAnswer, ModelAnswer,
         ModelListAnswer, NewDocumentBody, OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody,
         OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody, ReadyAnswer, ScrollAnswer,
-        ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody,
-        UpdateCollectionBody, UpsertAnswer, UpsertBody,
+        ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody, UpdateAnswer,
+        UpdateBody, UpdateCollectionBody, UpsertAnswer, UpsertBody, VersionAnswer,
     },
 };
 
 const TYPE: QueryParameter = QueryParameter {
     name: "type",
-    description: "How the id of the path is read: string (default) or integer. 5 and \"5\" are \
-                  different ids; the integer is documents/5?type=integer.",
+    description: "How the id is read: string or integer. 5 and \"5\" are different ids; without this \
+                  it is the string, where a document has it as its id, else the integer.",
+    takes: Takes::Words(&["string", "integer"]),
+};
+
+const ID: QueryParameter = QueryParameter {
+    name: "id",
+    description: "The document's id, percent-encoded. Needed; unlike a part of a path it may also be \
+                  . or .., which clients take for steps.",
+    takes: Takes::Needed("^[^\\u0000]+$"),
+};
+
+const MODE: QueryParameter = QueryParameter {
+    name: "mode",
+    description: "upsert (default) inserts and replaces, create only inserts, update only replaces. A \
+                  line that is not so fails alone.",
+    takes: Takes::Words(&["upsert", "create", "update"]),
+};
+
+const IF_SEQ: RequestHeader = RequestHeader {
+    name: IF_MATCH,
+    description: "The seq that the document must have, in quotes: \"5\". Another one is \
+                  condition_failed. * requires that there is one.",
+    pattern: "^(\\*|\"[0-9]{1,18}\")$",
 };
 
 const INCLUDE: QueryParameter = QueryParameter {
     name: "include",
     description: "The parts to return, separated by commas: some of text, metadata and vector; \
                   text,metadata where absent.",
+    takes: Takes::Pattern("^((text|metadata|vector)(,(text|metadata|vector))*)?$"),
 };
 
 const FORCE: QueryParameter = QueryParameter {
     name: "force",
     description: "true unloads the model also while collections use it: their texts are refused \
                   until it is loaded again. false (default) refuses that.",
+    takes: Takes::Words(&["true", "false"]),
 };
 
 const KEY: RequestHeader = RequestHeader {
     name: IDEMPOTENCY_KEY,
     description: "1 to 255 visible ASCII characters. Ids that the node makes are the same for \
                   every request with the same key and the same documents.",
+    pattern: "^[\\x21-\\x7e]{1,255}$",
 };
 
 const STATUS: QueryParameter = QueryParameter {
     name: "status",
     description: "The lines that the answer tells of: all (default), errors or none. The summary \
                   comes in any case.",
+    takes: Takes::Words(&["all", "errors", "none"]),
 };
 
 const IMPORT_KEY: RequestHeader = RequestHeader {
@@ -72,10 +98,19 @@ const IMPORT_KEY: RequestHeader = RequestHeader {
     description: "1 to 255 visible ASCII characters. A line without an id gets one that is made of \
                   this key and the document, so that lines which come again with the same key, in \
                   any order, replace themselves. Without the header each gets a new id.",
+    pattern: "^[\\x21-\\x7e]{1,255}$",
 };
 
 /// Every route of the REST door.
 pub(crate) static ROUTES: &[Route] = &[
+    Route::new(Get, "/", "version", "Which program answers, and of which version.", || {
+        get(node::version)
+    })
+    .exempt()
+    .answers::<VersionAnswer>(),
+    Route::new(Get, "/version", "version_too", "The same.", || get(node::version))
+        .exempt()
+        .answers::<VersionAnswer>(),
     Route::new(Get, "/health", "health", "Whether the process is alive.", || get(node::alive))
         .health()
         .answers::<AliveAnswer>(),
@@ -177,7 +212,8 @@ pub(crate) static ROUTES: &[Route] = &[
         || post(documents::upsert),
     )
     .operation(Operation::Upsert)
-    .headers(&[KEY])
+    .headers(&[KEY, IF_SEQ])
+    .conditional()
     .body::<UpsertBody>()
     .answers::<UpsertAnswer>(),
     Route::new(
@@ -188,7 +224,7 @@ pub(crate) static ROUTES: &[Route] = &[
         || post(import::import),
     )
     .operation(Operation::Import)
-    .query(&[STATUS])
+    .query(&[STATUS, MODE])
     .headers(&[IMPORT_KEY])
     .lines::<NewDocumentBody, ImportAnswer>(),
     Route::new(
@@ -203,13 +239,25 @@ pub(crate) static ROUTES: &[Route] = &[
     .answers::<DocumentAnswer>(),
     Route::new(
         Patch,
+        "/v1/collections/{name}/documents",
+        "update_documents",
+        "Change the metadata of documents by a filter, all or none.",
+        || patch(documents::update_many),
+    )
+    .operation(Operation::PatchMetadata)
+    .body::<UpdateBody>()
+    .answers::<UpdateAnswer>(),
+    Route::new(
+        Patch,
         "/v1/collections/{name}/documents/{id}",
-        "patch_metadata",
-        "Change the metadata of a document; answers its new version.",
+        "patch_document",
+        "Change text, vector or metadata of a document; answers its new version.",
         || patch(documents::patch_one),
     )
     .operation(Operation::PatchMetadata)
     .query(&[TYPE])
+    .headers(&[IF_SEQ])
+    .conditional()
     .body::<PatchDocumentBody>()
     .answers::<DocumentAnswer>(),
     Route::new(
@@ -221,6 +269,43 @@ pub(crate) static ROUTES: &[Route] = &[
     )
     .operation(Operation::Delete)
     .query(&[TYPE])
+    .headers(&[IF_SEQ])
+    .conditional()
+    .answers::<DeleteAnswer>(),
+    Route::new(
+        Get,
+        "/v1/collections/{name}/document",
+        "get_document_by_query",
+        "Get a document, whose id stands in the query.",
+        || get(documents::get_one),
+    )
+    .operation(Operation::Get)
+    .query(&[ID, TYPE, INCLUDE])
+    .answers::<DocumentAnswer>(),
+    Route::new(
+        Patch,
+        "/v1/collections/{name}/document",
+        "patch_document_by_query",
+        "Change a document, whose id stands in the query; answers its new version.",
+        || patch(documents::patch_one),
+    )
+    .operation(Operation::PatchMetadata)
+    .query(&[ID, TYPE])
+    .headers(&[IF_SEQ])
+    .conditional()
+    .body::<PatchDocumentBody>()
+    .answers::<DocumentAnswer>(),
+    Route::new(
+        Delete,
+        "/v1/collections/{name}/document",
+        "delete_document_by_query",
+        "Delete a document, whose id stands in the query.",
+        || delete(documents::delete_one),
+    )
+    .operation(Operation::Delete)
+    .query(&[ID, TYPE])
+    .headers(&[IF_SEQ])
+    .conditional()
     .answers::<DeleteAnswer>(),
     Route::new(
         Post,

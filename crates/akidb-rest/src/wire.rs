@@ -18,7 +18,9 @@ mod node;
 mod number;
 mod object;
 mod openai;
+mod schema;
 mod search;
+mod user_schema;
 
 pub(crate) use collection::{
     CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CreateCollectionBody,
@@ -26,7 +28,8 @@ pub(crate) use collection::{
 };
 pub(crate) use document::{
     CountAnswer, CountBody, DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, GetBody,
-    NewDocumentBody, PatchDocumentBody, ScrollAnswer, ScrollBody, UpsertAnswer, UpsertBody,
+    NewDocumentBody, PatchDocumentBody, ScrollAnswer, ScrollBody, UpdateAnswer, UpdateBody,
+    UpsertAnswer, UpsertBody, write_mode,
 };
 pub(crate) use embed::{EmbedAnswer, EmbedBody};
 pub(crate) use error::ErrorAnswer;
@@ -36,7 +39,7 @@ pub(crate) use include::include_from;
 pub(crate) use json_value::JsonValue;
 pub(crate) use list::{LIST_TOO_LONG, List};
 pub(crate) use model::{ModelAnswer, ModelListAnswer};
-pub(crate) use node::{AliveAnswer, ReadyAnswer};
+pub(crate) use node::{AliveAnswer, ReadyAnswer, VersionAnswer};
 pub(crate) use number::Vector;
 pub(crate) use object::Object;
 pub(crate) use openai::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use akidb_core::{Error, ErrorCode, InvalidText, InvalidVector, Outcome};
+use akidb_core::{Conflict, Error, ErrorCode, InvalidText, InvalidVector, Outcome};
 use akidb_embedding::EmbedError;
 use akidb_store::StoreError;
 
@@ -25,6 +25,23 @@ pub(crate) fn from_store(error: StoreError) -> Error {
         StoreError::Expired => Error::new(ErrorCode::DeadlineExceeded, message),
         StoreError::Closed => Error::new(ErrorCode::ShuttingDown, message),
         StoreError::Metadata(fault) => Error::at(ErrorCode::InvalidMetadata, "metadata", fault),
+        StoreError::Conflict(conflict) => from_conflict("", conflict),
+        StoreError::Conflicts(conflicts) => {
+            let faults = conflicts.into_iter().map(|(position, conflict)| {
+                from_conflict(&format!("documents[{position}]."), conflict)
+            });
+            // The store names at least one.
+            let none = || Error::new(ErrorCode::ConditionFailed, message);
+            Error::collect(faults.collect()).unwrap_or_else(none)
+        }
+        StoreError::TooManyMatch { limit } => {
+            let fault = format_args!(
+                "matches more than {limit} documents (batch_documents), which is the most that one \
+                 update changes; narrow it, to those without the change for example, and update again \
+                 until none is left"
+            );
+            Error::at(ErrorCode::LimitExceeded, "filter", fault)
+        }
         StoreError::CommitUnknown { .. } => {
             Error::new(ErrorCode::StorageFailed, message).with_outcome(Outcome::Unknown)
         }
@@ -39,6 +56,16 @@ pub(crate) fn from_store(error: StoreError) -> Error {
         | StoreError::Poisoned
         | StoreError::Sqlite(_) => Error::new(ErrorCode::StorageFailed, message),
     }
+}
+
+/// A document that is not as a write requires it; `prefix` stands before its fields.
+pub(crate) fn from_conflict(prefix: &str, conflict: Conflict) -> Error {
+    let (code, field) = match conflict {
+        Conflict::Exists { .. } => (ErrorCode::DocumentExists, "id"),
+        Conflict::Absent => (ErrorCode::DocumentNotFound, "id"),
+        Conflict::OtherVersion { .. } => (ErrorCode::ConditionFailed, "if_seq"),
+    };
+    Error::at(code, format!("{prefix}{field}"), conflict)
 }
 
 /// An embedding error. `place_of` names the text of an index within the request.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use akidb_core::{Error, Result};
+use akidb_core::{Error, Result, WriteMode};
 use tokio::sync::mpsc;
 
 use crate::{NewDocument, UpsertResult};
@@ -13,6 +13,8 @@ pub struct Import {
     /// Gives a document without an id one that depends on this key and its content alone, so that
     /// the same document gets the same id whenever and wherever it comes again.
     pub idempotency_key: Option<String>,
+    /// Whether it may insert, replace, or both.
+    pub mode: WriteMode,
 }
 
 /// A line of an import.

@@ -111,10 +111,12 @@ pub(crate) fn held_bytes(
 /// when the index is compacted.
 pub(crate) fn bytes_of(write: &Write, dimension: Dimension, settings: &IndexSettings) -> u64 {
     let vectors = match write {
-        Write::Upsert(rows) => rows.iter().map(|row| vectors_of(&row.vectors)).sum(),
+        Write::Upsert(rows, _) => rows.iter().map(|row| vectors_of(&row.vectors)).sum(),
         // A new version of one document; of a text in passages more, which only the store knows.
-        Write::PatchMetadata(_) => 1,
-        Write::DeleteIds(_) | Write::DeleteMatching(_) => 0,
+        Write::Patch(patch) => patch.vectors.as_ref().map_or(1, vectors_of),
+        Write::DeleteIds(_) | Write::DeleteOne(_) | Write::DeleteMatching(_) => 0,
+        // Only whoever asks knows about how many match.
+        Write::PatchMatching(_) => 0,
     };
     vector_bytes(dimension, settings).saturating_mul(vectors)
 }

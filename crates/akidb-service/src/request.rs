@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_core::{Chunking, DamagedDocument, Document, DocumentId, IndexSettings, Metric};
+use akidb_core::{
+    Chunking, DamagedDocument, Document, DocumentId, IndexSettings, Metric, Seq, WriteMode,
+};
 use akidb_embedding::{EmbedInputs, InputType, Lane, ModelIdentity, Pooling, Truncate};
 use serde_json::{Map, Value};
 
@@ -55,13 +57,16 @@ pub enum GivenId {
     Integer(i64),
     /// A string of any length.
     Text(String),
+    /// What a URL or a command line says, which do not tell a string from an integer: the string,
+    /// where a document has it as its id, else the integer that it is. Of one document only.
+    Either(String),
 }
 
 impl fmt::Display for GivenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Integer(id) => id.fmt(f),
-            Self::Text(id) => id.fmt(f),
+            Self::Text(id) | Self::Either(id) => id.fmt(f),
         }
     }
 }
@@ -178,6 +183,8 @@ pub struct NewDocument {
     pub vector: Option<Vec<f32>>,
     /// A JSON object, empty where absent.
     pub metadata: Option<Map<String, Value>>,
+    /// The version that it must replace.
+    pub if_seq: Option<u64>,
 }
 
 /// Asks to insert or replace documents, all or none.
@@ -187,6 +194,8 @@ pub struct Upsert {
     pub documents: Vec<NewDocument>,
     /// Makes the ids that the service chooses the same for every retry of the same documents.
     pub idempotency_key: Option<String>,
+    /// Whether it may insert, replace, or both.
+    pub mode: WriteMode,
 }
 
 /// What an upsert did.
@@ -205,6 +214,8 @@ pub struct UpsertResult {
     pub id: DocumentId,
     /// Whether the document is new.
     pub status: UpsertStatus,
+    /// Its version.
+    pub seq: Seq,
     /// Tokens that were read of the text, where it was embedded; of all its passages together.
     pub tokens: Option<u32>,
     /// Whether the text was longer than the model's window, where it was embedded.
@@ -232,6 +243,39 @@ impl UpsertStatus {
             Self::Updated => "updated",
         }
     }
+}
+
+/// Asks to change one document. What is absent stays as it is; something is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PatchDocument {
+    /// Another text, embedded where the collection has a model and no vector is given.
+    pub text: Option<String>,
+    /// Another vector.
+    pub vector: Option<Vec<f32>>,
+    /// A merge patch (RFC 7396) of the metadata.
+    pub metadata: Option<Map<String, Value>>,
+    /// The version that it must be of.
+    pub if_seq: Option<u64>,
+}
+
+/// Asks to change the metadata of documents. Exactly one of `filter` and `all` is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateDocuments {
+    /// A filter as JSON. One that lets everything through needs `all` beside it.
+    pub filter: Option<Value>,
+    /// All documents.
+    pub all: bool,
+    /// A merge patch (RFC 7396).
+    pub metadata: Map<String, Value>,
+}
+
+/// What an update did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpdateReply {
+    /// How many documents were changed; those that are so already do not count.
+    pub updated: u64,
+    /// Fields of the filter that no document had.
+    pub unknown_fields: Vec<String>,
 }
 
 /// Asks for documents, by ids or by a filter. Exactly one is given.

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use akidb_core::DamagedDocument;
+use akidb_core::{Conflict, DamagedDocument};
 
 /// A failed store operation.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +108,18 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the collection is closed")]
     Closed,
+    /// The one document of the write is not as it requires.
+    #[error("the document is not as the write requires it: {0}")]
+    Conflict(Conflict),
+    /// Documents are not as the write requires them; nothing was written.
+    #[error("documents are not as the write requires them: {}", conflicts(.0))]
+    Conflicts(Vec<(usize, Conflict)>),
+    /// More documents match than one write may change.
+    #[error("more than {limit} documents match")]
+    TooManyMatch {
+        /// How many one write may change.
+        limit: usize,
+    },
     /// The writer can not apply a patch.
     #[error(transparent)]
     Metadata(#[from] akidb_core::InvalidMetadata),
@@ -118,6 +130,11 @@ pub enum StoreError {
 
 fn list(rows: &[DamagedDocument]) -> String {
     rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn conflicts(conflicts: &[(usize, Conflict)]) -> String {
+    let conflicts = conflicts.iter().map(|(position, conflict)| format!("{position} {conflict}"));
+    conflicts.collect::<Vec<_>>().join(", ")
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -18,10 +18,10 @@ mod text_hash;
 pub use catalogue::{Catalogue, CollectionRow, Finding, FindingKind, OpenedCatalogue};
 pub use directory::{DataDirectory, set_aside_count};
 pub use documents::{
-    Applied, CommittedChange, DatabaseFault, DocumentStore, KnownText, Loader, LostRange, NewRow,
-    Page, PageRequest, PassageSpans, PassageVector, Patch, Position, Repair, RowVectors, Rows,
-    StoreOptions, StoredVector, Survey, VectorKey, VectorsPerDocument, Write, compact, repair,
-    survey,
+    Applied, CommittedChange, ConflictsStop, DatabaseFault, DocumentStore, KnownText, Loader,
+    LostRange, NewRow, OneDocument, Page, PageRequest, PassageSpans, PassageVector, Patch,
+    PatchMatching, Position, Repair, RowVectors, Rows, StoreOptions, StoredVector, Survey,
+    UpsertRules, VectorKey, VectorsPerDocument, Write, Written, compact, repair, survey,
 };
 pub use error::StoreError;
 pub use fail_stop::FailStop;

@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        collection, completions, config, doctor, embed, import, man, model, ready, reference,
-        search, serve,
+        collection, completions, config, doctor, document, embed, import, man, model, ready,
+        reference, search, serve,
     },
     printer::OutputFormat,
     settings::ConfigurationArgs,
@@ -51,6 +51,14 @@ pub(crate) enum Command {
   $ akidb collection list"
     )]
     Collection(collection::CollectionCommand),
+    /// Show, change, delete and count documents
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  $ akidb document get films 42
+  $ akidb document count films"
+    )]
+    Document(document::DocumentCommand),
     /// Store the documents of a JSON Lines file
     Import(import::ImportArgs),
     /// Find the documents nearest to a text, a vector or another document

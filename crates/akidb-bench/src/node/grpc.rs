@@ -55,11 +55,13 @@ impl Client {
             vector: Some(wire::Vector { values: vector.to_vec() }),
             metadata: Some([(GROUP.to_owned(), integer(group))].into()),
             text: None,
+            if_seq: None,
         };
         let request = wire::UpsertDocumentsRequest {
             collection: name.to_owned(),
             documents: batch.documents().map(document).collect(),
             idempotency_key: None,
+            mode: wire::WriteMode::Unspecified.into(),
         };
         let results = self.service.upsert_documents(request).await?.into_inner().results;
         let created = |result: &&wire::UpsertResult| result.status() == wire::UpsertStatus::Created;
@@ -99,7 +101,7 @@ impl Client {
         let hits = result.context("the search came back without a result")?.hits;
         let ids = hits.into_iter().map(|hit| match hit.document?.id?.kind? {
             Kind::Text(id) => Some(id),
-            Kind::Integer(_) => None,
+            Kind::Integer(_) | Kind::Either(_) => None,
         });
         ids.collect::<Option<_>>().context("a hit came without its id")
     }

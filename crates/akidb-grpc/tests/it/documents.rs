@@ -87,6 +87,7 @@ async fn documents_come_back_as_they_were_given() {
         collection: collection.clone(),
         id: Some(integer(2)),
         metadata: Some(patch),
+        ..Default::default()
     };
     let patched = client.patch_metadata(request).await.unwrap().into_inner().document.unwrap();
     assert_eq!(patched.metadata, Some(object([("new", Kind::BoolValue(true))])));
@@ -111,7 +112,7 @@ async fn documents_come_back_as_they_were_given() {
         ..Default::default()
     };
     assert_eq!(client.delete_documents(request).await.unwrap().into_inner().deleted, 1);
-    let request = DeleteDocumentRequest { collection, id: Some(integer(2)) };
+    let request = DeleteDocumentRequest { collection, id: Some(integer(2)), if_seq: None };
     client.delete_document(request.clone()).await.unwrap();
     let error = client.delete_document(request).await.unwrap_err();
     assert_eq!(error_of(&error), (Code::NotFound, "document_not_found".to_owned()));

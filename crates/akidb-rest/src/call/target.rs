@@ -58,10 +58,11 @@ fn malformed(field: &str, error: InvalidEncoding) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::Takes;
 
     const DECLARED: &[QueryParameter] = &[
-        QueryParameter { name: "include", description: "" },
-        QueryParameter { name: "type", description: "" },
+        QueryParameter { name: "include", description: "", takes: Takes::Pattern("") },
+        QueryParameter { name: "type", description: "", takes: Takes::Words(&[]) },
     ];
 
     #[track_caller]

@@ -4,6 +4,7 @@ use akidb_core::{Error, ErrorCode};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
+use super::synonyms::meant_by;
 use crate::wire::LIST_TOO_LONG;
 
 /// The longest key of a path, and the longest description, that an error repeats.
@@ -63,6 +64,9 @@ fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
 /// Says that a name is unknown, with the known one that it was probably meant to be.
 pub(crate) fn suggest(name: &str, allowed: &[&str]) -> String {
     let name = shorten(name, KEY_CHARS_MAX);
+    if let Some(meant) = meant_by(&name, allowed) {
+        return format!("is not a known field, did you mean {meant:?}?");
+    }
     let nearest = allowed
         .iter()
         .map(|known| (strsim::damerau_levenshtein(&name, known), known))

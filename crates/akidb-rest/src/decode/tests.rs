@@ -53,7 +53,7 @@ fn broken_json_is_refused_with_its_place() {
         "body: is not UTF-8 at line 2 column 11",
     );
     let deep = format!(r#"{{"metadata":{{"a":{}{}}}}}"#, "[".repeat(200), "]".repeat(200));
-    let error = decode::<PatchDocumentBody>(deep.as_bytes()).unwrap().into_patch().unwrap_err();
+    let error = decode::<PatchDocumentBody>(deep.as_bytes()).unwrap().into_request().unwrap_err();
     assert!(error.message.contains("recursion limit exceeded"), "{error}");
     assert!(error.message.len() < 400, "{error}");
 }

@@ -10,7 +10,8 @@ use crate::{
     json::{Json, Reply},
     wire::{
         CountAnswer, CountBody, DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer,
-        GetBody, PatchDocumentBody, ScrollAnswer, ScrollBody, UpsertAnswer, UpsertBody,
+        GetBody, PatchDocumentBody, ScrollAnswer, ScrollBody, UpdateAnswer, UpdateBody,
+        UpsertAnswer, UpsertBody,
     },
 };
 
@@ -20,6 +21,7 @@ pub(crate) async fn upsert(
     Json(body): Json<UpsertBody>,
 ) -> Answer<UpsertAnswer> {
     let upsert = body.into_request(call.idempotency_key()).map_err(Failure::refused)?;
+    let upsert = call.with_if_match(upsert)?;
     let reply = service.upsert(&call.context, &call.collection, upsert).await?;
     Ok(Reply::new(reply.into()))
 }
@@ -27,7 +29,8 @@ pub(crate) async fn upsert(
 pub(crate) async fn get_one(State(service): State<Service>, call: Call) -> Answer<DocumentAnswer> {
     let (id, include) = (call.document_id()?, call.include()?);
     let document = service.get_document(&call.context, &call.collection, id, include).await?;
-    Ok(Reply::new(DocumentAnswer::new(document, include)))
+    let seq = document.seq.0;
+    Ok(Reply::of_version(DocumentAnswer::new(document, include), seq))
 }
 
 pub(crate) async fn patch_one(
@@ -35,13 +38,26 @@ pub(crate) async fn patch_one(
     call: Call,
     Json(body): Json<PatchDocumentBody>,
 ) -> Answer<DocumentAnswer> {
-    let (id, patch) = (call.document_id()?, body.into_patch().map_err(Failure::refused)?);
-    let document = service.patch_metadata(&call.context, &call.collection, id, patch).await?;
-    Ok(Reply::new(DocumentAnswer::new(document, Include::default())))
+    let (id, mut patch) = (call.document_id()?, body.into_request().map_err(Failure::refused)?);
+    patch.if_seq = call.if_seq(patch.if_seq)?;
+    let document = service.patch_document(&call.context, &call.collection, id, patch).await?;
+    let seq = document.seq.0;
+    Ok(Reply::of_version(DocumentAnswer::new(document, Include::default()), seq))
+}
+
+pub(crate) async fn update_many(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<UpdateBody>,
+) -> Answer<UpdateAnswer> {
+    let request = body.into_request().map_err(Failure::refused)?;
+    let reply = service.update_documents(&call.context, &call.collection, request).await?;
+    Ok(Reply::new(reply.into()))
 }
 
 pub(crate) async fn delete_one(State(service): State<Service>, call: Call) -> Answer<DeleteAnswer> {
-    service.delete_document(&call.context, &call.collection, call.document_id()?).await?;
+    let (id, if_seq) = (call.document_id()?, call.if_seq(None)?);
+    service.delete_document(&call.context, &call.collection, id, if_seq).await?;
     Ok(Reply::new(DeleteAnswer::ONE))
 }
 

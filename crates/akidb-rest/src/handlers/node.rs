@@ -12,13 +12,17 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::{
     json::{JSON, Reply},
-    wire::{AliveAnswer, ReadyAnswer},
+    wire::{AliveAnswer, ReadyAnswer, VersionAnswer},
 };
 
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static(METRICS_CONTENT_TYPE);
 
 pub(crate) async fn alive() -> Reply<AliveAnswer> {
     Reply::new(AliveAnswer::OK)
+}
+
+pub(crate) async fn version() -> Reply<VersionAnswer> {
+    Reply::new(VersionAnswer::THIS)
 }
 
 pub(crate) async fn ready(State(service): State<Service>) -> Reply<ReadyAnswer> {

@@ -28,7 +28,7 @@ pub(crate) async fn import(
     let idle_timeout = state.options.import_idle_timeout;
     let limits = state.service.limits();
     let lines = Lines::new(request, limits.import_line_bytes, idle_timeout);
-    let import = Import { idempotency_key: call.idempotency_key() };
+    let import = Import { idempotency_key: call.idempotency_key(), mode: call.mode()? };
     let events = state.service.import(&call.context, &call.collection, import, lines.into_stream());
     let answers = Answers::new(events.await?, told, limits.import_answer_bytes, idle_timeout);
     let body = Body::from_stream(answers.into_stream());

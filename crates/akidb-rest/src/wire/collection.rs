@@ -27,8 +27,10 @@ pub(crate) struct CreateCollectionBody {
     /// node's default model.
     model: Option<String>,
     /// The length of its vectors, where it has no model.
+    #[schema(minimum = 1, maximum = 16_384)]
     dimension: Option<u64>,
     /// `cosine` (default), `dot` or `l2`.
+    #[schema(schema_with = super::schema::metric)]
     metric: Option<String>,
     #[schema(value_type = Option<IndexBody>)]
     index: Option<Object<IndexBody>>,

@@ -1,15 +1,21 @@
 //! Documents.
 
-use akidb_core::{DamagedDocument, Document, Error, Passage};
+use akidb_core::{DamagedDocument, Document, Error, ErrorCode, Passage, WriteMode};
 use akidb_service::{
-    CountReply, DeleteDocuments, DeleteReply, GetDocuments, GivenId, Include, NewDocument, Scroll,
-    ScrollReply, Upsert, UpsertReply, UpsertResult,
+    CountReply, DeleteDocuments, DeleteReply, GetDocuments, GivenId, Include, NewDocument,
+    PatchDocument, Scroll, ScrollReply, UpdateDocuments, UpdateReply, Upsert, UpsertReply,
+    UpsertResult,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Id, JsonValue, List, Object, Vector, id::StoredId, include_from, milliseconds};
+use super::{
+    Id, JsonValue, List, Object, Vector,
+    id::StoredId,
+    include_from, milliseconds,
+    user_schema::{FilterSchema, MetadataSchema},
+};
 
 /// Documents to insert or replace, all or none.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -19,8 +25,13 @@ use super::{Id, JsonValue, List, Object, Vector, id::StoredId, include_from, mil
     {"id": 2, "vector": [0.1, 0.2, 0.3]}
 ]}))]
 pub(crate) struct UpsertBody {
-    #[schema(value_type = Vec<NewDocumentBody>)]
+    /// At least one, at most `batch_documents` (10,000), without a repeated id.
+    #[schema(value_type = Vec<NewDocumentBody>, min_items = 1, max_items = 10_000)]
     documents: List<Object<NewDocumentBody>>,
+    /// `upsert` (default) inserts and replaces. `create` only inserts: a document that is there is
+    /// `document_exists`. `update` only replaces: one that is not there is `document_not_found`.
+    #[schema(schema_with = super::schema::write_mode)]
+    mode: Option<String>,
 }
 
 /// A document to store: with a text, a vector, or both.
@@ -31,22 +42,27 @@ pub(crate) struct NewDocumentBody {
     /// Made as a UUIDv7 where absent.
     id: Option<Id>,
     /// Embedded where no vector is given.
+    #[schema(min_length = 1, pattern = "\\S")]
     text: Option<String>,
     /// The caller's own vector, as many numbers as the collection's dimension. Where the collection
     /// has a model, it must be that model's: the node can not tell.
-    #[schema(value_type = Option<Vec<f32>>)]
+    #[schema(value_type = Option<Vec<f32>>, min_items = 1, max_items = 16_384)]
     vector: Option<Vector>,
     /// What filters can ask for.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<MetadataSchema>)]
     metadata: Option<JsonValue>,
+    /// The `seq` of the version that it must replace; another one is `condition_failed`.
+    #[schema(minimum = 1)]
+    if_seq: Option<u64>,
 }
 
 impl UpsertBody {
     /// The service's request.
     ///
     /// # Errors
-    /// `malformed_request` for metadata that are no sound JSON.
+    /// `malformed_request` for metadata that are no sound JSON, `invalid_argument` for an unknown mode.
     pub(crate) fn into_request(self, idempotency_key: Option<String>) -> Result<Upsert, Error> {
+        let mode = self.mode.as_deref().map(write_mode).transpose()?.unwrap_or_default();
         let mut faults = Vec::new();
         let documents = self.documents.0.into_iter().enumerate();
         let documents = documents.filter_map(|(index, Object(document))| {
@@ -56,7 +72,7 @@ impl UpsertBody {
         let documents = documents.collect();
         match Error::collect(faults) {
             Some(error) => Err(error),
-            None => Ok(Upsert { documents, idempotency_key }),
+            None => Ok(Upsert { documents, idempotency_key, mode }),
         }
     }
 }
@@ -73,16 +89,25 @@ impl NewDocumentBody {
             text: self.text,
             vector: self.vector.map(|vector| vector.0),
             metadata: metadata.transpose()?,
+            if_seq: self.if_seq,
         })
     }
+}
+
+/// Reads the name of a mode.
+///
+/// # Errors
+/// `invalid_argument` for another name.
+pub(crate) fn write_mode(name: &str) -> Result<WriteMode, Error> {
+    name.parse().map_err(|fault| Error::at(ErrorCode::InvalidArgument, "mode", fault))
 }
 
 /// What an upsert did.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UpsertReply, example = json!({
     "results": [
-        {"id": "film-1", "status": "created", "tokens": 7, "truncated": false},
-        {"id": 2, "status": "updated"}
+        {"id": "film-1", "status": "created", "seq": 1, "tokens": 7, "truncated": false},
+        {"id": 2, "status": "updated", "seq": 2}
     ],
     "took_ms": 8.25
 }))]
@@ -99,7 +124,10 @@ pub(crate) struct UpsertAnswer {
 pub(crate) struct UpsertResultAnswer {
     id: StoredId,
     /// `created` or `updated`.
+    #[schema(schema_with = super::schema::upsert_status)]
     status: &'static str,
+    /// The number of this version of the document within its collection, for `if_seq`.
+    seq: u64,
     /// Tokens that were read of the text, where it was embedded; of all its passages together.
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<u32>,
@@ -117,6 +145,7 @@ impl From<UpsertResult> for UpsertResultAnswer {
         Self {
             id: StoredId(result.id),
             status: result.status.as_str(),
+            seq: result.seq.0,
             tokens: result.tokens,
             truncated: result.truncated,
             passages: result.passages,
@@ -198,17 +227,18 @@ pub(super) fn passages(passages: Vec<Passage>, include: Include) -> Vec<PassageA
 #[schema(as = GetRequest, example = json!({"ids": ["film-1", 2], "include": ["text", "vector"]}))]
 pub(crate) struct GetBody {
     /// Ids; those that are not stored are left out of the reply.
-    #[schema(value_type = Option<Vec<Id>>)]
+    #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
     ids: Option<List<Id>>,
     /// A filter on the metadata.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<FilterSchema>)]
     filter: Option<JsonValue>,
     /// With a filter: documents a page, `result_window` (10,000) where absent.
+    #[schema(minimum = 1, maximum = 10_000)]
     limit: Option<u64>,
     /// With a filter: the `next_cursor` of the page before.
     cursor: Option<String>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(schema_with = super::schema::include)]
     include: Option<List<String>>,
 }
 
@@ -233,10 +263,10 @@ impl GetBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = DeleteRequest, example = json!({"filter": {"year": {"$lt": 1950}}}))]
 pub(crate) struct DeleteBody {
-    #[schema(value_type = Option<Vec<Id>>)]
+    #[schema(value_type = Option<Vec<Id>>, max_items = 10_000)]
     ids: Option<List<Id>>,
     /// A filter on the metadata. One that is empty is refused without `"all": true` beside it.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<FilterSchema>)]
     filter: Option<JsonValue>,
     /// Whether all documents are meant.
     all: Option<bool>,
@@ -364,7 +394,7 @@ fn numbers(documents: &[DocumentAnswer]) -> usize {
 #[schema(as = CountRequest, example = json!({"filter": {"lang": "en"}}))]
 pub(crate) struct CountBody {
     /// A filter on the metadata; all documents where absent.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<FilterSchema>)]
     filter: Option<JsonValue>,
 }
 
@@ -401,14 +431,15 @@ impl From<CountReply> for CountAnswer {
 #[schema(as = ScrollRequest, example = json!({"limit": 100}))]
 pub(crate) struct ScrollBody {
     /// A filter on the metadata; all documents where absent.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<FilterSchema>)]
     filter: Option<JsonValue>,
-    /// Documents a page, 100 where absent.
+    /// Documents a page, 100 where absent, at most `result_window` (10,000).
+    #[schema(minimum = 1, maximum = 10_000)]
     limit: Option<u64>,
     /// The `next_cursor` of the page before; the first page where absent.
     cursor: Option<String>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(schema_with = super::schema::include)]
     include: Option<List<String>>,
 }
 
@@ -464,22 +495,87 @@ impl ScrollAnswer {
     }
 }
 
-/// A change of one document's metadata.
+/// A change of one document: at least one of `text`, `vector` and `metadata`. What is absent stays as
+/// it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PatchDocument, example = json!({"metadata": {"year": 2000, "draft": null}}))]
 pub(crate) struct PatchDocumentBody {
+    /// Another text, embedded where the collection has a model and no vector is given.
+    #[schema(min_length = 1, pattern = "\\S")]
+    text: Option<String>,
+    /// Another vector.
+    #[schema(value_type = Option<Vec<f32>>, min_items = 1, max_items = 16_384)]
+    vector: Option<Vector>,
     /// A merge patch (RFC 7396): `null` removes a key, objects merge, all else replaces.
-    #[schema(value_type = Object)]
-    metadata: JsonValue,
+    #[schema(value_type = Option<MetadataSchema>)]
+    metadata: Option<JsonValue>,
+    /// The `seq` that the document must have, as `If-Match`; another one is `condition_failed`.
+    #[schema(minimum = 1)]
+    if_seq: Option<u64>,
 }
 
 impl PatchDocumentBody {
-    /// The merge patch.
+    /// The service's request.
     ///
     /// # Errors
-    /// `malformed_request` where it is no sound JSON.
-    pub(crate) fn into_patch(self) -> Result<Map<String, Value>, Error> {
-        self.metadata.object_at("metadata")
+    /// `malformed_request` for metadata that are no sound JSON.
+    pub(crate) fn into_request(self) -> Result<PatchDocument, Error> {
+        let metadata = self.metadata.map(|metadata| metadata.object_at("metadata"));
+        Ok(PatchDocument {
+            text: self.text,
+            vector: self.vector.map(|vector| vector.0),
+            metadata: metadata.transpose()?,
+            if_seq: self.if_seq,
+        })
+    }
+}
+
+/// A change of the metadata of many documents: exactly one of `filter` and `all`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UpdateRequest, example = json!({
+    "filter": {"year": {"$lt": 1950}}, "metadata": {"era": "classic"}
+}))]
+pub(crate) struct UpdateBody {
+    /// A filter on the metadata. One that is empty is refused without `"all": true` beside it.
+    #[schema(value_type = Option<FilterSchema>)]
+    filter: Option<JsonValue>,
+    /// Whether all documents are meant.
+    all: Option<bool>,
+    /// A merge patch (RFC 7396): `null` removes a key, objects merge, all else replaces.
+    #[schema(value_type = MetadataSchema)]
+    metadata: JsonValue,
+}
+
+impl UpdateBody {
+    /// The service's request.
+    ///
+    /// # Errors
+    /// `malformed_request` for a filter or metadata that are no sound JSON.
+    pub(crate) fn into_request(self) -> Result<UpdateDocuments, Error> {
+        Ok(UpdateDocuments {
+            filter: filter_of(self.filter)?,
+            all: self.all.unwrap_or(false),
+            metadata: self.metadata.object_at("metadata")?,
+        })
+    }
+}
+
+/// How many documents were changed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpdateReply, example = json!({"updated": 1}))]
+pub(crate) struct UpdateAnswer {
+    /// Those that were so already do not count.
+    updated: u64,
+    /// Fields of the filter that no document had; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    unknown_fields: Vec<String>,
+}
+
+impl From<UpdateReply> for UpdateAnswer {
+    fn from(UpdateReply { updated, unknown_fields }: UpdateReply) -> Self {
+        Self { updated, unknown_fields }
     }
 }

@@ -15,21 +15,25 @@ use super::{List, milliseconds};
 }))]
 pub(crate) struct EmbedBody {
     /// The texts.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, min_items = 1, max_items = 32)]
     texts: List<String>,
     /// A loaded model; the node's default model where absent.
     model: Option<String>,
     /// `mean`, `cls`, `max` or `lasttoken`; the model's own where absent.
+    #[schema(schema_with = super::schema::pooling)]
     pooling: Option<String>,
     /// Whether vectors are scaled to length 1; the model's own where absent.
     normalize: Option<bool>,
     /// `query` or `document`; chooses the model's prompt.
+    #[schema(schema_with = super::schema::input_type)]
     input_type: Option<String>,
     /// How many of the first values of each vector are wanted (Matryoshka), 1 to the model's
     /// dimension; all where absent. Vectors are scaled to length 1 after that, where they are.
+    #[schema(minimum = 1)]
     dimensions: Option<u64>,
     /// What becomes of texts that are longer than the model's window: `end` (default) or `start`
     /// is cut off, `none` refuses the request. Prompt and special tokens are always kept.
+    #[schema(schema_with = super::schema::truncate)]
     truncate: Option<String>,
 }
 

@@ -16,6 +16,7 @@ pub(crate) struct IndexBody {
     /// `hnsw` (default): a navigable graph over quantised codes, rescored with full vectors; small
     /// collections are scanned. `exact`: every search compares every vector; no other setting may be
     /// given with it. `hnsw_rs`: the graph of the crate of that name, over full vectors.
+    #[schema(schema_with = super::schema::engine)]
     engine: Option<String>,
     /// Neighbours of a vector in the upper layers of the graph, twice as many in the lowest; 16 by
     /// default.
@@ -25,10 +26,11 @@ pub(crate) struct IndexBody {
     #[schema(minimum = 8, maximum = 2000)]
     ef_construction: Option<u64>,
     /// Candidates kept by a search that does not say how many, 1 to `result_window`; 100 by default.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 10_000)]
     ef: Option<u64>,
     /// What the graph is built and walked over. `int8` (default): one byte a component. `none`: full
     /// vectors, and all that `hnsw_rs` knows. `binary`: one bit a component, from 1,024 dimensions.
+    #[schema(schema_with = super::schema::quantization)]
     quantization: Option<String>,
 }
 

@@ -17,6 +17,20 @@ impl AliveAnswer {
     pub(crate) const OK: Self = Self { status: "ok" };
 }
 
+/// Which program answers.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Version, example = json!({"name": "akidb", "version": "0.1.0"}))]
+pub(crate) struct VersionAnswer {
+    /// Always `akidb`.
+    name: &'static str,
+    version: &'static str,
+}
+
+impl VersionAnswer {
+    /// This program.
+    pub(crate) const THIS: Self = Self { name: "akidb", version: env!("CARGO_PKG_VERSION") };
+}
+
 /// Whether the node can serve.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ready, example = json!({

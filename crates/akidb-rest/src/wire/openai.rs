@@ -33,16 +33,20 @@ pub(crate) struct OpenAiEmbeddingsBody {
     /// A loaded model.
     model: String,
     /// `float` (default), or `base64` of little-endian 32-bit floats.
+    #[schema(schema_with = super::schema::encoding_format)]
     encoding_format: Option<String>,
     /// How many of the first values of each vector are wanted; all where absent.
+    #[schema(minimum = 1)]
     dimensions: Option<u64>,
     /// Accepted and not used.
     #[expect(dead_code, reason = "OpenAI's clients may send it, and nothing depends on it")]
     user: Option<String>,
     /// Not OpenAI's: `query` or `document`; chooses the model's prompt.
+    #[schema(schema_with = super::schema::input_type)]
     input_type: Option<String>,
     /// Not OpenAI's: `none` (default) refuses inputs that are longer than the model's window,
     /// `end` and `start` say what is cut off.
+    #[schema(schema_with = super::schema::truncate)]
     truncate: Option<String>,
 }
 

@@ -11,6 +11,7 @@ use super::{
     document::{DamagedAnswer, PassageAnswer, damaged, include_of, passages},
     id::StoredId,
     milliseconds,
+    user_schema::FilterSchema,
 };
 
 /// Asks for the nearest documents. Exactly one of `text`, `vector` and `id` is given.
@@ -21,25 +22,30 @@ use super::{
 }))]
 pub(crate) struct SearchBody {
     /// A text, embedded as a query.
+    #[schema(min_length = 1, pattern = "\\S")]
     text: Option<String>,
     /// As many numbers as the collection's dimension.
-    #[schema(value_type = Option<Vec<f32>>)]
+    #[schema(value_type = Option<Vec<f32>>, min_items = 1, max_items = 16_384)]
     vector: Option<Vector>,
     /// A stored document: more like this, without itself.
     id: Option<Id>,
     /// `semantic`, the only mode of this version.
+    #[schema(schema_with = super::schema::search_mode)]
     mode: Option<String>,
-    /// Hits wanted, 10 where absent.
+    /// Hits wanted, 10 where absent. With `offset` at most `result_window` (10,000).
+    #[schema(minimum = 1, maximum = 10_000)]
     limit: Option<u64>,
     /// Hits to skip, 0 where absent.
+    #[schema(minimum = 0, maximum = 9_999)]
     offset: Option<u64>,
     /// A filter on the metadata.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<FilterSchema>)]
     filter: Option<JsonValue>,
     /// The lowest score of a hit.
+    #[schema(minimum = -3.0e38, maximum = 3.0e38)]
     min_score: Option<f64>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(schema_with = super::schema::include)]
     include: Option<List<String>>,
     #[schema(value_type = Option<SearchParameters>)]
     params: Option<Object<SearchParameters>>,
@@ -54,6 +60,7 @@ pub(crate) struct SearchBody {
 struct SearchParameters {
     /// Candidates that a walk of the graph keeps, 1 to `result_window`: more find more of the true
     /// neighbours and take longer. It says nothing where there is no walk.
+    #[schema(minimum = 1, maximum = 10_000)]
     ef: Option<u64>,
     /// Compare every vector that the filter lets through, in full precision.
     exact: Option<bool>,
@@ -110,7 +117,8 @@ fn check_mode(mode: &str, prefix: &str) -> Result<(), Error> {
     "searches": [{"text": "sailing"}, {"id": "film-1", "limit": 3}]
 }))]
 pub(crate) struct SearchBatchBody {
-    #[schema(value_type = Vec<SearchBody>)]
+    /// At least one, at most `batch_searches` (100).
+    #[schema(value_type = Vec<SearchBody>, min_items = 1, max_items = 100)]
     searches: List<Object<SearchBody>>,
 }
 

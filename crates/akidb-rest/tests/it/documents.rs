@@ -14,9 +14,9 @@ async fn filled() -> Node {
         {"id":"5","vector":[0,0,1],"metadata":{"year":2001}}]}"#;
     let reply = node.ok(&format!("POST {DOCUMENTS}"), body).await;
     let expected = json!([
-        {"id": "a", "status": "created"},
-        {"id": 5, "status": "created"},
-        {"id": "5", "status": "created"}
+        {"id": "a", "status": "created", "seq": 1},
+        {"id": 5, "status": "created", "seq": 2},
+        {"id": "5", "status": "created", "seq": 3}
     ]);
     assert_eq!(reply["results"], expected);
     assert!(reply["took_ms"].is_f64());
@@ -51,10 +51,97 @@ async fn integer_and_string_ids_are_both_reachable() {
         let document = node.ok(&format!("GET {DOCUMENTS}/{string}"), "").await;
         assert_eq!(document["id"], "5");
     }
+    node.ok(&format!("DELETE {DOCUMENTS}/5"), "").await;
+    let integer = node.ok(&format!("GET {DOCUMENTS}/5"), "").await;
+    assert_eq!(integer["id"], 5, "the integer, where no document has the string");
+    let line = format!("GET {DOCUMENTS}/5?type=string");
+    node.refused(&line, "", (404, "document_not_found", "")).await;
     let line = format!("GET {DOCUMENTS}/five?type=integer");
     node.refused(&line, "", (422, "invalid_id", "id")).await;
     let line = format!("DELETE {DOCUMENTS}/5?type=number");
     node.refused(&line, "", (422, "invalid_argument", "type")).await;
+}
+
+/// Clients take `.` and `..` in a path for steps, and never send them.
+#[tokio::test]
+async fn ids_that_no_path_can_hold_stand_in_the_query() {
+    let node = node_with_films().await;
+    let body = r#"{"documents":[{"id":"..","vector":[1,0,0]},{"id":7,"vector":[0,1,0]}]}"#;
+    node.ok(&format!("POST {DOCUMENTS}"), body).await;
+    let document = "/v1/collections/films/document";
+    for (query, id) in [("id=..", json!("..")), ("id=%2E%2e", json!("..")), ("id=7", json!(7))] {
+        assert_eq!(node.ok(&format!("GET {document}?{query}"), "").await["id"], id);
+        let patch = r#"{"metadata":{"seen":true}}"#;
+        let patched = node.ok(&format!("PATCH {document}?{query}"), patch).await;
+        assert_eq!(patched["metadata"], json!({"seen": true}));
+    }
+    node.ok(&format!("DELETE {document}?id=.."), "").await;
+    node.refused(&format!("GET {document}?id=.."), "", (404, "document_not_found", "")).await;
+    node.refused(&format!("GET {document}"), "", (400, "malformed_request", "id")).await;
+}
+
+/// `If-Match` was ignored, and the last of two writers won without either being told.
+#[tokio::test]
+async fn conditions_are_held_against_the_version() {
+    let node = filled().await;
+    let line = format!("PATCH {DOCUMENTS}/a");
+    let answer = node.send(&format!("GET {DOCUMENTS}/a"), "").await;
+    let etag = answer.headers["etag"].to_str().unwrap().to_owned();
+    assert_eq!(etag, "\"1\"");
+    let patch = r#"{"metadata":{"year":2000}}"#;
+    let if_match = [("if-match", etag.as_str())];
+    let answer = node.send_with(&line, &if_match, patch).await;
+    assert_eq!((answer.status.as_u16(), answer.headers["etag"].to_str().unwrap()), (200, "\"4\""));
+    let failed = (412, "condition_failed", "if_seq");
+    node.refused_with(&line, &if_match, r#"{"text":"other"}"#, failed).await;
+    node.refused(&line, r#"{"text":"other","if_seq":1}"#, failed).await;
+    node.refused_with(&format!("DELETE {DOCUMENTS}/a"), &if_match, "", failed).await;
+    let post = format!("POST {DOCUMENTS}");
+    let one = r#"{"documents":[{"id":"a","vector":[0,0,1]}]}"#;
+    let failed = (412, "condition_failed", "documents[0].if_seq");
+    node.refused_with(&post, &if_match, one, failed).await;
+    let two = r#"{"documents":[{"id":"a","vector":[0,0,1]},{"id":"b","vector":[0,0,1]}]}"#;
+    let of_one = (422, "invalid_argument", "if-match");
+    node.refused_with(&post, &if_match, two, of_one).await;
+    node.refused_with(
+        &post,
+        &[("if-none-match", "*")],
+        one,
+        (422, "invalid_argument", "if-none-match"),
+    )
+    .await;
+    let delete_many = format!("POST {DOCUMENTS}/delete");
+    node.refused_with(&delete_many, &if_match, r#"{"ids":["a"]}"#, of_one).await;
+    let create = r#"{"mode":"create","documents":[{"id":"a","vector":[0,0,1]}]}"#;
+    node.refused(&post, create, (409, "document_exists", "documents[0].id")).await;
+    let update = r#"{"mode":"update","documents":[{"id":"z","vector":[0,0,1]}]}"#;
+    node.refused(&post, update, (404, "document_not_found", "documents[0].id")).await;
+    let mode = r#"{"mode":"insert","documents":[{"id":"z","vector":[0,0,1]}]}"#;
+    node.refused(&post, mode, (422, "invalid_argument", "mode")).await;
+    let current = node.send_with(&line, &[("if-match", "\"4\"")], r#"{"text":"other"}"#).await;
+    assert_eq!(current.json()["text"], "other");
+    let import = "POST /v1/collections/films/import?mode=create";
+    let answer = node
+        .send(import, "{\"id\":\"a\",\"vector\":[1,0,0]}\n{\"id\":\"n\",\"vector\":[1,0,0]}")
+        .await;
+    let lines: Vec<Value> =
+        answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["error"]["code"], "document_exists");
+    assert_eq!(lines[1]["status"], "created");
+}
+
+#[tokio::test]
+async fn documents_are_changed_by_a_filter() {
+    let node = filled().await;
+    let line = format!("PATCH {DOCUMENTS}");
+    let body = r#"{"filter":{"year":{"$gte":2000}},"metadata":{"era":"new"}}"#;
+    assert_eq!(node.ok(&line, body).await, json!({"updated": 1}));
+    let all = r#"{"all":true,"metadata":{"seen":true}}"#;
+    assert_eq!(node.ok(&line, all).await, json!({"updated": 3}));
+    let empty = r#"{"filter":{},"metadata":{"seen":false}}"#;
+    node.refused(&line, empty, (422, "invalid_argument", "filter")).await;
+    let count = format!("POST {DOCUMENTS}/count");
+    assert_eq!(node.ok(&count, r#"{"filter":{"seen":true}}"#).await, json!({"count": 3}));
 }
 
 #[tokio::test]

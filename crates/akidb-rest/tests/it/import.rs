@@ -26,7 +26,7 @@ async fn each_line_is_answered_and_the_summary_is_last() {
     assert_eq!(lines.len(), 6);
     assert_eq!(
         lines[0],
-        json!({"line": 1, "id": 1, "status": "created", "tokens": 2, "truncated": false})
+        json!({"line": 1, "id": 1, "status": "created", "seq": 1, "tokens": 2, "truncated": false})
     );
     let error = json!({
         "code": "invalid_text", "message": "text: is empty or blank", "retryable": false,

@@ -6,6 +6,16 @@ use serde_json::json;
 use crate::{Node, node_with_films};
 
 #[tokio::test]
+async fn a_node_says_its_version() {
+    let node = node_with_films().await;
+    for line in ["GET /", "GET /version"] {
+        let answer = node.ok(line, "").await;
+        assert_eq!(answer["name"], "akidb");
+        assert_eq!(answer["version"], env!("CARGO_PKG_VERSION"));
+    }
+}
+
+#[tokio::test]
 async fn a_collection_lives_from_create_to_delete() {
     let node = Node::start().await;
     let body = r#"{"name":"films","dimension":3,"metric":"DOT","index":{"engine":"exact"},

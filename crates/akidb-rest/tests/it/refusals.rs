@@ -11,9 +11,7 @@ const SEARCH: &str = "POST /v1/collections/films/search";
 #[tokio::test]
 async fn unknown_routes_and_methods_are_typed() {
     let node = node_with_films().await;
-    for line in
-        ["GET /", "GET /no-such-page", "POST /v1/embedding", "GET /v1/collections/films/export"]
-    {
+    for line in ["GET /no-such-page", "POST /v1/embedding", "GET /v1/collections/films/export"] {
         node.refused(line, "", (404, "route_not_found", "")).await;
     }
     node.refused("PUT /v1/collections/films", "", (405, "method_not_allowed", "")).await;

@@ -1,30 +1,32 @@
 //! Documents gone, by id or by filter.
 
-use akidb_core::Result;
-use akidb_store::{Applied, Write};
+use akidb_core::{Result, Seq};
+use akidb_store::{Applied, OneDocument, Write};
 
 use super::{
     read::not_found,
-    selection::{Selected, check_id},
+    selection::{Selected, check_one_id},
     upsert::unexpected,
 };
 use crate::{DeleteDocuments, DeleteReply, GivenId, Operation, RequestContext, Service};
 
 impl Service {
-    /// Deletes one document.
+    /// Deletes one document, where `if_seq` is given only that version of it.
     ///
     /// # Errors
-    /// When there is none of the id.
+    /// When there is none of the id, or it is of another version.
     pub async fn delete_document(
         &self,
         context: &RequestContext,
         collection: &str,
         id: GivenId,
+        if_seq: Option<u64>,
     ) -> Result<()> {
         self.run(context, Operation::Delete.on(collection), async {
-            let id = check_id(id, || "id".to_owned())?;
-            match self.delete(context, collection, Write::DeleteIds(vec![id.clone()])).await? {
-                0 => Err(not_found(&id)),
+            let ids = check_one_id(id)?;
+            let document = OneDocument { ids: ids.clone(), if_seq: if_seq.map(Seq) };
+            match self.delete(context, collection, Write::DeleteOne(document)).await? {
+                0 => Err(not_found(&ids)),
                 _ => Ok(()),
             }
         })

@@ -12,4 +12,5 @@ mod room;
 mod search;
 mod selection;
 mod text_vectors;
+mod update;
 mod upsert;

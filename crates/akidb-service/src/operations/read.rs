@@ -7,7 +7,7 @@ use akidb_store::{PageRequest, Rows};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::selection::{Selected, check_id, parse_filter};
+use super::selection::{Selected, check_one_id, parse_filter};
 use crate::{
     CountReply, GetDocuments, GivenId, Include, Operation, RequestContext, Scroll, ScrollReply,
     Service,
@@ -31,17 +31,14 @@ impl Service {
         include: Include,
     ) -> Result<Document> {
         self.run(context, Operation::Get.on(collection), async {
-            let id = check_id(id, || "id".to_owned())?;
+            let ids = check_one_id(id)?;
             let rows = context.in_store(async {
                 let open = self.inner.collections.open_by_name(collection).await?;
-                open.store
-                    .by_ids(std::slice::from_ref(&id), include.vector)
-                    .await
-                    .map_err(from_store)
+                open.store.by_ids(&ids, include.vector).await.map_err(from_store)
             });
             let rows = rows.await;
-            let mut documents = sound(rows?)?;
-            documents.pop().map(|document| trim(document, include)).ok_or_else(|| not_found(&id))
+            let mut documents = in_order_of(&ids, sound(rows?)?).into_iter();
+            documents.next().map(|document| trim(document, include)).ok_or_else(|| not_found(&ids))
         })
         .await
     }
@@ -176,7 +173,9 @@ pub(super) fn check_limit(limit: u64, window: usize) -> Result<usize> {
     }
 }
 
-pub(super) fn not_found(id: &DocumentId) -> Error {
+/// None of the ids that a document may have is there.
+pub(super) fn not_found(ids: &[DocumentId]) -> Error {
+    let id = ids.first().map(ToString::to_string).unwrap_or_default();
     Error::new(ErrorCode::DocumentNotFound, format!("no document has the id {id}"))
 }
 
@@ -199,7 +198,7 @@ pub(super) fn trim(document: Document, include: Include) -> Document {
     }
 }
 
-fn in_order_of(ids: &[DocumentId], documents: Vec<Document>) -> Vec<Document> {
+pub(super) fn in_order_of(ids: &[DocumentId], documents: Vec<Document>) -> Vec<Document> {
     let mut by_id: HashMap<_, _> =
         documents.into_iter().map(|document| (document.id.clone(), document)).collect();
     ids.iter().filter_map(|id| by_id.remove(id)).collect()

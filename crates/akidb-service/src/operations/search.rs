@@ -19,11 +19,11 @@ use akidb_index::{Parallelism, SearchRequest, Work};
 use super::{
     hits::{Fetched, Nearest, fetch},
     index_settings::candidates,
-    read::{check_limit, not_found, trim},
-    selection::{check_id, parse_filter},
+    read::{check_limit, in_order_of, not_found, trim},
+    selection::{check_one_id, parse_filter},
 };
 use crate::{
-    GivenId, Hit, Include, Operation, RequestContext, Search, SearchPlan, SearchReply, Service,
+    Hit, Include, Operation, RequestContext, Search, SearchPlan, SearchReply, Service,
     collections::{Entry, OpenCollection},
     failure::{above_limit, from_store, from_text, from_vector},
     models::no_model,
@@ -50,7 +50,8 @@ static SCANNING: AtomicUsize = AtomicUsize::new(0);
 enum Query {
     Text(String),
     Vector(Vec<f32>),
-    Like(DocumentId),
+    /// A document that has one of these ids, the first that is there.
+    Like(Vec<DocumentId>),
 }
 
 /// A checked [`Search`].
@@ -196,7 +197,7 @@ impl Service {
                 Query::Text(text)
             }
             (None, Some(vector), None) => Query::Vector(vector),
-            (None, None, Some(id)) => Query::Like(check_query_id(id)?),
+            (None, None, Some(id)) => Query::Like(check_one_id(id)?),
             _ => {
                 let message = "exactly one of text, vector and id must be given";
                 return Err(Error::new(ErrorCode::InvalidArgument, message));
@@ -251,15 +252,17 @@ impl Service {
                 let embedding = embeddings.pop().ok_or_else(no_model)?;
                 Ok((embedding.values, None))
             }
-            Query::Like(id) => {
-                let rows = open.store.by_ids(std::slice::from_ref(&id), true);
+            Query::Like(ids) => {
+                let rows = open.store.by_ids(&ids, true);
                 let rows = context.in_store(rows).await.map_err(from_store)?;
                 if !rows.damaged.is_empty() {
                     let damaged = akidb_store::StoreError::Damaged { rows: rows.damaged };
                     return Err(from_store(damaged));
                 }
-                let vector = rows.documents.into_iter().next().and_then(vector_of);
-                Ok((vector.ok_or_else(|| not_found(&id))?, Some(id)))
+                let mut documents = in_order_of(&ids, rows.documents).into_iter();
+                let document = documents.next().ok_or_else(|| not_found(&ids))?;
+                let id = document.id.clone();
+                Ok((vector_of(document).ok_or_else(|| not_found(&ids))?, Some(id)))
             }
         }
     }
@@ -364,10 +367,6 @@ fn vector_of(document: Document) -> Option<Vec<f32>> {
     let usable =
         mean.iter().all(|value| value.is_finite()) && mean.iter().any(|&value| value != 0.0);
     Some(if usable { mean } else { first })
-}
-
-fn check_query_id(id: GivenId) -> Result<DocumentId> {
-    check_id(id, || "id".to_owned())
 }
 
 fn check_score(score: f64) -> Result<f32> {

@@ -78,7 +78,20 @@ pub(super) fn check_id(id: GivenId, place: impl FnOnce() -> String) -> Result<Do
         GivenId::Integer(id) => Ok(DocumentId::Integer(id)),
         GivenId::Text(id) => DocumentId::from_text(id)
             .map_err(|fault| Error::at(ErrorCode::InvalidId, place(), fault)),
+        GivenId::Either(_) => {
+            let fault = "must be a string or an integer here, either is of one document only";
+            Err(Error::at(ErrorCode::InvalidId, place(), fault))
+        }
     }
+}
+
+/// The ids that one document may have, the first that is there counts.
+pub(super) fn check_one_id(id: GivenId) -> Result<Vec<DocumentId>> {
+    let place = || "id".to_owned();
+    let GivenId::Either(id) = id else { return Ok(vec![check_id(id, place)?]) };
+    let integer = id.parse::<i64>().ok().filter(|integer| integer.to_string() == id);
+    let text = check_id(GivenId::Text(id), place)?;
+    Ok(std::iter::once(text).chain(integer.map(DocumentId::Integer)).collect())
 }
 
 pub(super) fn parse_filter(json: &Value, limits: &Limits) -> Result<Filter> {

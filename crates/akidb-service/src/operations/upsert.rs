@@ -6,9 +6,14 @@ use std::{
     time::Instant,
 };
 
-use akidb_core::{DocumentId, Error, ErrorCode, Metadata, Result, check_text, check_vector};
-use akidb_store::{Applied, CollectionRow, KnownText, NewRow, Patch, RowVectors, Write};
-use serde_json::{Map, Value};
+use akidb_core::{
+    DocumentId, Error, ErrorCode, Metadata, Result, Seq, WriteMode, check_text, check_vector,
+};
+use akidb_store::{
+    Applied, CollectionRow, ConflictsStop, KnownText, NewRow, RowVectors, UpsertRules, Write,
+    Written,
+};
+use serde_json::Value;
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -17,10 +22,10 @@ use super::{
     text_vectors::{PlacedText, missing_embedding},
 };
 use crate::{
-    GivenId, NewDocument, Operation, RequestContext, Service, Upsert, UpsertReply, UpsertResult,
+    NewDocument, Operation, RequestContext, Service, Upsert, UpsertReply, UpsertResult,
     UpsertStatus,
     collections::Entry,
-    failure::{above_limit, from_store, from_text, from_vector},
+    failure::{above_limit, from_conflict, from_store, from_text, from_vector},
     index_memory::bytes_of,
 };
 
@@ -31,6 +36,15 @@ pub(super) struct Checked {
     text: Option<String>,
     vector: Option<Vec<f32>>,
     metadata: Metadata,
+    if_seq: Option<Seq>,
+}
+
+/// What all documents of a request keep to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rules<'r> {
+    /// Under it a document without an id gets the same one every time.
+    pub(super) key: Option<&'r str>,
+    pub(super) mode: WriteMode,
 }
 
 /// Where a document stands in its request.
@@ -77,10 +91,16 @@ impl Tokens {
         }
     }
 
-    pub(super) const fn result(self, id: DocumentId, status: UpsertStatus) -> UpsertResult {
+    pub(super) const fn result(
+        self,
+        id: DocumentId,
+        status: UpsertStatus,
+        seq: Seq,
+    ) -> UpsertResult {
         UpsertResult {
             id,
             status,
+            seq,
             tokens: self.count,
             truncated: self.truncated,
             passages: self.passages,
@@ -111,60 +131,40 @@ impl Service {
         let started = Instant::now();
         self.run(context, Operation::Upsert.on(collection), async {
             let entry = self.inner.collections.find(collection)?;
+            let rules = UpsertRules { mode: request.mode, conflicts: ConflictsStop::All };
             let documents = self.check_documents(&entry, request)?;
             self.inner.metrics.upsert_documents.observe(documents.len() as f64);
             let embeddings = self.embed_documents(&entry, &documents, context).await?;
             let (rows, tokens) = rows_of(documents, embeddings)?;
-            let results = self.store_documents(&entry, rows, tokens, context).await?;
+            let results = self.store_documents(&entry, (rows, tokens), rules, context).await?;
+            let results = results.into_iter().collect::<Result<_>>()?;
             Ok(UpsertReply { results, took: started.elapsed() })
         })
         .await
     }
 
-    /// Writes rows of different ids, all or none.
+    /// Writes rows of different ids. One result a row; an error among them is a conflict, where the
+    /// rules let one stop its row alone.
     pub(super) async fn store_documents(
         &self,
         entry: &Arc<Entry>,
-        rows: Vec<NewRow>,
-        tokens: Vec<Tokens>,
+        (rows, tokens): (Vec<NewRow>, Vec<Tokens>),
+        rules: UpsertRules,
         context: &RequestContext,
-    ) -> Result<Vec<UpsertResult>> {
+    ) -> Result<Vec<Result<UpsertResult>>> {
         let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
-        let created = match self.write(entry, Write::Upsert(rows), context).await? {
-            Applied::Upserted(created) => created,
+        let written = match self.write(entry, Write::Upsert(rows, rules), context).await? {
+            Applied::Upserted(written) => written,
             other => return Err(unexpected(&other)),
         };
-        let results = ids.into_iter().zip(created).zip(tokens);
-        let results = results.map(|((id, created), tokens)| {
+        let results = ids.into_iter().zip(written).zip(tokens);
+        let results = results.map(|((id, written), tokens)| {
+            let Written { created, seq } =
+                written.map_err(|conflict| from_conflict("", conflict))?;
             let status = if created { UpsertStatus::Created } else { UpsertStatus::Updated };
-            tokens.result(id, status)
+            Ok(tokens.result(id, status, seq))
         });
         Ok(results.collect())
-    }
-
-    /// Merges a patch (RFC 7396) into the metadata of a document, and returns its new version.
-    ///
-    /// # Errors
-    /// When there is no such document, or the result breaks a limit.
-    pub async fn patch_metadata(
-        &self,
-        context: &RequestContext,
-        collection: &str,
-        id: GivenId,
-        merge: Map<String, Value>,
-    ) -> Result<akidb_core::Document> {
-        self.run(context, Operation::PatchMetadata.on(collection), async {
-            let entry = self.inner.collections.find(collection)?;
-            let id = check_id(id, || "id".to_owned())?;
-            let limits = Arc::clone(&self.inner.limits);
-            let patch = Patch { id: id.clone(), merge, limits };
-            match self.write(&entry, Write::PatchMetadata(patch), context).await? {
-                Applied::Patched(Some(document)) => Ok(document),
-                Applied::Patched(None) => Err(super::read::not_found(&id)),
-                other => Err(unexpected(&other)),
-            }
-        })
-        .await
     }
 
     pub(super) async fn write(
@@ -198,10 +198,11 @@ impl Service {
             return Err(above_limit("documents", count, "batch_documents", limits.batch_documents));
         }
         let key = request.idempotency_key.as_deref().map(check_key).transpose()?;
+        let rules = Rules { key, mode: request.mode };
         let mut checked = Vec::with_capacity(count);
         let mut faults = Vec::new();
         for (position, document) in request.documents.into_iter().enumerate() {
-            match self.check_document(entry, document, Place::Position(position), key) {
+            match self.check_document(entry, document, Place::Position(position), rules) {
                 Ok(document) => checked.push(document),
                 Err(fault) => faults.push(fault),
             }
@@ -212,15 +213,23 @@ impl Service {
         Error::collect(faults).map_or(Ok(checked), Err)
     }
 
-    /// Checks a document. One without an id gets one, under `key` the same one every time.
+    /// Checks a document. One without an id gets one, under a key the same one every time.
     pub(super) fn check_document(
         &self,
         entry: &Entry,
         document: NewDocument,
         place: Place,
-        key: Option<&str>,
+        rules: Rules<'_>,
     ) -> Result<Checked> {
-        let NewDocument { id, text, vector, metadata } = document;
+        let NewDocument { id, text, vector, metadata, if_seq } = document;
+        if id.is_none() && (if_seq.is_some() || rules.mode == WriteMode::Update) {
+            let fault = "is missing, only a document that is there can be replaced";
+            return Err(Error::at(ErrorCode::InvalidId, place.field("id"), fault));
+        }
+        if if_seq.is_some() && rules.mode == WriteMode::Create {
+            let fault = "contradicts the mode create: a document that is made has no version yet";
+            return Err(Error::at(ErrorCode::InvalidArgument, place.field("if_seq"), fault));
+        }
         let CollectionRow { dimension, metric, .. } = entry.row;
         if let Some(text) = &text {
             check_text(text, self.limits().text_bytes)
@@ -243,7 +252,7 @@ impl Service {
             Metadata::new(metadata.unwrap_or_default(), self.limits()).map_err(|fault| {
                 Error::at(ErrorCode::InvalidMetadata, place.field("metadata"), fault)
             })?;
-        let id = match (id, key) {
+        let id = match (id, rules.key) {
             (Some(id), _) => check_id(id, || place.field("id"))?,
             (None, None) => DocumentId::Text(Uuid::now_v7().to_string()),
             (None, Some(key)) => {
@@ -251,7 +260,7 @@ impl Service {
                 derived_id(key, entry.row.uuid, place, content)
             }
         };
-        Ok(Checked { id, text, vector, metadata })
+        Ok(Checked { id, text, vector, metadata, if_seq: if_seq.map(Seq) })
     }
 
     /// Vectors for the documents that come without one, in order. A text is embedded only where
@@ -277,7 +286,7 @@ pub(super) fn rows_of(
 ) -> Result<(Vec<NewRow>, Vec<Tokens>)> {
     let mut vectors = vectors.into_iter();
     let mut all_tokens = Vec::with_capacity(documents.len());
-    let rows = documents.into_iter().map(|Checked { id, text, vector, metadata }| {
+    let rows = documents.into_iter().map(|Checked { id, text, vector, metadata, if_seq }| {
         let (vectors, tokens) = match vector {
             Some(vector) => (RowVectors::Given(vector), Tokens::default()),
             None => {
@@ -287,7 +296,7 @@ pub(super) fn rows_of(
             }
         };
         all_tokens.push(tokens);
-        Ok(NewRow { id, text, metadata, vectors })
+        Ok(NewRow { id, text, metadata, vectors, if_seq })
     });
     let rows = rows.collect::<Result<_>>()?;
     Ok((rows, all_tokens))
@@ -344,6 +353,16 @@ fn derived_id(
         hash.update(&value.to_le_bytes());
     }
     DocumentId::Text(Uuid::new_v8(hash.digest128().to_le_bytes()).to_string())
+}
+
+/// The error of the only document of an upsert, as that of one that stands alone.
+pub(super) fn on_its_own(mut error: Error) -> Error {
+    let of_document = |text: &str| text.strip_prefix("documents[0].").map(str::to_owned);
+    for violation in &mut error.violations {
+        violation.field = of_document(&violation.field).unwrap_or_else(|| violation.field.clone());
+    }
+    error.message = of_document(&error.message).unwrap_or(error.message);
+    error
 }
 
 pub(super) fn unexpected(applied: &Applied) -> Error {

@@ -2,8 +2,8 @@
 
 use akidb_core::{Chunking, ErrorCode, Limits};
 use akidb_service::{
-    CreateCollection, DeleteDocuments, GivenChunking, GivenId, Hit, Include, NewDocument, Scroll,
-    Search, Service, ServiceConfig,
+    CreateCollection, DeleteDocuments, GivenChunking, GivenId, Hit, Include, NewDocument,
+    PatchDocument, Scroll, Search, Service, ServiceConfig,
 };
 use serde_json::json;
 
@@ -121,9 +121,10 @@ async fn updates_patches_deletes_and_restarts_keep_passages_with_their_documents
     let long = long_text("Violet zebras juggle copper kettles.");
     put(&service, "t", vec![text(1, &long), text(2, &long_text("Whales sing."))]).await;
     let before = hits(&service, asking("zebras juggle")).await;
-    let merge = json!({"seen": true}).as_object().unwrap().clone();
+    let metadata = json!({"seen": true}).as_object().cloned();
+    let patch = PatchDocument { metadata, ..PatchDocument::default() };
     let id = || GivenId::Integer(1);
-    service.patch_metadata(&context(), "t", id(), merge).await.unwrap();
+    service.patch_document(&context(), "t", id(), patch).await.unwrap();
     service.shutdown().await;
     drop(service);
 
@@ -142,7 +143,7 @@ async fn updates_patches_deletes_and_restarts_keep_passages_with_their_documents
     let passages: Vec<_> = after[..2].iter().map(|hit| (hit.score, hit.passage.clone())).collect();
     assert_eq!(passages, vec![(before[0].score, before[0].passage.clone()); 2]);
     put(&service, "t", vec![text(3, "Short now.")]).await;
-    service.delete_document(&context(), "t", id()).await.unwrap();
+    service.delete_document(&context(), "t", id(), None).await.unwrap();
     let left = hits(&service, asking("zebras juggle")).await;
     assert!(left.iter().all(|hit| !hit.passage.as_ref().unwrap().text.contains("zebras")));
     let all = DeleteDocuments { all: true, ..DeleteDocuments::default() };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use akidb_core::{ErrorCode, Limits};
 use akidb_service::{
-    DeleteDocuments, EmbeddingConfig, GetDocuments, GivenId, Include, NewDocument, Scroll, Search,
-    Service, ServiceConfig, Upsert, UpsertStatus,
+    DeleteDocuments, EmbeddingConfig, GetDocuments, GivenId, Include, NewDocument, PatchDocument,
+    Scroll, Search, Service, ServiceConfig, Upsert, UpsertStatus,
 };
 use serde_json::json;
 
@@ -24,7 +24,7 @@ async fn reads_and_searches_see_every_acknowledged_write() {
         assert_eq!(best.hits[0].document.id, id.into(), "round {round}");
         assert_eq!(best.hits[0].score, value);
         if round % 5 == 4 {
-            service.delete_document(&context(), "v", GivenId::Integer(id)).await.unwrap();
+            service.delete_document(&context(), "v", GivenId::Integer(id), None).await.unwrap();
             let ids = found(&service, "v", near(&[1.0, 0.0])).await;
             assert!(!ids.contains(&id.to_string()), "{id} came back in round {round}");
         }
@@ -78,6 +78,7 @@ async fn a_retry_with_its_key_stores_no_second_copy_and_another_body_overwrites_
             .map(|document| akidb_service::NewDocument { id: None, ..document })
             .collect(),
         idempotency_key: Some("key-1".into()),
+        ..Upsert::default()
     };
     let first = service.upsert(&context(), "t", request("a clock")).await.unwrap();
     let retry = service.upsert(&context(), "t", request("a clock")).await.unwrap();
@@ -234,10 +235,11 @@ async fn a_scroll_that_writes_back_what_it_reads_ends_and_gives_every_document_o
         // What the page gave, what it will give, and what was not there: half patched, half
         // replaced.
         for id in [ids[0], ids.last().unwrap() + 1] {
-            let merge = json!({"page": page}).as_object().unwrap().clone();
+            let metadata = json!({"page": page}).as_object().cloned();
+            let patch = PatchDocument { metadata, ..PatchDocument::default() };
             let id = GivenId::Integer(id);
             let _absent_after_the_last =
-                service.patch_metadata(&context(), "v", id, merge).await.is_ok();
+                service.patch_document(&context(), "v", id, patch).await.is_ok();
         }
         let again = ids.iter().skip(1).map(|&id| vector(id, &[2.0]));
         let new = std::iter::once(vector(1_000 + page, &[1.0]));

@@ -162,7 +162,7 @@ async fn other_settings_are_built_beside_searches_and_writes() {
             fill(&service, next..next + 1).await;
             find_themselves(&service, next..=next, true).await;
             let old = GivenId::Integer(next - 2_000);
-            service.delete_document(&context(), COLLECTION, old).await.unwrap();
+            service.delete_document(&context(), COLLECTION, old, None).await.unwrap();
             next += 1;
         }
         let index = settled(&service).await;

@@ -116,7 +116,7 @@ async fn a_key_makes_the_same_ids_wherever_a_line_stands() {
     let (_folder, service) = service_with(|_| {}).await;
     let without_id = |i: u64| NewDocument { id: None, ..text(0, &format!("note {i}")) };
     let keyed = async |key: Option<&str>, input: Vec<NewDocument>| {
-        let request = Import { idempotency_key: key.map(str::to_owned) };
+        let request = Import { idempotency_key: key.map(str::to_owned), ..Import::default() };
         let events = service.import(&context(), "notes", request, lines(input)).await.unwrap();
         let summary = finish(events).await.1.summary;
         (summary.created, summary.updated)
@@ -125,7 +125,7 @@ async fn a_key_makes_the_same_ids_wherever_a_line_stands() {
     assert_eq!(keyed(Some("a"), (5..15).rev().map(without_id).collect()).await, (5, 5));
     assert_eq!(keyed(Some("b"), (0..10).map(without_id).collect()).await, (10, 0));
     assert_eq!(keyed(None, (0..2).map(without_id).collect()).await, (2, 0));
-    let request = Import { idempotency_key: Some("a b".to_owned()) };
+    let request = Import { idempotency_key: Some("a b".to_owned()), ..Import::default() };
     let events = service.import(&context(), "notes", request, lines([])).await;
     refused(events, ErrorCode::InvalidArgument, "idempotency_key");
 }

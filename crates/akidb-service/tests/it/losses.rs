@@ -153,7 +153,7 @@ async fn an_index_from_before_a_delete_and_an_insert_is_brought_in_step() {
     let kept = data.path().join("kept");
     fs::rename(&vectors, &kept).unwrap();
     let service = open(data.path()).await;
-    service.delete_document(&context(), COLLECTION, GivenId::Integer(7)).await.unwrap();
+    service.delete_document(&context(), COLLECTION, GivenId::Integer(7), None).await.unwrap();
     close(service).await;
     let _ = fs::remove_dir_all(&vectors);
     fs::rename(&kept, &vectors).unwrap();

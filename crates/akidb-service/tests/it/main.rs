@@ -3,6 +3,7 @@
 
 mod chunking;
 mod collections;
+mod conditions;
 mod consistency;
 mod embedding;
 mod graphs;
@@ -84,7 +85,7 @@ fn vector(id: i64, values: &[f32]) -> NewDocument {
 }
 
 fn upsert(documents: Vec<NewDocument>) -> Upsert {
-    Upsert { documents, idempotency_key: None }
+    Upsert { documents, ..Upsert::default() }
 }
 
 async fn put(service: &Service, name: &str, documents: Vec<NewDocument>) {

@@ -354,7 +354,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::{Applied, FailStop, NewRow, RowVectors, StoreMetrics, Write};
+    use crate::{Applied, FailStop, NewRow, RowVectors, StoreMetrics, UpsertRules, Write};
 
     async fn upsert(store: &DocumentStore, id: i64, values: usize) -> Result<Applied, StoreError> {
         let row = NewRow {
@@ -362,9 +362,10 @@ mod tests {
             text: None,
             metadata: Metadata::default(),
             vectors: RowVectors::Given(vec![1.0; values]),
+            if_seq: None,
         };
         let deadline = Instant::now() + Duration::from_secs(20);
-        store.write(Write::Upsert(vec![row]), deadline).await
+        store.write(Write::Upsert(vec![row], UpsertRules::default()), deadline).await
     }
 
     /// SQLite rolls back by itself when it is full, behind the back of whoever began.

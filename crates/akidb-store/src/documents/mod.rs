@@ -22,7 +22,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use akidb_core::{Document, DocumentId, Filter, Limits, Metadata, Seq};
+use akidb_core::{Conflict, Document, DocumentId, Filter, Limits, Metadata, Seq, WriteMode};
 use serde_json::{Map, Value};
 use sqlx::SqlitePool;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
@@ -66,15 +66,71 @@ pub struct NewRow {
     pub metadata: Metadata,
     /// Its vectors.
     pub vectors: RowVectors,
+    /// The version that it must replace.
+    pub if_seq: Option<Seq>,
 }
 
-/// A change of one document's metadata.
+/// What an upsert requires, and what becomes of it where a document is not so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UpsertRules {
+    /// Whether documents may be made, replaced, or both.
+    pub mode: WriteMode,
+    /// What a conflict stops.
+    pub conflicts: ConflictsStop,
+}
+
+/// What a document that is not as it is required stops from being written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConflictsStop {
+    /// All documents of the write.
+    #[default]
+    All,
+    /// Itself alone.
+    Themselves,
+}
+
+/// What became of a row that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Whether its id was new.
+    pub created: bool,
+    /// Its version.
+    pub seq: Seq,
+}
+
+/// One document, by the ids that it may have, and the version that it must be of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OneDocument {
+    /// The document is that of the first of these that is the id of one.
+    pub ids: Vec<DocumentId>,
+    /// The version that it must be of.
+    pub if_seq: Option<Seq>,
+}
+
+/// A change of one document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patch {
     /// The document.
-    pub id: DocumentId,
+    pub document: OneDocument,
+    /// Another text.
+    pub text: Option<String>,
+    /// Other vectors.
+    pub vectors: Option<RowVectors>,
+    /// A merge patch (RFC 7396) of the metadata.
+    pub merge: Map<String, Value>,
+    /// What the result must keep to.
+    pub limits: Arc<Limits>,
+}
+
+/// A change of the metadata of all documents that match when it is applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PatchMatching {
+    /// The documents.
+    pub filter: Filter,
     /// A merge patch (RFC 7396).
     pub merge: Map<String, Value>,
+    /// The most documents that may match.
+    pub limit: usize,
     /// What the result must keep to.
     pub limits: Arc<Limits>,
 }
@@ -83,22 +139,29 @@ pub struct Patch {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
     /// Inserts or replaces; no id stands twice.
-    Upsert(Vec<NewRow>),
+    Upsert(Vec<NewRow>, UpsertRules),
     /// Deletes by id; unknown ids are nothing to do.
     DeleteIds(Vec<DocumentId>),
+    /// Deletes one document.
+    DeleteOne(OneDocument),
     /// Deletes what matches when the write is applied.
     DeleteMatching(Filter),
-    /// Changes metadata.
-    PatchMetadata(Patch),
+    /// Changes one document.
+    Patch(Patch),
+    /// Changes the metadata of what matches.
+    PatchMatching(PatchMatching),
 }
 
 /// What a committed [`Write`] did.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Applied {
-    /// Per row of the upsert, in its order: whether the id was new.
-    Upserted(Vec<bool>),
+    /// Per row of the upsert, in its order: what became of it, or why it was not written where a
+    /// conflict stops a row alone.
+    Upserted(Vec<Result<Written, Conflict>>),
     /// How many documents are gone.
     Deleted(u64),
+    /// How many documents were changed; those that stay as they are do not count.
+    Updated(u64),
     /// The document as it is now, in the version of before where the patch changed nothing; absent
     /// where no document had the id.
     Patched(Option<Document>),

@@ -2,13 +2,14 @@
 
 use std::{collections::HashMap, mem, sync::LazyLock};
 
-use akidb_core::{DamagedDocument, Document, DocumentId, Filter, Metadata, Seq};
+use akidb_core::{Conflict, DamagedDocument, Document, DocumentId, Filter, Seq, WriteMode};
 use sqlx::SqliteConnection;
 
 use super::{
-    Applied, CommittedChange, NewRow, Patch, Position, RowVectors, VectorsPerDocument, Write,
-    read::{Reader, json_list},
-    row::{StoredId, document_columns, read_document, read_seq, seq_to_sql},
+    Applied, CommittedChange, ConflictsStop, NewRow, OneDocument, Patch, PatchMatching, Position,
+    RowVectors, UpsertRules, VectorsPerDocument, Write, Written,
+    read::{Keys, Reader, json_list},
+    row::{StoredId, read_seq, seq_to_sql},
     vectors::{NewVector, VectorColumns, vectors_of},
 };
 use crate::{StoreError, StoreMetrics, checksum};
@@ -77,12 +78,14 @@ impl Transaction<'_> {
     /// other errors leave it as it was.
     pub(super) async fn apply(&mut self, write: Write) -> Result<Applied, StoreError> {
         match write {
-            Write::Upsert(rows) => self.upsert(rows).await.map(Applied::Upserted),
+            Write::Upsert(rows, rules) => self.upsert(rows, rules).await.map(Applied::Upserted),
             Write::DeleteIds(ids) => self.delete_ids(&ids).await.map(Applied::Deleted),
             Write::DeleteMatching(filter) => {
                 self.delete_matching(&filter).await.map(Applied::Deleted)
             }
-            Write::PatchMetadata(patch) => self.patch(patch).await.map(Applied::Patched),
+            Write::DeleteOne(document) => self.delete_one(&document).await.map(Applied::Deleted),
+            Write::Patch(patch) => self.patch(patch).await.map(Applied::Patched),
+            Write::PatchMatching(patch) => self.patch_matching(&patch).await.map(Applied::Updated),
         }
     }
 
@@ -107,18 +110,39 @@ impl Transaction<'_> {
         }
     }
 
-    async fn upsert(&mut self, mut rows: Vec<NewRow>) -> Result<Vec<bool>, StoreError> {
+    /// Writes rows, those that are as the rules require it.
+    async fn upsert(
+        &mut self,
+        mut rows: Vec<NewRow>,
+        rules: UpsertRules,
+    ) -> Result<Vec<Result<Written, Conflict>>, StoreError> {
         let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
         let existing = self.existing(&json_list(&ids)).await?;
-        let created = ids.iter().map(|id| !existing.contains_key(id)).collect();
-        let replaced: Vec<Seq> = existing.values().map(|existing| existing.seq).collect();
-        self.remove_rows(&replaced).await?;
+        let mut next_seq = self.last_seq.0 + 1;
+        let outcome = |row: &NewRow| {
+            let stored = existing.get(&row.id).map(|existing| existing.seq);
+            rules.mode.check(stored, row.if_seq)?;
+            let seq = Seq(next_seq);
+            next_seq += row.vectors.len() as u64;
+            Ok(Written { created: stored.is_none(), seq })
+        };
+        let outcomes: Vec<Result<Written, Conflict>> = rows.iter().map(outcome).collect();
+        let conflicts = outcomes.iter().enumerate();
+        let conflicts: Vec<_> =
+            conflicts.filter_map(|(position, row)| Some((position, row.err()?))).collect();
+        if rules.conflicts == ConflictsStop::All && !conflicts.is_empty() {
+            return Err(StoreError::Conflicts(conflicts));
+        }
+        let mut is_written = outcomes.iter().map(Result::is_ok);
+        rows.retain(|_| is_written.next().unwrap_or(false));
+        let replaced = rows.iter().filter_map(|row| Some(existing.get(&row.id)?.seq));
+        self.remove_rows(&replaced.collect::<Vec<_>>()).await?;
         for chunk in rows.chunks_mut(ROWS_A_STATEMENT) {
             let first_seq = self.last_seq;
             self.insert_chunk(chunk, &existing).await?;
             self.announce(first_seq, chunk);
         }
-        Ok(created)
+        Ok(outcomes)
     }
 
     /// Moves what filters ask of rows, the first of which follows `last_seq`, into the change.
@@ -219,17 +243,19 @@ impl Transaction<'_> {
     }
 
     async fn delete_matching(&mut self, filter: &Filter) -> Result<u64, StoreError> {
+        let seqs = self.matching(filter).await?;
+        self.delete_seqs(&seqs).await
+    }
+
+    /// The row versions that match, ascending. What is done with them may change the database, also
+    /// where a page of it could not be read.
+    async fn matching(&mut self, filter: &Filter) -> Result<Vec<Seq>, StoreError> {
         let last = self.last_seq;
-        let mut reader = Reader {
-            connection: &mut *self.connection,
-            vectors_per_document: self.vectors_per_document,
-            metrics: self.metrics,
-        };
-        let (seqs, all_read) = reader.matching(filter, last).await?;
+        let (seqs, all_read) = self.reader().matching(filter, last).await?;
         if !all_read {
             self.begin_again().await?;
         }
-        self.delete_seqs(&seqs).await
+        Ok(seqs)
     }
 
     /// Within a transaction in which SQLite has met a page that it can not read, every further change
@@ -274,41 +300,98 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    async fn delete_one(&mut self, document: &OneDocument) -> Result<u64, StoreError> {
+        match self.find(document).await? {
+            Some((_, seq)) => self.delete_seqs(&[seq]).await,
+            None => Ok(0),
+        }
+    }
+
+    /// The id and the version of a document; `None` where there is none.
+    async fn find(
+        &mut self,
+        document: &OneDocument,
+    ) -> Result<Option<(DocumentId, Seq)>, StoreError> {
+        let existing = self.existing(&json_list(&document.ids)).await?;
+        let found = document.ids.iter().find_map(|id| Some((id.clone(), existing.get(id)?.seq)));
+        if let Some((_, seq)) = found {
+            let checked = WriteMode::Upsert.check(Some(seq), document.if_seq);
+            checked.map_err(StoreError::Conflict)?;
+        }
+        Ok(found)
+    }
+
+    /// Changes a document under a new sequence number, or leaves it as it is where nothing changes.
     async fn patch(&mut self, patch: Patch) -> Result<Option<Document>, StoreError> {
-        let Some((document, vectors)) = self.document(&patch.id).await? else {
+        let Some((_, seq)) = self.find(&patch.document).await? else { return Ok(None) };
+        let Some((document, vectors)) = self.documents(&[seq]).await?.pop() else {
             return Ok(None);
         };
-        let metadata: Metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
-        if metadata == document.metadata {
+        let metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
+        let text = patch.text.or_else(|| document.text.clone());
+        let new_vectors = patch.vectors.unwrap_or_else(|| vectors.clone());
+        if (&metadata, &text, &new_vectors) == (&document.metadata, &document.text, &vectors) {
             return Ok(Some(document));
         }
-        let existing = self.existing(&json_list(std::slice::from_ref(&document.id))).await?;
-        self.remove_rows(&[document.seq]).await?;
-        let seq = Seq(self.last_seq.0 + 1);
-        let row = NewRow { id: document.id, text: document.text, metadata, vectors };
-        self.insert_chunk(std::slice::from_ref(&row), &existing).await?;
-        let NewRow { id, text, metadata, .. } = row;
-        self.change.added_documents.push((seq, id.clone(), metadata.clone()));
+        let row = NewRow {
+            id: document.id,
+            text: text.clone(),
+            metadata: metadata.clone(),
+            vectors: new_vectors,
+            if_seq: None,
+        };
+        let id = row.id.clone();
+        let written = self.upsert(vec![row], UpsertRules::default()).await?;
+        let seq = written.into_iter().flatten().next().map_or(self.last_seq, |row| row.seq);
         Ok(Some(Document { id, text, metadata, vector: None, passages: Vec::new(), seq }))
     }
 
-    async fn document(
-        &mut self,
-        id: &DocumentId,
-    ) -> Result<Option<(Document, RowVectors)>, StoreError> {
-        let sql = concat!("SELECT ", document_columns!(), " FROM documents d WHERE d.id = ?1");
-        let row = sqlx::query(sql)
-            .bind(StoredId(id.clone()))
-            .fetch_optional(&mut *self.connection)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let damaged = || StoreError::Damaged {
-            rows: vec![DamagedDocument { id: Some(id.clone()), seq: None }],
-        };
-        let document = read_document(&row)?.map_err(|_| damaged())?;
-        let seqs = [document.seq];
-        let vectors = vectors_of(self.connection, &seqs, self.vectors_per_document).await?;
-        let vectors = vectors.into_values().next().flatten().ok_or_else(damaged)?;
-        Ok(Some((document, vectors)))
+    /// Changes the metadata of what matches. All rows are read and checked before one is written.
+    async fn patch_matching(&mut self, patch: &PatchMatching) -> Result<u64, StoreError> {
+        let seqs = self.matching(&patch.filter).await?;
+        if seqs.len() > patch.limit {
+            return Err(StoreError::TooManyMatch { limit: patch.limit });
+        }
+        let mut rows = Vec::with_capacity(seqs.len());
+        for seqs in seqs.chunks(ROWS_A_STATEMENT) {
+            for (document, vectors) in self.documents(seqs).await? {
+                let metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
+                if metadata != document.metadata {
+                    let Document { id, text, .. } = document;
+                    rows.push(NewRow { id, text, metadata, vectors, if_seq: None });
+                }
+            }
+        }
+        let changed = rows.len() as u64;
+        self.upsert(rows, UpsertRules::default()).await?;
+        Ok(changed)
+    }
+
+    /// Documents and their vectors by sequence number, all of them sound.
+    async fn documents(&mut self, seqs: &[Seq]) -> Result<Vec<(Document, RowVectors)>, StoreError> {
+        let rows = self.reader().rows(Keys::Seqs(seqs), false).await?;
+        if !rows.damaged.is_empty() {
+            return Err(StoreError::Damaged { rows: rows.damaged });
+        }
+        let mut vectors = vectors_of(self.connection, seqs, self.vectors_per_document).await?;
+        let with_vectors = rows.documents.into_iter().map(|document| {
+            let vectors = vectors.remove(&document.seq).flatten();
+            let vectors = vectors.ok_or_else(|| StoreError::Damaged {
+                rows: vec![DamagedDocument {
+                    id: Some(document.id.clone()),
+                    seq: Some(document.seq),
+                }],
+            })?;
+            Ok((document, vectors))
+        });
+        with_vectors.collect()
+    }
+
+    fn reader(&mut self) -> Reader<'_> {
+        Reader {
+            connection: &mut *self.connection,
+            vectors_per_document: self.vectors_per_document,
+            metrics: self.metrics,
+        }
     }
 }

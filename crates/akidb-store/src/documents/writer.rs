@@ -45,11 +45,11 @@ impl Job {
 
     fn rows(&self) -> usize {
         match &self.write {
-            Write::Upsert(rows) => rows.iter().map(|row| row.vectors.len()).sum(),
+            Write::Upsert(rows, _) => rows.iter().map(|row| row.vectors.len()).sum(),
             Write::DeleteIds(ids) => ids.len(),
             // It reads all rows, so it gets a transaction that others wait for, not share.
-            Write::DeleteMatching(_) => GROUP_ROWS_MAX,
-            Write::PatchMetadata(_) => 1,
+            Write::DeleteMatching(_) | Write::PatchMatching(_) => GROUP_ROWS_MAX,
+            Write::Patch(_) | Write::DeleteOne(_) => 1,
         }
     }
 }
@@ -278,7 +278,14 @@ impl GroupFailure {
 
 /// Errors after which a statement may be half done.
 fn breaks_transaction(error: &StoreError) -> bool {
-    !matches!(error, StoreError::Metadata(_) | StoreError::Damaged { .. })
+    !matches!(
+        error,
+        StoreError::Metadata(_)
+            | StoreError::Damaged { .. }
+            | StoreError::Conflict(_)
+            | StoreError::Conflicts(_)
+            | StoreError::TooManyMatch { .. }
+    )
 }
 
 /// A client that no longer waits is no failure.

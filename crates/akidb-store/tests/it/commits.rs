@@ -5,7 +5,7 @@
 use std::{fs, sync::Arc};
 
 use akidb_store::{
-    Catalogue, DataDirectory, DocumentStore, FailStop, StoreError, StoreOptions, Write,
+    Catalogue, DataDirectory, DocumentStore, FailStop, StoreError, StoreOptions, UpsertRules, Write,
 };
 
 use crate::{
@@ -84,7 +84,8 @@ async fn a_failed_commit_of_documents_ends_the_node_whoever_waits() {
     let options = StoreOptions { fail_stop: fail_stop.clone(), ..options() };
     let store = DocumentStore::open(folder.path(), options).await.unwrap().start(|_| {});
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
-    let write = store.write(Write::Upsert(vec![row(id("b"), 2.0)]), deadline);
+    let write =
+        store.write(Write::Upsert(vec![row(id("b"), 2.0)], UpsertRules::default()), deadline);
     // It is queued by the first poll, and nobody asks for its reply then.
     assert!(futures::FutureExt::now_or_never(write).is_none());
     fail_stop.stopped().await;

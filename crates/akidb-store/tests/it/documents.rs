@@ -86,8 +86,7 @@ async fn a_patch_keeps_text_and_vector_and_a_bad_one_changes_nothing() {
     upsert(&store, vec![row(1, 1.0)]).await;
     changes.recv().await.unwrap();
     let patch = |merge: serde_json::Value, limits: Limits| {
-        let merge = merge.as_object().unwrap().clone();
-        Write::PatchMetadata(Patch { id: 1.into(), merge, limits: limits.into() })
+        Write::Patch(Patch { limits: limits.into(), ..crate::patch_of(1, merge) })
     };
     let good = patch(json!({"value": null, "seen": true}), Limits::default());
     let Applied::Patched(Some(patched)) = write(&store, good).await.unwrap() else { panic!() };
@@ -135,9 +134,8 @@ async fn a_patch_that_changes_nothing_makes_no_version() {
     let (store, mut changes) = open(folder.path()).await;
     upsert(&store, vec![row(1, 1.0)]).await;
     changes.recv().await.unwrap();
-    let merge = json!({"value": 1.0, "absent": null}).as_object().unwrap().clone();
-    let patch = Patch { id: 1.into(), merge, limits: Limits::default().into() };
-    let patched = write(&store, Write::PatchMetadata(patch)).await.unwrap();
+    let patch = crate::patch_of(1, json!({"value": 1.0, "absent": null}));
+    let patched = write(&store, Write::Patch(patch)).await.unwrap();
     let Applied::Patched(Some(document)) = patched else { panic!("{patched:?}") };
     assert_eq!((document.seq, store.last_seq()), (Seq(1), Seq(1)));
     assert_eq!(document.metadata, metadata(json!({"value": 1.0})));

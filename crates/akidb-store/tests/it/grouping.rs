@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use akidb_store::{DocumentStore, StoreError, Write};
+use akidb_store::{DocumentStore, StoreError, UpsertRules, Write};
 use tokio::time::Instant;
 
 use crate::{open, options, row, upsert};
@@ -42,7 +42,7 @@ async fn a_write_whose_deadline_has_passed_is_not_applied() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _changes) = open(folder.path()).await;
     let past = Instant::now() - Duration::from_millis(1);
-    let late = store.write(Write::Upsert(vec![row(1, 1.0)]), past).await;
+    let late = store.write(Write::Upsert(vec![row(1, 1.0)], UpsertRules::default()), past).await;
     assert!(matches!(late, Err(StoreError::Expired)), "{late:?}");
     assert_eq!(store.document_count(), 0);
 }
@@ -55,7 +55,7 @@ async fn closing_finishes_what_was_queued() {
     let deadline = Instant::now() + Duration::from_secs(20);
     for i in 0..20 {
         // The reply is not waited for: the future is dropped once the write is queued.
-        let write = store.write(Write::Upsert(vec![row(i, 1.0)]), deadline);
+        let write = store.write(Write::Upsert(vec![row(i, 1.0)], UpsertRules::default()), deadline);
         let queued = tokio::time::timeout(Duration::from_micros(1), write).await;
         drop(queued);
     }

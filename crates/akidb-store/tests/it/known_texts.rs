@@ -1,10 +1,8 @@
 //! Texts that were embedded once: found by their hash, never by a vector of the user's own, and
 //! never from a damaged row.
 
-use akidb_core::{Limits, Seq};
-use akidb_store::{
-    EmbeddedText, KnownText, NewRow, PassageVector, Patch, RowVectors, TextHash, Write,
-};
+use akidb_core::Seq;
+use akidb_store::{EmbeddedText, KnownText, NewRow, PassageVector, RowVectors, TextHash, Write};
 
 use crate::{damage::tamper, id, open, row, upsert, vector, write};
 
@@ -51,9 +49,8 @@ async fn a_patch_keeps_what_is_known_and_an_own_vector_ends_it() {
     let first = embedded("a", "one", 1.0);
     let hash = TextHash::of("one");
     upsert(&store, vec![first.clone()]).await;
-    let merge = serde_json::json!({"seen": true}).as_object().unwrap().clone();
-    let patch = Patch { id: id("a"), merge, limits: Limits::default().into() };
-    write(&store, Write::PatchMetadata(patch)).await.unwrap();
+    let patch = crate::patch_of(id("a"), serde_json::json!({"seen": true}));
+    write(&store, Write::Patch(patch)).await.unwrap();
     assert_eq!(store.last_seq(), Seq(2));
     assert_eq!(store.known_texts(&[hash]).await.unwrap()[&hash], known(&first));
     let own = NewRow { vectors: RowVectors::Given(vector(1.0)), ..first };

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod commits;
+mod conditions;
 mod damage;
 mod documents;
 mod grouping;
@@ -14,8 +15,8 @@ use std::{path::Path, time::Duration};
 
 use akidb_core::{DocumentId, Limits, Metadata, Seq};
 use akidb_store::{
-    Applied, CommittedChange, DocumentStore, FailStop, NewRow, RowVectors, StoreError,
-    StoreMetrics, StoreOptions, VectorKey, VectorsPerDocument, Write,
+    Applied, CommittedChange, DocumentStore, FailStop, NewRow, OneDocument, Patch, RowVectors,
+    StoreError, StoreMetrics, StoreOptions, UpsertRules, VectorKey, VectorsPerDocument, Write,
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -54,8 +55,8 @@ async fn write(store: &DocumentStore, write: Write) -> Result<Applied, StoreErro
 }
 
 async fn upsert(store: &DocumentStore, rows: Vec<NewRow>) -> Vec<bool> {
-    match write(store, Write::Upsert(rows)).await.unwrap() {
-        Applied::Upserted(created) => created,
+    match write(store, Write::Upsert(rows, UpsertRules::default())).await.unwrap() {
+        Applied::Upserted(written) => written.into_iter().map(|row| row.unwrap().created).collect(),
         other => panic!("{other:?}"),
     }
 }
@@ -78,5 +79,17 @@ fn row(id: impl Into<DocumentId>, value: f32) -> NewRow {
         text: Some(format!("text {value}")),
         metadata: metadata(serde_json::json!({"value": value})),
         vectors: RowVectors::Given(vector(value)),
+        if_seq: None,
+    }
+}
+
+/// A change of a document's metadata.
+fn patch_of(id: impl Into<DocumentId>, merge: serde_json::Value) -> Patch {
+    Patch {
+        document: OneDocument { ids: vec![id.into()], if_seq: None },
+        text: None,
+        vectors: None,
+        merge: merge.as_object().unwrap().clone(),
+        limits: Limits::default().into(),
     }
 }

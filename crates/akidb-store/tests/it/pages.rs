@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use akidb_core::{DocumentId, Filter, Limits, Seq};
 use akidb_store::{
-    DocumentStore, NewRow, Page, PageRequest, StoreError, StoreMetrics, Write, compact, repair,
-    survey,
+    DocumentStore, NewRow, Page, PageRequest, StoreError, StoreMetrics, UpsertRules, Write,
+    compact, repair, survey,
 };
 use serde_json::json;
 
@@ -101,7 +101,7 @@ async fn documents_on_other_pages_are_served_and_those_on_a_damaged_one_are_name
     assert!(damaged.contains(&name(700)) && damaged.len() < 100, "{damaged:?}");
     // What is elsewhere can be written, by itself and beside what can not.
     upsert(&store, vec![document(1)]).await;
-    let refused = write(&store, Write::Upsert(vec![document(700)])).await;
+    let refused = write(&store, Write::Upsert(vec![document(700)], UpsertRules::default())).await;
     assert!(matches!(refused, Err(StoreError::DamagedPage { .. })), "{refused:?}");
     upsert(&store, vec![document(2), document(COUNT)]).await;
     let filter = Filter::parse(&json!({"i": {"$lt": 10}}), &Limits::default()).unwrap();

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use akidb_core::{Document, Limits, Passage, Seq};
+use akidb_core::{Document, Passage, Seq};
 use akidb_store::{
     Applied, CommittedChange, DocumentStore, EmbeddedText, KnownText, NewRow, PageRequest,
-    PassageVector, Patch, RowVectors, StoreOptions, TextHash, VectorKey, VectorsPerDocument, Write,
+    PassageVector, RowVectors, StoreOptions, TextHash, VectorKey, VectorsPerDocument, Write,
 };
 use tokio::sync::mpsc;
 
@@ -106,9 +106,8 @@ async fn updates_patches_and_deletes_take_all_passages_along() {
     let (store, mut changes) = open(folder.path()).await;
     upsert(&store, vec![cut("a", 10.0), cut("b", 20.0), cut("c", 30.0)]).await;
     upsert(&store, vec![row(id("b"), 1.0)]).await;
-    let merge = serde_json::json!({"seen": true}).as_object().unwrap().clone();
-    let patch = Patch { id: id("c"), merge, limits: Limits::default().into() };
-    let patched = write(&store, Write::PatchMetadata(patch)).await.unwrap();
+    let patch = crate::patch_of(id("c"), serde_json::json!({"seen": true}));
+    let patched = write(&store, Write::Patch(patch)).await.unwrap();
     let Applied::Patched(Some(patched)) = patched else { panic!("{patched:?}") };
     assert_eq!(patched.seq, Seq(11));
     assert_eq!(get(&store, "c").await.passages, passages(30.0));
@@ -162,9 +161,8 @@ async fn a_damaged_passage_is_left_out_alone_and_named() {
     let (store, _changes) = open(folder.path()).await;
     let spans = store.passage_spans(&[Seq(1), Seq(2)]).await.unwrap();
     assert_eq!((spans.damaged, &spans.sound[&Seq(2)]), (vec![Seq(1)], &Some(4..9)));
-    let merge = serde_json::Map::new();
-    let patch = Patch { id: id("a"), merge, limits: Limits::default().into() };
-    assert!(write(&store, Write::PatchMetadata(patch)).await.is_err());
+    let patch = crate::patch_of(id("a"), serde_json::json!({}));
+    assert!(write(&store, Write::Patch(patch)).await.is_err());
     write(&store, Write::DeleteIds(vec![id("a")])).await.unwrap();
     store.close().await;
     assert_eq!(loaded(folder.path()).await, (vec![], vec![]));

@@ -133,6 +133,9 @@ const fn hint(code: ErrorCode) -> Option<&'static str> {
             "are `akidb --version` and the node of one version?"
         }
         ErrorCode::InvalidFilter => "a filter is a JSON object such as {\"year\":{\"$gte\":2000}}",
+        ErrorCode::ConditionFailed => {
+            "`akidb document get` shows the document as it is by now, with its seq"
+        }
         ErrorCode::InvalidName => "choose 1 to 64 of A-Z a-z 0-9 _ and -",
         ErrorCode::DimensionMismatch => "`akidb collection show NAME` shows the dimension",
         ErrorCode::ModelInUse => "--force unloads it all the same",

@@ -81,6 +81,25 @@ impl Client {
         self.send(self.request(Method::DELETE, path)).await
     }
 
+    /// Reads, changes or removes what the query names, where the version is right.
+    pub(crate) async fn one(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+        if_seq: Option<u64>,
+    ) -> Result<Value, RequestError> {
+        let mut request = self.request(method, path).query(query);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        if let Some(if_seq) = if_seq {
+            request = request.header("if-match", format!("\"{if_seq}\""));
+        }
+        self.send(request).await
+    }
+
     /// Sends a body.
     pub(crate) async fn post(
         &self,
@@ -114,12 +133,13 @@ impl Client {
         &self,
         path: &[&str],
         body: impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static,
-        idempotency_key: Option<&str>,
+        (idempotency_key, mode): (Option<&str>, &str),
     ) -> Result<AnswerLines, RequestError> {
         let unreachable = |error| self.unreachable(error);
         let http = client_builder().tcp_keepalive(KEEP_ALIVE).build().map_err(unreachable)?;
         let mut request = http
             .request(Method::POST, self.url(path))
+            .query(&[("mode", mode)])
             .header("content-type", "application/x-ndjson")
             .body(Body::wrap(StreamBody::new(body.map_ok(Frame::data))));
         if let Some(key) = idempotency_key {

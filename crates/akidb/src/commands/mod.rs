@@ -4,6 +4,7 @@ pub(crate) mod collection;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod document;
 pub(crate) mod embed;
 mod file_kind;
 pub(crate) mod import;
@@ -28,6 +29,7 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
     match cli.command {
         Command::Serve(args) => serve::run(args, configuration, printer).await,
         Command::Collection(command) => collection::run(command, configuration, printer).await,
+        Command::Document(command) => document::run(command, configuration, printer).await,
         Command::Import(args) => import::run(args, configuration, printer).await,
         Command::Search(args) => search::run(*args, configuration, printer).await,
         Command::Embed(args) => embed::run(args, configuration, printer).await,

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    commands::{nearest, show},
+    client::{Client, RequestError},
+    commands::{document, nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::Result,
     printer::{self, OutputFormat, Printer},
@@ -42,10 +43,10 @@ struct SearchRequest {
     #[arg(long, value_name = "JSON", value_parser = vector, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     vector: Option<Value>,
-    /// Find what is near to this document; 42 is an integer, '"42"' a string
-    #[arg(long, value_parser = document_id, allow_hyphen_values = true)]
+    /// Find what is near to this document; 42 is the id "42", where a document has it, else the integer
+    #[arg(long, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<Value>,
+    id: Option<String>,
     /// Only documents whose metadata match, such as {"year":{"$gte":2000}}
     #[arg(long, value_name = "JSON", value_parser = object)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,11 +114,7 @@ pub(crate) async fn run(
         None => Opening::EXISTING,
     };
     let reply = with_node(&args.node, configuration, opening, async |client| {
-        let answer = waiting(
-            "searching",
-            client.post(&["v1", "collections", &args.collection, "search"], &args.request),
-        )
-        .await;
+        let answer = waiting("searching", search(client, &args.collection, &args.request)).await;
         nearest::explain(client, &args.collection, answer).await
     })
     .await?;
@@ -146,6 +143,18 @@ fn warn_of_damage(reply: &Value, printer: Printer) {
              them"
         ));
     }
+}
+
+async fn search(
+    client: &Client,
+    collection: &str,
+    request: &SearchRequest,
+) -> Result<Value, RequestError> {
+    let mut body = serde_json::json!(request);
+    if let Some(id) = request.id.as_deref() {
+        body["id"] = document::known_id(client, collection, id).await?;
+    }
+    client.post(&["v1", "collections", collection, "search"], &body).await
 }
 
 fn hits_table(hits: &Value) -> comfy_table::Table {
@@ -182,20 +191,11 @@ fn vector(given: &str) -> Result<Value, String> {
 }
 
 /// A filter. A key that stands twice is refused here: what is sent could not say it any more.
-fn object(given: &str) -> Result<Value, String> {
+pub(super) fn object(given: &str) -> Result<Value, String> {
     match read_json(given) {
         Ok(object @ Value::Object(_)) => Ok(object),
         Ok(_) => Err("expected a JSON object, such as {\"year\":{\"$gte\":2000}}".to_owned()),
         Err(fault) => Err(format!("expected a JSON object: {fault}")),
-    }
-}
-
-/// A JSON integer or a JSON string; anything else is the string itself.
-fn document_id(given: &str) -> Result<Value, String> {
-    match serde_json::from_str(given) {
-        Ok(Value::Number(number)) if number.is_i64() => Ok(Value::Number(number)),
-        Ok(Value::String(text)) => Ok(Value::String(text)),
-        _ => Ok(Value::String(given.to_owned())),
     }
 }
 
@@ -204,17 +204,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn ids_are_integers_only_where_they_look_like_them() {
-        let id = |given| document_id(given).unwrap();
-        assert_eq!(id("42"), json!(42));
-        assert_eq!(id("-7"), json!(-7));
-        assert_eq!(id("\"42\""), json!("42"));
-        assert_eq!(id("a-42"), json!("a-42"));
-        assert_eq!(id("4.5"), json!("4.5"));
-        assert_eq!(id("99999999999999999999"), json!("99999999999999999999"));
-    }
 
     #[test]
     fn filters_lose_nothing() {

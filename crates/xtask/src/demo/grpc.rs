@@ -57,7 +57,7 @@ fn hit(hit: akidb_proto::collection::v1::Hit) -> Hit {
     let id = match document.id.and_then(|id| id.kind) {
         Some(document_id::Kind::Text(id)) => id,
         Some(document_id::Kind::Integer(id)) => id.to_string(),
-        None => String::new(),
+        Some(document_id::Kind::Either(_)) | None => String::new(),
     };
     Hit { score: hit.score.into(), id, text: document.text.unwrap_or_default() }
 }

@@ -90,10 +90,10 @@ impl<'a, S: Stream<Item = Result<ImportLine>> + Send> Batches<'a, S> {
     }
 
     fn add(&self, batch: &mut Batch, line: ImportLine) {
-        let RunningImport { service, entry, key, .. } = self.import;
+        let RunningImport { service, entry, rules, .. } = self.import;
         let ImportLine { number, bytes, document } = line;
         let checked = document
-            .and_then(|document| service.check_document(entry, document, Place::Line, *key));
+            .and_then(|document| service.check_document(entry, document, Place::Line, *rules));
         batch.bytes += bytes;
         batch.tokens += checked.as_ref().map_or(0, |document| self.tokens_of(document));
         batch.lines.push((number, checked));

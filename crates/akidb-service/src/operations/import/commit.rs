@@ -1,9 +1,9 @@
 //! Rows to the store, and what became of each line to the door.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use akidb_core::{DocumentId, Error, Result};
-use akidb_store::NewRow;
+use akidb_core::{DocumentId, Error, Result, Seq, WriteMode};
+use akidb_store::{ConflictsStop, NewRow, UpsertRules};
 use tokio::sync::mpsc;
 
 use super::{
@@ -40,26 +40,38 @@ impl Commits<'_> {
         Ok(())
     }
 
-    /// Stores the rows of lines in one commit. Where it fails, all of them have failed.
+    /// Stores the rows of lines. Where that fails, all that are not stored have failed.
     async fn store(
         &self,
         lines: Vec<(u64, Result<EmbeddedRow>)>,
     ) -> (Vec<LineOutcome>, Result<()>) {
         let (outcomes, rows) = split(lines);
-        let (results, stored) = match self.write(rows).await {
-            Ok(results) => (results.into_iter().map(Ok).collect(), Ok(())),
-            Err(error) => (Vec::new(), Err(self.import.explained(error))),
+        let (results, stored) = if self.is_conditional(&rows) {
+            self.write_in_turn(rows).await
+        } else {
+            match self.write(rows).await {
+                Ok(results) => (results.into_iter().map(Ok).collect(), Ok(())),
+                Err(error) => (Vec::new(), Err(self.import.explained(error))),
+            }
         };
         let mut results: std::vec::IntoIter<Result<UpsertResult>> = Vec::into_iter(results);
         let outcome = |(number, failed): (u64, Option<Error>)| {
-            let result = match (failed, &stored) {
-                (Some(fault), _) => Err(fault),
-                (None, Err(error)) => Err(error.clone()),
-                (None, Ok(())) => results.next().unwrap_or_else(|| Err(missing_result())),
+            let result = match failed {
+                Some(fault) => Err(fault),
+                None => results.next().unwrap_or_else(|| match &stored {
+                    Err(error) => Err(error.clone()),
+                    Ok(()) => Err(missing_result()),
+                }),
             };
             LineOutcome { number, result }
         };
         (outcomes.into_iter().map(outcome).collect(), stored)
+    }
+
+    /// Whether a line may be refused because of the document that is there.
+    fn is_conditional(&self, rows: &[EmbeddedRow]) -> bool {
+        self.import.rules.mode != WriteMode::Upsert
+            || rows.iter().any(|(row, _)| row.if_seq.is_some())
     }
 
     /// One result a row, as if they were written one after the other.
@@ -67,17 +79,50 @@ impl Commits<'_> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let RunningImport { service, entry, context, .. } = self.import;
         let results: Vec<_> = rows.iter().map(|(row, tokens)| (row.id.clone(), *tokens)).collect();
-        let (rows, tokens): (Vec<NewRow>, Vec<Tokens>) = last_of_each_id(rows).into_iter().unzip();
-        let written = service.store_documents(entry, rows, tokens, context).await?;
-        let mut statuses: HashMap<DocumentId, UpsertStatus> =
-            written.into_iter().map(|result| (result.id, result.status)).collect();
+        let written = self.write_once(last_of_each_id(rows)).await?;
+        let written = written.into_iter().collect::<Result<Vec<_>>>()?;
+        let mut statuses: HashMap<DocumentId, (UpsertStatus, Seq)> =
+            written.into_iter().map(|result| (result.id, (result.status, result.seq))).collect();
         let results = results.into_iter().map(|(id, tokens)| {
-            let status = statuses.insert(id.clone(), UpsertStatus::Updated);
-            tokens.result(id, status.unwrap_or(UpsertStatus::Updated))
+            // The first line with an id makes the document, the others replace it.
+            let known = statuses.get_mut(&id);
+            let (status, seq) = known.map_or((UpsertStatus::Updated, Seq(0)), |known| {
+                (std::mem::replace(&mut known.0, UpsertStatus::Updated), known.1)
+            });
+            tokens.result(id, status, seq)
         });
         Ok(results.collect())
+    }
+
+    /// One result a row, each held against what the rows before it have left: an id that comes again
+    /// begins another commit. The results end where a commit fails.
+    async fn write_in_turn(
+        &self,
+        rows: Vec<EmbeddedRow>,
+    ) -> (Vec<Result<UpsertResult>>, Result<()>) {
+        let mut results = Vec::with_capacity(rows.len());
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let mut ids = HashSet::new();
+            let mut turn = Vec::new();
+            while let Some(row) = rows.next_if(|(row, _)| ids.insert(row.id.clone())) {
+                turn.push(row);
+            }
+            match self.write_once(turn).await {
+                Ok(written) => results.extend(written),
+                Err(error) => return (results, Err(self.import.explained(error))),
+            }
+        }
+        (results, Ok(()))
+    }
+
+    /// Writes rows of different ids in one commit. A conflict stops its row alone.
+    async fn write_once(&self, rows: Vec<EmbeddedRow>) -> Result<Vec<Result<UpsertResult>>> {
+        let RunningImport { service, entry, context, rules, .. } = self.import;
+        let rules = UpsertRules { mode: rules.mode, conflicts: ConflictsStop::Themselves };
+        let rows: (Vec<NewRow>, Vec<Tokens>) = rows.into_iter().unzip();
+        service.store_documents(entry, rows, rules, context).await
     }
 
     fn count(&mut self, outcomes: &[LineOutcome]) {

@@ -6,7 +6,7 @@ use akidb_store::NewRow;
 use super::{RunningImport, batch::Batch};
 use crate::operations::{
     room::when_there_is_room,
-    upsert::{Checked, Tokens, rows_of},
+    upsert::{Checked, Tokens, on_its_own, rows_of},
 };
 
 /// A row to store, with what embedding said of its text.
@@ -59,7 +59,7 @@ impl RunningImport<'_> {
                     let second = part.split_off(part.len() / 2);
                     parts.extend([second, part]);
                 }
-                Err(error) if is_about_a_text(&error) => results.push(Err(on_a_line(error))),
+                Err(error) if is_about_a_text(&error) => results.push(Err(on_its_own(error))),
                 Err(error) => {
                     let error = self.explained(error);
                     results.extend(part.iter().map(|_| Err(error.clone())));
@@ -86,24 +86,14 @@ fn is_about_a_text(error: &Error) -> bool {
         || matches!(error.code, ErrorCode::EmbeddingFailed | ErrorCode::LimitExceeded)
 }
 
-/// The error of the only document of an upsert, as that of a line.
-fn on_a_line(mut error: Error) -> Error {
-    let of_document = |text: &str| text.strip_prefix("documents[0].").map(str::to_owned);
-    for violation in &mut error.violations {
-        violation.field = of_document(&violation.field).unwrap_or_else(|| violation.field.clone());
-    }
-    error.message = of_document(&error.message).unwrap_or(error.message);
-    error
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn places_in_a_batch_become_places_on_a_line() {
+    fn places_in_a_batch_become_places_on_its_own() {
         let error = Error::at(ErrorCode::EmbeddingFailed, "documents[0].text", "is odd");
-        let error = on_a_line(error);
+        let error = on_its_own(error);
         assert_eq!(error.message, "text: is odd");
         assert_eq!(error.violations[0].field, "text");
         assert!(is_about_a_text(&error));

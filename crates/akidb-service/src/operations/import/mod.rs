@@ -19,7 +19,7 @@ use futures::{Stream, StreamExt};
 use tokio::sync::{SemaphorePermit, mpsc, oneshot};
 
 use self::{batch::Batches, commit::Commits, embedding::EmbeddedBatch};
-use super::upsert::check_key;
+use super::upsert::{Rules, check_key};
 use crate::{
     Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, Operation,
     RequestContext, Service, collections::Entry,
@@ -103,13 +103,14 @@ impl Service {
     ) -> Result<RunningImport<'a>> {
         let entry = self.inner.collections.find(collection)?;
         let key = request.idempotency_key.as_deref().map(check_key).transpose()?;
+        let rules = Rules { key, mode: request.mode };
         let place = self.inner.imports.try_acquire().map_err(|_| {
             let limit = self.limits().concurrent_imports;
             let message = format!("{limit} imports run already (concurrent_imports)");
             Error::new(ErrorCode::Overloaded, message)
         })?;
         self.inner.metrics.imports_in_flight.inc();
-        Ok(RunningImport { service: self, context, entry, key, _place: place })
+        Ok(RunningImport { service: self, context, entry, rules, _place: place })
     }
 }
 
@@ -118,7 +119,7 @@ struct RunningImport<'a> {
     service: &'a Service,
     context: &'a RequestContext,
     entry: Arc<Entry>,
-    key: Option<&'a str>,
+    rules: Rules<'a>,
     _place: SemaphorePermit<'a>,
 }
 

@@ -9,7 +9,7 @@ mod progress;
 
 use std::{path::PathBuf, time::Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ const KEY: &str = "akidb-import";
   $ akidb import films films.jsonl
   $ zcat films.jsonl.gz | akidb import films - --errors failed.jsonl
 
-Each line is an object {\"id\"?, \"text\"?, \"vector\"?, \"metadata\"?}. A line that is not good is
+Each line is an object {\"id\"?, \"text\"?, \"vector\"?, \"metadata\"?, \"if_seq\"?}. A line that is not good is
 left out and listed at the end, and the exit code is 1 then. Of two lines with one id the last one
 wins. Ctrl-C ends an import at once; what was stored stays, and the same import run again does not
 embed it a second time.")]
@@ -50,8 +50,30 @@ pub(crate) struct ImportArgs {
     /// metadata make the same id, so that another run stores nothing twice
     #[arg(long)]
     new_ids: bool,
+    /// What a line may do: make documents and replace them, only make them, or only replace them. One
+    /// that is not so is left out, as a bad one is
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    mode: Mode,
     #[command(flatten)]
     node: NodeArgs,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Mode {
+    #[default]
+    Upsert,
+    Create,
+    Update,
+}
+
+impl Mode {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upsert => "upsert",
+            Self::Create => "create",
+            Self::Update => "update",
+        }
+    }
 }
 
 pub(crate) async fn run(
@@ -70,7 +92,7 @@ pub(crate) async fn run(
         let key = (!args.new_ids).then_some(KEY);
         let path = ["v1", "collections", &args.collection, "import"];
         let progress = Progress::new(body.bytes);
-        let answers = client.upload(&path, body.stream, key);
+        let answers = client.upload(&path, body.stream, (key, args.mode.as_str()));
         let mut import = Import { progress, failed, counts: Counts::new() };
         let end = tokio::select! {
             end = import.follow(answers, &body.position) => end,

@@ -47,6 +47,7 @@ fn id(given: Option<wire::DocumentId>) -> Value {
     match given.unwrap().kind.unwrap() {
         document_id::Kind::Text(id) => id.into(),
         document_id::Kind::Integer(id) => id.into(),
+        document_id::Kind::Either(_) => panic!("never sent"),
     }
 }
 
@@ -170,6 +171,7 @@ pub(crate) fn upserted(given: wire::UpsertDocumentsResponse) -> Value {
             ("tokens", result.tokens.map(Value::from)),
             ("truncated", result.truncated.map(Value::from)),
             ("passages", result.passages.map(Value::from)),
+            ("seq", Some(result.seq.into())),
         ])
     });
     json!({"results": results.collect::<Vec<_>>(), "took_ms": given.took_ms})

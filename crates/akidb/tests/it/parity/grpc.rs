@@ -86,6 +86,13 @@ impl GrpcDoor {
                 let document = client.patch_metadata(message).await?.into_inner().document;
                 from_wire::document(document.unwrap())
             }
+            Message::UpdateDocuments(message) => {
+                let reply = client.update_documents(message).await?.into_inner();
+                from_wire::with_unknown_fields(
+                    json!({"updated": reply.updated}),
+                    reply.unknown_fields,
+                )
+            }
             Message::DeleteDocument(message) => {
                 client.delete_document(message).await?;
                 json!({"deleted": 1})

@@ -27,6 +27,7 @@ pub(crate) enum Operation {
     GetDocument,
     GetDocuments,
     PatchMetadata,
+    UpdateDocuments,
     DeleteDocument,
     DeleteDocuments,
     Count,

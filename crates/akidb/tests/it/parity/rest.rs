@@ -25,8 +25,20 @@ impl RestDoor {
 
     /// Sends a request and reads the answer.
     pub(crate) async fn ask(&self, request: &Request) -> Answer {
+        let mut request = request.clone();
+        // A deletion has no body that could say it.
+        let if_seq = match request.operation {
+            Operation::DeleteDocument => {
+                request.body.as_object_mut().and_then(|body| body.shift_remove("if_seq"))
+            }
+            _ => None,
+        };
+        let request = &request;
         let (method, path, idempotency_key, body) = spelled(request);
         let mut sent = self.client.request(method, format!("{}{path}", self.url));
+        if let Some(if_seq) = if_seq {
+            sent = sent.header("if-match", format!("\"{if_seq}\""));
+        }
         if let Some(key) = idempotency_key {
             sent = sent.header("idempotency-key", key);
         }
@@ -67,12 +79,16 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
         }
         Operation::PatchMetadata => (Method::PATCH, at(&document_path(&take("id").unwrap()))),
         Operation::DeleteDocument => (Method::DELETE, at(&document_path(&take("id").unwrap()))),
+        Operation::UpdateDocuments => (Method::PATCH, at("/documents")),
     };
     let has_body = matches!(method, Method::POST) || method == Method::PATCH;
     (method, path, key, has_body.then_some(body))
 }
 
 fn document_path(id: &Value) -> String {
+    if let Some(either) = id.get("either") {
+        return format!("/document?id={}", encoded(either.as_str().unwrap()));
+    }
     match id.as_str() {
         Some(id) => format!("/documents/{}?type=string", encoded(id)),
         None => format!("/documents/{id}?type=integer"),

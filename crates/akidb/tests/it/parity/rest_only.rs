@@ -199,8 +199,8 @@ fn wrong_types_and_fields(script: &mut Script) {
     script.refused("POST /v1/collections", r#"{"name":"a","dimension":3,"metric":"manhattan"}"#, InvalidArgument, r#"metric: unknown metric "manhattan", allowed are cosine, dot and l2"#);
     script.refused("POST /v1/collections", r#"{"name":"a","dimension":3,"dim":3}"#, UnknownField, "dim: ");
     script.refused("PATCH /v1/collections/films", r#"{"metric":"dot"}"#, UnknownField, "metric: ");
-    script.refused(&format!("PATCH {ONE}?type=integer"), r#"{"metadata":null}"#, MalformedRequest, "metadata: ");
-    script.refused(&format!("PATCH {ONE}?type=integer"), r#"{"text":"new"}"#, UnknownField, "text: ");
+    script.refused(&format!("PATCH {ONE}"), r#"{"metadata":[]}"#, MalformedRequest, "metadata: must be an object, is a list");
+    script.refused(&format!("PATCH {ONE}"), r#"{"txt":"new"}"#, UnknownField, r#"did you mean "text"?"#);
     script.refused("POST /embed", r#"{"texts":"a"}"#, MalformedRequest, "texts: ");
     script.refused("POST /embed", r#"{"texts":["a",5]}"#, MalformedRequest, "texts[1]: ");
     script.refused("POST /embed", r#"{"texts":["a"],"pooling":"median"}"#, InvalidArgument, "pooling: ");
@@ -215,7 +215,7 @@ fn wrong_types_and_fields(script: &mut Script) {
 #[rustfmt::skip] // A case is a line.
 fn broken_http(script: &mut Script) {
     let body = r#"{"vector":[1,2,3]}"#;
-    script.refused("GET /", "", RouteNotFound, "no route \"/\"");
+    script.refused("GET /nothing", "", RouteNotFound, "no route \"/nothing\"");
     script.refused("GET /v2/collections", "", RouteNotFound, "no route");
     script.refused("GET /v1/collections/films/", "", RouteNotFound, "no route");
     script.refused("GET /v1/collections/../x", "", RouteNotFound, "no route");
@@ -231,7 +231,7 @@ fn broken_http(script: &mut Script) {
     script.refused("GET /v1/collections/films/documents/..%2F..%2Fx", "", DocumentNotFound, "../../x");
     script.refused("GET /v1/collections/films/documents/1.5?type=integer", "", InvalidId, "id: \"1.5\" is not a 64-bit signed integer");
     script.refused("GET /v1/collections/films/documents/9223372036854775808?type=integer", "", InvalidId, "is not a 64-bit signed integer");
-    script.refused(&format!("GET {ONE}"), "", DocumentNotFound, "no document has the id 1");
+    script.refused(&format!("GET {ONE}?type=string"), "", DocumentNotFound, "no document has the id 1");
     script.refused(&format!("GET {ONE}?type=float"), "", InvalidArgument, "type: ");
     script.refused(&format!("GET {ONE}?type=integer&type=string"), "", MalformedRequest, "type: is given twice");
     script.refused(&format!("GET {ONE}?type=integer&include=text,nope"), "", InvalidArgument, "include[1]: ");

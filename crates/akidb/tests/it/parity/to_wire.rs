@@ -3,7 +3,7 @@
 //! Everything here answers `None` for what the messages can not say: a wrong type, a field that
 //! there is not, two of a one-of. Such a request is REST's alone.
 
-use akidb_core::Metric;
+use akidb_core::{Metric, WriteMode};
 use akidb_proto::{
     collection::v1::{self as wire, document_id, search::Query, value::Kind},
     embedding::v1 as embedding_wire,
@@ -26,6 +26,7 @@ pub(crate) enum Message {
     GetDocument(wire::GetDocumentRequest),
     GetDocuments(wire::GetDocumentsRequest),
     PatchMetadata(wire::PatchMetadataRequest),
+    UpdateDocuments(wire::UpdateDocumentsRequest),
     DeleteDocument(wire::DeleteDocumentRequest),
     DeleteDocuments(wire::DeleteDocumentsRequest),
     Count(wire::CountDocumentsRequest),
@@ -65,6 +66,7 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
             collection,
             documents: body.required("documents", |value| each(value, new_document))?,
             idempotency_key: body.optional("idempotency_key", text)?,
+            mode: body.optional("mode", write_mode)?.unwrap_or_default(),
         }),
         Operation::GetDocument => Message::GetDocument(wire::GetDocumentRequest {
             collection,
@@ -88,11 +90,21 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
         Operation::PatchMetadata => Message::PatchMetadata(wire::PatchMetadataRequest {
             collection,
             id: Some(body.required("id", id)?),
+            metadata: body.optional("metadata", object)?,
+            text: body.optional("text", text)?,
+            vector: body.optional("vector", vector)?,
+            if_seq: body.optional("if_seq", Value::as_u64)?,
+        }),
+        Operation::UpdateDocuments => Message::UpdateDocuments(wire::UpdateDocumentsRequest {
+            collection,
+            filter: body.optional("filter", object)?,
+            all: body.optional("all", Value::as_bool)?.unwrap_or_default(),
             metadata: Some(body.required("metadata", object)?),
         }),
         Operation::DeleteDocument => Message::DeleteDocument(wire::DeleteDocumentRequest {
             collection,
             id: Some(body.required("id", id)?),
+            if_seq: body.optional("if_seq", Value::as_u64)?,
         }),
         Operation::DeleteDocuments => {
             use wire::delete_documents_request::Selection;
@@ -183,8 +195,20 @@ fn vector(value: &Value) -> Option<wire::Vector> {
     Some(wire::Vector { values })
 }
 
+fn write_mode(value: &Value) -> Option<i32> {
+    Some(match value.as_str()?.parse() {
+        Ok(WriteMode::Upsert) => wire::WriteMode::Upsert.into(),
+        Ok(WriteMode::Create) => wire::WriteMode::Create.into(),
+        Ok(WriteMode::Update) => wire::WriteMode::Update.into(),
+        Err(_) => UNKNOWN,
+    })
+}
+
 fn id(value: &Value) -> Option<wire::DocumentId> {
     let kind = match value {
+        Value::Object(either) => {
+            document_id::Kind::Either(either.get("either")?.as_str()?.to_owned())
+        }
         Value::String(id) => document_id::Kind::Text(id.clone()),
         _ => document_id::Kind::Integer(value.as_i64()?),
     };
@@ -281,6 +305,7 @@ fn new_document(value: &Value) -> Option<wire::NewDocument> {
         text: fields.optional("text", text)?,
         vector: fields.optional("vector", vector)?,
         metadata: fields.optional("metadata", object)?,
+        if_seq: fields.optional("if_seq", Value::as_u64)?,
     };
     fields.end()?;
     Some(document)

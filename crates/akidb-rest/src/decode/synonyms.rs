@@ -1,0 +1,97 @@
+//! Names that other systems have for what a field means here.
+
+/// Fields, and what they are called elsewhere.
+const SYNONYMS: &[(&str, &str)] = &[
+    (
+        "limit",
+        "top_k topk k n n_results num_results max_results page_size size top count first per_page",
+    ),
+    ("offset", "from skip start page"),
+    (
+        "cursor",
+        "next_cursor page_token next_page_token pagination_token scroll_id after search_after",
+    ),
+    ("filter", "where filters query_filter where_document filter_expression expr must conditions"),
+    (
+        "text",
+        "query query_text query_texts q prompt content page_content document body chunk passage input \
+         message string",
+    ),
+    (
+        "vector",
+        "query_vector query_embedding query_embeddings embedding embeddings values vectors dense_vector",
+    ),
+    (
+        "include",
+        "with_payload with_vector with_vectors with_payloads include_metadata include_values \
+         include_vector return_properties output_fields fields select return_metadata",
+    ),
+    ("metadata", "payload properties attributes meta fields metadatas tags data extra"),
+    ("min_score", "score_threshold threshold min_similarity similarity_threshold certainty cutoff"),
+    ("id", "_id uuid key document_id doc_id point_id like recommend"),
+    ("ids", "document_ids doc_ids point_ids uuids keys points"),
+    (
+        "documents",
+        "points records items objects rows data vectors entities docs upsert_points texts",
+    ),
+    ("dimension", "size dim dimensions vector_size n_dim vectors vectors_config length"),
+    ("metric", "distance space similarity metric_type distance_metric distance_function"),
+    ("name", "collection_name collection index_name class title"),
+    ("model", "model_name embedding_model model_id embedder engine"),
+    ("texts", "input inputs sentences strings documents text prompts queries"),
+    ("searches", "queries requests batch"),
+    ("params", "search_params parameters options hnsw_ef ef ef_search num_candidates exact"),
+    ("ef", "hnsw_ef ef_search num_candidates search_ef efsearch"),
+    ("exact", "brute_force flat exhaustive"),
+    ("m", "max_connections m_links"),
+    ("ef_construction", "ef_construct efconstruction build_ef"),
+    ("index", "hnsw hnsw_config index_params index_config vector_index_config"),
+    ("chunking", "chunk_size chunk splitter"),
+    ("tokens", "chunk_size max_tokens chunk_tokens size"),
+    ("overlap", "chunk_overlap"),
+    ("if_seq", "version expected_version if_version seq seq_no if_seq_no revision if_match"),
+    ("mode", "op op_type operation type search_type write_mode upsert"),
+    ("all", "delete_all deleteall everything match_all"),
+    ("normalize", "normalise normalize_embeddings"),
+    ("truncate", "truncation truncate_input"),
+    ("input_type", "task task_type prompt_name"),
+    ("input", "texts text inputs"),
+];
+
+/// The one of `allowed` that a name of another system means.
+pub(super) fn meant_by<'a>(name: &str, allowed: &[&'a str]) -> Option<&'a str> {
+    let is_it = |synonym: &str| synonym.eq_ignore_ascii_case(name);
+    let fields = SYNONYMS.iter().filter(|(_, synonyms)| synonyms.split_whitespace().any(is_it));
+    let mut known = fields.filter_map(|(field, _)| allowed.iter().find(|known| *known == field));
+    known.next().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_other_systems_are_told_as_they_are_here() {
+        let search = ["text", "vector", "id", "limit", "filter", "include", "min_score", "params"];
+        for (name, meant) in [
+            ("top_k", "limit"),
+            ("n_results", "limit"),
+            ("where", "filter"),
+            ("query", "text"),
+            ("queryVector", ""),
+            ("query_vector", "vector"),
+            ("with_payload", "include"),
+            ("score_threshold", "min_score"),
+            ("hnsw_ef", "params"),
+        ] {
+            assert_eq!(meant_by(name, &search).unwrap_or_default(), meant, "{name}");
+        }
+        let document = ["id", "text", "vector", "metadata", "if_seq"];
+        assert_eq!(meant_by("content", &document), Some("text"));
+        assert_eq!(meant_by("payload", &document), Some("metadata"));
+        assert_eq!(meant_by("embedding", &document), Some("vector"));
+        assert_eq!(meant_by("top_k", &document), None);
+        assert_eq!(meant_by("points", &["documents", "mode"]), Some("documents"));
+        assert_eq!(meant_by("ef", &["ef", "exact"]), None, "a name is no synonym of itself");
+    }
+}

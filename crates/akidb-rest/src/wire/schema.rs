@@ -1,0 +1,77 @@
+//! Schemas of the description that say which words there are.
+
+use akidb_core::{IndexEngine, Metric, Quantization, WriteMode};
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+
+/// One of some words.
+fn one_of<'w>(words: impl IntoIterator<Item = &'w str>) -> Object {
+    let words: Vec<&str> = words.into_iter().collect();
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+}
+
+/// One of some words, or nothing.
+fn one_of_or_null<'w>(words: impl IntoIterator<Item = &'w str>) -> Object {
+    let words = words.into_iter().map(serde_json::Value::from);
+    let words: Vec<_> = words.chain([serde_json::Value::Null]).collect();
+    let types = SchemaType::from_iter([Type::String, Type::Null]);
+    ObjectBuilder::new().schema_type(types).enum_values(Some(words)).build()
+}
+
+/// The modes of a write.
+pub(super) fn write_mode() -> Object {
+    let modes = [WriteMode::Upsert, WriteMode::Create, WriteMode::Update];
+    one_of_or_null(modes.map(WriteMode::as_str))
+}
+
+/// What became of a document.
+pub(super) fn upsert_status() -> Object {
+    one_of(["created", "updated"])
+}
+
+/// The modes of a search.
+pub(super) fn search_mode() -> Object {
+    one_of_or_null(["semantic"])
+}
+
+/// Parts of documents.
+pub(super) fn include() -> Array {
+    let types = SchemaType::from_iter([Type::Array, Type::Null]);
+    ArrayBuilder::new().schema_type(types).items(one_of(["text", "metadata", "vector"])).build()
+}
+
+/// How vectors are compared.
+pub(super) fn metric() -> Object {
+    one_of_or_null([Metric::Cosine, Metric::Dot, Metric::L2].map(Metric::as_str))
+}
+
+/// What a collection is indexed with.
+pub(super) fn engine() -> Object {
+    let engines = [IndexEngine::Hnsw, IndexEngine::Exact, IndexEngine::HnswRs];
+    one_of_or_null(engines.map(IndexEngine::as_str))
+}
+
+/// What a graph is walked over.
+pub(super) fn quantization() -> Object {
+    let all = [Quantization::Int8, Quantization::None, Quantization::Binary];
+    one_of_or_null(all.map(Quantization::as_str))
+}
+
+/// What becomes of the vectors of tokens.
+pub(super) fn pooling() -> Object {
+    one_of_or_null(["mean", "cls", "max", "lasttoken"])
+}
+
+/// What a text is.
+pub(super) fn input_type() -> Object {
+    one_of_or_null(["query", "document"])
+}
+
+/// What is cut off a long text.
+pub(super) fn truncate() -> Object {
+    one_of_or_null(["end", "start", "none"])
+}
+
+/// How vectors are written.
+pub(super) fn encoding_format() -> Object {
+    one_of_or_null(["float", "base64"])
+}
