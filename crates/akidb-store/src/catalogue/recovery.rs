@@ -80,8 +80,7 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
     let mut plan = plan(found.found);
     findings.append(&mut plan.findings);
     findings.extend(found.findings);
-    let change =
-        carry_out(directory, &mut connection, &mut plan, &mut findings, last_change).await?;
+    let change = carry_out(directory, &mut connection, &mut plan, &findings, last_change).await?;
     Ok(Recovered { connection, change, rows: plan.rows, findings })
 }
 
@@ -182,7 +181,7 @@ async fn carry_out(
     directory: &DataDirectory,
     connection: &mut SqliteConnection,
     plan: &mut Plan,
-    findings: &mut Vec<Finding>,
+    findings: &[Finding],
     last_change: u64,
 ) -> Result<u64, StoreError> {
     for uuid in &plan.finish {
@@ -217,7 +216,7 @@ async fn carry_out(
             Err(error) => tracing::warn!(%error, "the rest of a collection stays"),
         }
     }
-    for Finding { kind, detail } in findings.iter() {
+    for Finding { kind, detail } in findings {
         tracing::error!(kind = kind.as_str(), detail, "the catalogue is not as it was left");
     }
     Ok(change)

@@ -89,6 +89,18 @@ impl DataDirectory {
         Folder::Dropped(uuid).path(&self.root)
     }
 
+    /// The collections that have a folder, whether or not the catalogue has them.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn collection_folders(&self) -> Result<Vec<Uuid>, StoreError> {
+        let folders = folders(&self.root)?.into_iter().filter_map(|folder| match folder {
+            Folder::Collection(uuid) => Some(uuid),
+            Folder::New(_) | Folder::Dropped(_) | Folder::Foreign(_) => None,
+        });
+        Ok(folders.collect())
+    }
+
     /// Makes the folder of a collection that nobody is given yet.
     pub(crate) fn begin_collection(&self, uuid: Uuid) -> Result<PathBuf, StoreError> {
         let folder = self.new_collection(uuid);
@@ -303,6 +315,7 @@ mod tests {
         let folder = directory.finish_collection(uuid).unwrap();
         fs::write(folder.join("documents.db"), "x").unwrap();
         assert_eq!(folders(directory.root()).unwrap(), [Folder::Collection(uuid)]);
+        assert_eq!(directory.collection_folders().unwrap(), [uuid]);
         directory.remove_dropped(uuid).unwrap();
         directory.abandon_collection(uuid).unwrap();
         assert!(folder.join("documents.db").exists());
