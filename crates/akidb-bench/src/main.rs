@@ -43,8 +43,8 @@ use clap::{Parser, Subcommand};
 
 use self::{
     commands::{
-        embed_load, encode, exact_search, filter_index, import, insert, mlx_worker, restart,
-        search, search_while_writing, tenants, vector_index, vectors,
+        embed_load, encode, exact_search, filter_index, hard_vectors, import, insert, mlx_worker,
+        restart, search, search_while_writing, tenants, vector_index, vectors,
     },
     report::{OutputFormat, Verdict},
 };
@@ -70,6 +70,8 @@ enum Command {
     ExactSearch(exact_search::Arguments),
     /// Find the documents that match filters, in this process, beside trying each document
     FilterIndex(filter_index::Arguments),
+    /// Search vectors that codes tell apart with difficulty, in this process
+    HardVectors(hard_vectors::Arguments),
     /// Import texts into a running node, again, and in batches one after the other
     Import(import::Arguments),
     /// Insert vectors into a running node, beside what its disk allows and other engines
@@ -100,6 +102,9 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::FilterIndex(arguments) => {
             report::publish(&filter_index::run(arguments)?, cli.output)?
+        }
+        Command::HardVectors(arguments) => {
+            report::publish(&hard_vectors::run(arguments)?, cli.output)?
         }
         Command::Import(arguments) => report::publish(&import::run(arguments)?, cli.output)?,
         Command::Insert(arguments) => report::publish(&insert::run(arguments)?, cli.output)?,

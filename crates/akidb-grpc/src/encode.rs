@@ -36,6 +36,7 @@ fn index_status(given: IndexStatus) -> wire::IndexStatus {
     };
     wire::IndexStatus {
         linked_count: given.linked_count,
+        codes: given.codes.map(|codes| codes.as_str().to_owned()),
         state: state.into(),
         progress: given.progress,
         hot_memory_bytes: given.hot_memory_bytes,

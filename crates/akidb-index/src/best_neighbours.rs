@@ -46,11 +46,6 @@ impl BestNeighbours {
         Self { limit, bar: min_score.unwrap_or(f32::NEG_INFINITY), kept: BinaryHeap::new() }
     }
 
-    /// A score below this cannot enter.
-    pub(crate) fn bar(&self) -> f32 {
-        self.bar
-    }
-
     /// Keeps the neighbour if it is among the best so far. A NaN score never is.
     #[inline]
     pub(crate) fn offer(&mut self, neighbour: Neighbour) {

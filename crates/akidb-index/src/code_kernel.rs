@@ -50,8 +50,6 @@ pub(crate) struct CodeKernels {
     pub(crate) name: &'static str,
     /// The sum of the products of the bytes of the query, signed, and of a row, unsigned.
     pub(crate) dot: MeasureCodes,
-    /// The sum of the squared differences of the bytes of the query and of a row, both unsigned.
-    pub(crate) squared_l2: MeasureCodes,
     /// The sum over the planes `p` of the query of `2^p` times the bits that plane and row share.
     /// The query is [`QUERY_PLANES`] planes one after another; what a row has behind as many lines
     /// as a plane is left out.

@@ -157,6 +157,12 @@ impl ExactIndex {
         drop(before);
     }
 
+    /// From now on, removed vectors keep their memory.
+    pub(crate) fn keep_dead_rows(&self) {
+        let _writer = self.writer.lock();
+        self.publish(State::keep_dead_rows);
+    }
+
     /// Calls `work` with the state while nothing can be added or removed.
     pub(crate) fn while_writers_wait<T>(&self, work: impl FnOnce(&State) -> T) -> T {
         let _writer = self.writer.lock();

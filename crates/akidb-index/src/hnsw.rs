@@ -11,16 +11,19 @@
 //! | `int8` | codes of one byte a component |
 //! | `binary`, `rotation` | codes of one bit a component |
 //! | `sketch` | codes of bits beside those of bytes, for scans |
+//! | `calibration`, `order_watch` | which codes serve, as measured and as searches see it |
 //! | `space` | distances from a target to slots |
 //! | `layer`, `graph` | lists of neighbours, layers, codes and the entry |
 //! | `pool`, `visited`, `walk` | the walk over one layer |
 //! | `select`, `insertion`, `linker` | how nodes get their neighbours |
+//! | `twins` | equal vectors, of which one is a node |
 //! | `repair`, `compaction` | what happens to the neighbours of removed nodes |
 //! | `plan`, `search`, `code_scan`, `rescoring` | how a search goes about it |
 //! | `parts`, `from_parts` | the index as sections of a file |
 
 mod binary;
 mod blocks;
+mod calibration;
 mod code_scan;
 mod compaction;
 mod from_parts;
@@ -29,6 +32,7 @@ mod insertion;
 mod int8;
 mod layer;
 mod linker;
+mod order_watch;
 pub(crate) mod parts;
 mod plan;
 mod pool;
@@ -39,6 +43,7 @@ mod search;
 mod select;
 pub(crate) mod sketch;
 mod space;
+mod twins;
 mod visited;
 mod walk;
 
@@ -51,25 +56,28 @@ use akidb_core::{IndexSettings, Metric, Quantization};
 use parking_lot::{Mutex, RwLock};
 
 use self::{
-    binary::BinaryCoder,
+    calibration::{Calibration, Coding},
     graph::{Graph, Shape},
-    int8::{CALIBRATION_COMPONENTS, Int8Coder, medians},
     linker::MemoryStore,
     search::{Search, SearchMemory},
     space::Coder,
 };
 use crate::{
-    Approach, ExactIndex, Found, IndexHeader, SearchRequest, Section, VectorIndex, exact::State,
-    lane::Lane,
+    Approach, Codes, ExactIndex, Found, IndexHeader, SearchRequest, Section, VectorIndex, Work,
+    exact::State, ranking::Ranking,
 };
 
 /// Vectors from which on a graph pays: below, scanning takes less than 0.2 ms.
 pub(crate) const GRAPH_MIN: usize = 8_000;
 
+/// Rounds more that a search makes where full vectors overturn the order of the codes.
+const WIDENINGS_MAX: usize = 2;
+
 /// An approximate index whose searches look at a small part of the vectors.
 ///
 /// Memory beside the full vectors, from [`GRAPH_MIN`] vectors on: a byte a component and, from 193
-/// components on, a bit a component and 16 bytes, each rounded up to 64, and `8 * m` bytes for links.
+/// components on, a bit a component and 16 bytes, each rounded up to 64, and `8 * m + 8` bytes for
+/// links and scales. Where no codes serve the vectors, it walks over these, and has links alone.
 pub struct HnswIndex {
     core: ExactIndex,
     settings: IndexSettings,
@@ -134,10 +142,18 @@ impl HnswIndex {
         let graph = self.graph();
         let state = self.core.snapshot();
         let (core, old_slots) = self.core.compacted_state(&state);
-        let graph = graph.filter(|_| old_slots.len() >= self.graph_min).map(|graph| {
+        let graph = graph.filter(|_| old_slots.len() >= self.graph_min).and_then(|graph| {
             let compacted = core.snapshot();
+            let recoded = self.recoded(&graph, &compacted)?;
             let scoring = core.scoring();
-            graph.compacted(&state, &compacted, &old_slots, scoring, &self.insertions)
+            Some(graph.compacted(
+                &state,
+                &compacted,
+                &old_slots,
+                scoring,
+                recoded,
+                &self.insertions,
+            ))
         });
         let index = Self {
             core,
@@ -151,22 +167,63 @@ impl HnswIndex {
         (index, old_slots)
     }
 
-    /// The graph that vectors are linked into: the one there is, unless its codes no longer fit
-    /// the vectors, or a new one where there are enough vectors for it.
+    /// How a graph that holds only the live vectors of `state` is coded: `Some(None)` as it is, and
+    /// `None` where it is to be built anew.
+    fn recoded(&self, graph: &Graph, state: &State) -> Option<Option<Coding>> {
+        if self.settings.quantization == Quantization::None {
+            return Some(None);
+        }
+        if graph.order.has_failed() {
+            return matches!(graph.coder, Coder::Full).then_some(None);
+        }
+        let calibration = Calibration::new(state, self.core.scoring(), self.shape());
+        if matches!(graph.coder, Coder::Full) {
+            let coding = calibration.choose(self.settings.quantization);
+            return Some(Some(coding).filter(|coding| !matches!(coding.coder, Coder::Full)));
+        }
+        calibration.serves(&graph.coder).then_some(None)
+    }
+
+    /// The graph that vectors are linked into: the one there is, unless its codes do not serve the
+    /// vectors, or a new one where there are enough vectors for it.
     fn graph_to_link(&self, state: &State) -> Option<Arc<Graph>> {
-        let present = self.graph();
-        match &present {
-            Some(graph) if !graph.is_worn(state) => present,
+        match self.graph() {
             None if state.live_count() < self.graph_min => None,
-            Some(_) | None => Some(self.begin_graph(state)),
+            None => Some(self.begin_graph(state, self.coding(state), false)),
+            Some(graph) if graph.order.has_failed() && !matches!(graph.coder, Coder::Full) => {
+                Some(self.begin_graph(state, Coding::FULL, true))
+            }
+            Some(graph) if graph.is_measuring_due(state) => Some(self.measured(graph, state)),
+            present => present,
         }
     }
 
-    /// Makes codes of all vectors anew, and an empty graph.
-    fn begin_graph(&self, state: &State) -> Arc<Graph> {
-        let (coder, sketcher) = self.calibrated(state);
+    /// The graph there is where its codes serve the vectors, which are many more by now, or a new one.
+    fn measured(&self, graph: Arc<Graph>, state: &State) -> Arc<Graph> {
+        let is_chosen = self.settings.quantization != Quantization::None;
+        if is_chosen && !graph.order.has_failed() {
+            let calibration = Calibration::new(state, self.core.scoring(), self.shape());
+            let is_full = matches!(graph.coder, Coder::Full);
+            if is_full || !calibration.serves(&graph.coder) {
+                let coding = calibration.choose(self.settings.quantization);
+                if !(is_full && matches!(coding.coder, Coder::Full)) {
+                    return self.begin_graph(state, coding, false);
+                }
+            }
+        }
+        graph.set_measured_at(state.slot_count());
+        graph
+    }
+
+    /// Makes codes of all vectors anew, and an empty graph. `has_failed` is whether codes did.
+    fn begin_graph(&self, state: &State, coding: Coding, has_failed: bool) -> Arc<Graph> {
+        let Coding { coder, sketcher } = coding;
+        if matches!(coder, Coder::Full) {
+            self.core.keep_dead_rows();
+        }
         let row_lanes = state.layout().row_lanes;
         let graph = Graph::new(self.shape(), coder, sketcher, row_lanes, state.slot_count());
+        graph.order.set_failed(has_failed);
         let graph = Arc::new(graph);
         graph.write_codes_of(state, 0);
         self.core.while_writers_wait(|now| {
@@ -176,32 +233,20 @@ impl HnswIndex {
         graph
     }
 
+    /// How the vectors present are coded best.
+    fn coding(&self, state: &State) -> Coding {
+        match self.settings.quantization {
+            Quantization::None => Coding::FULL,
+            quantization => {
+                Calibration::new(state, self.core.scoring(), self.shape()).choose(quantization)
+            }
+        }
+    }
+
     fn shape(&self) -> Shape {
         Shape {
             m: (self.settings.m as usize).max(2),
             ef_construction: (self.settings.ef_construction as usize).max(8),
-        }
-    }
-
-    /// How the vectors present are coded best.
-    fn calibrated(&self, state: &State) -> (Coder, Option<BinaryCoder>) {
-        match self.settings.quantization {
-            Quantization::None => (Coder::Full, None),
-            quantization => {
-                let rows_max = (CALIBRATION_COMPONENTS / self.core.dimension()).clamp(256, 4_096);
-                let step = (state.live_count() / rows_max).max(1);
-                let rows: Vec<&[Lane]> = (0..state.chunks().len())
-                    .flat_map(|chunk_at| state.live_rows(chunk_at))
-                    .step_by(step)
-                    .map(|(_, row)| row)
-                    .collect();
-                if quantization == Quantization::Binary {
-                    return (Coder::Binary(BinaryCoder::new(medians(&rows))), None);
-                }
-                let coder = Coder::Int8(Int8Coder::calibrated(self.core.metric(), &rows));
-                let has_sketches = sketch::go_with(quantization, state.layout().row_lanes);
-                (coder, has_sketches.then(|| BinaryCoder::new(medians(&rows))))
-            }
         }
     }
 
@@ -229,8 +274,8 @@ impl HnswIndex {
         let Some(graph) = graph else { return self.core.search_state(&state, &query, request) };
         let linked_end = graph.linked_end();
         let view = graph.view();
-        let ef = self.ef_of(request);
-        let search = Search {
+        let ef = request.ef.unwrap_or(self.settings.ef as usize).max(1);
+        let mut search = Search {
             graph: &graph,
             view: &view,
             space: view.space(&graph, &state, self.core.scoring()),
@@ -240,19 +285,51 @@ impl HnswIndex {
             approach,
             linked_end,
             ef,
+            may_widen: true,
         };
-        if search.returnable_max() <= plan::rescored_max(&search) {
-            return self.core.search_state(&state, &query, request);
-        }
         let mut memory = self.searches.lock().pop().unwrap_or_default();
-        let found = search.run(&mut memory);
+        let found = self.search_in_rounds(&mut search, &mut memory);
         self.searches.lock().push(memory);
         found
     }
 
-    /// How many candidates a search keeps.
-    fn ef_of(&self, request: &SearchRequest<'_>) -> usize {
-        request.ef.unwrap_or(self.settings.ef as usize).max(request.limit).max(1)
+    /// Searches over more and more candidates until enough is given.
+    fn search_in_rounds(&self, search: &mut Search<'_>, memory: &mut SearchMemory) -> Found {
+        let request = search.request;
+        let mut ranking = Ranking::new(request.limit, request.min_score);
+        let mut work: Option<Work> = None;
+        let mut widenings = 0;
+        loop {
+            if search.returnable_max() <= search.ef {
+                let exact = self.search_exactly(search, &mut ranking);
+                work = Some(work.map_or(exact, |work| work.and(exact)));
+                break;
+            }
+            search.may_widen = widenings < WIDENINGS_MAX;
+            let round = search.run(memory, &mut ranking);
+            if work.is_none() && request.rescore {
+                search.graph.order.count(round.is_overturned);
+            }
+            widenings += usize::from(round.is_overturned);
+            work = Some(work.map_or(round.work, |work| work.and(round.work)));
+            if ranking.is_full() {
+                break;
+            }
+            search.ef = ranking.next_round(search.ef);
+        }
+        Found { neighbours: ranking.finish(), work: work.unwrap_or_default() }
+    }
+
+    /// The last round: every vector is compared.
+    fn search_exactly(&self, search: &Search<'_>, ranking: &mut Ranking) -> Work {
+        let mut work = Work::default();
+        ranking.give_exact(|limit| {
+            let request = SearchRequest { limit, ..*search.request };
+            let found = self.core.search_state(search.state, search.query, &request);
+            work = work.and(found.work);
+            found.neighbours
+        });
+        work
     }
 }
 
@@ -301,8 +378,9 @@ impl VectorIndex for HnswIndex {
     /// it chooses others and begins the graph anew.
     fn link(&self, vectors_max: usize) -> usize {
         let _linking = self.linking.lock();
+        let Some(graph) = self.graph_to_link(&self.core.snapshot()) else { return 0 };
+        // After that: a graph over full vectors has those of slots that are removed from then on.
         let state = self.core.snapshot();
-        let Some(graph) = self.graph_to_link(&state) else { return 0 };
         let scoring = self.core.scoring();
         if (graph.linked_end() as usize) < state.slot_count() {
             graph.link(&state, scoring, vectors_max, &self.insertions);
@@ -318,12 +396,16 @@ impl VectorIndex for HnswIndex {
         match self.graph() {
             None if self.core.live_count() < self.graph_min => 0,
             None => slots,
-            Some(graph) => slots.saturating_sub(graph.linked_end() as usize),
+            Some(graph) => slots - graph.useful_end().min(slots),
         }
     }
 
     fn linked_count(&self) -> usize {
-        self.graph().map_or(0, |graph| graph.linked_end() as usize)
+        self.graph().map_or(0, |graph| graph.useful_end())
+    }
+
+    fn codes(&self) -> Option<Codes> {
+        self.graph().map(|graph| graph.coder.codes())
     }
 
     fn visit_parts(&self, visit: &mut dyn FnMut(&IndexHeader, &[Section<'_>])) -> bool {

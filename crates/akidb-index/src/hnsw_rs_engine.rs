@@ -11,10 +11,11 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
 use crate::{
-    ExactIndex, Found, SearchRequest, Strategy, VectorIndex, Work,
+    Codes, ExactIndex, Found, SearchRequest, Strategy, VectorIndex, Work,
     exact::State,
     hnsw::GRAPH_MIN,
     lane::{Lane, lanes_per_row},
+    ranking::Ranking,
     scoring::Scoring,
 };
 
@@ -102,12 +103,53 @@ impl HnswRsIndex {
         Self { core, settings, graph_min, graph, linking: Mutex::default() }
     }
 
-    /// The best of what the graph finds and of what it does not hold, or `None` where that may be
-    /// less than there is.
-    fn walk(&self, state: &State, query: &[Lane], request: &SearchRequest<'_>) -> Option<Found> {
+    /// Searches over more and more candidates until enough is given.
+    fn search_in_rounds(
+        &self,
+        state: &State,
+        query: &[Lane],
+        request: &SearchRequest<'_>,
+    ) -> Found {
+        let mut ranking = Ranking::new(request.limit, request.min_score);
+        let mut work: Option<Work> = None;
+        let mut ef = request.ef.unwrap_or(self.settings.ef as usize).max(1);
+        while !ranking.is_full() {
+            let is_last = state.returnable_max(request) <= ef;
+            let walked = if is_last { None } else { self.walk(state, query, request, ef) };
+            let done = if let Some(found) = walked {
+                found.neighbours.into_iter().for_each(|neighbour| ranking.give(neighbour));
+                found.work
+            } else {
+                let mut work = Work::default();
+                ranking.give_exact(|limit| {
+                    let request = SearchRequest { limit, ..*request };
+                    let found = self.core.search_state(state, query, &request);
+                    work = Work { strategy: Strategy::GraphThenScan, ..work.and(found.work) };
+                    found.neighbours
+                });
+                work
+            };
+            let is_exact = done.strategy == Strategy::GraphThenScan;
+            work = Some(work.map_or(done, |work| work.and(done)));
+            if is_exact {
+                break;
+            }
+            ef = if ranking.is_full() { ef } else { ranking.next_round(ef) };
+        }
+        Found { neighbours: ranking.finish(), work: work.unwrap_or_default() }
+    }
+
+    /// The best `ef` of what the graph finds and of what it does not hold, or `None` where that may
+    /// be less than there is.
+    fn walk(
+        &self,
+        state: &State,
+        query: &[Lane],
+        request: &SearchRequest<'_>,
+        ef: usize,
+    ) -> Option<Found> {
         let linked = self.graph.read();
-        let wanted = request.limit.min(state.returnable_max(request));
-        let ef = request.ef.unwrap_or(self.settings.ef as usize).max(request.limit);
+        let wanted = ef.min(state.returnable_max(request));
         let is_returnable = |slot: &usize| {
             let slot = *slot as u32;
             slot < linked.end
@@ -122,7 +164,8 @@ impl HnswRsIndex {
         if let Some(allowed) = request.allowed {
             candidates &= allowed;
         }
-        let request = SearchRequest { allowed: Some(&candidates), ..*request };
+        let request =
+            SearchRequest { allowed: Some(&candidates), limit: ef, min_score: None, ..*request };
         let enough = candidates.iter().filter(|&slot| state.is_live(slot)).take(wanted).count();
         (enough >= wanted).then(|| {
             let mut found = self.core.search_state(state, query, &request);
@@ -176,11 +219,7 @@ impl VectorIndex for HnswRsIndex {
         if request.exact || is_rare || !has_graph {
             return self.core.search_state(&state, &query, request);
         }
-        self.walk(&state, &query, request).unwrap_or_else(|| {
-            let mut found = self.core.search_state(&state, &query, request);
-            found.work.strategy = Strategy::GraphThenScan;
-            found
-        })
+        self.search_in_rounds(&state, &query, request)
     }
 
     /// Links vectors in the order of their slots, in parallel.
@@ -206,6 +245,10 @@ impl VectorIndex for HnswRsIndex {
     fn pending_count(&self) -> usize {
         let end = self.graph.read().end as usize;
         if end == 0 && self.live_count() < self.graph_min { 0 } else { self.slot_count() - end }
+    }
+
+    fn codes(&self) -> Option<Codes> {
+        (self.graph.read().end > 0).then_some(Codes::F32)
     }
 
     fn compact(&self) -> (Box<dyn VectorIndex>, Vec<u32>) {

@@ -19,6 +19,7 @@
 //! | `code_line`, `code_kernel` | codes in whole cache lines, and measures over them |
 //! | `kernel` | dot product and squared distance, in the widest instructions of this machine |
 //! | `snapshot` | an index as files, verified before they are used |
+//! | `ranking` | an answer whose beginning does not depend on its length |
 //! | `scoring` | from what a kernel measures to the score of a metric |
 
 mod best_neighbours;
@@ -31,6 +32,7 @@ mod hnsw;
 mod hnsw_rs_engine;
 mod kernel;
 mod lane;
+mod ranking;
 mod scoring;
 mod search_request;
 mod snapshot;
@@ -47,4 +49,4 @@ pub use hnsw::{
 pub use hnsw_rs_engine::HnswRsIndex;
 pub use search_request::{Approach, Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
 pub use snapshot::{FORMAT_VERSION, Snapshot, SnapshotError, SnapshotFolder};
-pub use vector_index::VectorIndex;
+pub use vector_index::{Codes, VectorIndex};

@@ -15,6 +15,7 @@ use crate::{
 pub(crate) struct Scoring {
     metric: Metric,
     measure: ScoreRows,
+    squared_l2: ScoreRows,
 }
 
 impl Scoring {
@@ -23,7 +24,7 @@ impl Scoring {
             Metric::Cosine | Metric::Dot => kernels.dot,
             Metric::L2 => kernels.squared_l2,
         };
-        Self { metric, measure }
+        Self { metric, measure, squared_l2: kernels.squared_l2 }
     }
 
     pub(crate) fn metric(self) -> Metric {
@@ -48,6 +49,23 @@ impl Scoring {
     /// are padded by [`rows`](Self::rows).
     pub(crate) fn measure(self, query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
         (self.measure)(query, rows, measures);
+    }
+
+    /// Writes how far each row is from the query, in a measure that is lower for closer rows: half the
+    /// squared distance of unit vectors under cosine, which tells near ones apart where one less
+    /// their product would be rounded; the negative product; or the squared distance.
+    pub(crate) fn distances(self, query: &[Lane], rows: &[&[Lane]], distances: &mut [f32]) {
+        match self.metric {
+            Metric::Cosine => {
+                (self.squared_l2)(query, rows, distances);
+                distances.iter_mut().for_each(|at| *at *= 0.5);
+            }
+            Metric::Dot => {
+                self.measure(query, rows, distances);
+                distances.iter_mut().for_each(|at| *at = -*at);
+            }
+            Metric::L2 => self.measure(query, rows, distances),
+        }
     }
 
     /// Writes the score of each row against the query, both padded by [`rows`](Self::rows).

@@ -1,5 +1,7 @@
 //! What an index says of itself: how far it is, and what it takes.
 
+use akidb_index::Codes;
+
 /// The state of one collection's index now.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct IndexStatus {
@@ -8,6 +10,9 @@ pub struct IndexStatus {
     /// Of these, vectors that the graph holds. None where there is no graph: with the engine
     /// `exact`, and while a collection is too small for one to pay.
     pub linked_count: u64,
+    /// What the graph is walked over: what the settings ask for, or full vectors where no codes of
+    /// that kind serve the vectors there are. None where there is no graph.
+    pub codes: Option<Codes>,
     /// Vectors that wait to be linked. Searches compare them one by one until then.
     pub pending_count: u64,
     /// Whether it is what its settings ask for.

@@ -24,7 +24,7 @@ pub use akidb_embedding::{
     EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, TRACE_TARGET,
     Truncate, mlx::MlxSettings,
 };
-pub use akidb_index::Strategy;
+pub use akidb_index::{Codes, Strategy};
 pub use config::{
     Backend, EmbeddingConfig, IndexConfig, IndexThresholds, ServiceConfig, StorageConfig,
 };

@@ -4,6 +4,7 @@ pub(crate) mod embed_load;
 pub(crate) mod encode;
 pub(crate) mod exact_search;
 pub(crate) mod filter_index;
+pub(crate) mod hard_vectors;
 pub(crate) mod import;
 pub(crate) mod insert;
 pub(crate) mod mlx_worker;

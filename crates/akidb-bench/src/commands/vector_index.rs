@@ -43,6 +43,9 @@ pub(crate) struct Arguments {
     /// Components of each vector
     #[arg(long, default_value_t = 384, value_parser = clap::value_parser!(u16).range(1..))]
     dimension: u16,
+    /// How closeness is measured: cosine, dot, l2; engines of Python know only cosine
+    #[arg(long, default_value_t = Metric::Cosine)]
+    metric: Metric,
     /// Seeded vectors to search, where no files are given
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..))]
     count: u32,
@@ -103,6 +106,7 @@ pub(crate) struct VectorIndexReport {
     load_after: Option<f64>,
     vectors: usize,
     dimension: usize,
+    metric: Metric,
     source: String,
     queries: usize,
     limit: usize,
@@ -127,6 +131,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<VectorIndexReport> {
     let mut skipped = Vec::new();
     let quantizations = usable_quantizations(arguments, &mut skipped)?;
     let subject = prepare(arguments)?;
+    ensure!(
+        arguments.metric == Metric::Cosine || arguments.python.is_none(),
+        "the engines of Python are compared by cosine"
+    );
     let measures = |measurement| arguments.measure.contains(&measurement);
     let recall = measures(Measurement::Recall)
         .then(|| recall::measure(&subject, arguments, &quantizations, &mut skipped));
@@ -139,6 +147,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<VectorIndexReport> {
         load_after: machine::load(),
         vectors: subject.task.vectors.len(),
         dimension: subject.task.vectors.dimension(),
+        metric: arguments.metric,
         source: source(arguments),
         queries: subject.task.queries.len(),
         limit: subject.task.limit,
@@ -185,10 +194,15 @@ fn prepare(arguments: &Arguments) -> anyhow::Result<Subject> {
         vectors.split_off(query_count)
     };
     let limit = usize::from(arguments.limit);
-    let exact = ExactIndex::new(dimension, Metric::Cosine);
+    let exact = ExactIndex::new(dimension, arguments.metric);
     exact.append(0, vectors.values());
     let truth = Truth::by_index(&exact, &vectors, &queries, limit);
-    let task = Task { vectors: Rc::new(vectors), queries: Rc::new(queries), limit };
+    let task = Task {
+        vectors: Rc::new(vectors),
+        queries: Rc::new(queries),
+        limit,
+        metric: arguments.metric,
+    };
     Ok(Subject { task, truth })
 }
 
@@ -209,10 +223,10 @@ impl VectorIndexReport {
 
 impl Report for VectorIndexReport {
     fn parts(&self) -> Vec<String> {
-        let Self { vectors, dimension, source, queries, limit, .. } = self;
+        let Self { vectors, dimension, metric, source, queries, limit, .. } = self;
         let mut parts = vec![
             format!(
-                "vector index: {vectors} vectors x {dimension} ({source}), cosine, {queries} queries, {limit} neighbours"
+                "vector index: {vectors} vectors x {dimension} ({source}), {metric}, {queries} queries, {limit} neighbours"
             ),
             format!("machine: {}", self.machine.line()),
         ];

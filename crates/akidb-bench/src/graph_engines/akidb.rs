@@ -37,12 +37,12 @@ impl OwnIndex {
         let cpu_before_s = process_cpu_s();
         let (index, hot_bytes): (Box<dyn VectorIndex>, _) = match settings.engine {
             IndexEngine::Hnsw => {
-                let index = linked(&task.vectors, settings)?;
+                let index = linked(&task.vectors, task.metric, settings)?;
                 let hot_bytes = index.hot_memory_bytes() as u64;
                 (Box::new(index), Some(hot_bytes))
             }
             IndexEngine::Exact | IndexEngine::HnswRs => {
-                let index = open_engine(task.vectors.dimension(), Metric::Cosine, &settings, 1);
+                let index = open_engine(task.vectors.dimension(), task.metric, &settings, 1);
                 fill(&*index, &task.vectors)?;
                 (index, None)
             }
@@ -72,8 +72,12 @@ fn code_lines(dimension: usize, quantization: Quantization) -> u64 {
 }
 
 /// The index of all vectors, linked on one thread.
-pub(crate) fn linked(vectors: &Dataset, settings: IndexSettings) -> anyhow::Result<HnswIndex> {
-    let index = HnswIndex::new(vectors.dimension(), Metric::Cosine, settings);
+pub(crate) fn linked(
+    vectors: &Dataset,
+    metric: Metric,
+    settings: IndexSettings,
+) -> anyhow::Result<HnswIndex> {
+    let index = HnswIndex::new(vectors.dimension(), metric, settings);
     fill(&index, vectors)?;
     Ok(index)
 }

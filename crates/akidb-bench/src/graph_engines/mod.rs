@@ -8,7 +8,7 @@ mod python;
 
 use std::{path::Path, rc::Rc, time::Duration};
 
-use akidb_core::{IndexEngine, IndexSettings, Quantization};
+use akidb_core::{IndexEngine, IndexSettings, Metric, Quantization};
 use serde::Serialize;
 
 use self::akidb::OwnIndex;
@@ -74,6 +74,7 @@ pub(crate) struct Task {
     pub(crate) vectors: Rc<Dataset>,
     pub(crate) queries: Rc<Dataset>,
     pub(crate) limit: usize,
+    pub(crate) metric: Metric,
 }
 
 /// The settings under which our graph is compared with others.

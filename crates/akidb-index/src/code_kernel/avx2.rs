@@ -5,7 +5,7 @@
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_load_si128, _mm_shuffle_epi32,
     _mm256_add_epi32, _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_cvtepu8_epi16,
-    _mm256_extracti128_si256, _mm256_madd_epi16, _mm256_setzero_si256, _mm256_sub_epi16,
+    _mm256_extracti128_si256, _mm256_madd_epi16, _mm256_setzero_si256,
 };
 
 use super::{CodeKernels, QUERY_PLANES, assert_run, assert_shapes, scalar};
@@ -16,21 +16,14 @@ const QUARTERS: usize = 4;
 
 /// The kernels, if this machine has the instructions.
 pub(super) fn detect() -> Option<CodeKernels> {
-    (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt")).then_some(
-        CodeKernels { name: "avx2", dot, squared_l2, bits, bits_in_a_row, bounds: scalar::bounds },
-    )
+    (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt"))
+        .then_some(CodeKernels { name: "avx2", dot, bits, bits_in_a_row, bounds: scalar::bounds })
 }
 
 fn dot(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
     assert_shapes(query.len(), rows, measures);
     // SAFETY: only `detect` gives this function away, and only where AVX2 exists.
     unsafe { dot_rows(query, rows, measures) }
-}
-
-fn squared_l2(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
-    assert_shapes(query.len(), rows, measures);
-    // SAFETY: only `detect` gives this function away, and only where AVX2 exists.
-    unsafe { squared_l2_rows(query, rows, measures) }
 }
 
 fn bits(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
@@ -54,21 +47,6 @@ fn dot_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
                 let query = _mm256_cvtepi8_epi16(load(query, quarter));
                 let row = _mm256_cvtepu8_epi16(load(row, quarter));
                 *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(query, row));
-            }
-        }
-        *measure = total(sums);
-    }
-}
-
-#[target_feature(enable = "avx2")]
-fn squared_l2_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
-    for (measure, row) in measures.iter_mut().zip(rows) {
-        let mut sums = [_mm256_setzero_si256(); QUARTERS];
-        for (query, row) in query.iter().zip(*row) {
-            for (quarter, sum) in sums.iter_mut().enumerate() {
-                let query = _mm256_cvtepu8_epi16(load(query, quarter));
-                let apart = _mm256_sub_epi16(query, _mm256_cvtepu8_epi16(load(row, quarter)));
-                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(apart, apart));
             }
         }
         *measure = total(sums);

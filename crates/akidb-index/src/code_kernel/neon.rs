@@ -3,10 +3,9 @@
 #![expect(unsafe_code, reason = "vector loads and calls behind a check of the CPU")]
 
 use std::arch::aarch64::{
-    int16x8_t, int32x4_t, uint8x16_t, vabdq_u8, vaddq_s32, vaddvq_s32, vaddvq_u32, vdupq_n_s32,
-    vdupq_n_u32, vget_high_s8, vget_high_s16, vget_high_u8, vget_low_s8, vget_low_s16, vget_low_u8,
-    vld1q_u8, vmlal_s16, vmovl_s8, vmovl_u8, vmull_u8, vpadalq_u16, vreinterpretq_s8_u8,
-    vreinterpretq_s16_u16,
+    int16x8_t, int32x4_t, uint8x16_t, vaddq_s32, vaddvq_s32, vdupq_n_s32, vget_high_s8,
+    vget_high_s16, vget_high_u8, vget_low_s8, vget_low_s16, vget_low_u8, vld1q_u8, vmlal_s16,
+    vmovl_s8, vmovl_u8, vreinterpretq_s8_u8, vreinterpretq_s16_u16,
 };
 
 use super::{CodeKernels, assert_shapes, scalar};
@@ -20,7 +19,6 @@ pub(super) fn detect() -> Option<CodeKernels> {
     std::arch::is_aarch64_feature_detected!("neon").then_some(CodeKernels {
         name: "neon",
         dot,
-        squared_l2,
         bits: scalar::bits,
         bits_in_a_row: scalar::bits_in_a_row,
         bounds: scalar::bounds,
@@ -31,12 +29,6 @@ fn dot(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
     assert_shapes(query.len(), rows, measures);
     // SAFETY: only `detect` gives this function away, and only where NEON exists.
     unsafe { dot_rows(query, rows, measures) }
-}
-
-fn squared_l2(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
-    assert_shapes(query.len(), rows, measures);
-    // SAFETY: only `detect` gives this function away, and only where NEON exists.
-    unsafe { squared_l2_rows(query, rows, measures) }
 }
 
 #[target_feature(enable = "neon")]
@@ -55,22 +47,6 @@ fn dot_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
         }
         let [a, b, c, d] = sums;
         *measure = vaddvq_s32(vaddq_s32(vaddq_s32(a, b), vaddq_s32(c, d)));
-    }
-}
-
-#[target_feature(enable = "neon")]
-fn squared_l2_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
-    for (measure, row) in measures.iter_mut().zip(rows) {
-        let mut sums = [vdupq_n_u32(0); QUARTERS];
-        for (query, row) in query.iter().zip(*row) {
-            for (quarter, sum) in sums.iter_mut().enumerate() {
-                let apart = vabdq_u8(load(query, quarter), load(row, quarter));
-                let (low, high) = (vget_low_u8(apart), vget_high_u8(apart));
-                *sum = vpadalq_u16(*sum, vmull_u8(low, low));
-                *sum = vpadalq_u16(*sum, vmull_u8(high, high));
-            }
-        }
-        *measure = sums.into_iter().map(|sum| vaddvq_u32(sum)).sum::<u32>().cast_signed();
     }
 }
 

@@ -7,30 +7,13 @@ use super::{
 use crate::code_line::CodeLine;
 
 pub(super) const KERNELS: CodeKernels =
-    CodeKernels { name: "scalar", dot, squared_l2, bits, bits_in_a_row, bounds };
+    CodeKernels { name: "scalar", dot, bits, bits_in_a_row, bounds };
 
 fn dot(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
-    sum_terms(query, rows, measures, |query, row| i32::from(query.cast_signed()) * i32::from(row));
-}
-
-fn squared_l2(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
-    sum_terms(query, rows, measures, |query, row| {
-        let apart = i32::from(query) - i32::from(row);
-        apart * apart
-    });
-}
-
-#[inline(always)]
-fn sum_terms(
-    query: &[CodeLine],
-    rows: &[&[CodeLine]],
-    measures: &mut [i32],
-    term: impl Fn(u8, u8) -> i32,
-) {
     assert_shapes(query.len(), rows, measures);
     for (measure, row) in measures.iter_mut().zip(rows) {
         let pairs = query.iter().flat_map(|line| line.0).zip(row.iter().flat_map(|line| line.0));
-        *measure = pairs.map(|(query, row)| term(query, row)).sum();
+        *measure = pairs.map(|(query, row)| i32::from(query.cast_signed()) * i32::from(row)).sum();
     }
 }
 

@@ -69,6 +69,11 @@ impl State {
         words
     }
 
+    /// From now on, rows outlive their slots.
+    pub(crate) fn keep_dead_rows(&mut self) {
+        self.layout = self.layout.keeping_dead_rows();
+    }
+
     /// As many zeros as a chunk has lanes, if there is a chunk whose rows were freed.
     pub(crate) fn zero_chunk(&self) -> Vec<Lane> {
         let is_freed = |chunk: &Arc<Chunk>| chunk.row_count() > 0 && chunk.lanes().is_empty();

@@ -16,6 +16,7 @@ use std::{
 
 use memmap2::{Mmap, MmapMut, MmapRaw};
 
+use super::int8::RowTerms;
 use crate::code_line::CodeLine;
 
 /// Bytes of a huge page on x86-64, and on AArch64 with its usual pages of 4 KiB.
@@ -30,6 +31,8 @@ pub(super) unsafe trait Plain {}
 
 // SAFETY: bytes, aligned to 64.
 unsafe impl Plain for CodeLine {}
+// SAFETY: two numbers, aligned to 4.
+unsafe impl Plain for RowTerms {}
 // SAFETY: a number, aligned to 4.
 unsafe impl Plain for AtomicU32 {}
 

@@ -41,9 +41,8 @@ pub(super) struct ScanMemory {
 impl Search<'_> {
     /// Fills the pool with the best of all slots that may be returned.
     pub(super) fn scan(&self, memory: &mut SearchMemory, work: &mut Work) {
-        let SearchMemory { walk, target, scan } = memory;
-        let candidates = self.scan_candidates();
-        walk.pool.reset(candidates);
+        let SearchMemory { walk, target, scan, .. } = memory;
+        walk.pool.reset(self.ef);
         if self.returnable_max() >= SKETCHED_MIN {
             self.space.prepare_sketch(self.query, target);
         }
@@ -59,7 +58,7 @@ impl Search<'_> {
             .into_par_iter()
             .map(|piece| {
                 let mut pool = Pool::default();
-                pool.reset(candidates);
+                pool.reset(self.ef);
                 let compared =
                     self.scan_range(piece, target, &mut ScanMemory::default(), &mut pool);
                 (pool, compared)
@@ -73,11 +72,11 @@ impl Search<'_> {
 
     /// Offers the slots behind the graph, but those that the walk came upon, to the pool.
     pub(super) fn scan_tail(&self, memory: &mut SearchMemory, work: &mut Work) {
-        let SearchMemory { walk, target, scan } = memory;
+        let SearchMemory { walk, target, scan, .. } = memory;
         let end = self.state.slot_count() as u32;
         let visited = &walk.visited;
         let tail = self.linked_end..end;
-        walk.pool.shrink(self.scan_candidates());
+        walk.pool.shrink(self.ef);
         if tail.len().min(self.returnable_max()) >= SKETCHED_MIN {
             self.space.prepare_sketch(self.query, target);
         }
@@ -92,11 +91,6 @@ impl Search<'_> {
                 self.scan_slots(unseen, target, scan, &mut walk.pool)
             }
         };
-    }
-
-    /// How many candidates a scan keeps: those that are scored in full.
-    fn scan_candidates(&self) -> usize {
-        super::plan::rescored_max(self).min(self.ef)
     }
 
     fn scan_range(

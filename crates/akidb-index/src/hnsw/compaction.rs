@@ -6,6 +6,7 @@
 use rayon::prelude::*;
 
 use super::{
+    calibration::Coding,
     graph::{Entry, Graph, View},
     insertion::{InsertMemory, Insertion},
     layer::{Layer, Link},
@@ -30,16 +31,35 @@ impl Graph {
         compacted: &State,
         old_slots: &[u32],
         scoring: Scoring,
+        recoded: Option<Coding>,
         memories: &MemoryStore,
     ) -> Self {
         let upper_counts = self.lock_linker();
-        let graph = self.like_this(state.layout().row_lanes, old_slots.len());
         let old_view = self.view();
-        graph.copy_codes(&old_view, old_slots);
-        let linked = old_slots.partition_point(|&slot| slot < self.linked_end());
+        let is_recoded = recoded.is_some();
+        let Coding { coder, sketcher } = recoded.unwrap_or_else(|| Coding {
+            coder: self.coder.clone(),
+            sketcher: self.sketcher.clone(),
+        });
+        let row_lanes = state.layout().row_lanes;
+        let graph = Self::new(self.shape, coder, sketcher, row_lanes, old_slots.len());
+        graph.order.set_failed(self.order.has_failed());
+        if is_recoded {
+            graph.grow(|view| view.grow(old_slots.len()));
+            graph.write_codes_of(compacted, 0);
+        } else {
+            graph.copy_codes(&old_view, old_slots);
+        }
+        let linked_end = self.linked_end();
+        let linked = old_slots.partition_point(|&slot| slot < linked_end);
         let mut new_indexes = vec![GONE; state.slot_count()];
         for (new, &old) in (0..).zip(&old_slots[..linked]) {
-            new_indexes[old as usize] = new;
+            if !old_view.twins.is_twin(old) {
+                new_indexes[old as usize] = new;
+            }
+        }
+        if old_view.twins.exist() {
+            graph.copy_twins(&old_view, state, old_slots, &mut new_indexes[..linked_end as usize]);
         }
         let space = old_view.space(self, state, scoring);
         let mut entry = None;
@@ -47,14 +67,20 @@ impl Graph {
         for (at, old_layer) in old_view.layers.iter().enumerate() {
             if at > 0 {
                 let count = upper_counts.get(at - 1).copied().unwrap_or(0);
-                let Some(below) = graph.copy_members(at, old_layer, count, &new_indexes, old_slots)
-                else {
+                let Some(below) = graph.copy_members(at, old_layer, count, &new_indexes) else {
                     break;
                 };
                 new_indexes = below;
             }
             let layers = &graph.view().layers;
-            let repaired = copy_links(space, old_layer, &layers[at], &new_indexes, state, memories);
+            let repaired = copy_links(
+                space,
+                &old_view,
+                (old_layer, &layers[at]),
+                &new_indexes,
+                state,
+                memories,
+            );
             repaired.par_iter().for_each(|node| {
                 for link in layers[at].neighbours(node.index) {
                     graph.link_where_room(layers, at, (link.index, node.index), |_| true);
@@ -75,19 +101,10 @@ impl Graph {
         graph
     }
 
-    /// A graph without nodes whose codes are made like those of this one.
-    fn like_this(&self, row_lanes: usize, begun_at: usize) -> Self {
-        Self::new(self.shape, self.coder.clone(), self.sketcher.clone(), row_lanes, begun_at)
-    }
-
     /// Copies the codes of the old slots to their places in the list.
     #[expect(unsafe_code, reason = "writes memory that no other thread has")]
     fn copy_codes(&self, old: &View, old_slots: &[u32]) {
-        self.grow(|view| {
-            view.codes.grow(old_slots.len());
-            view.sketches.grow(old_slots.len());
-            view.layers[0].grow(old_slots.len());
-        });
+        self.grow(|view| view.grow(old_slots.len()));
         let view = self.view();
         if view.codes.row_len() == 0 {
             return;
@@ -95,6 +112,10 @@ impl Graph {
         for (new, &old_slot) in (0..).zip(old_slots) {
             // SAFETY: this graph is not published yet.
             unsafe { view.codes.write(new, old.codes.row(old_slot)) };
+            if view.terms.row_len() > 0 {
+                // SAFETY: as above.
+                unsafe { view.terms.write(new, old.terms.row(old_slot)) };
+            }
             if self.sketcher.is_some() {
                 // SAFETY: as above.
                 unsafe { view.sketches.write(new, old.sketches.row(old_slot)) };
@@ -102,16 +123,27 @@ impl Graph {
         }
     }
 
+    /// Copies the chains of live twins. Where a representative is gone, the first of its twins stands
+    /// in its place, with its neighbours: they are equal.
+    fn copy_twins(&self, old: &View, state: &State, old_slots: &[u32], new_indexes: &mut [u32]) {
+        let view = self.view();
+        let new_slot = |old: u32| old_slots.binary_search(&old).unwrap_or(0) as u32;
+        for (old_slot, new_index) in (0..).zip(new_indexes) {
+            if !old.twins.has_some(old_slot) {
+                continue;
+            }
+            for twin in old.twins.of(old_slot).filter(|&twin| state.is_live(twin)).map(new_slot) {
+                match *new_index {
+                    GONE => *new_index = twin,
+                    representative => view.twins.add(representative, twin),
+                }
+            }
+        }
+    }
+
     /// Adds an upper layer of the live members of an old one; returns the new index of each old
     /// member, or `None` where none is left. `below` is the same for the layer below.
-    fn copy_members(
-        &self,
-        at: usize,
-        old: &Layer,
-        count: u32,
-        below: &[u32],
-        old_slots: &[u32],
-    ) -> Option<Vec<u32>> {
+    fn copy_members(&self, at: usize, old: &Layer, count: u32, below: &[u32]) -> Option<Vec<u32>> {
         let mut new_indexes = vec![GONE; count as usize];
         let mut live = 0;
         for (index, new_index) in (0..).zip(&mut new_indexes) {
@@ -125,10 +157,11 @@ impl Graph {
         }
         let mut upper = Layer::upper(old.degree());
         upper.grow(live as usize);
+        let view = self.view();
         for (index, &new_index) in (0..).zip(&new_indexes) {
             if new_index != GONE {
-                let slot = old_slots.binary_search(&old.slot(index)).unwrap_or(0) as u32;
-                upper.set_member(new_index, slot, below[old.below(index) as usize]);
+                let below = below[old.below(index) as usize];
+                upper.set_member(new_index, view.layers[at - 1].slot(below), below);
             }
         }
         self.grow(|view| view.layers.push(upper));
@@ -150,8 +183,9 @@ impl Graph {
             root = Entry { layer: layer - 1, index: view.layers[layer].below(root.index) };
         }
         let mut memory = memories.take();
-        Ties { insertion, tied: vec![false; end as usize], found: Vec::new() }
-            .tie_all(root.index, &mut memory);
+        // Twins are no nodes.
+        let tied = (0..end).map(|slot| view.twins.is_twin(slot)).collect();
+        Ties { insertion, tied, found: Vec::new() }.tie_all(root.index, &mut memory);
         memories.give_back(memory);
         cut_off.par_chunks(NODES_A_TURN).for_each(|turn| {
             let mut memory = memories.take();
@@ -172,13 +206,13 @@ struct Repaired {
 /// that got other neighbours.
 fn copy_links(
     space: Space<'_>,
-    old: &Layer,
-    new: &Layer,
+    old_view: &View,
+    (old, new): (&Layer, &Layer),
     new_indexes: &[u32],
     state: &State,
     memories: &MemoryStore,
 ) -> Vec<Repaired> {
-    let is_live = |slot: u32| state.is_live(slot);
+    let is_live = |slot: u32| old_view.leads_to_live(state, slot);
     let renamed = |link: Link| {
         let index = new_indexes.get(link.index as usize).copied().filter(|&index| index != GONE)?;
         Some(Link { index, pinned: link.pinned && old.is_base() })

@@ -7,22 +7,26 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use akidb_core::Quantization;
+use bytemuck::Pod;
 
 use super::{
     HnswIndex,
     binary::BinaryCoder,
-    blocks::Blocks,
+    blocks::{Blocks, Plain},
     graph::{Entry, Graph, View},
     int8::Int8Coder,
     layer::{INDEX_END, Layer},
     parts::{GraphHeader, IndexHeader, MappedSection, PartsError},
+    rotation::Rotation,
     sketch,
     space::Coder,
+    twins::Twins,
 };
 use crate::{
-    code_line::{CodeLine, LINE_BYTES},
+    Codes,
+    code_line::CodeLine,
     exact::State,
-    lane::{Lane, lanes_per_row},
+    lane::{LANE_WIDTH, Lane, lanes_per_row},
 };
 
 /// More than any vector that a collection takes.
@@ -61,6 +65,9 @@ impl HnswIndex {
         let spare = live_words.len() * 64 - slot_count;
         let last = live_words.last().copied().unwrap_or(0);
         possible(spare == 0 || last >> (64 - spare) == 0, "a live slot that was never appended")?;
+        if header.graph.as_ref().is_some_and(|graph| graph.codes == Codes::F32) {
+            index.core.keep_dead_rows();
+        }
         let state = State::mapped(
             index.core.snapshot().layout(),
             &vectors.file,
@@ -87,12 +94,15 @@ impl HnswIndex {
         possible(linked <= header.slot_count && linked < INDEX_END, "the number of linked slots")?;
         let row_lanes = state.layout().row_lanes;
         let coder = self.coder_from_parts(graph_header, row_lanes, sections)?;
-        let sketcher = self.sketcher_from_parts(row_lanes, sections)?;
-        let begun_at = graph_header.begun_at as usize;
-        let graph = Graph::new(self.shape(), coder, sketcher, row_lanes, begun_at);
+        let sketcher = self.sketcher_from_parts(graph_header, row_lanes, sections)?;
+        let measured_at = usize::try_from(graph_header.measured_at).unwrap_or(usize::MAX);
+        let graph = Graph::new(self.shape(), coder, sketcher, row_lanes, measured_at);
+        graph.order.set_failed(graph_header.codes_have_failed);
         let slot_count = state.slot_count();
         let codes = codes_from_parts(&graph.view().codes, slot_count, "codes", sections)?;
+        let terms = codes_from_parts(&graph.view().terms, slot_count, "terms", sections)?;
         let sketches = codes_from_parts(&graph.view().sketches, slot_count, "sketches", sections)?;
+        let twins = twins_from_parts(slot_count, linked, sections)?;
         let mut layers = vec![Layer::base(self.shape().m * 2)];
         layers[0].grow(slot_count);
         fill_links(&layers[0], linked, find(sections, "links", list_bytes(&layers[0], linked))?)?;
@@ -116,10 +126,9 @@ impl HnswIndex {
             possible(count.is_some_and(|&count| index < count), "the entry")?;
             graph.raise_entry(Entry { layer: layer as usize, index });
         }
-        graph.grow(|view| *view = View { codes, sketches, layers });
+        graph.grow(|view| *view = View { codes, terms, sketches, twins, layers });
         graph.lock_linker().clone_from(&graph_header.upper_counts);
         graph.set_linked_end(linked);
-        graph.set_clipped(graph_header.clipped);
         Ok(graph)
     }
 
@@ -129,25 +138,34 @@ impl HnswIndex {
         row_lanes: usize,
         sections: Sections<'_>,
     ) -> Result<Coder, PartsError> {
-        if self.settings.quantization == Quantization::None {
-            return Ok(Coder::Full);
-        }
-        possible(header.scale.is_normal() && header.scale > 0.0, "the scale of the codes")?;
-        if self.settings.quantization == Quantization::Binary {
-            let centre = centre_from_parts("centre", row_lanes, sections)?;
-            return Ok(Coder::Binary(BinaryCoder::new(centre)));
-        }
-        let has_centre = sections("centre").is_some_and(|centre| !centre.range.is_empty());
-        let centre = has_centre.then(|| centre_from_parts("centre", row_lanes, sections));
-        Ok(Coder::Int8(Int8Coder::new(header.scale, centre.transpose()?.unwrap_or_default())))
+        let asked_for = match self.settings.quantization {
+            Quantization::None => Codes::F32,
+            Quantization::Int8 => Codes::Int8,
+            Quantization::Binary => Codes::Binary,
+        };
+        possible([asked_for, Codes::F32].contains(&header.codes), "the kind of the codes")?;
+        Ok(match header.codes {
+            Codes::F32 => Coder::Full,
+            Codes::Binary => {
+                Coder::Binary(BinaryCoder::new(centre_from_parts("centre", row_lanes, sections)?))
+            }
+            Codes::Int8 => {
+                let has_centre = sections("centre").is_some_and(|centre| !centre.range.is_empty());
+                let centre = has_centre.then(|| centre_from_parts("centre", row_lanes, sections));
+                let centre = centre.transpose()?.unwrap_or_default();
+                let rotation = header.is_rotated.then(|| Rotation::new(row_lanes * LANE_WIDTH));
+                Coder::Int8(Int8Coder::new(self.core.scoring().metric(), centre, rotation))
+            }
+        })
     }
 
     fn sketcher_from_parts(
         &self,
+        header: &GraphHeader,
         row_lanes: usize,
         sections: Sections<'_>,
     ) -> Result<Option<BinaryCoder>, PartsError> {
-        if !sketch::go_with(self.settings.quantization, row_lanes) {
+        if header.codes != Codes::Int8 || !sketch::go_with(self.settings.quantization, row_lanes) {
             return Ok(None);
         }
         let centre = centre_from_parts("sketch-centre", row_lanes, sections)?;
@@ -168,28 +186,43 @@ fn centre_from_parts(
     Ok(lanes.iter().map(|&lane| Lane(lane)).collect())
 }
 
-/// Codes or sketches: whole blocks as they lie in the file, the rest copied.
+/// The chains of equal vectors; none where there is no such section.
+fn twins_from_parts(
+    slot_count: usize,
+    linked: u32,
+    sections: Sections<'_>,
+) -> Result<Twins, PartsError> {
+    let mut twins = Twins::default();
+    twins.grow(slot_count);
+    if sections("twins").is_some_and(|section| !section.range.is_empty()) {
+        let section = find(sections, "twins", (linked as usize).checked_mul(8))?;
+        let numbers = numbers(&section, u32::from_le_bytes);
+        possible(twins.read(0..linked, &numbers), "a chain of equal vectors")?;
+    }
+    Ok(twins)
+}
+
+/// Codes, or what stands beside them: whole blocks as they lie in the file, the rest copied.
 #[expect(unsafe_code, reason = "writes memory that no other thread has")]
-fn codes_from_parts(
-    codes: &Blocks<CodeLine>,
+fn codes_from_parts<T: Plain + Pod>(
+    codes: &Blocks<T>,
     slot_count: usize,
     name: &str,
     sections: Sections<'_>,
-) -> Result<Blocks<CodeLine>, PartsError> {
-    let row_lines = codes.row_len();
-    if row_lines == 0 {
+) -> Result<Blocks<T>, PartsError> {
+    let row_bytes = codes.row_len() * size_of::<T>();
+    if row_bytes == 0 {
         return Ok(codes.clone());
     }
-    let section = find(sections, name, slot_count.checked_mul(row_lines * LINE_BYTES))?;
+    let section = find(sections, name, slot_count.checked_mul(row_bytes))?;
     let bytes = &section.file[section.range.clone()];
     let mut codes = codes.clone().mapped(&section.file, section.range.clone());
     let mapped = codes.capacity();
     codes.grow(slot_count);
-    let mut row = vec![CodeLine::ZERO; row_lines];
+    let mut row = vec![T::zeroed(); codes.row_len()];
     for slot in mapped..slot_count {
-        let begin = slot * row_lines * LINE_BYTES;
-        bytemuck::cast_slice_mut(&mut row)
-            .copy_from_slice(&bytes[begin..begin + row_lines * LINE_BYTES]);
+        let begin = slot * row_bytes;
+        bytemuck::cast_slice_mut(&mut row).copy_from_slice(&bytes[begin..begin + row_bytes]);
         // SAFETY: the blocks are not shared yet, and the row is behind those of the file.
         unsafe { codes.write(slot as u32, &row) };
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -10,17 +10,15 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use super::{
     binary::BinaryCoder,
     blocks::Blocks,
+    int8::RowTerms,
     layer::Layer,
+    order_watch::OrderWatch,
     sketch::Sketches,
     space::{Coder, Space, Target},
+    twins::Twins,
     walk::{Ground, WalkMemory, Walked},
 };
-use crate::{
-    code_line::CodeLine,
-    exact::State,
-    lane::{LANE_WIDTH, Lane},
-    scoring::Scoring,
-};
+use crate::{code_line::CodeLine, exact::State, lane::Lane, scoring::Scoring};
 
 /// Slots in a block of codes.
 const CODE_BLOCK_LOG2: u32 = 14;
@@ -48,7 +46,10 @@ pub(super) struct Entry {
 #[derive(Clone)]
 pub(super) struct View {
     pub(super) codes: Blocks<CodeLine>,
+    /// Beside the codes, where they are of bytes.
+    pub(super) terms: Blocks<RowTerms>,
     pub(super) sketches: Blocks<CodeLine>,
+    pub(super) twins: Twins,
     pub(super) layers: Vec<Layer>,
 }
 
@@ -59,15 +60,15 @@ pub(super) struct Graph {
     pub(super) coder: Coder,
     /// What makes the sketches, where there are any.
     pub(super) sketcher: Option<BinaryCoder>,
-    /// Slots when the codes were chosen.
-    pub(super) begun_at: usize,
+    /// Slots when it was last measured whether the codes fit.
+    measured_at: AtomicUsize,
+    /// Whether what searches found is in the order of the codes.
+    pub(super) order: OrderWatch,
     view: RwLock<Arc<View>>,
     /// Slots below this are linked, or were dead when their turn came.
     linked: AtomicU32,
     /// One more than layer and index in one number; 0 before the first node.
     entry: AtomicU64,
-    /// Components cut off by the codes since the graph began.
-    clipped: AtomicU64,
     /// Nodes in each upper layer. Whoever changes edges as a whole holds it.
     linker: Mutex<Vec<u32>>,
     entry_lock: Mutex<()>,
@@ -85,27 +86,30 @@ pub(super) struct Repairs {
 }
 
 impl Graph {
-    /// A graph without nodes, for rows of `row_lanes`, with codes chosen for `begun_at` slots.
+    /// A graph without nodes, for rows of `row_lanes`, with codes chosen for `measured_at` slots.
     pub(super) fn new(
         shape: Shape,
         coder: Coder,
         sketcher: Option<BinaryCoder>,
         row_lanes: usize,
-        begun_at: usize,
+        measured_at: usize,
     ) -> Self {
         let codes = Blocks::new(coder.code_lines(row_lanes), CODE_BLOCK_LOG2);
         let sketch_lines = sketcher.as_ref().map_or(0, |_| BinaryCoder::code_lines(row_lanes));
         let sketches = Blocks::new(sketch_lines, CODE_BLOCK_LOG2);
+        let term_count = usize::from(matches!(coder, Coder::Int8(_)));
+        let terms = Blocks::new(term_count, CODE_BLOCK_LOG2);
         let layers = vec![Layer::base(shape.m * 2)];
+        let view = View { codes, terms, sketches, twins: Twins::default(), layers };
         Self {
             shape,
             coder,
             sketcher,
-            begun_at,
-            view: RwLock::new(Arc::new(View { codes, sketches, layers })),
+            measured_at: AtomicUsize::new(measured_at),
+            order: OrderWatch::default(),
+            view: RwLock::new(Arc::new(view)),
             linked: AtomicU32::new(0),
             entry: AtomicU64::new(0),
-            clipped: AtomicU64::new(0),
             linker: Mutex::default(),
             entry_lock: Mutex::default(),
             repairs: Mutex::default(),
@@ -127,6 +131,13 @@ impl Graph {
 
     pub(super) fn linked_end(&self) -> u32 {
         self.linked.load(Ordering::Acquire)
+    }
+
+    /// Slots that are linked for good: none where the codes have failed, as they are to be linked
+    /// anew.
+    pub(super) fn useful_end(&self) -> usize {
+        let has_failed = self.order.has_failed() && !matches!(self.coder, Coder::Full);
+        if has_failed { 0 } else { self.linked_end() as usize }
     }
 
     pub(super) fn set_linked_end(&self, end: u32) {
@@ -171,11 +182,7 @@ impl Graph {
         let end = first_slot as usize + rows.len();
         let has_room = |view: &View| view.layers[0].capacity() >= end;
         if !has_room(&self.view.read()) {
-            self.grow(|view| {
-                view.codes.grow(end);
-                view.sketches.grow(end);
-                view.layers[0].grow(end);
-            });
+            self.grow(|view| view.grow(end));
         }
         let view = self.view();
         let mut code = vec![CodeLine::ZERO; view.codes.row_len()];
@@ -184,18 +191,21 @@ impl Graph {
         }
         let mut sketch = vec![CodeLine::ZERO; view.sketches.row_len()];
         let mut components = Vec::new();
-        let mut clipped = 0;
+        let has_terms = view.terms.row_len() > 0;
         for (slot, row) in (first_slot..).zip(rows) {
-            clipped += self.coder.encode(row, &mut code);
+            let terms = self.coder.encode(row, &mut code, &mut components);
             // SAFETY: slots are published after their codes, and one thread writes at a time.
             unsafe { view.codes.write(slot, &code) };
+            if has_terms {
+                // SAFETY: as above.
+                unsafe { view.terms.write(slot, &[terms]) };
+            }
             if let Some(sketcher) = &self.sketcher {
                 sketcher.encode(row, &mut sketch, &mut components);
                 // SAFETY: as above.
                 unsafe { view.sketches.write(slot, &sketch) };
             }
         }
-        self.clipped.fetch_add(clipped as u64, Ordering::Relaxed);
     }
 
     /// Writes the codes of the slots of a state from `first_slot` on. A slot whose row is gone has
@@ -206,23 +216,19 @@ impl Graph {
         self.write_codes(first_slot, slots.map(|slot| state.row(slot).unwrap_or(&gone)));
     }
 
-    /// Whether so many components were cut off that codes chosen anew would be better: one in a
-    /// hundred, where one in 10,000 was meant to be. Not before a quarter of the slots is new.
-    pub(super) fn is_worn(&self, state: &State) -> bool {
-        if state.slot_count() < self.begun_at.saturating_add(self.begun_at.div_ceil(4)) {
-            return false;
-        }
-        let components = state.slot_count() * state.layout().row_lanes * LANE_WIDTH;
-        self.clipped() > (components / 100) as u64
+    /// Whether there are so many more slots than when the codes were last measured that they are to
+    /// be measured again: twice as many.
+    pub(super) fn is_measuring_due(&self, state: &State) -> bool {
+        state.slot_count() >= self.measured_at().saturating_mul(2).max(1)
     }
 
-    /// Components cut off by the codes since the graph began.
-    pub(super) fn clipped(&self) -> u64 {
-        self.clipped.load(Ordering::Relaxed)
+    /// Slots when it was last measured whether the codes fit.
+    pub(super) fn measured_at(&self) -> usize {
+        self.measured_at.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_clipped(&self, clipped: u64) {
-        self.clipped.store(clipped, Ordering::Relaxed);
+    pub(super) fn set_measured_at(&self, slots: usize) {
+        self.measured_at.store(slots, Ordering::Relaxed);
     }
 
     /// Bytes held for the first `slots` slots and the nodes above them.
@@ -230,6 +236,7 @@ impl Graph {
         let view = self.view();
         let mut bytes = size_of::<Self>() + size_of_val(&*self.list_locks);
         bytes += view.codes.memory_bytes(slots) + view.sketches.memory_bytes(slots);
+        bytes += view.terms.memory_bytes(slots) + view.twins.memory_bytes(slots);
         bytes += view.layers[0].memory_bytes(slots);
         for layer in &view.layers[1..] {
             bytes += layer.memory_bytes(layer.capacity());
@@ -239,6 +246,15 @@ impl Graph {
 }
 
 impl View {
+    /// Makes room for so many slots.
+    pub(super) fn grow(&mut self, slots: usize) {
+        self.codes.grow(slots);
+        self.terms.grow(slots);
+        self.sketches.grow(slots);
+        self.twins.grow(slots);
+        self.layers[0].grow(slots);
+    }
+
     /// How distances are measured over the codes of this view and the vectors of `state`.
     pub(super) fn space<'a>(
         &'a self,
@@ -248,7 +264,20 @@ impl View {
     ) -> Space<'a> {
         let sketches = graph.sketcher.as_ref();
         let sketches = sketches.map(|coder| Sketches { coder, codes: &self.sketches });
-        Space { coder: &graph.coder, codes: &self.codes, sketches, state, scoring }
+        Space {
+            coder: &graph.coder,
+            codes: &self.codes,
+            terms: &self.terms,
+            sketches,
+            state,
+            scoring,
+        }
+    }
+
+    /// Whether a slot, or a twin of it, can be returned.
+    pub(super) fn leads_to_live(&self, state: &State, slot: u32) -> bool {
+        state.is_live(slot)
+            || (self.twins.has_some(slot) && self.twins.of(slot).any(|twin| state.is_live(twin)))
     }
 
     /// From the entry down to a node of `layer` near the target; `None` in an empty graph.

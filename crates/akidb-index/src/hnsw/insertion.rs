@@ -75,10 +75,18 @@ impl Insertion<'_> {
         }
         let mut upper_lists = Vec::new();
         for at in (1..=top).rev() {
+            self.explore(at, index, start, memory);
+            if self.becomes_twin(at, node.slot, memory) {
+                return;
+            }
             let nearest = self.choose(at, index, start, memory);
             upper_lists.push((at, index, memory.selected.clone()));
             let layer = &self.view.layers[at];
             (start, index) = (layer.below(nearest), layer.below(index));
+        }
+        self.explore(0, index, start, memory);
+        if self.becomes_twin(0, node.slot, memory) {
+            return;
         }
         self.choose(0, index, start, memory);
         self.attach(index, memory);
@@ -91,9 +99,8 @@ impl Insertion<'_> {
         self.graph.raise_entry(node.top);
     }
 
-    /// Writes the list of a node in one layer, which is left in `memory.selected`; returns the
-    /// nearest node there.
-    fn choose(&self, at: usize, index: u32, start: u32, memory: &mut InsertMemory) -> u32 {
+    /// Walks to a node in one layer, and leaves those near it in `memory.candidates`, nearest first.
+    fn explore(&self, at: usize, index: u32, start: u32, memory: &mut InsertMemory) {
         let layer = &self.view.layers[at];
         let ef = self.graph.shape.ef_construction;
         let compared_max = (ef * COMPARED_PER_CANDIDATE_MAX) as u64;
@@ -101,7 +108,7 @@ impl Insertion<'_> {
         let ground = Ground { space: self.space, layer };
         let state = self.space.state;
         if state.live_count() < state.slot_count() {
-            let is_live = |slot| state.is_live(slot);
+            let is_live = |slot| self.view.leads_to_live(state, slot);
             ground.walk(&memory.target, start, reach, &mut memory.walk, is_live);
         }
         if state.live_count() == state.slot_count() || memory.walk.pool.kept() == 0 {
@@ -115,7 +122,36 @@ impl Insertion<'_> {
                 link: Link { index, pinned: false },
             }),
         );
-        select(self.space, layer, &mut memory.candidates, layer.degree(), &mut memory.select);
+    }
+
+    /// Hangs a slot from an equal vector among the candidates of a layer, if there is one; it is no
+    /// node then. One that was removed is not stood behind.
+    fn becomes_twin(&self, at: usize, slot: u32, memory: &InsertMemory) -> bool {
+        let layer = &self.view.layers[at];
+        let may_be_equal =
+            |near: &&Candidate| near.distance <= 0.0 || !self.space.puts_equal_first();
+        let near = memory.candidates.iter().take_while(may_be_equal);
+        let mut slots = near.map(|near| layer.slot(near.link.index));
+        let is_equal =
+            |near: &u32| self.space.are_equal(*near, slot) && self.space.state.is_live(*near);
+        let Some(representative) = slots.find(is_equal) else { return false };
+        let _list = self.graph.lock_list(0, representative);
+        self.view.twins.add(representative, slot);
+        true
+    }
+
+    /// Writes the list of a node in one layer, which is left in `memory.selected`, from the
+    /// candidates there; returns the nearest of them, or else where the walk began.
+    fn choose(&self, at: usize, index: u32, start: u32, memory: &mut InsertMemory) -> u32 {
+        let layer = &self.view.layers[at];
+        select(
+            self.space,
+            layer,
+            index,
+            &mut memory.candidates,
+            layer.degree(),
+            &mut memory.select,
+        );
         memory.selected.clone_from(&memory.select.chosen);
         let _list = self.graph.lock_list(at, index);
         layer.set_neighbours(index, memory.selected.iter().copied());
@@ -131,6 +167,7 @@ impl Insertion<'_> {
             self.view.descend_to(0, entry, self.space, &memory.target, &mut memory.walk);
         let pinned: Vec<Link> =
             self.view.layers[0].neighbours(index).filter(|link| link.pinned).collect();
+        self.explore(0, index, start, memory);
         self.choose(0, index, start, memory);
         for place in 0..memory.selected.len() {
             self.link_back(0, memory.selected[place].index, index, memory);
@@ -251,7 +288,7 @@ impl Insertion<'_> {
         pruned.clear();
         pruned
             .extend(links().zip(&*distances).map(|(link, &distance)| Candidate { distance, link }));
-        select(self.space, layer, pruned, layer.degree(), selecting);
+        select(self.space, layer, node, pruned, layer.degree(), selecting);
         layer.set_neighbours(node, selecting.chosen.iter().copied());
     }
 }

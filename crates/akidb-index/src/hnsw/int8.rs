@@ -1,13 +1,21 @@
-//! Codes of one byte a component.
+//! Codes of one byte a component, with a scale of its own for every row.
 //!
-//! A component `x` becomes `round((x - centre) / scale)`, cut off at 127, and is stored plus 128. The
-//! scale is one for all components, so that sums of products of codes are exact whole numbers. It is
-//! measured on vectors that are there when the graph begins, so that about one component in 10,000 is
-//! cut off: the few outliers would cost every other component its precision. For the Euclidean
-//! distance, where the origin does not matter, each component counts from its median.
+//! A row counts from the centre, is rotated where single columns dominate, and its components
+//! become `round(component / scale)`, stored plus 128, with the scale that makes its largest one
+//! 127: no component is cut off, and no row costs another its precision. Products of codes stay
+//! exact whole numbers; scales multiply after.
+//!
+//! Beside the code stand the scale and a term of the distance. Under the Euclidean and the cosine
+//! distance the term is the squared length of what the code stands for. It is not that of the row
+//! itself: a distance between two codes then is off by no more than their rounding times how far
+//! they are apart, and by nothing at all where they are equal, whereas lengths of rows would leave
+//! in it the rounding times how far they are from the centre. Under the inner product the term is
+//! the exact product of the centre and the row.
 
 use akidb_core::Metric;
+use bytemuck::{Pod, Zeroable};
 
+use super::rotation::Rotation;
 use crate::{
     code_line::{CodeLine, LINE_BYTES, lines_of},
     lane::{LANE_WIDTH, Lane},
@@ -22,58 +30,53 @@ const STEPS_MAX: f32 = 127.0;
 /// Lines whose bytes are added up in numbers of 16 bits.
 const LINES_SUMMED: usize = 128;
 
-/// The share of components that may be cut off, by which the scale is chosen.
-const CLIPPED_SHARE: f64 = 0.000_1;
-
-/// How many may be cut off in any case, of a sample that is large enough for it.
-const CLIPPED_MIN: usize = 4;
-
-/// Components that the scale is measured on.
-pub(super) const CALIBRATION_COMPONENTS: usize = 2_000_000;
-
-/// How vectors of one graph become codes and back.
+/// How vectors of one graph become codes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Int8Coder {
-    /// What one step of a code is worth; positive and finite.
-    scale: f32,
-    /// Subtracted from each component, padded to lanes; empty where it is 0 everywhere.
+    metric: Metric,
+    /// Subtracted from each row, padded to lanes; empty for the origin.
     centre: Vec<Lane>,
+    /// Its squared length.
+    centre_squared: f64,
+    rotation: Option<Rotation>,
+}
+
+/// What stands beside the code of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct RowTerms {
+    /// What one step of the code is worth; positive and finite.
+    pub(super) scale: f32,
+    /// The part of a distance that is the row's alone.
+    pub(super) term: f32,
+}
+
+/// A vector over codes: its distance to a row is
+/// `base + weight * term + scale * (slope * (product - bias))`, of the row's `term` and `scale`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Int8Target {
+    /// What the zero of stored bytes adds to a product.
+    bias: i32,
+    base: f32,
+    weight: f32,
+    slope: f32,
+    /// Of its own code.
+    scale: f32,
 }
 
 impl Int8Coder {
-    pub(super) fn new(scale: f32, centre: Vec<Lane>) -> Self {
-        Self { scale, centre }
-    }
-
-    /// Measures the scale on some rows of the index.
-    pub(super) fn calibrated(metric: Metric, rows: &[&[Lane]]) -> Self {
-        let centre = match metric {
-            Metric::Cosine | Metric::Dot => Vec::new(),
-            Metric::L2 => medians(rows),
-        };
-        let mut coder = Self { scale: 1.0, centre };
-        let mut sizes: Vec<f32> = Vec::new();
-        for row in rows {
-            for (at, lane) in row.iter().enumerate() {
-                sizes.extend(coder.centred(at, lane).map(f32::abs));
-            }
-        }
-        sizes.retain(|size| size.is_finite() && *size > 0.0);
-        let clipped = (sizes.len() as f64 * CLIPPED_SHARE) as usize + CLIPPED_MIN;
-        let clipped = clipped.min(sizes.len() / 8);
-        if let Some(rank) = sizes.len().checked_sub(clipped + 1) {
-            let (_, largest, _) = sizes.select_nth_unstable_by(rank, f32::total_cmp);
-            coder.scale = bounded(*largest / STEPS_MAX);
-        }
-        coder
-    }
-
-    pub(super) fn scale(&self) -> f32 {
-        self.scale
+    /// Rows count from the centre, or from the origin where it is empty.
+    pub(super) fn new(metric: Metric, centre: Vec<Lane>, rotation: Option<Rotation>) -> Self {
+        let centre_squared = dot(&centre, &centre);
+        Self { metric, centre, centre_squared, rotation }
     }
 
     pub(super) fn centre(&self) -> &[Lane] {
         &self.centre
+    }
+
+    pub(super) fn is_rotated(&self) -> bool {
+        self.rotation.is_some()
     }
 
     /// Lines of the code of a row of `row_lanes`.
@@ -81,47 +84,144 @@ impl Int8Coder {
         lines_of(row_lanes * LANE_WIDTH)
     }
 
-    #[inline(always)]
-    fn centred(&self, at: usize, lane: &Lane) -> [f32; LANE_WIDTH] {
-        match self.centre.get(at) {
-            None => lane.0,
-            Some(centre) => std::array::from_fn(|place| lane.0[place] - centre.0[place]),
+    /// Writes the code of a row. `components` is memory to work in.
+    pub(super) fn encode(
+        &self,
+        row: &[Lane],
+        code: &mut [CodeLine],
+        components: &mut Vec<f32>,
+    ) -> RowTerms {
+        self.place(row, 1.0, components);
+        let scale = write_code(components, code);
+        let term = match self.metric {
+            Metric::L2 => squared_length(code, scale),
+            Metric::Cosine => 0.5 * squared_length(code, scale),
+            Metric::Dot if self.centre.is_empty() => 0.0,
+            Metric::Dot => (self.centre_squared - dot(&self.centre, row)) as f32,
+        };
+        RowTerms { scale, term }
+    }
+
+    /// Writes the code of a query, as signed bytes.
+    pub(super) fn encode_query(
+        &self,
+        row: &[Lane],
+        code: &mut [CodeLine],
+        components: &mut Vec<f32>,
+    ) -> Int8Target {
+        // What a query has in common with the centre is multiplied exactly; codes take the rest.
+        let (product, share) = match self.metric {
+            Metric::Dot if self.centre_squared > 0.0 => {
+                let product = dot(&self.centre, row);
+                (product as f32, (product / self.centre_squared) as f32)
+            }
+            Metric::Dot => (0.0, 0.0),
+            Metric::Cosine | Metric::L2 => (0.0, 1.0),
+        };
+        self.place(row, share, components);
+        let scale = write_code(components, code);
+        let (base, weight) = match self.metric {
+            Metric::L2 => (squared_length(code, scale), 1.0),
+            Metric::Cosine => (0.5 * squared_length(code, scale), 1.0),
+            Metric::Dot => (-product, share),
+        };
+        to_signed(code);
+        Int8Target { base, weight, ..self.target(code, scale) }
+    }
+
+    /// Makes a target of a stored code, which becomes signed bytes.
+    pub(super) fn target_of_code(&self, code: &mut [CodeLine], terms: RowTerms) -> Int8Target {
+        to_signed(code);
+        let base = match self.metric {
+            Metric::Cosine | Metric::L2 => terms.term,
+            Metric::Dot => terms.term - self.centre_squared as f32,
+        };
+        Int8Target { base, weight: 1.0, ..self.target(code, terms.scale) }
+    }
+
+    fn target(&self, signed: &[CodeLine], scale: f32) -> Int8Target {
+        let slope = match self.metric {
+            Metric::L2 => -2.0 * scale,
+            Metric::Cosine | Metric::Dot => -scale,
+        };
+        let bias = i32::from(ZERO_CODE) * signed_sum(signed);
+        Int8Target { bias, slope, scale, ..Int8Target::default() }
+    }
+
+    /// How far a distance may be off, up to a factor that is the same for all rows: rounding is in
+    /// proportion to the scales.
+    pub(super) fn error_weight(&self, target: &Int8Target, terms: RowTerms) -> f32 {
+        match self.metric {
+            Metric::Cosine | Metric::L2 => target.scale + terms.scale,
+            Metric::Dot => terms.scale,
         }
     }
 
-    /// Writes the code of a row; says how many components were cut off.
-    pub(super) fn encode(&self, row: &[Lane], code: &mut [CodeLine]) -> usize {
-        let inverse = self.scale.recip();
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(code);
-        let (codes, padding) = bytes.split_at_mut(row.len() * LANE_WIDTH);
-        padding.fill(ZERO_CODE);
-        let (codes, _) = codes.as_chunks_mut::<LANE_WIDTH>();
-        let mut clipped = 0;
-        for (at, (lane, codes)) in row.iter().zip(codes).enumerate() {
-            let steps = self.centred(at, lane).map(|component| component * inverse);
-            clipped +=
-                steps.iter().map(|step| u32::from(step.abs() > STEPS_MAX + 0.5)).sum::<u32>();
-            *codes = steps.map(to_code);
+    /// The components of a row less `share` of the centre, rotated where the codes are.
+    fn place(&self, row: &[Lane], share: f32, components: &mut Vec<f32>) {
+        components.clear();
+        components.extend_from_slice(bytemuck::cast_slice(row));
+        let centre: &[f32] = bytemuck::cast_slice(&self.centre);
+        components.iter_mut().zip(centre).for_each(|(at, centre)| *at -= share * centre);
+        if let Some(rotation) = &self.rotation {
+            rotation.rotate(components);
         }
-        clipped as usize
     }
 }
 
-/// Writes a query as signed bytes with a scale of its own, which is returned: unlike a stored
-/// vector it may be of any size.
-pub(super) fn encode_query(row: &[Lane], code: &mut [CodeLine]) -> f32 {
+impl Int8Target {
+    /// The distance to a row by the product that a kernel measured. Between equal codes it is 0,
+    /// under every metric but the inner product: each term is multiplied in the same order.
+    #[inline(always)]
+    pub(super) fn distance(&self, product: i32, terms: RowTerms) -> f32 {
+        let product = self.slope * (product - self.bias) as f32;
+        self.base + self.weight * terms.term + terms.scale * product
+    }
+}
+
+/// Writes components as stored bytes, and returns what one step is worth.
+fn write_code(components: &[f32], code: &mut [CodeLine]) -> f32 {
     let mut sizes = [0.0_f32; LANE_WIDTH];
-    for lane in row {
-        for (largest, size) in sizes.iter_mut().zip(lane.0.map(f32::abs)) {
+    let (lanes, _) = components.as_chunks::<LANE_WIDTH>();
+    for lane in lanes {
+        for (largest, size) in sizes.iter_mut().zip(lane.map(f32::abs)) {
             let is_larger = size > *largest && size < f32::INFINITY;
             *largest = if is_larger { size } else { *largest };
         }
     }
     let largest = sizes.into_iter().fold(0.0, f32::max);
     let scale = if largest > 0.0 { bounded(largest / STEPS_MAX) } else { 1.0 };
-    Int8Coder::new(scale, Vec::new()).encode(row, code);
-    to_signed(code);
+    let inverse = scale.recip();
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(code);
+    let (codes, padding) = bytes.split_at_mut(components.len());
+    padding.fill(ZERO_CODE);
+    for (lane, codes) in lanes.iter().zip(codes.as_chunks_mut::<LANE_WIDTH>().0) {
+        *codes = lane.map(|component| to_code(component * inverse));
+    }
     scale
+}
+
+/// The squared length of what a stored code stands for, multiplied as distances are.
+fn squared_length(code: &[CodeLine], scale: f32) -> f32 {
+    let squares = code.iter().map(|line| {
+        let square = |&byte: &u8| {
+            let steps = i32::from(byte) - i32::from(ZERO_CODE);
+            steps * steps
+        };
+        line.0.iter().map(square).sum::<i32>()
+    });
+    scale * (scale * squares.sum::<i32>() as f32)
+}
+
+/// The inner product of two rows; 0 where one is empty.
+fn dot(a: &[Lane], b: &[Lane]) -> f64 {
+    let mut sums = [0.0_f64; LANE_WIDTH];
+    for (a, b) in a.iter().zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.0.iter().zip(b.0)) {
+            *sum += f64::from(*a) * f64::from(b);
+        }
+    }
+    sums.iter().sum()
 }
 
 /// A scale near the given one that no sum of products overflows or vanishes with.
@@ -186,45 +286,94 @@ mod tests {
         rows
     }
 
-    #[test]
-    fn codes_are_the_nearest_steps_and_outliers_are_cut_off() {
-        let coder = Int8Coder::new(0.5, Vec::new());
-        let mut code = [CodeLine::ZERO];
-        let row = row([0.0, 0.5, -0.5, 0.24, 0.26, 63.5, 70.0, -70.0, f32::INFINITY]);
-        assert_eq!(coder.encode(&row, &mut code), 3);
-        assert_eq!(code[0].0[..9], [128, 129, 127, 128, 129, 255, 255, 1, 255]);
-        assert!(code[0].0[9..].iter().all(|&padding| padding == ZERO_CODE));
+    fn encoded(coder: &Int8Coder, row: &[Lane]) -> (Vec<CodeLine>, RowTerms) {
+        let mut code = vec![CodeLine::ZERO; Int8Coder::code_lines(row.len())];
+        let terms = coder.encode(row, &mut code, &mut Vec::new());
+        (code, terms)
     }
 
-    #[test]
-    fn the_scale_follows_the_bulk_of_the_components() {
-        let mut rows: Vec<Vec<Lane>> = (0..1_000)
-            .map(|seed| row((0..16).map(|at| ((seed * 16 + at) % 255) as f32 - 127.0)))
-            .collect();
-        rows[7] = row([1e30; 1]);
-        let rows: Vec<&[Lane]> = rows.iter().map(Vec::as_slice).collect();
-        let scale = Int8Coder::calibrated(Metric::Cosine, &rows).scale();
-        assert!((0.9..1.1).contains(&scale), "{scale}");
+    /// The distance that a code gives.
+    fn distance(coder: &Int8Coder, query: &[Lane], row: &[Lane]) -> f32 {
+        let mut asked = vec![CodeLine::ZERO; Int8Coder::code_lines(row.len())];
+        let target = coder.encode_query(query, &mut asked, &mut Vec::new());
+        let (code, terms) = encoded(coder, row);
+        target.distance(product(&asked, &code), terms)
     }
 
-    #[test]
-    fn under_l2_a_common_offset_costs_no_precision() {
-        let rows: Vec<Vec<Lane>> =
-            (0..200).map(|seed| row((0..20).map(|at| 1e4 + ((seed + at) % 10) as f32))).collect();
-        let rows: Vec<&[Lane]> = rows.iter().map(Vec::as_slice).collect();
-        let coder = Int8Coder::calibrated(Metric::L2, &rows);
-        assert!(coder.scale() < 0.1, "{}", coder.scale());
-        assert!(coder.centre()[1].0[4..].iter().all(|&padding| padding == 0.0));
+    fn product(asked: &[CodeLine], code: &[CodeLine]) -> i32 {
+        let pairs = asked.iter().flat_map(|it| it.0).zip(code.iter().flat_map(|it| it.0));
+        pairs.map(|(a, b)| i32::from(a.cast_signed()) * i32::from(b)).sum()
     }
 
-    #[test]
-    fn rows_of_zeros_and_no_rows_have_a_scale() {
-        for rows in [vec![], vec![row([0.0; 5])]] {
-            let rows: Vec<&[Lane]> = rows.iter().map(Vec::as_slice).collect();
-            assert_eq!(Int8Coder::calibrated(Metric::Dot, &rows).scale(), 1.0);
+    fn exact(metric: Metric, query: &[Lane], row: &[Lane]) -> f64 {
+        let product = dot(query, row);
+        match metric {
+            Metric::Cosine => 1.0 - product,
+            Metric::Dot => -product,
+            Metric::L2 => dot(query, query) + dot(row, row) - 2.0 * product,
         }
-        let mut code = [CodeLine::ZERO];
-        assert_eq!(encode_query(&row([0.0; 5]), &mut code), 1.0);
-        assert_eq!(signed_sum(&code), 0);
+    }
+
+    #[test]
+    fn codes_are_the_nearest_steps_of_the_rows_own_scale() {
+        let coder = Int8Coder::new(Metric::L2, Vec::new(), None);
+        let row = row([0.0, 0.5, -0.5, 0.24, 0.26, 63.5, -63.5, f32::INFINITY]);
+        let (code, terms) = encoded(&coder, &row);
+        assert_eq!(terms.scale, 0.5);
+        assert_eq!(code[0].0[..8], [128, 129, 127, 128, 129, 255, 1, 255]);
+        assert!(code[0].0[8..].iter().all(|&padding| padding == ZERO_CODE));
+        let zero = encoded(&coder, &super::tests::row([0.0; 5])).1;
+        assert_eq!((zero.scale, zero.term), (1.0, 0.0));
+    }
+
+    #[test]
+    fn distances_are_near_the_truth_whatever_centre_and_rotation_are() {
+        let component = |seed: usize, at: usize| 5.0 + ((seed * 31 + at * at) % 17) as f32 * 0.01;
+        let unit = |row: Vec<Lane>| {
+            let length = dot(&row, &row).sqrt() as f32;
+            row.iter().map(|lane| Lane(lane.0.map(|at| at / length))).collect::<Vec<_>>()
+        };
+        for metric in Metric::ALL {
+            let made = |seed: usize| {
+                let row = row((0..40).map(|at| component(seed, at)));
+                if metric == Metric::Cosine { unit(row) } else { row }
+            };
+            let (query, near, centre) = (made(1), made(2), made(3));
+            for rotation in [None, Some(Rotation::new(48))] {
+                let coder = Int8Coder::new(metric, centre.clone(), rotation);
+                let (given, truth) =
+                    (distance(&coder, &query, &near), exact(metric, &query, &near));
+                let (a, b) =
+                    (exact(Metric::L2, &query, &centre), exact(Metric::L2, &near, &centre));
+                let off = (f64::from(given) - truth).abs();
+                assert!(off < 0.02 * (a * b).sqrt() + 1e-5, "{metric}: {given} for {truth}");
+            }
+        }
+    }
+
+    #[test]
+    fn equal_codes_are_at_no_distance() {
+        for metric in [Metric::Cosine, Metric::L2] {
+            let coder = Int8Coder::new(metric, row((0..20).map(|at| at as f32 * 0.3)), None);
+            for seed in 0..50 {
+                let row = row((0..20).map(|at| ((seed * 13 + at * 7) % 29) as f32 * 0.77));
+                let (mut code, terms) = encoded(&coder, &row);
+                let stored = code.clone();
+                let target = coder.target_of_code(&mut code, terms);
+                assert_eq!(target.distance(product(&code, &stored), terms), 0.0);
+                assert_eq!(distance(&coder, &row, &row), 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn medians_are_not_moved_by_a_few_rows() {
+        let mut rows: Vec<Vec<Lane>> =
+            (0..200).map(|seed| row((0..20).map(|at| 1e4 + ((seed + at) % 10) as f32))).collect();
+        rows[7] = row([1e30; 20]);
+        let rows: Vec<&[Lane]> = rows.iter().map(Vec::as_slice).collect();
+        let centre = medians(&rows);
+        assert!(centre[0].0.iter().all(|at| (at - 1e4).abs() < 10.0));
+        assert!(centre[1].0[4..].iter().all(|&padding| padding == 0.0));
     }
 }

@@ -8,9 +8,11 @@
 //! | `vectors` | every slot's vector, padded to 64 bytes; removed ones may be zeros |
 //! | `live` | a bit for each slot, in words of 64 |
 //! | `codes` | every slot's code, padded to 64 bytes; absent where there are none |
+//! | `terms` | scale and term of every slot's code, two numbers; absent unless codes are of bytes |
 //! | `centre` | what codes count from, as one vector; empty for the origin |
 //! | `sketches` | every slot's sketch, padded to 64 bytes; absent where there are none |
 //! | `sketch-centre` | what sketches count from, as one vector |
+//! | `twins` | two numbers for each linked slot, see `twins`; absent where no vector has an equal |
 //! | `links` | the list of each linked slot in the lowest layer, `2 * m` numbers |
 //! | `layer.N.members`, `layer.N.links` | slot and index below of each node of a layer, and its list |
 
@@ -25,7 +27,7 @@ use super::{
     graph::{Entry, Graph},
     space::Coder,
 };
-use crate::{VectorIndex, exact::State};
+use crate::{Codes, VectorIndex, exact::State};
 
 /// Counts and numbers of an index in parts; the sections depend on them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,12 +53,14 @@ pub struct GraphHeader {
     pub entry: Option<(u32, u32)>,
     /// Nodes in each layer above the lowest.
     pub upper_counts: Vec<u32>,
-    /// What one step of a code of bytes is worth.
-    pub scale: f32,
-    /// Components that the codes cut off.
-    pub clipped: u64,
-    /// Slots when the codes were chosen.
-    pub begun_at: u64,
+    /// What it is walked over: what the settings ask for, or full vectors where that does not serve.
+    pub codes: Codes,
+    /// Whether codes of bytes are of rotated vectors.
+    pub is_rotated: bool,
+    /// Whether searches have found that codes do not serve.
+    pub codes_have_failed: bool,
+    /// Slots when it was last measured whether the codes serve.
+    pub measured_at: u64,
 }
 
 /// A section on its way into a file: its bytes are those of the slices, one after another.
@@ -140,6 +144,10 @@ impl HnswIndex {
             header.graph = Some(graph.header(upper_counts));
             // SAFETY: the codes of published slots are never written again.
             sections.push(section("codes", unsafe { view.codes.bytes(state.slot_count()) }));
+            if view.terms.row_len() > 0 {
+                // SAFETY: as for the codes.
+                sections.push(section("terms", unsafe { view.terms.bytes(state.slot_count()) }));
+            }
             sections.push(section("centre", vec![bytemuck::cast_slice(graph.coder.centre())]));
             if let Some(sketcher) = &graph.sketcher {
                 // SAFETY: as for the codes.
@@ -147,6 +155,11 @@ impl HnswIndex {
                 sections.push(section("sketches", sketches));
                 let centre = bytemuck::cast_slice(sketcher.centre());
                 sections.push(section("sketch-centre", vec![centre]));
+            }
+            if view.twins.exist() {
+                // SAFETY: chains are written only by who holds the linker, which this thread does.
+                let twins = unsafe { view.twins.rows().bytes(linked as usize) };
+                sections.push(section("twins", twins));
             }
             // SAFETY: lists are written only by who holds the linker, which this thread does.
             let links = unsafe { view.layers[0].links().bytes(linked as usize) };
@@ -183,12 +196,10 @@ impl Graph {
             linked: self.linked_end(),
             entry: self.entry().map(|Entry { layer, index }| (layer as u32, index)),
             upper_counts: upper_counts.to_vec(),
-            scale: match &self.coder {
-                Coder::Full | Coder::Binary(_) => 1.0,
-                Coder::Int8(coder) => coder.scale(),
-            },
-            clipped: self.clipped(),
-            begun_at: self.begun_at as u64,
+            codes: self.coder.codes(),
+            is_rotated: matches!(&self.coder, Coder::Int8(coder) if coder.is_rotated()),
+            codes_have_failed: self.order.has_failed(),
+            measured_at: self.measured_at() as u64,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A scan costs in proportion to the slots that may be returned, a walk in proportion to `ef` and to
 //! how rare these slots are, as it has to find `ef` of them. The numbers were measured, see each.
 
-use super::{search::Search, space::Coder, walk::Probe};
+use super::{search::Search, walk::Probe};
 use crate::Approach;
 
 /// Vectors that a walk compares for each candidate it keeps: 1,915 at an `ef` of 100 over 141,000
@@ -54,12 +54,4 @@ pub(super) fn walk(search: &Search<'_>) -> Option<PlannedWalk> {
         let probe = Probe { compared: 2 * search.ef as u64, kept: kept as usize };
         PlannedWalk { probe: Some(probe), ..compared(scan / 2.0) }
     })
-}
-
-/// How many candidates are scored in full at most: all of them where codes are of bits.
-pub(super) fn rescored_max(search: &Search<'_>) -> usize {
-    if matches!(search.space.coder, Coder::Binary(_)) {
-        return search.ef;
-    }
-    (search.request.limit.saturating_mul(2).saturating_add(10)).max(search.ef / 2)
 }

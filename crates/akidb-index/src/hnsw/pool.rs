@@ -128,6 +128,11 @@ impl Pool {
         Some(index)
     }
 
+    /// All candidates, also those that may not be returned, nearest first.
+    pub(super) fn all(&self) -> impl Iterator<Item = (f32, u32)> {
+        self.keys.iter().map(|&key| (distance_of(key), key as u32))
+    }
+
     /// What may be returned, nearest first.
     pub(super) fn returnable(&self) -> impl Iterator<Item = (f32, u32)> {
         let pairs = self.keys.iter().zip(&self.flags);

@@ -83,7 +83,7 @@ pub(super) fn choose_live(
     for (candidate, &distance) in memory.candidates.iter_mut().zip(&memory.distances) {
         candidate.distance = distance;
     }
-    select(space, layer, &mut memory.candidates, layer.degree(), &mut memory.select);
+    select(space, layer, index, &mut memory.candidates, layer.degree(), &mut memory.select);
     is_enough
 }
 
@@ -203,7 +203,7 @@ impl Graph {
         let view = self.view();
         let space = view.space(self, state, scoring);
         let layer = &view.layers[0];
-        let is_live = |slot| state.is_live(slot);
+        let is_live = |slot| view.leads_to_live(state, slot);
         let insertion = Insertion { graph: self, view: &view, space, end };
         let turns = (begin..stop).into_par_iter().step_by(NODES_A_TURN);
         turns.for_each(|turn| {

@@ -1,11 +1,22 @@
 //! Scoring the best candidates of a search again with full vectors.
 //!
-//! What codes say is off by some error, which shows as candidates are scored in full, best first. Where
-//! even a few times the largest error so far would not bring the next candidate among the best, it and
-//! those behind it are left out: at a limit of 10, 13 are scored in place of 50 at an `ef` of 100.
+//! What codes say is off by some error, in proportion to the scales of the codes, which shows as
+//! candidates are scored in full, best first. One is given as soon as even a few times the largest
+//! error so far would bring none of those that are left before it: at a limit of 10, 16 are scored of
+//! the 100 that a search keeps. When it is given does not depend on how many are wanted.
+//!
+//! Where all candidates are scored and the first of them still can not be told from those that were
+//! not kept, full vectors have overturned the order of the codes: more candidates have to be kept.
 
-use super::{blocks::prefetch, pool::Pool, search::Search};
-use crate::{Neighbour, Work, best_neighbours::BestNeighbours, lane::Lane};
+use std::{cmp::Ordering, collections::BinaryHeap};
+
+use super::{
+    blocks::prefetch,
+    pool::Pool,
+    search::Search,
+    space::{Coder, Target},
+};
+use crate::{Neighbour, Work, lane::Lane, ranking::Ranking};
 
 /// Rows scored in one call of a kernel.
 const BATCH_ROWS: usize = 16;
@@ -13,51 +24,175 @@ const BATCH_ROWS: usize = 16;
 /// How many times as large as the largest error so far a later one may be.
 const ERRORS: f32 = 3.0;
 
+/// The order is overturned where fewer than one in so many of the candidates are sure.
+const SURE_ONE_IN: usize = 8;
+
+/// With fewer candidates, nothing is said of their order.
+const JUDGED_MIN: usize = 64;
+
+/// Scores that differ by less, relative to their size, are equal but for the order of additions.
+const ROUNDING: f32 = 1e-6;
+
+/// What ranking needs, kept to be used again without allocating.
+#[derive(Default)]
+pub(super) struct RankMemory {
+    /// Scores by codes, best first.
+    coded: Vec<Coded>,
+    /// Scored in full and not given yet.
+    waiting: BinaryHeap<Nearest>,
+}
+
+/// A candidate by its code.
+#[derive(Clone, Copy)]
+struct Coded {
+    score: f32,
+    slot: u32,
+    /// How far off the score may be, and the most that one from here on may be, up to a factor.
+    weight: f32,
+    weight_max: f32,
+}
+
+/// A neighbour ordered so that the greatest is the next to be given.
+#[derive(Clone, Copy, PartialEq)]
+struct Nearest(Neighbour);
+
+impl Eq for Nearest {}
+
+impl Ord for Nearest {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.score.total_cmp(&other.0.score).then(other.0.slot.cmp(&self.0.slot))
+    }
+}
+
+impl PartialOrd for Nearest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The errors of codes seen so far, each in proportion to its weight.
+struct Errors {
+    least: f32,
+    most: f32,
+}
+
+impl Errors {
+    fn see(&mut self, error: f32) {
+        self.least = self.least.min(error);
+        self.most = self.most.max(error);
+    }
+
+    /// The most that a score may be above that of its code. An error that all have is none.
+    fn bound(&self, weight: f32) -> f32 {
+        let spread = (self.most - self.least).max(0.0);
+        weight * (self.most + spread * ((ERRORS - 1.0) / 2.0))
+    }
+}
+
 impl Search<'_> {
-    /// The best of the pool, scored in full unless the request says otherwise.
-    pub(super) fn ranked(&self, pool: &Pool, work: &mut Work) -> Vec<Neighbour> {
-        let limit = self.request.limit;
-        let mut best = BestNeighbours::new(limit, self.request.min_score);
-        let coded = pool.returnable().map(|(distance, slot)| (self.space.score_of(distance), slot));
+    /// Gives the best of the pool, scored in full unless the request says otherwise. Says whether
+    /// full vectors overturned the order of the codes; what is not sure is not given then, where
+    /// another round follows.
+    pub(super) fn rank(
+        &self,
+        pool: &Pool,
+        target: &Target,
+        memory: &mut RankMemory,
+        ranking: &mut Ranking,
+        work: &mut Work,
+    ) -> bool {
         if !self.request.rescore {
-            coded.for_each(|(score, slot)| best.offer(Neighbour { slot, score }));
-            return best.into_sorted();
+            for (distance, slot) in pool.returnable() {
+                ranking.give(Neighbour { slot, score: self.space.score_of(distance) });
+            }
+            return false;
         }
-        let mut coded = coded.peekable();
-        // So many are scored in any case: as many as are wanted, and about as many as follow them
-        // usually, so that one batch will do.
-        let mut sure = limit.saturating_add(limit / 8).saturating_add(2);
-        let mut left = super::plan::rescored_max(self);
-        let mut error = 0.0_f32;
-        loop {
-            let (bar, count_max) = match sure {
-                0 => (best.bar() - ERRORS * error, left.min(BATCH_ROWS)),
-                sure => (f32::NEG_INFINITY, left.min(sure).min(BATCH_ROWS)),
-            };
-            let mut batch = [(0.0, 0); BATCH_ROWS];
-            let mut rows: [&[Lane]; BATCH_ROWS] = [&[]; BATCH_ROWS];
-            let mut count = 0;
-            while count < count_max
-                && let Some((score, slot)) = coded.next_if(|&(score, _)| score >= bar)
+        self.collect(pool, target, &mut memory.coded);
+        let RankMemory { coded, waiting } = memory;
+        waiting.clear();
+        let mut errors = Errors { least: f32::INFINITY, most: f32::NEG_INFINITY };
+        let (mut scored, mut sure) = (0, 0);
+        while scored < coded.len() && !ranking.is_full() {
+            let batch = &coded[scored..coded.len().min(scored + BATCH_ROWS)];
+            self.score_batch(batch, &mut errors, waiting);
+            work.rescored += batch.len() as u64;
+            scored += batch.len();
+            let Some(next) = coded.get(scored) else { break };
+            let bar = next.score + errors.bound(next.weight_max);
+            while let Some(&Nearest(best)) = waiting.peek()
+                && best.score > bar
             {
-                if let Some(row) = self.state.row(slot) {
-                    prefetch(row);
-                    (batch[count], rows[count]) = ((score, slot), row);
-                    count += 1;
-                }
+                waiting.pop();
+                sure += 1;
+                ranking.give(best);
             }
-            if count == 0 {
-                return best.into_sorted();
-            }
-            let mut scores = [0.0; BATCH_ROWS];
-            self.space.scoring.score(self.query, &rows[..count], &mut scores[..count]);
-            for (&(code_score, slot), &score) in batch[..count].iter().zip(&scores) {
-                error = error.max((score - code_score).abs());
-                best.offer(Neighbour { slot, score });
-            }
-            work.rescored += count as u64;
-            left -= count;
-            sure = sure.saturating_sub(count);
         }
+        if ranking.is_full() {
+            return false;
+        }
+        let is_overturned = self.is_overturned(coded, &errors, sure, waiting);
+        if !(is_overturned && self.may_widen) {
+            while let Some(Nearest(best)) = waiting.pop() {
+                ranking.give(best);
+            }
+        }
+        is_overturned
+    }
+
+    fn collect(&self, pool: &Pool, target: &Target, coded: &mut Vec<Coded>) {
+        coded.clear();
+        coded.extend(pool.returnable().map(|(distance, slot)| {
+            let score = self.space.score_of(distance);
+            let weight = self.space.error_weight(target, slot);
+            Coded { score, slot, weight, weight_max: weight }
+        }));
+        let mut weight_max = 0.0_f32;
+        for coded in coded.iter_mut().rev() {
+            weight_max = weight_max.max(coded.weight);
+            coded.weight_max = weight_max;
+        }
+    }
+
+    fn score_batch(&self, batch: &[Coded], errors: &mut Errors, waiting: &mut BinaryHeap<Nearest>) {
+        let mut rows: [&[Lane]; BATCH_ROWS] = [&[]; BATCH_ROWS];
+        let mut places = [0; BATCH_ROWS];
+        let mut count = 0;
+        for (place, coded) in batch.iter().enumerate() {
+            if let Some(row) = self.state.row(coded.slot) {
+                prefetch(row);
+                (rows[count], places[count]) = (row, place);
+                count += 1;
+            }
+        }
+        let mut scores = [0.0; BATCH_ROWS];
+        self.space.scoring.score(self.query, &rows[..count], &mut scores[..count]);
+        for (&place, &score) in places[..count].iter().zip(&scores) {
+            let coded = batch[place];
+            errors.see((score - coded.score) / coded.weight);
+            waiting.push(Nearest(Neighbour { slot: coded.slot, score }));
+        }
+    }
+
+    /// Whether those that were not kept may well be nearer than some that should be sure.
+    fn is_overturned(
+        &self,
+        coded: &[Coded],
+        errors: &Errors,
+        sure: usize,
+        waiting: &BinaryHeap<Nearest>,
+    ) -> bool {
+        let wanted = self.ef / SURE_ONE_IN;
+        let is_judged = matches!(self.space.coder, Coder::Int8(_))
+            && self.ef >= JUDGED_MIN
+            && coded.len() >= self.ef;
+        let (Some(first), Some(last)) = (coded.first(), coded.last()) else { return false };
+        if !is_judged || sure >= wanted {
+            return false;
+        }
+        let outside = last.score + errors.bound(first.weight_max);
+        let waiting = waiting.clone().into_sorted_vec();
+        let place = waiting.len().checked_sub(wanted - sure);
+        let least_sure = place.map_or(f32::NEG_INFINITY, |place| waiting[place].0.score);
+        outside - least_sure > ROUNDING * outside.abs()
     }
 }

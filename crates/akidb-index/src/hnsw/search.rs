@@ -4,10 +4,12 @@ use super::{
     code_scan::ScanMemory,
     graph::{Graph, View},
     plan::PlannedWalk,
+    pool::Pool,
+    rescoring::RankMemory,
     space::{Space, Target},
     walk::{Ground, Reach, WalkMemory, Walked},
 };
-use crate::{Approach, Found, SearchRequest, Strategy, Work, exact::State, lane::Lane};
+use crate::{Approach, SearchRequest, Strategy, Work, exact::State, lane::Lane, ranking::Ranking};
 
 /// What a search needs, kept to be used again without allocating.
 #[derive(Default)]
@@ -15,6 +17,16 @@ pub(super) struct SearchMemory {
     pub(super) walk: WalkMemory,
     pub(super) target: Target,
     pub(super) scan: ScanMemory,
+    rank: RankMemory,
+    /// Candidates that have twins.
+    representatives: Vec<(f32, u32)>,
+}
+
+/// What one round of a search did.
+pub(super) struct Round {
+    pub(super) work: Work,
+    /// Whether full vectors overturned the order of the codes.
+    pub(super) is_overturned: bool,
 }
 
 /// A search and what it runs over.
@@ -31,11 +43,13 @@ pub(super) struct Search<'a> {
     pub(super) linked_end: u32,
     /// Candidates that a walk or scan keeps.
     pub(super) ef: usize,
+    /// Whether another round follows where the order of the codes is overturned.
+    pub(super) may_widen: bool,
 }
 
 impl Search<'_> {
-    /// Walks the graph, scans what it does not hold, and scores the best in full.
-    pub(super) fn run(&self, memory: &mut SearchMemory) -> Found {
+    /// Walks the graph, scans what it does not hold, scores the best in full and gives them.
+    pub(super) fn run(&self, memory: &mut SearchMemory, ranking: &mut Ranking) -> Round {
         self.space.prepare(self.query, &mut memory.target);
         let mut work = Work { ef: self.ef, ..Work::default() };
         let found = super::plan::walk(self).is_some_and(|planned| {
@@ -49,8 +63,9 @@ impl Search<'_> {
             }
             self.scan(memory, &mut work);
         }
-        let neighbours = self.ranked(&memory.walk.pool, &mut work);
-        Found { neighbours, work }
+        let SearchMemory { walk, target, rank, .. } = memory;
+        let is_overturned = self.rank(&walk.pool, target, rank, ranking, &mut work);
+        Round { work, is_overturned }
     }
 
     /// Whether a slot may be returned.
@@ -86,11 +101,11 @@ impl Search<'_> {
             return false;
         }
         self.scan_tail(memory, work);
-        memory.walk.pool.kept() >= self.request.limit.min(self.returnable_max())
+        memory.walk.pool.kept() >= self.ef.min(self.returnable_max())
     }
 
     fn walk_layers(&self, reach: Reach, memory: &mut SearchMemory) -> Walked {
-        let SearchMemory { walk, target, .. } = memory;
+        let SearchMemory { walk, target, representatives, .. } = memory;
         let Some(entry) = self.graph.entry() else {
             walk.pool.reset(reach.ef);
             walk.visited.begin(reach.end as usize);
@@ -98,11 +113,49 @@ impl Search<'_> {
         };
         let (start, descended) = self.view.descend_to(0, entry, self.space, target, walk);
         let ground = Ground { space: self.space, layer: &self.view.layers[0] };
-        let walked = if self.returns_all() {
+        let mut walked = if self.returns_all() {
             ground.walk(target, start, reach, walk, |_| true)
         } else {
             ground.walk(target, start, reach, walk, |slot| self.is_returnable(slot))
         };
+        if self.view.twins.exist() && !walked.gave_up {
+            self.offer_twins(reach, walk, representatives, &mut walked);
+        }
         descended.and(walked)
+    }
+
+    /// Offers the twins of what the walk found, which are as near.
+    fn offer_twins(
+        &self,
+        reach: Reach,
+        walk: &mut WalkMemory,
+        representatives: &mut Vec<(f32, u32)>,
+        walked: &mut Walked,
+    ) {
+        let WalkMemory { visited, pool, .. } = walk;
+        representatives.clear();
+        representatives.extend(pool.all().filter(|&(_, slot)| self.view.twins.has_some(slot)));
+        for &(distance, representative) in &*representatives {
+            for twin in self.view.twins.of(representative) {
+                if distance >= pool.bar() {
+                    break;
+                }
+                if walked.compared >= reach.compared_max {
+                    walked.gave_up = true;
+                    return;
+                }
+                walked.compared += 1;
+                if twin < reach.end && visited.insert(twin) {
+                    offer_where(pool, distance, twin, self.is_returnable(twin));
+                }
+            }
+        }
+    }
+}
+
+/// Offers a twin, which nothing is reached over: one that may not be returned needs no place.
+fn offer_where(pool: &mut Pool, distance: f32, twin: u32, is_returnable: bool) {
+    if is_returnable {
+        pool.offer(distance, twin, true);
     }
 }

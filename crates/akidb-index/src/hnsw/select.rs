@@ -31,19 +31,31 @@ pub(super) struct Candidate {
 pub(super) struct SelectMemory {
     target: Target,
     chosen_slots: Vec<u32>,
+    /// Under the inner product, their squared lengths.
+    chosen_lengths: Vec<f32>,
     distances: Vec<f32>,
+    /// Candidates that a chosen one stands before, nearest first.
+    passed_over: Vec<Link>,
     /// The neighbours chosen last, nearest first.
     pub(super) chosen: Vec<Link>,
 }
 
+/// A list is filled up where fewer than one in so many of its places were taken. Of 8,000 vectors of 32
+/// components with lognormal lengths (deviation 2) an `ef` of 100 then finds 0.967 of the nearest
+/// in place of 0.577; with equal lengths hardly any list is so short.
+const FEW_ONE_IN: usize = 3;
+
 /// Chosen neighbours that a candidate is compared with at once.
 const COMPARED_AT_ONCE: usize = 8;
 
-/// Sorts the candidates and chooses up to `limit` of them into `memory.chosen`: all the pinned ones,
-/// and of the others the nearest that no chosen one stands before.
+/// Sorts the candidates of a node and chooses up to `limit` of them into `memory.chosen`: all the
+/// pinned ones, and of the others the nearest that no chosen one stands before. Where these are few,
+/// as one vector stands before nearly all where lengths are very unequal, the nearest of the others
+/// come too: a node with few neighbours is a dead end.
 pub(super) fn select(
     space: Space<'_>,
     layer: &Layer,
+    node: u32,
     candidates: &mut [Candidate],
     limit: usize,
     memory: &mut SelectMemory,
@@ -55,31 +67,79 @@ pub(super) fn select(
     let mut room = limit.saturating_sub(pinned);
     memory.chosen.clear();
     memory.chosen_slots.clear();
+    memory.chosen_lengths.clear();
+    memory.passed_over.clear();
+    let is_dot = space.scoring.metric() == Metric::Dot;
+    let own_length = if is_dot { memory.squared_length(space, layer.slot(node)) } else { 0.0 };
     for candidate in &*candidates {
         let slot = layer.slot(candidate.link.index);
-        if !candidate.link.pinned {
-            if room == 0 || is_behind_chosen(space, slot, candidate.distance, memory) {
+        let is_pinned = candidate.link.pinned;
+        if !is_pinned && room == 0 {
+            continue;
+        }
+        let length = if is_dot { memory.squared_length(space, slot) } else { 0.0 };
+        let apart = if is_dot {
+            own_length + length + 2.0 * candidate.distance
+        } else {
+            candidate.distance
+        };
+        if !is_pinned {
+            if is_behind_chosen(space, slot, length, apart, memory) {
+                memory.passed_over.push(candidate.link);
                 continue;
             }
             room -= 1;
         }
         memory.chosen.push(candidate.link);
         memory.chosen_slots.push(slot);
+        memory.chosen_lengths.push(length);
+    }
+    if memory.chosen.len() < limit / FEW_ONE_IN {
+        memory.chosen.extend(memory.passed_over.iter().take(room));
     }
 }
 
-/// Whether some chosen neighbour is so near to the candidate that it is not needed.
-fn is_behind_chosen(space: Space<'_>, slot: u32, distance: f32, memory: &mut SelectMemory) -> bool {
+impl SelectMemory {
+    /// The squared length of what a slot stands for, by its product with itself.
+    fn squared_length(&mut self, space: Space<'_>, slot: u32) -> f32 {
+        space.prepare_roughly(slot, &mut self.target);
+        space.distances(&self.target, &[slot], &mut self.distances);
+        -self.distances[0]
+    }
+}
+
+/// Whether some chosen neighbour is so near to the candidate that it is not needed. Under the inner
+/// product near is meant in space: by products, one long vector would stand before all others.
+fn is_behind_chosen(
+    space: Space<'_>,
+    slot: u32,
+    squared_length: f32,
+    apart: f32,
+    memory: &mut SelectMemory,
+) -> bool {
     if memory.chosen_slots.is_empty() {
         return false;
     }
-    let bar = match space.scoring.metric() {
-        Metric::Cosine | Metric::L2 => distance / ALPHA,
-        Metric::Dot => distance,
-    };
-    space.prepare_roughly(slot, &mut memory.target);
-    memory.chosen_slots.chunks(COMPARED_AT_ONCE).any(|chosen| {
-        space.distances(&memory.target, chosen, &mut memory.distances);
-        memory.distances.iter().any(|&between| between < bar)
-    })
+    let is_dot = space.scoring.metric() == Metric::Dot;
+    let bar = apart / ALPHA;
+    if !is_dot {
+        space.prepare_roughly(slot, &mut memory.target);
+    }
+    let SelectMemory { target, chosen_slots, chosen_lengths, distances, .. } = memory;
+    let chunks = chosen_slots.chunks(COMPARED_AT_ONCE).zip(chosen_lengths.chunks(COMPARED_AT_ONCE));
+    for (chosen, lengths) in chunks {
+        space.distances(target, chosen, distances);
+        let is_nearer = if is_dot {
+            let pairs = distances.iter().zip(lengths);
+            pairs
+                .map(|(product, length)| squared_length + length + 2.0 * product)
+                .any(|at| at < bar)
+        } else {
+            distances.iter().any(|&between| between < bar)
+        };
+        if is_nearer {
+            return true;
+        }
+    }
+    false
 }

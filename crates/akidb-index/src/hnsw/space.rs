@@ -10,16 +10,10 @@ use akidb_core::Metric;
 use super::{
     binary::{BinaryCoder, BinaryQuery},
     blocks::{Blocks, prefetch},
-    int8::{self, Int8Coder},
+    int8::{Int8Coder, Int8Target, RowTerms},
     sketch::{SketchTarget, Sketches},
 };
-use crate::{
-    code_kernel::{self, MeasureCodes},
-    code_line::CodeLine,
-    exact::State,
-    lane::Lane,
-    scoring::Scoring,
-};
+use crate::{Codes, code_kernel, code_line::CodeLine, exact::State, lane::Lane, scoring::Scoring};
 
 /// Slots measured in one call of a kernel.
 const BATCH_ROWS: usize = 32;
@@ -52,14 +46,28 @@ impl Coder {
         }
     }
 
-    /// Writes the code of a row; says how many components were cut off.
-    pub(super) fn encode(&self, row: &[Lane], code: &mut [CodeLine]) -> usize {
+    /// What its codes are.
+    pub(super) fn codes(&self) -> Codes {
         match self {
-            Self::Full => 0,
-            Self::Int8(coder) => coder.encode(row, code),
+            Self::Full => Codes::F32,
+            Self::Int8(_) => Codes::Int8,
+            Self::Binary(_) => Codes::Binary,
+        }
+    }
+
+    /// Writes the code of a row, and says what stands beside it. `components` is memory to work in.
+    pub(super) fn encode(
+        &self,
+        row: &[Lane],
+        code: &mut [CodeLine],
+        components: &mut Vec<f32>,
+    ) -> RowTerms {
+        match self {
+            Self::Full => RowTerms::default(),
+            Self::Int8(coder) => coder.encode(row, code, components),
             Self::Binary(coder) => {
-                coder.encode(row, code, &mut Vec::new());
-                0
+                coder.encode(row, code, components);
+                RowTerms::default()
             }
         }
     }
@@ -70,6 +78,8 @@ impl Coder {
 pub(super) struct Space<'a> {
     pub(super) coder: &'a Coder,
     pub(super) codes: &'a Blocks<CodeLine>,
+    /// What stands beside codes of bytes; without rows where there are others.
+    pub(super) terms: &'a Blocks<RowTerms>,
     pub(super) sketches: Option<Sketches<'a>>,
     pub(super) state: &'a State,
     pub(super) scoring: Scoring,
@@ -80,11 +90,9 @@ pub(super) struct Space<'a> {
 pub(super) struct Target {
     code: Vec<CodeLine>,
     row: Vec<Lane>,
-    /// The distance is `base + slope * (measure - bias)`.
-    bias: i32,
-    base: f32,
-    slope: f32,
-    /// In place of the former, over bits.
+    /// Over bytes.
+    int8: Int8Target,
+    /// Over bits.
     binary: BinaryQuery,
     /// The inner product with the centre, which codes of bits leave out.
     centre_product: f32,
@@ -145,13 +153,8 @@ impl Space<'_> {
             Coder::Int8(coder) => {
                 target.code.clear();
                 target.code.resize(self.codes.row_len(), CodeLine::ZERO);
-                if self.scoring.metric() == Metric::L2 {
-                    coder.encode(row, &mut target.code);
-                    self.set_int8_terms(coder, coder.scale(), target);
-                } else {
-                    let scale = int8::encode_query(row, &mut target.code);
-                    self.set_int8_terms(coder, scale, target);
-                }
+                let Target { code, components, .. } = &mut *target;
+                target.int8 = coder.encode_query(row, code, components);
             }
             Coder::Binary(coder) => {
                 let is_centred = self.scoring.metric() == Metric::L2;
@@ -177,10 +180,7 @@ impl Space<'_> {
             Coder::Int8(coder) => {
                 target.code.clear();
                 target.code.extend_from_slice(self.codes.row(slot));
-                if self.scoring.metric() != Metric::L2 {
-                    int8::to_signed(&mut target.code);
-                }
-                self.set_int8_terms(coder, coder.scale(), target);
+                target.int8 = coder.target_of_code(&mut target.code, self.terms.row(slot)[0]);
             }
             Coder::Binary(_) => match self.state.row(slot) {
                 Some(row) => self.prepare(row, target),
@@ -205,16 +205,6 @@ impl Space<'_> {
         target.centre_product = 0.0;
     }
 
-    fn set_int8_terms(&self, coder: &Int8Coder, target_scale: f32, target: &mut Target) {
-        let product = coder.scale() * target_scale;
-        let bias = || i32::from(int8::ZERO_CODE) * int8::signed_sum(&target.code);
-        (target.bias, target.base, target.slope) = match self.scoring.metric() {
-            Metric::Cosine => (bias(), 1.0, -product),
-            Metric::Dot => (bias(), 0.0, -product),
-            Metric::L2 => (0, 0.0, product),
-        };
-    }
-
     /// Puts the distance to each of `slots` in the same place of `distances`.
     #[inline]
     pub(super) fn distances(&self, target: &Target, slots: &[u32], distances: &mut Vec<f32>) {
@@ -237,9 +227,9 @@ impl Space<'_> {
             *row = self.codes.row(slot);
         }
         let measures = &mut measures[..slots.len()];
-        self.measure()(&target.code, &rows[..slots.len()], measures);
-        for (distance, measure) in distances.iter_mut().zip(measures) {
-            *distance = target.base + target.slope * (*measure - target.bias) as f32;
+        (code_kernel::fastest().dot)(&target.code, &rows[..slots.len()], measures);
+        for ((distance, &mut product), &slot) in distances.iter_mut().zip(measures).zip(slots) {
+            *distance = target.int8.distance(product, self.terms.row(slot)[0]);
         }
     }
 
@@ -262,26 +252,12 @@ impl Space<'_> {
         });
     }
 
-    #[inline(always)]
-    fn measure(&self) -> MeasureCodes {
-        let kernels = code_kernel::fastest();
-        match self.scoring.metric() {
-            Metric::Cosine | Metric::Dot => kernels.dot,
-            Metric::L2 => kernels.squared_l2,
-        }
-    }
-
     fn full_distances(&self, target: &Target, slots: &[u32], distances: &mut [f32]) {
         let mut rows: [&[Lane]; BATCH_ROWS] = [&[]; BATCH_ROWS];
         for (row, &slot) in rows.iter_mut().zip(slots) {
             *row = self.state.row_even_dead(slot);
         }
-        self.scoring.measure(&target.row, &rows[..slots.len()], distances);
-        match self.scoring.metric() {
-            Metric::Cosine => distances.iter_mut().for_each(|at| *at = 1.0 - *at),
-            Metric::Dot => distances.iter_mut().for_each(|at| *at = -*at),
-            Metric::L2 => {}
-        }
+        self.scoring.distances(&target.row, &rows[..slots.len()], distances);
     }
 
     /// Asks for what [`retain_nearer`](Self::retain_nearer) reads of a slot, or else its code.
@@ -296,8 +272,37 @@ impl Space<'_> {
     /// Asks for what measuring a slot reads first.
     #[inline(always)]
     pub(super) fn prefetch(&self, slot: u32) {
-        if !matches!(self.coder, Coder::Full) {
-            prefetch(self.codes.row(slot));
+        match self.coder {
+            Coder::Full => {}
+            Coder::Int8(_) => {
+                prefetch(self.codes.row(slot));
+                prefetch(self.terms.row(slot));
+            }
+            Coder::Binary(_) => prefetch(self.codes.row(slot)),
+        }
+    }
+
+    /// How far the distance to a slot may be off, up to a factor that is the same for all slots.
+    pub(super) fn error_weight(&self, target: &Target, slot: u32) -> f32 {
+        match self.coder {
+            Coder::Int8(coder) => coder.error_weight(&target.int8, self.terms.row(slot)[0]),
+            Coder::Full | Coder::Binary(_) => 1.0,
+        }
+    }
+
+    /// Whether equal slots are at a distance of 0, and so nearer than all others.
+    pub(super) fn puts_equal_first(&self) -> bool {
+        self.scoring.metric() != Metric::Dot && !matches!(self.coder, Coder::Binary(_))
+    }
+
+    /// Whether two slots are one and the same to all distances of this space.
+    pub(super) fn are_equal(&self, a: u32, b: u32) -> bool {
+        match self.coder {
+            Coder::Full => self.state.row_even_dead(a) == self.state.row_even_dead(b),
+            Coder::Int8(_) => {
+                self.terms.row(a) == self.terms.row(b) && self.codes.row(a) == self.codes.row(b)
+            }
+            Coder::Binary(_) => self.codes.row(a) == self.codes.row(b),
         }
     }
 

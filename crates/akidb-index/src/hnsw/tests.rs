@@ -3,7 +3,7 @@
 use akidb_core::{IndexSettings, Metric};
 
 use super::{HnswIndex, layer::Link};
-use crate::VectorIndex;
+use crate::{Codes, SearchRequest, VectorIndex};
 
 /// Vectors that look random; `spread` of 0 makes all of them equal.
 fn vectors(count: usize, dimension: usize, spread: f32) -> Vec<f32> {
@@ -53,6 +53,7 @@ fn check(index: &HnswIndex) {
             if !std::mem::replace(&mut reached[node as usize], true) {
                 let links = view.layers[0].neighbours(node);
                 open.extend(links.filter(|to| to.pinned || !only_pinned).map(|to| to.index));
+                view.twins.of(node).for_each(|twin| reached[twin as usize] = true);
             }
         }
         let cut_off = |&slot: &u32| state.is_live(slot) && !reached[slot as usize];
@@ -75,6 +76,10 @@ fn thousands_of_equal_vectors_hang_together() {
     for m in [2, 16] {
         let index = linked(Metric::Cosine, m, &vectors(6_000, 5, 0.0), 5);
         check(&index);
+        // All but those that threads came upon at once.
+        let graph = index.graph().expect("a graph");
+        let twins = (0..6_000).filter(|&slot| graph.view().twins.is_twin(slot)).count();
+        assert!(twins > 5_000, "{twins}");
         index.remove(&(0..6_000).filter(|slot| slot % 2 == 0).collect::<Vec<_>>());
         check(&index.compacted().0);
     }
@@ -111,16 +116,65 @@ fn many_threads_link_at_once_and_leave_no_orphans() {
 
 #[test]
 fn codes_that_no_longer_fit_are_chosen_anew() {
-    let small = vectors(1_000, 16, 1.0).iter().map(|at| at * 1e-3).collect::<Vec<_>>();
-    let index = linked(Metric::L2, 8, &small, 16);
+    let index = linked(Metric::L2, 8, &vectors(1_000, 16, 1.0), 16);
     let before = index.graph().expect("a graph");
-    index.append(1_000, &vectors(2_000, 16, 1.0));
+    let far = vectors(5_000, 16, 1.0).iter().map(|at| 30.0 + at * 0.01).collect::<Vec<_>>();
+    index.append(1_000, &far);
     while index.link(500) > 0 {}
     let after = index.graph().expect("a graph");
-    assert!(!std::sync::Arc::ptr_eq(&before, &after));
-    assert!(after.clipped() < before.clipped() / 10);
-    assert_eq!(index.linked_count(), 3_000);
+    assert!(!std::sync::Arc::ptr_eq(&before, &after) && before.coder != after.coder);
+    assert_eq!((index.linked_count(), index.codes()), (6_000, Some(Codes::Int8)));
     check(&index);
+}
+
+/// Vectors near one of two points, which are so far apart that codes see nothing but that.
+fn in_two_places(count: usize, dimension: usize) -> Vec<f32> {
+    let mut vectors = vectors(count, dimension, 0.1);
+    for (at, row) in vectors.chunks_mut(dimension).enumerate() {
+        row.iter_mut().for_each(|value| *value += if at % 2 == 0 { 1e3 } else { -1e3 });
+    }
+    vectors
+}
+
+#[test]
+fn where_no_codes_serve_the_graph_is_over_full_vectors() {
+    let mut index = linked(Metric::L2, 8, &in_two_places(3_000, 16), 16);
+    assert_eq!(index.codes(), Some(Codes::F32));
+    check(&index);
+    index.remove(&(0..2_500).collect::<Vec<_>>());
+    while index.link(50) > 0 {}
+    check(&index);
+    index = index.compacted().0;
+    assert_eq!(index.codes(), Some(Codes::F32));
+    check(&index);
+    // Codes serve again when what they could not tell apart is gone.
+    index.append(500, &vectors(3_000, 16, 1.0));
+    while index.link(500) > 0 {}
+    index.remove(&(0..500).collect::<Vec<_>>());
+    index = index.compacted().0;
+    assert_eq!((index.codes(), index.linked_count()), (Some(Codes::Int8), 3_000));
+    check(&index);
+}
+
+#[test]
+fn searches_that_overturn_the_order_of_codes_turn_the_index_to_full_vectors() {
+    let index = linked(Metric::L2, 8, &vectors(1_000, 16, 1.0), 16);
+    assert_eq!((index.codes(), index.pending_count()), (Some(Codes::Int8), 0));
+    // Not so many more that the codes would be measured again, and none of them tells them apart.
+    let far = vectors(950, 16, 1.0).iter().map(|at| 1e3 + at * 0.05).collect::<Vec<_>>();
+    index.append(1_000, &far);
+    while index.link(500) > 0 {}
+    assert_eq!(index.codes(), Some(Codes::Int8));
+    for (slot, query) in (1_000..).zip(far.chunks(16)).take(40) {
+        // Meanwhile more and more candidates are scored in full, and the right ones found.
+        let found = index.search(query, &SearchRequest::nearest(10)).neighbours;
+        assert_eq!(found[0].slot, slot);
+    }
+    assert_eq!((index.pending_count(), index.linked_count()), (1_950, 0));
+    while index.link(500) > 0 {}
+    assert_eq!((index.codes(), index.linked_count()), (Some(Codes::F32), 1_950));
+    check(&index);
+    assert_eq!(index.compacted().0.codes(), Some(Codes::F32));
 }
 
 #[test]

@@ -1,65 +1,14 @@
-//! An index taken apart into sections, written to a file, mapped, and put together again.
+//! What an index in parts gives back, and what becomes of parts that are no index.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot write its file has failed")]
 
-use std::{collections::HashMap, fs::File, io::Write, sync::Arc};
-
 use akidb_core::{IndexSettings, Metric, Quantization};
-use akidb_index::{HnswIndex, IndexHeader, MappedSection, PartsError, SearchRequest, VectorIndex};
-use memmap2::Mmap;
+use akidb_index::{Codes, HnswIndex, IndexHeader, SearchRequest, VectorIndex};
 
-use crate::vectors::clustered;
+use crate::{parts::Parts, vectors::clustered};
 
 const DIMENSION: usize = 20;
 const GRAPH_MIN: usize = 300;
-
-/// The parts of an index: the header as its caller keeps it, and the bytes of each section.
-struct Parts {
-    header: String,
-    sections: Vec<(String, Vec<u8>)>,
-}
-
-fn take_apart(index: &HnswIndex) -> Parts {
-    index.with_parts(|header, sections| Parts {
-        header: serde_json::to_string(header).unwrap(),
-        sections: sections.iter().map(|part| (part.name.clone(), part.slices.concat())).collect(),
-    })
-}
-
-impl Parts {
-    fn section(&mut self, name: &str) -> &mut Vec<u8> {
-        let found = self.sections.iter_mut().find(|(known, _)| known == name);
-        &mut found.unwrap_or_else(|| panic!("no section {name}")).1
-    }
-
-    fn header(&self) -> IndexHeader {
-        serde_json::from_str(&self.header).unwrap()
-    }
-
-    fn put_together(&self) -> Result<HnswIndex, PartsError> {
-        self.put_together_as(&self.header())
-    }
-
-    fn put_together_as(&self, header: &IndexHeader) -> Result<HnswIndex, PartsError> {
-        let mut file: File = tempfile::tempfile().unwrap();
-        let mut places = HashMap::new();
-        let mut end = 0;
-        for (name, bytes) in &self.sections {
-            places.insert(name.clone(), end..end + bytes.len());
-            file.write_all(bytes).unwrap();
-            let padding = bytes.len().next_multiple_of(64) - bytes.len() + 64;
-            file.write_all(&vec![0xAA; padding]).unwrap();
-            end += bytes.len() + padding;
-        }
-        #[expect(unsafe_code, reason = "maps a file that nobody else has")]
-        // SAFETY: the file has no name, so it stays as it is.
-        let map = Arc::new(unsafe { Mmap::map(&file) }.unwrap());
-        let section = |name: &str| {
-            Some(MappedSection { file: Arc::clone(&map), range: places.get(name)?.clone() })
-        };
-        HnswIndex::from_parts(header, &section, GRAPH_MIN)
-    }
-}
 
 fn built(count: usize, metric: Metric, quantization: Quantization) -> HnswIndex {
     let settings = IndexSettings { quantization, ..IndexSettings::default() };
@@ -91,7 +40,7 @@ fn an_index_comes_back_as_it_was_and_goes_on() {
         (40_000, Metric::Cosine, Quantization::Int8),
     ] {
         let index = built(count, metric, quantization);
-        let back = take_apart(&index).put_together().unwrap();
+        let back = Parts::of(&index).put_together(GRAPH_MIN).unwrap();
         assert_eq!(
             (back.slot_count(), back.live_count(), back.linked_count()),
             (index.slot_count(), index.live_count(), index.linked_count())
@@ -116,7 +65,7 @@ fn an_index_comes_back_as_it_was_and_goes_on() {
 #[test]
 fn a_mapped_index_takes_no_heap_for_vectors_and_codes() {
     let index = built(40_000, Metric::Cosine, Quantization::Int8);
-    let back = take_apart(&index).put_together().unwrap();
+    let back = Parts::of(&index).put_together(GRAPH_MIN).unwrap();
     let links = 40_000 * 128;
     assert!(back.memory_bytes() < links + 6 * 1024 * 1024, "{} bytes", back.memory_bytes());
 }
@@ -124,18 +73,19 @@ fn a_mapped_index_takes_no_heap_for_vectors_and_codes() {
 #[test]
 fn parts_that_do_not_fit_are_refused() {
     let index = built(2_000, Metric::L2, Quantization::Int8);
-    let whole = take_apart(&index);
+    let whole = Parts::of(&index);
     for (name, _) in &whole.sections {
         for cut in [0, 1, 63] {
-            let mut parts = take_apart(&index);
+            let mut parts = Parts::of(&index);
             let section = parts.section(name);
             if cut == 0 {
                 parts.sections.retain(|(known, _)| known != name);
-                // No centre is a centre at the origin.
-                assert_eq!(parts.put_together().is_ok(), name == "centre", "{name} absent");
-            } else {
+                // No centre is a centre at the origin, and most vectors have no equal.
+                let is_optional = ["centre", "twins"].contains(&name.as_str());
+                assert_eq!(parts.put_together(GRAPH_MIN).is_ok(), is_optional, "{name} absent");
+            } else if !section.is_empty() {
                 section.truncate(section.len().saturating_sub(cut));
-                assert!(parts.put_together().is_err(), "{name} cut by {cut}");
+                assert!(parts.put_together(GRAPH_MIN).is_err(), "{name} cut by {cut}");
             }
         }
     }
@@ -148,24 +98,23 @@ fn parts_that_do_not_fit_are_refused() {
         |header| header.settings.m = u32::MAX,
         |header| header.graph.as_mut().unwrap().linked = u32::MAX,
         |header| header.graph.as_mut().unwrap().entry = Some((99, 0)),
-        |header| header.graph.as_mut().unwrap().scale = f32::NAN,
+        |header| header.graph.as_mut().unwrap().codes = Codes::Binary,
         |header| header.graph.as_mut().unwrap().upper_counts.push(1),
     ];
     for (at, damage) in damages.into_iter().enumerate() {
         let mut header = whole.header();
         damage(&mut header);
-        assert!(whole.put_together_as(&header).is_err(), "damage {at}");
+        assert!(whole.put_together_as(&header, GRAPH_MIN).is_err(), "damage {at}");
     }
 }
 
 #[test]
 fn rubbish_is_refused_or_searched_without_harm() {
     let index = built(2_000, Metric::Cosine, Quantization::Int8);
-    let names: Vec<String> =
-        take_apart(&index).sections.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = Parts::of(&index).sections.into_iter().map(|(name, _)| name).collect();
     let mut state = 7_u64;
     for round in 0..60 {
-        let mut parts = take_apart(&index);
+        let mut parts = Parts::of(&index);
         let name = &names[round % names.len()];
         let bytes = parts.section(name);
         for _ in 0..20 {
@@ -176,7 +125,7 @@ fn rubbish_is_refused_or_searched_without_harm() {
                 bytes[at] = (state >> 20) as u8;
             }
         }
-        if let Ok(back) = parts.put_together() {
+        if let Ok(back) = parts.put_together(GRAPH_MIN) {
             let query = clustered(5, 1, DIMENSION, 10);
             back.search(&query, &SearchRequest::nearest(10));
             while back.link(usize::MAX) > 0 {}

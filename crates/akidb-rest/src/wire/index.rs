@@ -1,7 +1,7 @@
 //! The index of a collection: its settings and its state.
 
 use akidb_core::IndexSettings;
-use akidb_service::{GivenIndex, IndexStatus};
+use akidb_service::{Codes, GivenIndex, IndexStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -80,6 +80,11 @@ pub(super) struct IndexAnswer {
     /// Of these, vectors that the graph holds. None where there is no graph: with the engine
     /// `exact`, and while a collection is too small for one to pay.
     linked_count: u64,
+    /// What the graph is walked over: `int8`, `binary` or `f32`. It is what `quantization` asks for,
+    /// or `f32`, full vectors, where such codes could not tell the vectors apart. Absent where there
+    /// is no graph.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codes: Option<&'static str>,
     /// `ready`: it is what its settings ask for. `building`: its graph does not hold all vectors
     /// yet; searches compare the others one by one. `rebuilding`: another one is built beside it,
     /// for other settings or because its files were damaged; until then searches use what there is.
@@ -100,6 +105,7 @@ impl IndexAnswer {
             settings: settings.into(),
             vector_count: status.vector_count,
             linked_count: status.linked_count,
+            codes: status.codes.map(Codes::as_str),
             state: status.state.as_str(),
             progress: status.progress,
             memory_bytes: status.memory_bytes,

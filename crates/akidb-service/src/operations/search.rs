@@ -285,6 +285,9 @@ impl Service {
             });
             let (found, filtered) = in_index.await?;
             let found_at = Instant::now();
+            if found.has_work {
+                open.projection.do_what_waits();
+            }
             let fetched = context.in_store(fetch(open, &found.candidates, search));
             let Fetched { hits, damaged, missing } = fetched.await?;
             outcome.add(&found, [began, filtered, found_at, Instant::now()]);

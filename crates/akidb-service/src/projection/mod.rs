@@ -198,6 +198,12 @@ impl Projection {
         self.shared.unsearchable.read().len() as u64
     }
 
+    /// Has the maintainer look at the index, where something but a commit made work for it: searches
+    /// that found its codes not to serve, or a write that was refused for want of memory.
+    pub(crate) fn do_what_waits(&self) {
+        self.call_maintainer();
+    }
+
     fn call_maintainer(&self) {
         if self.shared.has_work() && !self.shared.queued.swap(true, Ordering::AcqRel) {
             self.shared.indexing.maintainer.call(Arc::downgrade(&self.shared));
@@ -257,6 +263,7 @@ impl Shared {
         IndexStatus {
             vector_count: generation.index.live_count() as u64,
             linked_count: linked as u64,
+            codes: generation.index.codes(),
             pending_count: pending as u64,
             state,
             progress,

@@ -36,6 +36,8 @@ pub(crate) struct FoundDocuments {
     pub(crate) vectors: u64,
     /// Of these, vectors of the documents that the filter lets through, where there is one.
     pub(crate) matching: Option<u64>,
+    /// Whether the index has work that waits, such as codes to choose anew after what searches saw.
+    pub(crate) has_work: bool,
     /// Whether the search did without a graph that should be there. It is right all the same.
     pub(crate) degraded: bool,
 }
@@ -111,6 +113,7 @@ impl View {
                     work,
                     vectors: self.generation.index.live_count() as u64,
                     matching: self.allowed.as_ref().map(RoaringBitmap::len),
+                    has_work: self.generation.index.pending_count() > 0,
                     degraded: self.generation.degraded(),
                 };
             }

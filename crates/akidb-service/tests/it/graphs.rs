@@ -383,3 +383,28 @@ async fn a_collection_opens_where_its_index_files_can_not_even_be_listed() {
     let service = open(data.path()).await;
     assert_eq!(described(&service).await.index.vector_count, 700);
 }
+
+#[tokio::test]
+async fn pages_by_offset_are_one_search_of_their_length() {
+    let data = tempfile::tempdir().unwrap();
+    let service = filled(data.path(), 3_000).await;
+    settled(&service).await;
+    for query in 0..20 {
+        for filter in [None, Some(json!({"tenth": {"$lt": 6}}))] {
+            let asked = |offset, limit| {
+                let (offset, limit) = (Some(offset), Some(limit));
+                Search { filter: filter.clone(), offset, limit, ..walking(-1 - query) }
+            };
+            let whole = ids(&search(&service, asked(0, 400)).await.unwrap());
+            assert_eq!(whole.len(), 400);
+            let mut pages = Vec::new();
+            for offset in (0..400).step_by(25) {
+                pages.extend(ids(&search(&service, asked(offset, 25)).await.unwrap()));
+            }
+            assert_eq!(pages, whole, "query {query}, {filter:?}");
+            pages.sort_unstable();
+            pages.dedup();
+            assert_eq!(pages.len(), 400, "query {query}: one comes twice");
+        }
+    }
+}

@@ -74,7 +74,7 @@ fn measure_choice(
     let task = &subject.task;
     let (vectors, queries) = (&*task.vectors, &*task.queries);
     progress(format_args!("building an index to remove half of, {choice:?}"));
-    let index = linked(vectors, settings(quantization))?;
+    let index = linked(vectors, task.metric, settings(quantization))?;
     let removed = chosen(&index, vectors, choice, seed);
     let started = Instant::now();
     index.remove(&removed.iter().copied().collect::<Vec<_>>());
@@ -101,7 +101,7 @@ fn measure_choice(
 
     progress("building a fresh index of the other half");
     let started = Instant::now();
-    let fresh = linked(&live, settings(quantization))?;
+    let fresh = linked(&live, task.metric, settings(quantization))?;
     wall_s = started.elapsed().as_secs_f64();
     stages.push(searched.stage(choice, "fresh", wall_s, &fresh, &live, |_| true));
     Ok(stages)

@@ -77,7 +77,7 @@ pub(super) struct SetOutcome {
 pub(super) fn measure(subject: &Subject, quantization: Quantization) -> anyhow::Result<Filtered> {
     progress("building an index to search with filters");
     let task = &subject.task;
-    let index = linked(&task.vectors, settings(quantization))?;
+    let index = linked(&task.vectors, task.metric, settings(quantization))?;
     let queries: Vec<&[f32]> =
         (0..task.queries.len().min(QUERIES_MAX)).map(|at| task.queries.vector(at)).collect();
     let request = SearchRequest::nearest(task.limit);

@@ -235,6 +235,9 @@ pub(crate) fn described(given: Option<wire::CollectionDescription>) -> Value {
     index["vector_count"] = given.index_vector_count.into();
     index["memory_bytes"] = given.index_memory_bytes.into();
     index["linked_count"] = status.linked_count.into();
+    if let Some(codes) = &status.codes {
+        index["codes"] = codes.as_str().into();
+    }
     index["state"] = match status.state() {
         wire::IndexState::Ready => "ready".into(),
         wire::IndexState::Building => "building".into(),
