@@ -1,23 +1,26 @@
 //! The memory of all vector indexes of a node, and the limit on it.
 //!
-//! Counted is what each open collection's index holds, and what writes are about to add to one. An
-//! index that is there is never refused its memory; a write that would go beyond the limit is.
+//! Counted is what each open collection's index holds, and what writes are about to add to one. What
+//! is there is never refused its memory: a collection opens, is read, and its documents are replaced
+//! and deleted beyond the limit too. A write that adds documents beyond it is refused.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
-use akidb_core::{Dimension, Error, ErrorCode, IndexEngine, IndexSettings, Result};
+use akidb_core::{Dimension, DocumentId, Error, ErrorCode, IndexEngine, IndexSettings, Result};
 use akidb_index::code_bytes;
-use akidb_store::{RowVectors, Write};
+use akidb_store::{NewRow, RowVectors, Write};
 
 use crate::IndexStatus;
 
-/// When to try again where no memory is left: documents must be deleted, or a collection be closed.
+/// When to try again where no memory is left: the indexes leave out removed vectors by then, as they
+/// are told of the want.
 const RETRY_AFTER_FULL: Duration = Duration::from_secs(30);
 
 /// Bytes that vectors and codes are padded to: a cache line.
@@ -25,6 +28,9 @@ const LINE_BYTES: u64 = 64;
 
 /// Bytes beside a vector: its sequence number, and which passage it is.
 const KEY_BYTES: u64 = 12;
+
+/// Bytes of the scale and the term of a code.
+const CODE_TERM_BYTES: u64 = 8;
 
 /// Bytes a vector and unit of `m` that the lists of the crate `hnsw_rs` were measured to take.
 const HNSW_RS_LINK_BYTES: u64 = 164;
@@ -35,6 +41,8 @@ pub(crate) struct IndexMemory {
     limit_bytes: Option<u64>,
     /// The sum of all shares. Below 0 only while two changes of one share pass each other.
     used_bytes: AtomicI64,
+    /// Whether a write was refused since one last fitted.
+    is_short: AtomicBool,
 }
 
 /// A part of the sum, given back when it is dropped.
@@ -47,12 +55,25 @@ pub(crate) struct MemoryShare {
 impl IndexMemory {
     /// Nothing held yet, under a limit or without one.
     pub(crate) const fn new(limit_bytes: Option<u64>) -> Self {
-        Self { limit_bytes, used_bytes: AtomicI64::new(0) }
+        let (used_bytes, is_short) = (AtomicI64::new(0), AtomicBool::new(false));
+        Self { limit_bytes, used_bytes, is_short }
     }
 
     /// A share of no bytes, for an index that sets it to what it holds.
     pub(crate) fn share(self: &Arc<Self>) -> MemoryShare {
         MemoryShare { memory: Arc::clone(self), bytes: AtomicI64::new(0) }
+    }
+
+    /// Whether memory is wanted that is not there, so that it is worth some work to give any back.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_short.load(Ordering::Relaxed)
+    }
+
+    /// A share of so many bytes, also beyond the limit: for what is there already.
+    pub(crate) fn count(self: &Arc<Self>, bytes: u64) -> MemoryShare {
+        let share = self.share();
+        share.set(bytes);
+        share
     }
 
     /// A share of so many bytes, for what is about to be added to an index.
@@ -66,8 +87,14 @@ impl IndexMemory {
             self.limit_bytes.is_none_or(|limit| used <= signed(limit)).then_some(used)
         };
         match self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown) {
-            Ok(_) => Ok(MemoryShare { memory: Arc::clone(self), bytes: AtomicI64::new(wanted) }),
-            Err(used) => Err(self.full(bytes, used)),
+            Ok(_) => {
+                self.is_short.store(false, Ordering::Relaxed);
+                Ok(MemoryShare { memory: Arc::clone(self), bytes: AtomicI64::new(wanted) })
+            }
+            Err(used) => {
+                self.is_short.store(true, Ordering::Relaxed);
+                Err(self.full(bytes, used))
+            }
         }
     }
 
@@ -75,7 +102,8 @@ impl IndexMemory {
         let limit = self.limit_bytes.unwrap_or(u64::MAX);
         let message = format!(
             "{bytes} more bytes of vector indexes do not fit beside {} of {limit} \
-             (index.memory_limit)",
+             (index.memory_limit); documents that are there can be read, replaced and deleted, and \
+             memory comes back soon after documents are deleted or a collection is dropped",
             used.max(0)
         );
         Error::new(ErrorCode::IndexMemoryFull, message).with_retry_after(RETRY_AFTER_FULL)
@@ -112,12 +140,23 @@ pub(crate) fn held_bytes(
 pub(crate) fn bytes_of(write: &Write, dimension: Dimension, settings: &IndexSettings) -> u64 {
     let vectors = match write {
         Write::Upsert(rows, _) => rows.iter().map(|row| vectors_of(&row.vectors)).sum(),
-        // A new version of one document; of a text in passages more, which only the store knows.
-        Write::Patch(patch) => patch.vectors.as_ref().map_or(1, vectors_of),
+        // New versions take the place of those that are there.
+        Write::Patch(_) | Write::PatchMatching(_) => 0,
         Write::DeleteIds(_) | Write::DeleteOne(_) | Write::DeleteMatching(_) => 0,
-        // Only whoever asks knows about how many match.
-        Write::PatchMatching(_) => 0,
     };
+    vector_bytes(dimension, settings).saturating_mul(vectors)
+}
+
+/// The same, where the documents with these ids are there already: what takes the place of another
+/// adds nothing for long.
+pub(crate) fn bytes_of_new(
+    rows: &[NewRow],
+    present: &HashSet<DocumentId>,
+    dimension: Dimension,
+    settings: &IndexSettings,
+) -> u64 {
+    let new = rows.iter().filter(|row| !present.contains(&row.id));
+    let vectors: u64 = new.map(|row| vectors_of(&row.vectors)).sum();
     vector_bytes(dimension, settings).saturating_mul(vectors)
 }
 
@@ -138,8 +177,8 @@ fn graph_bytes(dimension: Dimension, settings: &IndexSettings) -> u64 {
     let codes = code_bytes(dimension.get(), settings.quantization) as u64;
     match settings.engine {
         IndexEngine::Exact => 0,
-        // Twice `m` in the lowest layer, their count, and a share of the upper ones.
-        IndexEngine::Hnsw => codes + u64::from(2 * settings.m + 2) * 4,
+        // Twice `m` in the lowest layer, a share of the upper ones, and what stands beside a code.
+        IndexEngine::Hnsw => codes + u64::from(2 * settings.m + 2) * 4 + CODE_TERM_BYTES,
         // It keeps a copy of its own of the vector.
         IndexEngine::HnswRs => {
             padded(dimension.get() as u64 * 4) + u64::from(settings.m) * HNSW_RS_LINK_BYTES
@@ -168,12 +207,16 @@ mod tests {
         let full = memory.reserve(1).unwrap_err();
         assert_eq!(full.code, ErrorCode::IndexMemoryFull);
         assert!(full.message.contains("beside 100 of 100 (index.memory_limit)"), "{full}");
+        assert!(memory.is_short());
+        // What is there already is counted, and never refused.
+        drop(memory.count(1_000));
         drop(write);
         // An index may be larger than was thought.
         index.set(130);
         assert!(memory.reserve(1).is_err());
         index.set(20);
         drop(memory.reserve(80).unwrap());
+        assert!(!memory.is_short());
         drop(index);
         assert!(memory.reserve(100).is_ok());
         assert!(memory.reserve(u64::MAX).is_err());
@@ -193,8 +236,8 @@ mod tests {
         let dimension = Dimension::new(384).unwrap();
         let settings = IndexSettings::default();
         let status = IndexStatus { memory_bytes: 1_000, pending_count: 10, ..Default::default() };
-        assert_eq!(held_bytes(&status, dimension, &settings), 1_000 + 10 * (384 + 64 + 136));
-        assert_eq!(vector_bytes(dimension, &settings), 1_536 + 12 + 384 + 64 + 136);
+        assert_eq!(held_bytes(&status, dimension, &settings), 1_000 + 10 * (384 + 64 + 144));
+        assert_eq!(vector_bytes(dimension, &settings), 1_536 + 12 + 384 + 64 + 144);
         let exact = IndexSettings { engine: IndexEngine::Exact, ..settings };
         assert_eq!(held_bytes(&status, dimension, &exact), 1_000);
     }

@@ -1,7 +1,7 @@
 //! Documents in: checked whole, embedded, then written whole.
 
 use std::{
-    collections::{HashMap, hash_map},
+    collections::{HashMap, HashSet, hash_map},
     sync::Arc,
     time::Instant,
 };
@@ -24,10 +24,13 @@ use super::{
 use crate::{
     NewDocument, Operation, RequestContext, Service, Upsert, UpsertReply, UpsertResult,
     UpsertStatus,
-    collections::Entry,
+    collections::{Entry, OpenCollection},
     failure::{above_limit, from_conflict, from_store, from_text, from_vector},
-    index_memory::bytes_of,
+    index_memory::{MemoryShare, bytes_of, bytes_of_new},
 };
+
+/// Documents read at once to see whether they are there already.
+const PRESENT_ROWS: usize = 256;
 
 /// A checked document, before its text is embedded.
 #[derive(Debug)]
@@ -176,15 +179,44 @@ impl Service {
         let written = context.in_store(async {
             let open = self.inner.collections.open_entry(entry).await?;
             // Held until the index has what is written, which it counts itself then.
-            let bytes = bytes_of(&write, entry.row.dimension, &entry.index.read());
-            let _reserved = match bytes {
-                // What takes memory away must always go through.
-                0 => None,
-                bytes => Some(self.inner.collections.indexing.memory.reserve(bytes)?),
-            };
+            let _reserved = self.reserve_memory(entry, &open, &write).await?;
             open.store.write(write, context.deadline.into()).await.map_err(from_store)
         });
         written.await
+    }
+
+    /// Memory for what a write adds to the index. One that adds nothing, or only replaces what is
+    /// there, always has it: it is how a collection at its limit gets below it again.
+    async fn reserve_memory(
+        &self,
+        entry: &Entry,
+        open: &OpenCollection,
+        write: &Write,
+    ) -> Result<Option<MemoryShare>> {
+        let (dimension, settings) = (entry.row.dimension, *entry.index.read());
+        let memory = &self.inner.collections.indexing.memory;
+        let bytes = bytes_of(write, dimension, &settings);
+        let (refusal, rows) = match (bytes, write) {
+            (0, _) => return Ok(None),
+            (bytes, Write::Upsert(rows, _)) => match memory.reserve(bytes) {
+                Ok(share) => return Ok(Some(share)),
+                Err(refusal) => (refusal, rows),
+            },
+            (bytes, _) => return memory.reserve(bytes).map(Some),
+        };
+        open.projection.do_what_waits();
+        let ids: Vec<DocumentId> = rows.iter().map(|row| row.id.clone()).collect();
+        let mut present = HashSet::new();
+        for ids in ids.chunks(PRESENT_ROWS) {
+            let found = open.store.by_ids(ids, false).await.map_err(from_store)?;
+            present.extend(found.documents.into_iter().map(|document| document.id));
+            present.extend(found.damaged.into_iter().filter_map(|damaged| damaged.id));
+        }
+        match bytes_of_new(rows, &present, dimension, &settings) {
+            0 => Ok(Some(memory.count(bytes))),
+            new if new == bytes => Err(refusal),
+            new => memory.reserve(new).map(Some),
+        }
     }
 
     fn check_documents(&self, entry: &Entry, request: Upsert) -> Result<Vec<Checked>> {

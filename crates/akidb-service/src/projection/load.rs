@@ -59,7 +59,7 @@ pub(crate) async fn load(mut context: Context, loader: &mut Loader) -> Result<Pr
                 discard(&mut folder, &context);
             }
             folder.begin_anew();
-            reserved = Some(reserve(&context, loader)?);
+            reserved = Some(counted(&context, loader));
             let (generation, unsearchable) = from_store_alone(&context, loader).await?;
             (generation, None, unsearchable)
         }
@@ -70,11 +70,12 @@ pub(crate) async fn load(mut context: Context, loader: &mut Loader) -> Result<Pr
     Ok(projection)
 }
 
-/// Sees to it that what is read from the store fits the memory of indexes. What is mapped from files
-/// needs little of it.
-fn reserve(context: &Context, loader: &Loader) -> Result<MemoryShare> {
+/// Counts what is read from the store as memory of indexes, also beyond the limit on it: documents
+/// that are there must be found, and deleted where there are too many. What is mapped from files
+/// needs little.
+fn counted(context: &Context, loader: &Loader) -> MemoryShare {
     let bytes = vector_bytes(context.dimension, &context.settings);
-    context.indexing.memory.reserve(bytes.saturating_mul(loader.document_count()))
+    context.indexing.memory.count(bytes.saturating_mul(loader.document_count()))
 }
 
 /// What the files give.

@@ -18,6 +18,9 @@ const LINK_STEP: usize = 1_024;
 /// The share of removed vectors at which leaving them out pays: one in this many.
 const DEAD_ONE_IN: usize = 5;
 
+/// The same while writes are refused for want of memory.
+const SHORT_ONE_IN: usize = 50;
+
 /// The share of slots that must be new, or newly linked, for a snapshot to be written while the
 /// collection is open: one in this many.
 const SNAPSHOT_NEW_ONE_IN: usize = 4;
@@ -180,6 +183,9 @@ impl Shared {
 
     fn is_sparse(&self, generation: &Generation) -> bool {
         let dead = generation.dead_count();
+        if self.indexing.memory.is_short() && dead > generation.index.slot_count() / SHORT_ONE_IN {
+            return true;
+        }
         dead >= self.indexing.thresholds.removed_vectors
             && dead >= generation.index.slot_count() / DEAD_ONE_IN
     }

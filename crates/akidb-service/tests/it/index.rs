@@ -144,8 +144,17 @@ async fn writes_that_would_go_beyond_the_memory_limit_are_refused() {
     let error = refusal.unwrap_err();
     assert_eq!(error.code, ErrorCode::IndexMemoryFull);
     assert!(error.retry_after.is_some() && error.message.contains("(index.memory_limit)"));
+    // What takes the place of another goes through, as often as it comes.
+    for _ in 0..5 {
+        let mut changed: Vec<_> = many(0..100);
+        changed.iter_mut().for_each(|document| document.vector = Some(vec![2.0; 1_000]));
+        put(&service, "films", changed).await;
+        put(&service, "films", many(0..100)).await;
+    }
+    let refusal = service.upsert(&context(), "films", upsert(many(50..600))).await;
+    assert_eq!(refusal.unwrap_err().code, ErrorCode::IndexMemoryFull);
     let films = service.describe_collection(&context(), "films").await.unwrap();
-    assert_eq!((films.document_count, films.last_seq), (100, 100));
+    assert_eq!((films.document_count, films.last_seq), (100, 1_100));
 
     // What is there is found and can be deleted, and there is still room for a little.
     service.search(&context(), "films", near(&[1.0; 1_000])).await.unwrap();
@@ -165,7 +174,7 @@ async fn writes_that_would_go_beyond_the_memory_limit_are_refused() {
 }
 
 #[tokio::test]
-async fn a_collection_that_does_not_fit_the_memory_limit_says_so_and_loses_nothing() {
+async fn a_collection_beyond_the_memory_limit_is_read_changed_and_emptied() {
     let data = tempfile::tempdir().unwrap();
     let opened = |limit| {
         let index = IndexConfig { memory_limit_bytes: limit, ..IndexConfig::default() };
@@ -179,14 +188,21 @@ async fn a_collection_that_does_not_fit_the_memory_limit_says_so_and_loses_nothi
     drop(service);
 
     let service = opened(Some(1 << 20)).await.unwrap();
-    let refusal = service.search(&context(), "films", near(&[1.0; 1_000])).await;
+    let found = service.search(&context(), "films", near(&[1.0; 1_000])).await.unwrap();
+    assert_eq!(found.hits.len(), 10);
+    put(&service, "films", vec![vector(1, &[2.0; 1_000])]).await;
+    let new = upsert(vec![vector(500, &[1.0; 1_000])]);
+    let refusal = service.upsert(&context(), "films", new.clone()).await;
     assert_eq!(refusal.unwrap_err().code, ErrorCode::IndexMemoryFull);
-    create(&service, "small", Some(2)).await;
-    put(&service, "small", vec![vector(1, &[1.0, 0.0])]).await;
-    service.shutdown().await;
-    drop(service);
-
-    let service = opened(Some(8 << 20)).await.unwrap();
     let films = service.describe_collection(&context(), "films").await.unwrap();
     assert_eq!(films.document_count, 500);
+
+    // Deleting makes room, as the refusal says.
+    let all = Selection { filter: Some(serde_json::json!({})), ..Selection::default() };
+    service.delete_documents(&context(), "films", all).await.unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while service.upsert(&context(), "films", new.clone()).await.is_err() {
+        assert!(std::time::Instant::now() < deadline, "no memory came back");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }

@@ -148,7 +148,9 @@ const fn hint(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::DeadlineExceeded => {
             "ask for less, or raise server.request_timeout_ms of the node"
         }
-        ErrorCode::IndexMemoryFull => "delete documents, or raise index.memory_limit of the node",
+        ErrorCode::IndexMemoryFull => {
+            "delete documents, drop a collection, or raise index.memory_limit of the node"
+        }
         ErrorCode::DocumentDamaged => {
             "store the document again; the disk may be failing, look at its health"
         }
