@@ -52,7 +52,12 @@ fn dot_rows(query: &[CodeLine], rows: &[&[CodeLine]], measures: &mut [i32]) {
     let (fours, rest) = rows.as_chunks::<4>();
     let (of_fours, of_rest) = measures.as_chunks_mut::<4>();
     for ([a, b, c, d], measures) in fours.iter().zip(of_fours) {
-        *measures = totals_of_four([a, b, c, d].map(|row| products(query, row)));
+        *measures = totals_of_four([
+            products(query, a),
+            products(query, b),
+            products(query, c),
+            products(query, d),
+        ]);
     }
     for (measure, row) in of_rest.iter_mut().zip(rest) {
         *measure = _mm512_reduce_add_epi32(products(query, row));

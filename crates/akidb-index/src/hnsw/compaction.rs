@@ -256,7 +256,7 @@ impl Ties<'_> {
         self.follow(memory);
         for index in 0..self.tied.len() as u32 {
             if !self.tied[index as usize] {
-                self.insertion.reattach(index, |parent| self.tied[parent as usize], memory);
+                self.insertion.reattach(index, root, |parent| self.tied[parent as usize], memory);
                 self.add(index);
                 self.follow(memory);
             }

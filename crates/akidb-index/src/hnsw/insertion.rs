@@ -209,10 +209,11 @@ impl Insertion<'_> {
     }
 
     /// Ties a linked node that lost its place in the tree of pinned edges to it again: under the
-    /// nearest node that is `tied`.
+    /// nearest node that is `tied`, as `root` is.
     pub(super) fn reattach(
         &self,
         index: u32,
+        root: u32,
         tied: impl Fn(u32) -> bool,
         memory: &mut InsertMemory,
     ) {
@@ -224,10 +225,16 @@ impl Insertion<'_> {
         let ef = self.graph.shape.ef_construction;
         let reach = Reach { ef, end: self.end, compared_max: u64::MAX, probe: None };
         let ground = Ground { space: self.space, layer };
-        ground.walk(&memory.target, start, reach, &mut memory.walk, |_| true);
-        let found = memory.walk.pool.returnable().filter(|&(_, found)| tied(found));
         memory.selected.clear();
-        memory.selected.extend(found.map(|(_, index)| Link { index, pinned: false }));
+        // Where the layers above lead to another part of the graph, from the root.
+        for start in [start, root] {
+            ground.walk(&memory.target, start, reach, &mut memory.walk, |_| true);
+            let found = memory.walk.pool.returnable().filter(|&(_, found)| tied(found));
+            memory.selected.extend(found.map(|(_, index)| Link { index, pinned: false }));
+            if !memory.selected.is_empty() {
+                break;
+            }
+        }
         memory.candidates.clear();
         memory
             .candidates
