@@ -77,7 +77,7 @@ fn cases() -> Vec<Case> {
         ..outliers(plain("outliers first, removed since"), &[0, 1], 1_000.0)
     };
     let heavy = |numbers: &mut Numbers, row: &mut [f32]| {
-        let length = (2.0 * numbers.normal()).exp();
+        let length = numbers.normal().exp();
         row.iter_mut().for_each(|at| *at *= length);
     };
     let far = |_: &mut Numbers, row: &mut [f32]| {
