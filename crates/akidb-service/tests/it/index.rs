@@ -189,7 +189,7 @@ async fn a_collection_beyond_the_memory_limit_is_read_changed_and_emptied() {
     assert_eq!(films.document_count, 500);
 
     // Deleting makes room, as the refusal says.
-    let all = Selection { filter: Some(serde_json::json!({})), ..Selection::default() };
+    let all = DeleteDocuments { all: true, ..DeleteDocuments::default() };
     service.delete_documents(&context(), "films", all).await.unwrap();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
     while service.upsert(&context(), "films", new.clone()).await.is_err() {
