@@ -104,11 +104,12 @@ impl Service {
             let entry = self.inner.collections.find(collection)?;
             let open = context.in_store(self.inner.collections.open_entry(&entry)).await?;
             let unknown_fields = open.projection.unknown_fields(Some(&filter));
-            // Each document that matches gets another version, whose vectors the index takes in first.
+            // Each document that matches gets another version, whose vectors the index takes in first;
+            // as they take the place of others, they are counted and never refused.
             let vectors = open.projection.view(Some(&filter)).vector_count() as u64;
             let bytes =
                 vectors.saturating_mul(vector_bytes(entry.row.dimension, &entry.index.read()));
-            let _reserved = self.inner.collections.indexing.memory.reserve(bytes)?;
+            let _counted = self.inner.collections.indexing.memory.count(bytes);
             let limits = Arc::clone(&self.inner.limits);
             let limit = limits.batch_documents;
             let patch = PatchMatching { filter, merge, limit, limits };
