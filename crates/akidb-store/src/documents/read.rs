@@ -219,7 +219,7 @@ impl Reader<'_> {
             let read = read_document(row)?;
             match &read {
                 Ok(document) if filter.matches(&document.id, &document.metadata) => {
-                    matching.push(seq)
+                    matching.push(seq);
                 }
                 Ok(_) => {}
                 Err(row) => damaged.push(row.clone()),

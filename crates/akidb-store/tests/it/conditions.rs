@@ -129,7 +129,7 @@ async fn what_matches_is_changed_whole_or_not_at_all() {
     let seen = json!({"seen": true});
     let few = write(&store, change(seen.clone(), 79, Limits::default())).await;
     assert!(matches!(few, Err(StoreError::TooManyMatch { limit: 79 })), "{few:?}");
-    let small = Limits { metadata_bytes: 23, ..Limits::default() };
+    let small = Limits { metadata_bytes: 20, ..Limits::default() };
     assert!(write(&store, change(json!({"s": 12}), 80, small)).await.is_err());
     assert_eq!(store.last_seq(), Seq(100));
     let all = write(&store, change(seen.clone(), 80, Limits::default())).await.unwrap();

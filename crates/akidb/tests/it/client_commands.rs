@@ -67,6 +67,23 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
         run_json(&["search", "films", "ship", "--include", "metadata", "--offset", "1"], "");
     assert!(found["hits"][0].get("text").is_none());
 
+    let shown = run_json(&["document", "get", "films", "1"], "");
+    assert_eq!((&shown["id"], &shown["metadata"]["year"]), (&value!(1), &value!(1997)));
+    let seq = shown["seq"].to_string();
+    let update = ["document", "update", "films", "1", "--if-seq", &seq, "--metadata"];
+    let seen = [&update[..], &[r#"{"seen":true}"#]].concat();
+    assert_eq!(run_json(&seen, "")["metadata"]["seen"], true);
+    assert_failed(&run(&seen, ""), 1, &["condition_failed", "document get"]);
+    let many = run_json(&["document", "get", "films", "--filter", r#"{"seen":true}"#], "");
+    assert_eq!(many["documents"].as_array().unwrap().len(), 1);
+    let twice = run(&["document", "count", "films", "--filter", r#"{"a":1,"a":2}"#], "");
+    assert_failed(&twice, 64, &["stands twice"]);
+    let create = run(&["import", "films", "-", "--mode", "create"], r#"{"id":1,"text":"a"}"#);
+    assert_eq!(create.status.code(), Some(1));
+    assert!(stderr(&create).contains("document_exists"), "{}", stderr(&create));
+    let counted = run_json(&["document", "count", "films"], "");
+    assert_eq!(counted["count"], 4);
+
     assert_eq!(run_json(&["collection", "show", "films"], "")["document_count"], 4);
     let table = String::from_utf8(run(&["collection", "list"], "").stdout).unwrap();
     assert!(table.contains("films") && table.contains("cosine"), "{table}");
