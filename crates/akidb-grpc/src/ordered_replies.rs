@@ -150,7 +150,7 @@ where
 mod tests {
     use std::sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     };
 
     use futures::{FutureExt, future::pending, stream};
@@ -193,11 +193,11 @@ mod tests {
         limits: UnderWay,
         replies: mpsc::Sender<Reply<R>>,
     ) -> Option<CutShort> {
-        super::run(messages, answer, limits, in_a_minute, pending(), replies).await
+        super::run(messages, answer, limits, in_an_hour, pending(), replies).await
     }
 
-    fn in_a_minute() -> Instant {
-        Instant::now() + Duration::from_secs(60)
+    fn in_an_hour() -> Instant {
+        Instant::now() + Duration::from_secs(3_600)
     }
 
     async fn let_it_run() {
@@ -259,14 +259,19 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_does_not_take_replies_is_given_up() {
         let (sender, mut receiver) = mpsc::channel(1);
-        let soon = || Instant::now() + Duration::from_millis(50);
+        let is_late = Arc::new(AtomicBool::new(false));
+        let late = is_late.clone();
+        let take_by =
+            move || if late.load(Ordering::Relaxed) { Instant::now() } else { in_an_hour() };
         let (messages, _) = messages(10, 7);
-        let running = tokio::spawn(super::run(messages, answer, LIMITS, soon, pending(), sender));
+        let running =
+            tokio::spawn(super::run(messages, answer, LIMITS, take_by, pending(), sender));
+        assert_eq!(receiver.recv().await.unwrap().unwrap(), 0);
+        let_it_run().await;
+        assert!(!running.is_finished());
         // Time begins anew with each reply that is taken.
-        for expected in 0..2 {
-            tokio::time::sleep(Duration::from_millis(30)).await;
-            assert_eq!(receiver.recv().await.unwrap().unwrap(), expected);
-        }
+        is_late.store(true, Ordering::Relaxed);
+        assert_eq!(receiver.recv().await.unwrap().unwrap(), 1);
         assert_eq!(running.await.unwrap(), Some(CutShort::NotTaken));
     }
 
@@ -277,7 +282,7 @@ mod tests {
             let (stop, stopped) = oneshot::channel::<()>();
             let stopping = async { stopped.await.unwrap_or_default() };
             let (messages, read) = messages(10, 7);
-            let replies = super::run(messages, answer, LIMITS, in_a_minute, stopping, sender);
+            let replies = super::run(messages, answer, LIMITS, in_an_hour, stopping, sender);
             let running = tokio::spawn(replies);
             let_it_run().await;
             assert_eq!(read.load(Ordering::Relaxed), 1 + 4);
@@ -286,7 +291,7 @@ mod tests {
             while takes && receiver.recv().await.is_some() {
                 taken += 1;
             }
-            let end = tokio::time::timeout(2 * TAKEN_WHEN_STOPPING, running).await;
+            let end = tokio::time::timeout(Duration::from_secs(600), running).await;
             assert_eq!(end.unwrap().unwrap(), Some(CutShort::Stopping));
             assert_eq!((taken, read.load(Ordering::Relaxed)), (if takes { 5 } else { 0 }, 5));
         }

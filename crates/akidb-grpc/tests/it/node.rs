@@ -1,6 +1,6 @@
 //! A server on a free port, with the hash backend, and its clients.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use akidb_core::Limits;
 use akidb_grpc::{GrpcOptions, GrpcServer, HealthHandle};
@@ -34,7 +34,10 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn start() -> Self {
-        Self::start_with(Limits::default(), GrpcOptions::default()).await
+        // A busy machine may take longer than the default.
+        let default_timeout = Duration::from_secs(600);
+        let options = GrpcOptions { default_timeout, ..GrpcOptions::default() };
+        Self::start_with(Limits::default(), options).await
     }
 
     pub(crate) async fn start_with(limits: Limits, options: GrpcOptions) -> Self {
@@ -42,7 +45,7 @@ impl Node {
         let config = ServiceConfig {
             data_dir: data_dir.path().to_owned(),
             limits,
-            storage: StorageConfig::default(),
+            storage: StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() },
             index: IndexConfig::default(),
             embedding: Some(EmbeddingConfig {
                 backend: Backend::Hash,

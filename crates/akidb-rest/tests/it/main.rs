@@ -7,7 +7,7 @@ mod index;
 mod operations;
 mod refusals;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use akidb_core::Limits;
 use akidb_rest::{RestOptions, router};
@@ -50,7 +50,7 @@ impl Node {
         let config = ServiceConfig {
             data_dir: data_dir.path().join("data"),
             limits,
-            storage: StorageConfig::default(),
+            storage: StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() },
             index,
             embedding: Some(EmbeddingConfig {
                 backend: Backend::Hash,
@@ -69,7 +69,10 @@ impl Node {
         };
         let service = Service::open(config).await.unwrap();
         service.models_settled().await;
-        let router = router(service.clone(), RestOptions::default());
+        // A busy machine may take longer than the default.
+        let default_timeout = Duration::from_secs(600);
+        let options = RestOptions { default_timeout, ..RestOptions::default() };
+        let router = router(service.clone(), options);
         Self { router, service, _data_dir: data_dir }
     }
 

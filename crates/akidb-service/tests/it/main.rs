@@ -29,7 +29,7 @@ fn config(data_dir: &Path) -> ServiceConfig {
     ServiceConfig {
         data_dir: data_dir.to_owned(),
         limits: Limits::default(),
-        storage: StorageConfig::default(),
+        storage: StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() },
         index: IndexConfig::default(),
         embedding: Some(EmbeddingConfig {
             backend: Backend::Hash,
@@ -55,7 +55,7 @@ async fn open(data_dir: &Path) -> Service {
 }
 
 fn context() -> RequestContext {
-    RequestContext::new(Door::Rest, Instant::now() + Duration::from_secs(20))
+    RequestContext::new(Door::Rest, Instant::now() + Duration::from_secs(600))
 }
 
 async fn create(service: &Service, name: &str, dimension: Option<u64>) {

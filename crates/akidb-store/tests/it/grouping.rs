@@ -52,7 +52,7 @@ async fn closing_finishes_what_was_queued() {
     let folder = tempfile::tempdir().unwrap();
     let loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let store = loader.start(|_| {});
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(600);
     for i in 0..20 {
         // The reply is not waited for: the future is dropped once the write is queued.
         let write = store.write(Write::Upsert(vec![row(i, 1.0)], UpsertRules::default()), deadline);

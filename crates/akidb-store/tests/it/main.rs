@@ -51,7 +51,7 @@ fn keys(documents: &[u64]) -> Vec<VectorKey> {
 }
 
 async fn write(store: &DocumentStore, write: Write) -> Result<Applied, StoreError> {
-    store.write(write, Instant::now() + Duration::from_secs(20)).await
+    store.write(write, Instant::now() + Duration::from_secs(600)).await
 }
 
 async fn upsert(store: &DocumentStore, rows: Vec<NewRow>) -> Vec<bool> {

@@ -13,7 +13,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const STOPPED_WITHIN: Duration = Duration::from_secs(45);
+/// Far away, but nearer than [`LONG_MS`]: a node that waits for those does not stop in time.
+const STOPPED_WITHIN: Duration = Duration::from_secs(600);
+/// The time of requests and of draining where a test does not say otherwise: no test depends on how
+/// fast a machine is.
+const LONG_MS: &str = "3600000";
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
 /// What embeds the texts of a node under test.
@@ -52,6 +56,11 @@ impl Node {
         let mut command =
             akidb(["serve", "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"]);
         command.arg("--data-dir").arg(data_dir);
+        // Of the disk that many nodes of tests share.
+        command.env("AKIDB_STORAGE__MIN_FREE", "1MiB");
+        for key in ["REQUEST_TIMEOUT_MS", "MAX_REQUEST_TIMEOUT_MS", "DRAIN_TIMEOUT_MS"] {
+            command.env(format!("AKIDB_SERVER__{key}"), LONG_MS);
+        }
         match backend {
             Backend::Hash => command.env("AKIDB_EMBEDDING__BACKEND", "hash"),
             Backend::Native => native_or_as_asked(&mut command),
@@ -131,10 +140,10 @@ impl Drop for Node {
 /// The same tests run with both backends that have the real model.
 fn native_or_as_asked(command: &mut Command) -> &mut Command {
     match std::env::var("AKIDB_TEST_BACKEND") {
-        // On a processor that others use too it can take longer than a request may by default.
-        Ok(backend) if backend == "mlx" => {
-            mlx(command).env("AKIDB_SERVER__REQUEST_TIMEOUT_MS", "300000")
-        }
+        // On a processor that others use too a batch can take longer than by default it may.
+        Ok(backend) if backend == "mlx" => mlx(command)
+            .env("AKIDB_EMBEDDING__MLX__BATCH_DEADLINE_MS", LONG_MS)
+            .env("AKIDB_EMBEDDING__MLX__START_DEADLINE_MS", LONG_MS),
         _ => command.env("AKIDB_MODELS_DIR", models_dir()),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct RestClient {
 
 impl RestClient {
     pub(crate) fn new(node: &Node) -> Self {
-        let client = Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
+        let client = Client::builder().timeout(Duration::from_secs(600)).build().unwrap();
         Self { client, url: node.url() }
     }
 

@@ -16,8 +16,27 @@ use tonic_health::pb::{
 
 use crate::node::{Backend, Node, akidb, assert_failed, json, models_dir, scratch};
 
-/// Long enough for a signal or a few bytes to arrive.
-const SOON: Duration = Duration::from_millis(300);
+/// Begins a request with a body of so many bytes, and returns when the node waits for them.
+fn begin_request(node: &Node, bytes: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(node.rest).unwrap();
+    let head = format!(
+        "POST /embed HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nexpect: 100-continue\r\n\
+         content-type: application/json\r\ncontent-length: {bytes}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let continues = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let mut answer = [0; 25];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, *continues, "{}", String::from_utf8_lossy(&answer));
+    stream
+}
+
+/// Returns when the node takes no connections any more.
+fn wait_until_closed(node: &Node) {
+    while TcpStream::connect(node.rest).is_ok() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 #[test]
 fn a_node_starts_on_free_ports_and_stops_when_asked() {
@@ -40,11 +59,9 @@ fn a_second_signal_stops_at_once() {
     let (_folder, data_dir) = scratch();
     let mut node = Node::start(&data_dir);
     // A request that never ends keeps the door open for the drain timeout.
-    let mut request = TcpStream::connect(node.rest).unwrap();
-    request.write_all(b"POST /embed HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{").unwrap();
-    std::thread::sleep(SOON);
+    let _request = begin_request(&node, 100);
     node.signal(Signal::TERM);
-    std::thread::sleep(SOON);
+    wait_until_closed(&node);
     node.signal(Signal::TERM);
     assert_eq!(node.wait().code(), Some(1));
 }
@@ -236,12 +253,9 @@ fn a_json_log_is_json_and_says_where_the_node_listens() {
 fn a_stopping_node_answers_what_it_has_begun() {
     let (_folder, data_dir) = scratch();
     let mut node = Node::start(&data_dir);
-    let mut begun = TcpStream::connect(node.rest).unwrap();
-    begun.write_all(b"POST /embed HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n").unwrap();
-    std::thread::sleep(SOON);
+    let mut begun = begin_request(&node, 15);
     node.signal(Signal::TERM);
-    std::thread::sleep(SOON);
-    assert!(TcpStream::connect(node.rest).is_err());
+    wait_until_closed(&node);
     begun.write_all(b"{\"texts\":[\"a\"]}").unwrap();
     let mut answer = String::new();
     begun.read_to_string(&mut answer).unwrap();

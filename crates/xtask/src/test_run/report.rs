@@ -1,7 +1,5 @@
 //! The line that a test run ends with: which parts passed, and by name what did not.
 
-use std::path::PathBuf;
-
 use anyhow::{Result, bail};
 
 /// More names than these are counted instead, so that the line stays one.
@@ -90,6 +88,8 @@ pub(super) fn list(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use anyhow::anyhow;
 
     use super::*;
@@ -109,11 +109,11 @@ mod tests {
     #[test]
     fn nothing_failed_where_a_part_was_skipped() {
         let mut report = Report::default();
-        assert_eq!(report.fetched("Prometheus", Ok(None)), None);
+        assert_eq!(report.fetched::<PathBuf>("Prometheus", Ok(None)), None);
         report.add("tests", Ok(Outcome::Passed));
         assert!(report.end().is_ok());
         let mut report = Report::default();
-        assert_eq!(report.fetched("Prometheus", Err(anyhow!("no network"))), None);
+        assert_eq!(report.fetched::<PathBuf>("Prometheus", Err(anyhow!("no network"))), None);
         assert_eq!(report.end().unwrap_err().to_string(), "failed: Prometheus (no network)");
     }
 

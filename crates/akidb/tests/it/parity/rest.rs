@@ -19,7 +19,7 @@ pub(crate) struct RestDoor {
 
 impl RestDoor {
     pub(crate) fn new(node: &Node) -> Self {
-        let client = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = Client::builder().timeout(Duration::from_secs(600)).build().unwrap();
         Self { client, url: node.url() }
     }
 

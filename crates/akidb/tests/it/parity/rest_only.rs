@@ -31,7 +31,7 @@ const ONE: &str = "/v1/collections/films/documents/1";
 /// Sends any bytes as a request and reads the fault in the answer.
 fn send(node: &Node, line: &str, headers: &str, body: &[u8]) -> Fault {
     let mut stream = TcpStream::connect(node.rest).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(600))).unwrap();
     let length = body.len();
     let head = format!(
         "{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
@@ -278,7 +278,7 @@ async fn what_is_no_http_is_answered_as_the_clients_fault_or_not_at_all() {
     ];
     for head in heads {
         let mut stream = TcpStream::connect(node.rest).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(600))).unwrap();
         let _ = stream.write_all(head);
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let mut answer = Vec::new();
