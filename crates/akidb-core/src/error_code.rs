@@ -120,7 +120,7 @@ error_codes! {
     ShuttingDown => "shutting_down", 503, 14, 1, true;
     /// The request's time was over before the answer was there.
     DeadlineExceeded => "deadline_exceeded", 504, 4, 1, true;
-    /// The disk is full.
+    /// The disk is full, or has less room than storage.min_free: searches and deletes go on.
     StorageFull => "storage_full", 507, 8, 74, true;
     /// The vector indexes have all the memory that the configuration allows them.
     IndexMemoryFull => "index_memory_full", 507, 8, 1, true;

@@ -21,7 +21,7 @@ use crate::{
     media,
     route::{Route, Verb},
     state::RestState,
-    wire::{IdType, ToldLines, include_from, write_mode},
+    wire::{IdType, ImportFields, ToldLines, include_from, write_mode},
 };
 
 /// Says how long a request may take.
@@ -152,6 +152,17 @@ impl Call {
     pub(crate) fn told_lines(&self) -> Result<ToldLines, Failure> {
         let told = self.query("status").map(str::parse).transpose();
         told.map(Option::unwrap_or_default).map_err(Failure::refused)
+    }
+
+    /// What the query says about which fields of an import are what.
+    pub(crate) fn import_fields(&self) -> ImportFields {
+        let named = |name| self.query(name).filter(|field| !field.is_empty()).map(str::to_owned);
+        let metadata = self.query("metadata").map(|names| names.split(',').map(str::to_owned));
+        ImportFields {
+            id: named("id_field"),
+            text: named("text_field"),
+            metadata: metadata.map(Iterator::collect),
+        }
     }
 
     /// What the query says about the collections of a model to be unloaded.

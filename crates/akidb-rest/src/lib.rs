@@ -26,6 +26,7 @@ mod server;
 mod state;
 mod wire;
 
+pub use import::{FrameFault, Framed, Framer, ImportFormat};
 pub use openapi::openapi;
 pub use options::RestOptions;
 pub use routes::router;

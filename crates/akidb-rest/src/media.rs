@@ -30,10 +30,12 @@ pub(crate) const JSON_LINES: MediaType = MediaType {
         "application/jsonl",
         "application/jsonlines",
         "application/x-jsonlines",
-        "application/json",
     ],
     suffix: None,
 };
+
+/// Rows behind a header.
+pub(crate) const CSV: MediaType = MediaType { name: "text/csv", also: &[], suffix: None };
 
 const GIVEN_CHARS_MAX: usize = 80;
 

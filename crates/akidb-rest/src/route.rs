@@ -14,7 +14,7 @@ use utoipa::{
 
 use crate::{
     RestOptions,
-    media::{JSON, JSON_LINES, MediaType},
+    media::{CSV, JSON, JSON_LINES, MediaType},
     state::RestState,
 };
 
@@ -202,10 +202,10 @@ impl Route {
         Self { body: Some(described::<T>()), ..self }
     }
 
-    /// Reads lines of JSON, and answers each with one. May go on for as long as both ends like.
+    /// Reads lines of JSON, a list or rows, and answers each with a line. May go on for as long as both ends like.
     pub(crate) const fn lines<T: ToSchema, A: ToSchema>(self) -> Self {
         let answers = Answers::JsonLines(described::<A>());
-        let takes = &[JSON_LINES];
+        let takes = &[JSON_LINES, JSON, CSV];
         Self { body: Some(described::<T>()), body_is_lines: true, takes, answers, ..self }
     }
 

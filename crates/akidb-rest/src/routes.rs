@@ -93,6 +93,25 @@ const STATUS: QueryParameter = QueryParameter {
     takes: Takes::Words(&["all", "errors", "none"]),
 };
 
+const ID_FIELD: QueryParameter = QueryParameter {
+    name: "id_field",
+    description: "The field or column that holds the id, in place of id.",
+    takes: Takes::Pattern("^[^\\u0000]*$"),
+};
+
+const TEXT_FIELD: QueryParameter = QueryParameter {
+    name: "text_field",
+    description: "The field or column that holds the text, in place of text.",
+    takes: Takes::Pattern("^[^\\u0000]*$"),
+};
+
+const METADATA_FIELDS: QueryParameter = QueryParameter {
+    name: "metadata",
+    description: "The fields or columns that are metadata, with commas between them. With id_field or \
+                  text_field, and of CSV, all others are where this is absent; * stands for them.",
+    takes: Takes::Pattern("^[^\\u0000]*$"),
+};
+
 const IMPORT_KEY: RequestHeader = RequestHeader {
     name: IDEMPOTENCY_KEY,
     description: "1 to 255 visible ASCII characters. A line without an id gets one that is made of \
@@ -220,11 +239,12 @@ pub(crate) static ROUTES: &[Route] = &[
         Post,
         "/v1/collections/{name}/import",
         "import",
-        "Insert or replace documents, a line each, of any number. A bad line fails alone.",
+        "Insert or replace documents of any number: a line of JSON each, or as application/json a \
+         list, or as text/csv rows behind a header. A bad one fails alone.",
         || post(import::import),
     )
     .operation(Operation::Import)
-    .query(&[STATUS, MODE])
+    .query(&[STATUS, MODE, ID_FIELD, TEXT_FIELD, METADATA_FIELDS])
     .headers(&[IMPORT_KEY])
     .lines::<NewDocumentBody, ImportAnswer>(),
     Route::new(

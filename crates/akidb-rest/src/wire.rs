@@ -34,7 +34,7 @@ pub(crate) use document::{
 pub(crate) use embed::{EmbedAnswer, EmbedBody};
 pub(crate) use error::ErrorAnswer;
 pub(crate) use id::{Id, IdType};
-pub(crate) use import::{ImportAnswer, ToldLines};
+pub(crate) use import::{ImportAnswer, ImportFields, ToldLines};
 pub(crate) use include::include_from;
 pub(crate) use json_value::JsonValue;
 pub(crate) use list::{LIST_TOO_LONG, List};

@@ -31,6 +31,9 @@ pub struct StorageConfig {
     pub idle_close_after: Duration,
     /// Connections that read one collection at once.
     pub readers_per_collection: u32,
+    /// Free bytes of the disk below which writes are refused; 256 MiB or a hundredth of the disk
+    /// where absent, whichever is more. 0 refuses nothing.
+    pub min_free_bytes: Option<u64>,
     /// How long a start waits for the process that has the data directory, which may be ending.
     pub lock_wait: Duration,
 }
@@ -41,6 +44,7 @@ impl Default for StorageConfig {
             max_open_collections: 256,
             idle_close_after: Duration::from_secs(600),
             readers_per_collection: 4,
+            min_free_bytes: None,
             lock_wait: Duration::from_secs(5),
         }
     }

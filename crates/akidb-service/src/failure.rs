@@ -18,7 +18,8 @@ pub(crate) fn too_late() -> Error {
 pub(crate) fn from_store(error: StoreError) -> Error {
     let message = error.to_string();
     match error {
-        StoreError::Full => {
+        StoreError::Full | StoreError::LowSpace { .. } => {
+            let message = format!("{message}; deletes and searches go on");
             Error::new(ErrorCode::StorageFull, message).with_retry_after(RETRY_AFTER_FULL)
         }
         StoreError::Damaged { .. } => Error::new(ErrorCode::DocumentDamaged, message),

@@ -583,7 +583,7 @@ pub enum InUse {
 /// Whether the node can serve, and each part of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Readiness {
-    /// All components are ready.
+    /// Requests are served. A node without room for writes is ready, its storage is not.
     pub ready: bool,
     /// The parts.
     pub components: Vec<ComponentState>,

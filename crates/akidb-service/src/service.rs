@@ -14,15 +14,15 @@ use std::{
 
 use akidb_core::{Error, ErrorCode, Limits, Result};
 use akidb_embedding::TRACE_TARGET;
-use akidb_store::{DataDirectory, StoreError};
+use akidb_store::{DataDirectory, DiskSpace, StoreError};
 use tokio::sync::{Semaphore, watch};
 use tracing::{Instrument, field::Empty};
 
 use crate::{
     ComponentState, DoorMetrics, ModelStartError, Operation, Readiness, RequestContext,
     ServiceConfig, StorageFinding,
-    collections::Collections,
-    failure::too_late,
+    collections::{Collections, Entry},
+    failure::{from_store, too_late},
     finished::{Running, Task},
     metrics::Metrics,
     models::Models,
@@ -30,6 +30,9 @@ use crate::{
 
 /// What a client is told to wait when too many requests run.
 const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
+
+/// How often the room on the disk is looked at where no write does.
+const WATCH_SPACE_EVERY: Duration = Duration::from_secs(1);
 
 /// How often a lock that another process holds is tried again.
 const LOCK_POLL_EVERY: Duration = Duration::from_millis(50);
@@ -82,11 +85,14 @@ impl Service {
             .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
         let metrics = Arc::new(metrics);
         let directory = lock_directory(&config.data_dir, config.storage.lock_wait).await?;
+        let min_free_bytes = config.storage.min_free_bytes;
+        let space = DiskSpace::open(directory.root(), min_free_bytes, metrics.store.clone());
         let collections = Collections::open(
             directory,
             config.storage.clone(),
             &config.index,
             Arc::clone(&metrics),
+            Arc::new(space),
         )
         .await?;
         let models = config.embedding.map(|config| Models::open(config, Arc::clone(&metrics)));
@@ -108,6 +114,9 @@ impl Service {
             config.storage.idle_close_after / 4,
         ));
         tokio::spawn(look_at_disk(Arc::downgrade(&service.inner), config.data_dir));
+        tokio::spawn(count_closed(service.inner.collections.all()));
+        let space = Arc::clone(&service.inner.collections.indexing.space);
+        tokio::spawn(watch_space(Arc::downgrade(&service.inner), space));
         Ok(service)
     }
 
@@ -140,13 +149,17 @@ impl Service {
     pub fn readiness(&self) -> Readiness {
         let draining = *self.inner.draining.borrow() || self.inner.leaving.load(Relaxed);
         let collections = self.inner.collections.all().len();
+        // What is refused then is told by the error; searches and deletes need the node.
+        let low_space = self.inner.collections.indexing.space.check().err();
         let storage = ComponentState {
             name: "storage",
-            ready: !draining,
-            detail: if draining {
-                "shutting down".to_owned()
-            } else {
-                self.storage_detail(collections)
+            ready: !draining && low_space.is_none(),
+            detail: match low_space {
+                _ if draining => "shutting down".to_owned(),
+                Some(reason) => {
+                    format!("{}, read-only: {reason}", self.storage_detail(collections))
+                }
+                None => self.storage_detail(collections),
             },
         };
         let models = self.inner.models.as_ref();
@@ -163,7 +176,7 @@ impl Service {
             },
         };
         Readiness {
-            ready: storage.ready && embedding.ready,
+            ready: !draining && embedding.ready,
             components: vec![storage, embedding, index],
             models: models.map(|models| models.all()).unwrap_or_default(),
             indexes,
@@ -310,6 +323,29 @@ impl Service {
         }
     }
 
+    /// Refuses what would take room of a disk that is nearly full, before work is done for it.
+    ///
+    /// # Errors
+    /// `storage_full`.
+    pub(crate) fn check_space(&self) -> Result<()> {
+        self.inner.collections.indexing.space.check().map_err(from_store)
+    }
+
+    /// Does something that makes room, and again where the disk was full and the ballast is given
+    /// back for it.
+    pub(crate) async fn making_room<T, A: Future<Output = Result<T>>>(
+        &self,
+        attempt: impl Fn() -> A,
+    ) -> Result<T> {
+        let space = &self.inner.collections.indexing.space;
+        match attempt().await {
+            Err(error) if error.code == ErrorCode::StorageFull && space.note_full() => {
+                attempt().await
+            }
+            outcome => outcome,
+        }
+    }
+
     fn admit(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
         if *self.inner.draining.borrow() {
             return Err(Error::new(ErrorCode::ShuttingDown, "the node is shutting down"));
@@ -357,6 +393,21 @@ async fn close_idle_collections(inner: std::sync::Weak<Inner>, every: Duration) 
         tokio::time::sleep(every).await;
         let Some(inner) = inner.upgrade() else { return };
         inner.collections.close_idle().await;
+    }
+}
+
+/// Counts what the collections hold that nobody uses. It holds none of the node, which may end.
+async fn count_closed(collections: Vec<Arc<Entry>>) {
+    for collection in collections {
+        collection.count_closed().await;
+    }
+}
+
+/// Lets writes end and begin again where none comes. It never holds the node, which may end.
+async fn watch_space(inner: std::sync::Weak<Inner>, space: Arc<DiskSpace>) {
+    while inner.strong_count() > 0 {
+        space.look();
+        tokio::time::sleep(WATCH_SPACE_EVERY).await;
     }
 }
 

@@ -93,6 +93,14 @@ pub enum StoreError {
     /// No space left; the write was rolled back.
     #[error("the disk is full")]
     Full,
+    /// Less space left than is kept free; nothing was tried.
+    #[error("{}", low_space(*.free_bytes, *.min_free_bytes))]
+    LowSpace {
+        /// What is left.
+        free_bytes: u64,
+        /// What is kept.
+        min_free_bytes: u64,
+    },
     /// The write waited in the queue until its deadline; nothing was written.
     #[error("the write was not started before its deadline")]
     Expired,
@@ -137,6 +145,19 @@ fn conflicts(conflicts: &[(usize, Conflict)]) -> String {
     conflicts.collect::<Vec<_>>().join(", ")
 }
 
+fn low_space(free_bytes: u64, min_free_bytes: u64) -> String {
+    match free_bytes < min_free_bytes {
+        true => format!(
+            "the disk of the data directory has {free_bytes} bytes left, writes need \
+             {min_free_bytes} (storage.min_free)"
+        ),
+        false => format!(
+            "the disk of the data directory was full just now, although it has {free_bytes} bytes \
+             left (storage.min_free)"
+        ),
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if is_full(&error) {
@@ -159,6 +180,13 @@ fn is_full(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == SQLITE_FULL)
 }
 
+/// Whether a code of SQLite, be it extended, is about reading and writing files, or opening them.
+const fn is_of_files(code: u32) -> bool {
+    const SQLITE_IOERR: u32 = 10;
+    const SQLITE_CANTOPEN: u32 = 14;
+    matches!(code & 0xff, SQLITE_IOERR | SQLITE_CANTOPEN)
+}
+
 /// A page that is malformed, or that the system does not read. The rest of the database may be
 /// whole.
 fn is_damage(error: &sqlx::Error) -> bool {
@@ -175,6 +203,22 @@ impl StoreError {
     #[must_use]
     pub const fn is_damaged_page(&self) -> bool {
         matches!(self, Self::DamagedPage { .. })
+    }
+
+    /// Whether a full disk is the reason. None where SQLite does not say: it has one code for files
+    /// that cannot be opened or extended, whatever the reason.
+    pub(crate) fn is_for_want_of_space(&self) -> Option<bool> {
+        match self {
+            Self::Full => Some(true),
+            Self::Io { source, .. } => Some(crate::space::is_for_want_of_space(source)),
+            Self::Sqlite(error) => {
+                let code = error.as_database_error().and_then(|error| error.code());
+                let code = code.and_then(|code| code.parse::<u32>().ok());
+                (!code.is_some_and(is_of_files)).then_some(false)
+            }
+            Self::Migration { .. } => None,
+            _ => Some(false),
+        }
     }
 
     pub(crate) fn io(

@@ -13,6 +13,7 @@ mod fail_stop;
 mod high_water;
 mod metrics;
 mod migrations;
+mod space;
 mod text_hash;
 
 pub use catalogue::{Catalogue, CollectionRow, Finding, FindingKind, OpenedCatalogue};
@@ -26,4 +27,5 @@ pub use documents::{
 pub use error::StoreError;
 pub use fail_stop::FailStop;
 pub use metrics::StoreMetrics;
+pub use space::DiskSpace;
 pub use text_hash::{EmbeddedText, TextHash};

@@ -17,6 +17,10 @@ pub struct StoreMetrics {
     pub(crate) damaged_rows: IntCounter,
     /// Acknowledged sequence numbers found missing.
     pub(crate) lost_writes: IntCounter,
+    /// Whether writes are refused for want of room.
+    pub(crate) read_only: IntGauge,
+    /// Room below which they are.
+    pub(crate) min_free_bytes: IntGauge,
 }
 
 impl StoreMetrics {
@@ -53,6 +57,14 @@ impl StoreMetrics {
                 "akidb_store_lost_writes_total",
                 "Acknowledged sequence numbers found missing when a collection was opened.",
             )?,
+            read_only: IntGauge::new(
+                "akidb_storage_read_only",
+                "1 while writes are refused because the disk of the data directory is nearly full.",
+            )?,
+            min_free_bytes: IntGauge::new(
+                "akidb_storage_min_free_bytes",
+                "Room on the disk of the data directory below which writes are refused.",
+            )?,
         };
         registry.register(Box::new(metrics.commit_seconds.clone()))?;
         registry.register(Box::new(metrics.commit_rows.clone()))?;
@@ -60,6 +72,8 @@ impl StoreMetrics {
         registry.register(Box::new(metrics.commit_errors.clone()))?;
         registry.register(Box::new(metrics.damaged_rows.clone()))?;
         registry.register(Box::new(metrics.lost_writes.clone()))?;
+        registry.register(Box::new(metrics.read_only.clone()))?;
+        registry.register(Box::new(metrics.min_free_bytes.clone()))?;
         Ok(metrics)
     }
 }

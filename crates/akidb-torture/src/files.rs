@@ -39,6 +39,7 @@ pub(crate) const KINDS: &[FileKind] = &[
     derived("catalogue mark", "catalogue-mark*"),
     derived("lock", "LOCK"),
     derived("ballast", "ballast"),
+    derived("probe of room", "room-probe"),
     truth("documents", "collections/*/documents.db"),
     truth("documents log", "collections/*/documents.db-wal"),
     derived("documents shared memory", "collections/*/documents.db-shm"),

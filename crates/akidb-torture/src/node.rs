@@ -159,6 +159,8 @@ impl Starting {
             .env("AKIDB_EMBEDDING__BACKEND", "hash")
             .env("AKIDB_EMBEDDING__DIMENSION", MODEL_DIMENSION.to_string())
             .env("AKIDB_TORTURE_SHRUNKEN", "1")
+            // A small ballast: each data directory is copied many times.
+            .env("AKIDB_STORAGE__MIN_FREE", "1MiB")
             .env("RUST_BACKTRACE", "1")
             .envs(launch.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())

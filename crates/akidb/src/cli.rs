@@ -59,7 +59,7 @@ pub(crate) enum Command {
   $ akidb document count films"
     )]
     Document(document::DocumentCommand),
-    /// Store the documents of a JSON Lines file
+    /// Store the documents of a file: JSON Lines, a JSON list or CSV
     Import(import::ImportArgs),
     /// Find the documents nearest to a text, a vector or another document
     Search(Box<search::SearchArgs>),

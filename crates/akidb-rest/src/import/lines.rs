@@ -1,133 +1,176 @@
-//! The body of an import, line by line, with one line in memory at a time.
+//! The body of an import, document by document, with one in memory at a time.
 
 use std::{mem, time::Duration};
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_service::{ImportLine, NewDocument};
 use axum::{body::Body, extract::Request};
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use futures::{Stream, stream};
 use http::header;
 use tokio::{runtime::Handle, time::timeout};
 
+use super::{
+    fields::Fields,
+    frame::{FrameFault, Framed, Framer, ImportFormat},
+};
 use crate::{
     body::{discard, next_chunk},
     decode::decode,
-    wire::NewDocumentBody,
+    wire::{ImportFields, NewDocumentBody},
 };
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What is still taken of a body whose import ended early.
 const DISCARD_BYTES_MAX: usize = 64 << 20;
 
-/// Reads lines. Blank ones are counted and left out.
+/// Reads documents. Blank lines are counted and left out.
 pub(super) struct Lines {
     body: Body,
     /// The client sends nothing before it is told to, so there is nothing to discard.
     waits_for_leave: bool,
     line_bytes_max: usize,
     idle_timeout: Duration,
-    /// What has come of the next lines.
-    buffer: BytesMut,
-    /// How many bytes of the buffer are known to hold no end of a line.
-    searched: usize,
-    /// The number of the last line.
-    number: u64,
-    /// The line in the buffer is longer than allowed, and its beginning is gone.
-    is_too_long: bool,
+    fields: Fields,
+    input: Input,
+    /// The body has come to its end.
     ended: bool,
+    /// Nothing can be read any more.
+    done: bool,
+}
+
+/// What has come.
+enum Input {
+    /// Nothing that says which format it is: a list, or lines.
+    Unknown(BytesMut),
+    Of(ImportFormat, Framer),
 }
 
 impl Lines {
-    pub(super) fn new(request: Request, line_bytes_max: usize, idle_timeout: Duration) -> Self {
+    /// `format` is absent where JSON may be lines or a list, by how it begins.
+    pub(super) fn new(
+        request: Request,
+        format: Option<ImportFormat>,
+        fields: ImportFields,
+        line_bytes_max: usize,
+        idle_timeout: Duration,
+    ) -> Self {
+        let input = match format {
+            Some(format) => Input::Of(format, Framer::new(format, line_bytes_max)),
+            None => Input::Unknown(BytesMut::new()),
+        };
         Self {
             waits_for_leave: request.headers().contains_key(header::EXPECT),
             body: request.into_body(),
             line_bytes_max,
             idle_timeout,
-            buffer: BytesMut::new(),
-            searched: 0,
-            number: 0,
-            is_too_long: false,
+            fields: Fields::new(fields),
+            input,
             ended: false,
+            done: false,
         }
     }
 
-    /// The lines; an error is the last item.
+    /// The documents; an error is the last item.
     pub(super) fn into_stream(self) -> impl Stream<Item = Result<ImportLine>> + Send + 'static {
         stream::unfold(self, |mut lines| async { Some((lines.next().await?, lines)) })
     }
 
     async fn next(&mut self) -> Option<Result<ImportLine>> {
-        loop {
-            while let Some(end) = self.end_of_line() {
-                if let Some(line) = self.take(end, 1) {
-                    return Some(Ok(line));
-                }
-            }
-            if self.ended {
-                let rest = self.buffer.len();
-                return self.take(rest, 0).map(Ok);
-            }
-            if let Err(error) = self.receive().await {
-                // Nobody knows whether the line in the buffer would have gone on.
-                self.buffer.clear();
-                self.is_too_long = false;
-                self.ended = true;
-                return Some(Err(error));
+        while !self.done {
+            let framed = match &mut self.input {
+                Input::Unknown(_) => Ok(None),
+                Input::Of(_, framer) => framer.next(),
+            };
+            let read = match framed {
+                Ok(Some(framed)) => self.read(framed).transpose(),
+                Ok(None) if self.ended => self.finish().transpose(),
+                Ok(None) => self.receive().await.err().map(Err),
+                Err(fault) => Some(Err(of_the_whole(&fault))),
+            };
+            self.done |= matches!(read, Some(Err(_)));
+            if read.is_some() {
+                return read;
             }
         }
+        None
     }
 
     async fn receive(&mut self) -> Result<()> {
         self.waits_for_leave = false;
         let chunk = timeout(self.idle_timeout, next_chunk(&mut self.body)).await;
-        let chunk = chunk.map_err(|_| {
-            let idle_ms = self.idle_timeout.as_millis();
-            let message = format!("nothing came for {idle_ms} ms (import_idle_timeout_ms)");
-            Error::new(ErrorCode::DeadlineExceeded, message)
-        })??;
-        match chunk {
-            Some(chunk) => self.buffer.extend_from_slice(&chunk),
-            None => self.ended = true,
+        let chunk = chunk.unwrap_or_else(|_| Err(idle(self.idle_timeout)));
+        // After an error nobody knows whether the document in the buffer would have gone on.
+        self.ended = chunk.is_err();
+        match (&mut self.input, chunk?) {
+            (_, None) => self.ended = true,
+            (Input::Of(_, framer), Some(chunk)) => framer.push(&chunk),
+            (Input::Unknown(begun), Some(chunk)) => {
+                begun.extend_from_slice(&chunk);
+                let start = begun.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begun).trim_ascii_start();
+                if let Some(&first) = start.first() {
+                    self.begin(if first == b'[' {
+                        ImportFormat::Array
+                    } else {
+                        ImportFormat::Lines
+                    });
+                }
+            }
         }
         Ok(())
     }
 
-    /// Where the first line of the buffer ends. Throws away what is too long to be kept.
-    fn end_of_line(&mut self) -> Option<usize> {
-        let unsearched = self.buffer.get(self.searched..)?;
-        if let Some(end) = unsearched.iter().position(|&byte| byte == b'\n') {
-            return Some(self.searched + end);
+    /// Takes what has come as this format.
+    fn begin(&mut self, format: ImportFormat) {
+        if let Input::Unknown(begun) = &mut self.input {
+            let mut framer = Framer::new(format, self.line_bytes_max);
+            framer.push(&mem::take(begun));
+            self.input = Input::Of(format, framer);
         }
-        if self.buffer.len() > self.line_bytes_max {
-            self.is_too_long = true;
-            self.buffer.clear();
-        }
-        self.searched = self.buffer.len();
-        None
     }
 
-    /// Takes a line of this length, and so many bytes behind it; `None` where it is blank.
-    fn take(&mut self, bytes: usize, behind: usize) -> Option<ImportLine> {
-        let line = self.buffer.split_to(bytes);
-        self.buffer.advance(behind);
-        self.searched = 0;
-        self.number += u64::from(bytes + behind > 0 || self.is_too_long);
-        let mut line = &line[..];
-        if self.number == 1 {
-            line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+    /// What is left behind the last end of a document.
+    fn finish(&mut self) -> Result<Option<ImportLine>> {
+        self.done = true;
+        let Input::Of(_, framer) = &mut self.input else { return Ok(None) };
+        match framer.finish().map_err(|fault| of_the_whole(&fault))? {
+            Some(framed) => self.read(framed),
+            None => Ok(None),
         }
-        let document = if mem::take(&mut self.is_too_long) || line.len() > self.line_bytes_max {
-            Err(too_long(self.line_bytes_max))
-        } else if line.trim_ascii().is_empty() {
-            return None;
-        } else {
-            read_document(line)
-        };
-        Some(ImportLine { number: self.number, bytes, document })
     }
+
+    /// The document, or why this one cannot be read. Of CSV the first one is the header.
+    ///
+    /// # Errors
+    /// The header says that no row can be read.
+    fn read(&mut self, framed: Framed) -> Result<Option<ImportLine>> {
+        let Framed { number, bytes, content } = framed;
+        let is_csv = matches!(self.input, Input::Of(ImportFormat::Csv, _));
+        let Some(content) = content else {
+            let document = Err(too_long(self.line_bytes_max));
+            return Ok(Some(ImportLine { number, bytes, document }));
+        };
+        if is_csv && self.fields.awaits_header() {
+            return self.fields.take_header(&content).map(|()| None);
+        }
+        let mut own = Vec::new();
+        let document = if is_csv {
+            self.fields.of_row(&content).and_then(|row| read_document(&row))
+        } else {
+            let object = self.fields.of_object(&content, &mut own).map_err(on_a_line);
+            object.and_then(read_document)
+        };
+        Ok(Some(ImportLine { number, bytes, document }))
+    }
+}
+
+fn of_the_whole(fault: &FrameFault) -> Error {
+    Error::at(ErrorCode::MalformedRequest, "body", fault)
+}
+
+fn idle(idle_timeout: Duration) -> Error {
+    let idle_ms = idle_timeout.as_millis();
+    let message = format!("nothing came for {idle_ms} ms (import_idle_timeout_ms)");
+    Error::new(ErrorCode::DeadlineExceeded, message)
 }
 
 impl Drop for Lines {
@@ -151,15 +194,17 @@ fn read_document(line: &[u8]) -> Result<NewDocument> {
 
 /// The error of a body that was a line: the line has a number of its own.
 fn on_a_line(mut error: Error) -> Error {
+    // A field may be called so, too.
+    let is_whole = error.code != ErrorCode::UnknownField;
     let words = |text: &str| {
-        let text =
-            text.strip_prefix("body: ").map_or(text.to_owned(), |t| format!("document: {t}"));
+        let of_the_whole = text.strip_prefix("body: ").filter(|_| is_whole);
+        let text = of_the_whole.map_or(text.to_owned(), |text| format!("document: {text}"));
         text.replace(" at line 1 column ", " at column ")
     };
     error.message = words(&error.message);
     for violation in &mut error.violations {
         violation.description = words(&violation.description);
-        if violation.field == "body" {
+        if is_whole && violation.field == "body" {
             violation.field = "document".to_owned();
         }
     }
@@ -178,12 +223,16 @@ mod tests {
 
     use super::*;
 
+    fn lines(request: Request, idle_timeout: Duration) -> Lines {
+        Lines::new(request, Some(ImportFormat::Lines), ImportFields::default(), 40, idle_timeout)
+    }
+
     /// Numbers with ids or codes, of a body that comes in pieces of this size.
     async fn read(body: &[u8], piece: usize) -> Vec<(u64, String)> {
         let pieces: Vec<_> =
             body.chunks(piece).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect();
         let request = Request::new(Body::from_stream(stream::iter(pieces)));
-        let lines = Lines::new(request, 40, Duration::from_secs(20)).into_stream();
+        let lines = lines(request, Duration::from_secs(20)).into_stream();
         let told = lines.map(|line| {
             let line = line.unwrap();
             let told = match line.document {
@@ -229,7 +278,7 @@ mod tests {
     async fn a_line_that_broke_off_is_no_line() {
         let pieces = [Ok("{\"id\":1}\n{\"id\":2}"), Err(std::io::Error::other("gone"))];
         let request = Request::new(Body::from_stream(stream::iter(pieces)));
-        let lines = Lines::new(request, 40, Duration::from_secs(20)).into_stream();
+        let lines = lines(request, Duration::from_secs(20)).into_stream();
         let lines: Vec<_> = lines.collect().await;
         assert_eq!(lines.len(), 2);
         assert!(lines[0].is_ok());
@@ -240,7 +289,7 @@ mod tests {
     async fn a_client_that_falls_silent_is_not_waited_for() {
         let request =
             Request::new(Body::from_stream(stream::pending::<std::io::Result<Vec<u8>>>()));
-        let lines = Lines::new(request, 40, Duration::from_millis(1)).into_stream();
+        let lines = lines(request, Duration::from_millis(1)).into_stream();
         let lines: Vec<_> = lines.collect().await;
         assert_eq!(lines[0].as_ref().unwrap_err().code, ErrorCode::DeadlineExceeded);
     }

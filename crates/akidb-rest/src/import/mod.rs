@@ -1,9 +1,13 @@
 //! The import route: lines in, answers out, both at once and without end.
 //!
-//! `lines` reads the body, `answers` keeps what the client does not read yet. What does not live
-//! here: what is done with the documents, which the service does.
+//! `frame` divides the body into documents, `fields` and `csv` say what of one is what, `lines` reads
+//! all of it, `answers` keeps what the client does not read yet. What does not live here: what is done
+//! with the documents, which the service does.
 
 mod answers;
+mod csv;
+mod fields;
+mod frame;
 mod lines;
 
 use akidb_listener::ReplyPatience;
@@ -13,10 +17,16 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 
+pub use self::frame::{FrameFault, Framed, Framer, ImportFormat};
 use self::{answers::Answers, lines::Lines};
-use crate::{call::Call, failure::Failure, media::JSON_LINES, state::RestState};
+use crate::{
+    call::Call,
+    failure::Failure,
+    media::{CSV, JSON, JSON_LINES},
+    state::RestState,
+};
 
 /// Stores the documents of the body while it comes, and answers while it does.
 pub(crate) async fn import(
@@ -24,10 +34,12 @@ pub(crate) async fn import(
     call: Call,
     request: Request,
 ) -> Result<Response, Failure> {
+    let format = format_of(request.headers());
     let told = call.told_lines()?;
     let idle_timeout = state.options.import_idle_timeout;
     let limits = state.service.limits();
-    let lines = Lines::new(request, limits.import_line_bytes, idle_timeout);
+    let fields = call.import_fields();
+    let lines = Lines::new(request, format, fields, limits.import_line_bytes, idle_timeout);
     let import = Import { idempotency_key: call.idempotency_key(), mode: call.mode()? };
     let events = state.service.import(&call.context, &call.collection, import, lines.into_stream());
     let answers = Answers::new(events.await?, told, limits.import_answer_bytes, idle_timeout);
@@ -37,4 +49,14 @@ pub(crate) async fn import(
     // The answers have a timer of their own, which knows when the import waits for its client.
     response.extensions_mut().insert(ReplyPatience(idle_timeout));
     Ok(response)
+}
+
+/// By the media type of the body, which was checked. None is JSON, which may be lines or a list.
+fn format_of(headers: &HeaderMap) -> Option<ImportFormat> {
+    let given = headers.get(header::CONTENT_TYPE);
+    let given = given.map(|given| String::from_utf8_lossy(given.as_bytes())).unwrap_or_default();
+    if CSV.is(&given) {
+        return Some(ImportFormat::Csv);
+    }
+    (!JSON.is(&given)).then_some(ImportFormat::Lines)
 }

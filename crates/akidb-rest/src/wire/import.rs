@@ -35,6 +35,44 @@ impl FromStr for ToldLines {
     }
 }
 
+/// Which fields of an object, or columns of a row, are what of a document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ImportFields {
+    /// Holds the id; `id` where absent.
+    pub(crate) id: Option<String>,
+    /// Holds the text; `text` where absent.
+    pub(crate) text: Option<String>,
+    /// Those that are metadata; all others where absent, or where `*` is one of them.
+    pub(crate) metadata: Option<Vec<String>>,
+}
+
+impl ImportFields {
+    /// Whether nothing is named, so that documents are in our own form.
+    pub(crate) const fn is_default(&self) -> bool {
+        self.id.is_none() && self.text.is_none() && self.metadata.is_none()
+    }
+
+    pub(crate) fn id_name(&self) -> &str {
+        self.id.as_deref().unwrap_or("id")
+    }
+
+    pub(crate) fn text_name(&self) -> &str {
+        self.text.as_deref().unwrap_or("text")
+    }
+
+    /// Every field that was named.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
+        let metadata = self.metadata.iter().flatten().filter(|name| *name != "*");
+        self.id.iter().chain(&self.text).chain(metadata).map(String::as_str)
+    }
+
+    /// Whether a field that is neither id, text nor vector is metadata.
+    pub(crate) fn is_metadata(&self, name: &str) -> bool {
+        let is_it = |named: &String| named == "*" || named == name;
+        self.metadata.as_ref().is_none_or(|names| names.iter().any(is_it))
+    }
+}
+
 /// A line of the answer to an import: what became of a line of the body, in their order, and at
 /// the end the summary. An answer without a summary broke off.
 #[derive(Serialize, ToSchema)]
@@ -45,7 +83,8 @@ impl FromStr for ToldLines {
 pub(crate) enum ImportAnswer {
     /// The document is stored.
     Stored {
-        /// The number of the line, from 1. Blank lines count, and have no answer.
+        /// The number of the line on which the document begins, from 1; blank lines count, and have no
+        /// answer. Of a JSON list the place in it, from 1.
         line: u64,
         #[serde(flatten)]
         result: UpsertResultAnswer,

@@ -41,7 +41,8 @@ impl VersionAnswer {
     "findings": []
 }))]
 pub(crate) struct ReadyAnswer {
-    /// Whether all components are ready.
+    /// Whether requests are served. A node whose disk is nearly full serves all but those that take
+    /// room: its component `storage` is not ready, and says why.
     pub(crate) ready: bool,
     components: Vec<ComponentAnswer>,
     /// The models of the configuration; none where embedding is disabled.

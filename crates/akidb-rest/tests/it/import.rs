@@ -81,3 +81,27 @@ async fn what_can_not_begin_is_refused_as_any_request() {
     node.service.start_draining();
     node.refused(IMPORT, body, (503, "shutting_down", "")).await;
 }
+
+#[tokio::test]
+async fn rows_and_lists_are_documents_too() {
+    let node = Node::start().await;
+    node.ok("POST /v1/collections", r#"{"name":"films"}"#).await;
+    let query = "?text_field=plot&id_field=nr&status=errors";
+    let (csv, list) = ([("content-type", "text/csv")], [("content-type", "application/json")]);
+    let rows = "nr,plot,year\n1,a boat,1999\n2,\"a train\nto the coast\",\n3,short\n";
+    let lines = import(&node, query, &csv, rows).await;
+    let failed = (&lines[0]["line"], &lines[0]["error"]["code"]);
+    assert_eq!(failed, (&json!(5), &json!("malformed_request")));
+    let summary = &lines[1]["summary"];
+    assert_eq!((&summary["created"], &summary["failed"]), (&json!(2), &json!(1)));
+
+    let items = "[{\"nr\": 4, \"plot\": \"a\", \"b\": [1, \"]\"]},\n {\"nr\": 5, \"plot\": \"b\"}]";
+    assert_eq!(import(&node, query, &list, items).await[0]["summary"]["created"], 2);
+    for (headers, body, says) in [
+        (&list, "[{\"nr\": 6,", "the list does not end"),
+        (&csv, "a,b\n1,2\n", "has no column \"nr\""),
+    ] {
+        let end = import(&node, query, headers, body).await.pop().unwrap();
+        assert!(end["error"]["message"].as_str().unwrap().contains(says), "{end}");
+    }
+}

@@ -11,7 +11,7 @@ use std::{
 
 use akidb_core::{Error, ErrorCode, IndexSettings, Result};
 use akidb_embedding::ModelIdentity;
-use akidb_store::{Catalogue, CollectionRow};
+use akidb_store::{Catalogue, CollectionRow, DocumentStore};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
@@ -35,7 +35,12 @@ pub(crate) struct Entry {
     changing: Mutex<()>,
     born: Instant,
     last_used_ms: AtomicU64,
+    /// Documents when it was last closed, or [`NOT_COUNTED`].
+    closed_documents: AtomicU64,
 }
+
+/// Stands for a number that nobody has counted yet.
+const NOT_COUNTED: u64 = u64::MAX;
 
 /// A request uses the collection.
 struct InUse;
@@ -59,6 +64,7 @@ impl Entry {
             changing: Mutex::default(),
             born: Instant::now(),
             last_used_ms: AtomicU64::new(0),
+            closed_documents: AtomicU64::new(NOT_COUNTED),
         })
     }
 
@@ -163,7 +169,10 @@ impl Entry {
         // Under the write lock nobody can take another reference.
         match slot.take().map(Arc::try_unwrap) {
             None => Ok(None),
-            Some(Ok(open)) => Ok(Some(open)),
+            Some(Ok(open)) => {
+                self.closed_documents.store(open.store.document_count(), Ordering::Relaxed);
+                Ok(Some(open))
+            }
             Some(Err(used)) => {
                 *slot = Some(used);
                 Err(InUse)
@@ -192,6 +201,34 @@ impl Entry {
                 return None;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Documents, be it open or not; none where it was not counted since the start.
+    pub(super) fn document_count(&self) -> Option<u64> {
+        let closed = || Some(self.closed_documents.load(Ordering::Relaxed));
+        let open = self.peek().map(|open| open.store.document_count());
+        open.or_else(closed).filter(|&count| count != NOT_COUNTED)
+    }
+
+    /// Counts the documents of a collection that was not open since the start.
+    pub(crate) async fn count_closed(&self) {
+        if self.document_count().is_some() {
+            return;
+        }
+        match DocumentStore::count_closed(&self.folder).await {
+            Ok(count) => {
+                let only_first = |known: u64| (known == NOT_COUNTED).then_some(count);
+                // One that was opened and closed meanwhile knows better.
+                let _ = self.closed_documents.fetch_update(
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                    only_first,
+                );
+            }
+            Err(error) => {
+                tracing::warn!(collection = %self.row.name, %error, "documents were not counted");
+            }
         }
     }
 

@@ -10,7 +10,7 @@ mod open;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use akidb_core::{CollectionName, Error, ErrorCode, IndexSettings, Result};
-use akidb_store::{Catalogue, DataDirectory, FailStop, Finding, OpenedCatalogue};
+use akidb_store::{Catalogue, DataDirectory, DiskSpace, FailStop, Finding, OpenedCatalogue};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
@@ -53,10 +53,12 @@ impl Collections {
         config: StorageConfig,
         index: &IndexConfig,
         metrics: Arc<Metrics>,
+        space: Arc<DiskSpace>,
     ) -> Result<Self> {
         let fail_stop = FailStop::default();
         let opened = Catalogue::open(Arc::new(directory), fail_stop.clone()).await;
-        let OpenedCatalogue { catalogue, collections, findings } = opened.map_err(from_store)?;
+        let opened = opened.map_err(|error| from_store(space.explain(error)))?;
+        let OpenedCatalogue { catalogue, collections, findings } = opened;
         metrics.count_findings(&findings);
         let entries = collections.into_iter().map(|row| {
             let folder = catalogue.directory().collection(row.uuid);
@@ -71,6 +73,7 @@ impl Collections {
             memory: Arc::new(IndexMemory::new(index.memory_limit_bytes)),
             thresholds: index.thresholds,
             metrics,
+            space,
             fail_stop,
         };
         let collections = Self {
@@ -123,6 +126,8 @@ impl Collections {
         let (this, entry) = (Arc::clone(self), Arc::clone(entry));
         let opening = async move {
             this.close_least_recently_used().await;
+            // Opening makes files, for which the ballast may have to go.
+            this.indexing.space.look();
             entry.open(&this.catalogue, &this.config, &this.indexing).await
         };
         self.detached(opening).await
@@ -172,7 +177,7 @@ impl Collections {
         let entries = self.all();
         let open: Vec<_> = entries.iter().filter_map(|entry| entry.peek()).collect();
         let indexes: Vec<_> = open.iter().map(|open| open.projection.status()).collect();
-        let documents = open.iter().map(|open| open.store.document_count()).sum();
+        let documents = entries.iter().filter_map(|entry| entry.document_count()).sum();
         self.indexing.metrics.count_indexes(indexes.iter().map(|index| index.state));
         let sum = |of: fn(&IndexStatus) -> u64| indexes.iter().map(of).sum::<u64>();
         for (gauge, value) in [

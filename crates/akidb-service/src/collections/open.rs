@@ -42,7 +42,8 @@ impl OpenCollection {
             metrics: indexing.metrics.store.clone(),
             fail_stop: indexing.fail_stop.clone(),
         };
-        let mut loader = DocumentStore::open(folder, options).await.map_err(from_store)?;
+        let opened = DocumentStore::open(folder, options).await;
+        let mut loader = opened.map_err(|error| from_store(indexing.space.explain(error)))?;
         catalogue.stamp(row.uuid, loader.position());
         let context = Context {
             collection: row.uuid,

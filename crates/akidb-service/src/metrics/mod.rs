@@ -252,7 +252,7 @@ impl Metrics {
                 "akidb_collections_open",
                 "Collections that are open now.",
             )?,
-            documents: gauge(&registry, "akidb_documents", "Documents of the open collections.")?,
+            documents: gauge(&registry, "akidb_documents", "Documents of all collections.")?,
             indexes: registered(
                 &registry,
                 IntGaugeVec::new(

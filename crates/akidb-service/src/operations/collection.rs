@@ -39,6 +39,7 @@ impl Service {
     ) -> Result<CollectionDescription> {
         self.run(context, Operation::CreateCollection, async {
             let row = self.row_of(request)?;
+            self.check_space()?;
             let collections = &self.inner.collections;
             let (limit, deadline) = (self.limits().collections, context.deadline.into());
             let entry = collections.create(row, limit, deadline).await?;
@@ -89,6 +90,7 @@ impl Service {
     ) -> Result<CollectionDescription> {
         self.run(context, Operation::UpdateCollection.on(name), async {
             let entry = self.inner.collections.find(name)?;
+            self.check_space()?;
             let (dimension, ef_max) = (entry.row.dimension, self.limits().result_window);
             let change = move |before: Changeable| {
                 let description = match request.description {
@@ -110,7 +112,7 @@ impl Service {
     /// When there is none of the name.
     pub async fn delete_collection(&self, context: &RequestContext, name: &str) -> Result<()> {
         let deadline = context.deadline.into();
-        let drop = self.inner.collections.drop(name, deadline);
+        let drop = self.making_room(|| self.inner.collections.drop(name, deadline));
         self.run(context, Operation::DeleteCollection.on(name), drop).await
     }
 

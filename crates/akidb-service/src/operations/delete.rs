@@ -68,7 +68,7 @@ impl Service {
         write: Write,
     ) -> Result<u64> {
         let entry = self.inner.collections.find(collection)?;
-        match self.write(&entry, write, context).await? {
+        match self.making_room(|| self.write(&entry, write.clone(), context)).await? {
             Applied::Deleted(count) => Ok(count),
             other => Err(unexpected(&other)),
         }

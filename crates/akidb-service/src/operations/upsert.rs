@@ -134,6 +134,7 @@ impl Service {
         let started = Instant::now();
         self.run(context, Operation::Upsert.on(collection), async {
             let entry = self.inner.collections.find(collection)?;
+            self.check_space()?;
             let rules = UpsertRules { mode: request.mode, conflicts: ConflictsStop::All };
             let documents = self.check_documents(&entry, request)?;
             self.inner.metrics.upsert_documents.observe(documents.len() as f64);
@@ -176,13 +177,24 @@ impl Service {
         write: Write,
         context: &RequestContext,
     ) -> Result<Applied> {
+        let frees_space = write.frees_space();
+        if !frees_space {
+            self.check_space()?;
+        }
+        let space = &self.inner.collections.indexing.space;
         let written = context.in_store(async {
             let open = self.inner.collections.open_entry(entry).await?;
             // Held until the index has what is written, which it counts itself then.
             let _reserved = self.reserve_memory(entry, &open, &write).await?;
-            open.store.write(write, context.deadline.into()).await.map_err(from_store)
+            let written = open.store.write(write, context.deadline.into()).await;
+            written.map_err(|error| from_store(space.explain(error)))
         });
-        written.await
+        let written = written.await;
+        // One that makes room notes it itself, and is tried again then.
+        if written.as_ref().is_err_and(|it| it.code == ErrorCode::StorageFull) && !frees_space {
+            space.note_full();
+        }
+        written
     }
 
     /// Memory for what a write adds to the index. One that adds nothing, or only replaces what is

@@ -55,6 +55,11 @@ impl Maintenance {
         if now.slots < shared.indexing.thresholds.snapshot_vectors || self.snapshot == Some(now) {
             return;
         }
+        // Room is kept for what cannot be made again; an index can.
+        if !shared.indexing.space.look() {
+            self.snapshot = Some(now);
+            return;
+        }
         match snapshot::write(&mut self.folder, shared, &generation) {
             Ok(Some(contained)) => {
                 self.snapshot = Some(contained);

@@ -37,7 +37,7 @@ use std::{
 
 use akidb_core::{Dimension, IndexSettings, Metric, Seq};
 use akidb_index::{VectorIndex, open_engine};
-use akidb_store::{CommittedChange, FailStop, Position, VectorKey};
+use akidb_store::{CommittedChange, DiskSpace, FailStop, Position, VectorKey};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
@@ -101,6 +101,8 @@ pub(crate) struct Indexing {
     pub(crate) memory: Arc<IndexMemory>,
     pub(crate) thresholds: IndexThresholds,
     pub(crate) metrics: Arc<Metrics>,
+    /// Of the disk that snapshots are written to.
+    pub(crate) space: Arc<DiskSpace>,
     /// Told of commits whose outcome is unknown.
     pub(crate) fail_stop: FailStop,
 }

@@ -10,6 +10,7 @@ use super::*;
 
 fn projection() -> (Projection, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
+    let metrics = Arc::new(Metrics::register().unwrap());
     let context = Context {
         collection: Uuid::nil(),
         dimension: Dimension::new(2).unwrap(),
@@ -21,7 +22,8 @@ fn projection() -> (Projection, tempfile::TempDir) {
             maintainer: Maintainer::start().unwrap(),
             memory: Arc::new(IndexMemory::new(None)),
             thresholds: IndexThresholds::default(),
-            metrics: Arc::new(Metrics::register().unwrap()),
+            space: Arc::new(DiskSpace::open(folder.path(), Some(0), metrics.store.clone())),
+            metrics,
             fail_stop: akidb_store::FailStop::default(),
         },
     };
@@ -79,14 +81,10 @@ fn best_passages(projection: &Projection, limit: usize) -> Vec<(u64, u32)> {
 
 /// Waits for the maintainer to have nothing left to do.
 fn settle(projection: &Projection) {
-    for _ in 0..1_000 {
-        if !projection.shared.has_work() {
-            drop(projection.shared.maintenance.lock());
-            return;
-        }
+    while projection.shared.has_work() {
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("maintenance does not end");
+    drop(projection.shared.maintenance.lock());
 }
 
 #[test]

@@ -48,7 +48,13 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(StoreError::io("locking", &path)(error)),
         }
         let write_holder = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        write_holder.map_err(StoreError::io("writing", &path))?;
+        match write_holder {
+            // It is held all the same, and what is there can be served and deleted.
+            Err(error) if crate::space::is_for_want_of_space(&error) => {
+                tracing::warn!(%error, "the lock does not name its holder");
+            }
+            outcome => outcome.map_err(StoreError::io("writing", &path))?,
+        }
         Ok(Self { _directory: directory, _file: file })
     }
 }

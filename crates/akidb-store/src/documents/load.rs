@@ -70,6 +70,18 @@ impl DocumentStore {
         loader.totals.documents.store(documents, Ordering::Relaxed);
         Ok(loader)
     }
+
+    /// Documents in the database of a collection that is not open, which stays as it is.
+    ///
+    /// # Errors
+    /// When the database can not be read.
+    pub async fn count_closed(folder: &Path) -> Result<u64, StoreError> {
+        let readers = connection::open_readers(&folder.join(FILE_NAME), 1);
+        let query = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM documents");
+        let count = query.fetch_one(&readers).await;
+        readers.close().await;
+        Ok(count?.cast_unsigned())
+    }
 }
 
 fn report(history: &History, path: &Path, options: &StoreOptions) {
@@ -364,7 +376,7 @@ mod tests {
             vectors: RowVectors::Given(vec![1.0; values]),
             if_seq: None,
         };
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(600);
         store.write(Write::Upsert(vec![row], UpsertRules::default()), deadline).await
     }
 

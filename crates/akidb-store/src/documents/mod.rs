@@ -212,6 +212,14 @@ pub struct DocumentStore {
     metrics: StoreMetrics,
 }
 
+impl Write {
+    /// Whether it takes nothing of the disk that the next checkpoint does not give back.
+    #[must_use]
+    pub const fn frees_space(&self) -> bool {
+        matches!(self, Self::DeleteIds(_) | Self::DeleteMatching(_))
+    }
+}
+
 impl DocumentStore {
     /// Hands a write to the writer, and waits until it is committed, synced and indexed.
     ///

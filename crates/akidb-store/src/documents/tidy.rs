@@ -79,7 +79,8 @@ impl Tidy {
     pub(super) async fn step(&mut self, connection: &mut SqliteConnection) {
         match self.try_step(connection).await {
             Ok(Step::More) => {}
-            Ok(Step::Later) => {
+            // On a full disk there is room later, and the log is emptied then.
+            Ok(Step::Later) | Err(StoreError::Full) => {
                 self.last_commit = Some(Instant::now());
                 self.first_removal = self.first_removal.map(|_| Instant::now());
             }

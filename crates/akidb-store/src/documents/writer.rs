@@ -151,7 +151,10 @@ impl Writer {
                     self.has_damage = true;
                     self.tidy.met_damage();
                 }
-                self.metrics.commit_errors.inc();
+                // A full disk is a state of its own, and nothing is damaged by it.
+                if !matches!(failure, GroupFailure::RolledBack(StoreError::Full)) {
+                    self.metrics.commit_errors.inc();
+                }
                 for reply in replies {
                     send(reply, Err(failure.for_each_write()));
                 }

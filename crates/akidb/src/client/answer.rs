@@ -166,7 +166,10 @@ const fn hint(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::QueueFull | ErrorCode::Overloaded => "the node is busy, try again",
         ErrorCode::ModelNotReady => "the model is still loading, or failed to; the node's log says",
         ErrorCode::ShuttingDown => "try again when the node is back",
-        ErrorCode::StorageFull => "make room on the disk of the data directory, then try again",
+        ErrorCode::StorageFull => {
+            "delete documents or collections, or make room on the disk of the data directory; \
+             writes begin again by themselves (storage.min_free)"
+        }
         ErrorCode::StorageFailed => "the node's log says what failed",
         _ => return None,
     })

@@ -132,6 +132,8 @@ impl Client {
     pub(crate) async fn upload(
         &self,
         path: &[&str],
+        query: &[(&str, String)],
+        content_type: &str,
         body: impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static,
         (idempotency_key, mode): (Option<&str>, &str),
     ) -> Result<AnswerLines, RequestError> {
@@ -139,8 +141,9 @@ impl Client {
         let http = client_builder().tcp_keepalive(KEEP_ALIVE).build().map_err(unreachable)?;
         let mut request = http
             .request(Method::POST, self.url(path))
+            .query(query)
             .query(&[("mode", mode)])
-            .header("content-type", "application/x-ndjson")
+            .header("content-type", content_type)
             .body(Body::wrap(StreamBody::new(body.map_ok(Frame::data))));
         if let Some(key) = idempotency_key {
             request = request.header("idempotency-key", key);

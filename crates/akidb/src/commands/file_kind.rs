@@ -10,23 +10,52 @@ struct Kind {
     name: &'static str,
     /// A command that makes lines of it, for `FILE`.
     way_out: &'static str,
+    /// No command reads it, whatever the form of its lines.
+    is_archive: bool,
 }
 
 const KINDS: &[Kind] = &[
-    Kind { start: b"\x1f\x8b", name: "compressed by gzip", way_out: "zcat FILE | COMMAND" },
+    Kind {
+        start: b"\x1f\x8b",
+        name: "compressed by gzip",
+        way_out: "zcat FILE | COMMAND",
+        is_archive: false,
+    },
     Kind {
         start: b"\x28\xb5\x2f\xfd",
         name: "compressed by zstd",
         way_out: "zstdcat FILE | COMMAND",
+        is_archive: false,
     },
-    Kind { start: b"PK\x03\x04", name: "a zip archive", way_out: "unzip -p FILE | COMMAND" },
+    Kind {
+        start: b"PK\x03\x04",
+        name: "a zip archive",
+        way_out: "unzip -p FILE | COMMAND",
+        is_archive: true,
+    },
     Kind {
         start: b"PAR1",
         name: "a Parquet file",
         way_out: "duckdb -jsonlines -c \"FROM 'FILE'\" | COMMAND",
+        is_archive: true,
     },
-    Kind { start: b"[", name: "a JSON array", way_out: "jq -c '.[]' FILE | COMMAND" },
+    Kind {
+        start: b"[",
+        name: "a JSON array",
+        way_out: "jq -c '.[]' FILE | COMMAND",
+        is_archive: false,
+    },
 ];
+
+/// Fails where what is imported begins as an archive of other files, or a file of tables.
+pub(super) fn refuse_archives(name: &str, start: &[u8]) -> Result {
+    let is_it = |kind: &&Kind| kind.is_archive && start.starts_with(kind.start);
+    let Some(kind) = KINDS.iter().find(is_it) else { return Ok(()) };
+    let way_out =
+        kind.way_out.replace("FILE", name).replace("COMMAND", "akidb import COLLECTION -");
+    let message = format!("{name} is {}, expected are JSON Lines, a JSON list or CSV", kind.name);
+    Err(Failure::usage(message).hint(format!("`{way_out}`")))
+}
 
 /// Fails where `path` is a file of a kind that `command` does not read; that its lines come from
 /// stdin is part of the command.

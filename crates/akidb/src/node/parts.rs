@@ -23,6 +23,7 @@ pub(super) fn service(settings: &Settings) -> ServiceConfig {
             max_open_collections: storage.max_open_collections,
             idle_close_after: Duration::from_millis(storage.idle_close_after_ms),
             readers_per_collection: storage.readers_per_collection,
+            min_free_bytes: storage.min_free,
             lock_wait: Duration::from_millis(storage.lock_wait_ms),
         },
         index: IndexConfig {

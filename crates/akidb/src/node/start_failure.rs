@@ -1,11 +1,13 @@
 //! What a service that does not open means to the person who started it.
 
+use akidb_core::ErrorCode;
 use akidb_embedding::ModelError;
 use akidb_service::{ModelStartError, OpenError};
 use akidb_store::StoreError;
 
 use crate::failure::{ExitStatus, Failure, chain};
 
+const MAKE_ROOM: &str = "make room on the disk, then start again; nothing is lost";
 const INSTALLED: &str = "`akidb model list` shows the installed models";
 
 pub(super) fn explain(error: OpenError) -> Failure {
@@ -13,6 +15,9 @@ pub(super) fn explain(error: OpenError) -> Failure {
     match error {
         OpenError::Store(error) => storage(&error, message),
         OpenError::Model(error) => model(&error),
+        OpenError::Node(error) if error.code == ErrorCode::StorageFull => {
+            Failure::new(ExitStatus::IO, message).hint(MAKE_ROOM)
+        }
         OpenError::Node(error) => Failure::new(error.code.into(), message).hint_if_none(
             "copy the data directory away before anything else, then restore a copy of it",
         ),
@@ -29,8 +34,8 @@ fn storage(error: &StoreError, message: String) -> Failure {
         }
         StoreError::Migration { .. } => Failure::new(ExitStatus::IO, message)
             .hint("a newer akidb wrote it: start that version; an older one cannot read it"),
-        StoreError::Full => {
-            Failure::new(ExitStatus::IO, message).hint("make room on the disk, then start again")
+        StoreError::Full | StoreError::LowSpace { .. } => {
+            Failure::new(ExitStatus::IO, message).hint(MAKE_ROOM)
         }
         StoreError::Io { source, .. } => Failure { message, ..Failure::io("", source) }
             .hint_if_none("`akidb doctor` looks at the data directory"),

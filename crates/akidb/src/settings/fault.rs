@@ -8,6 +8,7 @@ use figment::{
     value::Value,
 };
 
+use super::variables::name_of;
 use crate::failure::Failure;
 
 /// Where a value stands.
@@ -25,7 +26,7 @@ impl Place {
     /// The key as it is written at such a place.
     fn spelling(&self, key: &str) -> String {
         match self {
-            Self::Variable(_) => format!("AKIDB_{}", key.replace('.', "__").to_ascii_uppercase()),
+            Self::Variable(_) => name_of(key),
             Self::File(_) | Self::Flag(_) => key.to_owned(),
         }
     }
@@ -58,11 +59,22 @@ pub(super) fn unknown_key(key: &str, value: &Value, place: &Place, known: &[Stri
     }
 }
 
+/// A text of no characters, which no key takes: a variable that was set to nothing, most often.
+pub(super) fn empty_value(key: &str, place: &Place) -> Failure {
+    Failure::configuration(format!("{key} is empty in {place}"))
+        .hint("leave it out, or unset the variable, for its default")
+}
+
 /// A value that its key does not allow.
 pub(super) fn bad_value(error: &Error, figment: &Figment) -> Failure {
-    let key = error.path.join(".");
-    let found =
-        figment.find_value(&key).map_or_else(|_| "missing".to_owned(), |value| text_of(&value));
+    // An item of a list has no place of its own.
+    let item = error.path.last().and_then(|last| last.parse::<usize>().ok());
+    let key = error.path[..error.path.len() - usize::from(item.is_some())].join(".");
+    let value = figment.find_value(&key).ok().and_then(|value| match (item, value) {
+        (Some(item), Value::Array(_, items)) => items.get(item).cloned(),
+        (_, value) => Some(value),
+    });
+    let found = value.map_or_else(|| "missing".to_owned(), |value| text_of(&value));
     let origin = figment.find_metadata(&key).map_or("the defaults", |metadata| &metadata.name);
     let allowed = match &error.kind {
         Kind::InvalidType(_, expected)

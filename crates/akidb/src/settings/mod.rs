@@ -6,10 +6,12 @@
 //! A key added here must be added to `config/akidb.toml` too; a test compares the two.
 
 mod fault;
+mod level;
 mod resolve;
 mod size;
 mod sources;
 mod tracing;
+mod variables;
 
 use std::{
     collections::BTreeMap,
@@ -98,6 +100,9 @@ pub(crate) struct StorageSettings {
     pub(crate) idle_close_after_ms: u64,
     #[serde(deserialize_with = "positive")]
     pub(crate) readers_per_collection: u32,
+    /// Bytes; absent is the larger of 256 MiB and a hundredth of the disk, 0 is none.
+    #[serde(deserialize_with = "size::bytes_if_given")]
+    pub(crate) min_free: Option<u64>,
     pub(crate) lock_wait_ms: u64,
 }
 
@@ -256,6 +261,7 @@ impl Settings {
                 max_open_collections: 256,
                 idle_close_after_ms: 600_000,
                 readers_per_collection: 4,
+                min_free: None,
                 lock_wait_ms: 5_000,
             },
             index: IndexSettings { memory_limit: 0 },

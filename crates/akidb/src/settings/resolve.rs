@@ -14,7 +14,9 @@ use figment::{
 use super::{
     Settings,
     fault::{self, Place},
+    level,
     sources::Sources,
+    variables,
 };
 use crate::failure::{Failure, Result};
 
@@ -67,6 +69,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     let defaults = Serialized::defaults(Settings::defaults(&sources.environment));
     let mut figment = Figment::from(DefaultLayer(defaults));
     let keys = keys_of(&figment);
+    variables::refuse_near_misses(&sources.environment, &keys, &ENVIRONMENT_ALIASES)?;
     for layer in layers(sources, &figment)? {
         refuse_unknown_keys(&layer, &keys)?;
         figment = figment.merge(layer);
@@ -108,12 +111,7 @@ fn check(settings: &Settings) -> Result {
             .hint("leave the key out for its default"));
         }
     }
-    tracing_subscriber::EnvFilter::try_new(&settings.log.level).map(drop).map_err(|error| {
-        let level = &settings.log.level;
-        Failure::configuration(format!("log.level is {level:?}: {error}")).hint(
-            "allowed are error, warn, info, debug, trace, and lists such as info,akidb_store=debug",
-        )
-    })
+    level::check(&settings.log.level)
 }
 
 /// Values of one origin.
@@ -195,10 +193,15 @@ fn typed_value(text: &str, key: &str, defaults: &Figment) -> Value {
 }
 
 fn refuse_unknown_keys(layer: &Layer, keys: &[String]) -> Result {
-    match leaves(&layer.values, "").into_iter().find(|(key, _)| !keys.contains(key)) {
-        Some((key, value)) => Err(fault::unknown_key(&key, value, &layer.place, keys)),
-        None => Ok(()),
+    for (key, value) in leaves(&layer.values, "") {
+        if !keys.contains(&key) {
+            return Err(fault::unknown_key(&key, value, &layer.place, keys));
+        }
+        if value.as_str().is_some_and(str::is_empty) {
+            return Err(fault::empty_value(&key, &layer.place));
+        }
     }
+    Ok(())
 }
 
 fn keys_of(defaults: &Figment) -> Vec<String> {

@@ -85,10 +85,19 @@ impl Sources {
             Some(path) => Some((path.clone(), read_file(path.clone())?)),
             None => None,
         };
-        // A variable that is not Unicode cannot be one of ours.
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let mut environment = BTreeMap::new();
+        for (name, value) in std::env::vars_os() {
+            // A name that is not Unicode is none of ours.
+            let Ok(name) = name.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => drop(environment.insert(name, value)),
+                Err(_) if name.starts_with("AKIDB_") => {
+                    let message = format!("the environment variable {name} is not UTF-8");
+                    return Err(Failure::configuration(message).hint("give it as text in UTF-8"));
+                }
+                Err(_) => {}
+            }
+        }
         Ok(Self { file, environment, flags })
     }
 }

@@ -266,13 +266,13 @@ fn what_a_person_can_mend_comes_with_a_hint() {
     let (damaged, data_dir) = (damaged.to_str().unwrap(), data_dir.to_str().unwrap());
     let folder = folder.path().to_str().unwrap();
     let config = format!("{folder}/akidb.toml");
-    let zipped = format!("{folder}/films.jsonl.gz");
-    std::fs::write(&zipped, b"\x1f\x8b\x08\x00").unwrap();
+    let zipped = format!("{folder}/films.zip");
+    std::fs::write(&zipped, b"PK\x03\x04").unwrap();
     std::fs::write(&config, "[server\n").unwrap();
     let cases: &[(&[&str], i32, &str, &str)] = &[
         (&["import", "films", "/none.jsonl"], 74, "cannot open /none.jsonl", "look at the path"),
         (&["import", "films", folder], 64, "is a folder", "name a file"),
-        (&["import", "films", &zipped], 64, "compressed by gzip", "zcat"),
+        (&["import", "films", &zipped], 64, "a zip archive", "unzip -p"),
         (&["embed", "--file", "/none.txt"], 74, "cannot open /none.txt", "look at the path"),
         (&["collection", "create", "a b"], 64, "invalid_name", "choose 1 to 64"),
         (&["search", "films", "a", "--filter", "{\"a\":{\"$x\":1}}"], 64, "invalid_filter", "$gte"),

@@ -24,10 +24,18 @@ fn a_machine_that_is_ready_is_good() {
     assert_eq!(exit, Some(0), "{findings:?}");
     let subjects: Vec<&str> =
         findings.iter().map(|finding| finding["subject"].as_str().unwrap()).collect();
-    let expected =
-        ["version", "configuration", "data directory", "rest port", "grpc port", "model", "mlx"];
+    let expected = [
+        "version",
+        "configuration",
+        "data directory",
+        "disk",
+        "rest port",
+        "grpc port",
+        "model",
+        "mlx",
+    ];
     assert_eq!(subjects, expected);
-    assert_eq!(findings[6]["state"], "skipped");
+    assert_eq!(findings[7]["state"], "skipped");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn get(node: &Node, path: &str) -> String {
 
 fn connect(node: &Node) -> TcpStream {
     let stream = TcpStream::connect(node.url().strip_prefix("http://").unwrap()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(600))).unwrap();
     stream
 }
 
@@ -104,10 +104,13 @@ fn ten_thousand_lines_good_and_bad_and_again_without_embedding() {
     let told = answer(&output);
     assert_eq!((&told["created"], &told["failed"]), (&value!(9_000), &value!(500)));
     assert_eq!(told["complete"], true);
-    let failed = std::fs::read_to_string(errors).unwrap();
-    let numbers = failed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let reasons = std::fs::read_to_string(errors.with_extension("jsonl.reasons")).unwrap();
+    let numbers = reasons.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let numbers = numbers.map(|failed| failed["line"].as_u64().unwrap());
     assert!(numbers.eq((0..500).map(|i| i * 20 + 8)));
+    // The lines themselves are there as they were.
+    let failed = std::fs::read_to_string(errors).unwrap();
+    assert!(failed.lines().eq((0..500).map(|i| bad[i % bad.len()])), "{failed}");
     assert_eq!(count(&node), 9_000);
 
     let tokens = metric(&node, "akidb_embedding_tokens_total");

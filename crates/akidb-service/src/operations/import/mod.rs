@@ -102,6 +102,7 @@ impl Service {
         request: &'a Import,
     ) -> Result<RunningImport<'a>> {
         let entry = self.inner.collections.find(collection)?;
+        self.check_space()?;
         let key = request.idempotency_key.as_deref().map(check_key).transpose()?;
         let rules = Rules { key, mode: request.mode };
         let place = self.inner.imports.try_acquire().map_err(|_| {

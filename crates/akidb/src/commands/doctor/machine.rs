@@ -3,11 +3,11 @@
 use std::{env, fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path};
 
 use akidb_embedding::mlx::Finding;
-use akidb_store::DataDirectory;
+use akidb_store::{DataDirectory, DiskSpace};
 use rustix::fs::{Access, access};
 use tokio::net::TcpListener;
 
-use crate::settings::{ConfigurationArgs, ServerSettings};
+use crate::settings::{ConfigurationArgs, ServerSettings, StorageSettings};
 
 pub(super) fn version() -> Finding {
     let (os, machine) = (env::consts::OS, env::consts::ARCH);
@@ -61,6 +61,35 @@ pub(super) fn data_directory(path: &Path) -> Finding {
         true => Finding::good(SUBJECT, format!("{shown} is in use by a running node")),
         false => Finding::good(SUBJECT, format!("{shown} is there and may be written")),
     }
+}
+
+/// Whether a node would take writes there.
+pub(super) fn disk(storage: &StorageSettings) -> Finding {
+    const SUBJECT: &str = "disk";
+    const MIB: u64 = 1 << 20;
+    let path = nearest_folder(&storage.data_dir);
+    match DiskSpace::measure(path, storage.min_free) {
+        Err(error) => Finding::skipped(SUBJECT, format!("its free room is not known: {error}")),
+        Ok((free, min_free)) if free < min_free => Finding::bad(
+            SUBJECT,
+            &format!(
+                "{} MiB are free, a node takes no writes below {} MiB; hint: make room, or lower \
+                 storage.min_free",
+                free / MIB,
+                min_free / MIB
+            ),
+        ),
+        Ok((free, min_free)) => Finding::good(
+            SUBJECT,
+            format!("{} MiB are free, writes end below {} MiB", free / MIB, min_free / MIB),
+        ),
+    }
+}
+
+/// The folder itself or the nearest one above it that is there.
+fn nearest_folder(path: &Path) -> &Path {
+    let mut folders = path.ancestors().filter(|folder| folder.is_dir());
+    folders.next().unwrap_or(Path::new("."))
 }
 
 /// Whether the nearest folder above it that is there may be written.

@@ -43,6 +43,7 @@ pub(crate) async fn run(
         Ok(settings) => {
             findings.push(machine::configuration(configuration));
             findings.push(machine::data_directory(&settings.storage.data_dir));
+            findings.push(machine::disk(&settings.storage));
             findings.extend(catalogue::look(&settings.storage.data_dir).await);
             findings.extend(machine::ports(&settings.server).await);
             let look = move || embedding::look(&settings.embedding);

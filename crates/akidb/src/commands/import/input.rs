@@ -1,31 +1,41 @@
-//! What is imported: read in pieces, ahead of what the node takes.
+//! What is imported: decompressed, told what it is, and read in pieces ahead of what the node takes.
 
 use std::{
-    collections::VecDeque,
     fs::File,
-    io::{self, Read},
+    io::{self, Cursor, Read},
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
+use akidb_rest::{Framer, ImportFormat};
 use bytes::Bytes;
 use futures::{Stream, stream};
 use tokio::sync::mpsc;
 
+use super::{format, sent::Sent};
 use crate::failure::{Failure, Result};
 
 /// Bytes that are read at once.
 const PIECE_BYTES: usize = 64 << 10;
 /// Pieces that are read ahead.
 const PIECES_READ_AHEAD: usize = 4;
+/// Bytes of a document beyond which it is not kept to be written where it fails.
+const KEPT_BYTES_MAX: usize = 64 << 20;
 
-/// Where lines are read from.
+type Reader = Box<dyn Read + Send>;
+
+/// Where documents are read from.
 pub(super) struct Input {
     name: String,
     /// Bytes to read, where that is known.
     bytes: Option<u64>,
-    reader: Box<dyn Read + Send>,
+    reader: Reader,
+}
+
+/// An input whose format is known.
+pub(super) struct Known {
+    pub(super) format: ImportFormat,
+    input: Input,
 }
 
 /// An input that is being read.
@@ -34,18 +44,20 @@ pub(super) struct Body<S> {
     pub(super) bytes: Option<u64>,
     /// The pieces, in order.
     pub(super) stream: S,
-    pub(super) position: Position,
+    /// Which documents are read and not acknowledged.
+    pub(super) sent: Sent,
 }
 
 impl Input {
     /// Opens a file, or stdin for `-`.
     pub(super) fn open(path: &Path) -> Result<Self> {
         if path == Path::new("-") {
-            return Ok(Self {
-                name: "stdin".to_owned(),
-                bytes: None,
-                reader: Box::new(io::stdin()),
-            });
+            let reader = Box::new(io::stdin());
+            return Ok(Self { name: "stdin".to_owned(), bytes: None, reader });
+        }
+        if path.is_dir() {
+            let message = format!("{} is a folder, expected is a file", path.display());
+            return Err(Failure::usage(message).hint("name a file in it, one at a time"));
         }
         let name = path.display().to_string();
         let failure = |error: io::Error| Failure::io(format!("cannot open {name}"), &error);
@@ -55,35 +67,98 @@ impl Input {
         Ok(Self { name, bytes, reader: Box::new(file) })
     }
 
+    /// Reads the beginning, which may wait for stdin as long as that is silent, and finds out what
+    /// the input is; `asked` is what the user says that it is.
+    pub(super) fn look(
+        self,
+        asked: Option<ImportFormat>,
+        is_column: impl Fn(&str) -> bool,
+    ) -> Result<Known> {
+        let Self { name, bytes, reader } = self;
+        let cannot_read = |error: io::Error| Failure::io(format!("cannot read {name}"), &error);
+        let (start, reader) = beginning(reader, format::shows_magic).map_err(cannot_read)?;
+        let (is_compressed, reader): (_, Reader) = match &*start {
+            [0x1f, 0x8b, ..] => (true, Box::new(flate2::read::MultiGzDecoder::new(reader))),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+                let decoder = zstd::stream::read::Decoder::new(reader).map_err(cannot_read)?;
+                (true, Box::new(decoder))
+            }
+            _ => (false, reader),
+        };
+        let (start, reader) = beginning(reader, format::shows_format).map_err(cannot_read)?;
+        let format = format::of(&name, &start, asked, is_column)?;
+        // How far a compressed file is read says nothing of how many documents are stored.
+        let bytes = bytes.filter(|_| !is_compressed);
+        Ok(Known { format, input: Self { name, bytes, reader } })
+    }
+}
+
+/// Reads until that is enough, and answers it with a reader that begins with it. It waits for no
+/// more: stdin may be silent after its first line.
+fn beginning(
+    mut reader: Reader,
+    is_enough: impl Fn(&[u8]) -> bool,
+) -> io::Result<(Vec<u8>, Reader)> {
+    let mut start = Vec::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    while start.len() < PIECE_BYTES && !is_enough(&start) {
+        match reader.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => start.extend_from_slice(&piece[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let reader = Box::new(Cursor::new(start.clone()).chain(reader));
+    Ok((start, reader))
+}
+
+impl Known {
     /// Begins to read, on a thread of its own, which a silent stdin may block for as long as it
-    /// likes.
+    /// likes. Documents are kept until they are acknowledged where `keeps` says so.
     pub(super) fn start(
         self,
+        keeps: bool,
     ) -> Result<Body<impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static>> {
         let (pieces, mut receiver) = mpsc::channel(PIECES_READ_AHEAD);
-        let (bytes, position) = (self.bytes, Position::default());
-        let reading = position.clone();
+        let Self { format, input } = self;
+        let (bytes, sent) = (input.bytes, Sent::new(keeps));
+        let reading = sent.clone();
+        let framer = Framer::new(format, KEPT_BYTES_MAX);
         thread::Builder::new()
             .name("import-reader".to_owned())
-            .spawn(move || self.read(&pieces, &reading))
+            .spawn(move || input.read(framer, &pieces, &reading))
             .map_err(|error| Failure::io("cannot start a thread", &error))?;
         let stream = stream::poll_fn(move |context| receiver.poll_recv(context));
-        Ok(Body { bytes, stream, position })
+        Ok(Body { bytes, stream, sent })
     }
+}
 
-    fn read(mut self, pieces: &mpsc::Sender<io::Result<Bytes>>, position: &Position) {
+impl Input {
+    fn read(mut self, mut framer: Framer, pieces: &mpsc::Sender<io::Result<Bytes>>, sent: &Sent) {
+        let mut bytes = 0;
         loop {
             let mut piece = vec![0; PIECE_BYTES];
             let piece = match self.reader.read(&mut piece) {
-                Ok(0) => return,
                 Ok(read) => {
                     piece.truncate(read);
-                    position.add(&piece);
+                    bytes += read as u64;
+                    framer.push(&piece);
+                    // A list that is none is the node's to tell.
+                    while let Ok(Some(framed)) = framer.next() {
+                        sent.add(framed, bytes);
+                    }
+                    if read == 0 {
+                        if let Ok(Some(framed)) = framer.finish() {
+                            sent.add(framed, bytes);
+                        }
+                        return;
+                    }
                     Ok(piece.into())
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    position.fail(Failure::io(format!("cannot read {}", self.name), &error));
+                    sent.fail(Failure::io(format!("cannot read {}", self.name), &error));
                     Err(error)
                 }
             };
@@ -92,72 +167,5 @@ impl Input {
                 return;
             }
         }
-    }
-}
-
-/// Which lines stand where in the input, as far as it is read and not acknowledged; clones share
-/// it.
-#[derive(Clone, Default)]
-pub(super) struct Position {
-    read: Arc<Mutex<ReadPieces>>,
-}
-
-#[derive(Default)]
-struct ReadPieces {
-    lines: u64,
-    bytes: u64,
-    /// Lines and bytes at the end of each piece.
-    ends: VecDeque<(u64, u64)>,
-    acknowledged_bytes: u64,
-    failure: Option<Failure>,
-}
-
-impl Position {
-    fn add(&self, piece: &[u8]) {
-        let mut read = self.lock();
-        read.lines += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
-        read.bytes += piece.len() as u64;
-        let end = (read.lines, read.bytes);
-        read.ends.push_back(end);
-    }
-
-    /// How many bytes are done when this line is, to the last piece that ends before it.
-    pub(super) fn bytes_at(&self, line: u64) -> u64 {
-        let mut read = self.lock();
-        while let Some(&(_, bytes)) = read.ends.front().filter(|(lines, _)| *lines <= line) {
-            read.acknowledged_bytes = bytes;
-            read.ends.pop_front();
-        }
-        read.acknowledged_bytes
-    }
-
-    fn fail(&self, failure: Failure) {
-        self.lock().failure = Some(failure);
-    }
-
-    /// Why the input could not be read to its end.
-    pub(super) fn failure(&self) -> Option<Failure> {
-        self.lock().failure.take()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ReadPieces> {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_piece_is_done_with_its_last_line() {
-        let position = Position::default();
-        position.add(b"one\ntwo\nth");
-        position.add(b"ree");
-        position.add(b"\nfour");
-        assert_eq!(position.bytes_at(1), 0);
-        assert_eq!(position.bytes_at(2), 13);
-        assert_eq!(position.bytes_at(3), 18);
-        assert_eq!(position.bytes_at(4), 18);
     }
 }

@@ -1,22 +1,31 @@
 //! `akidb import`: a file to the import route of a node, as fast as the node takes it.
 //!
-//! What does not live here: reading the file ([`input`]), the list of failed lines ([`failed`]),
-//! the progress bar ([`progress`]). What a line may hold is the node's to say.
+//! What does not live here: what the file is ([`format`](mod@format)), reading it ([`input`]), what is on
+//! its way ([`sent`]), the failed lines ([`failed`]), the progress bar ([`progress`]). What a line may
+//! hold is the node's to say.
 
 mod failed;
+mod format;
 mod input;
 mod progress;
+mod sent;
 
 use std::{path::PathBuf, time::Instant};
 
+use akidb_rest::ImportFormat;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::{failed::FailedLines, input::Input, progress::Progress};
+use self::{
+    failed::FailedLines,
+    input::{Input, Known},
+    progress::Progress,
+    sent::Sent,
+};
 use crate::{
     client::{AnswerLines, Client, NodeError, RequestError, retrying},
-    commands::{file_kind, nearest, show},
+    commands::{nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::{ExitStatus, Failure, Result},
     printer::Printer,
@@ -27,23 +36,46 @@ use crate::{
 /// Under this key a line without an id gets the same one in every run.
 const KEY: &str = "akidb-import";
 
+/// Lines after which a file of which none is a document is of another kind.
+const JUDGED_LINES: u64 = 100;
+
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  $ akidb import films films.jsonl
-  $ zcat films.jsonl.gz | akidb import films - --errors failed.jsonl
+  $ akidb import films films.jsonl.gz
+  $ akidb import films films.csv --id-field imdb --text-field plot --metadata year,genre
+  $ curl -s https://example.org/films.json | akidb import films - --errors failed.jsonl
+  $ akidb import films failed.jsonl
 
-Each line is an object {\"id\"?, \"text\"?, \"vector\"?, \"metadata\"?, \"if_seq\"?}. A line that is not good is
-left out and listed at the end, and the exit code is 1 then. Of two lines with one id the last one
-wins. Ctrl-C ends an import at once; what was stored stays, and the same import run again does not
-embed it a second time.")]
+JSON Lines, one JSON list, or CSV with a header; gzip and zstd are decompressed. What a file is, is
+seen by its name and beginning. Each document is an object {\"id\"?, \"text\"?, \"vector\"?, \"metadata\"?, \"if_seq\"?},
+unless --id-field, --text-field and --metadata say which fields are what; the columns of CSV that are
+neither id, text nor vector are metadata.
+
+A line that is not good is left out and listed at the end, and the exit code is 1 then. A file of
+which nothing is good is given up early. Of two lines with one id the last one wins. Ctrl-C ends an
+import at once; what was stored stays, and the same import run again does not embed it a second time.")]
 pub(crate) struct ImportArgs {
     /// The collection, which must exist
     #[arg(value_name = "COLLECTION")]
     collection: String,
-    /// A file of JSON Lines, or - for stdin
+    /// A file, or - for stdin
     #[arg(value_name = "FILE")]
     input: PathBuf,
-    /// Write failed lines to this file, as JSON Lines with number and reason
+    /// What the file is: jsonl, json (one list) or csv. By default what it looks like
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ImportFormat>,
+    /// The field or column that holds the id [default: id]
+    #[arg(long, value_name = "FIELD")]
+    id_field: Option<String>,
+    /// The field or column that holds the text [default: text]
+    #[arg(long, value_name = "FIELD")]
+    text_field: Option<String>,
+    /// The fields or columns that are metadata, with commas between them. Where another field is
+    /// named, and of CSV, all others are by default
+    #[arg(long, value_name = "FIELDS")]
+    metadata: Option<String>,
+    /// Write failed lines to this file, as they are, to be mended and imported, and why each failed to
+    /// FILE.reasons
     #[arg(long, value_name = "FILE")]
     errors: Option<PathBuf>,
     /// Give lines without an id a new one in each run; without this the same text, vector and
@@ -81,32 +113,60 @@ pub(crate) async fn run(
     configuration: &ConfigurationArgs,
     printer: Printer,
 ) -> Result {
-    let again = format!("akidb import {} -", args.collection);
-    file_kind::refuse_other_kinds(&args.input, &again)?;
     let input = Input::open(&args.input)?;
-    let failed = FailedLines::new(args.errors.as_deref())?;
+    let failed = FailedLines::new(args.errors.as_deref(), &args.input)?;
     let opening = opening(&args, configuration).await?;
     with_node(&args.node, configuration, opening, async |client| {
         wait_for_collection(client, &args.collection).await?;
-        let body = input.start()?;
+        let known = look(input, &args).await?;
+        let format = known.format;
+        let body = known.start(failed.wants_documents())?;
         let key = (!args.new_ids).then_some(KEY);
         let path = ["v1", "collections", &args.collection, "import"];
         let progress = Progress::new(body.bytes);
-        let answers = client.upload(&path, body.stream, (key, args.mode.as_str()));
-        let mut import = Import { progress, failed, counts: Counts::new() };
+        let media_type = format.media_type();
+        let fields = args.fields();
+        let answers =
+            client.upload(&path, &fields, media_type, body.stream, (key, args.mode.as_str()));
+        let first = None;
+        let mut import = Import { format, progress, failed, counts: Counts::new(), first };
         let end = tokio::select! {
-            end = import.follow(answers, &body.position) => end,
+            end = import.follow(answers, &body.sent) => end,
             _ = tokio::signal::ctrl_c() => Ok(End::Interrupted),
         };
         import.progress.finish();
         // An input that fails takes the connection with it.
-        match (end, body.position.failure()) {
+        match (end, body.sent.failure()) {
             (Ok(End::BrokeOff(_)), Some(failure)) => import.report(End::BrokeOff(failure), printer),
             (Ok(end), _) => import.report(end, printer),
             (Err(_), Some(failure)) | (Err(failure), None) => Err(failure),
         }
     })
     .await
+}
+
+impl ImportArgs {
+    /// Which fields are what, as the node is told.
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let given = [
+            ("id_field", &self.id_field),
+            ("text_field", &self.text_field),
+            ("metadata", &self.metadata),
+        ];
+        let given = given.into_iter().filter_map(|(name, field)| Some((name, field.clone()?)));
+        given.collect()
+    }
+}
+
+/// Waits for the beginning of the input, on a thread that may wait.
+async fn look(input: Input, args: &ImportArgs) -> Result<Known> {
+    let (asked, text) = (args.format, args.text_field.clone());
+    let is_column =
+        move |column: &str| column == text.as_deref().unwrap_or("text") || column == "vector";
+    let looked = tokio::task::spawn_blocking(move || input.look(asked, is_column)).await;
+    looked.unwrap_or_else(|error| {
+        Err(Failure::new(ExitStatus::FAILURE, format!("reading was cut short: {error}")))
+    })
 }
 
 /// A model is loaded only for a collection that has one: vectors are imported where none is installed.
@@ -137,14 +197,19 @@ async fn wait_for_collection(client: &Client, collection: &str) -> Result {
 
 /// An import under way.
 struct Import {
+    format: ImportFormat,
     progress: Progress,
     failed: FailedLines,
     counts: Counts,
+    /// The first line that failed, as long as all others have failed in the same way.
+    first: Option<(u64, NodeError)>,
 }
 
 /// How an import ended, once the node had begun it.
 enum End {
     Whole,
+    /// No line was a document, so the others are not sent.
+    OfAnotherKind,
     /// The node gave a reason.
     Stopped(NodeError),
     /// The answer is not whole.
@@ -167,7 +232,7 @@ impl Import {
     async fn follow(
         &mut self,
         answers: impl Future<Output = Result<AnswerLines, RequestError>>,
-        position: &input::Position,
+        sent: &Sent,
     ) -> Result<End> {
         let mut answers = answers.await?;
         loop {
@@ -185,26 +250,78 @@ impl Import {
             }
             let number = answer.line.unwrap_or_default();
             self.counts.add(&answer);
+            let document = sent.acknowledge(number);
             if let Some(error) = answer.error {
-                self.failed.add(number, &error, &line)?;
+                let input = (self.format, sent);
+                self.failed.add(number, &error, &line, document.as_deref(), input)?;
+                self.note(number, error);
+                if self.counts.failed >= JUDGED_LINES && self.is_of_another_kind() {
+                    return Ok(End::OfAnotherKind);
+                }
             }
-            self.progress.show(position.bytes_at(number), &self.counts);
+            self.progress.show(sent.acknowledged_bytes(), &self.counts);
         }
+    }
+
+    /// Keeps the first failure as long as others are like it.
+    fn note(&mut self, number: u64, error: NodeError) {
+        match &self.first {
+            None if self.counts.failed == 1 => self.first = Some((number, error)),
+            Some((_, first)) if first.code != error.code => self.first = None,
+            _ => {}
+        }
+    }
+
+    /// Whether every line has failed in the same way, and in one that is of the file as a whole.
+    fn is_of_another_kind(&self) -> bool {
+        const OF_THE_WHOLE: [&str; 3] =
+            ["malformed_request", "unknown_field", "dimension_mismatch"];
+        let is_it = |(_, error): &(u64, NodeError)| OF_THE_WHOLE.contains(&&*error.code);
+        self.counts.stored() == 0 && self.first.as_ref().is_some_and(is_it)
+    }
+
+    /// One failure for all lines.
+    fn other_kind(&self) -> Failure {
+        let failed = self.counts.failed;
+        let (number, error) = self.first.clone().unwrap_or_default();
+        let message = format!(
+            "none of {failed} lines is a document; line {number}: {}: {}",
+            error.code, error.message
+        );
+        Failure::new(ExitStatus::FAILURE, message).hint(match &*error.code {
+            "unknown_field" => {
+                "--id-field, --text-field and --metadata say which fields of the file are what"
+            }
+            "dimension_mismatch" => "`akidb collection show NAME` shows the dimension",
+            _ => {
+                "each line must be a JSON object; `jq -c . FILE | akidb import COLLECTION -` makes \
+                 lines of indented JSON, --format says what else a file is"
+            }
+        })
     }
 
     /// Tells what was done, and fails where that is not all.
     fn report(mut self, end: End, printer: Printer) -> Result {
-        self.failed.report(printer)?;
+        // One failure is told in place of a list of the same.
+        let is_of_another_kind = self.is_of_another_kind() && self.counts.failed > 1;
+        if !is_of_another_kind || self.failed.wants_documents() {
+            self.failed.report(printer)?;
+        }
         let answer = self.counts.as_json(matches!(end, End::Whole));
         printer.answer(&answer, || show::properties(&answer))?;
         let again = "run it again; what is stored is not embedded a second time";
         match end {
             End::Whole if self.counts.failed == 0 => Ok(()),
+            End::OfAnotherKind => Err(self.other_kind()),
+            End::Whole if is_of_another_kind => Err(self.other_kind()),
             End::Whole => {
                 let Counts { failed, lines, .. } = self.counts;
                 let message = format!("{failed} of {lines} lines failed");
-                Err(Failure::new(ExitStatus::FAILURE, message)
-                    .hint("mend these lines and import the file again; --errors FILE keeps them"))
+                Err(Failure::new(ExitStatus::FAILURE, message).hint(self.failed.hint()))
+            }
+            End::Stopped(error) if error.message.starts_with("header: ") => {
+                Err(Failure::from(error)
+                    .hint("--id-field, --text-field and --metadata say which columns are what"))
             }
             End::Stopped(error) => Err(error.into()),
             End::BrokeOff(failure) => Err(failure.hint(again)),

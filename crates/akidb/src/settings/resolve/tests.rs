@@ -162,6 +162,19 @@ fn bad_values_are_refused_with_key_value_place_and_what_is_allowed() {
         ("[embedding]\nenabled = 1", "is 1 in file akidb.toml, allowed is true or false"),
         ("[limits]\nembed_texts = 0", "limits.embed_texts is 0"),
         ("[log]\nlevel = 'loud=x'", "log.level is \"loud=x\""),
+        ("[log]\nlevel = 'verbose'", "log.level is \"verbose\": \"verbose\" is neither a level"),
+        (
+            "[embedding]\nprecision = 'f16'",
+            "embedding.precision is \"f16\" in file akidb.toml, allowed",
+        ),
+        ("[embedding]\nenabled = 'yes'", "is \"yes\" in file akidb.toml, allowed is true or false"),
+        (
+            "[embedding.mlx]\ncompile = 'on'",
+            "is \"on\" in file akidb.toml, allowed is true or false",
+        ),
+        ("[storage]\nmin_free = '1 percent'", "storage.min_free is \"1 percent\" in file"),
+        ("[storage]\ndata_dir = ''", "storage.data_dir is empty in file akidb.toml"),
+        ("[embedding]\nmodel = ''", "embedding.model is empty in file akidb.toml"),
         (
             "[tracing]\notlp_endpoint = 'https://collector:4317'",
             "in file akidb.toml, allowed is http:// with a host and a port",
@@ -173,6 +186,11 @@ fn bad_values_are_refused_with_key_value_place_and_what_is_allowed() {
         let fault = fault(file, &[]);
         assert!(fault.contains(message), "{file}: {fault}");
     }
+    let empty = fault("", &[("AKIDB_STORAGE__DATA_DIR", "")]);
+    assert!(empty.contains("is empty in environment variable AKIDB_STORAGE__DATA_DIR"), "{empty}");
+    let near = fault("", &[("AKIDB_DATA_DIR", "/data")]);
+    assert!(near.contains("AKIDB_DATA_DIR sets nothing"), "{near}");
+    assert!(near.contains("did you mean AKIDB_STORAGE__DATA_DIR?"), "{near}");
     let fault = fault("", &[("AKIDB_LOG__FORMAT", "xml")]);
     assert!(
         fault.contains("is \"xml\" in environment variable AKIDB_LOG__FORMAT, allowed are"),

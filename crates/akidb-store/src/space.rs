@@ -1,0 +1,179 @@
+//! Room on the disk: writes end before it is full, so that what makes room still works.
+//!
+//! SQLite cannot delete on a full disk: a deletion is a transaction, which the WAL must hold first.
+//! Writes are therefore refused while less than [`DiskSpace::min_free_bytes`] are free, and begin
+//! again by themselves. Other programs fill a disk too; for that there is a *ballast*, a file that
+//! is removed when hardly anything is left. What does not live here: what of the disk is looked at
+//! ([`room`]), and when something changes ([`watch`]).
+
+mod ballast;
+mod room;
+mod watch;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+pub(crate) use self::room::is_for_want_of_space;
+use self::{
+    ballast::Ballast,
+    room::Room,
+    watch::{Step, Watch},
+};
+use crate::{StoreError, StoreMetrics};
+
+/// How long a look at the disk counts. A disk that takes 1 GB/s loses less than the reserve
+/// meanwhile.
+const LOOK_COUNTS_FOR: Duration = Duration::from_millis(100);
+
+/// The room on the disk of a data directory, and whether writes may take of it.
+#[derive(Debug)]
+pub struct DiskSpace {
+    root: PathBuf,
+    ballast: Ballast,
+    metrics: StoreMetrics,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    watch: Watch,
+    looked: Option<Instant>,
+    room: Room,
+}
+
+impl DiskSpace {
+    /// Looks for the first time, and gives the ballast back where hardly anything is left.
+    /// `min_free_bytes` is 256 MiB or a hundredth of the disk where it is absent, whichever is more;
+    /// 0 refuses nothing.
+    #[must_use]
+    pub fn open(root: &Path, min_free_bytes: Option<u64>, metrics: StoreMetrics) -> Self {
+        let space = Self {
+            root: root.to_owned(),
+            ballast: Ballast::new(root),
+            metrics,
+            state: Mutex::new(State {
+                watch: Watch::new(min_free_bytes),
+                looked: None,
+                room: Room::default(),
+            }),
+        };
+        space.look();
+        space
+    }
+
+    /// Free bytes of a disk, and those below which writes would be refused. Changes nothing.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn measure(path: &Path, min_free_bytes: Option<u64>) -> io::Result<(u64, u64)> {
+        let room = Room::of(path)?;
+        Ok((room.free_bytes, Watch::new(min_free_bytes).min_free_bytes(room)))
+    }
+
+    /// Looks at the disk, where the last look was a moment ago at least. Writes end or begin again
+    /// with it, and the ballast is removed or made. Says whether writes are taken.
+    pub fn look(&self) -> bool {
+        let mut state = self.lock();
+        self.look_locked(&mut state);
+        !state.watch.is_read_only()
+    }
+
+    /// Free bytes below which writes are refused.
+    #[must_use]
+    pub fn min_free_bytes(&self) -> u64 {
+        let state = self.lock();
+        state.watch.min_free_bytes(state.room)
+    }
+
+    /// Why no writes are taken, as of a moment ago.
+    ///
+    /// # Errors
+    /// [`StoreError::LowSpace`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        self.look_locked(&mut state);
+        if !state.watch.is_read_only() {
+            return Ok(());
+        }
+        let min_free_bytes = state.watch.min_free_bytes(state.room);
+        Err(StoreError::LowSpace { free_bytes: state.room.free_bytes, min_free_bytes })
+    }
+
+    /// Takes up that a write met a full disk, be it that the last look was too long ago or that a
+    /// quota leaves less than the disk has. Says whether the ballast was given back for it, so that
+    /// what makes room may be tried again.
+    pub fn note_full(&self) -> bool {
+        let mut state = self.lock();
+        state.watch.note_full();
+        let was_there = self.ballast.exists();
+        self.ballast.remove();
+        state.looked = None;
+        self.look_locked(&mut state);
+        was_there
+    }
+
+    /// An error that a full disk caused, told as such: SQLite has other codes for it where it opens
+    /// or extends a file, and for a quota.
+    #[must_use]
+    pub fn explain(&self, error: StoreError) -> StoreError {
+        match error.is_for_want_of_space() {
+            Some(true) => StoreError::Full,
+            None if !room::takes_a_block(&self.root) => StoreError::Full,
+            _ => error,
+        }
+    }
+
+    fn look_locked(&self, state: &mut State) {
+        if state.looked.is_some_and(|looked| looked.elapsed() < LOOK_COUNTS_FOR) {
+            return;
+        }
+        state.looked = Some(Instant::now());
+        match Room::of(&self.root) {
+            Ok(room) => state.room = room,
+            Err(error) => {
+                let error = io::Error::from(error);
+                tracing::warn!(%error, "the room on the disk of the data directory is not known");
+                return;
+            }
+        }
+        let was_read_only = state.watch.is_read_only();
+        match state.watch.step(state.room, self.ballast.exists()) {
+            Step::Nothing => {}
+            Step::RemoveBallast => self.ballast.remove(),
+            Step::MakeBallast { bytes } => match self.ballast.make(bytes) {
+                Ok(()) => state.watch.note_ballast_made(),
+                Err(error) => tracing::debug!(%error, bytes, "the ballast cannot be made"),
+            },
+        }
+        self.tell(state, was_read_only);
+    }
+
+    /// To the log when it changes, and to the metrics.
+    fn tell(&self, state: &State, was_read_only: bool) {
+        let free_bytes = state.room.free_bytes;
+        let min_free_bytes = state.watch.min_free_bytes(state.room);
+        let is_read_only = state.watch.is_read_only();
+        self.metrics.read_only.set(is_read_only.into());
+        self.metrics.min_free_bytes.set(i64::try_from(min_free_bytes).unwrap_or(i64::MAX));
+        match (was_read_only, is_read_only) {
+            (false, true) => tracing::error!(
+                free_bytes,
+                min_free_bytes,
+                "the disk of the data directory is nearly full, writes are refused until there is \
+                 room (storage.min_free); deletes and searches go on"
+            ),
+            (true, false) => {
+                tracing::info!(free_bytes, min_free_bytes, "there is room again, writes are taken");
+            }
+            _ => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
