@@ -51,6 +51,19 @@ pub enum ModelError {
         /// The pickle that was found.
         found: String,
     },
+    /// A link in the model's directory leads out of it.
+    #[error(
+        "{} is a link to {}, which is outside of the model's directory; \
+         hint: put the file itself there",
+        link.display(),
+        target.display()
+    )]
+    LinkLeadsOut {
+        /// The link.
+        link: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// A file is not what its name promises.
     #[error("{} is damaged or not understood: {reason}", file.display())]
     Damaged {

@@ -40,7 +40,11 @@ fn parse<T: DeserializeOwned>(file: &Path, bytes: &[u8]) -> Result<T, ModelError
 fn read_bytes_if_present(file: &Path) -> Result<Option<Vec<u8>>, ModelError> {
     let cannot_read = |source| ModelError::Io { action: "read", path: PathBuf::from(file), source };
     let bytes = match fs::metadata(file) {
-        Ok(metadata) => metadata.len(),
+        Ok(metadata) if metadata.is_file() => metadata.len(),
+        Ok(_) => {
+            let reason = "it is no regular file".to_owned();
+            return Err(ModelError::Damaged { file: file.to_owned(), reason });
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(cannot_read(error)),
     };

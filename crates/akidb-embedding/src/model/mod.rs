@@ -8,6 +8,7 @@ mod bert;
 mod config_file;
 mod digest;
 mod json;
+mod links;
 mod qwen3;
 mod sentence_transformers;
 mod tokeniser_file;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     bert::{Activation, BertConfig},
     digest::{hexadecimal, sha256_of_file},
     json::{read_json, read_json_if_present},
+    links::check_links,
     qwen3::Qwen3Config,
     weights::WeightFiles,
 };
@@ -49,6 +51,9 @@ impl ModelDirectory {
     ///
     /// See [`ModelError`]; the error names the file and what was found in it.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
+        if path.is_dir() {
+            check_links(path)?;
+        }
         let ReadConfig { architecture, default_pooling, is_quantised } =
             Architecture::read(&path.join("config.json"))?;
         let settings =
@@ -134,7 +139,7 @@ impl ModelDirectory {
     ///
     /// # Errors
     ///
-    /// When `tokenizer.json` is not one.
+    /// When `tokenizer.json` is not one, or numbers tokens that the network has no embedding of.
     pub fn tokeniser(&self) -> Result<TextTokeniser, ModelError> {
         let file = self.path.join("tokenizer.json");
         let tokeniser = tokeniser_file::read(&file, &self.architecture, &self.settings)?;

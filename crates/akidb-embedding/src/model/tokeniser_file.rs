@@ -30,7 +30,25 @@ pub(super) fn read(
     if matches!(architecture, Architecture::Qwen3(_)) && settings.pooling == Pooling::LastToken {
         end_texts(&mut tokeniser, QWEN3_END).map_err(damaged)?;
     }
+    check_ids(&tokeniser, architecture.vocabulary()).map_err(damaged)?;
     Ok(tokeniser)
+}
+
+/// Checks that the network has an embedding of every token that texts can have. One without would
+/// only be noticed by the first text that has it.
+fn check_ids(tokeniser: &Tokenizer, vocabulary: u32) -> Result<(), String> {
+    let framed = tokeniser.encode("", true).map_err(|error| error.to_string())?;
+    let around = framed.get_tokens().iter().cloned().zip(framed.get_ids().iter().copied());
+    let beyond = tokeniser.get_vocab(true).into_iter().chain(around);
+    let beyond = beyond.filter(|(_, id)| *id >= vocabulary);
+    beyond.min_by_key(|(_, id)| *id).map_or(Ok(()), |(token, id)| {
+        let token: String = token.chars().take(40).collect();
+        Err(format!(
+            "its token {token:?} has the id {id}, config.json and the weights have {vocabulary} \
+             embeddings (vocab_size), 0 to {}",
+            vocabulary.saturating_sub(1)
+        ))
+    })
 }
 
 /// Ends every text with the token `end`, unless the tokeniser ends texts with a token itself.

@@ -46,7 +46,8 @@ pub(super) fn files_below(directory: &Path) -> Result<Vec<ListedFile>, ModelErro
                 }
                 continue;
             }
-            // Follows links to files, which is how the Hugging Face cache keeps a model.
+            // Follows links to files, which is how the Hugging Face cache keeps a model; whether they
+            // lead out of it is checked before anything is copied.
             let metadata = fs::metadata(entry.path()).map_err(|source| ModelError::Io {
                 action: "read",
                 path: entry.path(),

@@ -14,7 +14,10 @@ use super::{
     copy::{copy_model, models_below, sync_all, sync_directory},
     manifest::Manifest,
 };
-use crate::{error::ModelError, model::ModelDirectory};
+use crate::{
+    error::ModelError,
+    model::{ModelDirectory, check_links},
+};
 
 /// Copies the model in `source` to `models_dir/name`.
 ///
@@ -61,7 +64,10 @@ fn stage(source: &Path, work: &TempDir, staged: &Path) -> Result<(), ModelError>
     };
     let models = models_below(&folder)?;
     match models.as_slice() {
-        [model] => copy_model(model, staged),
+        [model] => {
+            check_links(model)?;
+            copy_model(model, staged)
+        }
         // Says which file is missing or wrong.
         [] if folder == source && source.join("config.json").is_file() => {
             ModelDirectory::open(source).map(|_| ())?;

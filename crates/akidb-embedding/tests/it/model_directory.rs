@@ -290,3 +290,42 @@ fn tokens_that_a_model_does_not_have_are_errors() {
         assert!(error.contains("text 1") && error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn a_tokeniser_with_ids_that_the_network_has_no_embedding_of_is_refused_at_import() {
+    let mut model = TinyModel::new();
+    model.config["vocab_size"] = json!(11);
+    model.tensors.get_mut("embeddings.word_embeddings.weight").unwrap().0 = vec![11, 8];
+    refuses_files(&model, |_| {}, &["tokenizer.json", "\"h\" has the id 11", "11 embeddings"]);
+    // Of added tokens, and of those around each text.
+    let model = TinyModel::new();
+    let change = |pointer: &'static str, value: serde_json::Value| {
+        move |folder: &Path| {
+            let file = folder.join("tokenizer.json");
+            let mut tokeniser: serde_json::Value =
+                serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+            *tokeniser.pointer_mut(pointer).unwrap() = value;
+            fs::write(file, tokeniser.to_string()).unwrap();
+        }
+    };
+    let added = json!({"id": 12, "content": "[MORE]", "single_word": false, "lstrip": false,
+        "rstrip": false, "normalized": false, "special": true});
+    refuses_files(&model, change("/added_tokens/3", added), &["[MORE]", "the id 12"]);
+    let ids = json!([99]);
+    let around = change("/post_processor/special_tokens/[SEP]/ids", ids);
+    refuses_files(&model, around, &["the id 99", "0 to 11"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_not_read() {
+    refuses_files(
+        &TinyModel::new(),
+        |folder| {
+            let file = folder.join("config_sentence_transformers.json");
+            fs::remove_file(&file).unwrap();
+            fs::create_dir(&file).unwrap();
+        },
+        &["config_sentence_transformers.json", "no regular file"],
+    );
+}

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use akidb_embedding::{ImportMode, ModelError, ModelStore};
+use akidb_embedding::{ImportMode, ModelDirectory, ModelError, ModelStore};
 use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
 use zip::{ZipWriter, write::SimpleFileOptions};
@@ -229,4 +229,53 @@ fn models_are_looked_for_in_order() {
     assert!(matches!(error, ModelError::NoManifest { .. }), "{error}");
     fs::create_dir(fixture.path("models/broken")).unwrap();
     assert_eq!(fixture.store.list().unwrap().len(), 1, "a broken model is left out");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_out_of_a_model_are_not_followed() {
+    use std::os::unix::fs::symlink;
+
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret.json"), r#"{"token": "not for others"}"#).unwrap();
+    fs::create_dir(outside.path().join("pooling")).unwrap();
+    fs::write(outside.path().join("pooling/config.json"), "{}").unwrap();
+    let fixture = Fixture::new();
+    for (link, target) in [
+        ("README.md", "secret.json"),
+        ("tokenizer_config.json", "secret.json"),
+        ("1_Pooling/README.md", "secret.json"),
+        ("2_Pooling", "pooling"),
+    ] {
+        let model = TinyModel::new().write();
+        symlink(outside.path().join(target), model.path().join(link)).unwrap();
+        for error in [
+            fixture.import(model.path()).unwrap_err(),
+            ModelDirectory::open(model.path()).unwrap_err(),
+        ] {
+            let said = error.to_string();
+            assert!(matches!(error, ModelError::LinkLeadsOut { .. }), "{link}: {said}");
+            assert!(said.contains(link) && said.contains(target), "{said}");
+        }
+    }
+    assert_eq!(fixture.models(), Vec::<String>::new(), "nothing stays behind");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_inside_a_model_and_to_the_blobs_of_the_hubs_cache_are_followed() {
+    use std::os::unix::fs::symlink;
+
+    let cache = tempfile::tempdir().unwrap();
+    let snapshot = cache.path().join("models--tiny/snapshots/0123");
+    TinyModel::new().write_to(&snapshot);
+    let blobs = cache.path().join("models--tiny/blobs");
+    fs::create_dir(&blobs).unwrap();
+    fs::rename(snapshot.join("config.json"), blobs.join("4567")).unwrap();
+    symlink("../../blobs/4567", snapshot.join("config.json")).unwrap();
+    symlink("config.json", snapshot.join("config_again.json")).unwrap();
+    let fixture = Fixture::new();
+    fixture.import(&snapshot).unwrap();
+    let config = fixture.path("models/tiny/config.json");
+    assert!(fs::symlink_metadata(config).unwrap().is_file(), "the file itself is there");
 }
