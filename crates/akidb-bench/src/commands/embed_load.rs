@@ -6,6 +6,7 @@
 
 mod flat_out;
 mod open_loop;
+mod overload;
 
 use std::{
     fs,
@@ -25,6 +26,7 @@ use tokio::{runtime::Runtime, time::sleep};
 use self::{
     flat_out::FlatOut,
     open_loop::{Arrivals, Latencies, Schedule},
+    overload::Overload,
 };
 use crate::{
     machine::{self, Machine},
@@ -77,6 +79,10 @@ pub(crate) struct Arguments {
     /// How requests follow each other
     #[arg(long, value_enum, default_value = "even")]
     arrivals: Arrivals,
+    /// Send inserts of the texts of `--import` at so many times the rate that the node can do, beside
+    /// requests at `--import-rate`
+    #[arg(long, value_name = "TIMES", requires = "import", value_parser = positive)]
+    overload: Option<f64>,
     /// Look for the highest rate, without an import, that keeps to the goal
     #[arg(long)]
     search: bool,
@@ -118,6 +124,7 @@ pub(crate) struct EmbedLoadReport {
     first_rss_mib: f64,
     rss_max_mib: f64,
     runs: Vec<Measured>,
+    overload: Option<Overload>,
     /// The highest rate that kept to the goal, and how that was found.
     highest_rate: Option<f64>,
     search: Vec<Latencies>,
@@ -180,12 +187,17 @@ async fn measure(
     let time = Duration::from_secs_f64(arguments.seconds);
     load.at(arguments.rate, WARM_UP).await?;
     let mut runs = vec![load.measured(arguments.rate, time, None).await?];
-    if let Some(texts) = imported {
+    if let Some(texts) = &imported {
         progress("an import beside it");
-        let import = FlatOut::start(&node, texts).await?;
+        let import = FlatOut::start(&node, texts.clone()).await?;
         load.at(arguments.import_rate, WARM_UP).await?;
         runs.push(load.measured(arguments.import_rate, time, Some(&import)).await?);
         import.stop().await?;
+    }
+    let mut overload = None;
+    if let (Some(times), Some(texts)) = (arguments.overload, imported) {
+        let asked = (times, arguments.import_rate, time);
+        overload = Some(overload::run(&node, &load, texts, asked).await?);
     }
     let search = if arguments.search { load.search(arguments).await? } else { Vec::new() };
     let kept = search.iter().filter(|run| keeps_to(run, arguments)).map(|run| run.rate);
@@ -203,6 +215,7 @@ async fn measure(
         first_rss_mib,
         rss_max_mib,
         runs,
+        overload,
         highest_rate,
         search,
         faults: Vec::new(),
@@ -298,6 +311,7 @@ fn faults(arguments: &Arguments, report: &EmbedLoadReport) -> Vec<String> {
             faults.push(format!("beside {beside}: p95 is {p95:.1} ms, the goal is under {goal}"));
         }
     }
+    faults.extend(report.overload.iter().flat_map(Overload::faults));
     for (what, found, goal) in [
         ("the start took", report.start_ms, arguments.goal_start_ms),
         ("the first request took", report.first_request_ms, arguments.goal_first_ms),
@@ -347,6 +361,9 @@ impl Report for EmbedLoadReport {
             table(["", "measured"], once),
             table(heads, rows),
         ];
+        if let Some(overload) = &self.overload {
+            parts.push(table(["overloaded", "measured"], overload.rows()));
+        }
         if let Some(rate) = self.highest_rate {
             parts.push(format!("highest rate that keeps to the goal: {rate:.0} requests/s"));
             let heads =
