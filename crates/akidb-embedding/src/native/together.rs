@@ -30,11 +30,16 @@ impl Together {
     /// Does a share of the step, and waits for the shares that were begun meanwhile. One that was
     /// not begun yet may be this thread's own to do next, and is not waited for.
     pub(super) fn run(&self, share: impl FnOnce()) {
+        let mut done_at = None;
+        self.run_while(share, || done_at.get_or_insert_with(Instant::now).elapsed() < AWAKE);
+    }
+
+    /// The same; `is_worth_waiting` is asked again and again while others work.
+    fn run_while(&self, share: impl FnOnce(), mut is_worth_waiting: impl FnMut() -> bool) {
         self.begun.fetch_add(1, Ordering::SeqCst);
         share();
         self.done.fetch_add(1, Ordering::SeqCst);
-        let done_at = Instant::now();
-        while self.others_work() && done_at.elapsed() < AWAKE {
+        while self.others_work() && is_worth_waiting() {
             for _ in 0..LOOKS {
                 hint::spin_loop();
             }
@@ -53,25 +58,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_done_waits_for_who_works_but_not_for_ever_and_not_for_who_has_not_begun() {
-        let alone = Instant::now();
-        Together::default().run(|| ());
-        assert!(alone.elapsed() < AWAKE);
-        let (together, both_work) = (Together::default(), Barrier::new(2));
+    fn who_has_not_begun_is_not_waited_for() {
+        Together::default().run_while(|| (), || panic!("nobody else works"));
+    }
+
+    #[test]
+    fn who_works_is_waited_for() {
+        let (together, both_work, waits) = (Together::default(), Barrier::new(2), Barrier::new(2));
         thread::scope(|scope| {
             scope.spawn(|| {
                 together.run(|| {
                     both_work.wait();
-                    thread::sleep(AWAKE / 2);
+                    waits.wait();
                 });
             });
-            together.run(|| {
-                both_work.wait();
-            });
-            // It has come back since the other one is done, or since its time was over.
-            let waited = Instant::now();
-            assert!(!together.others_work() || waited.elapsed() < AWAKE);
+            let mut has_waited = false;
+            let is_worth_waiting = || {
+                // Only now may the other one end.
+                if !std::mem::replace(&mut has_waited, true) {
+                    waits.wait();
+                }
+                true
+            };
+            together.run_while(|| drop(both_work.wait()), is_worth_waiting);
+            assert!(!together.others_work());
         });
-        assert!(!together.others_work());
+    }
+
+    #[test]
+    fn nobody_is_waited_for_for_ever() {
+        let (together, both_work, is_back) =
+            (Together::default(), Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                together.run(|| {
+                    both_work.wait();
+                    is_back.wait();
+                });
+            });
+            let mut looks = 3;
+            let is_worth_waiting = || {
+                looks -= 1;
+                looks > 0
+            };
+            together.run_while(|| drop(both_work.wait()), is_worth_waiting);
+            assert!(together.others_work());
+            is_back.wait();
+        });
     }
 }

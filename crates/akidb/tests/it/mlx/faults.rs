@@ -1,5 +1,9 @@
 //! Faults of Python and of its process, one after the other, while others ask for vectors: those
-//! never notice, texts fail with a reason and are embedded again soon after.
+//! never notice, texts fail with a reason and are embedded again.
+//!
+//! No test here depends on the speed of the machine: a deadline is far away unless the fault is that
+//! a batch does not end. How soon a worker is started again is a matter of the breaker, whose own
+//! tests are given the time.
 //!
 //! `AKIDB_TEST_MLX_FAULTS=1000` makes it as many faults; it takes about half an hour then.
 
@@ -8,7 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rand::{SeedableRng, rngs::StdRng, seq::IndexedRandom};
@@ -19,16 +23,16 @@ use super::setup::MlxNode;
 
 /// In the usual test run.
 const FAULTS: usize = 26;
-const BATCH_DEADLINE_MS: &str = "400";
+/// For batches that never end.
+const SHORT_DEADLINE_MS: &str = "1500";
+/// For all others: no batch of theirs meets it.
+const FAR_DEADLINE_MS: &str = "600000";
 const MEMORY_LIMIT: &str = "512MiB";
-const RECOVERED_WITHIN: Duration = Duration::from_secs(3);
 
-/// What the module does, and what texts are told then.
-const OF_THE_MODULE: [(&str, u16, &str); 14] = [
+/// What the module does in batches that end, and what texts are told then.
+const THAT_END: [(&str, u16, &str); 12] = [
     ("raise", 503, "RuntimeError: [metal::malloc] no memory"),
     ("refuse", 500, "ValueError: the text is not to be liked"),
-    ("hang", 504, "did not end within 400ms"),
-    ("hang_with_lock", 504, "did not end within 400ms"),
     ("exit", 503, "ended while it ran the batch"),
     ("system_exit", 503, "SystemExit"),
     ("abort", 503, "ended while it ran the batch"),
@@ -41,13 +45,17 @@ const OF_THE_MODULE: [(&str, u16, &str); 14] = [
     ("nan", 500, "not finite"),
 ];
 
+/// What it does in batches that never end.
+const THAT_HANG: [(&str, u16, &str); 2] =
+    [("hang", 504, "did not end within 1.5s"), ("hang_with_lock", 504, "did not end within 1.5s")];
+
 /// What happens to the process, in any order with the others.
 const OF_THE_PROCESS: [&str; 2] = ["killed", "stopped"];
 
-async fn node() -> Option<Arc<MlxNode>> {
+async fn node(batch_deadline_ms: &str) -> Option<Arc<MlxNode>> {
     let node = MlxNode::start("", |command| {
         command
-            .env("AKIDB_EMBEDDING__MLX__BATCH_DEADLINE_MS", BATCH_DEADLINE_MS)
+            .env("AKIDB_EMBEDDING__MLX__BATCH_DEADLINE_MS", batch_deadline_ms)
             .env("AKIDB_EMBEDDING__MLX__MEMORY_LIMIT", MEMORY_LIMIT)
             .env("AKIDB_EMBEDDING__QUERY_CACHE_BYTES", "0");
     })?;
@@ -64,39 +72,39 @@ async fn node() -> Option<Arc<MlxNode>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fault_of_the_module_is_told_as_what_it_is() {
-    let Some(node) = node().await else { return };
-    for (fault, status, says) in OF_THE_MODULE {
-        node.module.set_fault(fault);
-        let refused = node.embed("what is told").await;
-        assert_eq!(refused.status, status, "{fault}: {refused:?}\n{}", node.log());
-        assert!(refused.message().contains(says), "{fault}: {refused:?}");
-        refused.assert_typed();
-        node.module.set_fault("");
-        let took = node.recovered().await;
-        assert!(took < RECOVERED_WITHIN, "{fault}: {took:?}");
+    for (deadline, faults) in
+        [(FAR_DEADLINE_MS, THAT_END.as_slice()), (SHORT_DEADLINE_MS, THAT_HANG.as_slice())]
+    {
+        let Some(node) = node(deadline).await else { return };
+        for (fault, status, says) in faults {
+            node.module.set_fault(fault);
+            let refused = node.embed("what is told").await;
+            assert_eq!(refused.status, *status, "{fault}: {refused:?}\n{}", node.log());
+            assert!(refused.message().contains(says), "{fault}: {refused:?}");
+            refused.assert_typed();
+            node.module.set_fault("");
+            node.recovered().await;
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn vectors_never_notice_faults_and_texts_come_back_soon() {
-    let Some(node) = node().await else { return };
+async fn vectors_never_notice_faults_and_texts_come_back() {
+    let Some(node) = node(SHORT_DEADLINE_MS).await else { return };
     let faults = std::env::var("AKIDB_TEST_MLX_FAULTS").ok();
     let faults = faults.map_or(FAULTS, |faults| faults.parse().unwrap());
     let is_over = Arc::new(AtomicBool::new(false));
     let vectors = tokio::spawn(ask_for_vectors(Arc::clone(&node), Arc::clone(&is_over)));
     let lives = tokio::spawn(ask_for_life(Arc::clone(&node), Arc::clone(&is_over)));
 
-    let names: Vec<&str> =
-        OF_THE_MODULE.iter().map(|(name, ..)| *name).chain(OF_THE_PROCESS).collect();
+    let of_the_module = THAT_END.iter().chain(&THAT_HANG);
+    let names: Vec<&str> = of_the_module.map(|(name, ..)| *name).chain(OF_THE_PROCESS).collect();
     let mut random = StdRng::seed_from_u64(7);
     let (mut failures, mut slowest) = (0, Duration::ZERO);
     for number in 0..faults {
         let fault = names.get(number).copied().or_else(|| names.choose(&mut random).copied());
-        let fault = fault.unwrap();
-        failures += inject(&node, fault).await;
-        let took = node.recovered().await;
-        slowest = slowest.max(took);
-        assert!(took < RECOVERED_WITHIN, "fault {number}, {fault}: {took:?}\n{}", node.log());
+        failures += inject(&node, fault.unwrap()).await;
+        slowest = slowest.max(node.recovered().await);
     }
     is_over.store(true, Ordering::Relaxed);
     let vectors = vectors.await.unwrap();
@@ -109,7 +117,6 @@ async fn vectors_never_notice_faults_and_texts_come_back_soon() {
         lives.len()
     );
     assert!(failures >= faults / 2, "the faults are faults");
-    assert!(p99 < Duration::from_millis(50), "/livez takes {p99:?}");
 }
 
 /// Lets a fault happen until a text meets it, and ends it. Answers how many texts were refused.
@@ -176,21 +183,19 @@ async fn ask_for_life(node: Arc<MlxNode>, is_over: Arc<AtomicBool>) -> Vec<Durat
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_stopped_is_noticed_before_the_batch_is_out_of_time() {
-    let Some(node) = MlxNode::start("", |_| {}) else { return };
+    let Some(node) = node(FAR_DEADLINE_MS).await else { return };
     node.recovered().await;
     node.signal_workers(Signal::STOP);
-    let asked_at = Instant::now();
     let refused = node.embed("while it is stopped").await;
+    // 504 would say that nothing was noticed until the deadline.
     assert_eq!(refused.status, 503, "{refused:?}");
     refused.assert_typed();
-    assert!(asked_at.elapsed() < Duration::from_secs(8), "{refused:?}");
-    let took = node.recovered().await;
-    assert!(took < RECOVERED_WITHIN, "{took:?}");
+    node.recovered().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_text_among_good_ones_fails_alone() {
-    let Some(node) = MlxNode::start("", |_| {}) else { return };
+    let Some(node) = node(FAR_DEADLINE_MS).await else { return };
     node.module.set_fault("refuse");
     let refused = node.post("/embed", json!({"texts": ["one", "two"]})).await;
     assert_eq!((refused.status, refused.code()), (500, "embedding_failed"), "{refused:?}");

@@ -1,10 +1,10 @@
 //! What a worker is to the node's process, and the node to it.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use rustix::process::Signal;
 
-use super::setup::MlxNode;
+use super::setup::{MlxNode, eventually};
 use crate::node::{Node, scratch};
 
 /// Whether a process is there and has not ended.
@@ -14,14 +14,10 @@ fn is_alive(pid: u32) -> bool {
 }
 
 async fn assert_ends(pid: u32) {
-    for _ in 0..200 {
-        if !is_alive(pid) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the worker {pid} is still there");
+    eventually(&format!("the worker {pid} has ended"), async || !is_alive(pid)).await;
 }
+
+const PRINTED_BY_EACH_BATCH: &str = "a line on stdout, which must not be taken for an answer";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_ends_with_its_node_however_that_ends() {
@@ -36,10 +32,12 @@ async fn a_worker_ends_with_its_node_however_that_ends() {
                 let body = serde_json::json!({"texts": ["a text that is never answered"]});
                 let asked = reqwest::Client::new().post(url).json(&body).send();
                 tokio::spawn(asked);
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                node.logged(PRINTED_BY_EACH_BATCH).await;
                 // The node waits for the batch; a second signal does not.
                 node.node.signal(signal);
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                if signal == Signal::TERM {
+                    node.logged("stopping, a second signal stops at once").await;
+                }
             }
             node.node.signal(signal);
             assert_ends(workers[0]).await;
@@ -82,11 +80,15 @@ async fn pipes_and_processes_do_not_pile_up() {
     node.recovered().await;
     let before = open_files();
     for _ in 0..8 {
+        let workers = node.workers();
         node.signal_workers(Signal::KILL);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        for worker in workers {
+            assert_ends(worker).await;
+        }
         node.recovered().await;
     }
-    assert!(open_files() <= before + 2, "{} files, {before} before", open_files());
+    // A pipe is closed by whoever reads it to its end, which may come after the next worker's start.
+    eventually("as few files are open as before", async || open_files() <= before + 2).await;
     assert_eq!(node.workers().len(), 1);
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", node.node.pid()));
     if let Ok(children) = children {
@@ -99,14 +101,16 @@ async fn pipes_and_processes_do_not_pile_up() {
 async fn what_the_worker_prints_and_what_it_counts_is_to_be_seen() {
     let Some(node) = MlxNode::start("", |_| {}) else { return };
     node.recovered().await;
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert!(node.log().contains("a line on stdout, which must not be taken for an answer"));
+    node.logged(PRINTED_BY_EACH_BATCH).await;
     let url = format!("{}/metrics", node.node.url());
-    let metrics = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let read = async || reqwest::get(&url).await.unwrap().text().await.unwrap();
+    // A worker is asked for its memory now and then.
+    let peak = "akidb_embedding_worker_memory_bytes{kind=\"peak\",model=\"all-minilm-l6-v2\"} 2";
+    eventually("the worker's memory is counted", async || read().await.contains(peak)).await;
+    let metrics = read().await;
     for line in [
         "akidb_embedding_workers{model=\"all-minilm-l6-v2\"} 1",
         "akidb_embedding_worker_starts_total{model=\"all-minilm-l6-v2\"} 1",
-        "akidb_embedding_worker_memory_bytes{kind=\"peak\",model=\"all-minilm-l6-v2\"} 2",
         "akidb_embedding_worker_ends_total{model=\"all-minilm-l6-v2\",reason=\"memory\"} 0",
         "akidb_embedding_gil_wait_seconds_count{model=\"all-minilm-l6-v2\"}",
     ] {

@@ -27,6 +27,26 @@ pub(super) fn python() -> Option<PathBuf> {
     own.is_file().then_some(own)
 }
 
+/// How long a test waits for what must happen. It is met by what never happens, on any machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Waits until something is so, however long that takes on this machine.
+pub(super) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so().await {
+        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Deadlines that no machine meets with work that ends.
+pub(super) fn far_deadlines(command: &mut Command) -> &mut Command {
+    command
+        .env("AKIDB_SERVER__REQUEST_TIMEOUT_MS", "600000")
+        .env("AKIDB_EMBEDDING__MLX__BATCH_DEADLINE_MS", "600000")
+        .env("AKIDB_EMBEDDING__MLX__START_DEADLINE_MS", "600000")
+}
+
 /// A copy of the module that fails when it is told to.
 pub(super) struct FakeModule {
     folder: TempDir,
@@ -82,13 +102,13 @@ impl MlxNode {
         module.set_fault(fault);
         let (folder, data_dir) = scratch();
         let node = Node::start_with(&data_dir, Backend::Mlx, |command| {
-            command
+            far_deadlines(command)
                 .env("AKIDB_MODELS_DIR", models_dir())
                 .env("AKIDB_EMBEDDING__MLX__PYTHON", python)
                 .env("AKIDB_EMBEDDING__MLX__MODULE_PATH", module.path());
             adjust(command);
         });
-        let client = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = Client::builder().timeout(PATIENCE).build().unwrap();
         Some(Self { node, module, client, folder })
     }
 
@@ -122,14 +142,27 @@ impl MlxNode {
     /// Waits until a text is embedded, and says how long that took.
     pub(super) async fn recovered(&self) -> Duration {
         let since = Instant::now();
+        eventually("a text is embedded", async || self.embed("well again?").await.status == 200)
+            .await;
+        since.elapsed()
+    }
+
+    /// Waits until a text is refused with these words, and answers with what it was told.
+    pub(super) async fn refused_with(&self, says: &str) -> Answer {
+        let since = Instant::now();
         loop {
-            let answer = self.embed("well again?").await;
-            if answer.status == 200 {
-                return since.elapsed();
+            let answer = self.embed("a text").await;
+            if answer.message().contains(says) {
+                return answer;
             }
-            assert!(since.elapsed() < Duration::from_secs(20), "{answer:?}\n{}", self.log());
+            assert!(since.elapsed() < PATIENCE, "{says:?} is not in {answer:?}\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Waits until the node's log has these words.
+    pub(super) async fn logged(&self, words: &str) {
+        eventually(&format!("{words:?} is in the log"), async || self.log().contains(words)).await;
     }
 
     /// The processes of its workers, by what Linux says.
