@@ -110,6 +110,8 @@ error_codes! {
     LimitExceeded => "limit_exceeded", 422, 3, 64, false;
     /// Text was given for a collection without a model, or a model is not the collection's own.
     ModelMismatch => "model_mismatch", 422, 9, 1, false;
+    /// The node's configuration turns embedding off, so that it takes vectors and no texts.
+    EmbeddingDisabled => "embedding_disabled", 422, 9, 1, false;
     /// The embedding queue is full.
     QueueFull => "queue_full", 429, 8, 1, true;
     /// Too many requests are running.

@@ -3,8 +3,9 @@
 /// The given text can not be embedded or stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
-    /// No characters, or white space only: there is no meaning to embed.
-    #[error("is empty or blank")]
+    /// No characters, or white space only: there is no meaning to embed. The model's tokenizer may
+    /// find the same of other texts, such as those of control characters or special tokens alone.
+    #[error("is empty or blank, or no token of it remains")]
     Blank,
     /// More bytes than the limit.
     #[error("has {given_bytes} bytes, allowed are at most {bytes_max}")]

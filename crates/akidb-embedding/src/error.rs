@@ -212,22 +212,51 @@ pub enum EncodeError {
     },
 }
 
+/// What keeps a request out of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueLimit {
+    /// The memory that texts which wait may take.
+    #[error("allowed are {tokens} (queue_tokens)")]
+    Tokens {
+        /// The most tokens that may wait.
+        tokens: usize,
+    },
+    /// The time that those before it take.
+    #[error("those before it take {wait:.1?}, allowed are {limit:?} ({name})")]
+    Wait {
+        /// The time that they take at the measured speed.
+        wait: Duration,
+        /// The longest wait.
+        limit: Duration,
+        /// The setting.
+        name: &'static str,
+    },
+    /// The request's own deadline, which it would not meet.
+    #[error("it would be done after {wait:.1?}, its deadline is in {left:.1?}")]
+    Deadline {
+        /// When it would be done, at the measured speed.
+        wait: Duration,
+        /// The time that it has.
+        left: Duration,
+    },
+}
+
 /// A request for embeddings was not fulfilled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EmbedError {
     /// Too much is waiting; the request was not queued at all.
     #[error(
-        "the embedding queue is full: {waiting_tokens} of {limit_tokens} tokens wait, \
-         the request has {request_tokens}"
+        "the embedding queue is full: {waiting_tokens} tokens wait and the request has \
+         {request_tokens}, {limit}"
     )]
     QueueFull {
         /// The tokens of the request.
         request_tokens: usize,
         /// The tokens that wait already.
         waiting_tokens: usize,
-        /// The most tokens that may wait.
-        limit_tokens: usize,
-        /// When there will be room, by the speed measured of late.
+        /// What there is no room under.
+        limit: QueueLimit,
+        /// When there will be room for it, at the measured speed, if nobody else takes it.
         retry_after: Duration,
     },
     /// The request would not fit into an empty queue; it never will.
@@ -256,11 +285,16 @@ pub enum EmbedError {
         /// The most tokens that the model reads.
         limit_tokens: usize,
     },
-    /// A text has nothing that the model knows, or a list of tokens is empty.
-    #[error("text {index} has no tokens")]
+    /// Nothing remains of texts but special tokens and white space, or lists of tokens have none
+    /// but these.
+    #[error(
+        "{} texts have no token that says something, the first is text {}",
+        indexes.len(),
+        indexes.first().copied().unwrap_or_default()
+    )]
     NoTokens {
-        /// The text's place in the request.
-        index: usize,
+        /// The place of each in the request.
+        indexes: Vec<usize>,
     },
     /// A given token is not in the model's vocabulary.
     #[error("text {index} has the token {token_id}, which is not in the model's vocabulary")]
@@ -314,37 +348,33 @@ pub enum EmbedError {
 
 impl EmbedError {
     /// Every value of [`EmbedError::code`].
-    pub const CODES: [&'static str; 12] = [
+    pub const CODES: [&'static str; 8] = [
         "queue_full",
-        "request_too_large",
+        "limit_exceeded",
         "deadline_exceeded",
         "shutting_down",
-        "tokenise_failed",
-        "text_failed",
-        "texts_too_long",
-        "no_tokens",
-        "unknown_token",
-        "invalid_dimensions",
-        "unavailable",
-        "batch_out_of_time",
+        "invalid_text",
+        "invalid_argument",
+        "model_not_ready",
+        "embedding_failed",
     ];
 
-    /// A short stable name, the `code` label of `akidb_embedding_errors_total`.
+    /// The code that the request which met it is answered with, as documented for all doors; the
+    /// label `code` of `akidb_embedding_errors_total`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::QueueFull { .. } => Self::CODES[0],
-            Self::RequestTooLarge { .. } => Self::CODES[1],
-            Self::DeadlineExceeded => Self::CODES[2],
-            Self::ShuttingDown => Self::CODES[3],
-            Self::TokeniseFailed { .. } => Self::CODES[4],
-            Self::TextFailed { .. } => Self::CODES[5],
-            Self::TextsTooLong { .. } => Self::CODES[6],
-            Self::NoTokens { .. } => Self::CODES[7],
-            Self::UnknownToken { .. } => Self::CODES[8],
-            Self::InvalidDimensions { .. } => Self::CODES[9],
-            Self::Unavailable { .. } => Self::CODES[10],
-            Self::BatchOutOfTime { .. } => Self::CODES[11],
+            Self::QueueFull { .. } => "queue_full",
+            Self::RequestTooLarge { .. } | Self::TextsTooLong { .. } => "limit_exceeded",
+            Self::DeadlineExceeded | Self::BatchOutOfTime { .. } => "deadline_exceeded",
+            Self::ShuttingDown => "shutting_down",
+            Self::NoTokens { .. } => "invalid_text",
+            Self::UnknownToken { .. } | Self::InvalidDimensions { given: 0, .. } => {
+                "invalid_argument"
+            }
+            Self::InvalidDimensions { .. } => "limit_exceeded",
+            Self::Unavailable { .. } => "model_not_ready",
+            Self::TokeniseFailed { .. } | Self::TextFailed { .. } => "embedding_failed",
         }
     }
 }

@@ -23,10 +23,10 @@ mod tokenise;
 
 pub use embedder::{Embedder, EncoderInput};
 pub use engine::{
-    EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingEngine, EngineSettings, Lane, Stage,
-    StageTimer, TRACE_TARGET, Turns,
+    EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingEngine, EngineSettings, Lane,
+    RequestPart, Stage, StageTimer, TRACE_TARGET, Turns,
 };
-pub use error::{EmbedError, EncodeError, ModelError};
+pub use error::{EmbedError, EncodeError, ModelError, QueueLimit};
 pub use hash_embedder::HashEmbedder;
 pub use identity::{InputType, ModelIdentity, Pooling, Precision, Prompts, UnknownPooling};
 pub use loaded_model::LoadedModel;

@@ -105,7 +105,7 @@ impl EmbeddingMetricFamilies {
                 IntCounterVec::new(
                     Opts::new(
                         "akidb_embedding_errors_total",
-                        "Requests for embeddings that failed, by the code of the error.",
+                        "Requests for embeddings that failed, by the code that they were answered with.",
                     ),
                     &["model", "code"],
                 )?,

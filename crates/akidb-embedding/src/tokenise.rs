@@ -6,7 +6,10 @@ use std::{fmt, ops::Range, str::FromStr};
 
 use tokenizers::{Encoding, Token, Tokenizer};
 
+use self::meaning::Meaning;
 use crate::identity::Prompts;
+
+mod meaning;
 
 /// What becomes of a text that is longer than the model's window.
 ///
@@ -70,6 +73,11 @@ pub struct TokenisedText {
     pub token_ids: Vec<u32>,
     /// The tokens that the whole text has, special tokens included.
     pub whole_text_tokens: u32,
+    /// How many of `token_ids` stand for something that the model does not know.
+    pub unknown_tokens: u32,
+    /// Whether the whole text has a token that says something: one beside the prompt, the special
+    /// tokens and white space. Without one, all such texts would have one and the same vector.
+    pub has_content: bool,
 }
 
 impl TokenisedText {
@@ -102,7 +110,16 @@ enum Kind {
 #[derive(Clone, Debug)]
 struct ModelTokeniser {
     tokeniser: Tokenizer,
+    meaning: Meaning,
     window: Window,
+}
+
+/// The tokens of a prompt and a text, before anything is cut.
+struct Tokens {
+    ids: Vec<u32>,
+    /// How many of them are the prompt's, where that has to be known.
+    of_prompt: usize,
+    has_content: bool,
 }
 
 /// What a model reads at once: special tokens, and between them as much as there is room for.
@@ -111,6 +128,15 @@ struct Window {
     max_tokens: usize,
     before: Vec<u32>,
     after: Vec<u32>,
+}
+
+/// A token of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenSpan {
+    /// Where it stands.
+    pub(crate) bytes: Range<usize>,
+    /// Whether it says something: neither special nor white space.
+    pub(crate) has_content: bool,
 }
 
 /// A token that is not in the model's vocabulary.
@@ -143,7 +169,8 @@ impl TextTokeniser {
                 "a limit of {max_tokens} tokens leaves no room beside {special_tokens} special tokens"
             ));
         }
-        Ok(Self(Kind::Model(Box::new(ModelTokeniser { tokeniser, window }))))
+        let meaning = Meaning::of(&tokeniser);
+        Ok(Self(Kind::Model(Box::new(ModelTokeniser { tokeniser, meaning, window }))))
     }
 
     /// The tokeniser of the hash backend, which reads at most `max_tokens` words.
@@ -180,11 +207,11 @@ impl TextTokeniser {
         text: &str,
         truncate: Truncate,
     ) -> Result<TokenisedText, String> {
-        let (token_ids, prompt_tokens) = match &self.0 {
+        let tokens = match &self.0 {
             Kind::Model(model) => model.tokenise(prompt, text, truncate)?,
             Kind::Words(_) => tokenise_words(prompt, text),
         };
-        Ok(self.window().fit(&token_ids, prompt_tokens, truncate))
+        Ok(self.fit(&tokens, truncate))
     }
 
     /// Takes tokens as the text's own, with or without the special ones around them.
@@ -204,8 +231,12 @@ impl TextTokeniser {
                 return Err(UnknownToken { position, token_id: *id });
             }
         }
-        let window = self.window();
-        Ok(window.fit(window.without_special_tokens(token_ids), 0, truncate))
+        let ids = self.window().without_special_tokens(token_ids).to_vec();
+        let has_content = match &self.0 {
+            Kind::Model(model) => model.has_content(&ids),
+            Kind::Words(_) => !ids.is_empty(),
+        };
+        Ok(self.fit(&Tokens { ids, of_prompt: 0, has_content }, truncate))
     }
 
     /// Checks that each prompt leaves room for a text.
@@ -225,6 +256,21 @@ impl TextTokeniser {
         Ok(())
     }
 
+    fn fit(&self, tokens: &Tokens, truncate: Truncate) -> TokenisedText {
+        let window = self.window();
+        let token_ids = window.fit(&tokens.ids, tokens.of_prompt, truncate);
+        let unknown = match &self.0 {
+            Kind::Model(model) => model.meaning.count_unknown(&token_ids),
+            Kind::Words(_) => 0,
+        };
+        TokenisedText {
+            whole_text_tokens: count(tokens.ids.len() + window.special_tokens()),
+            unknown_tokens: count(unknown),
+            has_content: tokens.has_content,
+            token_ids,
+        }
+    }
+
     fn window(&self) -> &Window {
         match &self.0 {
             Kind::Model(model) => &model.window,
@@ -232,17 +278,26 @@ impl TextTokeniser {
         }
     }
 
-    /// Where the tokens of a text stand in it, in bytes, without special tokens and uncut.
-    pub(crate) fn token_spans(&self, text: &str) -> Result<Vec<Range<usize>>, String> {
+    /// Where the tokens of a text stand in it, without those around it and uncut.
+    pub(crate) fn token_spans(&self, text: &str) -> Result<Vec<TokenSpan>, String> {
         match &self.0 {
             Kind::Model(model) => {
                 let encoding = model.tokeniser.encode(text, false);
                 let encoding = encoding.map_err(|error| error.to_string())?;
-                Ok(encoding.get_offsets().iter().map(|&(start, end)| start..end).collect())
+                let offsets = encoding.get_offsets().iter().zip(encoding.get_ids());
+                let span = |(&(start, end), id): (&(usize, usize), &u32)| TokenSpan {
+                    bytes: start..end,
+                    has_content: model.has_content(std::slice::from_ref(id)),
+                };
+                Ok(offsets.map(span).collect())
             }
             Kind::Words(_) => {
                 let start_of = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
-                Ok(words(text).map(|word| start_of(word)..start_of(word) + word.len()).collect())
+                let span = |word: &str| TokenSpan {
+                    bytes: start_of(word)..start_of(word) + word.len(),
+                    has_content: true,
+                };
+                Ok(words(text).map(span).collect())
             }
         }
     }
@@ -263,7 +318,7 @@ impl Window {
     }
 
     /// Cuts what there is no room for and puts the special tokens around the rest.
-    fn fit(&self, token_ids: &[u32], prompt_tokens: usize, truncate: Truncate) -> TokenisedText {
+    fn fit(&self, token_ids: &[u32], prompt_tokens: usize, truncate: Truncate) -> Vec<u32> {
         let room = self.room();
         let is_cut = token_ids.len() > room;
         let (start, end) = match truncate {
@@ -273,10 +328,7 @@ impl Window {
             }
             _ => (&token_ids[..token_ids.len().min(room)], &[][..]),
         };
-        TokenisedText {
-            whole_text_tokens: count(token_ids.len() + self.special_tokens()),
-            token_ids: [&self.before, start, end, &self.after].concat(),
-        }
+        [&self.before, start, end, &self.after].concat()
     }
 
     fn without_special_tokens<'a>(&self, token_ids: &'a [u32]) -> &'a [u32] {
@@ -286,13 +338,8 @@ impl Window {
 }
 
 impl ModelTokeniser {
-    /// The tokens of both without special ones, and how many of them are the prompt's.
-    fn tokenise(
-        &self,
-        prompt: &str,
-        text: &str,
-        truncate: Truncate,
-    ) -> Result<(Vec<u32>, usize), String> {
+    /// The tokens of both without special ones around them.
+    fn tokenise(&self, prompt: &str, text: &str, truncate: Truncate) -> Result<Tokens, String> {
         let whole = format!("{prompt}{text}");
         // Where each token stands takes time to find, and only tells the prompt from the text.
         let tells_prompt = truncate == Truncate::Start && !prompt.is_empty();
@@ -303,7 +350,25 @@ impl ModelTokeniser {
         let encoding = encoding.map_err(|error| error.to_string())?;
         let ends = encoding.get_offsets().iter().map(|(_, end)| *end);
         let in_prompt = ends.take_while(|end| tells_prompt && *end <= prompt.len());
-        Ok((encoding.get_ids().to_vec(), in_prompt.count()))
+        let ids = encoding.get_ids().to_vec();
+        let has_content = self.text_has_content(prompt, text, &ids)?;
+        Ok(Tokens { of_prompt: in_prompt.count(), ids, has_content })
+    }
+
+    /// Whether `text` has content of its own, where it has the tokens `ids` behind `prompt`.
+    fn text_has_content(&self, prompt: &str, text: &str, ids: &[u32]) -> Result<bool, String> {
+        if prompt.is_empty() {
+            return Ok(self.has_content(ids));
+        }
+        let encode =
+            |text: &str| self.tokeniser.encode_fast(text, false).map_err(|error| error.to_string());
+        let behind = ids.get(encode(prompt)?.len()..).unwrap_or_default();
+        // The last token of the prompt may have taken in the first of the text.
+        Ok(self.has_content(behind) || self.has_content(encode(text)?.get_ids()))
+    }
+
+    fn has_content(&self, ids: &[u32]) -> bool {
+        ids.iter().any(|id| self.meaning.is_content(&self.tokeniser, *id))
     }
 }
 
@@ -323,16 +388,17 @@ fn count(tokens: usize) -> u32 {
     u32::try_from(tokens).unwrap_or(u32::MAX)
 }
 
-/// Splits at everything that is not a letter or a digit and numbers a word by its FNV-1a hash;
-/// answers the numbers, and how many of them are the prompt's.
-fn tokenise_words(prompt: &str, text: &str) -> (Vec<u32>, usize) {
+/// Splits at everything that is not a letter or a digit and numbers a word by its FNV-1a hash. A
+/// text without words that shows something, such as `?!`, is one token.
+fn tokenise_words(prompt: &str, text: &str) -> Tokens {
     let number =
         |text: &str| -> Vec<u32> { words(text).map(|word| fnv1a(&word.to_lowercase())).collect() };
-    let mut token_ids = number(&format!("{prompt}{text}"));
-    if token_ids.is_empty() {
-        token_ids.push(fnv1a(text.trim()));
+    let has_content = text.chars().any(meaning::is_visible);
+    let mut ids = number(&format!("{prompt}{text}"));
+    if ids.is_empty() && has_content {
+        ids.push(fnv1a(text.trim()));
     }
-    (token_ids, number(prompt).len())
+    Tokens { ids, of_prompt: number(prompt).len(), has_content }
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {

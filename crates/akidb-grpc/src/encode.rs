@@ -123,6 +123,7 @@ fn upsert_result(given: UpsertResult) -> wire::UpsertResult {
         truncated: given.truncated,
         passages: given.passages,
         seq: given.seq.0,
+        unknown_tokens: given.unknown_tokens,
     }
 }
 
@@ -183,6 +184,7 @@ pub(crate) fn search_result(given: SearchReply, include: Include) -> wire::Searc
         unsearchable: given.unsearchable,
         plan: given.plan.map(search_plan),
         unknown_fields: given.unknown_fields,
+        unknown_tokens: given.unknown_tokens.filter(|count| *count > 0),
     }
 }
 
@@ -221,6 +223,7 @@ pub(crate) fn embed_reply(given: EmbedReply) -> embedding_wire::EmbedResponse {
         dimension: given.dimension,
         usage: Some(embedding_wire::Usage {
             total_tokens: given.total_tokens,
+            unknown_tokens: given.unknown_tokens,
             duration_ms: milliseconds(given.took),
         }),
         truncated: given.truncated,
@@ -279,6 +282,7 @@ mod tests {
             unsearchable: 0,
             plan: None,
             unknown_fields: Vec::new(),
+            unknown_tokens: None,
         };
         assert!(search_result(reply(true), Include::default()).degraded);
         assert!(!search_result(reply(false), Include::default()).degraded);

@@ -62,6 +62,7 @@ fn add(applied: &mut StreamUpsertDocumentsResponse, reply: &UpsertReply) {
         }
         applied.tokens += u64::from(result.tokens.unwrap_or_default());
         applied.truncated += u64::from(result.truncated.unwrap_or_default());
+        applied.unknown_tokens += u64::from(result.unknown_tokens.unwrap_or_default());
     }
 }
 

@@ -99,6 +99,8 @@ pub struct EmbeddingConfig {
     pub model_path: Option<PathBuf>,
     /// The arithmetic of the model's matrices.
     pub precision: Precision,
+    /// Whether clients that send token ids are known to number tokens as the model does.
+    pub accept_token_ids: bool,
     /// Refuse a default model of another dimension. The dimension of the hash backend.
     pub dimension: Option<u32>,
     /// Threads of the native backend.

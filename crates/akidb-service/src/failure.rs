@@ -85,9 +85,11 @@ pub(crate) fn from_embedding(error: &EmbedError, place_of: impl Fn(usize) -> Str
                 Error::new(ErrorCode::LimitExceeded, message)
             })
         }
-        EmbedError::NoTokens { index } => {
-            let fault = "has no tokens that the model knows";
-            Error::at(ErrorCode::InvalidText, place_of(*index), fault)
+        EmbedError::NoTokens { indexes } => {
+            let faults = indexes.iter().map(|i| from_text(place_of(*i), &InvalidText::Blank));
+            // The engine names at least one.
+            Error::collect(faults.collect())
+                .unwrap_or_else(|| Error::new(ErrorCode::InvalidText, message))
         }
         EmbedError::UnknownToken { index, position, token_id } => {
             let place = format!("{}[{position}]", place_of(*index));
@@ -154,4 +156,51 @@ pub(crate) fn above_limit(place: &str, given: usize, limit_name: &str, limit: us
         place,
         format_args!("is {given}, allowed are at most {limit} ({limit_name})"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use akidb_embedding::QueueLimit;
+
+    use super::*;
+
+    #[test]
+    fn metrics_of_models_name_errors_as_their_answers_do() {
+        let (retry_after, limit) = (Duration::from_secs(1), Duration::from_secs(2));
+        let reason = || "it is so".to_owned();
+        let errors = [
+            EmbedError::QueueFull {
+                request_tokens: 1,
+                waiting_tokens: 2,
+                limit: QueueLimit::Tokens { tokens: 2 },
+                retry_after,
+            },
+            EmbedError::RequestTooLarge { request_tokens: 3, limit_tokens: 2 },
+            EmbedError::DeadlineExceeded,
+            EmbedError::ShuttingDown,
+            EmbedError::TextsTooLong { texts: vec![(0, 9)], limit_tokens: 2 },
+            EmbedError::NoTokens { indexes: vec![0, 2] },
+            EmbedError::UnknownToken { index: 0, position: 1, token_id: 2 },
+            EmbedError::InvalidDimensions { given: 0, limit: 2 },
+            EmbedError::InvalidDimensions { given: 3, limit: 2 },
+            EmbedError::TokeniseFailed { index: 0, reason: reason() },
+            EmbedError::TextFailed { index: 0, reason: reason() },
+            EmbedError::Unavailable { reason: reason(), retry_after },
+            EmbedError::BatchOutOfTime { limit },
+        ];
+        for error in errors {
+            let answered = from_embedding(&error, |i| format!("texts[{i}]"));
+            assert_eq!(error.code(), answered.code.as_str(), "{error:?}");
+            assert!(EmbedError::CODES.contains(&error.code()), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn every_text_of_which_no_token_remains_is_named_as_a_blank_one_is() {
+        let error = EmbedError::NoTokens { indexes: vec![0, 2] };
+        let error = from_embedding(&error, |i| format!("texts[{i}]"));
+        let blank = from_text("texts[0]".to_owned(), &InvalidText::Blank);
+        assert_eq!(error.message, format!("{} (and 1 more)", blank.message));
+        assert_eq!((error.code, error.violations.len()), (blank.code, 2));
+    }
 }

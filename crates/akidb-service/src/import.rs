@@ -70,6 +70,8 @@ pub struct ImportSummary {
     pub tokens: u64,
     /// Texts that were longer than the model's window.
     pub truncated: u64,
+    /// Tokens among `tokens` that stand for something the model does not know.
+    pub unknown_tokens: u64,
     /// From admission to the end.
     pub took: Duration,
 }

@@ -220,6 +220,9 @@ pub struct UpsertResult {
     pub tokens: Option<u32>,
     /// Whether the text was longer than the model's window, where it was embedded.
     pub truncated: Option<bool>,
+    /// Tokens of the text that stand for something the model does not know. Absent where it was not
+    /// embedded, or before these were counted.
+    pub unknown_tokens: Option<u32>,
     /// How many passages the text was cut into, where the collection cuts texts and this one was
     /// embedded.
     pub passages: Option<u32>,
@@ -424,6 +427,8 @@ pub struct SearchReply {
     pub plan: Option<SearchPlan>,
     /// Fields of the filter that no document has.
     pub unknown_fields: Vec<String>,
+    /// Tokens of the query that stand for something the model does not know, where it was a text.
+    pub unknown_tokens: Option<u32>,
 }
 
 /// How a search found its hits. Where it had to search several times, because documents were
@@ -517,6 +522,8 @@ pub struct EmbedReply {
     pub dimension: u64,
     /// Tokens of all texts that were read, special tokens and prompts included.
     pub total_tokens: u64,
+    /// Those of them that stand for something the model does not know.
+    pub unknown_tokens: u64,
     /// From admission to reply.
     pub took: Duration,
     /// Indices of the texts that were longer than the model's window and were cut.

@@ -49,10 +49,14 @@ pub(crate) fn of_vector(
     let mut hash = Xxh3::new();
     hash.update(&seq.0.to_le_bytes());
     update_with_length(&mut hash, b'v', vector);
-    if let Some(EmbeddedText { hash: text, tokens, truncated }) = embedded {
+    if let Some(EmbeddedText { hash: text, tokens, truncated, unknown_tokens }) = embedded {
         update_with_length(&mut hash, b'h', text.as_bytes());
         hash.update(&tokens.to_le_bytes());
         hash.update(&[u8::from(*truncated)]);
+        if let Some(unknown_tokens) = unknown_tokens {
+            hash.update(b"u");
+            hash.update(&unknown_tokens.to_le_bytes());
+        }
     }
     if let Some(PassageColumns { document, count, bytes }) = passage {
         hash.update(b"p");
@@ -96,7 +100,9 @@ mod tests {
     #[test]
     fn every_column_counts() {
         let id = DocumentId::from_text("a".into()).unwrap();
-        let embedded = EmbeddedText { hash: TextHash::of("bc"), tokens: 1, truncated: false };
+        let hash = TextHash::of("bc");
+        let embedded = EmbeddedText { hash, tokens: 1, truncated: false, unknown_tokens: None };
+        let unknown = |unknown_tokens| EmbeddedText { unknown_tokens, ..embedded };
         let passage = |document, count, bytes| Some(PassageColumns { document, count, bytes });
         let other_text = EmbeddedText { hash: TextHash::of("cb"), ..embedded };
         let ab = DocumentId::from_text("ab".into()).unwrap();
@@ -128,6 +134,8 @@ mod tests {
             of_vector(Seq(1), b"abcd", Some(&other_text), None),
             of_vector(Seq(1), b"abcd", Some(&EmbeddedText { tokens: 2, ..embedded }), None),
             of_vector(Seq(1), b"abcd", Some(&EmbeddedText { truncated: true, ..embedded }), None),
+            of_vector(Seq(1), b"abcd", Some(&unknown(Some(0))), None),
+            of_vector(Seq(1), b"abcd", Some(&unknown(Some(1))), None),
             of_vector(Seq(1), b"abcd", Some(&embedded), passage(None, Some(2), 0..1).as_ref()),
             of_vector(Seq(1), b"abcd", None, passage(None, Some(2), 0..1).as_ref()),
             of_vector(Seq(1), b"abcd", None, passage(None, Some(3), 0..1).as_ref()),

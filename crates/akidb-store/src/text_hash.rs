@@ -37,4 +37,7 @@ pub struct EmbeddedText {
     pub tokens: u32,
     /// Whether its end was cut off.
     pub truncated: bool,
+    /// Those of the tokens that stand for something the model does not know; absent on rows from
+    /// before these were counted.
+    pub unknown_tokens: Option<u32>,
 }

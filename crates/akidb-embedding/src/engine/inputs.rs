@@ -59,6 +59,21 @@ impl EmbedInputs {
         })
     }
 
+    /// About how many tokens they have: in English, 4 bytes make one.
+    #[must_use]
+    pub fn estimated_tokens(&self) -> usize {
+        match self {
+            Self::Texts(texts) => Self::estimated_tokens_of(texts),
+            Self::TokenIds(texts) => texts.iter().map(|text| text.len() + 2).sum(),
+        }
+    }
+
+    /// The same of texts that are not to be embedded as they are.
+    #[must_use]
+    pub fn estimated_tokens_of(texts: &[String]) -> usize {
+        texts.iter().map(|text| text.len() / 4 + 2).sum()
+    }
+
     /// Whether they are tokenised faster than handed to another thread.
     fn is_short(&self) -> bool {
         let bytes: usize = match self {
@@ -136,6 +151,7 @@ fn tokenise_each(
             .map(|(index, text)| accept(tokeniser, text, truncate, index))
             .collect::<Result<Vec<_>, _>>()?,
     };
+    refuse_without_content(&texts)?;
     if truncate == Truncate::None {
         refuse_too_long(&texts, tokeniser.max_tokens())?;
     }
@@ -150,12 +166,7 @@ pub(super) fn tokenise(
     index: usize,
 ) -> Result<TokenisedText, EmbedError> {
     let tokenised = tokeniser.tokenise_with(prompt, text, truncate);
-    let tokenised = tokenised.map_err(|reason| EmbedError::TokeniseFailed { index, reason })?;
-    // A text of characters that the model does not know at all, such as zero-width ones.
-    if tokenised.token_ids.is_empty() {
-        return Err(EmbedError::NoTokens { index });
-    }
-    Ok(tokenised)
+    tokenised.map_err(|reason| EmbedError::TokeniseFailed { index, reason })
 }
 
 fn accept(
@@ -164,14 +175,19 @@ fn accept(
     truncate: Truncate,
     index: usize,
 ) -> Result<TokenisedText, EmbedError> {
-    if token_ids.is_empty() {
-        return Err(EmbedError::NoTokens { index });
-    }
     tokeniser.accept(token_ids, truncate).map_err(|unknown| EmbedError::UnknownToken {
         index,
         position: unknown.position,
         token_id: unknown.token_id,
     })
+}
+
+/// Refuses texts of which no token remains, however they are made: of characters that the
+/// normalizer takes away, or of nothing but special tokens. All of them would have one vector.
+pub(super) fn refuse_without_content(texts: &[TokenisedText]) -> Result<(), EmbedError> {
+    let numbered = texts.iter().enumerate().filter(|(_, text)| !text.has_content);
+    let indexes: Vec<_> = numbered.map(|(index, _)| index).collect();
+    if indexes.is_empty() { Ok(()) } else { Err(EmbedError::NoTokens { indexes }) }
 }
 
 fn refuse_too_long(texts: &[TokenisedText], limit_tokens: usize) -> Result<(), EmbedError> {

@@ -1,11 +1,13 @@
 //! The queue in front of a backend: admission, lanes, batches, deadlines.
 //!
 //! What lives here: [`EmbeddingEngine`], the handle. `inputs` makes tokens of what is given, `queue`
-//! holds what waits, `query_cache` the vectors of queries of late, `pace` says how much of it runs at once, `request` gathers a request's answers, `times` says where its time went,
-//! `owner` is the threads that alone run the backend, `turns` is whose turn it is among several
-//! models. What does not: what a text may look like, and which model is meant; the service decides
+//! holds what waits, `admission` says who may wait, `query_cache` holds the vectors of queries of
+//! late, `pace` says how much runs at once and how fast, `state` is these together; `request` gathers
+//! a request's answers, `times` says where its time went, `owner` is the threads that alone run the
+//! backend, `turns` is whose turn it is among several models. What does not: what a text may look like, and which model is meant; the service decides
 //! both.
 
+mod admission;
 mod inputs;
 mod owner;
 mod pace;
@@ -13,6 +15,7 @@ mod query_cache;
 mod queue;
 mod request;
 mod shared;
+mod state;
 mod times;
 mod turns;
 
@@ -26,16 +29,17 @@ use std::{
 use tokio::{sync::oneshot, time};
 use tracing::Span;
 
-pub use self::{
-    inputs::EmbedInputs,
-    times::{EmbedTimes, Stage, StageTimer, TRACE_TARGET},
-    turns::Turns,
-};
 use self::{
+    admission::Demand,
     inputs::{check_dimensions, shorten, tokenise, tokenise_all},
     queue::{Encoding, Waiter},
     request::PendingRequest,
     shared::{CloseOnDrop, Shared},
+};
+pub use self::{
+    inputs::EmbedInputs,
+    times::{EmbedTimes, Stage, StageTimer, TRACE_TARGET},
+    turns::Turns,
 };
 use crate::{
     error::EmbedError,
@@ -61,8 +65,13 @@ pub struct EngineSettings {
     pub recent_queries: Duration,
     /// How long the next batch is held, at the most, for those whom the last one has answered.
     pub batch_timeout: Duration,
-    /// The most tokens that wait, over both lanes.
+    /// The most tokens that wait in each lane.
     pub queue_tokens: usize,
+    /// How long interactive texts may wait for those before them, at the measured speed; longer, and
+    /// they are refused.
+    pub query_wait: Duration,
+    /// The same for bulk texts.
+    pub bulk_wait: Duration,
     /// The most bytes of vectors that are kept for queries that come again; 0 keeps none.
     pub query_cache_bytes: usize,
     /// How long bulk texts are passed over by interactive ones before one bulk batch goes first.
@@ -79,6 +88,8 @@ impl Default for EngineSettings {
             recent_queries: Duration::from_millis(1_000),
             batch_timeout: Duration::from_millis(2),
             queue_tokens: 262_144,
+            query_wait: Duration::from_secs(5),
+            bulk_wait: Duration::from_secs(10),
             query_cache_bytes: 16 << 20,
             bulk_ageing: Duration::from_millis(250),
         }
@@ -113,11 +124,28 @@ pub struct EmbedOptions {
     pub dimensions: Option<usize>,
     /// What becomes of texts that are longer than the model's window.
     pub truncate: Truncate,
+    /// Which part of what was asked for these texts are, where it comes in several.
+    pub part: RequestPart,
     /// Where the time that it takes is added up.
     pub times: Arc<EmbedTimes>,
 }
 
+/// Where texts stand in a request that is embedded in several parts, one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestPart {
+    /// Whether others were embedded before them, which would be lost if these were refused: for how
+    /// long they wait is no reason to refuse them then.
+    pub continues: bool,
+    /// About how many tokens follow them.
+    pub following_tokens: usize,
+}
+
 impl EmbedOptions {
+    fn demand(&self) -> Demand {
+        let RequestPart { continues, following_tokens } = self.part;
+        Demand { lane: self.lane, deadline: self.deadline, following_tokens, continues }
+    }
+
     /// Whether the texts are what somebody searches with, which tends to come again.
     fn is_query(&self) -> bool {
         self.lane == Lane::Interactive && self.input_type == Some(InputType::Query)
@@ -133,6 +161,9 @@ pub struct Embedding {
     pub tokens: u32,
     /// Whether a part of the text was cut off.
     pub truncated: bool,
+    /// How many of the tokens stand for something that the model does not know. They say little or
+    /// nothing of it.
+    pub unknown_tokens: u32,
 }
 
 /// A handle to a running model; clones share the queue and the thread.
@@ -254,6 +285,21 @@ impl EmbeddingEngine {
         result
     }
 
+    /// Refuses bulk texts of about so many tokens where none would be let in, before work is put into
+    /// them. What is not refused here may be later.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbedError::QueueFull`].
+    pub fn check_room(&self, tokens: usize, options: &EmbedOptions) -> Result<(), EmbedError> {
+        let checked = self.shared.refuse_early(tokens, &options.demand());
+        if let Err(error) = &checked {
+            self.metrics.requests_total.inc();
+            self.metrics.count_error(error);
+        }
+        checked
+    }
+
     /// Takes no more requests, runs what is queued, and returns when the thread has ended.
     ///
     /// Requests that come later fail with [`EmbedError::ShuttingDown`].
@@ -272,6 +318,10 @@ impl EmbeddingEngine {
             return Ok(Vec::new());
         }
         self.shared.refuse_when_closed()?;
+        if options.lane == Lane::Bulk {
+            // Queries are short, and the vectors of some are known.
+            self.shared.refuse_early(inputs.estimated_tokens(), &options.demand())?;
+        }
         let prompt = self.identity.prompts.text_for(options.input_type);
         let tokenising = StageTimer::begin(Stage::Tokenise, &options.times, &Span::current());
         let texts = tokenise_all(&self.tokeniser, prompt, inputs, options.truncate).await?;
@@ -299,6 +349,7 @@ impl EmbeddingEngine {
                 request: Arc::clone(&request),
                 index,
                 is_truncated: text.is_truncated(),
+                unknown_tokens: text.unknown_tokens,
                 is_query: options.is_query(),
                 deadline: options.deadline,
             };
@@ -314,7 +365,7 @@ impl EmbeddingEngine {
             self.shared.answer_known(&mut items);
         }
         if !items.is_empty() {
-            self.shared.admit(items, options.lane)?;
+            self.shared.admit(items, &options.demand())?;
         }
         Ok(Waiting { request, answer })
     }

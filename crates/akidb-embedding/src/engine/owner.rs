@@ -68,8 +68,9 @@ impl Owner {
             let took = started_at.elapsed();
             requests.iter().for_each(|request| request.batch_ends());
             shared.metrics().busy_seconds_total.inc_by(took.as_secs_f64());
-            if has_run {
-                shared.note_batch(batch.lane, tokens, requests.len(), took);
+            match has_run {
+                true => shared.note_batch(batch.lane, tokens, requests.len(), took),
+                false => shared.note_lost(batch.lane),
             }
         }
     }

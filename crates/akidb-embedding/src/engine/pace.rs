@@ -1,4 +1,5 @@
-//! How large the next batch may be, from the speed that was measured, and how long it is held.
+//! How large the next batch may be, from the speed that was measured, how long it is held, and how
+//! fast what waits is done.
 //!
 //! What does not live here: what is in a batch; the time is passed in.
 
@@ -14,12 +15,63 @@ const SPEED_WEIGHT: f64 = 0.2;
 /// What a client is told to wait at least and at most.
 const RETRY_AFTER_SECONDS: (f64, f64) = (0.1, 60.0);
 
+/// What an older batch weighs beside the one after it, in how fast what waits is done.
+const DRAIN_MEMORY: f64 = 0.9;
+
 /// What was seen of one lane.
 #[derive(Debug, Default)]
 struct Seen {
+    /// Of the batches alone, from their beginning to their end.
     tokens_per_second: Option<f64>,
     /// When the last batch ended, and of how many requests it had texts.
     last_batch: Option<(Instant, usize)>,
+    drain: Drain,
+}
+
+/// How fast a lane is emptied while more waits than one batch holds: with the pauses between its
+/// batches, in which those of another lane or another model run.
+#[derive(Debug, Default)]
+struct Drain {
+    tokens: f64,
+    seconds: f64,
+    /// When the first of what waits has come, or the batch before has ended.
+    since: Option<Instant>,
+    /// Whether a batch runs, and whether texts were left over when it was taken. A batch that holds
+    /// all that waits is small because little waits, and says nothing of what the lane can do.
+    running: Option<LeavesSome>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LeavesSome(bool);
+
+impl Drain {
+    fn note_arrival(&mut self, is_first: bool, now: Instant) {
+        if is_first && self.running.is_none() {
+            // The pause before it was nobody's wait.
+            self.since = Some(now);
+        }
+    }
+
+    fn note_end(&mut self, tokens: usize, now: Instant) {
+        let since = self.since.replace(now);
+        if self.running.take() == Some(LeavesSome(true))
+            && let Some(since) = since
+        {
+            let took = now.saturating_duration_since(since).as_secs_f64().max(1e-6);
+            self.tokens = self.tokens * DRAIN_MEMORY + tokens as f64;
+            self.seconds = self.seconds * DRAIN_MEMORY + took;
+        }
+    }
+
+    /// A batch was given up, which says nothing of the speed.
+    fn note_lost(&mut self, now: Instant) {
+        (self.running, self.since) = (None, Some(now));
+    }
+
+    /// Tokens a second, once it was seen.
+    fn speed(&self) -> Option<f64> {
+        (self.seconds > 0.0 && self.tokens > 0.0).then(|| self.tokens / self.seconds)
+    }
 }
 
 /// What batches and queries of late say about the next batch.
@@ -31,11 +83,22 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// A request has come.
-    pub(super) fn note_arrival(&mut self, lane: Lane, now: Instant) {
+    /// A request has come into a lane, `is_first` where nothing else waits there.
+    pub(super) fn note_arrival(&mut self, lane: Lane, is_first: bool, now: Instant) {
         if lane == Lane::Interactive {
             self.last_query_at = Some(now);
         }
+        self.lane_mut(lane).drain.note_arrival(is_first, now);
+    }
+
+    /// The next batch of a lane was taken and so many tokens still wait.
+    pub(super) fn note_taken(&mut self, lane: Lane, waiting_tokens: usize) {
+        self.lane_mut(lane).drain.running = Some(LeavesSome(waiting_tokens > 0));
+    }
+
+    /// A batch was given up: the backend is at fault.
+    pub(super) fn note_lost(&mut self, lane: Lane, now: Instant) {
+        self.lane_mut(lane).drain.note_lost(now);
     }
 
     /// A batch has run.
@@ -52,6 +115,7 @@ impl Pace {
         let known = seen.tokens_per_second.unwrap_or(speed);
         seen.tokens_per_second = Some(known + SPEED_WEIGHT * (speed - known));
         seen.last_batch = Some((now, requests));
+        seen.drain.note_end(tokens, now);
     }
 
     /// The most that the next batch of a lane may hold to end in time.
@@ -82,11 +146,23 @@ impl Pace {
         (requests > 1 && arrivals < requests && now < until).then_some(until)
     }
 
-    /// When there will be room for so many tokens.
-    pub(super) fn retry_after(&self, missing_tokens: usize) -> Duration {
+    /// How many tokens a lane gets done in a second while texts wait in it; `None` until that was
+    /// seen.
+    pub(super) fn drain(&self, lane: Lane) -> Option<f64> {
+        self.lane(lane).drain.speed()
+    }
+
+    /// How long it takes until so many tokens of a lane are done.
+    pub(super) fn time_of(&self, lane: Lane, tokens: usize) -> Duration {
+        let speed = self.drain(lane).unwrap_or_else(|| self.speed(lane)).max(1e-3);
+        Duration::try_from_secs_f64(tokens as f64 / speed).unwrap_or(Duration::MAX)
+    }
+
+    /// When so many tokens of a lane will be done, within bounds that a client can be told.
+    pub(super) fn retry_after(&self, lane: Lane, missing_tokens: usize) -> Duration {
         let (least, most) = RETRY_AFTER_SECONDS;
-        let speed = self.speed(Lane::Bulk).max(1.0);
-        Duration::from_secs_f64((missing_tokens as f64 / speed).clamp(least, most))
+        let time = self.time_of(lane, missing_tokens).as_secs_f64();
+        Duration::from_secs_f64(time.clamp(least, most))
     }
 
     /// Tokens a second; what is known of the other lane is better than nothing.
@@ -135,9 +211,9 @@ mod tests {
             pace.note_batch(Lane::Bulk, 800, 1, 100 * MS, now);
         }
         assert_eq!(tokens(&pace, now), 800);
-        pace.note_arrival(Lane::Bulk, now);
+        pace.note_arrival(Lane::Bulk, true, now);
         assert_eq!(tokens(&pace, now), 800, "only queries make batches short");
-        pace.note_arrival(Lane::Interactive, now);
+        pace.note_arrival(Lane::Interactive, true, now);
         assert_eq!(tokens(&pace, now), 80);
         assert_eq!(pace.limit(Lane::Interactive, &settings, now).tokens, 80);
         assert_eq!(tokens(&pace, now + settings.recent_queries), 800);
@@ -165,11 +241,35 @@ mod tests {
     #[test]
     fn waiting_for_room_follows_the_speed_within_bounds() {
         let mut pace = Pace::default();
-        assert_eq!(pace.retry_after(2_000), Duration::from_secs(2));
-        assert_eq!(pace.retry_after(0), 100 * MS);
+        let retry_after = |pace: &Pace, tokens| pace.retry_after(Lane::Bulk, tokens);
+        assert_eq!(retry_after(&pace, 2_000), Duration::from_secs(2));
+        assert_eq!(retry_after(&pace, 0), 100 * MS);
         pace.note_batch(Lane::Bulk, 100, 1, Duration::from_secs(1), Instant::now());
-        assert_eq!(pace.retry_after(2_000), Duration::from_secs(20));
-        assert_eq!(pace.retry_after(usize::MAX), Duration::from_secs(60));
+        assert_eq!(retry_after(&pace, 2_000), Duration::from_secs(20));
+        assert_eq!(retry_after(&pace, usize::MAX), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn the_drain_counts_pauses_between_batches_and_not_those_in_which_nothing_waits() {
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        let lane = Lane::Bulk;
+        // Alone, it says nothing of what the lane can do.
+        pace.note_arrival(lane, true, now);
+        pace.note_taken(lane, 0);
+        pace.note_batch(lane, 5, 1, 50 * MS, now + 50 * MS);
+        assert_eq!(pace.drain(lane), None);
+        // After a long pause, batches of 100 tokens in 50 ms, every 100 ms: 1,000 a second.
+        now += 60_000 * MS;
+        pace.note_arrival(lane, true, now);
+        for _ in 0..5 {
+            pace.note_taken(lane, 1_000);
+            now += 100 * MS;
+            pace.note_batch(lane, 100, 1, 50 * MS, now);
+        }
+        let drain = pace.drain(lane).unwrap();
+        assert!((drain - 1_000.0).abs() < 1.0, "{drain}");
+        assert_eq!(pace.time_of(lane, 3_000).as_millis(), 3_000);
+        assert_eq!(pace.drain(Lane::Interactive), None, "lanes do not mix");
     }
 
     /// Batches, queries and pauses in milliseconds, in any order.
@@ -196,7 +296,7 @@ mod tests {
                     let (least, most) = known.unwrap_or((speed, speed));
                     *known = Some((least.min(speed), most.max(speed)));
                 } else {
-                    pace.note_arrival(lane, now);
+                    pace.note_arrival(lane, true, now);
                     last_query_at = if is_query { Some(now) } else { last_query_at };
                 }
                 let queries_come = last_query_at.is_some_and(|at| now < at + settings.recent_queries);
@@ -212,7 +312,7 @@ mod tests {
                     let held = pace.hold_until(lane, 0, &settings, now);
                     prop_assert!(held.is_none_or(|until| until <= now + settings.batch_timeout));
                 }
-                let wait = pace.retry_after(tokens);
+                let wait = pace.retry_after(lane, tokens);
                 prop_assert!((100 * MS..=60_000 * MS).contains(&wait), "{wait:?}");
             }
         }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Embedding, Lane, request::PendingRequest};
+use super::{Embedding, Lane, admission::Room, request::PendingRequest};
 use crate::{error::EmbedError, identity::Pooling};
 
 /// Everything that a backend is told of a text: equal ones have equal vectors.
@@ -28,6 +28,7 @@ pub(super) struct Waiter {
     /// The text's place in its request.
     pub(super) index: usize,
     pub(super) is_truncated: bool,
+    pub(super) unknown_tokens: u32,
     /// Whether the vector is worth keeping, since the same is likely to be asked for again.
     pub(super) is_query: bool,
     pub(super) deadline: Option<Instant>,
@@ -40,6 +41,7 @@ impl Waiter {
             values: vector.to_vec(),
             tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
             truncated: self.is_truncated,
+            unknown_tokens: self.unknown_tokens,
         };
         self.request.complete(self.index, embedding);
     }
@@ -84,6 +86,7 @@ impl Task {
 pub(super) struct NoRoom {
     /// Those of the request's distinct texts.
     pub(super) request_tokens: usize,
+    /// Those in its lane.
     pub(super) waiting_tokens: usize,
 }
 
@@ -178,12 +181,7 @@ impl TaskQueue {
         self.interactive.tasks.len() + self.bulk.tasks.len()
     }
 
-    /// The tokens of the distinct texts that wait.
-    pub(super) const fn tokens(&self) -> usize {
-        self.interactive.tokens + self.bulk.tokens
-    }
-
-    /// The tokens that wait in one lane.
+    /// The tokens of the distinct texts that wait in one lane.
     pub(super) fn lane_tokens(&self, lane: Lane) -> usize {
         self.lane(lane).tokens
     }
@@ -193,30 +191,35 @@ impl TaskQueue {
         self.lane(lane).arrivals
     }
 
-    /// Queues all texts of a request, or none when the tokens that wait would exceed
-    /// `limit_tokens`. A text that waits in the lane already only gets one more who waits for it.
+    /// Queues all texts of a request, or none where there is no room for them in their lane. A text
+    /// that waits in the lane already only gets one more who waits for it.
     pub(super) fn admit(
         &mut self,
         items: Vec<(Encoding, Waiter)>,
         lane: Lane,
-        limit_tokens: usize,
+        room: &Room,
         now: Instant,
     ) -> Result<(), NoRoom> {
-        if self.tokens() + self.lane(lane).added_tokens(&items) > limit_tokens {
-            self.interactive.drop_unwanted(now);
-            self.bulk.drop_unwanted(now);
+        let waiting = self.lane_mut(lane);
+        let fits = |waiting: &Waiting| room.fits(waiting.tokens, waiting.added_tokens(&items));
+        if !fits(waiting) {
+            waiting.drop_unwanted(now);
         }
-        let waiting_tokens = self.tokens();
-        if waiting_tokens + self.lane(lane).added_tokens(&items) > limit_tokens {
+        if !fits(waiting) {
             let tokens = distinct(&items).map(|encoding| encoding.token_ids.len());
+            let waiting_tokens = waiting.tokens;
             return Err(NoRoom { request_tokens: tokens.sum(), waiting_tokens });
         }
-        let waiting = self.lane_mut(lane);
         waiting.arrivals += 1;
         for (encoding, waiter) in items {
             waiting.add(encoding, waiter, now);
         }
         Ok(())
+    }
+
+    /// Takes out of a lane what nobody wants any more.
+    pub(super) fn drop_unwanted(&mut self, lane: Lane, now: Instant) {
+        self.lane_mut(lane).drop_unwanted(now);
     }
 
     /// The lane whose turn it is: interactive first, unless bulk has been passed over for `ageing`.

@@ -1,4 +1,4 @@
-//! What the handles and the owner threads share: the queue behind its lock, and the way to stop.
+//! What the handles and the owner threads share: the state behind its lock, and the way to stop.
 //!
 //! What does not live here: what is done with a batch.
 
@@ -11,9 +11,10 @@ use tokio::sync::watch;
 
 use super::{
     EngineSettings, Lane, Turns,
-    pace::Pace,
+    admission::Demand,
     query_cache::QueryCache,
-    queue::{Duty, Encoding, NoRoom, Task, TaskQueue, Waiter},
+    queue::{Duty, Encoding, Task, Waiter},
+    state::{Next, State},
     turns::Turn,
 };
 use crate::{error::EmbedError, metrics::EmbeddingMetrics};
@@ -32,13 +33,6 @@ pub(super) struct Shared {
     owners: watch::Sender<usize>,
 }
 
-#[derive(Debug)]
-struct State {
-    queue: TaskQueue,
-    pace: Pace,
-    is_closed: bool,
-}
-
 /// Texts that run together, and the right to run them.
 pub(super) struct Batch<'a> {
     pub(super) lane: Lane,
@@ -49,13 +43,12 @@ pub(super) struct Batch<'a> {
 
 impl Shared {
     pub(super) fn new(settings: EngineSettings, metrics: EmbeddingMetrics, turns: Turns) -> Self {
-        let (queue, pace) = (TaskQueue::default(), Pace::default());
         Self {
             queries: Mutex::new(QueryCache::new(settings.query_cache_bytes)),
             settings,
             metrics,
             turns,
-            state: Mutex::new(State { queue, pace, is_closed: false }),
+            state: Mutex::default(),
             changed: Condvar::new(),
             owners: watch::Sender::new(0),
         }
@@ -102,29 +95,23 @@ impl Shared {
     pub(super) fn admit(
         &self,
         items: Vec<(Encoding, Waiter)>,
-        lane: Lane,
+        demand: &Demand,
     ) -> Result<(), EmbedError> {
-        let limit_tokens = self.settings.queue_tokens;
-        let now = Instant::now();
         let mut state = self.lock();
-        if state.is_closed {
-            return Err(EmbedError::ShuttingDown);
-        }
-        state.queue.admit(items, lane, limit_tokens, now).map_err(
-            |NoRoom { request_tokens, waiting_tokens }| {
-                if request_tokens > limit_tokens {
-                    return EmbedError::RequestTooLarge { request_tokens, limit_tokens };
-                }
-                let missing_tokens = (waiting_tokens + request_tokens).saturating_sub(limit_tokens);
-                let retry_after = state.pace.retry_after(missing_tokens);
-                EmbedError::QueueFull { request_tokens, waiting_tokens, limit_tokens, retry_after }
-            },
-        )?;
-        state.pace.note_arrival(lane, now);
+        state.admit(items, demand, &self.settings, Instant::now())?;
         self.report_depth(&state);
         drop(state);
         self.changed.notify_all();
         Ok(())
+    }
+
+    /// Refuses a request of about so many tokens where none would be let in.
+    pub(super) fn refuse_early(
+        &self,
+        request_tokens: usize,
+        demand: &Demand,
+    ) -> Result<(), EmbedError> {
+        self.lock().refuse_early(request_tokens, demand, &self.settings, Instant::now())
     }
 
     /// Waits for the next batch; `None` when the engine is closed and nothing waits.
@@ -133,10 +120,8 @@ impl Shared {
             let lane = self.next_lane(duty)?;
             // What comes while other models have their turn is in the batch too.
             let turn = self.turns.wait(lane);
-            let now = Instant::now();
             let mut state = self.lock();
-            let limit = state.pace.limit(lane, &self.settings, now);
-            let tasks = state.queue.take_batch(lane, limit, now);
+            let tasks = state.take(lane, &self.settings, Instant::now());
             self.report_depth(&state);
             if !tasks.is_empty() {
                 return Some(Batch { lane, tasks, _turn: turn });
@@ -149,16 +134,12 @@ impl Shared {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
-            let lane = state.queue.next_lane(duty, self.settings.bulk_ageing, now);
-            let wait = match lane.map(|lane| (lane, self.hold_until(&state, lane, now))) {
-                Some((lane, None)) => return Some(lane),
-                Some((_, Some(until))) => Some(until.saturating_duration_since(now)),
-                None if state.is_closed => return None,
-                None => None,
-            };
-            state = match wait {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(time) => {
+            state = match state.next(duty, &self.settings, now) {
+                Next::Batch(lane) => return Some(lane),
+                Next::Nothing if state.is_closed => return None,
+                Next::Nothing => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Next::Hold(until) => {
+                    let time = until.saturating_duration_since(now);
                     let waited = self.changed.wait_timeout(state, time);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
@@ -166,17 +147,14 @@ impl Shared {
         }
     }
 
-    fn hold_until(&self, state: &State, lane: Lane, now: Instant) -> Option<Instant> {
-        let limit = state.pace.limit(lane, &self.settings, now);
-        if state.is_closed || state.queue.lane_tokens(lane) >= limit.tokens {
-            return None;
-        }
-        state.pace.hold_until(lane, state.queue.arrivals(lane), &self.settings, now)
-    }
-
     /// Notes how long a batch of so many requests took.
     pub(super) fn note_batch(&self, lane: Lane, tokens: usize, requests: usize, took: Duration) {
-        self.lock().pace.note_batch(lane, tokens, requests, took, Instant::now());
+        self.lock().note_batch(lane, tokens, requests, took, Instant::now());
+    }
+
+    /// Notes that a batch was given up.
+    pub(super) fn note_lost(&self, lane: Lane) {
+        self.lock().pace.note_lost(lane, Instant::now());
     }
 
     pub(super) fn close(&self) {

@@ -32,10 +32,15 @@ fn letters() -> TextTokeniser {
         |id: u32, name: &str| serde_json::json!({"id": name, "ids": [id], "tokens": [name]});
     let part = |name: &str| serde_json::json!({"SpecialToken": {"id": name, "type_id": 0}});
     let text = serde_json::json!({"Sequence": {"id": "A", "type_id": 0}});
+    let special = |id: u32, name: &str| {
+        serde_json::json!({"id": id, "content": name, "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false, "special": true})
+    };
+    let added = [special(1, "[UNK]"), special(2, "[CLS]"), special(3, "[SEP]")];
     let vocabulary = serde_json::json!({"[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "a": 4, "b": 5,
         "c": 6, "d": 7, "e": 8, "f": 9, "g": 10, "h": 11});
     let json = serde_json::json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
         "normalizer": null, "pre_tokenizer": {"type": "Whitespace"},
         "post_processor": {
             "type": "TemplateProcessing",
@@ -73,12 +78,54 @@ fn the_end_or_the_start_is_cut_and_prompt_and_special_tokens_stay() {
 fn given_tokens_are_wrapped_once_cut_alike_and_checked() {
     let tokeniser = letters();
     let text = tokeniser.tokenise("a b").unwrap();
+    assert!(text.has_content);
     assert_eq!(tokeniser.accept(&[4, 5], Truncate::None).as_ref(), Ok(&text));
     assert_eq!(tokeniser.accept(&[2, 4, 5, 3], Truncate::None).as_ref(), Ok(&text));
     let cut = tokeniser.accept(&[4, 5, 6, 7, 8], Truncate::Start).unwrap();
     assert_eq!((cut.token_ids.as_slice(), cut.whole_text_tokens), (&[2, 5, 6, 7, 8, 3][..], 7));
     let unknown = tokeniser.accept(&[4, 12], Truncate::End);
     assert_eq!(unknown, Err(UnknownToken { position: 1, token_id: 12 }));
+}
+
+#[test]
+fn a_text_has_content_when_a_token_is_left_that_is_its_own() {
+    let tokeniser = letters();
+    for (prompt, text, has_content, unknown) in [
+        ("", "a", true, 0),
+        ("", " \n", false, 0),
+        ("", "[CLS][SEP] [CLS]", false, 0),
+        ("", "[CLS] a", true, 0),
+        ("", "\u{1F980} a x", true, 2),
+        ("", "[UNK]", true, 1),
+        // The prompt is no content of the text's.
+        ("a b ", " ", false, 0),
+        ("a b ", "[SEP]", false, 0),
+        ("a b ", "c", true, 0),
+    ] {
+        let found = tokeniser.tokenise_with(prompt, text, Truncate::End).unwrap();
+        assert_eq!((found.has_content, found.unknown_tokens), (has_content, unknown), "{text:?}");
+    }
+    let accepted = |ids: &[u32]| tokeniser.accept(ids, Truncate::End).unwrap();
+    assert!(!accepted(&[2, 3]).has_content && !accepted(&[3, 3]).has_content);
+    assert_eq!((accepted(&[1, 4]).unknown_tokens, accepted(&[1, 4]).has_content), (1, true));
+}
+
+#[test]
+fn what_is_cut_off_is_content_and_counts_no_unknown_tokens() {
+    let found = letters().tokenise("[SEP] [SEP] [SEP] [SEP] x").unwrap();
+    assert_eq!((found.has_content, found.unknown_tokens), (true, 0));
+}
+
+#[test]
+fn words_without_a_visible_character_have_no_content() {
+    let words = TextTokeniser::words(8);
+    for (prompt, text, tokens) in
+        [("", "\u{200b}\u{7}", 0), ("to find ", "\u{feff}", 2), ("", "\u{ad} \u{1}", 0)]
+    {
+        let found = words.tokenise_with(prompt, text, Truncate::End).unwrap();
+        assert_eq!((found.has_content, found.token_count()), (false, tokens), "{text:?}");
+    }
+    assert!(words.tokenise("?!").unwrap().has_content);
 }
 
 #[test]

@@ -32,6 +32,8 @@ fn a_text_alone_and_in_any_batch_has_the_same_vector_to_the_bit() {
             .map(|length| TokenisedText {
                 token_ids: (0..*length).map(|_| random.random_range(1000..30_000)).collect(),
                 whole_text_tokens: u32::try_from(*length).unwrap(),
+                unknown_tokens: 0,
+                has_content: true,
             })
             .collect();
         let mut one_thread = real_model_in(precision, 1);

@@ -10,7 +10,7 @@ use std::{
 
 use akidb_embedding::{
     EmbedError, EmbedOptions, Embedder, Embedding, EmbeddingEngine, EncodeError, EncoderInput,
-    EngineSettings, InputType, Lane, LoadedModel, Pooling, TextTokeniser,
+    EngineSettings, InputType, Lane, LoadedModel, Pooling, QueueLimit, TextTokeniser,
 };
 use prometheus::Registry;
 use tokio::task::JoinHandle;
@@ -251,12 +251,12 @@ async fn a_full_queue_refuses_whole_requests_and_says_when_to_come_back() {
     let (fixture, first) = Fixture::busy(settings).await;
     let waiting = fixture.spawn(&["a b", "c"], EmbedOptions::default()).await;
     let refused = answer(fixture.spawn(&["d", "e"], EmbedOptions::default()).await).await;
-    let Err(EmbedError::QueueFull { request_tokens, waiting_tokens, limit_tokens, retry_after }) =
-        refused
+    let Err(EmbedError::QueueFull { request_tokens, waiting_tokens, limit, retry_after }) = refused
     else {
         panic!("{refused:?}");
     };
-    assert_eq!((request_tokens, waiting_tokens, limit_tokens), (2, 3, 4));
+    assert_eq!((request_tokens, waiting_tokens), (2, 3));
+    assert_eq!(limit, QueueLimit::Tokens { tokens: 4 });
     assert!(retry_after > Duration::ZERO);
     let too_large = answer(fixture.spawn(&["a b c d e"], EmbedOptions::default()).await).await;
     assert_eq!(too_large, Err(EmbedError::RequestTooLarge { request_tokens: 5, limit_tokens: 4 }));

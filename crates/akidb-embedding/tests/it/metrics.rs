@@ -25,7 +25,7 @@ async fn every_metric_is_there_with_help_and_counts_what_it_says() {
     let exposition = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
     let lines = [
         "akidb_embedding_requests_total{model=\"tiny\"} 2",
-        "akidb_embedding_errors_total{code=\"request_too_large\",model=\"tiny\"} 1",
+        "akidb_embedding_errors_total{code=\"limit_exceeded\",model=\"tiny\"} 1",
         "akidb_embedding_errors_total{code=\"queue_full\",model=\"tiny\"} 0",
         "akidb_embedding_latency_seconds_count{model=\"tiny\"} 2",
         "akidb_embedding_batch_size_sum{model=\"tiny\"} 2",

@@ -101,7 +101,7 @@ async fn given_tokens_are_the_text() {
         assert_same(&found, &expected);
     }
     for (token_ids, error) in [
-        (vec![], EmbedError::NoTokens { index: 1 }),
+        (vec![], EmbedError::NoTokens { indexes: vec![1] }),
         (vec![7; 300], EmbedError::TextsTooLong { texts: vec![(1, 302)], limit_tokens: 256 }),
         (vec![7, 30_522], EmbedError::UnknownToken { index: 1, position: 1, token_id: 30_522 }),
     ] {

@@ -1,6 +1,6 @@
 //! Cutting with the tokeniser of the real model: what is cut is read whole.
 
-use akidb_embedding::{EngineSettings, PassageLength};
+use akidb_embedding::{EmbedError, EngineSettings, PassageLength};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use crate::support::{engine, real_model};
@@ -19,7 +19,11 @@ async fn no_passage_is_cut_by_the_model_and_none_is_left_out() {
     let checked = runner.run(&strategy, |(parts, tokens, overlap)| {
         let text: String = parts.concat();
         let length = PassageLength { tokens, overlap };
-        let passages = engine.passages(&text, length, None).unwrap();
+        let passages = match engine.passages(&text, length, None) {
+            // Of nothing but special tokens and control characters, no token remains.
+            Err(EmbedError::NoTokens { .. }) => return Ok(()),
+            passages => passages.unwrap(),
+        };
         prop_assert_eq!(passages[0].start, 0);
         prop_assert_eq!(passages[passages.len() - 1].end, text.len());
         for passage in &passages {

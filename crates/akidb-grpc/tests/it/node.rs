@@ -55,6 +55,7 @@ impl Node {
                 models_dir: PathBuf::new(),
                 model_path: None,
                 precision: Precision::F32,
+                accept_token_ids: true,
                 dimension: Some(32),
                 threads: 1,
                 engine: EngineSettings::default(),

@@ -106,7 +106,8 @@ pub(crate) fn write_mode(name: &str) -> Result<WriteMode, Error> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = UpsertReply, example = json!({
     "results": [
-        {"id": "film-1", "status": "created", "seq": 1, "tokens": 7, "truncated": false},
+        {"id": "film-1", "status": "created", "seq": 1, "tokens": 7, "truncated": false,
+            "unknown_tokens": 0},
         {"id": 2, "status": "updated", "seq": 2}
     ],
     "took_ms": 8.25
@@ -134,6 +135,10 @@ pub(crate) struct UpsertResultAnswer {
     /// Whether the text was longer than the model's window, where it was embedded.
     #[serde(skip_serializing_if = "Option::is_none")]
     truncated: Option<bool>,
+    /// Tokens of the text that stand for something the model does not know. Absent where it was not
+    /// embedded, or its vector is known from before these were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_tokens: Option<u32>,
     /// How many passages the text was cut into, where the collection cuts texts and this one was
     /// embedded.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,6 +153,7 @@ impl From<UpsertResult> for UpsertResultAnswer {
             seq: result.seq.0,
             tokens: result.tokens,
             truncated: result.truncated,
+            unknown_tokens: result.unknown_tokens,
             passages: result.passages,
         }
     }

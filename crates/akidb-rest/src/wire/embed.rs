@@ -84,7 +84,7 @@ fn invalid(field: &str, description: impl std::fmt::Display) -> Error {
     "embeddings": [{"values": [0.12, -0.5, 0.86]}],
     "model": "all-MiniLM-L6-v2",
     "dimension": 3,
-    "usage": {"total_tokens": 7, "duration_ms": 3.215},
+    "usage": {"total_tokens": 7, "unknown_tokens": 0, "duration_ms": 3.215},
     "truncated": []
 }))]
 pub(crate) struct EmbedAnswer {
@@ -112,6 +112,9 @@ struct EmbeddingAnswer {
 struct UsageAnswer {
     /// Tokens of all texts that were read, prompts and special tokens included.
     total_tokens: u64,
+    /// Those of them that stand for something the model does not know, such as a script that it has
+    /// never seen: they say little or nothing.
+    unknown_tokens: u64,
     /// From admission to reply.
     duration_ms: f64,
 }
@@ -132,6 +135,7 @@ impl From<EmbedReply> for EmbedAnswer {
             dimension: reply.dimension,
             usage: UsageAnswer {
                 total_tokens: reply.total_tokens,
+                unknown_tokens: reply.unknown_tokens,
                 duration_ms: milliseconds(reply.took),
             },
             truncated: reply.truncated,

@@ -78,7 +78,8 @@ impl ImportFields {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = ImportAnswer, example = json!(
-    {"line": 1, "id": "film-1", "status": "created", "tokens": 7, "truncated": false}
+    {"line": 1, "id": "film-1", "status": "created", "tokens": 7, "truncated": false,
+     "unknown_tokens": 0}
 ))]
 pub(crate) enum ImportAnswer {
     /// The document is stored.
@@ -108,7 +109,7 @@ pub(crate) enum ImportAnswer {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ImportSummary, example = json!({
     "lines": 3, "created": 1, "updated": 1, "failed": 1, "tokens": 14, "truncated": 0,
-    "took_ms": 31.5
+    "unknown_tokens": 0, "took_ms": 31.5
 }))]
 pub(crate) struct ImportSummaryAnswer {
     /// Lines of documents, good and bad.
@@ -123,6 +124,8 @@ pub(crate) struct ImportSummaryAnswer {
     tokens: u64,
     /// Texts that were longer than the model's window.
     truncated: u64,
+    /// Tokens among `tokens` that stand for something the model does not know.
+    unknown_tokens: u64,
     took_ms: f64,
 }
 
@@ -157,7 +160,17 @@ impl From<LineOutcome> for ImportAnswer {
 
 impl From<ImportSummary> for ImportSummaryAnswer {
     fn from(summary: ImportSummary) -> Self {
-        let ImportSummary { lines, created, updated, failed, tokens, truncated, took } = summary;
-        Self { lines, created, updated, failed, tokens, truncated, took_ms: milliseconds(took) }
+        let ImportSummary {
+            lines,
+            created,
+            updated,
+            failed,
+            tokens,
+            truncated,
+            unknown_tokens,
+            took,
+        } = summary;
+        let took_ms = milliseconds(took);
+        Self { lines, created, updated, failed, tokens, truncated, unknown_tokens, took_ms }
     }
 }

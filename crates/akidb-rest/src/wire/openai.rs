@@ -26,8 +26,9 @@ use super::embed::{input_type, truncate};
     "input": ["a boat on a lake"], "model": "all-minilm-l6-v2"
 }))]
 pub(crate) struct OpenAiEmbeddingsBody {
-    /// A text, a list of texts, the token ids of a text, or a list of such lists. Token ids are
-    /// those of the model's own tokeniser, with or without its special tokens.
+    /// A text, a list of texts, the token ids of a text, or a list of such lists. Token ids are taken
+    /// only where `embedding.accept_token_ids` says that all clients number tokens as the model's own
+    /// tokenizer does, with or without its special tokens.
     #[schema(schema_with = input::schema)]
     input: OpenAiInput,
     /// A loaded model.
@@ -95,7 +96,7 @@ fn format(name: &str) -> Result<EncodingFormat, Error> {
     "object": "list",
     "data": [{"object": "embedding", "index": 0, "embedding": [0.12, -0.5, 0.86]}],
     "model": "all-minilm-l6-v2",
-    "usage": {"prompt_tokens": 7, "total_tokens": 7}
+    "usage": {"prompt_tokens": 7, "total_tokens": 7, "unknown_tokens": 0}
 }))]
 pub(crate) struct OpenAiEmbeddingsAnswer {
     /// `list`.
@@ -130,6 +131,8 @@ struct OpenAiUsage {
     prompt_tokens: u64,
     /// The same.
     total_tokens: u64,
+    /// Not OpenAI's: those of them that stand for something the model does not know.
+    unknown_tokens: u64,
 }
 
 struct OpenAiVector {
@@ -166,6 +169,7 @@ impl OpenAiEmbeddingsAnswer {
             usage: OpenAiUsage {
                 prompt_tokens: reply.total_tokens,
                 total_tokens: reply.total_tokens,
+                unknown_tokens: reply.unknown_tokens,
             },
             truncated: reply.truncated,
         }

@@ -170,6 +170,10 @@ pub(crate) struct SearchAnswer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     unknown_fields: Vec<String>,
+    /// Tokens of the query that stand for something the model does not know; absent where there is
+    /// none or the query was no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_tokens: Option<u32>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -296,6 +300,7 @@ impl SearchAnswer {
             unsearchable: reply.unsearchable,
             plan: reply.plan.map(SearchPlanAnswer::from),
             unknown_fields: reply.unknown_fields,
+            unknown_tokens: reply.unknown_tokens.filter(|count| *count > 0),
         }
     }
 
@@ -347,6 +352,7 @@ mod tests {
             unsearchable: 0,
             plan,
             unknown_fields: Vec::new(),
+            unknown_tokens: Some(0),
         };
         let answer = serde_json::to_string(&SearchAnswer::new(reply, Include::default())).unwrap();
         serde_json::from_str(&answer).unwrap()

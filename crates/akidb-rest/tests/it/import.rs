@@ -29,8 +29,8 @@ async fn each_line_is_answered_and_the_summary_is_last() {
         json!({"line": 1, "id": 1, "status": "created", "seq": 1, "tokens": 2, "truncated": false})
     );
     let error = json!({
-        "code": "invalid_text", "message": "text: is empty or blank", "retryable": false,
-        "outcome": "not_applied", "violations": [{"field": "text", "description": "is empty or blank"}]
+        "code": "invalid_text", "message": "text: is empty or blank, or no token of it remains", "retryable": false,
+        "outcome": "not_applied", "violations": [{"field": "text", "description": "is empty or blank, or no token of it remains"}]
     });
     assert_eq!(lines[1], json!({"line": 3, "error": error}));
     assert_eq!(

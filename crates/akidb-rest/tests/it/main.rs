@@ -60,6 +60,7 @@ impl Node {
                 models_dir: PathBuf::new(),
                 model_path: None,
                 precision: Precision::F32,
+                accept_token_ids: true,
                 dimension: Some(8),
                 threads: 1,
                 engine: EngineSettings::default(),

@@ -177,6 +177,10 @@ impl Models {
         self.info(Some(name))
     }
 
+    pub(crate) const fn accepts_token_ids(&self) -> bool {
+        self.config.accept_token_ids
+    }
+
     /// The state of all models as a component of the node.
     pub(crate) fn component(&self) -> ComponentState {
         let slots = self.slots.read();
@@ -440,5 +444,6 @@ fn short(hash: &str) -> &str {
 
 /// The error of a request that needs a model where the node has none.
 pub(crate) fn no_model() -> Error {
-    Error::new(ErrorCode::ModelNotReady, "embedding is disabled on this node")
+    let message = "the node takes vectors and no texts: embedding.enabled is false";
+    Error::new(ErrorCode::EmbeddingDisabled, message)
 }

@@ -5,11 +5,11 @@ use std::{ops::Range, sync::Arc};
 use akidb_core::{Chunking, Error, ErrorCode, Result};
 use akidb_embedding::{
     EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingEngine, InputType, ModelIdentity,
-    PassageLength, Stage, StageTimer, mlx::Availability,
+    PassageLength, RequestPart, Stage, StageTimer, mlx::Availability,
 };
 use tracing::{Instrument, Span};
 
-use crate::{Backend, failure::from_embedding, times::embed_span};
+use crate::{Backend, failure::from_embedding, operations::when_there_is_room, times::embed_span};
 
 /// Texts that one request has in the queue at once: a larger one goes in parts, so that it leaves
 /// room for others.
@@ -62,14 +62,43 @@ impl Model {
         place_of: impl Fn(usize) -> String,
     ) -> Result<Vec<Embedding>> {
         let mut embeddings = Vec::with_capacity(inputs.len());
+        let mut following_tokens = inputs.estimated_tokens();
         for part in inputs.into_parts(TEXTS_AT_ONCE) {
             let first = embeddings.len();
-            let span = embed_span(&self.identity().name, part.len());
-            let part = self.engine.embed_inputs(part, options.clone()).instrument(span).await;
-            let part = part.map_err(|error| from_embedding(&error, |i| place_of(first + i)))?;
-            embeddings.extend(part);
+            following_tokens = following_tokens.saturating_sub(part.estimated_tokens());
+            let options = EmbedOptions {
+                part: RequestPart { continues: first > 0, following_tokens },
+                ..options.clone()
+            };
+            let place_of = |i| place_of(first + i);
+            let embed = || self.embed_part(part.clone(), &options, place_of);
+            let embedded = match (first, options.deadline) {
+                // What was embedded already would be thrown away if there was no room for the rest.
+                (1.., Some(deadline)) => when_there_is_room(deadline, embed).await?,
+                _ => embed().await?,
+            };
+            embeddings.extend(embedded);
         }
         Ok(embeddings)
+    }
+
+    async fn embed_part(
+        &self,
+        part: EmbedInputs,
+        options: &EmbedOptions,
+        place_of: impl Fn(usize) -> String,
+    ) -> Result<Vec<Embedding>> {
+        let span = embed_span(&self.identity().name, part.len());
+        let embedded = self.engine.embed_inputs(part, options.clone()).instrument(span).await;
+        embedded.map_err(|error| from_embedding(&error, place_of))
+    }
+
+    /// Refuses bulk texts where the queue would, before work is put into them.
+    pub(crate) fn check_room(&self, texts: &[String], options: &EmbedOptions) -> Result<()> {
+        let tokens = EmbedInputs::estimated_tokens_of(texts);
+        self.engine
+            .check_room(tokens, options)
+            .map_err(|error| from_embedding(&error, |_| String::new()))
     }
 
     /// Cuts texts into passages, each as ranges of its bytes; `place_of` names each in errors.
@@ -85,13 +114,19 @@ impl Model {
         let length = PassageLength { tokens, overlap };
         let cut = move || {
             let cut = |text: &String| engine.passages(text, length, Some(InputType::Document));
-            let numbered = texts.iter().enumerate();
-            numbered.map(|(i, text)| cut(text).map_err(|error| (i, error))).collect()
+            texts.iter().map(cut).collect::<Vec<_>>()
         };
-        let cut: std::result::Result<_, _> = tokio::task::spawn_blocking(cut)
+        let cut = tokio::task::spawn_blocking(cut)
             .await
             .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
-        cut.map_err(|(i, error)| from_embedding(&error, |_| place_of(i)))
+        let (mut passages, mut faults) = (Vec::with_capacity(cut.len()), Vec::new());
+        for (i, of_text) in cut.into_iter().enumerate() {
+            match of_text {
+                Ok(of_text) => passages.push(of_text),
+                Err(error) => faults.push(from_embedding(&error, |_| place_of(i))),
+            }
+        }
+        Error::collect(faults).map_or(Ok(passages), Err)
     }
 
     /// The tokens of a passage that are not the text's.

@@ -22,6 +22,9 @@ impl Service {
             let rules = request.rules;
             rules.check_inputs(&request.inputs, self.limits())?;
             let model = self.model_named(request.model.as_deref())?;
+            if matches!(request.inputs, EmbedInputs::TokenIds(_)) && !self.accepts_token_ids() {
+                return Err(token_ids_refused(rules.place()));
+            }
             let options = options(context, &request);
             let place_of = |index| format!("{}[{index}]", rules.place());
             let embeddings = model.embed_inputs(request.inputs, &options, place_of).await?;
@@ -31,6 +34,7 @@ impl Service {
                 model: model.identity().name.clone(),
                 dimension: request.dimensions.unwrap_or(dimension),
                 total_tokens: embeddings.iter().map(|text| u64::from(text.tokens)).sum(),
+                unknown_tokens: embeddings.iter().map(|text| u64::from(text.unknown_tokens)).sum(),
                 truncated: truncated.filter(|(_, text)| text.truncated).map(|(i, _)| i).collect(),
                 embeddings: embeddings.into_iter().map(|text| text.values).collect(),
                 took: started.elapsed(),
@@ -65,7 +69,18 @@ fn options(context: &RequestContext, request: &Embed) -> EmbedOptions {
         dimensions,
         truncate: request.truncate.unwrap_or(request.rules.truncate()),
         times: context.times.embedding(),
+        ..EmbedOptions::default()
     }
+}
+
+/// Ids of another vocabulary, such as those that OpenAI's clients make for OpenAI's models, are as
+/// good as any to the model: they would make vectors of other texts, and nobody would notice.
+fn token_ids_refused(place: &str) -> Error {
+    let fault = "holds token ids, which mean nothing without the vocabulary that they are of; \
+                 hint: send texts (LangChain's OpenAIEmbeddings does with \
+                 check_embedding_ctx_length=False), or set embedding.accept_token_ids = true where \
+                 all clients number tokens as the model's own tokenizer does";
+    Error::at(ErrorCode::InvalidArgument, place, fault)
 }
 
 impl EmbedRules {

@@ -14,3 +14,5 @@ mod selection;
 mod text_vectors;
 mod update;
 mod upsert;
+
+pub(crate) use room::when_there_is_room;

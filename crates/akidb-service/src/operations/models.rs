@@ -99,6 +99,11 @@ impl Service {
         self.all_models()?.of_identity(expected)
     }
 
+    /// Whether clients are known to number tokens as the models do.
+    pub(super) fn accepts_token_ids(&self) -> bool {
+        self.inner.models.as_ref().is_some_and(|models| models.accepts_token_ids())
+    }
+
     fn all_models(&self) -> Result<&Arc<Models>> {
         self.inner.models.as_ref().ok_or_else(no_model)
     }

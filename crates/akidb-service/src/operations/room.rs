@@ -16,7 +16,7 @@ const WAIT_BOUNDS: (Duration, Duration) = (Duration::from_millis(20), Duration::
 ///
 /// # Errors
 /// Those of an attempt, and that there is no room when none can come before `deadline`.
-pub(super) async fn when_there_is_room<T, A: Future<Output = Result<T>>>(
+pub(crate) async fn when_there_is_room<T, A: Future<Output = Result<T>>>(
     deadline: Instant,
     attempt: impl Fn() -> A,
 ) -> Result<T> {

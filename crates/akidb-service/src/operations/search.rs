@@ -21,12 +21,12 @@ use super::{
     index_settings::candidates,
     read::{check_limit, in_order_of, not_found, trim},
     selection::{check_one_id, parse_filter},
+    text_vectors::missing_embedding,
 };
 use crate::{
     Hit, Include, Operation, RequestContext, Search, SearchPlan, SearchReply, Service,
     collections::{Entry, OpenCollection},
     failure::{above_limit, from_store, from_text, from_vector},
-    models::no_model,
     projection::{FoundDocuments, View},
     service::at_end,
 };
@@ -52,6 +52,15 @@ enum Query {
     Vector(Vec<f32>),
     /// A document that has one of these ids, the first that is there.
     Like(Vec<DocumentId>),
+}
+
+/// What documents are compared with.
+struct QueryVector {
+    vector: Vec<f32>,
+    /// The document that it is the vector of, which is not to be found.
+    itself: Option<DocumentId>,
+    /// Of a text, tokens that stand for something the model does not know.
+    unknown_tokens: Option<u32>,
 }
 
 /// A checked [`Search`].
@@ -161,7 +170,8 @@ impl Service {
         let plan = self.check_search(request)?;
         let open = self.inner.collections.open_entry(entry);
         let open = context.in_store(open).await?;
-        let (vector, itself) = self.query_vector(context, entry, &open, plan.query).await?;
+        let QueryVector { vector, itself, unknown_tokens } =
+            self.query_vector(context, entry, &open, plan.query).await?;
         let search = Nearest {
             vector: Arc::new(vector),
             itself,
@@ -185,6 +195,7 @@ impl Service {
             unsearchable: open.projection.unsearchable_count(),
             plan: plan.explain.then_some(how),
             unknown_fields: open.projection.unknown_fields(search.filter.as_ref()),
+            unknown_tokens,
         })
     }
 
@@ -233,12 +244,13 @@ impl Service {
         entry: &Entry,
         open: &OpenCollection,
         query: Query,
-    ) -> Result<(Vec<f32>, Option<DocumentId>)> {
+    ) -> Result<QueryVector> {
+        let of = |vector| QueryVector { vector, itself: None, unknown_tokens: None };
         match query {
             Query::Vector(vector) => {
                 check_vector(&vector, entry.row.dimension, entry.row.metric)
                     .map_err(|fault| from_vector("vector".to_owned(), &fault))?;
-                Ok((vector, None))
+                Ok(of(vector))
             }
             Query::Text(text) => {
                 let options = EmbedOptions {
@@ -249,8 +261,9 @@ impl Service {
                 };
                 let model = self.model_of(entry)?;
                 let mut embeddings = model.embed(vec![text], &options, |_| "text".into()).await?;
-                let embedding = embeddings.pop().ok_or_else(no_model)?;
-                Ok((embedding.values, None))
+                let embedding = embeddings.pop().ok_or_else(missing_embedding)?;
+                let unknown_tokens = Some(embedding.unknown_tokens);
+                Ok(QueryVector { unknown_tokens, ..of(embedding.values) })
             }
             Query::Like(ids) => {
                 let rows = open.store.by_ids(&ids, true);
@@ -261,8 +274,9 @@ impl Service {
                 }
                 let mut documents = in_order_of(&ids, rows.documents).into_iter();
                 let document = documents.next().ok_or_else(|| not_found(&ids))?;
-                let id = document.id.clone();
-                Ok((vector_of(document).ok_or_else(|| not_found(&ids))?, Some(id)))
+                let itself = Some(document.id.clone());
+                let vector = vector_of(document).ok_or_else(|| not_found(&ids))?;
+                Ok(QueryVector { itself, ..of(vector) })
             }
         }
     }

@@ -73,10 +73,19 @@ impl Service {
         let model = self.model_of(entry)?;
         let place_of = |i: usize| format!("documents[{}].text", texts[i].1.position);
         let owned = || texts.iter().map(|(_, placed)| placed.text.to_owned()).collect::<Vec<_>>();
+        let options = EmbedOptions {
+            lane: Lane::Bulk,
+            deadline: Some(context.deadline),
+            input_type: Some(InputType::Document),
+            times: context.times.embedding(),
+            ..EmbedOptions::default()
+        };
         let mut cut = Vec::new();
         if let Some(chunking) = entry.row.chunking {
+            let whole = owned();
+            model.check_room(&whole, &options)?;
             let times = context.times.embedding();
-            cut = model.passages(owned(), chunking, times, place_of).await?;
+            cut = model.passages(whole, chunking, times, place_of).await?;
             self.check_passages(&cut, place_of)?;
         }
         let pieces = match cut.is_empty() {
@@ -92,13 +101,6 @@ impl Service {
         };
         let text_of_piece: Vec<usize> =
             cut.iter().enumerate().flat_map(|(i, passages)| vec![i; passages.len()]).collect();
-        let options = EmbedOptions {
-            lane: Lane::Bulk,
-            deadline: Some(context.deadline),
-            input_type: Some(InputType::Document),
-            times: context.times.embedding(),
-            ..EmbedOptions::default()
-        };
         let place_of_piece = |piece| place_of(text_of_piece.get(piece).copied().unwrap_or(piece));
         let mut embeddings = model.embed(pieces, &options, place_of_piece).await?.into_iter();
         let mut cut = cut.into_iter();
@@ -139,6 +141,7 @@ fn known_text(
         hash,
         tokens: embeddings.iter().map(|passage| passage.tokens).sum(),
         truncated: embeddings.iter().any(|passage| passage.truncated),
+        unknown_tokens: Some(embeddings.iter().map(|passage| passage.unknown_tokens).sum()),
     };
     let passages = bytes.into_iter().zip(embeddings);
     let passages =

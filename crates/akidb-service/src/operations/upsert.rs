@@ -80,6 +80,7 @@ impl Place {
 pub(super) struct Tokens {
     count: Option<u32>,
     truncated: Option<bool>,
+    unknown: Option<u32>,
     passages: Option<u32>,
 }
 
@@ -90,6 +91,7 @@ impl Tokens {
         Self {
             count: Some(text.embedded.tokens),
             truncated: Some(text.embedded.truncated),
+            unknown: text.embedded.unknown_tokens,
             passages: is_cut.then_some(passages),
         }
     }
@@ -106,6 +108,7 @@ impl Tokens {
             seq,
             tokens: self.count,
             truncated: self.truncated,
+            unknown_tokens: self.unknown,
             passages: self.passages,
         }
     }

@@ -278,6 +278,6 @@ async fn a_collection_of_another_model_takes_vectors_but_no_texts() {
     drop(other);
     let without = ServiceConfig { embedding: None, ..config(data.path()) };
     let without = Service::open(without).await.unwrap();
-    refused(without.search(&context(), "t", query()).await, ErrorCode::ModelNotReady, "");
+    refused(without.search(&context(), "t", query()).await, ErrorCode::EmbeddingDisabled, "");
     assert_eq!(found(&without, "t", near(&[0.5; 32])).await, ["1"]);
 }

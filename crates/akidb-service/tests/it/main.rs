@@ -39,6 +39,7 @@ fn config(data_dir: &Path) -> ServiceConfig {
             models_dir: PathBuf::new(),
             model_path: None,
             precision: Precision::F32,
+            accept_token_ids: true,
             dimension: Some(32),
             threads: 1,
             engine: EngineSettings::default(),

@@ -69,7 +69,7 @@ pub(super) fn read_document(
 /// The columns that [`read_vector`] reads.
 macro_rules! vector_columns {
     () => {
-        "v.vector, v.checksum, v.text_hash, v.tokens, v.truncated"
+        "v.vector, v.checksum, v.text_hash, v.tokens, v.truncated, v.unknown_tokens"
     };
 }
 pub(super) use vector_columns;
@@ -103,7 +103,7 @@ pub(super) fn read_vector(
     let embedded = read_embedded(row, column + 2)?;
     let passage = match per_document {
         VectorsPerDocument::One => None,
-        VectorsPerDocument::Several => read_passage(row, column + 5)?,
+        VectorsPerDocument::Several => read_passage(row, column + 6)?,
     };
     // Where only a part of `embedded` or `passage` is there, the checksum is wrong as well.
     let sum = |bytes: &[u8]| checksum::of_vector(seq, bytes, embedded.as_ref(), passage.as_ref());
@@ -123,8 +123,10 @@ fn read_embedded(row: &SqliteRow, column: usize) -> Result<Option<EmbeddedText>,
         Some(1) => Some(true),
         _ => None,
     };
+    let unknown_tokens: Option<i64> = row.try_get_unchecked(column + 3)?;
+    let unknown_tokens = unknown_tokens.and_then(|tokens| u32::try_from(tokens).ok());
     let embedded = tokens.zip(truncated);
-    Ok(embedded.map(|(tokens, truncated)| EmbeddedText { hash, tokens, truncated }))
+    Ok(embedded.map(|(tokens, truncated)| EmbeddedText { hash, tokens, truncated, unknown_tokens }))
 }
 
 fn read_passage(row: &SqliteRow, column: usize) -> Result<Option<PassageColumns>, StoreError> {

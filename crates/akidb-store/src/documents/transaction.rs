@@ -26,13 +26,16 @@ const INSERT_DOCUMENT: &str = "INSERT INTO documents (seq, id, text, metadata, c
 static INSERT_OWN_VECTORS: LazyLock<InsertVectors> =
     LazyLock::new(|| InsertVectors::new("seq, vector, checksum", "(?, ?, ?)"));
 static INSERT_VECTORS: LazyLock<InsertVectors> = LazyLock::new(|| {
-    InsertVectors::new("seq, vector, checksum, text_hash, tokens, truncated", "(?, ?, ?, ?, ?, ?)")
+    InsertVectors::new(
+        "seq, vector, checksum, text_hash, tokens, truncated, unknown_tokens",
+        "(?, ?, ?, ?, ?, ?, ?)",
+    )
 });
 static INSERT_PASSAGES: LazyLock<InsertVectors> = LazyLock::new(|| {
     InsertVectors::new(
-        "seq, vector, checksum, text_hash, tokens, truncated, \
+        "seq, vector, checksum, text_hash, tokens, truncated, unknown_tokens, \
          document_seq, passages, start_byte, end_byte",
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
 });
 

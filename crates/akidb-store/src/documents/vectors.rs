@@ -133,7 +133,8 @@ impl NewVector<'_> {
         let query = query
             .bind(embedded.map(|embedded| embedded.hash.as_bytes().to_vec()))
             .bind(embedded.map(|embedded| embedded.tokens))
-            .bind(embedded.map(|embedded| embedded.truncated));
+            .bind(embedded.map(|embedded| embedded.truncated))
+            .bind(embedded.and_then(|embedded| embedded.unknown_tokens));
         let byte = |byte: usize| i64::try_from(byte).unwrap_or(i64::MAX);
         match columns {
             VectorColumns::Own | VectorColumns::Embedded => query,
@@ -267,7 +268,7 @@ pub(super) async fn vectors_of(
         let seq = read_seq(&row, 0)?;
         let document = match per_document {
             VectorsPerDocument::Several if !wanted.contains(&seq) => {
-                let document: Option<i64> = sqlx::Row::try_get_unchecked(&row, 6)?;
+                let document: Option<i64> = sqlx::Row::try_get_unchecked(&row, 7)?;
                 document.map_or(seq, |document| Seq(document.cast_unsigned()))
             }
             _ => seq,

@@ -8,7 +8,12 @@ use crate::{damage::tamper, id, open, row, upsert, vector, write};
 
 /// A row whose vector the node embedded from `text`.
 fn embedded(name: &str, text: &str, value: f32) -> NewRow {
-    let embedded = EmbeddedText { hash: TextHash::of(text), tokens: 7, truncated: true };
+    let embedded = EmbeddedText {
+        hash: TextHash::of(text),
+        tokens: 7,
+        truncated: true,
+        unknown_tokens: Some(2),
+    };
     let passages = vec![PassageVector { bytes: None, vector: vector(value) }];
     NewRow {
         text: Some(text.into()),

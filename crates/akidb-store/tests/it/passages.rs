@@ -26,7 +26,12 @@ async fn open(folder: &Path) -> (DocumentStore, mpsc::UnboundedReceiver<Committe
 }
 
 fn known(value: f32) -> KnownText {
-    let embedded = EmbeddedText { hash: TextHash::of(TEXT), tokens: 12, truncated: false };
+    let embedded = EmbeddedText {
+        hash: TextHash::of(TEXT),
+        tokens: 12,
+        truncated: false,
+        unknown_tokens: Some(1),
+    };
     let passages = [0..4, 4..9, 7..14].into_iter().zip([value, value + 1.0, value + 2.0]);
     let passages = passages
         .map(|(bytes, value)| PassageVector { bytes: Some(bytes), vector: vector(value) })

@@ -163,6 +163,9 @@ const fn hint(code: ErrorCode) -> Option<&'static str> {
             "`akidb model status` shows the models that the node may load, `akidb model list` those \
              that are installed"
         }
+        ErrorCode::EmbeddingDisabled => {
+            "give vectors, or set embedding.enabled = true in the node's configuration"
+        }
         ErrorCode::QueueFull | ErrorCode::Overloaded => "the node is busy, try again",
         ErrorCode::ModelNotReady => "the model is still loading, or failed to; the node's log says",
         ErrorCode::ShuttingDown => "try again when the node is back",

@@ -127,6 +127,7 @@ pub(crate) struct EmbeddingSettings {
     pub(crate) models_dir: PathBuf,
     pub(crate) model_path: Option<PathBuf>,
     pub(crate) precision: Precision,
+    pub(crate) accept_token_ids: bool,
     #[serde(deserialize_with = "positive_if_given")]
     pub(crate) dimension: Option<u32>,
     #[serde(deserialize_with = "positive_if_given")]
@@ -137,6 +138,10 @@ pub(crate) struct EmbeddingSettings {
     pub(crate) batch_tokens: usize,
     #[serde(deserialize_with = "positive")]
     pub(crate) queue_tokens: usize,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) query_wait_ms: u64,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) bulk_wait_ms: u64,
     pub(crate) query_cache_bytes: usize,
     pub(crate) bulk_ageing_ms: u64,
     #[serde(deserialize_with = "positive")]
@@ -274,11 +279,14 @@ impl Settings {
                 models_dir: home_path(environment, "XDG_CACHE_HOME", ".cache", "akidb/models"),
                 model_path: None,
                 precision: Precision::F32,
+                accept_token_ids: false,
                 dimension: None,
                 threads: None,
                 batch_size: 64,
                 batch_tokens: 2_048,
                 queue_tokens: 262_144,
+                query_wait_ms: 5_000,
+                bulk_wait_ms: 10_000,
                 query_cache_bytes: 16 << 20,
                 bulk_ageing_ms: 250,
                 batch_time_ms: 100,

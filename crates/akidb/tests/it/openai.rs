@@ -29,7 +29,10 @@ fn the_official_python_client_works_unchanged() {
         return;
     };
     let (_folder, data_dir) = scratch();
-    let node = Node::start_with(&data_dir, Backend::Native, |_| {});
+    let node = Node::start_with(&data_dir, Backend::Native, |command| {
+        // It also sends ids of the model's own vocabulary.
+        command.env("AKIDB_EMBEDDING__ACCEPT_TOKEN_IDS", "true");
+    });
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/openai_client.py");
     let url = format!("{}/v1", node.url());
     let output = Command::new(&python).arg(script).arg(url).arg(MODEL).output();
@@ -79,6 +82,16 @@ async fn what_cannot_be_read_is_refused_in_openais_shape() {
     let long = format!(r#"{{"model":"hash","input":"{}"}}"#, "a".repeat(1000));
     let (status, error) = refused(&node, Method::POST, "/v1/embeddings", &long).await;
     assert_eq!((status, &error["code"]), (413, &json!("body_too_large")));
+    // LangChain's OpenAIEmbeddings sends this by default: ids of OpenAI's vocabulary, "Hello world".
+    let ids = r#"{"input":[[9906,1917],[100]],"model":"hash","encoding_format":"base64"}"#;
+    let (status, error) = post(ids).await;
+    assert_eq!((status, &error["code"]), (400, &json!("invalid_argument")));
+    assert_eq!(error["param"], "input");
+    for mends in ["check_embedding_ctx_length=False", "embedding.accept_token_ids = true"] {
+        assert!(error["message"].as_str().unwrap().contains(mends), "{error}");
+    }
+    let (status, error) = post(r#"{"input":[9906,1917],"model":"hash"}"#).await;
+    assert_eq!((status, &error["code"]), (400, &json!("invalid_argument")));
     let (status, error) = refused(&node, Method::PUT, "/v1/embeddings", "{}").await;
     assert_eq!((status, &error["code"]), (405, &json!("method_not_allowed")));
     let (status, error) = refused(&node, Method::GET, "/v1/models/a%2Fb", "").await;

@@ -9,10 +9,12 @@ use std::{
     time::Duration,
 };
 
+use akidb_proto::embedding::v1::{EmbedRequest, embedding_service_client::EmbeddingServiceClient};
 use rustix::process::Signal;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+use tonic_types::StatusExt;
 
 use crate::node::{Backend, Node, akidb, assert_failed, json, models_dir, scratch};
 
@@ -130,8 +132,8 @@ fn a_missing_model_is_refused_with_the_way_to_get_it() {
     );
 }
 
-#[test]
-fn a_node_without_embedding_needs_no_model_and_takes_vectors() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_embedding_needs_no_model_and_takes_vectors() {
     let (folder, data_dir) = scratch();
     let node = Node::start_with(&data_dir, Backend::Hash, |command| {
         command
@@ -144,8 +146,26 @@ fn a_node_without_embedding_needs_no_model_and_takes_vectors() {
     json(&node.akidb_with_stdin(["import", "faces", "-", "--output", "json"], faces));
     let search = ["search", "faces", "--vector", "[0.1, 0.9]", "--limit", "1", "--output", "json"];
     assert_eq!(json(&node.akidb(search))["hits"][0]["id"], 2);
+    // No model will ever be ready, so nobody is to try again.
     let output = node.akidb(["embed", "a text"]);
-    assert_failed(&output, 1, &["model_not_ready", "request id: "]);
+    let hint = "hint: give vectors, or set embedding.enabled = true";
+    assert_failed(&output, 1, &["embedding_disabled", hint, "request id: "]);
+    let body = serde_json::json!({"texts": ["a text"]});
+    let refused = reqwest::Client::new().post(format!("{}/embed", node.url())).json(&body);
+    let refused = refused.send().await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers().get("retry-after")), (422, None));
+    let refused: serde_json::Value = refused.json().await.unwrap();
+    let error = &refused["error"];
+    assert_eq!(
+        (&error["code"], &error["retryable"]),
+        (&"embedding_disabled".into(), &false.into())
+    );
+    let channel = tonic::transport::Endpoint::try_from(format!("http://{}", node.grpc)).unwrap();
+    let mut grpc = EmbeddingServiceClient::new(channel.connect().await.unwrap());
+    let request = EmbedRequest { texts: vec!["a text".to_owned()], ..EmbedRequest::default() };
+    let status = grpc.embed(request).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{status:?}");
+    assert!(status.get_details_retry_info().is_none(), "{status:?}");
 }
 
 #[test]

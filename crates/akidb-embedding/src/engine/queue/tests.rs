@@ -122,8 +122,8 @@ impl World {
         texts.iter().map(|it| encoding(it.text).token_ids.len()).sum()
     }
 
-    fn all_tokens(&self) -> usize {
-        Self::tokens(&self.interactive) + Self::tokens(&self.bulk)
+    fn lane_tokens(&mut self, lane: Lane) -> usize {
+        Self::tokens(self.waiting(lane))
     }
 
     /// The tokens by which texts would make a lane longer.
@@ -143,18 +143,19 @@ impl World {
                 request: Arc::clone(&request),
                 index,
                 is_truncated: false,
+                unknown_tokens: 0,
                 is_query: false,
                 deadline: deadline.map(|at| self.at(at)),
             };
             (encoding(*text), waiter)
         });
         let items = items.collect();
-        let outcome = self.queue.admit(items, lane, QUEUE_TOKENS, self.at(self.now));
-        if self.all_tokens() + self.added_tokens(lane, texts) > QUEUE_TOKENS {
-            self.forget_unwanted(Lane::Interactive);
-            self.forget_unwanted(Lane::Bulk);
+        let room = Room::in_memory(QUEUE_TOKENS);
+        let outcome = self.queue.admit(items, lane, &room, self.at(self.now));
+        if self.lane_tokens(lane) + self.added_tokens(lane, texts) > QUEUE_TOKENS {
+            self.forget_unwanted(lane);
         }
-        let fits = self.all_tokens() + self.added_tokens(lane, texts) <= QUEUE_TOKENS;
+        let fits = self.lane_tokens(lane) + self.added_tokens(lane, texts) <= QUEUE_TOKENS;
         assert_eq!(outcome.is_ok(), fits, "all of a request is admitted, or nothing");
         let client = self.clients.len();
         self.clients.push(Client {
@@ -286,8 +287,11 @@ impl World {
             Step::Run { duty, limit } => self.run(*duty, *limit),
         }
         self.take_answers();
-        assert!(self.queue.tokens() <= QUEUE_TOKENS, "{} tokens wait", self.queue.tokens());
-        assert_eq!(self.queue.tokens(), self.all_tokens());
+        for lane in [Lane::Interactive, Lane::Bulk] {
+            let tokens = self.queue.lane_tokens(lane);
+            assert!(tokens <= QUEUE_TOKENS, "{tokens} tokens wait");
+            assert_eq!(tokens, self.lane_tokens(lane));
+        }
         assert_eq!(self.queue.len(), self.interactive.len() + self.bulk.len());
     }
 

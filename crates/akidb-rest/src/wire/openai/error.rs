@@ -11,7 +11,7 @@ use crate::failure::status;
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenAiError, example = json!({
     "error": {
-        "message": "input[1]: is empty or blank",
+        "message": "input[1]: is empty or blank, or no token of it remains",
         "type": "invalid_request_error",
         "param": "input[1]",
         "code": "invalid_text"

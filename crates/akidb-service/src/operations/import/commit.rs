@@ -153,6 +153,7 @@ impl ImportSummary {
         }
         self.tokens += u64::from(stored.tokens.unwrap_or_default());
         self.truncated += u64::from(stored.truncated.unwrap_or_default());
+        self.unknown_tokens += u64::from(stored.unknown_tokens.unwrap_or_default());
     }
 }
 

@@ -168,7 +168,7 @@ fn append(whole: &mut Value, mut reply: Value, offset: usize) {
             all.append(more);
         }
     }
-    for sum in ["total_tokens", "duration_ms"] {
+    for sum in ["total_tokens", "unknown_tokens", "duration_ms"] {
         let number = |reply: &Value| reply["usage"][sum].as_number().cloned();
         if let (Some(all), Some(more)) = (number(whole), number(&reply)) {
             whole["usage"][sum] = added(&all, &more);
@@ -191,13 +191,15 @@ mod tests {
     fn replies_join_to_one() {
         let reply = |value: f32, tokens: u64| {
             json!({"embeddings": [{"values": [value]}], "model": "m", "dimension": 1,
-                "usage": {"total_tokens": tokens, "duration_ms": 1.5}, "truncated": [0]})
+                "usage": {"total_tokens": tokens, "unknown_tokens": 1, "duration_ms": 1.5},
+                "truncated": [0]})
         };
         let mut whole = Value::Null;
         append(&mut whole, reply(0.5, 3), 0);
         append(&mut whole, reply(0.25, 4), 32);
         assert_eq!(whole["embeddings"], json!([{"values": [0.5]}, {"values": [0.25]}]));
-        assert_eq!(whole["usage"], json!({"total_tokens": 7, "duration_ms": 3.0}));
+        let usage = json!({"total_tokens": 7, "unknown_tokens": 2, "duration_ms": 3.0});
+        assert_eq!(whole["usage"], usage);
         assert_eq!(whole["truncated"], json!([0, 32]));
     }
 }

@@ -10,7 +10,7 @@ use super::{
     EmbedArgs, EmbedRequest, check_node,
     lines::{Batch, Lines},
     progress::Progress,
-    vectors::VectorWriter,
+    vectors::{Told, VectorWriter},
 };
 use crate::{
     client::{Client, NodeError, RequestError, retrying},
@@ -33,22 +33,25 @@ pub(super) async fn embed(
     let progress = Progress::new(lines.bytes);
     let outcome = embed_all(client, lines, args, printer, &progress).await;
     progress.finish();
-    let truncated = outcome?;
+    let Told { truncated, tokens, unknown_tokens } = outcome?;
     if truncated > 0 {
         let what = "texts were longer than the model's window and were cut";
         printer.warning(format_args!("{truncated} {what}"));
     }
+    if unknown_tokens > 0 {
+        let what = "tokens stand for something that the model does not know";
+        printer.warning(format_args!("{unknown_tokens} of {tokens} {what}"));
+    }
     Ok(())
 }
 
-/// Answers how many texts were cut.
 async fn embed_all(
     client: &Client,
     lines: Lines,
     args: &EmbedArgs,
     printer: Printer,
     progress: &Progress,
-) -> Result<u64> {
+) -> Result<Told> {
     check_node(client).await?;
     let mut writer = VectorWriter::new(printer);
     let batches = read_ahead(lines, args.batch_size.get())?;
@@ -66,7 +69,7 @@ async fn embed_all(
         }
         progress.add(batch.bytes, texts);
     }
-    Ok(writer.truncated)
+    Ok(writer.told)
 }
 
 /// Reads on a thread of its own, which a silent stdin may block for as long as it likes.

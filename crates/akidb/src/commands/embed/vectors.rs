@@ -41,13 +41,24 @@ fn described(values: &Value) -> [String; 2] {
 pub(super) struct VectorWriter {
     printer: Printer,
     is_begun: bool,
-    /// How many texts were cut.
+    /// What is worth a warning.
+    pub(super) told: Told,
+}
+
+/// What became of texts besides their vectors.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    /// Texts that were cut.
     pub(super) truncated: u64,
+    /// Tokens that the model read.
+    pub(super) tokens: u64,
+    /// Those of them that it does not know.
+    pub(super) unknown_tokens: u64,
 }
 
 impl VectorWriter {
-    pub(super) const fn new(printer: Printer) -> Self {
-        Self { printer, is_begun: false, truncated: 0 }
+    pub(super) fn new(printer: Printer) -> Self {
+        Self { printer, is_begun: false, told: Told::default() }
     }
 
     /// Writes the reply to a batch: a line of JSON, or a row, for each text.
@@ -57,7 +68,10 @@ impl VectorWriter {
         }
         let truncated: Vec<u64> =
             reply["truncated"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
-        self.truncated += truncated.len() as u64;
+        let used = |what: &str| reply["usage"][what].as_u64().unwrap_or_default();
+        self.told.truncated += truncated.len() as u64;
+        self.told.tokens += used("total_tokens");
+        self.told.unknown_tokens += used("unknown_tokens");
         let text = match self.printer.output() {
             OutputFormat::Json => json_lines(&batch.origins, reply, &truncated),
             OutputFormat::Table => self.rows(batch, reply).to_string(),

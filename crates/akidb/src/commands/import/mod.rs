@@ -223,6 +223,7 @@ struct Answer {
     line: Option<u64>,
     status: Option<String>,
     tokens: Option<u64>,
+    unknown_tokens: Option<u64>,
     error: Option<NodeError>,
     summary: Option<Value>,
 }
@@ -340,16 +341,20 @@ struct Counts {
     updated: u64,
     failed: u64,
     tokens: u64,
+    unknown_tokens: u64,
 }
 
 impl Counts {
     fn new() -> Self {
-        Self { started: Instant::now(), lines: 0, created: 0, updated: 0, failed: 0, tokens: 0 }
+        let (lines, created, updated, failed, tokens, unknown_tokens) = (0, 0, 0, 0, 0, 0);
+        let started = Instant::now();
+        Self { started, lines, created, updated, failed, tokens, unknown_tokens }
     }
 
     fn add(&mut self, answer: &Answer) {
         self.lines += 1;
         self.tokens += answer.tokens.unwrap_or_default();
+        self.unknown_tokens += answer.unknown_tokens.unwrap_or_default();
         match answer.status.as_deref() {
             Some("created") => self.created += 1,
             Some(_) => self.updated += 1,
@@ -369,6 +374,7 @@ impl Counts {
             "updated": self.updated,
             "failed": self.failed,
             "tokens": self.tokens,
+            "unknown_tokens": self.unknown_tokens,
             "documents_per_second": (self.stored() as f64 / seconds.max(1e-3)).round(),
             "took_ms": (seconds * 1e3).round(),
             "complete": complete,

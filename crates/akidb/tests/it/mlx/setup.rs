@@ -39,9 +39,10 @@ pub(super) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool)
     }
 }
 
-/// Deadlines that no machine meets with work that ends.
+/// Deadlines that no machine meets with work that ends, and a queue that refuses nobody for them.
 pub(super) fn far_deadlines(command: &mut Command) -> &mut Command {
     command
+        .env("AKIDB_EMBEDDING__QUERY_WAIT_MS", "600000")
         .env("AKIDB_SERVER__REQUEST_TIMEOUT_MS", "600000")
         .env("AKIDB_EMBEDDING__MLX__BATCH_DEADLINE_MS", "600000")
         .env("AKIDB_EMBEDDING__MLX__START_DEADLINE_MS", "600000")

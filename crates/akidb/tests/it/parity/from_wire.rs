@@ -133,6 +133,7 @@ pub(crate) fn found(given: wire::SearchResult) -> Value {
         ("damaged", damaged(given.damaged)),
         ("unsearchable", (given.unsearchable > 0).then(|| given.unsearchable.into())),
         ("plan", given.plan.map(plan)),
+        ("unknown_tokens", given.unknown_tokens.map(Value::from)),
     ]);
     with_unknown_fields(found, given.unknown_fields)
 }
@@ -170,6 +171,7 @@ pub(crate) fn upserted(given: wire::UpsertDocumentsResponse) -> Value {
             ("status", Some(status.into())),
             ("tokens", result.tokens.map(Value::from)),
             ("truncated", result.truncated.map(Value::from)),
+            ("unknown_tokens", result.unknown_tokens.map(Value::from)),
             ("passages", result.passages.map(Value::from)),
             ("seq", Some(result.seq.into())),
         ])
@@ -185,7 +187,8 @@ pub(crate) fn embedded(given: embedding_wire::EmbedResponse) -> Value {
         "embeddings": embeddings.collect::<Vec<_>>(),
         "model": given.model,
         "dimension": given.dimension,
-        "usage": {"total_tokens": usage.total_tokens, "duration_ms": usage.duration_ms},
+        "usage": {"total_tokens": usage.total_tokens, "unknown_tokens": usage.unknown_tokens,
+            "duration_ms": usage.duration_ms},
         "truncated": given.truncated,
     })
 }

@@ -1,0 +1,124 @@
+//! The queue and the pace of one engine: who is let in, and what runs next.
+//!
+//! What does not live here: locks, threads and clocks; the time is passed in, so that overload can
+//! be tried without one.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    EngineSettings, Lane,
+    admission::{Demand, Room},
+    pace::Pace,
+    queue::{Duty, Encoding, NoRoom, Task, TaskQueue, Waiter},
+};
+use crate::error::EmbedError;
+
+/// What waits, and what was seen of what has run.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) queue: TaskQueue,
+    pub(super) pace: Pace,
+    pub(super) is_closed: bool,
+}
+
+/// What an owner thread is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// To take a batch of this lane.
+    Batch(Lane),
+    /// To ask again then, or when something changes.
+    Hold(Instant),
+    /// To ask again when something changes.
+    Nothing,
+}
+
+impl State {
+    /// Queues all texts of a request, or none.
+    pub(super) fn admit(
+        &mut self,
+        items: Vec<(Encoding, Waiter)>,
+        demand: &Demand,
+        settings: &EngineSettings,
+        now: Instant,
+    ) -> Result<(), EmbedError> {
+        if self.is_closed {
+            return Err(EmbedError::ShuttingDown);
+        }
+        let room = Room::of(demand, &self.pace, settings, now);
+        let is_first = self.queue.lane_tokens(demand.lane) == 0;
+        self.queue.admit(items, demand.lane, &room, now).map_err(
+            |NoRoom { request_tokens, waiting_tokens }| {
+                let tokens = (waiting_tokens, request_tokens);
+                room.refusal(tokens, demand, &self.pace, settings, now)
+            },
+        )?;
+        self.pace.note_arrival(demand.lane, is_first, now);
+        Ok(())
+    }
+
+    /// Refuses a request of about so many tokens where none at all would be let in, so that nobody
+    /// takes the trouble to tokenise it.
+    pub(super) fn refuse_early(
+        &mut self,
+        request_tokens: usize,
+        demand: &Demand,
+        settings: &EngineSettings,
+        now: Instant,
+    ) -> Result<(), EmbedError> {
+        let room = Room::of(demand, &self.pace, settings, now);
+        if room.fits(self.queue.lane_tokens(demand.lane), 1) {
+            return Ok(());
+        }
+        self.queue.drop_unwanted(demand.lane, now);
+        let waiting_tokens = self.queue.lane_tokens(demand.lane);
+        if room.fits(waiting_tokens, 1) {
+            return Ok(());
+        }
+        // Whether it is too large for the queue at all, only its own tokens can say.
+        let tokens = (waiting_tokens, request_tokens.min(settings.queue_tokens));
+        Err(room.refusal(tokens, demand, &self.pace, settings, now))
+    }
+
+    /// What an owner thread does now.
+    pub(super) fn next(&self, duty: Duty, settings: &EngineSettings, now: Instant) -> Next {
+        let Some(lane) = self.queue.next_lane(duty, settings.bulk_ageing, now) else {
+            return Next::Nothing;
+        };
+        let limit = self.pace.limit(lane, settings, now);
+        if self.is_closed || self.queue.lane_tokens(lane) >= limit.tokens {
+            return Next::Batch(lane);
+        }
+        let arrivals = self.queue.arrivals(lane);
+        self.pace.hold_until(lane, arrivals, settings, now).map_or(Next::Batch(lane), Next::Hold)
+    }
+
+    /// Takes the next batch of a lane; empty when nothing in it is wanted any more.
+    pub(super) fn take(
+        &mut self,
+        lane: Lane,
+        settings: &EngineSettings,
+        now: Instant,
+    ) -> Vec<Task> {
+        let limit = self.pace.limit(lane, settings, now);
+        let tasks = self.queue.take_batch(lane, limit, now);
+        if !tasks.is_empty() {
+            self.pace.note_taken(lane, self.queue.lane_tokens(lane));
+        }
+        tasks
+    }
+
+    /// A batch has run.
+    pub(super) fn note_batch(
+        &mut self,
+        lane: Lane,
+        tokens: usize,
+        requests: usize,
+        took: Duration,
+        now: Instant,
+    ) {
+        self.pace.note_batch(lane, tokens, requests, took, now);
+    }
+}
+
+#[cfg(test)]
+mod tests;
