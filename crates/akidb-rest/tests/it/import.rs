@@ -26,7 +26,8 @@ async fn each_line_is_answered_and_the_summary_is_last() {
     assert_eq!(lines.len(), 6);
     assert_eq!(
         lines[0],
-        json!({"line": 1, "id": 1, "status": "created", "seq": 1, "tokens": 2, "truncated": false})
+        json!({"line": 1, "id": 1, "status": "created", "seq": 1, "tokens": 2, "truncated": false,
+            "unknown_tokens": 0})
     );
     let error = json!({
         "code": "invalid_text", "message": "text: is empty or blank, or no token of it remains", "retryable": false,
@@ -44,7 +45,8 @@ async fn each_line_is_answered_and_the_summary_is_last() {
     assert_eq!((&lines[4]["line"], &lines[4]["status"]), (&json!(6), &json!("updated")));
     let mut summary = lines[5].clone();
     assert!(summary["summary"]["took_ms"].take().is_number());
-    let expect = json!({"lines": 5, "created": 1, "updated": 1, "failed": 3, "tokens": 4, "truncated": 0, "took_ms": null});
+    let expect = json!({"lines": 5, "created": 1, "updated": 1, "failed": 3, "tokens": 4, "truncated": 0,
+        "unknown_tokens": 0, "took_ms": null});
     assert_eq!(summary, json!({"summary": expect}));
 
     assert_eq!(import(&node, "?status=none", &[], body).await.len(), 1);

@@ -59,3 +59,28 @@ async fn many_identical_inputs_are_embedded_in_parts_and_counted_truly() {
     let reply = service.embed(&context(), Embed { dimensions: Some(3), ..cut }).await.unwrap();
     assert_eq!((reply.truncated, reply.total_tokens, reply.dimension), (vec![1, 3], 1_026, 3));
 }
+
+#[tokio::test]
+async fn a_request_of_several_parts_is_refused_before_the_first_or_not_at_all() {
+    let data = tempfile::tempdir().unwrap();
+    let mut config = config(data.path());
+    // Less than two parts, so that those of different requests are in each other's way.
+    config.embedding.as_mut().unwrap().engine.queue_tokens = 600;
+    let service = Service::open(config).await.unwrap();
+    service.models_settled().await;
+    let context = context();
+    let of = |request: usize| {
+        let texts = (0..2_048).map(|i| format!("text {request} {i}")).collect::<Vec<_>>();
+        Embed { inputs: texts.into(), rules: EmbedRules::OpenAi, ..Embed::default() }
+    };
+    let asked = join_all((0..6).map(|request| service.embed(&context, of(request)))).await;
+    let embedded = asked.iter().filter_map(|reply| Some(reply.as_ref().ok()?.total_tokens));
+    let embedded: u64 = embedded.sum();
+    for refused in asked.iter().filter_map(|reply| reply.as_ref().err()) {
+        assert_eq!(refused.code, ErrorCode::QueueFull, "{refused}");
+    }
+    let metrics = service.metrics_text();
+    let counted = format!("akidb_embedding_tokens_total{{model=\"hash\"}} {embedded}");
+    assert!(embedded > 0 && metrics.contains(&counted), "{counted} is not in {metrics}");
+    service.shutdown().await;
+}
