@@ -20,7 +20,7 @@ const CATALOGUE: Files = files!(
 );
 const COLLECTION: Files = files!(
     "collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql",
-    "0004_history.sql"
+    "0004_history.sql", "0005_unknown_tokens.sql"
 );
 
 /// Brings `akidb.db` up to date.
