@@ -90,6 +90,7 @@ fn config(data_dir: std::path::PathBuf) -> ServiceConfig {
             models_dir: std::path::PathBuf::new(),
             model_path: None,
             precision: Precision::F32,
+            accept_token_ids: false,
             dimension: Some(8),
             threads: 1,
             engine: EngineSettings::default(),
