@@ -3,6 +3,7 @@
 //! What lives here: rules, limits, admission, planning, metrics. What does not: wire formats (the
 //! doors), SQL (the store), distances (the index), tokens (the embedding).
 
+mod agreement;
 mod collections;
 mod config;
 mod failure;

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use akidb_core::torture::{PlantedFault, has_fault, threshold};
 use sqlx::{
     Connection, Row, SqliteConnection,
-    migrate::Migrator,
+    migrate::{MigrateError, Migrator},
     sqlite::{
         SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
         SqliteSynchronous,
@@ -53,17 +53,47 @@ pub(crate) async fn open_writer(
         .busy_timeout(Duration::from_secs(5));
     let mut connection = SqliteConnection::connect_with(&options).await?;
     check_version(&mut connection).await?;
-    // Not `run`: its future is not `Send` for every lifetime of a borrowed connection.
-    migrations
-        .run_direct(None, &mut connection, false)
-        .await
-        .map_err(|source| StoreError::Migration { path: path.to_owned(), source })?;
+    migrate(&mut connection, path, migrations).await?;
     for (pragma, expected) in
         [("journal_mode", "wal"), ("synchronous", synchronous_read_back), ("fullfsync", "1")]
     {
         check_pragma(&mut connection, pragma, expected).await?;
     }
     Ok(connection)
+}
+
+/// Brings the schema up to date. The table that says which migrations were applied is a page like
+/// any other, so the version stands in the header of the database as well: where both say that there
+/// is nothing to do, or the table is damaged and the header says so, the database is used.
+async fn migrate(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    migrations: &Migrator,
+) -> Result<(), StoreError> {
+    let latest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let in_header: i64 =
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
+    // Not `run`: its future is not `Send` for every lifetime of a borrowed connection.
+    match migrations.run_direct(None, &mut *connection, false).await {
+        Ok(()) if in_header == latest => Ok(()),
+        Ok(()) => {
+            let set = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {latest}"));
+            sqlx::query(set).execute(connection).await?;
+            Ok(())
+        }
+        // A newer program has been here.
+        Err(source @ MigrateError::VersionMissing(_)) => {
+            Err(StoreError::Migration { path: path.to_owned(), source })
+        }
+        Err(error) if in_header == latest => {
+            tracing::error!(
+                database = %path.display(), %error,
+                "the table of migrations is damaged, the database is used as its header says"
+            );
+            Ok(())
+        }
+        Err(source) => Err(StoreError::Migration { path: path.to_owned(), source }),
+    }
 }
 
 /// A pool of connections that can only read. They open when used and close when idle.

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod checksum;
+mod collection_names;
 mod connection;
 mod directory;
 mod documents;
@@ -17,6 +18,7 @@ mod space;
 mod text_hash;
 
 pub use catalogue::{Catalogue, CollectionRow, Finding, FindingKind, OpenedCatalogue};
+pub use collection_names::collection_names;
 pub use directory::{DataDirectory, set_aside_count};
 pub use documents::{
     Applied, CommittedChange, ConflictsStop, DatabaseFault, DocumentStore, KnownText, Loader,

@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     commands::{
         collection, completions, config, doctor, document, embed, import, man, model, ready,
-        reference, search, serve,
+        reference, repair, search, serve, verify,
     },
     printer::OutputFormat,
     settings::ConfigurationArgs,
@@ -75,6 +75,10 @@ pub(crate) enum Command {
     Model(model::ModelCommand),
     /// Look at what a node needs, and say what mends what is missing
     Doctor(doctor::DoctorArgs),
+    /// Look at every row, page and index of a data directory over which no node runs
+    Verify(verify::VerifyArgs),
+    /// Save what can be read of damaged databases into new ones, or give disk back
+    Repair(repair::RepairArgs),
     /// Look at the configuration
     #[command(
         subcommand,

@@ -10,10 +10,10 @@ use std::{net::SocketAddr, time::Duration};
 
 pub(crate) use self::{
     parts::{HAS_METAL, workers},
-    start_failure::model_error,
+    start_failure::{explain, model_error},
 };
 use akidb_grpc::{GrpcServer, HealthHandle};
-use akidb_service::Service;
+use akidb_service::{Service, ServiceConfig};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +64,12 @@ async fn follow_readiness(service: Service, health: HealthHandle, stop: Cancella
         }
     };
     stop.run_until_cancelled(follow).await;
+}
+
+/// The service of a node without doors and models, for a command that looks at the data.
+pub(crate) async fn service_without_models(settings: &Settings) -> Result<Service> {
+    let config = ServiceConfig { embedding: None, ..parts::service(settings) };
+    Service::open(config).await.map_err(explain)
 }
 
 /// A running node.

@@ -9,6 +9,7 @@ use akidb_store::{
 
 use crate::{
     StorageConfig,
+    agreement::AT_OPENING_MAX,
     failure::from_store,
     metrics::Metrics,
     projection::{Context, Indexing, Kept, Projection, load},
@@ -57,8 +58,26 @@ impl OpenCollection {
         let projection = load(context, &mut loader).await?;
         // An index that has more than the database has raised its epoch.
         catalogue.stamp(row.uuid, loader.position());
+        let has_damage = loader.has_damage();
         let store = loader.start(follow(projection.clone(), Arc::clone(&indexing.metrics)));
-        Ok(Self { row: row.clone(), store, projection })
+        let open = Self { row: row.clone(), store, projection };
+        if has_damage {
+            // On the heap, as every request that may open a collection holds its future.
+            Box::pin(open.look_whether_answers_agree()).await?;
+        }
+        Ok(open)
+    }
+
+    /// What was found damaged must not hide what is not: each way to ask has to give the same. A
+    /// large collection is left to `akidb verify`.
+    async fn look_whether_answers_agree(&self) -> Result<()> {
+        if self.store.document_count() > AT_OPENING_MAX {
+            return Ok(());
+        }
+        for disagreement in self.disagreements().await? {
+            tracing::error!(collection = %self.row.name, disagreement, "answers do not agree");
+        }
+        Ok(())
     }
 
     /// Closes the store, and keeps what is searched as files where the collection is to be opened

@@ -177,7 +177,7 @@ async fn from_store_alone(
 }
 
 /// Adds what the store has after a sequence number, and returns the documents of which it has not
-/// all vectors.
+/// all vectors or no metadata.
 async fn fill(generation: &Generation, after: Seq, loader: &mut Loader) -> Result<Vec<Seq>> {
     let first = generation.index.slot_count();
     let dimension = generation.index.dimension();
@@ -200,8 +200,8 @@ async fn fill(generation: &Generation, after: Seq, loader: &mut Loader) -> Resul
         let message = format!("the stored vector {seq} has another dimension than its collection");
         return Err(Error::new(ErrorCode::StorageFailed, message));
     }
-    fill_filters(generation, first, after, loader).await.map_err(from_store)?;
-    Ok(incomplete)
+    let unreadable = fill_filters(generation, first, after, loader).await.map_err(from_store)?;
+    Ok(incomplete.into_iter().chain(unreadable).collect())
 }
 
 async fn fill_filters(
@@ -209,7 +209,7 @@ async fn fill_filters(
     first: usize,
     after: Seq,
     loader: &mut Loader,
-) -> std::result::Result<(), StoreError> {
+) -> std::result::Result<Vec<Seq>, StoreError> {
     let mut from = first;
     let mut pending: Vec<Filterable> = Vec::with_capacity(LOAD_ROWS);
     let loaded = loader.metadata(after, |document, id, metadata| {
@@ -219,7 +219,7 @@ async fn fill_filters(
             pending.clear();
         }
     });
-    loaded.await?;
+    let unreadable = loaded.await?;
     generation.append_filters(from, &pending);
-    Ok(())
+    Ok(unreadable)
 }

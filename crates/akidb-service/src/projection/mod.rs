@@ -194,6 +194,16 @@ impl Projection {
         self.call_maintainer();
     }
 
+    /// The documents that no search can find, or not by all of their passages.
+    pub(crate) fn unsearchable(&self) -> BTreeSet<Seq> {
+        self.shared.unsearchable.read().clone()
+    }
+
+    /// The length of its vectors.
+    pub(crate) fn dimension(&self) -> usize {
+        self.shared.dimension.get()
+    }
+
     /// How many documents no search can find, or not by all of their passages, as a stored vector of
     /// theirs is damaged or missing.
     pub(crate) fn unsearchable_count(&self) -> u64 {

@@ -176,7 +176,7 @@ impl Loader {
 
     /// Gives id and metadata of every row version after `after` to `visit`, ascending. Checksums are
     /// not compared, as that would read every text: a row that is damaged is found and not served.
-    /// Metadata that can not be read are empty.
+    /// Metadata that are no JSON are empty. Returns the row versions of which nothing can be read.
     ///
     /// # Errors
     /// When the read fails.
@@ -184,7 +184,7 @@ impl Loader {
         &mut self,
         after: Seq,
         mut visit: impl FnMut(Seq, DocumentId, Metadata) + Send,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Seq>, StoreError> {
         let sql = "SELECT seq, id, metadata FROM documents WHERE seq >= ?1 ORDER BY seq";
         let mut unusable = Vec::new();
         let read = |row: &SqliteRow, seq: Seq| {
@@ -207,7 +207,12 @@ impl Loader {
             tracing::error!(%seq, %error, "stored metadata can not be read or filtered by");
         }
         self.has_damage |= !unreadable.is_empty() || !unusable.is_empty();
-        Ok(())
+        if unreadable.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut documents = self.documents().await?;
+        documents.retain(|seq| unreadable.iter().any(|range| range.contains(&seq.0)));
+        Ok(documents)
     }
 
     /// Gives every vector after `after` to `visit`, by ascending sequence number, and returns the

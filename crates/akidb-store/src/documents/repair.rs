@@ -56,17 +56,17 @@ pub struct Repair {
 /// # Errors
 /// When the old database can not be opened at all, or the new one can not be written; then the old
 /// one is where it was.
-pub async fn repair(folder: &Path, metrics: &StoreMetrics) -> Result<Repair, StoreError> {
+pub async fn repair(folder: &Path) -> Result<Repair, StoreError> {
     take_back_unfinished(folder)?;
     let (path, new_path) = (folder.join(FILE_NAME), folder.join(NEW));
     let mut old = connection::open_writer(&path, &migrations::collection()).await?;
     let (position, mut survey) = match history::look(&mut old, folder, &path).await {
-        Ok((position, faults)) => (position, with_history(faults)),
+        Ok((position, faults)) => (position, faults_of("history", faults)),
         // Whoever repairs it wants this one.
         Err(error @ StoreError::ForeignDatabase { .. }) => {
             let seq = history::highest_seq(&mut old).await?;
             let position = Position { database: Uuid::nil(), epoch: 0, seq };
-            (position, with_history(vec![error.to_string()]))
+            (position, faults_of("database", vec![error.to_string()]))
         }
         Err(error) => return Err(error),
     };
@@ -75,7 +75,7 @@ pub async fn repair(folder: &Path, metrics: &StoreMetrics) -> Result<Repair, Sto
     let position = Position { database: Uuid::now_v7(), epoch: position.epoch + 1, ..position };
     let saved = copy(&path, &new_path, position, &survey.sound).await?;
     let kept_in = next_kept(folder)?;
-    write_readable(&mut old, &kept_in, &survey, metrics).await?;
+    write_readable(&mut old, &kept_in, &survey).await?;
     // Not closed in order: that would write to the old files.
     drop(old);
     exchange(folder, &kept_in)?;
@@ -85,9 +85,9 @@ pub async fn repair(folder: &Path, metrics: &StoreMetrics) -> Result<Repair, Sto
     Ok(Repair { saved, faults: survey.faults, kept_in, readable })
 }
 
-fn with_history(faults: Vec<String>) -> Survey {
+fn faults_of(kind: &'static str, faults: Vec<String>) -> Survey {
     let faults = faults.into_iter();
-    let faults = faults.map(|reason| DatabaseFault { kind: "history", document: None, reason });
+    let faults = faults.map(|reason| DatabaseFault { kind, document: None, reason });
     Survey { faults: faults.collect(), ..Survey::default() }
 }
 
@@ -162,16 +162,19 @@ async fn write_readable(
     old: &mut SqliteConnection,
     kept_in: &Path,
     survey: &Survey,
-    metrics: &StoreMetrics,
 ) -> Result<(), StoreError> {
     if survey.without_vectors.is_empty() {
         return Ok(());
     }
+    // Of no node, so nobody reads them.
+    let metrics = StoreMetrics::register(&prometheus::Registry::new()).map_err(|error| {
+        StoreError::Malformed { what: "registry of metrics", reason: error.to_string() }
+    })?;
     let path = kept_in.join(READABLE);
     let mut file = BufWriter::new(File::create(&path).map_err(StoreError::io("creating", &path))?);
     for seqs in survey.without_vectors.chunks(COPIED_ROWS) {
         let vectors_per_document = VectorsPerDocument::One;
-        let mut reader = Reader { connection: &mut *old, vectors_per_document, metrics };
+        let mut reader = Reader { connection: &mut *old, vectors_per_document, metrics: &metrics };
         for document in reader.rows(Keys::Seqs(seqs), false).await?.documents {
             let mut line = serde_json::json!({
                 "id": document.id,

@@ -21,7 +21,7 @@ const PAGES_NAMED_MAX: &str = "PRAGMA integrity_check(1000)";
 /// Something in a database that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseFault {
-    /// The kind: `document`, `vector`, `page`, `index` or `history`.
+    /// The kind: `document`, `vector`, `page`, `index`, `history` or `database`.
     pub kind: &'static str,
     /// The document that it is in, where it is in one.
     pub document: Option<DamagedDocument>,
@@ -47,6 +47,13 @@ impl Survey {
         self.sound.len() as u64
     }
 
+    /// Whether there is something that a new database would not have. Lost writes stay lost, and
+    /// damage of `sequence` and of the marks is made up for by the next opening.
+    #[must_use]
+    pub fn needs_repair(&self) -> bool {
+        self.faults.iter().any(|fault| fault.kind != "history")
+    }
+
     fn note(&mut self, kind: &'static str, reason: impl Into<String>) {
         self.faults.push(DatabaseFault { kind, document: None, reason: reason.into() });
     }
@@ -67,7 +74,7 @@ pub async fn survey(folder: &Path) -> Result<Survey, StoreError> {
             position.seq
         }
         Err(error @ StoreError::ForeignDatabase { .. }) => {
-            found.note("history", error.to_string());
+            found.note("database", error.to_string());
             history::highest_seq(&mut connection).await?
         }
         Err(error) => return Err(error),

@@ -100,3 +100,20 @@ async fn a_schema_of_a_newer_version_and_a_foreign_file_are_refused() {
     let opened = DocumentStore::open(folder.path(), options()).await.map(|_| ());
     assert!(opened.is_err());
 }
+
+#[tokio::test]
+async fn a_damaged_table_of_migrations_does_not_close_a_database() {
+    for sql in [
+        "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 2",
+        "UPDATE _sqlx_migrations SET success = 0 WHERE version = 4",
+        "DELETE FROM _sqlx_migrations",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        store_of_three(folder.path()).await;
+        tamper(folder.path(), sql).await;
+        let (store, _changes) = open(folder.path()).await;
+        assert_eq!(store.by_ids(&[id("a"), id("b")], true).await.unwrap().documents.len(), 2);
+        upsert(&store, vec![row(id("d"), 4.0)]).await;
+        store.close().await;
+    }
+}

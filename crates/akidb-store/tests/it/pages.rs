@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use akidb_core::{DocumentId, Filter, Limits, Seq};
 use akidb_store::{
-    DocumentStore, NewRow, Page, PageRequest, StoreError, StoreMetrics, UpsertRules, Write,
-    compact, repair, survey,
+    DocumentStore, NewRow, Page, PageRequest, StoreError, UpsertRules, Write, compact, repair,
+    survey,
 };
 use serde_json::json;
 
@@ -174,8 +174,7 @@ async fn vectors_on_other_pages_are_searched_and_a_repair_saves_what_is_whole() 
     assert_eq!(named, expected);
     assert_eq!(found.sound_count() as usize, COUNT - expected.len());
 
-    let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-    let repaired = repair(folder.path(), &metrics).await.unwrap();
+    let repaired = repair(folder.path()).await.unwrap();
     assert_eq!(repaired.saved as usize, COUNT - expected.len());
     assert!(repaired.kept_in.join("documents.db").is_file());
     let lines = |name| fs::read_to_string(repaired.kept_in.join(name)).unwrap().lines().count();

@@ -11,11 +11,14 @@ pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod model;
 mod nearest;
+mod offline;
 pub(crate) mod ready;
 pub(crate) mod reference;
+pub(crate) mod repair;
 pub(crate) mod search;
 pub(crate) mod serve;
 mod show;
+pub(crate) mod verify;
 
 use crate::{
     cli::{Cli, Command},
@@ -35,6 +38,8 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
         Command::Embed(args) => embed::run(args, configuration, printer).await,
         Command::Model(command) => model::run(command, configuration, printer).await,
         Command::Doctor(args) => doctor::run(args, configuration, printer).await,
+        Command::Verify(args) => verify::run(args, configuration, printer).await,
+        Command::Repair(args) => repair::run(args, configuration, printer).await,
         Command::Config(command) => config::run(command, configuration, printer),
         Command::Ready(args) => ready::run(args, printer).await,
         Command::Completions(args) => completions::run(&args, printer),

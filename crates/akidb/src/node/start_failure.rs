@@ -10,7 +10,7 @@ use crate::failure::{ExitStatus, Failure, chain};
 const MAKE_ROOM: &str = "make room on the disk, then start again; nothing is lost";
 const INSTALLED: &str = "`akidb model list` shows the installed models";
 
-pub(super) fn explain(error: OpenError) -> Failure {
+pub(crate) fn explain(error: OpenError) -> Failure {
     let message = chain(&error);
     match error {
         OpenError::Store(error) => storage(&error, message),

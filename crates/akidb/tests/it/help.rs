@@ -35,6 +35,8 @@ fn the_help_of_every_command() {
         "model load",
         "model unload",
         "doctor",
+        "verify",
+        "repair",
         "config",
         "config show",
         "ready",

@@ -12,6 +12,7 @@
 
 mod answer;
 mod cases;
+mod damaged;
 mod doors;
 mod embed_stream;
 mod from_wire;

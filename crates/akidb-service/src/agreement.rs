@@ -1,0 +1,122 @@
+//! Whether all ways to ask a collection for its documents give the same ones.
+
+use std::collections::BTreeSet;
+
+use akidb_core::{DocumentId, Filter, Result, Seq};
+use akidb_index::SearchRequest;
+use akidb_store::{DocumentStore, PageRequest};
+
+use crate::{Service, collections::OpenCollection, failure::from_store, projection::Projection};
+
+/// Documents read at once.
+const PAGE_ROWS: usize = 1_000;
+
+/// Documents up to which a collection that was found damaged is looked at whenever it is opened.
+pub(crate) const AT_OPENING_MAX: u64 = 100_000;
+
+impl Service {
+    /// Opens a collection and says where counting, scrolling, getting, filtering and searching it
+    /// exactly do not agree, and whether its index could be used. Meant for a collection that
+    /// nobody writes to meanwhile. Nothing is said of one that is as it should be.
+    ///
+    /// # Errors
+    /// When there is no such collection, or it can not be opened or read.
+    pub async fn disagreements(&self, collection: &str) -> Result<Vec<String>> {
+        let unusable = &self.inner.metrics.index_snapshots_unusable;
+        let before = unusable.get();
+        let open = self.inner.collections.open_by_name(collection).await?;
+        let mut found = open.disagreements().await?;
+        if unusable.get() > before {
+            found.push("the files of its index can not be used, it is built again".to_owned());
+        }
+        Ok(found)
+    }
+}
+
+impl OpenCollection {
+    pub(crate) async fn disagreements(&self) -> Result<Vec<String>> {
+        disagreements(&self.store, &self.projection).await
+    }
+}
+
+/// What scrolling gives.
+#[derive(Default)]
+struct Scrolled {
+    sound: BTreeSet<Seq>,
+    damaged: BTreeSet<Seq>,
+    damaged_count: u64,
+    ids: Vec<DocumentId>,
+}
+
+pub(crate) async fn disagreements(
+    store: &DocumentStore,
+    projection: &Projection,
+) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let scrolled = scrolled(store).await?;
+    let (sound, damaged) = (scrolled.sound.len() as u64, scrolled.damaged_count);
+    let mut expect = |what: &str, is: u64, should: u64| {
+        if is != should {
+            found.push(format!("{what} gives {is} documents, a scroll {should}"));
+        }
+    };
+    expect("counting", store.document_count(), sound + damaged);
+
+    let everything = Filter::And(Vec::new());
+    let matching = store.matching(&everything).await.map_err(from_store)?;
+    let matching: BTreeSet<Seq> = matching.into_iter().collect();
+    expect("filtering", matching.intersection(&scrolled.sound).count() as u64, sound);
+    expect("filtering", matching.len() as u64, sound);
+
+    let mut got = BTreeSet::new();
+    for ids in scrolled.ids.chunks(PAGE_ROWS) {
+        let rows = store.by_ids(ids, false).await.map_err(from_store)?;
+        got.extend(rows.documents.into_iter().map(|document| document.seq));
+    }
+    expect("getting", got.intersection(&scrolled.sound).count() as u64, sound);
+
+    let searched = searched(projection);
+    let left_out = projection.unsearchable();
+    let searchable = |seqs: &BTreeSet<Seq>| seqs.difference(&left_out).count() as u64;
+    let hits = searched.intersection(&scrolled.sound).filter(|seq| !left_out.contains(seq));
+    expect("searching", hits.count() as u64, searchable(&scrolled.sound));
+    let known = |seq: &&Seq| scrolled.sound.contains(seq) || scrolled.damaged.contains(seq);
+    let gone = searched.iter().filter(|seq| !known(seq)).count();
+    if gone > 0 {
+        found.push(format!("searching gives {gone} documents that are not there"));
+    }
+    Ok(found)
+}
+
+async fn scrolled(store: &DocumentStore) -> Result<Scrolled> {
+    let mut scrolled = Scrolled::default();
+    let mut request = PageRequest {
+        after: Seq(0),
+        through: store.last_seq(),
+        limit: PAGE_ROWS,
+        filter: None,
+        with_vector: false,
+    };
+    loop {
+        let page = store.page(request).await.map_err(from_store)?;
+        for document in page.rows.documents {
+            scrolled.sound.insert(document.seq);
+            scrolled.ids.push(document.id);
+        }
+        scrolled.damaged_count += page.rows.damaged.len() as u64;
+        scrolled.damaged.extend(page.rows.damaged.into_iter().filter_map(|row| row.seq));
+        match page.next {
+            Some(next) => request.after = next,
+            None => return Ok(scrolled),
+        }
+    }
+}
+
+/// The documents that an exact search for everything finds.
+fn searched(projection: &Projection) -> BTreeSet<Seq> {
+    let view = projection.view(None);
+    let request =
+        SearchRequest { exact: true, ..SearchRequest::nearest(view.vector_count().max(1)) };
+    let found = view.search(&vec![1.0; projection.dimension()], request);
+    found.candidates.into_iter().map(|candidate| candidate.key.document).collect()
+}
