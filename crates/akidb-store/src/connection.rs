@@ -53,7 +53,11 @@ pub(crate) async fn open_writer(
         .busy_timeout(Duration::from_secs(5));
     let mut connection = SqliteConnection::connect_with(&options).await?;
     check_version(&mut connection).await?;
-    migrate(&mut connection, path, migrations).await?;
+    if let Err(refused) = migrate(&mut connection, path, migrations).await {
+        // In order, so that nothing holds the file any more when the caller learns of it.
+        let _closed = connection.close().await;
+        return Err(refused);
+    }
     for (pragma, expected) in
         [("journal_mode", "wal"), ("synchronous", synchronous_read_back), ("fullfsync", "1")]
     {
