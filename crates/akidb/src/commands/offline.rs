@@ -1,8 +1,10 @@
 //! The databases of a data directory over which no node runs.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
-use akidb_store::{DataDirectory, DatabaseFault, StoreError, collection_names};
+use akidb_store::{
+    Catalogue, DataDirectory, DatabaseFault, FailStop, StoreError, collection_names,
+};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -31,7 +33,18 @@ impl DataArgs {
 /// A data directory, locked for as long as this is held.
 pub(super) struct Data {
     pub(super) databases: Vec<Database>,
-    _directory: DataDirectory,
+    /// What of the catalogue is not as it was left.
+    pub(super) catalogue: Vec<String>,
+    _directory: Arc<DataDirectory>,
+}
+
+/// What becomes of a catalogue that is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Damaged {
+    /// It stays as it is.
+    Told,
+    /// It is made anew from the folders of the collections, as at a start.
+    Mended,
 }
 
 /// The database of a collection.
@@ -51,15 +64,18 @@ impl Database {
 }
 
 /// The databases of the collections that are wanted, by name; of all where none is named.
-pub(super) async fn open(settings: &Settings, wanted: &[String]) -> Result<Data> {
+pub(super) async fn open(settings: &Settings, wanted: &[String], damaged: Damaged) -> Result<Data> {
     let root = &settings.storage.data_dir;
     if !root.is_dir() {
         let message = format!("there is no data directory {}", root.display());
         return Err(Failure::new(ExitStatus::IO, message).hint("--data-dir names another"));
     }
     let directory = DataDirectory::open(root).map_err(|error| node::explain(error.into()))?;
+    let directory = Arc::new(directory);
+    let catalogue = catalogue(&directory, damaged).await;
+    let catalogue = catalogue.map_err(|error| node::explain(error.into()))?;
     let names = collection_names(directory.root()).await;
-    let folders = directory.collection_folders().map_err(|error| node::explain(error.into()))?;
+    let folders = directory.collections().map_err(|error| node::explain(error.into()))?;
     let databases = folders.into_iter().map(|uuid| Database {
         name: names.get(&uuid).cloned(),
         folder: directory.collection(uuid),
@@ -79,7 +95,23 @@ pub(super) async fn open(settings: &Settings, wanted: &[String]) -> Result<Data>
     if !wanted.is_empty() {
         databases.retain(|database| wanted.iter().any(|wanted| is_called(database, wanted)));
     }
-    Ok(Data { databases, _directory: directory })
+    Ok(Data { databases, catalogue, _directory: directory })
+}
+
+/// What of the catalogue is, or was, not as it was left.
+async fn catalogue(
+    directory: &Arc<DataDirectory>,
+    damaged: Damaged,
+) -> std::result::Result<Vec<String>, StoreError> {
+    let findings = match damaged {
+        Damaged::Told => Catalogue::inspect(directory.root()).await?,
+        Damaged::Mended => {
+            let opened = Catalogue::open(Arc::clone(directory), FailStop::default()).await?;
+            opened.catalogue.close().await?;
+            opened.findings
+        }
+    };
+    Ok(findings.into_iter().map(|finding| finding.detail).collect())
 }
 
 fn is_called(database: &Database, wanted: &str) -> bool {

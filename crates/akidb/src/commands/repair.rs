@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    offline::{self, DataArgs, Database},
+    offline::{self, Damaged, DataArgs, Database},
     show,
 };
 use crate::{
@@ -25,7 +25,8 @@ use crate::{
 Saves every document that can be read whole into a new database, which takes the place of the
 old one. The old one is kept beside it, with two lists: missing.jsonl says what the new one lacks,
 and readable.jsonl has texts and metadata of which only the vectors are damaged, ready for
-`akidb import`. Databases that are sound are left as they are.
+`akidb import`. Databases that are sound are left as they are. A catalogue that is
+lost or damaged is made anew from the folders of the collections.
 
 With --compact databases are rewritten without their free pages instead, which needs as much free
 disk as the largest takes. No node may run over the data directory meanwhile. Ends with exit code
@@ -53,7 +54,7 @@ pub(crate) async fn run(
 }
 
 async fn compact(settings: &Settings, wanted: &[String], printer: Printer) -> Result {
-    let data = offline::open(settings, wanted).await?;
+    let data = offline::open(settings, wanted, Damaged::Told).await?;
     let mut rows = Vec::new();
     for database in &data.databases {
         let before = bytes(database);
@@ -84,7 +85,7 @@ fn bytes(database: &Database) -> u64 {
 }
 
 async fn repair(settings: &Settings, wanted: &[String], printer: Printer) -> Result {
-    let data = offline::open(settings, wanted).await?;
+    let data = offline::open(settings, wanted, Damaged::Mended).await?;
     let mut repaired = Vec::new();
     for database in &data.databases {
         let survey = akidb_store::survey(&database.folder);
@@ -97,7 +98,11 @@ async fn repair(settings: &Settings, wanted: &[String], printer: Printer) -> Res
         repaired.push((database, saved.map_err(|error| offline::failure(database, &error))?));
     }
     let list: Vec<Value> = repaired.iter().map(|(database, it)| as_json(database, it)).collect();
-    printer.answer(&json!({ "collections": list }), || as_table(&repaired))?;
+    let answer = json!({ "catalogue": data.catalogue, "collections": list });
+    printer.answer(&answer, || as_table(&repaired))?;
+    for mended in &data.catalogue {
+        printer.note(format_args!("the catalogue was mended: {mended}"));
+    }
     let missing = repaired.iter().flat_map(|(_, repair)| &repair.faults);
     match missing.filter(|fault| fault.document.is_some()).count() {
         0 => Ok(()),

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    offline::{self, DataArgs, Database},
+    offline::{self, Damaged, DataArgs, Database},
     show,
 };
 use crate::{
@@ -45,13 +45,17 @@ pub(crate) async fn run(
 ) -> Result {
     let settings = args.data.settings(configuration)?;
     let work = verify(&settings, &args.collections);
-    let looked = waiting("looking at every row, page and index", work).await?;
+    let (catalogue, looked) = waiting("looking at every row, page and index", work).await?;
     let list: Vec<Value> = looked.iter().map(as_json).collect();
-    printer.answer(&json!({ "collections": list }), || as_table(&looked))?;
+    let answer = json!({ "catalogue": catalogue, "collections": list });
+    printer.answer(&answer, || as_table(&catalogue, &looked))?;
     match looked.iter().filter(|looked| !looked.faults.is_empty()).count() {
-        0 => Ok(()),
+        0 if catalogue.is_empty() => Ok(()),
         damaged => {
-            let message = format!("{damaged} of {} collections are damaged", looked.len());
+            let mut message = format!("{damaged} of {} collections are damaged", looked.len());
+            if !catalogue.is_empty() {
+                message += ", and the catalogue is";
+            }
             Err(Failure::new(ExitStatus::DAMAGE, message).hint(
                 "`akidb repair` saves what can be read into a new database and keeps the old one",
             ))
@@ -59,10 +63,13 @@ pub(crate) async fn run(
     }
 }
 
-async fn verify(settings: &Settings, wanted: &[String]) -> Result<Vec<Looked>> {
+/// What of the catalogue is not as it was left, and each collection.
+async fn verify(settings: &Settings, wanted: &[String]) -> Result<(Vec<String>, Vec<Looked>)> {
     let mut looked = Vec::new();
+    let catalogue;
     {
-        let data = offline::open(settings, wanted).await?;
+        let data = offline::open(settings, wanted, Damaged::Told).await?;
+        catalogue = data.catalogue;
         for database in data.databases {
             let (documents, faults) = match akidb_store::survey(&database.folder).await {
                 Ok(survey) => (survey.sound_count(), survey.faults),
@@ -70,6 +77,10 @@ async fn verify(settings: &Settings, wanted: &[String]) -> Result<Vec<Looked>> {
             };
             looked.push(Looked { database, documents, faults });
         }
+    }
+    // A start would mend the catalogue.
+    if !catalogue.is_empty() {
+        return Ok((catalogue, looked));
     }
     // As a node would open them, which it does with the directory to itself.
     let service = node::service_without_models(settings).await?;
@@ -83,7 +94,7 @@ async fn verify(settings: &Settings, wanted: &[String]) -> Result<Vec<Looked>> {
         }
     }
     service.shutdown().await;
-    Ok(looked)
+    Ok((catalogue, looked))
 }
 
 fn as_json(looked: &Looked) -> Value {
@@ -95,8 +106,11 @@ fn as_json(looked: &Looked) -> Value {
     })
 }
 
-fn as_table(looked: &[Looked]) -> comfy_table::Table {
+fn as_table(catalogue: &[String], looked: &[Looked]) -> comfy_table::Table {
     let mut table = printer::table(["collection", "kind", "document", "state"]);
+    for state in catalogue {
+        table.add_row(["", "catalogue", "", state]);
+    }
     for looked in looked {
         let name = looked.database.shown();
         if looked.faults.is_empty() {
