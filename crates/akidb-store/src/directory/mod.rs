@@ -81,19 +81,6 @@ impl DataDirectory {
         Folder::Collection(uuid).path(&self.root)
     }
 
-    /// The collections that have a folder, whether or not the catalogue names them.
-    ///
-    /// # Errors
-    /// When the folders can not be read.
-    pub fn collections(&self) -> Result<Vec<Uuid>, StoreError> {
-        let folders = folders(&self.root)?.into_iter();
-        let uuids = folders.filter_map(|folder| match folder {
-            Folder::Collection(uuid) => Some(uuid),
-            Folder::New(_) | Folder::Dropped(_) | Folder::Foreign(_) => None,
-        });
-        Ok(uuids.collect())
-    }
-
     fn new_collection(&self, uuid: Uuid) -> PathBuf {
         Folder::New(uuid).path(&self.root)
     }

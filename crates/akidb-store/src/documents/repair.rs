@@ -136,19 +136,13 @@ async fn copy(
 async fn copy_rows(connection: &mut SqliteConnection, seqs: &[Seq]) -> Result<(), StoreError> {
     let seqs = json_list(&seqs.iter().map(|seq| seq.0).collect::<Vec<_>>());
     let mut transaction = connection.begin().await?;
+    // Both are of this version, so every column has its place, also those of versions to come.
     for sql in [
-        "INSERT OR REPLACE INTO main.documents (seq, id, text, metadata, checksum, first_seq) \
-         SELECT seq, id, text, metadata, checksum, first_seq FROM old.documents \
+        "INSERT OR REPLACE INTO main.documents SELECT * FROM old.documents \
          WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq",
-        "INSERT INTO main.vectors (seq, vector, checksum, text_hash, tokens, truncated, \
-         document_seq, passages, start_byte, end_byte) \
-         SELECT seq, vector, checksum, text_hash, tokens, truncated, \
-         document_seq, passages, start_byte, end_byte FROM old.vectors \
+        "INSERT INTO main.vectors SELECT * FROM old.vectors \
          WHERE seq IN (SELECT value FROM json_each(?1))",
-        "INSERT INTO main.vectors (seq, vector, checksum, text_hash, tokens, truncated, \
-         document_seq, passages, start_byte, end_byte) \
-         SELECT seq, vector, checksum, text_hash, tokens, truncated, \
-         document_seq, passages, start_byte, end_byte FROM old.vectors \
+        "INSERT INTO main.vectors SELECT * FROM old.vectors \
          WHERE document_seq IN (SELECT value FROM json_each(?1))",
     ] {
         sqlx::query(sql).bind(&seqs).execute(&mut *transaction).await?;

@@ -75,7 +75,7 @@ pub(super) async fn open(settings: &Settings, wanted: &[String], damaged: Damage
     let catalogue = catalogue(&directory, damaged).await;
     let catalogue = catalogue.map_err(|error| node::explain(error.into()))?;
     let names = collection_names(directory.root()).await;
-    let folders = directory.collections().map_err(|error| node::explain(error.into()))?;
+    let folders = directory.collection_folders().map_err(|error| node::explain(error.into()))?;
     let databases = folders.into_iter().map(|uuid| Database {
         name: names.get(&uuid).cloned(),
         folder: directory.collection(uuid),
