@@ -36,6 +36,9 @@ pub(crate) struct Seen {
     pub(crate) noticed: Vec<Noticed>,
     /// Where two ways to read differ.
     pub(crate) contradictions: Vec<String>,
+    /// Collections whose exact search finds less than half of what a scroll returns: more than rows
+    /// of which each is damaged for itself.
+    pub(crate) blind: Vec<String>,
     /// Documents that it serves and that nobody wrote so.
     pub(crate) forged: Vec<String>,
 }
@@ -270,7 +273,13 @@ impl Reading<'_> {
             }
             let found: Documents = hits.iter().filter_map(|hit| self.read(hit)).collect();
             match exact {
-                true => self.compare_documents(what, &found, documents),
+                true => {
+                    if found.len() * 2 < documents.len() {
+                        let (name, found, all) = (self.name, found.len(), documents.len());
+                        self.seen.blind.push(format!("{name} finds {found} of {all} documents"));
+                    }
+                    self.compare_documents(what, &found, documents);
+                }
                 false => self.compare_some(what, &found, documents),
             }
         }

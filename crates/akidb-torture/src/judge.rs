@@ -117,6 +117,9 @@ impl<'a> Judge<'a> {
         // What is lost is lost for every way to read alike. A row that is there and damaged may
         // count, and is served by none.
         let names_rows = seen.told.iter().any(|told| told.contains("damaged"));
+        if let Some(blind) = seen.blind.first() {
+            bail!("told of, and yet {blind}");
+        }
         if !names_rows && let Some(contradiction) = seen.contradictions.first() {
             bail!("told of, and yet {contradiction}");
         }
