@@ -16,6 +16,9 @@ use crate::{
     timing::Timing,
 };
 
+/// What clients take unless they are told otherwise.
+const PAGE_BYTES_MAX: usize = 4 << 20;
+
 /// Counts a request that never reached the service.
 pub(crate) type CountRefused = Arc<dyn Fn(&RequestContext, Operation, &Error) + Send + Sync>;
 
@@ -96,6 +99,11 @@ impl Call {
             _ => Ok(message),
         });
         checked.map(Response::new).map_err(|error| self.status(&error))
+    }
+
+    /// The bytes of one message of a page, which may be continued.
+    pub(crate) fn page_bytes_max(&self) -> usize {
+        self.message_bytes_max.min(PAGE_BYTES_MAX)
     }
 
     /// The error of a reply of `bytes` bytes.

@@ -1,8 +1,9 @@
 //! The handlers of `akidb.collection.v1.CollectionService`: decode, call, encode.
 
 use akidb_proto::collection::v1::{collection_service_server::CollectionService, *};
-use akidb_service::{CountReply, DeleteReply, Include, Service, UpdateReply};
+use akidb_service::{CountReply, DeleteReply, GetDocuments, Include, Service, UpdateReply};
 use futures::{StreamExt, stream::BoxStream};
+use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{call::Call, decode, encode, scroll::Pages, stream_upsert};
@@ -17,6 +18,36 @@ pub(crate) struct CollectionDoor {
 impl CollectionDoor {
     pub(crate) fn new(service: Service) -> Self {
         Self { service }
+    }
+}
+
+impl CollectionDoor {
+    /// The documents of a selection. A page by a filter that clients might not take is asked for again
+    /// with half as many documents, until they do; its cursor leads to the others.
+    async fn page_that_fits(
+        &self,
+        call: &Call,
+        collection: &str,
+        mut asked: GetDocuments,
+    ) -> akidb_core::Result<GetDocumentsResponse> {
+        loop {
+            let include = asked.include;
+            let context = call.context();
+            let reply = self.service.get_documents(&context, collection, asked.clone());
+            let found = reply.await?;
+            let count = found.documents.len() as u64;
+            let response = GetDocumentsResponse {
+                documents: encode::documents(found.documents, include),
+                damaged: encode::damaged(found.damaged),
+                next_cursor: found.next_cursor,
+                unknown_fields: found.unknown_fields,
+            };
+            let fits = response.encoded_len() <= call.page_bytes_max();
+            if fits || asked.filter.is_none() || count <= 1 {
+                return Ok(response);
+            }
+            asked.limit = Some(count / 2);
+        }
     }
 }
 
@@ -114,14 +145,7 @@ impl CollectionService for CollectionDoor {
         let (call, mut message) = Call::open(request)?;
         let collection = std::mem::take(&mut message.collection);
         let asked = call.decoded(decode::get_documents(message))?;
-        let include = asked.include;
-        let reply = self.service.get_documents(&call.context(), &collection, asked).await;
-        call.reply(reply.map(|found| GetDocumentsResponse {
-            documents: encode::documents(found.documents, include),
-            damaged: encode::damaged(found.damaged),
-            next_cursor: found.next_cursor,
-            unknown_fields: found.unknown_fields,
-        }))
+        call.reply(self.page_that_fits(&call, &collection, asked).await)
     }
 
     async fn patch_metadata(

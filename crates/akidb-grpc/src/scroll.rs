@@ -56,7 +56,7 @@ impl Pages {
             unknown_fields: reply.unknown_fields,
             ..ScrollDocumentsResponse::default()
         };
-        let parts = parts(documents, damaged, last, self.call.message_bytes_max)
+        let parts = parts(documents, damaged, last, self.call.page_bytes_max())
             .map_err(|bytes| self.too_large(bytes))?;
         let next = reply.next_cursor.map(|cursor| Scroll { cursor: Some(cursor), ..page });
         Ok((parts, next))

@@ -3,14 +3,14 @@
 use akidb_core::Limits;
 use akidb_grpc::GrpcOptions;
 use akidb_proto::collection::v1::{
-    CountDocumentsRequest, GetDocumentsRequest, ScrollDocumentsRequest,
+    CountDocumentsRequest, DocumentIds, GetDocumentsRequest, ScrollDocumentsRequest,
     StreamUpsertDocumentsRequest, Struct, get_documents_request::Selection,
 };
 use tokio_stream::StreamExt;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::node::{Node, document, error_of};
+use crate::node::{Node, document, error_of, integer};
 
 fn batch(ids: std::ops::Range<i64>) -> StreamUpsertDocumentsRequest {
     StreamUpsertDocumentsRequest {
@@ -82,13 +82,25 @@ async fn replies_that_fit_no_message_are_cut_or_refused() {
     let mut client = node.with_collection().await;
     let batches = (0..20).map(|first| batch(first * 10..first * 10 + 10));
     client.stream_upsert_documents(tokio_stream::iter(batches)).await.unwrap();
-    let all = GetDocumentsRequest {
+    let get = |selection, cursor| GetDocumentsRequest {
         collection: "c".to_owned(),
-        selection: Some(Selection::Filter(Struct::default())),
-        include: None,
+        selection: Some(selection),
+        cursor,
         ..Default::default()
     };
-    let error = client.get_documents(all).await.unwrap_err();
+    let (mut cursor, mut received) = (None, 0);
+    loop {
+        let asked = get(Selection::Filter(Struct::default()), cursor);
+        let page = client.get_documents(asked).await.unwrap().into_inner();
+        received += page.documents.len();
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(received, 200);
+    let ids = DocumentIds { ids: (0..200).map(integer).collect() };
+    let error = client.get_documents(get(Selection::Ids(ids), None)).await.unwrap_err();
     assert_eq!(error_of(&error), (Code::InvalidArgument, "limit_exceeded".to_owned()));
     assert!(error.message().contains("grpc_message_bytes = 2000"), "{error}");
     let request = ScrollDocumentsRequest {
