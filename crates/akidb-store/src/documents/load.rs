@@ -7,7 +7,7 @@ use std::{
 
 use akidb_core::{DocumentId, Metadata, Seq};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     CommittedChange, DocumentStore, LostRange, Position, QUEUE_WRITES_MAX, StoreOptions,
@@ -289,10 +289,12 @@ impl Loader {
         let (queue, jobs) = mpsc::channel(QUEUE_WRITES_MAX);
         let totals = Arc::new(self.totals);
         let opened_at = self.history.position;
+        let (publish, published) = watch::channel(opened_at.seq);
         let writer = Writer {
             connection: self.connection,
             high_water: self.history.high_water,
             totals: Arc::clone(&totals),
+            published: publish,
             opened_at,
             vectors_per_document: self.options.vectors_per_document,
             metrics: self.options.metrics.clone(),
@@ -307,6 +309,7 @@ impl Loader {
             queue,
             writer: tokio::spawn(writer.run(jobs)),
             totals,
+            published,
             opened_at,
             lost: self.history.lost,
             vectors_per_document: self.options.vectors_per_document,

@@ -25,7 +25,11 @@ use std::sync::{
 use akidb_core::{Conflict, Document, DocumentId, Filter, Limits, Metadata, Seq, WriteMode};
 use serde_json::{Map, Value};
 use sqlx::SqlitePool;
-use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::Instant,
+};
 
 use crate::{FailStop, StoreError, StoreMetrics};
 pub use history::Position;
@@ -206,6 +210,8 @@ pub struct DocumentStore {
     queue: mpsc::Sender<Job>,
     writer: JoinHandle<()>,
     totals: Arc<Totals>,
+    /// The last sequence number that the indexes have, which may be behind the database.
+    published: watch::Receiver<Seq>,
     opened_at: Position,
     lost: Vec<LostRange>,
     vectors_per_document: VectorsPerDocument,
@@ -234,6 +240,15 @@ impl DocumentStore {
         reply.await.unwrap_or_else(|_| {
             Err(StoreError::CommitUnknown { reason: "the writer has stopped".into() })
         })
+    }
+
+    /// Waits until the indexes have a row version that was read. A commit can be read a moment before
+    /// it is indexed: whoever was shown it then could miss it in the search or the scroll that he
+    /// asks for next.
+    async fn shown(&self, seq: Option<Seq>) {
+        let Some(seq) = seq.filter(|seq| *seq > *self.published.borrow()) else { return };
+        // The writer that has ended publishes nothing more.
+        let _ = self.published.clone().wait_for(|published| *published >= seq).await;
     }
 
     /// Documents stored now.

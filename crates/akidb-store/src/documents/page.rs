@@ -61,6 +61,12 @@ impl DocumentStore {
     /// # Errors
     /// When the read fails.
     pub async fn page(&self, request: PageRequest<'_>) -> Result<Page, StoreError> {
+        let page = self.read_page(request).await?;
+        self.shown(page.rows.documents.iter().map(|document| document.seq).max()).await;
+        Ok(page)
+    }
+
+    async fn read_page(&self, request: PageRequest<'_>) -> Result<Page, StoreError> {
         let mut snapshot = self.readers.begin().await?;
         let mut found: Vec<(Seq, Found)> = Vec::new();
         let mut after = request.after;

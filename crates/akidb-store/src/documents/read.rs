@@ -248,7 +248,9 @@ impl DocumentStore {
     /// # Errors
     /// When the read fails.
     pub async fn by_ids(&self, ids: &[DocumentId], with_vector: bool) -> Result<Rows, StoreError> {
-        self.read(Keys::Ids(ids), with_vector).await
+        let rows = self.read(Keys::Ids(ids), with_vector).await?;
+        self.shown(rows.documents.iter().map(|document| document.seq).max()).await;
+        Ok(rows)
     }
 
     /// Row versions by sequence number, in no particular order; those that are gone are absent.
@@ -284,6 +286,8 @@ impl DocumentStore {
     pub async fn matching(&self, filter: &Filter) -> Result<Vec<Seq>, StoreError> {
         let mut connection = self.readers.acquire().await?;
         let (matching, _) = self.reader(&mut connection).matching(filter, self.last_seq()).await?;
+        drop(connection);
+        self.shown(matching.last().copied()).await;
         Ok(matching)
     }
 

@@ -12,7 +12,7 @@ use akidb_core::{
 };
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
@@ -59,6 +59,8 @@ pub(super) struct Writer {
     pub(super) connection: SqliteConnection,
     pub(super) high_water: HighWater,
     pub(super) totals: Arc<Totals>,
+    /// The last sequence number that the indexes have.
+    pub(super) published: watch::Sender<Seq>,
     /// Where the database was when it was opened.
     pub(super) opened_at: Position,
     pub(super) vectors_per_document: VectorsPerDocument,
@@ -84,6 +86,8 @@ impl Writer {
             }
             let group = self.collect(first, &mut jobs);
             if let Err(reason) = self.commit(group).await {
+                // Reads that met it wait for no index.
+                self.published.send_replace(Seq(u64::MAX));
                 // Whoever waited for it may be gone.
                 self.fail_stop.stop(&format!("a commit of documents: {reason}"));
                 return self.refuse_all(jobs).await;
@@ -230,7 +234,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes a commit visible: counts first, then the indexes, and the replies after that.
+    /// Makes a commit visible: counts first, then the indexes, and the replies after that,
+    /// also those of reads that met it already.
     fn publish(&mut self, change: CommittedChange, took: Duration) {
         let added = change.added.iter().filter(|vector| vector.passage == 0).count() as u64;
         let removed = change.removed.len() as u64;
@@ -239,7 +244,9 @@ impl Writer {
         self.metrics.commit_seconds.observe(took.as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "a group has a few thousand rows")]
         self.metrics.commit_rows.observe((added + removed) as f64);
+        let last_seq = change.last_seq;
         (self.committed)(change);
+        self.published.send_replace(last_seq);
     }
 
     async fn refuse_all(self, mut jobs: mpsc::Receiver<Job>) {

@@ -1,9 +1,16 @@
 //! Many writers at once: commits are shared, writes are whole, order is kept.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use akidb_store::{DocumentStore, StoreError, UpsertRules, Write};
-use tokio::time::Instant;
+use akidb_core::{Filter, Seq};
+use akidb_store::{DocumentStore, PageRequest, StoreError, StoreOptions, UpsertRules, Write};
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{open, options, row, upsert};
 
@@ -62,4 +69,56 @@ async fn closing_finishes_what_was_queued() {
     store.close().await;
     let (store, _changes) = open(folder.path()).await;
     assert_eq!(store.document_count(), 20);
+}
+
+/// The commit is in the database and not yet in the indexes: whoever is shown it now could miss it in
+/// a search that starts after that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_read_shows_is_in_the_indexes() {
+    let folder = tempfile::tempdir().unwrap();
+    // Reads of one connection come to an end in their order.
+    let options = StoreOptions { readers_max: 1, ..options() };
+    let loader = DocumentStore::open(folder.path(), options).await.unwrap();
+    let (committed, mut commits) = mpsc::unbounded_channel();
+    let (index, indexing) = std::sync::mpsc::channel();
+    let is_indexed = Arc::new(AtomicBool::new(false));
+    let store = loader.start({
+        let is_indexed = Arc::clone(&is_indexed);
+        move |change| {
+            committed.send(change.last_seq).unwrap();
+            indexing.recv().unwrap();
+            is_indexed.store(true, Ordering::SeqCst);
+        }
+    });
+    let is_indexed = || is_indexed.load(Ordering::SeqCst);
+    let filter = Filter::And(Vec::new());
+    let page =
+        PageRequest { after: Seq(0), through: Seq(1), limit: 10, filter: None, with_vector: false };
+    let ids = [1.into()];
+    let upserted = async { upsert(&store, vec![row(1, 1.0)]).await };
+    let read = async {
+        let seq = commits.recv().await.unwrap();
+        let by_id = async {
+            let rows = store.by_ids(&ids, false).await.unwrap();
+            ("by id", rows.documents.len(), is_indexed())
+        };
+        let in_page = async {
+            let page = store.page(page).await.unwrap();
+            ("page", page.rows.documents.len(), is_indexed())
+        };
+        let matching = async {
+            let matching = store.matching(&filter).await.unwrap();
+            ("matching", matching.len(), is_indexed())
+        };
+        // The last in the row: the others have read by now, and on goes the indexing.
+        let last = async {
+            let rows = store.by_seqs(&[seq], false).await.unwrap();
+            assert_eq!((rows.documents.len(), is_indexed()), (1, false));
+            index.send(()).unwrap();
+        };
+        let (by_id, in_page, matching, ()) = tokio::join!(by_id, in_page, matching, last);
+        [by_id, in_page, matching]
+    };
+    let (_, read) = tokio::join!(upserted, read);
+    assert_eq!(read, [("by id", 1, true), ("page", 1, true), ("matching", 1, true)]);
 }
