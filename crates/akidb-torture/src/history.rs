@@ -103,12 +103,18 @@ impl Key {
                 at.start < read.at.end && at.end.saturating_add(1_000_000_000) > read.at.start
             });
             let near: Vec<_> = near.collect();
+            let is_near = |value| near.iter().rev().take(6).any(|(near, _)| *near == value);
+            let answered =
+                self.writes.iter().filter(|(value, _)| value.is_some() && is_near(*value));
+            let answered: Vec<_> = answered.collect();
             Err(format!(
-                "{} read {:?} in {:?}; writes near it: {:?}",
+                "{} read {:?} in {:?}; writes near it, until they were known: {:?}; as they were \
+                 answered: {:?}",
                 read.what,
                 read.value,
                 read.at,
-                &near[near.len().saturating_sub(6)..]
+                &near[near.len().saturating_sub(6)..],
+                answered
             ))
         })
     }

@@ -261,7 +261,8 @@ impl Actor {
         let body = json!({"description": describe(value)});
         let (reply, at) = self.send("PATCH", &format!("/v1/collections/{name}"), Some(&body))?;
         match reply {
-            Ok(reply) if reply.status == 404 => {
+            // One that is done may say so too, where a drop came before its reply.
+            Ok(reply) if reply.status == 404 && reply.outcome() != "unknown" => {
                 self.history.read(&name, None, at, Strictness::Exact, "change");
             }
             _ => self.history.write(&name, Some(value), at),
