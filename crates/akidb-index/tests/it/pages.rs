@@ -76,13 +76,14 @@ fn as_many_come_as_there_are_best_first() {
             let found = index.search(&query, &request).neighbours;
             let exact = index.search(&query, &SearchRequest { exact: true, ..request }).neighbours;
             assert_eq!(found.len(), exact.len(), "{settings:?}");
+            if settings.quantization == Quantization::Binary {
+                // So few bits find some of the near ones only among far ones: those come last, since
+                // a hit never moves what stands on an earlier page.
+                continue;
+            }
             let page = index.search(&query, &SearchRequest { limit: 300, ..request }).neighbours;
             assert!(page.is_sorted_by(|a, b| a.score >= b.score), "{settings:?}");
             // One that scores too low ends an answer, and nothing that scores enough is missing.
-            if settings.quantization == Quantization::Binary {
-                // So few bits find what scores too low before they have found all that does not.
-                continue;
-            }
             let least = exact[exact.len() / 2].score;
             let request = SearchRequest { min_score: Some(least), ..request };
             let found = index.search(&query, &request).neighbours;
