@@ -14,7 +14,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -25,7 +25,7 @@ use akidb_core::{
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{StoreError, checksum, documents::Position};
+use crate::{StoreError, checksum, directory::replace_file, documents::Position};
 
 /// The names of both copies.
 pub(crate) const FILE_NAMES: [&str; 2] = ["high-water", "high-water-copy"];
@@ -77,17 +77,18 @@ fn read_one(path: &Path) -> Result<Mark, StoreError> {
 }
 
 impl HighWater {
-    /// Writes both copies and makes them last, whatever they were.
+    /// Writes both copies and makes them last, whatever they were. One that is not there, or is no
+    /// record, gets its name with its content: a power cut leaves no empty file under it.
     pub(crate) fn establish(folder: &Path, position: Position) -> Result<Self, StoreError> {
         let open = |name: &str| -> Result<(File, PathBuf), StoreError> {
             let path = folder.join(name);
-            let mut options = OpenOptions::new();
-            options.create(true).write(true).truncate(false).mode(0o600);
-            let file = options.open(&path).map_err(StoreError::io("opening", &path))?;
-            let write = file.write_all_at(&encode(position), 0);
-            let written = write
-                .and_then(|()| file.set_len(RECORD_BYTES as u64))
-                .and_then(|()| file.sync_all());
+            let record = encode(position);
+            if !path.metadata().is_ok_and(|it| it.len() == RECORD_BYTES as u64) {
+                replace_file(&path, &record)?;
+            }
+            let file = OpenOptions::new().write(true).open(&path);
+            let file = file.map_err(StoreError::io("opening", &path))?;
+            let written = file.write_all_at(&record, 0).and_then(|()| file.sync_all());
             written.map_err(StoreError::io("writing", &path))?;
             Ok((file, path))
         };
@@ -173,6 +174,20 @@ mod tests {
             std::fs::write(folder.path().join(FILE_NAMES[0]), vec![0; bytes]).unwrap();
             let [first, _] = read(folder.path()).unwrap();
             assert!(matches!(first, Mark::Damaged { .. }), "{bytes}: {first:?}");
+        }
+    }
+
+    #[test]
+    fn a_mark_that_is_not_whole_is_replaced_and_not_filled_under_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for bytes in [0, RECORD_BYTES_0_1] {
+            let [mark, kept] = [FILE_NAMES[0], "kept"].map(|name| folder.path().join(name));
+            let _ = std::fs::remove_file(&kept);
+            std::fs::write(&mark, vec![0; bytes]).unwrap();
+            std::fs::hard_link(&mark, &kept).unwrap();
+            HighWater::establish(folder.path(), position(7)).unwrap();
+            assert_eq!(read(folder.path()).unwrap(), [7, 7].map(|it| Mark::Sound(position(it))));
+            assert_eq!(std::fs::read(&kept).unwrap().len(), bytes, "it was written in place");
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{StoreError, directory::sync_directory};
+use crate::{StoreError, directory::replace_file};
 
 pub(crate) const FILE_NAMES: [&str; 2] = ["catalogue-mark.1", "catalogue-mark.2"];
 
@@ -44,21 +44,22 @@ pub(crate) fn read(root: &Path) -> Mark {
     }
 }
 
-/// Writes both copies durably, one after the other, so that one is whole at every moment.
+/// Writes both copies durably, one after the other, so that one is whole at every moment. One that
+/// is not there yet gets its name with its content: a power cut leaves no empty file under it.
 pub(crate) fn write(root: &Path, change: u64) -> Result<(), StoreError> {
     for name in FILE_NAMES {
         let path = root.join(name);
-        let is_new = !path.exists();
-        let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path);
+        let record = encode(change);
+        if !path.metadata().is_ok_and(|it| it.len() == record.len() as u64) {
+            replace_file(&path, &record)?;
+            continue;
+        }
+        let file = OpenOptions::new().write(true).open(&path);
         let written = file.and_then(|mut file| {
-            file.write_all(&encode(change))?;
-            file.set_len(16)?;
+            file.write_all(&record)?;
             file.sync_all()
         });
         written.map_err(StoreError::io("writing", &path))?;
-        if is_new {
-            sync_directory(root)?;
-        }
     }
     Ok(())
 }
@@ -79,6 +80,17 @@ fn decode(record: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_copy_is_replaced_and_not_filled_under_its_name() {
+        let root = tempfile::tempdir().unwrap();
+        let [mark, kept] = [FILE_NAMES[0], "kept"].map(|name| root.path().join(name));
+        fs::write(&mark, []).unwrap();
+        fs::hard_link(&mark, &kept).unwrap();
+        write(root.path(), 7).unwrap();
+        assert_eq!(read(root.path()), Mark::Change(7));
+        assert!(fs::read(&kept).unwrap().is_empty(), "it was written in place");
+    }
 
     #[test]
     fn one_copy_is_enough_and_a_damaged_one_is_not_zero() {

@@ -247,7 +247,9 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
 /// Replaces a file: after a power cut it has either content, whole.
 pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     let temporary = path.with_extension("tmp");
-    let written = OpenOptions::new()
+    let mut options = OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
         .create(true)
         .write(true)
         .truncate(true)
