@@ -29,12 +29,17 @@ use crate::{StoreError, StoreMetrics};
 /// meanwhile.
 const LOOK_COUNTS_FOR: Duration = Duration::from_millis(100);
 
+/// How long after a write met a full disk, and after a trial that failed, the disk is tried again.
+/// A trial may write the ballast twice over.
+const TRIAL_AFTER: Duration = Duration::from_secs(2);
+
 /// The room on the disk of a data directory, and whether writes may take of it.
 #[derive(Debug)]
 pub struct DiskSpace {
     root: PathBuf,
     ballast: Ballast,
     metrics: StoreMetrics,
+    trial_after: Duration,
     state: Mutex<State>,
 }
 
@@ -42,6 +47,8 @@ pub struct DiskSpace {
 struct State {
     watch: Watch,
     looked: Option<Instant>,
+    /// When a disk that was full may be tried.
+    trial_due: Option<Instant>,
     room: Room,
 }
 
@@ -55,9 +62,11 @@ impl DiskSpace {
             root: root.to_owned(),
             ballast: Ballast::new(root),
             metrics,
+            trial_after: TRIAL_AFTER,
             state: Mutex::new(State {
                 watch: Watch::new(min_free_bytes),
                 looked: None,
+                trial_due: None,
                 room: Room::default(),
             }),
         };
@@ -105,15 +114,32 @@ impl DiskSpace {
 
     /// Takes up that a write met a full disk, be it that the last look was too long ago or that a
     /// quota leaves less than the disk has. Says whether the ballast was given back for it, so that
-    /// what makes room may be tried again.
+    /// what makes room may be tried again. The ballast is not made anew for a while: it would take
+    /// back what it just gave.
     pub fn note_full(&self) -> bool {
         let mut state = self.lock();
+        let was_read_only = state.watch.is_read_only();
         state.watch.note_full();
+        state.trial_due = Some(Instant::now() + self.trial_after);
+        self.tell(&state, was_read_only);
         let was_there = self.ballast.exists();
         self.ballast.remove();
         state.looked = None;
         self.look_locked(&mut state);
         was_there
+    }
+
+    /// Takes up that other work than a write, such as a snapshot, met a full disk, where one of the
+    /// causes of its failure says so.
+    pub fn note_failure(&self, error: &(dyn std::error::Error + 'static)) {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if error.downcast_ref::<io::Error>().is_some_and(is_for_want_of_space) {
+                self.note_full();
+                return;
+            }
+            cause = error.source();
+        }
     }
 
     /// An error that a full disk caused, told as such: SQLite has other codes for it where it opens
@@ -144,10 +170,19 @@ impl DiskSpace {
         match state.watch.step(state.room, self.ballast.exists()) {
             Step::Nothing => {}
             Step::RemoveBallast => self.ballast.remove(),
-            Step::MakeBallast { bytes } => match self.ballast.make(bytes) {
-                Ok(()) => state.watch.note_ballast_made(),
-                Err(error) => tracing::debug!(%error, bytes, "the ballast cannot be made"),
-            },
+            Step::MakeBallast { .. } if state.trial_due.is_some_and(|due| due > Instant::now()) => {
+            }
+            Step::MakeBallast { bytes } => {
+                // What the ballast gave back does not prove that there is room for writes.
+                let spare = if state.watch.has_met_full() { bytes } else { 0 };
+                match self.ballast.make(bytes, spare) {
+                    Ok(()) => state.watch.note_ballast_made(),
+                    Err(error) => {
+                        state.trial_due = Some(Instant::now() + self.trial_after);
+                        tracing::debug!(%error, bytes, "the ballast cannot be made");
+                    }
+                }
+            }
         }
         self.tell(state, was_read_only);
     }
@@ -175,5 +210,57 @@ impl DiskSpace {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BALLAST_BYTES: u64 = 1 << 20;
+
+    fn open(root: &Path) -> DiskSpace {
+        let space = DiskSpace::open(
+            root,
+            Some(4 * BALLAST_BYTES),
+            StoreMetrics::register(&prometheus::Registry::new()).unwrap(),
+        );
+        assert!(space.look() && space.ballast.exists(), "this disk has no room for the test");
+        // No trial comes by itself however slow the machine is.
+        DiskSpace { trial_after: Duration::from_secs(3_600), ..space }
+    }
+
+    fn try_now(space: &DiskSpace) -> bool {
+        let mut state = space.lock();
+        (state.looked, state.trial_due) = (None, None);
+        drop(state);
+        space.look()
+    }
+
+    #[test]
+    fn a_full_disk_is_a_state_whatever_the_system_says_is_free() {
+        let root = tempfile::tempdir().unwrap();
+        let space = open(root.path());
+        assert!(space.note_full());
+        assert!(!space.ballast.exists(), "it took back at once what a deletion needs");
+        assert!(matches!(space.check(), Err(StoreError::LowSpace { .. })));
+        assert_eq!(space.metrics.read_only.get(), 1);
+        assert!(try_now(&space) && space.ballast.exists());
+        assert_eq!(root.path().join("ballast").metadata().unwrap().len(), BALLAST_BYTES);
+        assert_eq!(space.metrics.read_only.get(), 0);
+    }
+
+    #[test]
+    fn a_failure_is_of_a_full_disk_where_a_cause_of_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        for (kind, is_full) in [
+            (io::ErrorKind::StorageFull, true),
+            (io::ErrorKind::QuotaExceeded, true),
+            (io::ErrorKind::PermissionDenied, false),
+        ] {
+            let space = open(root.path());
+            space.note_failure(&StoreError::io("writing", root.path())(kind.into()));
+            assert_eq!(space.check().is_err(), is_full, "{kind}");
+        }
     }
 }

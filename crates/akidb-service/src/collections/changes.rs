@@ -6,7 +6,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use akidb_core::{Error, ErrorCode, Outcome, Result};
-use akidb_store::CollectionRow;
+use akidb_store::{CollectionRow, StoreError};
 use tokio::{sync::MutexGuard, time::Instant};
 use tracing::Instrument;
 
@@ -67,7 +67,7 @@ impl Collections {
         }
         let folder = self.catalogue.directory().collection(row.uuid);
         let entry = Arc::new(Entry::new(row, folder)?);
-        self.catalogue.create(&entry.row).await.map_err(from_store)?;
+        self.catalogue.create(&entry.row).await.map_err(|error| self.not_written(error))?;
         self.by_name.write().insert(entry.row.name.as_str().to_owned(), Arc::clone(&entry));
         self.count();
         Ok(entry)
@@ -86,7 +86,8 @@ impl Collections {
         if after == before {
             return Ok(());
         }
-        self.catalogue.change(&entry.row_with(after.clone())).await.map_err(from_store)?;
+        let row = entry.row_with(after.clone());
+        self.catalogue.change(&row).await.map_err(|error| self.not_written(error))?;
         entry.set(after).await;
         Ok(())
     }
@@ -97,7 +98,9 @@ impl Collections {
         let entry = {
             let _changing = self.begin_change(deadline).await?;
             let entry = self.find(name)?;
-            self.catalogue.drop(entry.row.uuid).await.map_err(from_store)?;
+            let dropped = self.catalogue.drop(entry.row.uuid).await;
+            // A drop makes room: whoever asked takes up that the disk is full, and tries again.
+            dropped.map_err(|error| from_store(self.indexing.space.explain(error)))?;
             self.by_name.write().remove(name);
             entry.set_dropped();
             entry
@@ -110,6 +113,15 @@ impl Collections {
         }
         self.catalogue.remove_dropped(entry.row.uuid);
         Ok(())
+    }
+
+    /// What a change of the catalogue met. A full disk is a state of the node from then on.
+    fn not_written(&self, error: StoreError) -> Error {
+        let error = from_store(self.indexing.space.explain(error));
+        if error.code == ErrorCode::StorageFull {
+            self.indexing.space.note_full();
+        }
+        error
     }
 
     /// Waits for its turn, until the deadline: nothing is done by then.

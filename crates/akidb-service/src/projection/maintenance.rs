@@ -69,6 +69,7 @@ impl Maintenance {
             Err(error) => {
                 self.snapshot = Some(now);
                 shared.indexing.metrics.index_snapshot_errors.inc();
+                shared.indexing.space.note_failure(&error);
                 tracing::error!(%error, "an index could not be written as a snapshot");
             }
         }

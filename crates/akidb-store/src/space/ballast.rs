@@ -28,9 +28,13 @@ impl Ballast {
         self.path.exists()
     }
 
-    /// Takes so much of the disk, or nothing.
-    pub(super) fn make(&self, bytes: u64) -> io::Result<()> {
-        let made = self.open().and_then(|file| fill(&file, bytes));
+    /// Takes so much of the disk, or nothing. The disk must have `spare` bytes more, which stay
+    /// free.
+    pub(super) fn make(&self, bytes: u64, spare: u64) -> io::Result<()> {
+        let made = self.open().and_then(|file| {
+            fill(&file, bytes + spare)?;
+            file.set_len(bytes)
+        });
         if made.is_err() {
             self.remove();
         }
@@ -83,8 +87,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ballast = Ballast::new(folder.path());
         ballast.remove();
-        ballast.make(3 << 20).unwrap();
+        ballast.make(3 << 20, 1 << 20).unwrap();
         let metadata = folder.path().join("ballast").metadata().unwrap();
+        assert_eq!(metadata.len(), 3 << 20);
         assert!(metadata.blocks() * 512 >= 3 << 20, "{metadata:?}");
         ballast.remove();
         assert!(!ballast.exists());

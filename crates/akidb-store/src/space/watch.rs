@@ -41,6 +41,11 @@ impl Watch {
         self.is_read_only
     }
 
+    /// Whether a write met a full disk and no ballast could be made since.
+    pub(super) const fn has_met_full(&self) -> bool {
+        self.met_full
+    }
+
     /// Free bytes below which writes are refused.
     pub(super) fn min_free_bytes(&self, room: Room) -> u64 {
         self.min_free_bytes.unwrap_or(MIN_FREE_BYTES.max(room.size_bytes / MIN_FREE_ONE_IN))

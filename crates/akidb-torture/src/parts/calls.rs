@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::{
     agree::agree,
     case::{Context, Tally, count},
+    client::Reply,
     document::Form,
     node::Node,
     oracle::{Operation, Oracle, Outcome, State},
@@ -317,7 +318,14 @@ impl Trial {
             }
             let Some((name, reply)) = refused else { return Ok(()) };
             let ready = client.read("GET", "/readyz", None);
-            if ready.is_ok_and(|ready| ready.status != 200) {
+            // A full disk leaves the node ready for what works, and its storage is told of.
+            let tells = |ready: &Reply| {
+                let components = ready.body["components"].as_array();
+                let mut components = components.into_iter().flatten();
+                ready.status != 200
+                    || components.any(|it| it["name"] == "storage" && it["ready"] == false)
+            };
+            if ready.is_ok_and(|ready| tells(&ready)) {
                 return Ok(());
             }
             if started.elapsed() > TELLS_WITHIN {
