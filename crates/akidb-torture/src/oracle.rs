@@ -304,6 +304,7 @@ mod tests {
         assert_eq!(oracle.states.len(), 4);
         let mut seen = started().state().clone();
         upsert(2, 2).apply(&mut seen);
-        assert!(oracle.allows(&seen).unwrap_err().contains("c/1"));
+        let told = oracle.allows(&seen).unwrap_err();
+        assert!(told.contains("c/2 Version { number: 2, patch: 0 } appeared"), "{told}");
     }
 }
