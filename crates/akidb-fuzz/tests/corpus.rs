@@ -1,8 +1,5 @@
 //! Every input of every corpus, as an ordinary test: what a target has found stays found.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "the last line before a panic names the input")]
-
 use std::{fs, path::Path};
 
 use akidb_fuzz::TARGETS;

@@ -84,7 +84,7 @@ impl Guard {
 
     /// Refuses what a page of another origin began.
     fn page_fault(&self, parts: &Parts, host: Option<&Authority>) -> Option<Error> {
-        let text = |name: &str| parts.headers.get(name).map(|value| value.as_bytes());
+        let text = |name: &str| parts.headers.get(name).map(HeaderValue::as_bytes);
         match text(SITE) {
             // Typed in, or of this node's own pages.
             Some(b"none" | b"same-origin") => return None,

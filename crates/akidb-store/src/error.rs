@@ -212,7 +212,7 @@ impl StoreError {
             Self::Full => Some(true),
             Self::Io { source, .. } => Some(crate::space::is_for_want_of_space(source)),
             Self::Sqlite(error) => {
-                let code = error.as_database_error().and_then(|error| error.code());
+                let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
                 let code = code.and_then(|code| code.parse::<u32>().ok());
                 (!code.is_some_and(is_of_files)).then_some(false)
             }

@@ -80,7 +80,10 @@ mod tests {
                 }
                 true
             };
-            together.run_while(|| drop(both_work.wait()), is_worth_waiting);
+            let work = || {
+                both_work.wait();
+            };
+            together.run_while(work, is_worth_waiting);
             assert!(!together.others_work());
         });
     }
@@ -101,7 +104,10 @@ mod tests {
                 looks -= 1;
                 looks > 0
             };
-            together.run_while(|| drop(both_work.wait()), is_worth_waiting);
+            let work = || {
+                both_work.wait();
+            };
+            together.run_while(work, is_worth_waiting);
             assert!(together.others_work());
             is_back.wait();
         });

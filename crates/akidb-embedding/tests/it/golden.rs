@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use akidb_embedding::{EmbedOptions, Embedding, EngineSettings, Pooling};
+use akidb_embedding::{EmbedError, EmbedOptions, Embedding, EngineSettings, Pooling};
 use serde::Deserialize;
 
 use crate::support::{cosine, engine, real_model, workspace};
@@ -42,10 +42,17 @@ fn assert_same(embeddings: &[Embedding], expected: &[Vec<f32>], texts: &[String]
 async fn vectors_and_token_counts_are_those_of_sentence_transformers() {
     let (golden, vectors) = golden();
     let engine = engine(real_model(2), EngineSettings::default());
-    let embeddings = engine.embed(golden.texts.clone(), EmbedOptions::default()).await.unwrap();
-    assert_same(&embeddings, &vectors[..golden.texts.len()], &golden.texts);
-    for ((embedding, tokens), text) in embeddings.iter().zip(&golden.tokens).zip(&golden.texts) {
-        assert_eq!(embedding.tokens, *tokens, "{text:?}");
+    // A text that spells a special token and nothing else has a vector only there.
+    let (some, none): (Vec<usize>, Vec<usize>) =
+        (0..golden.texts.len()).partition(|&at| golden.texts[at] != "[SEP]");
+    let refused = engine.embed(golden.texts.clone(), EmbedOptions::default()).await.unwrap_err();
+    assert!(matches!(&refused, EmbedError::NoTokens { indexes } if *indexes == none), "{refused}");
+    let texts: Vec<String> = some.iter().map(|&at| golden.texts[at].clone()).collect();
+    let vectors: Vec<Vec<f32>> = some.iter().map(|&at| vectors[at].clone()).collect();
+    let embeddings = engine.embed(texts.clone(), EmbedOptions::default()).await.unwrap();
+    assert_same(&embeddings, &vectors, &texts);
+    for ((embedding, &at), text) in embeddings.iter().zip(&some).zip(&texts) {
+        assert_eq!(embedding.tokens, golden.tokens[at], "{text:?}");
         let whole_text_tokens = engine.count_tokens(text, None).unwrap();
         assert_eq!(embedding.truncated, whole_text_tokens > MAX_TOKENS, "{text:?}");
     }

@@ -1,7 +1,5 @@
 //! What an index in parts gives back, and what becomes of parts that are no index.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot write its file has failed")]
-
 use akidb_core::{IndexSettings, Metric, Quantization};
 use akidb_index::{Codes, HnswIndex, IndexHeader, SearchRequest, VectorIndex};
 

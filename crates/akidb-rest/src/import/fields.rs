@@ -147,7 +147,7 @@ fn text(bytes: &[u8]) -> Result<&str> {
     })
 }
 
-fn decode_borrowed<'a>(value: &'a str) -> Result<Entries<&'a RawValue>> {
+fn decode_borrowed(value: &str) -> Result<Entries<&RawValue>> {
     serde_json::from_str(value)
         .map_err(|error| Error::at(ErrorCode::MalformedRequest, METADATA, error.to_string()))
 }

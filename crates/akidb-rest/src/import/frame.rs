@@ -170,7 +170,7 @@ impl Framer {
     ///
     /// # Errors
     /// [`FrameFault`]; nothing can be read behind it.
-    pub fn next(&mut self) -> Result<Option<Framed>, FrameFault> {
+    pub fn next_document(&mut self) -> Result<Option<Framed>, FrameFault> {
         while let Some(end) = self.find_end()? {
             if let Some(framed) = self.take(end, 1) {
                 return Ok(Some(framed));
@@ -359,7 +359,7 @@ mod tests {
         };
         for piece in input.as_bytes().chunks(piece) {
             framer.push(piece);
-            while let Some(framed) = framer.next()? {
+            while let Some(framed) = framer.next_document()? {
                 found.push(told(framed));
             }
         }

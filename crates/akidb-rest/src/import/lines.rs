@@ -79,7 +79,7 @@ impl Lines {
         while !self.done {
             let framed = match &mut self.input {
                 Input::Unknown(_) => Ok(None),
-                Input::Of(_, framer) => framer.next(),
+                Input::Of(_, framer) => framer.next_document(),
             };
             let read = match framed {
                 Ok(Some(framed)) => self.read(framed).transpose(),

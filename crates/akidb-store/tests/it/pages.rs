@@ -65,7 +65,7 @@ async fn scrolled(store: &DocumentStore) -> (BTreeSet<DocumentId>, BTreeSet<Docu
         let Page { rows, next } = store.page(request).await.unwrap();
         assert!(rows.documents.len() + rows.damaged.len() <= 90);
         sound.extend(rows.documents.into_iter().map(|document| document.id));
-        damaged.extend(rows.damaged.into_iter().map(|row| row.id.expect("its id is known")));
+        damaged.extend(rows.damaged.into_iter().map(|row| row.id.unwrap()));
         match next {
             Some(next) => after = next,
             None => return (sound, damaged),

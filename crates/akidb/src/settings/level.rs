@@ -81,7 +81,7 @@ mod tests {
     fn every_crate_of_the_node_is_a_part() {
         let crates = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).unwrap();
         let names = crates.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let of_tools = ["akidb-bench", "akidb-client", "akidb-torture"];
+        let of_tools = ["akidb-bench", "akidb-fuzz", "akidb-torture"];
         for name in names.filter(|name| name.starts_with("akidb")) {
             let is_part = PARTS.contains(&&*name.replace('-', "_"));
             assert!(is_part || of_tools.contains(&&*name), "{name}");

@@ -25,6 +25,7 @@ struct SmallDisk {
 
 impl SmallDisk {
     /// None, with the reason on stderr, where this user may mount nothing.
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     fn mount() -> Option<Self> {
         let disk = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir(disk.data_dir()).unwrap();

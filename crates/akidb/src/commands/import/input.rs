@@ -145,7 +145,7 @@ impl Input {
                     bytes += read as u64;
                     framer.push(&piece);
                     // A list that is none is the node's to tell.
-                    while let Ok(Some(framed)) = framer.next() {
+                    while let Ok(Some(framed)) = framer.next_document() {
                         sent.add(framed, bytes);
                     }
                     if read == 0 {

@@ -27,6 +27,7 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     /// Starts one, or says that there is none.
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = program() else {
             eprintln!("SKIPPED: there is no chromium; `cargo xtask test` fetches one");

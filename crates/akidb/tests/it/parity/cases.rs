@@ -270,7 +270,7 @@ pub(crate) fn embedding() -> Vec<Case> {
         works(Embed, "", json!({"texts": ["a ship"], "pooling": "LastToken"})),
         works(Embed, "", json!({"texts": ["y".repeat(1 << 20)]})).with("/usage/total_tokens", json!(1)),
         works(Embed, "", json!({"texts": ["y ".repeat(1 << 19)]})).with("/truncated", json!([0])).with("/usage/total_tokens", json!(512)),
-        works(Embed, "", json!({"texts": ["שלום עולם", "\u{202e}a", "\u{200b}", "[CLS] </s> <|endoftext|>", "👩‍👩‍👧‍👦"]})),
+        works(Embed, "", json!({"texts": ["שלום עולם", "\u{202e}a", "[CLS] </s> <|endoftext|>", "👩‍👩‍👧‍👦"]})),
         works(Embed, "", json!({"texts": ["a ship"], "dimensions": 3})).with("/dimension", json!(3)),
         works(Embed, "", json!({"texts": ["a ship"], "dimensions": 8, "normalize": false})).with("/dimension", json!(8)),
         works(Embed, "", json!({"texts": ["a ship"], "dimensions": null, "truncate": null})).with("/dimension", json!(8)),
