@@ -128,7 +128,9 @@ fn tag(path: &str) -> &'static str {
 
 fn parameters(route: &Route) -> Vec<Parameter> {
     let of_path = placeholders(route.path).map(|name| {
-        let parameter = parameter(name, ParameterIn::Path, path_parameter(name));
+        let (description, example) = path_parameter(route.path, name);
+        let parameter = parameter(name, ParameterIn::Path, description);
+        let parameter = parameter.example(Some(example.into()));
         let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
         let text = if name == "name" { text.pattern(Some(NAME)) } else { text };
         parameter.required(Required::True).schema(Some(text)).build()
@@ -160,11 +162,15 @@ fn parameters(route: &Route) -> Vec<Parameter> {
     of_path.chain(of_query).chain(of_header).chain(timeout).collect()
 }
 
-fn path_parameter(name: &str) -> &'static str {
+/// What a part of a path is, and what the examples of bodies make it: the page offers to send them.
+fn path_parameter(path: &str, name: &str) -> (&'static str, &'static str) {
     match name {
-        "name" => "The collection's name.",
-        "model" => "A model of the node's configuration, percent-encoded.",
-        _ => "The id, percent-encoded.",
+        "name" => ("The collection's name.", "films"),
+        "model" => ("A model of the node's configuration, percent-encoded.", "all-minilm-l6-v2"),
+        _ if path.starts_with("/v1/models/") => {
+            ("The name of a loaded model, percent-encoded.", "all-minilm-l6-v2")
+        }
+        _ => ("The id, percent-encoded.", "film-1"),
     }
 }
 

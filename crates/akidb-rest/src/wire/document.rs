@@ -22,7 +22,7 @@ use super::{
 #[serde(deny_unknown_fields)]
 #[schema(as = UpsertRequest, example = json!({"documents": [
     {"id": "film-1", "text": "A boat on a lake", "metadata": {"year": 1999}},
-    {"id": 2, "vector": [0.1, 0.2, 0.3]}
+    {"id": 2, "text": "Rain on the sea", "metadata": {"year": 1936}}
 ]}))]
 pub(crate) struct UpsertBody {
     /// At least one, at most `batch_documents` (10,000), without a repeated id.

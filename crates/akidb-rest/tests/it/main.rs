@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod documents;
+mod encodings;
 mod import;
 mod index;
 mod operations;
