@@ -3,13 +3,14 @@
 
 use std::{collections::BTreeSet, io};
 
+use anyhow::{Result, bail};
 use rand::{Rng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::{
     client::{Client, Reply},
     document::{FILTERS, Form, describe, document, wire_id},
-    oracle::{EF_DEFAULT, Operation, Outcome, State},
+    oracle::{EF_DEFAULT, Operation, Oracle, Outcome, State},
 };
 
 /// Ids that one worker has in a collection.
@@ -35,6 +36,26 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
+    /// Sends as many operations, each of which must be answered.
+    pub(crate) fn work_answered(
+        &mut self,
+        oracle: &mut Oracle,
+        client: &mut Client,
+        operations: usize,
+    ) -> Result<()> {
+        for _ in 0..operations {
+            let operation = self.next(oracle.state());
+            let reply = Request::of(&operation, oracle.state()).send(client);
+            let outcome = outcome(&operation, oracle.state(), &reply);
+            let outcome = outcome.map_err(anyhow::Error::msg)?;
+            if outcome == Outcome::Unknown {
+                bail!("{operation:?} was not answered: {reply:?}");
+            }
+            oracle.note(&operation, &outcome);
+        }
+        Ok(())
+    }
+
     /// A worker at its beginning.
     pub(crate) fn new(number: u64, random: StdRng, mix: Mix) -> Self {
         Self { number, random, mix, next_version: 1 }

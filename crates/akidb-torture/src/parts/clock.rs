@@ -11,10 +11,10 @@ use crate::{
     agree::agree,
     case::{Context, Tally, count},
     node::Node,
-    oracle::{Oracle, Outcome},
+    oracle::Oracle,
     shared::{create_shared, part_of},
     shim::{IS_AVAILABLE, Shim},
-    workload::{Mix, Request, Worker, outcome},
+    workload::{Mix, Worker},
 };
 
 const OPERATIONS: usize = 60;
@@ -44,17 +44,7 @@ pub(crate) fn run(context: &Context) -> Result<Tally> {
             .map(|(worker, oracle)| {
                 let mut client = node.client();
                 scope.spawn(move || -> Result<()> {
-                    for _ in 0..OPERATIONS {
-                        let operation = worker.next(oracle.state());
-                        let reply = Request::of(&operation, oracle.state()).send(&mut client);
-                        let outcome = outcome(&operation, oracle.state(), &reply);
-                        let outcome = outcome.map_err(anyhow::Error::msg)?;
-                        if outcome == Outcome::Unknown {
-                            bail!("{operation:?} was not answered: {reply:?}");
-                        }
-                        oracle.note(&operation, &outcome);
-                    }
-                    Ok(())
+                    worker.work_answered(oracle, &mut client, OPERATIONS)
                 })
             })
             .collect();

@@ -8,10 +8,10 @@ use crate::{
     case::{Context, Tally, count},
     client::Client,
     node::Node,
-    oracle::{Oracle, Outcome},
+    oracle::Oracle,
     scene::files_below,
     shared::{create_shared, part_of},
-    workload::{Mix, Request, Worker, outcome},
+    workload::{Mix, Worker},
 };
 
 const SAMPLES: usize = 24;
@@ -38,16 +38,7 @@ pub(crate) fn run(context: &Context) -> Result<Tally> {
     let mut worker = Worker::new(0, StdRng::seed_from_u64(context.seed), MIX);
     let mut samples = Vec::new();
     for _ in 0..SAMPLES {
-        for _ in 0..OPERATIONS_A_SAMPLE {
-            let operation = worker.next(oracle.state());
-            let reply = Request::of(&operation, oracle.state()).send(&mut client);
-            let outcome = outcome(&operation, oracle.state(), &reply);
-            let outcome = outcome.map_err(anyhow::Error::msg)?;
-            if outcome == Outcome::Unknown {
-                bail!("{operation:?} was not answered: {reply:?}");
-            }
-            oracle.note(&operation, &outcome);
-        }
+        worker.work_answered(&mut oracle, &mut client, OPERATIONS_A_SAMPLE)?;
         samples.push(usage(&mut client, &data_dir)?);
         count(&mut tally, "operations of the soak", OPERATIONS_A_SAMPLE as u64);
     }
