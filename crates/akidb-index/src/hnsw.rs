@@ -67,8 +67,9 @@ use crate::{
     exact::State, ranking::Ranking,
 };
 
-/// Vectors from which on a graph pays: below, scanning takes less than 0.2 ms.
-pub(crate) const GRAPH_MIN: usize = 8_000;
+/// Vectors from which on there is a graph. Below, scanning takes less than 0.25 ms; and as an answer
+/// holds no more by default, one that holds all of an index comes from a scan, in order and whole.
+pub(crate) const GRAPH_MIN: usize = 10_000;
 
 /// Rounds more that a search makes where full vectors overturn the order of the codes.
 const WIDENINGS_MAX: usize = 2;
@@ -284,6 +285,7 @@ impl HnswIndex {
             request,
             approach,
             linked_end,
+            scan_max: self.graph_min,
             ef,
             may_widen: true,
         };
@@ -300,7 +302,8 @@ impl HnswIndex {
         let mut work: Option<Work> = None;
         let mut widenings = 0;
         loop {
-            if search.returnable_max() <= search.ef {
+            let is_last = search.returnable_max() <= search.ef;
+            if is_last && request.rescore {
                 let exact = self.search_exactly(search, &mut ranking);
                 work = Some(work.map_or(exact, |work| work.and(exact)));
                 break;
@@ -312,7 +315,7 @@ impl HnswIndex {
             }
             widenings += usize::from(round.is_overturned);
             work = Some(work.map_or(round.work, |work| work.and(round.work)));
-            if ranking.is_full() {
+            if is_last || ranking.is_full() {
                 break;
             }
             search.ef = ranking.next_round(search.ef);

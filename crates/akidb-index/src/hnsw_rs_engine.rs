@@ -114,7 +114,7 @@ impl HnswRsIndex {
         let mut work: Option<Work> = None;
         let mut ef = request.ef.unwrap_or(self.settings.ef as usize).max(1);
         while !ranking.is_full() {
-            let is_last = state.returnable_max(request) <= ef;
+            let is_last = state.returnable_max(request) <= ef.max(self.graph_min);
             let walked = if is_last { None } else { self.walk(state, query, request, ef) };
             let done = if let Some(found) = walked {
                 found.neighbours.into_iter().for_each(|neighbour| ranking.give(neighbour));

@@ -5,7 +5,8 @@
 //! had. So an answer is given in *rounds*, each over four times as many candidates as the one before.
 //! What a round gave stays where it is; a later one goes on behind it, and what it finds that is
 //! nearer than the last one given comes at the very end, when nothing else is left. So an answer is
-//! the beginning of every longer answer to the same question, as long as nothing is written.
+//! the beginning of every longer answer to the same question, as long as nothing is written. Scans have
+//! nothing late: they give only what is sure against all that they left out.
 
 use std::collections::HashSet;
 

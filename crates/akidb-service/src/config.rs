@@ -75,7 +75,7 @@ pub struct IndexThresholds {
 impl Default for IndexThresholds {
     fn default() -> Self {
         Self {
-            graph_vectors: threshold(8_000, 64),
+            graph_vectors: threshold(10_000, 64),
             snapshot_vectors: threshold(8_192, 64),
             removed_vectors: threshold(8_192, 64),
         }

@@ -28,7 +28,8 @@ pub(super) struct PlannedWalk {
     pub(super) probe: Option<Probe>,
 }
 
-/// The walk to make, or `None` where scanning is expected to cost less.
+/// The walk to make, or `None` where scanning is expected to cost less, or where an answer may hold
+/// all there is: what a walk overlooks would have no place in it.
 ///
 /// Where the returnable vectors lie decides what a walk costs: near the query it costs as little as
 /// one over all, elsewhere as much as one over everything in between. So where only the least that it
@@ -41,6 +42,7 @@ pub(super) fn walk(search: &Search<'_>) -> Option<PlannedWalk> {
     match search.approach {
         Approach::Walk => return Some(compared(f64::INFINITY)),
         Approach::Scan => return None,
+        Approach::Planned if search.returnable_max() <= search.scan_max => return None,
         Approach::Planned => {}
     }
     let share = returnable / search.state.slot_count().max(1) as f64;

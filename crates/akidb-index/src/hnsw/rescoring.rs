@@ -3,7 +3,8 @@
 //! What codes say is off by some error, in proportion to the scales of the codes, which shows as
 //! candidates are scored in full, best first. One is given as soon as even a few times the largest
 //! error so far would bring none of those that are left before it: at a limit of 10, 16 are scored of
-//! the 100 that a search keeps. When it is given does not depend on how many are wanted.
+//! the 100 that a search keeps. When it is given does not depend on how many are wanted. The same holds
+//! against those that a scan left out: which of its last candidates come before them, a longer scan says.
 //!
 //! Where all candidates are scored and the first of them still can not be told from those that were
 //! not kept, full vectors have overturned the order of the codes: more candidates have to be kept.
@@ -92,10 +93,11 @@ impl Errors {
 impl Search<'_> {
     /// Gives the best of the pool, scored in full unless the request says otherwise. Says whether
     /// full vectors overturned the order of the codes; what is not sure is not given then, where
-    /// another round follows.
+    /// another round follows, nor where the pool is that of a scan which was cut.
     pub(super) fn rank(
         &self,
         pool: &Pool,
+        is_cut: bool,
         target: &Target,
         memory: &mut RankMemory,
         ranking: &mut Ranking,
@@ -119,22 +121,19 @@ impl Search<'_> {
             scored += batch.len();
             let Some(next) = coded.get(scored) else { break };
             let bar = next.score + errors.bound(next.weight_max);
-            while let Some(&Nearest(best)) = waiting.peek()
-                && best.score > bar
-            {
-                waiting.pop();
-                sure += 1;
-                ranking.give(best);
-            }
+            sure += give_above(bar, waiting, ranking);
         }
         if ranking.is_full() {
             return false;
         }
-        let is_overturned = self.is_overturned(coded, &errors, sure, waiting);
-        if !(is_overturned && self.may_widen) {
-            while let Some(Nearest(best)) = waiting.pop() {
-                ranking.give(best);
-            }
+        let outside = outside(coded, &errors);
+        let is_overturned = self.is_overturned(coded.len(), outside, sure, waiting);
+        let follows = is_overturned && self.may_widen;
+        match is_cut {
+            _ if follows => {}
+            true if scored < BATCH_ROWS => {}
+            true => _ = give_above(outside, waiting, ranking),
+            false => _ = give_above(f32::NEG_INFINITY, waiting, ranking),
         }
         is_overturned
     }
@@ -176,23 +175,40 @@ impl Search<'_> {
     /// Whether those that were not kept may well be nearer than some that should be sure.
     fn is_overturned(
         &self,
-        coded: &[Coded],
-        errors: &Errors,
+        candidates: usize,
+        outside: f32,
         sure: usize,
         waiting: &BinaryHeap<Nearest>,
     ) -> bool {
         let wanted = self.ef / SURE_ONE_IN;
         let is_judged = matches!(self.space.coder, Coder::Int8(_))
             && self.ef >= JUDGED_MIN
-            && coded.len() >= self.ef;
-        let (Some(first), Some(last)) = (coded.first(), coded.last()) else { return false };
+            && candidates >= self.ef;
         if !is_judged || sure >= wanted {
             return false;
         }
-        let outside = last.score + errors.bound(first.weight_max);
         let waiting = waiting.clone().into_sorted_vec();
         let place = waiting.len().checked_sub(wanted - sure);
         let least_sure = place.map_or(f32::NEG_INFINITY, |place| waiting[place].0.score);
         outside - least_sure > ROUNDING * outside.abs()
     }
+}
+
+/// The most that those which were not kept may score.
+fn outside(coded: &[Coded], errors: &Errors) -> f32 {
+    let (Some(first), Some(last)) = (coded.first(), coded.last()) else { return f32::INFINITY };
+    last.score + errors.bound(first.weight_max)
+}
+
+/// Gives those that score more than `bar`, best first, and says how many.
+fn give_above(bar: f32, waiting: &mut BinaryHeap<Nearest>, ranking: &mut Ranking) -> usize {
+    let mut given = 0;
+    while let Some(&Nearest(best)) = waiting.peek()
+        && best.score > bar
+    {
+        waiting.pop();
+        given += 1;
+        ranking.give(best);
+    }
+    given
 }

@@ -41,6 +41,8 @@ pub(super) struct Search<'a> {
     pub(super) approach: Approach,
     /// Slots from here on are not in the graph.
     pub(super) linked_end: u32,
+    /// Where no more than so many can be returned, they are scanned.
+    pub(super) scan_max: usize,
     /// Candidates that a walk or scan keeps.
     pub(super) ef: usize,
     /// Whether another round follows where the order of the codes is overturned.
@@ -64,7 +66,9 @@ impl Search<'_> {
             self.scan(memory, &mut work);
         }
         let SearchMemory { walk, target, rank, .. } = memory;
-        let is_overturned = self.rank(&walk.pool, target, rank, ranking, &mut work);
+        // A scan knows what it left out: nothing that it could not tell from that has its place yet.
+        let is_cut = !found && self.returnable_max() > self.ef;
+        let is_overturned = self.rank(&walk.pool, is_cut, target, rank, ranking, &mut work);
         Round { work, is_overturned }
     }
 
