@@ -46,6 +46,7 @@ mod space;
 mod twins;
 mod visited;
 mod walk;
+mod widening;
 
 #[cfg(test)]
 mod tests;
@@ -275,7 +276,7 @@ impl HnswIndex {
         let Some(graph) = graph else { return self.core.search_state(&state, &query, request) };
         let linked_end = graph.linked_end();
         let view = graph.view();
-        let ef = request.ef.unwrap_or(self.settings.ef as usize).max(1);
+        let ef = request.ef.unwrap_or_else(|| graph.widening.of(self.settings.ef as usize)).max(1);
         let mut search = Search {
             graph: &graph,
             view: &view,
@@ -386,6 +387,7 @@ impl VectorIndex for HnswIndex {
         let state = self.core.snapshot();
         let scoring = self.core.scoring();
         if (graph.linked_end() as usize) < state.slot_count() {
+            self.measure_searches(&graph, &state);
             graph.link(&state, scoring, vectors_max, &self.insertions);
         }
         match self.pending_count() {

@@ -13,6 +13,7 @@ use super::{
     linker::MemoryStore,
     repair::{choose_live, is_thinned},
     space::Space,
+    widening::Widening,
 };
 use crate::{exact::State, scoring::Scoring};
 
@@ -42,7 +43,8 @@ impl Graph {
             sketcher: self.sketcher.clone(),
         });
         let row_lanes = state.layout().row_lanes;
-        let graph = Self::new(self.shape, coder, sketcher, row_lanes, old_slots.len());
+        let mut graph = Self::new(self.shape, coder, sketcher, row_lanes, old_slots.len());
+        graph.widening = Widening::at(self.widening.step(), old_slots.len() as u32);
         graph.order.set_failed(self.order.has_failed());
         if is_recoded {
             graph.grow(|view| view.grow(old_slots.len()));

@@ -21,6 +21,7 @@ use super::{
     sketch,
     space::Coder,
     twins::Twins,
+    widening::Widening,
 };
 use crate::{
     Codes,
@@ -96,7 +97,8 @@ impl HnswIndex {
         let coder = self.coder_from_parts(graph_header, row_lanes, sections)?;
         let sketcher = self.sketcher_from_parts(graph_header, row_lanes, sections)?;
         let measured_at = usize::try_from(graph_header.measured_at).unwrap_or(usize::MAX);
-        let graph = Graph::new(self.shape(), coder, sketcher, row_lanes, measured_at);
+        let mut graph = Graph::new(self.shape(), coder, sketcher, row_lanes, measured_at);
+        graph.widening = Widening::at(graph_header.widening, linked);
         graph.order.set_failed(graph_header.codes_have_failed);
         let slot_count = state.slot_count();
         let codes = codes_from_parts(&graph.view().codes, slot_count, "codes", sections)?;

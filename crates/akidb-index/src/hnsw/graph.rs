@@ -17,6 +17,7 @@ use super::{
     space::{Coder, Space, Target},
     twins::Twins,
     walk::{Ground, WalkMemory, Walked},
+    widening::Widening,
 };
 use crate::{code_line::CodeLine, exact::State, lane::Lane, scoring::Scoring};
 
@@ -64,6 +65,8 @@ pub(super) struct Graph {
     measured_at: AtomicUsize,
     /// Whether what searches found is in the order of the codes.
     pub(super) order: OrderWatch,
+    /// How many more candidates searches keep.
+    pub(super) widening: Widening,
     view: RwLock<Arc<View>>,
     /// Slots below this are linked, or were dead when their turn came.
     linked: AtomicU32,
@@ -107,6 +110,7 @@ impl Graph {
             sketcher,
             measured_at: AtomicUsize::new(measured_at),
             order: OrderWatch::default(),
+            widening: Widening::default(),
             view: RwLock::new(Arc::new(view)),
             linked: AtomicU32::new(0),
             entry: AtomicU64::new(0),

@@ -61,6 +61,9 @@ pub struct GraphHeader {
     pub codes_have_failed: bool,
     /// Slots when it was last measured whether the codes serve.
     pub measured_at: u64,
+    /// Steps by which searches keep more candidates than `ef`.
+    #[serde(default)]
+    pub widening: u32,
 }
 
 /// A section on its way into a file: its bytes are those of the slices, one after another.
@@ -200,6 +203,7 @@ impl Graph {
             is_rotated: matches!(&self.coder, Coder::Int8(coder) if coder.is_rotated()),
             codes_have_failed: self.order.has_failed(),
             measured_at: self.measured_at() as u64,
+            widening: self.widening.step(),
         }
     }
 }
