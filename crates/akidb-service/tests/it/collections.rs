@@ -7,7 +7,7 @@ use std::{
 
 use akidb_core::{ErrorCode, Metric, Outcome};
 use akidb_service::{
-    CreateCollection, Door, GivenIndex, OpenError, RequestContext, Service, ServiceConfig,
+    CreateCollection, Door, GivenId, GivenIndex, OpenError, RequestContext, Service, ServiceConfig,
     StorageConfig, UpdateCollection,
 };
 
@@ -225,6 +225,46 @@ async fn idle_collections_close_and_open_again() {
     for i in 0..5 {
         let name = format!("c{i}");
         assert_eq!(found(&service, &name, near(&[1.0, 1.0])).await, [i.to_string()]);
+    }
+}
+
+/// The value of a metric without labels.
+fn metric(service: &Service, name: &str) -> u64 {
+    let text = service.metrics_text();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn documents_of_closed_collections_are_counted_too() {
+    let data = tempfile::tempdir().unwrap();
+    let one_open = || {
+        let storage = StorageConfig { max_open_collections: 1, ..config(data.path()).storage };
+        ServiceConfig { storage, ..config(data.path()) }
+    };
+    let service = Service::open(one_open()).await.unwrap();
+    service.models_settled().await;
+    for i in 1..=3 {
+        create(&service, &format!("c{i}"), Some(2)).await;
+        put(&service, &format!("c{i}"), (0..i).map(|id| vector(id, &[1.0, 1.0])).collect()).await;
+    }
+    let counted = |service: &Service| {
+        ["collections_open", "collections", "documents"]
+            .map(|name| metric(service, &format!("akidb_{name}")))
+    };
+    assert_eq!(counted(&service), [1, 3, 6]);
+    service.delete_document(&context(), "c3", GivenId::Integer(0), None).await.unwrap();
+    found(&service, "c1", near(&[1.0, 1.0])).await;
+    assert_eq!(counted(&service), [1, 3, 5]);
+    service.delete_collection(&context(), "c2").await.unwrap();
+    assert_eq!(counted(&service)[1..], [2, 3]);
+    service.shutdown().await;
+    drop(service);
+
+    // Those that nobody has used since the start are counted behind it, and stay closed.
+    let service = Service::open(one_open()).await.unwrap();
+    while counted(&service) != [0, 2, 3] {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
