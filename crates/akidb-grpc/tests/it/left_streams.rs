@@ -20,19 +20,16 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
-    Code, Streaming,
+    Code, Status, Streaming,
     transport::{Channel, Endpoint},
 };
 
-use crate::node::{Node, error_of};
+use crate::node::{Node, error_of, within_a_time_that_is_enough};
 
 /// Far away, and below the drain timeout, which would end everything.
 const WITHIN: Duration = Duration::from_secs(600);
 /// The time of a message where it must not be what ends a stream.
 const LONG: Duration = Duration::from_secs(3_600);
-/// The time in which a client must take a reply, where it does not. It is enough for the messages
-/// before, and all of it is waited for.
-const SHORT: Duration = Duration::from_secs(3);
 const MESSAGE_BYTES_MAX: usize = 10_000;
 
 type Client = EmbeddingServiceClient<Channel>;
@@ -63,11 +60,29 @@ async fn busy_stream(
     client: &mut Client,
     messages: impl Stream<Item = EmbedStreamRequest> + Send + 'static,
 ) -> Streaming<EmbedStreamResponse> {
-    let mut replies = client.embed_stream(messages).await.unwrap().into_inner();
+    try_busy_stream(client, messages).await.unwrap()
+}
+
+async fn try_busy_stream(
+    client: &mut Client,
+    messages: impl Stream<Item = EmbedStreamRequest> + Send + 'static,
+) -> Result<Streaming<EmbedStreamResponse>, Status> {
+    let mut replies = client.embed_stream(messages).await?.into_inner();
     for _ in 0..10 {
-        replies.next().await.unwrap().unwrap();
+        replies.next().await.unwrap()?;
     }
-    replies
+    Ok(replies)
+}
+
+/// The same of a node that gives up who takes no reply, in a time that is enough for those before.
+async fn busy_stream_of_an_impatient_node() -> (Node, Client, Streaming<EmbedStreamResponse>) {
+    within_a_time_that_is_enough(async |time| {
+        let node = node(time).await;
+        let mut client = node.embeddings().await;
+        let replies = try_busy_stream(&mut client, endless()).await?;
+        Ok((node, client, replies))
+    })
+    .await
 }
 
 fn endless() -> impl Stream<Item = EmbedStreamRequest> + Send + 'static {
@@ -141,17 +156,14 @@ async fn a_connection_that_breaks_is_noticed() {
 
 #[tokio::test]
 async fn a_client_that_drops_the_replies_and_sends_on_is_given_up() {
-    let node = node(SHORT).await;
-    let mut client = node.embeddings().await;
-    drop(busy_stream(&mut client, endless()).await);
+    let (node, _client, replies) = busy_stream_of_an_impatient_node().await;
+    drop(replies);
     assert_no_memory_is_held(&node).await;
 }
 
 #[tokio::test]
 async fn a_client_that_takes_no_replies_in_time_is_told_so() {
-    let node = node(SHORT).await;
-    let mut client = node.embeddings().await;
-    let mut replies = busy_stream(&mut client, endless()).await;
+    let (node, _client, mut replies) = busy_stream_of_an_impatient_node().await;
     // The window of the connection fills up, and the node gives the stream up.
     assert_no_memory_is_held(&node).await;
     let end = loop {
