@@ -1,3 +1,14 @@
+// Swagger UI takes lines of JSON for one JSON text, and would show the example in quotes.
+const linesAreNoJson = () => ({
+  afterLoad(system) {
+    const { getSampleSchema } = system.fn;
+    system.fn.getSampleSchema = (schema, type, options, example) =>
+      type === "application/x-ndjson" && typeof example === "string"
+        ? example
+        : getSampleSchema(schema, type, options, example);
+  },
+});
+
 // Draws the description of this node. No validator of the web is asked, and no sign-in offered.
 SwaggerUIBundle({
   url: "openapi.json",
@@ -7,6 +18,7 @@ SwaggerUIBundle({
   docExpansion: "list",
   defaultModelsExpandDepth: 0,
   filter: true,
+  plugins: [linesAreNoJson],
   tryItOutEnabled: true,
   validatorUrl: null,
 });

@@ -1,6 +1,7 @@
 //! The OpenAPI description, made from the table of routes, the wire types and the error table.
 
 mod alternatives;
+mod examples;
 
 use std::collections::BTreeMap;
 
@@ -40,14 +41,17 @@ A success means that a write is on disk and that every later read sees it. Unkno
 refused. Every answer has the header `x-request-id`, and every error a stable `code`, whether a retry \
 may help (`retryable`), and whether anything was applied (`outcome`).";
 
-/// The areas of the API in the order of the page.
-const TAGS: [(&str, &str); 6] = [
+/// The areas of the API in the order of the page, where each example succeeds that is sent after
+/// those above it: what deletes stands below what reads, and what unloads a model below what embeds.
+const TAGS: [(&str, &str); 8] = [
     ("collections", "Sets of documents with one model or one length of vectors."),
     ("documents", "Texts, vectors and metadata."),
     ("search", "By a text, by a vector, or by a document that is stored."),
-    ("embedding", "Texts to vectors, and the models that do it."),
+    ("deletion", "Of documents, and of whole collections."),
+    ("embedding", "Texts to vectors."),
     ("openai", "Texts to vectors for the clients of OpenAI, with their shapes and errors."),
     ("node", "Health, metrics and this description."),
+    ("models", "What embeds: the models of the configuration, into memory and out of it."),
 ];
 
 /// The description of every route of the REST door.
@@ -92,12 +96,12 @@ fn operation(route: &Route) -> Operation {
     let mut operation = OperationBuilder::new()
         .operation_id(Some(route.name))
         .summary(Some(route.summary))
-        .tag(tag(route.path))
+        .tag(tag(route))
         .parameters(Some(parameters(route)));
     if let Some(body) = route.body {
         let mut described = RequestBodyBuilder::new().required(Some(Required::True));
         for media in route.takes {
-            described = described.content(media.name, Content::new(Some((body.reference)())));
+            described = described.content(media.name, examples::content(route, body, media));
         }
         operation = operation.request_body(Some(described.build()));
     }
@@ -114,23 +118,25 @@ fn operation(route: &Route) -> Operation {
 }
 
 /// The area of a route.
-fn tag(path: &str) -> &'static str {
-    match path {
-        _ if path.contains("/document") || path.ends_with("/import") => "documents",
-        _ if path.contains("/search") => "search",
-        _ if path.contains("/collections") => "collections",
+fn tag(route: &Route) -> &'static str {
+    use akidb_service::Operation::{Delete, DeleteCollection};
+    match route.path {
+        _ if matches!(route.operation, Delete | DeleteCollection) => "deletion",
+        path if path.contains("/document") || path.ends_with("/import") => "documents",
+        path if path.contains("/search") => "search",
+        path if path.contains("/collections") => "collections",
         "/embed" => "embedding",
         "/v1/embeddings" | "/v1/models" | "/v1/models/{id}" => "openai",
-        _ if path.contains("/models") => "embedding",
+        path if path.contains("/models") => "models",
         _ => "node",
     }
 }
 
 fn parameters(route: &Route) -> Vec<Parameter> {
     let of_path = placeholders(route.path).map(|name| {
-        let (description, example) = path_parameter(route.path, name);
+        let description = path_parameter(route.path, name);
         let parameter = parameter(name, ParameterIn::Path, description);
-        let parameter = parameter.example(Some(example.into()));
+        let parameter = parameter.example(Some(examples::of_path(route.path, name).into()));
         let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
         let text = if name == "name" { text.pattern(Some(NAME)) } else { text };
         parameter.required(Required::True).schema(Some(text)).build()
@@ -145,6 +151,7 @@ fn parameters(route: &Route) -> Vec<Parameter> {
             Takes::Pattern(pattern) => parameter.schema(Some(text.pattern(Some(pattern)))).build(),
             Takes::Needed(pattern) => parameter
                 .required(Required::True)
+                .example(examples::of_query(query.name).map(Into::into))
                 .schema(Some(text.min_length(Some(1)).pattern(Some(pattern))))
                 .build(),
         }
@@ -162,15 +169,12 @@ fn parameters(route: &Route) -> Vec<Parameter> {
     of_path.chain(of_query).chain(of_header).chain(timeout).collect()
 }
 
-/// What a part of a path is, and what the examples of bodies make it: the page offers to send them.
-fn path_parameter(path: &str, name: &str) -> (&'static str, &'static str) {
+fn path_parameter(path: &str, name: &str) -> &'static str {
     match name {
-        "name" => ("The collection's name.", "films"),
-        "model" => ("A model of the node's configuration, percent-encoded.", "all-minilm-l6-v2"),
-        _ if path.starts_with("/v1/models/") => {
-            ("The name of a loaded model, percent-encoded.", "all-minilm-l6-v2")
-        }
-        _ => ("The id, percent-encoded.", "film-1"),
+        "name" => "The collection's name.",
+        "model" => "A model of the node's configuration, percent-encoded.",
+        _ if path.starts_with("/v1/models/") => "The name of a loaded model, percent-encoded.",
+        _ => "The id, percent-encoded.",
     }
 }
 

@@ -120,7 +120,8 @@ const IMPORT_KEY: RequestHeader = RequestHeader {
     pattern: "^[\\x21-\\x7e]{1,255}$",
 };
 
-/// Every route of the REST door.
+/// Every route of the REST door, in the order of the page: within a section of it, what makes something
+/// comes before what needs it, and what takes it away comes last.
 pub(crate) static ROUTES: &[Route] = &[
     Route::new(Get, "/", "version", "Which program answers, and of which version.", || {
         get(node::version)
@@ -196,34 +197,6 @@ pub(crate) static ROUTES: &[Route] = &[
     .operation(Operation::ListCollections)
     .answers::<CollectionListAnswer>(),
     Route::new(
-        Get,
-        "/v1/collections/{name}",
-        "describe_collection",
-        "Describe a collection and its state.",
-        || get(collections::describe),
-    )
-    .operation(Operation::DescribeCollection)
-    .answers::<CollectionAnswer>(),
-    Route::new(
-        Patch,
-        "/v1/collections/{name}",
-        "update_collection",
-        "Change the settings of a collection.",
-        || patch(collections::update),
-    )
-    .operation(Operation::UpdateCollection)
-    .body::<UpdateCollectionBody>()
-    .answers::<CollectionAnswer>(),
-    Route::new(
-        Delete,
-        "/v1/collections/{name}",
-        "delete_collection",
-        "Delete a collection and all of its documents.",
-        || delete(collections::delete),
-    )
-    .operation(Operation::DeleteCollection)
-    .answers::<CollectionDeletedAnswer>(),
-    Route::new(
         Post,
         "/v1/collections/{name}/documents",
         "upsert",
@@ -235,6 +208,16 @@ pub(crate) static ROUTES: &[Route] = &[
     .conditional()
     .body::<UpsertBody>()
     .answers::<UpsertAnswer>(),
+    Route::new(
+        Patch,
+        "/v1/collections/{name}/documents",
+        "update_documents",
+        "Change the metadata of documents by a filter, all or none.",
+        || patch(documents::update_many),
+    )
+    .operation(Operation::PatchMetadata)
+    .body::<UpdateBody>()
+    .answers::<UpdateAnswer>(),
     Route::new(
         Post,
         "/v1/collections/{name}/import",
@@ -257,16 +240,6 @@ pub(crate) static ROUTES: &[Route] = &[
     .operation(Operation::Get)
     .query(&[TYPE, INCLUDE])
     .answers::<DocumentAnswer>(),
-    Route::new(
-        Patch,
-        "/v1/collections/{name}/documents",
-        "update_documents",
-        "Change the metadata of documents by a filter, all or none.",
-        || patch(documents::update_many),
-    )
-    .operation(Operation::PatchMetadata)
-    .body::<UpdateBody>()
-    .answers::<UpdateAnswer>(),
     Route::new(
         Patch,
         "/v1/collections/{name}/documents/{id}",
@@ -339,16 +312,6 @@ pub(crate) static ROUTES: &[Route] = &[
     .answers::<DocumentListAnswer>(),
     Route::new(
         Post,
-        "/v1/collections/{name}/documents/delete",
-        "delete_documents",
-        "Delete documents by ids or by a filter.",
-        || post(documents::delete_many),
-    )
-    .operation(Operation::Delete)
-    .body::<DeleteBody>()
-    .answers::<DeleteAnswer>(),
-    Route::new(
-        Post,
         "/v1/collections/{name}/documents/scroll",
         "scroll",
         "Read all documents, page by page.",
@@ -369,6 +332,16 @@ pub(crate) static ROUTES: &[Route] = &[
     .answers::<CountAnswer>(),
     Route::new(
         Post,
+        "/v1/collections/{name}/documents/delete",
+        "delete_documents",
+        "Delete documents by ids or by a filter.",
+        || post(documents::delete_many),
+    )
+    .operation(Operation::Delete)
+    .body::<DeleteBody>()
+    .answers::<DeleteAnswer>(),
+    Route::new(
+        Post,
         "/v1/collections/{name}/search",
         "search",
         "Find the nearest documents.",
@@ -387,6 +360,34 @@ pub(crate) static ROUTES: &[Route] = &[
     .operation(Operation::SearchBatch)
     .body::<SearchBatchBody>()
     .answers::<SearchBatchAnswer>(),
+    Route::new(
+        Get,
+        "/v1/collections/{name}",
+        "describe_collection",
+        "Describe a collection and its state.",
+        || get(collections::describe),
+    )
+    .operation(Operation::DescribeCollection)
+    .answers::<CollectionAnswer>(),
+    Route::new(
+        Patch,
+        "/v1/collections/{name}",
+        "update_collection",
+        "Change the settings of a collection.",
+        || patch(collections::update),
+    )
+    .operation(Operation::UpdateCollection)
+    .body::<UpdateCollectionBody>()
+    .answers::<CollectionAnswer>(),
+    Route::new(
+        Delete,
+        "/v1/collections/{name}",
+        "delete_collection",
+        "Delete a collection and all of its documents.",
+        || delete(collections::delete),
+    )
+    .operation(Operation::DeleteCollection)
+    .answers::<CollectionDeletedAnswer>(),
     Route::new(Get, "/v1/admin/models", "list_models", "List the models and their states.", || {
         get(models::list)
     })
@@ -403,15 +404,6 @@ pub(crate) static ROUTES: &[Route] = &[
     .answers::<ModelAnswer>(),
     Route::new(
         Post,
-        "/v1/admin/models/{model}/load",
-        "load_model",
-        "Begin to load a model; its state says how it goes on.",
-        || post(models::load),
-    )
-    .operation(Operation::LoadModel)
-    .begins::<ModelAnswer>(),
-    Route::new(
-        Post,
         "/v1/admin/models/{model}/unload",
         "unload_model",
         "Embed the texts that wait for a model, then give its memory back.",
@@ -420,6 +412,15 @@ pub(crate) static ROUTES: &[Route] = &[
     .operation(Operation::UnloadModel)
     .query(&[FORCE])
     .answers::<ModelAnswer>(),
+    Route::new(
+        Post,
+        "/v1/admin/models/{model}/load",
+        "load_model",
+        "Begin to load a model; its state says how it goes on.",
+        || post(models::load),
+    )
+    .operation(Operation::LoadModel)
+    .begins::<ModelAnswer>(),
 ];
 
 /// Where one document is found, whatever its id.
@@ -495,6 +496,6 @@ mod tests {
         }
         let words: Vec<_> =
             paths_beside_document().filter_map(|path| path.rsplit('/').next()).collect();
-        assert_eq!(words, ["get", "delete", "scroll", "count"]);
+        assert_eq!(words, ["get", "scroll", "count", "delete"]);
     }
 }

@@ -21,8 +21,8 @@ use super::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = UpsertRequest, example = json!({"documents": [
-    {"id": "film-1", "text": "A boat on a lake", "metadata": {"year": 1999}},
-    {"id": 2, "text": "Rain on the sea", "metadata": {"year": 1936}}
+    {"id": "film-1", "text": "A boat on a lake", "metadata": {"year": 1999, "lang": "en"}},
+    {"id": 2, "text": "Rain on the sea", "metadata": {"year": 1936, "lang": "fr"}}
 ]}))]
 pub(crate) struct UpsertBody {
     /// At least one, at most `batch_documents` (10,000), without a repeated id.

@@ -1,6 +1,7 @@
 //! What pages can do to a node, in a real browser.
 
 mod chromium;
+mod docs_page;
 mod pages;
 
 use std::{

@@ -1,0 +1,51 @@
+//! The page at `/docs`: what it offers to execute works.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::chromium::Chromium;
+use crate::node::{Backend, Node, scratch};
+
+/// Presses "Execute" from the top of the page to its end.
+const EXECUTE_ALL: &str = include_str!("docs_page.js");
+
+/// Every operation of the description, by its name.
+async fn operations(node: &Node) -> BTreeSet<String> {
+    let description = reqwest::get(format!("{}/openapi.json", node.url())).await.unwrap();
+    let description: Value = description.json().await.unwrap();
+    let paths = description["paths"].as_object().unwrap().values();
+    paths
+        .flat_map(|path| path.as_object().unwrap().values())
+        .map(|operation| operation["operationId"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Whether the node has done what was asked. An import answers 200 whatever becomes of its lines.
+fn has_succeeded(result: &Value) -> bool {
+    let body = result["body"].as_str().unwrap();
+    result["status"].as_str().unwrap().starts_with('2')
+        && (result["name"] != "import" || body.contains(r#""failed":0"#))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_the_page_succeeds_from_its_top_to_its_end() {
+    let Some(mut browser) = Chromium::start() else { return };
+    let (_folder, data_dir) = scratch();
+    let node = Node::start_with(&data_dir, Backend::Native, |_| {});
+    browser.go_to(&format!("{}/docs", node.url()));
+    let results = browser.run(EXECUTE_ALL);
+    let results = results.as_array().unwrap();
+    let executed: BTreeSet<_> =
+        results.iter().map(|result| result["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(executed, operations(&node).await);
+    let failed: Vec<_> = results
+        .iter()
+        .filter(|result| !has_succeeded(result))
+        .map(|result| {
+            let body = result["body"].as_str().unwrap();
+            format!("{} as {}: {}\n{body}\n", result["name"], result["media"], result["status"])
+        })
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.concat());
+}
