@@ -186,6 +186,21 @@ fn a_file_in_place_of_the_folder_is_an_error_and_no_panic() {
 }
 
 #[test]
+fn a_folder_that_was_moved_away_is_not_made_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let [collection, dropped] = ["collection", "dropped"].map(|name| parent.path().join(name));
+    fs::create_dir(&collection).unwrap();
+    let mut folder = folder(&collection.join("vectors"));
+    for count in [1, 2] {
+        write(&mut folder, count).unwrap();
+        let _ = fs::rename(&collection, &dropped);
+        assert!(matches!(write(&mut folder, count + 1), Err(SnapshotError::Io { .. })));
+        assert!(!collection.exists());
+        fs::rename(&dropped, &collection).unwrap();
+    }
+}
+
+#[test]
 fn a_missing_section_is_noticed() {
     let root = tempfile::tempdir().unwrap();
     write(&mut folder(root.path()), 9).unwrap();

@@ -50,7 +50,7 @@ impl SnapshotFolder {
         sections: &[Section<'_>],
         appended: &[&str],
     ) -> Result<(), SnapshotError> {
-        fs::create_dir_all(&self.path).map_err(SnapshotError::io("create", &self.path))?;
+        make_folder(&self.path).map_err(SnapshotError::io("create", &self.path))?;
         let entries = sections.iter().map(|section| {
             self.write_section(number, section, appended.contains(&section.name.as_str()))
         });
@@ -140,6 +140,15 @@ impl SnapshotFolder {
             }
         }
         Ok(())
+    }
+}
+
+/// Makes the folder of the snapshots, and none that it is in: what was moved or removed meanwhile
+/// must not be there again under its old name.
+fn make_folder(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(_) if path.is_dir() => Ok(()),
+        made => made,
     }
 }
 

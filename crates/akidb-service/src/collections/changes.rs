@@ -107,6 +107,11 @@ impl Collections {
         };
         self.count();
         let open = entry.take_when_unused(DROP_WAIT_MAX).await;
+        let projection = open.as_ref().map(|open| open.projection.clone());
+        if let Some(projection) = projection.or_else(|| Some(entry.peek()?.projection.clone())) {
+            // A snapshot that began after the folder has its new name would be of nothing.
+            projection.abandon();
+        }
         self.catalogue.put_away(entry.row.uuid).await.map_err(from_store)?;
         if let Some(open) = open {
             open.close(Kept::No).await;

@@ -66,6 +66,9 @@ impl Maintenance {
                 shared.indexing.metrics.index_snapshots.inc();
             }
             Ok(None) => self.snapshot = Some(now),
+            Err(error) if shared.abandoned.load(Ordering::Acquire) => {
+                tracing::debug!(%error, "the snapshot of a collection that is dropped has ended");
+            }
             Err(error) => {
                 self.snapshot = Some(now);
                 shared.indexing.metrics.index_snapshot_errors.inc();

@@ -84,6 +84,8 @@ pub(crate) struct Shared {
     /// Whether the maintainer has been told of work.
     queued: AtomicBool,
     closed: AtomicBool,
+    /// Whether its folder may go at any moment, so that no snapshot is worth anything any more.
+    abandoned: AtomicBool,
     /// The last sequence number that the indexes contain.
     applied_seq: AtomicU64,
     /// Documents that the store has and that no search can find, or not by all of their passages:
@@ -163,6 +165,7 @@ impl Projection {
             removed: AtomicBool::new(false),
             queued: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             applied_seq: AtomicU64::new(context.position.seq.0),
             unsearchable: RwLock::new(unsearchable),
             memory: context.indexing.memory.share(),
@@ -225,6 +228,13 @@ impl Projection {
     /// How far the index is, and what it takes. Its files are not looked at.
     pub(crate) fn status(&self) -> IndexStatus {
         self.shared.status()
+    }
+
+    /// Ends maintenance as soon as its step is over, before the folder goes. A snapshot that is being
+    /// written may fail by that, which is no failure.
+    pub(crate) fn abandon(&self) {
+        self.shared.abandoned.store(true, Ordering::Release);
+        self.shared.closed.store(true, Ordering::Release);
     }
 
     /// Ends maintenance, and keeps what changed since the last snapshot as files. Takes as long as
