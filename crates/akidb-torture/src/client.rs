@@ -102,7 +102,18 @@ impl Client {
         body: Option<&Value>,
     ) -> io::Result<()> {
         let body = body.map(Value::to_string);
-        let request = self.request(method, path, "application/json", body.as_deref());
+        self.send_text_and_reset(method, path, "application/json", body.as_deref())
+    }
+
+    /// The same for a body of any type.
+    pub(crate) fn send_text_and_reset(
+        &mut self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: Option<&str>,
+    ) -> io::Result<()> {
+        let request = self.request(method, path, content_type, body);
         let mut connection = self.connect()?;
         connection.get_mut().write_all(&request)?;
         // What is unread at closing makes the kernel answer with a reset.

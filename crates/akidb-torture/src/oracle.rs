@@ -180,6 +180,17 @@ impl Oracle {
         &self.states[0]
     }
 
+    /// What a reply says where the node is in one of the states, the first of which it fits. An error
+    /// where it fits none of them.
+    pub(crate) fn fitting<T>(
+        &self,
+        says: impl Fn(&State) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let mut said = self.states.iter().map(says);
+        let first = said.next().unwrap_or_else(|| Err("there is no possible state".to_owned()));
+        first.or_else(|misfit| said.find_map(Result::ok).ok_or(misfit))
+    }
+
     /// Takes what became of an operation.
     pub(crate) fn note(&mut self, operation: &Operation, outcome: &Outcome) {
         match outcome {
@@ -293,6 +304,24 @@ mod tests {
         oracle.note(&upsert(1, 1), &Outcome::NotApplied);
         let told = oracle.allows(&after).unwrap_err();
         assert!(told.contains("c/1 Version { number: 1, patch: 0 } appeared"), "{told}");
+    }
+
+    #[test]
+    fn a_reply_may_fit_any_of_the_possible_states() {
+        let mut oracle = started();
+        let is_there = |state: &State| match state.contains_key("c") {
+            true => Ok(()),
+            false => Err("c is not there".to_owned()),
+        };
+        let is_gone = |state: &State| match is_there(state) {
+            Ok(()) => Err("c is there".to_owned()),
+            Err(_) => Ok(()),
+        };
+        assert_eq!(oracle.fitting(is_gone).unwrap_err(), "c is there");
+        oracle.note(&Operation::Drop { collection: "c".to_owned() }, &Outcome::Unknown);
+        assert!(oracle.fitting(is_there).is_ok() && oracle.fitting(is_gone).is_ok());
+        oracle.note(&Operation::Drop { collection: "c".to_owned() }, &Outcome::Done);
+        assert_eq!(oracle.fitting(is_there).unwrap_err(), "c is not there");
     }
 
     #[test]

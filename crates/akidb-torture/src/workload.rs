@@ -16,6 +16,9 @@ use crate::{
 /// Ids that one worker has in a collection.
 pub(crate) const IDS_PER_WORKER: u64 = 400;
 
+/// The type of lines of JSON.
+const LINES_TYPE: &str = "application/x-ndjson";
+
 /// How much a worker does to whole collections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mix {
@@ -46,12 +49,9 @@ impl Worker {
         for _ in 0..operations {
             let operation = self.next(oracle.state());
             let reply = Request::of(&operation, oracle.state()).send(client);
-            let outcome = outcome(&operation, oracle.state(), &reply);
-            let outcome = outcome.map_err(anyhow::Error::msg)?;
-            if outcome == Outcome::Unknown {
+            if take(oracle, &operation, &reply)? == Outcome::Unknown {
                 bail!("{operation:?} was not answered: {reply:?}");
             }
-            oracle.note(&operation, &outcome);
         }
         Ok(())
     }
@@ -223,7 +223,7 @@ impl Request {
             Body::None => client.send(self.method, &self.path, None),
             Body::Json(body) => client.send(self.method, &self.path, Some(body)),
             Body::Lines(lines) => {
-                client.send_text(self.method, &self.path, "application/x-ndjson", Some(lines))
+                client.send_text(self.method, &self.path, LINES_TYPE, Some(lines))
             }
         }
     }
@@ -234,14 +234,27 @@ impl Request {
             Body::None => client.send_and_reset(self.method, &self.path, None),
             Body::Json(body) => client.send_and_reset(self.method, &self.path, Some(body)),
             Body::Lines(lines) => {
-                let body = Value::String(lines.clone());
-                client.send_and_reset(self.method, &self.path, Some(&body))
+                client.send_text_and_reset(self.method, &self.path, LINES_TYPE, Some(lines))
             }
         }
     }
 }
 
-/// What the reply to an operation says of it; an error where it contradicts itself.
+/// Has the oracle take up the reply to an operation, and returns what it says. An error where it
+/// contradicts itself or all that is possible.
+pub(crate) fn take(
+    oracle: &mut Oracle,
+    operation: &Operation,
+    reply: &io::Result<Reply>,
+) -> Result<Outcome> {
+    let outcome = oracle.fitting(|state| outcome(operation, state, reply));
+    let outcome = outcome.map_err(anyhow::Error::msg)?;
+    oracle.note(operation, &outcome);
+    Ok(outcome)
+}
+
+/// What the reply to an operation says of it where the node was in a state; an error where it
+/// contradicts itself or the state.
 pub(crate) fn outcome(
     operation: &Operation,
     state: &State,

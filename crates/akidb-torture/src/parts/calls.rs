@@ -25,7 +25,7 @@ use crate::{
     oracle::{Operation, Oracle, Outcome, State},
     scene::{Left, Scene, copy},
     shim::{CallError, Failure, IS_AVAILABLE, Shim, kind},
-    workload::{Mix, Request, Worker, outcome},
+    workload::{Mix, Request, Worker, take},
 };
 
 /// How long a node may take to end by itself, or to say that it is not ready.
@@ -242,9 +242,7 @@ impl Trial {
                 continue;
             }
             let reply = request.send(&mut client);
-            let outcome =
-                outcome(&operation, oracle.state(), &reply).map_err(anyhow::Error::msg)?;
-            oracle.note(&operation, &outcome);
+            take(&mut oracle, &operation, &reply)?;
         }
         wait_until_quiet(shim)?;
         Ok(Ended { node: Some(node), oracle })
@@ -309,12 +307,12 @@ impl Trial {
             for name in &names {
                 let operation = Operation::Delete { collection: name.clone(), ids: vec![399] };
                 let reply = Request::of(&operation, oracle.state()).send(&mut client);
-                let outcome = outcome(&operation, oracle.state(), &reply);
-                let outcome = outcome.map_err(anyhow::Error::msg)?;
-                if outcome != Outcome::Done && oracle.state().contains_key(name) {
+                let outcome = take(oracle, &operation, &reply)?;
+                // What may be dropped may be not there.
+                let is_gone = reply.as_ref().is_ok_and(|reply| reply.status == 404);
+                if outcome != Outcome::Done && !is_gone {
                     refused = Some((name, reply.map(|reply| reply.text).unwrap_or_default()));
                 }
-                oracle.note(&operation, &outcome);
             }
             let Some((name, reply)) = refused else { return Ok(()) };
             let ready = client.read("GET", "/readyz", None);

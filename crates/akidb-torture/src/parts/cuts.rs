@@ -20,7 +20,7 @@ use crate::{
     oracle::{Operation, Oracle, Outcome, State},
     shared::{SHARED, part_of},
     shim::{IS_AVAILABLE, Shim},
-    workload::{Mix, Request, Worker, outcome},
+    workload::{Mix, Request, Worker, take},
 };
 
 const IMAGES: usize = 40;
@@ -136,11 +136,10 @@ fn work(mut worker: Worker, mut client: Client, shim: &Shim) -> Result<Vec<Mark>
         let before = shim.records()?;
         let reply = request.send(&mut client);
         let after = shim.records()?;
-        let outcome = outcome(&operation, oracle.state(), &reply).map_err(anyhow::Error::msg)?;
+        let outcome = take(&mut oracle, &operation, &reply)?;
         if outcome == Outcome::Unknown {
             bail!("{operation:?} was not answered on a sound disk: {reply:?}");
         }
-        oracle.note(&operation, &outcome);
         marks.push(Mark { before, after, operation, outcome });
         if worker.random.random_ratio(1, 10) {
             // Time for what goes on in the background: links, snapshots, idle closing.

@@ -15,7 +15,7 @@ use crate::{
     oracle::{Operation, Oracle, Outcome},
     scene::{Scene, copy},
     shared::part_of,
-    workload::{Mix, Request, Worker, outcome},
+    workload::{Mix, Request, Worker, take},
 };
 
 const OPERATIONS: usize = 40;
@@ -112,14 +112,13 @@ fn write(
             Ok(reply) if matches!(reply.status, 422 | 429) && reply.outcome() == "not_applied" => {
                 Outcome::NotApplied
             }
-            _ => outcome(&operation, oracle.state(), &reply).map_err(anyhow::Error::msg)?,
+            _ => take(oracle, &operation, &reply)?,
         };
         let is_text = matches!(operation, Operation::Upsert { .. }) && name != "s-vectors";
         if fault == Fault::NoModel && is_text && outcome != Outcome::NotApplied {
             bail!("a text was taken without a model: {reply_text}");
         }
         refused += u64::from(outcome == Outcome::NotApplied);
-        oracle.note(&operation, &outcome);
     }
     Ok(refused)
 }

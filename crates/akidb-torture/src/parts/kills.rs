@@ -11,7 +11,7 @@ use crate::{
     node::{Node, Starting},
     oracle::{Oracle, Outcome, State},
     shared::{create_shared, part_of},
-    workload::{Mix, Request, Worker, outcome},
+    workload::{Mix, Request, Worker, take},
 };
 
 const CYCLES: u64 = 10;
@@ -102,8 +102,7 @@ fn write(
         let state: &State = oracle.state();
         let operation = worker.next(state);
         let reply = Request::of(&operation, state).send(&mut client);
-        let outcome = outcome(&operation, state, &reply).map_err(anyhow::Error::msg)?;
-        oracle.note(&operation, &outcome);
+        let outcome = take(oracle, &operation, &reply)?;
         match outcome {
             Outcome::Done => {
                 written.requests += 1;

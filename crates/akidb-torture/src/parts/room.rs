@@ -20,7 +20,7 @@ use crate::{
     scene::copy,
     shared::SHARED,
     shim::{IS_AVAILABLE, Shim},
-    workload::{IDS_PER_WORKER, Mix, Request, Worker, outcome},
+    workload::{IDS_PER_WORKER, Mix, Request, Worker, take},
 };
 
 /// Writes until the disk is full, at the most.
@@ -109,9 +109,7 @@ impl Filling<'_> {
         for index in 0..WRITES_MAX {
             let operation = self.worker.next(self.oracle.state());
             let reply = Request::of(&operation, self.oracle.state()).send(client);
-            let outcome = outcome(&operation, self.oracle.state(), &reply);
-            let outcome = outcome.map_err(anyhow::Error::msg)?;
-            self.oracle.note(&operation, &outcome);
+            take(self.oracle, &operation, &reply)?;
             let reply = reply.context("a full disk ends the node")?;
             if reply.status == 507 {
                 if reply.body["error"]["retryable"] != true || reply.text.contains("restore") {
@@ -143,9 +141,7 @@ impl Filling<'_> {
             let ids = (0..IDS_PER_WORKER / 8).collect();
             let operation = Operation::Delete { collection: name.to_owned(), ids };
             let reply = Request::of(&operation, self.oracle.state()).send(client);
-            let outcome = outcome(&operation, self.oracle.state(), &reply);
-            let outcome = outcome.map_err(anyhow::Error::msg)?;
-            self.oracle.note(&operation, &outcome);
+            let outcome = take(self.oracle, &operation, &reply)?;
             if outcome != Outcome::Done && self.oracle.state().contains_key(name) {
                 let refused = self.shim.refused()?;
                 bail!("a delete on a full disk is refused ({refused} calls): {reply:?}");
@@ -160,9 +156,7 @@ impl Filling<'_> {
             let documents = vec![(7, 50_000)];
             let operation = Operation::Upsert { collection: "s-vectors".to_owned(), documents };
             let reply = Request::of(&operation, self.oracle.state()).send(client);
-            let outcome = outcome(&operation, self.oracle.state(), &reply);
-            let outcome = outcome.map_err(anyhow::Error::msg)?;
-            self.oracle.note(&operation, &outcome);
+            let outcome = take(self.oracle, &operation, &reply)?;
             if outcome == Outcome::Done {
                 return Ok(());
             }
