@@ -331,21 +331,6 @@ impl Service {
         self.inner.collections.indexing.space.check().map_err(from_store)
     }
 
-    /// Does something that makes room, and again where the disk was full and the ballast is given
-    /// back for it.
-    pub(crate) async fn making_room<T, A: Future<Output = Result<T>>>(
-        &self,
-        attempt: impl Fn() -> A,
-    ) -> Result<T> {
-        let space = &self.inner.collections.indexing.space;
-        match attempt().await {
-            Err(error) if error.code == ErrorCode::StorageFull && space.note_full() => {
-                attempt().await
-            }
-            outcome => outcome,
-        }
-    }
-
     fn admit(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
         if *self.inner.draining.borrow() {
             return Err(Error::new(ErrorCode::ShuttingDown, "the node is shutting down"));

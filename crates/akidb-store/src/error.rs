@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use akidb_core::{Conflict, DamagedDocument};
+use sqlx::migrate::MigrateError;
 
 /// A failed store operation.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +52,7 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
         /// Why.
-        source: sqlx::migrate::MigrateError,
+        source: MigrateError,
     },
     /// A stored value has a form that no version of AkiDB writes.
     #[error("the stored {what} is not valid: {reason}")]
@@ -180,6 +181,15 @@ fn is_full(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == SQLITE_FULL)
 }
 
+fn sqlite_is_for_want_of_space(error: &sqlx::Error) -> Option<bool> {
+    if is_full(error) {
+        return Some(true);
+    }
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<u32>().ok());
+    (!code.is_some_and(is_of_files)).then_some(false)
+}
+
 /// Whether a code of SQLite, be it extended, is about reading and writing files, or opening them.
 const fn is_of_files(code: u32) -> bool {
     const SQLITE_IOERR: u32 = 10;
@@ -211,12 +221,13 @@ impl StoreError {
         match self {
             Self::Full => Some(true),
             Self::Io { source, .. } => Some(crate::space::is_for_want_of_space(source)),
-            Self::Sqlite(error) => {
-                let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-                let code = code.and_then(|code| code.parse::<u32>().ok());
-                (!code.is_some_and(is_of_files)).then_some(false)
-            }
-            Self::Migration { .. } => None,
+            Self::Sqlite(error) => sqlite_is_for_want_of_space(error),
+            Self::Migration { source, .. } => match source {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    sqlite_is_for_want_of_space(error)
+                }
+                _ => None,
+            },
             _ => Some(false),
         }
     }
@@ -227,5 +238,25 @@ impl StoreError {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, SqliteConnection};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_schema_that_finds_no_room_is_for_want_of_space() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let made = sqlx::raw_sql("PRAGMA max_page_count = 1; CREATE TABLE a (b)");
+        let error = made.execute(&mut connection).await.unwrap_err();
+        let source = MigrateError::ExecuteMigration(error, 1);
+        let error = StoreError::Migration { path: "documents.db".into(), source };
+        assert_eq!(error.is_for_want_of_space(), Some(true), "{error}");
+        let missing = MigrateError::VersionMissing(7);
+        let newer = StoreError::Migration { path: "documents.db".into(), source: missing };
+        assert_eq!(newer.is_for_want_of_space(), None);
     }
 }

@@ -113,20 +113,29 @@ impl DiskSpace {
     }
 
     /// Takes up that a write met a full disk, be it that the last look was too long ago or that a
-    /// quota leaves less than the disk has. Says whether the ballast was given back for it, so that
-    /// what makes room may be tried again. The ballast is not made anew for a while: it would take
-    /// back what it just gave.
-    pub fn note_full(&self) -> bool {
+    /// quota leaves less than the disk has. The ballast stays for what makes room.
+    pub fn note_full(&self) {
+        self.take_up_full(&mut self.lock());
+    }
+
+    /// Takes up that something that makes room met a full disk. Says whether the ballast was given
+    /// back for it, so that it may be tried again. The ballast is not made anew for a while: it
+    /// would take back what it just gave.
+    pub fn give_back_ballast(&self) -> bool {
         let mut state = self.lock();
+        self.take_up_full(&mut state);
+        let was_there = self.ballast.exists();
+        self.ballast.remove();
+        was_there
+    }
+
+    fn take_up_full(&self, state: &mut State) {
         let was_read_only = state.watch.is_read_only();
         state.watch.note_full();
         state.trial_due = Some(Instant::now() + self.trial_after);
-        self.tell(&state, was_read_only);
-        let was_there = self.ballast.exists();
-        self.ballast.remove();
         state.looked = None;
-        self.look_locked(&mut state);
-        was_there
+        self.tell(state, was_read_only);
+        self.look_locked(state);
     }
 
     /// Takes up that other work than a write, such as a snapshot, met a full disk, where one of the
@@ -241,7 +250,10 @@ mod tests {
     fn a_full_disk_is_a_state_whatever_the_system_says_is_free() {
         let root = tempfile::tempdir().unwrap();
         let space = open(root.path());
-        assert!(space.note_full());
+        space.note_full();
+        assert!(space.check().is_err() && space.ballast.exists(), "a deletion may need it yet");
+        assert!(try_now(&space), "a disk that takes more beside the ballast is not full");
+        assert!(space.give_back_ballast());
         assert!(!space.ballast.exists(), "it took back at once what a deletion needs");
         assert!(matches!(space.check(), Err(StoreError::LowSpace { .. })));
         assert_eq!(space.metrics.read_only.get(), 1);

@@ -7,10 +7,11 @@ mod changes;
 mod entry;
 mod open;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use akidb_core::{CollectionName, Error, ErrorCode, IndexSettings, Result};
 use akidb_store::{Catalogue, DataDirectory, DiskSpace, FailStop, Finding, OpenedCatalogue};
+use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
@@ -123,14 +124,49 @@ impl Collections {
         if let Some(open) = entry.opened() {
             return Ok(open);
         }
-        let (this, entry) = (Arc::clone(self), Arc::clone(entry));
-        let opening = async move {
-            this.close_least_recently_used().await;
+        self.detached(Arc::clone(self).opening(Arc::clone(entry))).await
+    }
+
+    /// On the heap, as whoever opens a collection is deep in other futures.
+    fn opening(
+        self: Arc<Self>,
+        entry: Arc<Entry>,
+    ) -> BoxFuture<'static, Result<Arc<OpenCollection>>> {
+        Box::pin(async move {
+            self.close_least_recently_used().await;
             // Opening makes files, for which the ballast may have to go.
-            this.indexing.space.look();
-            entry.open(&this.catalogue, &this.config, &this.indexing).await
+            self.indexing.space.look();
+            self.making_room(|| entry.open(&self.catalogue, &self.config, &self.indexing)).await
+        })
+    }
+
+    /// Does something that has to work on a full disk: a deletion, or an opening to read. Where it met
+    /// one it is tried again with the logs of open collections emptied, and with the ballast given
+    /// back.
+    pub(crate) async fn making_room<T, A: Future<Output = Result<T>>>(
+        &self,
+        attempt: impl Fn() -> A,
+    ) -> Result<T> {
+        let met_full = |outcome: &Result<T>| {
+            outcome.as_ref().is_err_and(|error| error.code == ErrorCode::StorageFull)
         };
-        self.detached(opening).await
+        let mut outcome = attempt().await;
+        if met_full(&outcome) {
+            self.indexing.space.note_full();
+            self.empty_logs().await;
+            outcome = attempt().await;
+        }
+        if met_full(&outcome) && self.indexing.space.give_back_ballast() {
+            outcome = attempt().await;
+        }
+        outcome
+    }
+
+    /// What is in a log is in the database after it.
+    async fn empty_logs(&self) {
+        for open in self.all().into_iter().filter_map(|entry| entry.peek()) {
+            open.store.empty_log().await;
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {

@@ -112,7 +112,8 @@ impl Service {
     /// When there is none of the name.
     pub async fn delete_collection(&self, context: &RequestContext, name: &str) -> Result<()> {
         let deadline = context.deadline.into();
-        let drop = self.making_room(|| self.inner.collections.drop(name, deadline));
+        let collections = &self.inner.collections;
+        let drop = collections.making_room(|| collections.drop(name, deadline));
         self.run(context, Operation::DeleteCollection.on(name), drop).await
     }
 

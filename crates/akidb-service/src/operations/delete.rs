@@ -68,7 +68,8 @@ impl Service {
         write: Write,
     ) -> Result<u64> {
         let entry = self.inner.collections.find(collection)?;
-        match self.making_room(|| self.write(&entry, write.clone(), context)).await? {
+        let write = || self.write(&entry, write.clone(), context);
+        match self.inner.collections.making_room(write).await? {
             Applied::Deleted(count) => Ok(count),
             other => Err(unexpected(&other)),
         }

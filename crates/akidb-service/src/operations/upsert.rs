@@ -160,7 +160,9 @@ impl Service {
         context: &RequestContext,
     ) -> Result<Vec<Result<UpsertResult>>> {
         let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
-        let written = match self.write(entry, Write::Upsert(rows, rules), context).await? {
+        // On the heap: an import holds it within many other futures.
+        let written = Box::pin(self.write(entry, Write::Upsert(rows, rules), context));
+        let written = match written.await? {
             Applied::Upserted(written) => written,
             other => return Err(unexpected(&other)),
         };

@@ -287,6 +287,7 @@ impl Loader {
     #[must_use]
     pub fn start(self, committed: impl FnMut(CommittedChange) + Send + 'static) -> DocumentStore {
         let (queue, jobs) = mpsc::channel(QUEUE_WRITES_MAX);
+        let (emptying, asked) = mpsc::channel(1);
         let totals = Arc::new(self.totals);
         let opened_at = self.history.position;
         let (publish, published) = watch::channel(opened_at.seq);
@@ -300,6 +301,7 @@ impl Loader {
             metrics: self.options.metrics.clone(),
             has_damage: self.has_damage,
             tidy: Tidy::new(self.has_damage),
+            emptying: asked,
             unwritable: self.history.unwritable,
             fail_stop: self.options.fail_stop,
             committed: Box::new(committed),
@@ -307,6 +309,7 @@ impl Loader {
         DocumentStore {
             readers: connection::open_readers(&self.path, self.options.readers_max),
             queue,
+            emptying,
             writer: tokio::spawn(writer.run(jobs)),
             totals,
             published,

@@ -26,7 +26,7 @@ use akidb_core::{Conflict, Document, DocumentId, Filter, Limits, Metadata, Seq, 
 use serde_json::{Map, Value};
 use sqlx::SqlitePool;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::Instant,
 };
@@ -208,6 +208,8 @@ struct Totals {
 pub struct DocumentStore {
     readers: SqlitePool,
     queue: mpsc::Sender<Job>,
+    /// Asks the writer to empty the log.
+    emptying: mpsc::Sender<oneshot::Sender<()>>,
     writer: JoinHandle<()>,
     totals: Arc<Totals>,
     /// The last sequence number that the indexes have, which may be behind the database.
@@ -222,7 +224,7 @@ impl Write {
     /// Whether it takes nothing of the disk that the next checkpoint does not give back.
     #[must_use]
     pub const fn frees_space(&self) -> bool {
-        matches!(self, Self::DeleteIds(_) | Self::DeleteMatching(_))
+        matches!(self, Self::DeleteIds(_) | Self::DeleteOne(_) | Self::DeleteMatching(_))
     }
 }
 
@@ -240,6 +242,17 @@ impl DocumentStore {
         reply.await.unwrap_or_else(|_| {
             Err(StoreError::CommitUnknown { reason: "the writer has stopped".into() })
         })
+    }
+
+    /// Copies the write-ahead log into the database and gives its disk back, as far as nobody reads
+    /// what is in it. The log is emptied by itself too, once no write has come for a moment; this is
+    /// for a disk that is full now.
+    pub async fn empty_log(&self) {
+        let (done, emptied) = oneshot::channel();
+        // A writer that has ended has emptied its log.
+        if self.emptying.send(done).await.is_ok() {
+            let _ = emptied.await;
+        }
     }
 
     /// Waits until the indexes have a row version that was read. A commit can be read a moment before

@@ -79,10 +79,14 @@ impl Tidy {
     pub(super) async fn step(&mut self, connection: &mut SqliteConnection) {
         match self.try_step(connection).await {
             Ok(Step::More) => {}
-            // On a full disk there is room later, and the log is emptied then.
-            Ok(Step::Later) | Err(StoreError::Full) => {
-                self.last_commit = Some(Instant::now());
-                self.first_removal = self.first_removal.map(|_| Instant::now());
+            Ok(Step::Later) => self.postpone(),
+            Err(StoreError::Full) => {
+                // Pages are given back through the log, which takes room of its own until it is
+                // emptied; there may be enough then.
+                if let Err(error) = truncate_log(connection).await {
+                    tracing::debug!(%error, "the log stays as it is on a full disk");
+                }
+                self.postpone();
             }
             Ok(Step::Done) => (self.last_commit, self.first_removal) = (None, None),
             Err(error) => {
@@ -91,6 +95,11 @@ impl Tidy {
                 (self.last_commit, self.first_removal) = (None, None);
             }
         }
+    }
+
+    fn postpone(&mut self) {
+        self.last_commit = Some(Instant::now());
+        self.first_removal = self.first_removal.map(|_| Instant::now());
     }
 
     async fn try_step(&mut self, connection: &mut SqliteConnection) -> Result<Step, StoreError> {

@@ -17,7 +17,8 @@ use tokio::{
 };
 
 use super::{
-    Applied, CommittedChange, Position, Totals, VectorsPerDocument, Write, tidy::Tidy,
+    Applied, CommittedChange, Position, Totals, VectorsPerDocument, Write,
+    tidy::{Tidy, truncate_log},
     transaction::Transaction,
 };
 use crate::{FailStop, StoreError, StoreMetrics, high_water::HighWater};
@@ -68,6 +69,8 @@ pub(super) struct Writer {
     /// Whether a page is known that can not be read: a write that meets it fails alone.
     pub(super) has_damage: bool,
     pub(super) tidy: Tidy,
+    /// Who wants the log to be empty now, and waits for it.
+    pub(super) emptying: mpsc::Receiver<oneshot::Sender<()>>,
     /// Why no write is taken, where the database is too damaged for that.
     pub(super) unwritable: Option<String>,
     pub(super) fail_stop: FailStop,
@@ -104,15 +107,39 @@ impl Writer {
     /// Waits for a write, and tidies up meanwhile.
     async fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
         loop {
-            let Some(due) = self.tidy.due() else { return jobs.recv().await };
-            if let Ok(job) = tokio::time::timeout_at(due, jobs.recv()).await {
-                // Where a step is due, one is taken between any two groups.
-                if job.is_some() && due <= Instant::now() {
-                    self.tidy.step(&mut self.connection).await;
+            let due = self.tidy.due();
+            let is_due = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
                 }
-                return job;
+            };
+            tokio::select! {
+                biased;
+                job = jobs.recv() => {
+                    // Where a step is due, one is taken between any two groups.
+                    if job.is_some() && due.is_some_and(|due| due <= Instant::now()) {
+                        self.tidy.step(&mut self.connection).await;
+                    }
+                    return job;
+                }
+                Some(done) = self.emptying.recv() => {
+                    self.empty_log().await;
+                    // Whoever asked may be gone.
+                    let _ = done.send(());
+                }
+                () = is_due => self.tidy.step(&mut self.connection).await,
             }
-            self.tidy.step(&mut self.connection).await;
+        }
+    }
+
+    /// A log that can not be emptied now is emptied later.
+    async fn empty_log(&mut self) {
+        if self.unwritable.is_some() {
+            return;
+        }
+        if let Err(error) = truncate_log(&mut self.connection).await {
+            tracing::debug!(%error, "the log of a collection stays as it is");
         }
     }
 
@@ -250,6 +277,8 @@ impl Writer {
     }
 
     async fn refuse_all(self, mut jobs: mpsc::Receiver<Job>) {
+        // Nobody is to wait for a log that is never emptied.
+        mem::drop(self.emptying);
         while let Some(job) = jobs.recv().await {
             self.metrics.queue_depth.dec();
             send(job.reply, Err(StoreError::Poisoned));

@@ -28,15 +28,18 @@ impl Ballast {
         self.path.exists()
     }
 
-    /// Takes so much of the disk, or nothing. The disk must have `spare` bytes more, which stay
-    /// free.
+    /// Takes so much of the disk, or no more than before. The disk must have `spare` bytes more,
+    /// which stay free.
     pub(super) fn make(&self, bytes: u64, spare: u64) -> io::Result<()> {
+        let had = self.path.metadata().map_or(0, |it| it.len());
         let made = self.open().and_then(|file| {
             fill(&file, bytes + spare)?;
             file.set_len(bytes)
         });
-        if made.is_err() {
-            self.remove();
+        match &made {
+            Ok(()) => {}
+            Err(_) if had == bytes && self.open().is_ok_and(|it| it.set_len(bytes).is_ok()) => {}
+            Err(_) => self.remove(),
         }
         made
     }
@@ -45,7 +48,7 @@ impl Ballast {
         let mut options = OpenOptions::new();
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.write(true).create(true).truncate(true).open(&self.path)
+        options.write(true).create(true).truncate(false).open(&self.path)
     }
 
     pub(super) fn remove(&self) {
@@ -87,10 +90,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ballast = Ballast::new(folder.path());
         ballast.remove();
-        ballast.make(3 << 20, 1 << 20).unwrap();
-        let metadata = folder.path().join("ballast").metadata().unwrap();
-        assert_eq!(metadata.len(), 3 << 20);
-        assert!(metadata.blocks() * 512 >= 3 << 20, "{metadata:?}");
+        for _made_where_it_is in [false, true] {
+            ballast.make(3 << 20, 1 << 20).unwrap();
+            let metadata = folder.path().join("ballast").metadata().unwrap();
+            assert_eq!(metadata.len(), 3 << 20);
+            assert!(metadata.blocks() * 512 >= 3 << 20, "{metadata:?}");
+        }
+        // More than any disk has.
+        assert!(ballast.make(3 << 20, 1 << 60).is_err());
+        assert_eq!(folder.path().join("ballast").metadata().unwrap().len(), 3 << 20);
         ballast.remove();
         assert!(!ballast.exists());
     }

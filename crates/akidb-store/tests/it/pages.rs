@@ -279,6 +279,20 @@ async fn disk_and_what_was_deleted_are_gone_soon_while_the_collection_is_open() 
 }
 
 #[tokio::test]
+async fn a_log_is_empty_when_whoever_asked_for_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _changes) = open(folder.path()).await;
+    let log = folder.path().join("documents.db-wal");
+    for round in 0..3 {
+        upsert(&store, (0..COUNT).map(|i| row(name(i), round as f32)).collect()).await;
+        store.empty_log().await;
+        assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+    }
+    assert_eq!(scrolled(&store).await.0.len(), COUNT);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn an_old_database_gives_its_disk_back_by_command() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path()).await;
