@@ -161,7 +161,7 @@ impl Reading<'_> {
         self.describe(&description, &documents, last_seq);
         self.counts(&documents)?;
         self.gets(&documents)?;
-        self.searches(&documents)?;
+        self.searches(&documents, &description)?;
         Ok(Some(Collection {
             form: self.form,
             description: described(description["description"].as_str().unwrap_or_default())
@@ -251,8 +251,10 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn searches(&mut self, documents: &Documents) -> Result<()> {
-        let limit = (documents.len() + 1).min(HITS_MAX);
+    fn searches(&mut self, documents: &Documents, description: &Value) -> Result<()> {
+        // Rows that are damaged count, take the place of a hit and are named beside the hits.
+        let rows = description["document_count"].as_u64().and_then(|rows| rows.try_into().ok());
+        let limit = (documents.len().max(rows.unwrap_or(0)) + 1).min(HITS_MAX);
         for exact in [true, false] {
             let what = if exact { "exact search" } else { "search" };
             let search = json!({
