@@ -92,7 +92,7 @@ struct Restored {
 async fn restored(context: Context, is_renewed: bool) -> Result<Restored> {
     let restore = move || {
         let mut folder = SnapshotFolder::new(context.folder.clone(), snapshot::identity(&context));
-        if is_renewed {
+        if is_renewed && !has_fault(PlantedFault::TrustEqualCounts) {
             discard(&mut folder, &context);
         }
         let mut all_sound = true;

@@ -72,16 +72,40 @@ const STEPS: [Step; 14] = [
     Step::Start,
 ];
 
+/// Which calls of which steps fail, and who is there to be told of it.
+struct Choice {
+    steps: &'static [Step],
+    /// Part of the path of the calls that count, empty for all.
+    path: &'static str,
+    /// From the n of a round to that of the next.
+    stride: u64,
+    client_may_leave: bool,
+    /// Whether the node may end in order, which puts right some of what a crash would find.
+    may_stop: bool,
+}
+
 pub(crate) fn run(context: &Context) -> Result<Tally> {
-    run_one_of(context, &STEPS)
+    // The rounds spread over all n: a few show the kinds of faults, and many show every n.
+    let choice =
+        Choice { steps: &STEPS, path: "", stride: 7, client_may_leave: true, may_stop: true };
+    run_one_of(context, &choice)
 }
 
-/// The same for the catalogue alone.
+/// The same for commits of the catalogue that are answered. A drop is none of them: what is in its
+/// folder makes the collection again.
 pub(super) fn of_catalogue(context: &Context) -> Result<Tally> {
-    run_one_of(context, &[Step::Create, Step::Drop, Step::Settings])
+    let choice = Choice {
+        steps: &[Step::Create, Step::Settings],
+        path: "akidb.db",
+        stride: 1,
+        client_may_leave: false,
+        may_stop: false,
+    };
+    run_one_of(context, &choice)
 }
 
-fn run_one_of(context: &Context, steps: &[Step]) -> Result<Tally> {
+fn run_one_of(context: &Context, choice: &Choice) -> Result<Tally> {
+    let &Choice { steps, path, stride, client_may_leave, may_stop } = choice;
     let mut tally = Tally::new();
     if !IS_AVAILABLE {
         return Ok(tally);
@@ -90,24 +114,25 @@ fn run_one_of(context: &Context, steps: &[Step]) -> Result<Tally> {
     let step = steps[usize::try_from(context.number)? % steps.len()];
     let round = context.number / steps.len() as u64;
     let calls = calls_of(context, step)?;
-    // The rounds spread over all n: a few show the kinds of faults, and many show every n.
     let number = match calls {
         0 => return Ok(tally),
-        _ => 1 + (round * 7 + round / calls) % calls,
+        _ => 1 + (round * stride + round / calls) % calls,
     };
     let failure = Failure {
         kinds: kind::CHANGES,
-        path: String::new(),
+        path: path.to_owned(),
         number,
         error: CallError::ALL[random.random_range(0..CallError::ALL.len())],
         sticky: random.random_ratio(1, 3),
     };
-    let client_leaves = random.random_ratio(1, 3);
+    let client_leaves = random.random_ratio(1, 3) && client_may_leave;
+    let end = if may_stop && random.random() { Signal::TERM } else { Signal::KILL };
     let told = format!(
-        "{step:?} with call {number} of {calls} {failure:?}, client leaves: {client_leaves}"
+        "{step:?} with call {number} of {calls} {failure:?}, client leaves: {client_leaves}, ended \
+         by {end:?}"
     );
-    let fired =
-        Trial::new(context, step)?.run(context, &failure, client_leaves).with_context(|| told)?;
+    let trial = Trial::new(context, step)?;
+    let fired = trial.run(context, &failure, client_leaves, end).with_context(|| told)?;
     count(&mut tally, "failing calls", fired);
     Ok(tally)
 }
@@ -166,9 +191,15 @@ impl Trial {
         Ok(Self { step, data_dir, state: scene.state.clone() })
     }
 
-    /// Does the step with a failing call and compares the node with what it said. Returns how many
-    /// calls failed.
-    fn run(&self, context: &Context, failure: &Failure, client_leaves: bool) -> Result<u64> {
+    /// Does the step with a failing call, ends the node by a signal and compares what the next one
+    /// finds with what was said. Returns how many calls failed.
+    fn run(
+        &self,
+        context: &Context,
+        failure: &Failure,
+        client_leaves: bool,
+        end: Signal,
+    ) -> Result<u64> {
         let shim = Shim::new(&self.data_dir, false)?;
         let Ended { node, mut oracle } = self.do_step(context, &shim, failure, client_leaves)?;
         let fired = shim.fired()?;
@@ -181,7 +212,7 @@ impl Trial {
             shim.disarm()?;
             // It may have ended by itself, which is one way to say so.
             if node.ended().is_none() {
-                node.signal(Signal::TERM);
+                node.signal(end);
                 if node.wait(Duration::from_secs(60)).is_err() {
                     bail!("the node did not stop after {fired_at} failed");
                 }
