@@ -22,7 +22,7 @@ use crate::{
     process::{self, cargo, program},
     python,
     tools::NEXTEST,
-    workspace,
+    torture, workspace,
 };
 
 /// What to run.
@@ -62,6 +62,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report.add("texts by MLX", setup.texts_by_mlx(&options.nextest));
     }
     report.add("tests", setup.nextest(&options.nextest, |_| {}));
+    if options.is_plain() {
+        report.add("torture", setup.torture());
+    }
     report.end()
 }
 
@@ -95,6 +98,12 @@ impl Setup {
     fn pages(&self) -> Result<Outcome> {
         let (akidb, models_dir) = (self.akidb.clone(), self.models_dir.clone());
         docs::check(&docs::Tools { akidb, models_dir, python: self.python.clone() }, &[])?;
+        Ok(Outcome::Passed)
+    }
+
+    /// Last, so that no other test shares the machine with it.
+    fn torture(&self) -> Result<Outcome> {
+        torture::quick(&self.akidb)?;
         Ok(Outcome::Passed)
     }
 

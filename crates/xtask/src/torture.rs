@@ -58,7 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// The quick set, over a binary of the tests.
-fn quick(akidb: &Path) -> Result<()> {
+pub(crate) fn quick(akidb: &Path) -> Result<()> {
     process::run(with_places(torture(akidb)?.args(["run", "--set", "quick", "--again"]), akidb)?)
 }
 
