@@ -151,15 +151,16 @@ impl Service {
         let collections = self.inner.collections.all().len();
         // What is refused then is told by the error; searches and deletes need the node.
         let low_space = self.inner.collections.indexing.space.check().err();
+        let unopened = self.unopened_collections();
         let storage = ComponentState {
             name: "storage",
-            ready: !draining && low_space.is_none(),
+            ready: !draining && low_space.is_none() && unopened.is_empty(),
             detail: match low_space {
                 _ if draining => "shutting down".to_owned(),
                 Some(reason) => {
                     format!("{}, read-only: {reason}", self.storage_detail(collections))
                 }
-                None => self.storage_detail(collections),
+                None => self.storage_detail(collections) + &unopened,
             },
         };
         let models = self.inner.models.as_ref();
@@ -196,6 +197,20 @@ impl Service {
             detail += &format!(", {set_aside} entries in lost+found");
         }
         detail
+    }
+
+    /// Which collections could not be opened, one for all of them: the log names each.
+    fn unopened_collections(&self) -> String {
+        let entries = self.inner.collections.all();
+        let unopened = entries.iter().filter_map(|it| Some((&it.row.name, it.unopened()?)));
+        let (count, first) =
+            unopened.fold((0, None), |(count, first), it| (count + 1, first.or(Some(it))));
+        match first {
+            None => String::new(),
+            Some((name, reason)) => {
+                format!(", {count} can not be opened, among them {:?}: {reason}", name.as_str())
+            }
+        }
     }
 
     fn findings(&self) -> Vec<StorageFinding> {

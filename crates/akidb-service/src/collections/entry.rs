@@ -31,6 +31,8 @@ pub(crate) struct Entry {
     open: RwLock<Option<Arc<OpenCollection>>>,
     /// Whether the catalogue has it no more: it is not opened again.
     dropped: AtomicBool,
+    /// Why it could not be opened, until it can.
+    unopened: RwLock<Option<String>>,
     /// Held while opening and closing.
     changing: Mutex<()>,
     born: Instant,
@@ -61,6 +63,7 @@ impl Entry {
             folder,
             open: RwLock::default(),
             dropped: AtomicBool::new(false),
+            unopened: RwLock::default(),
             changing: Mutex::default(),
             born: Instant::now(),
             last_used_ms: AtomicU64::new(0),
@@ -140,15 +143,23 @@ impl Entry {
             return Ok(open);
         }
         let database = self.folder.join("documents.db");
-        if !database.is_file() {
+        let opened = if database.is_file() {
+            let row = self.row_now();
+            OpenCollection::open(&row, &self.folder, catalogue, config, indexing).await
+        } else {
             let message = format!("{} is missing", database.display());
-            return Err(Error::new(ErrorCode::StorageFailed, message));
-        }
-        let row = self.row_now();
-        let open = OpenCollection::open(&row, &self.folder, catalogue, config, indexing).await?;
-        let open = Arc::new(open);
+            Err(Error::new(ErrorCode::StorageFailed, message))
+        };
+        let failed = opened.as_ref().err().filter(|error| error.code == ErrorCode::StorageFailed);
+        *self.unopened.write() = failed.map(|error| error.message.clone());
+        let open = Arc::new(opened?);
         *self.open.write() = Some(Arc::clone(&open));
         Ok(open)
+    }
+
+    /// Why the collection could not be opened when it was last tried.
+    pub(crate) fn unopened(&self) -> Option<String> {
+        self.unopened.read().clone()
     }
 
     /// Closes the collection unless a request uses it. Says whether it is closed now. Must not be

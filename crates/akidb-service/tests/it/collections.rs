@@ -312,15 +312,25 @@ async fn a_second_service_on_the_same_directory_is_refused() {
 }
 
 #[tokio::test]
-async fn a_missing_database_is_reported_and_not_replaced_by_an_empty_one() {
+async fn a_missing_database_is_told_and_not_replaced_by_an_empty_one() {
     let data = tempfile::tempdir().unwrap();
     let service = open(data.path()).await;
     create(&service, "films", Some(2)).await;
     service.shutdown().await;
     drop(service);
     let folder = std::fs::read_dir(data.path().join("collections")).unwrap().next().unwrap();
-    std::fs::remove_file(folder.unwrap().path().join("documents.db")).unwrap();
+    let database = folder.unwrap().path().join("documents.db");
+    let elsewhere = data.path().join("elsewhere.db");
+    std::fs::rename(&database, &elsewhere).unwrap();
     let service = open(data.path()).await;
+    let storage = || service.readiness().components.remove(0);
+    assert!(storage().ready);
     let count = service.count_documents(&context(), "films", None).await;
     refused(count, ErrorCode::StorageFailed, "");
+    let told = storage();
+    assert!(!told.ready && told.detail.contains("\"films\""), "{}", told.detail);
+    assert!(told.detail.contains("is missing"), "{}", told.detail);
+    std::fs::rename(&elsewhere, &database).unwrap();
+    assert_eq!(service.count_documents(&context(), "films", None).await.unwrap().count, 0);
+    assert!(storage().ready);
 }
