@@ -43,8 +43,8 @@ use clap::{Parser, Subcommand};
 
 use self::{
     commands::{
-        embed_load, encode, exact_search, filter_index, hard_vectors, import, insert, mlx_worker,
-        restart, search, search_while_writing, tenants, vector_index, vectors,
+        by_filter, embed_load, encode, exact_search, filter_index, hard_vectors, import, insert,
+        mlx_worker, restart, search, search_while_writing, tenants, vector_index, vectors,
     },
     report::{OutputFormat, Verdict},
 };
@@ -62,6 +62,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start a node and count, read and delete the documents of filters, a few of very many
+    ByFilter(by_filter::Arguments),
     /// Start a node and embed short texts at a given rate, with and without an import beside it
     EmbedLoad(embed_load::Arguments),
     /// Turn tokens into vectors, in this process, beside ONNX Runtime and bare matrix products
@@ -95,6 +97,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let verdict = match &cli.command {
+        Command::ByFilter(arguments) => report::publish(&by_filter::run(arguments)?, cli.output)?,
         Command::EmbedLoad(arguments) => report::publish(&embed_load::run(arguments)?, cli.output)?,
         Command::Encode(arguments) => report::publish(&encode::run(arguments)?, cli.output)?,
         Command::ExactSearch(arguments) => {

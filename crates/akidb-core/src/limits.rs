@@ -29,7 +29,7 @@ limits! {
     body_bytes = 32 << 20;
     /// Bytes of one gRPC message, in either direction.
     grpc_message_bytes = 8 << 20;
-    /// Documents in one upsert.
+    /// Documents in one upsert, and those that a change by a filter makes at once.
     batch_documents = 10_000;
     /// Bytes of one line of an import.
     import_line_bytes = 8 << 20;

@@ -212,7 +212,8 @@ pub(crate) static ROUTES: &[Route] = &[
         Patch,
         "/v1/collections/{name}/documents",
         "update_documents",
-        "Change the metadata of documents by a filter, all or none.",
+        "Change the metadata of documents by a filter: up to `batch_documents` (10,000) all or none, \
+         more in steps of 1,000.",
         || patch(documents::update_many),
     )
     .operation(Operation::PatchMetadata)
@@ -334,7 +335,8 @@ pub(crate) static ROUTES: &[Route] = &[
         Post,
         "/v1/collections/{name}/documents/delete",
         "delete_documents",
-        "Delete documents by ids or by a filter.",
+        "Delete documents by ids, all or none, or by a filter: up to `batch_documents` (10,000) all or \
+         none, more in steps of 1,000.",
         || post(documents::delete_many),
     )
     .operation(Operation::Delete)

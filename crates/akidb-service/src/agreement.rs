@@ -67,6 +67,9 @@ pub(crate) async fn disagreements(
     let matching: BTreeSet<Seq> = matching.into_iter().collect();
     expect("filtering", matching.intersection(&scrolled.sound).count() as u64, sound);
     expect("filtering", matching.len() as u64, sound);
+    let indexed = projection.matching(&everything);
+    let indexed: BTreeSet<Seq> = indexed.certain().into_iter().chain(indexed.unsure).collect();
+    expect("the filter index", indexed.intersection(&scrolled.sound).count() as u64, sound);
 
     let mut got = BTreeSet::new();
     for ids in scrolled.ids.chunks(PAGE_ROWS) {
@@ -94,7 +97,7 @@ async fn scrolled(store: &DocumentStore) -> Result<Scrolled> {
         after: Seq(0),
         through: store.last_seq(),
         limit: PAGE_ROWS,
-        filter: None,
+        matching: None,
         with_vector: false,
     };
     loop {

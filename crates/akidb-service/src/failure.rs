@@ -35,14 +35,6 @@ pub(crate) fn from_store(error: StoreError) -> Error {
             let none = || Error::new(ErrorCode::ConditionFailed, message);
             Error::collect(faults.collect()).unwrap_or_else(none)
         }
-        StoreError::TooManyMatch { limit } => {
-            let fault = format_args!(
-                "matches more than {limit} documents (batch_documents), which is the most that one \
-                 update changes; narrow it, to those without the change for example, and update again \
-                 until none is left"
-            );
-            Error::at(ErrorCode::LimitExceeded, "filter", fault)
-        }
         StoreError::CommitUnknown { .. } => {
             Error::new(ErrorCode::StorageFailed, message).with_outcome(Outcome::Unknown)
         }

@@ -141,8 +141,8 @@ pub(crate) fn bytes_of(write: &Write, dimension: Dimension, settings: &IndexSett
     let vectors = match write {
         Write::Upsert(rows, _) => rows.iter().map(|row| vectors_of(&row.vectors)).sum(),
         // New versions take the place of those that are there.
-        Write::Patch(_) | Write::PatchMatching(_) => 0,
-        Write::DeleteIds(_) | Write::DeleteOne(_) | Write::DeleteMatching(_) => 0,
+        Write::Patch(_) | Write::PatchVersions(_) => 0,
+        Write::DeleteIds(_) | Write::DeleteOne(_) | Write::DeleteVersions(_) => 0,
     };
     vector_bytes(dimension, settings).saturating_mul(vectors)
 }

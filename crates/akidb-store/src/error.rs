@@ -123,12 +123,6 @@ pub enum StoreError {
     /// Documents are not as the write requires them; nothing was written.
     #[error("documents are not as the write requires them: {}", conflicts(.0))]
     Conflicts(Vec<(usize, Conflict)>),
-    /// More documents match than one write may change.
-    #[error("more than {limit} documents match")]
-    TooManyMatch {
-        /// How many one write may change.
-        limit: usize,
-    },
     /// The writer can not apply a patch.
     #[error(transparent)]
     Metadata(#[from] akidb_core::InvalidMetadata),

@@ -22,8 +22,8 @@ pub use collection_names::collection_names;
 pub use directory::{DataDirectory, set_aside_count};
 pub use documents::{
     Applied, CommittedChange, ConflictsStop, DatabaseFault, DocumentStore, KnownText, Loader,
-    LostRange, NewRow, OneDocument, Page, PageRequest, PassageSpans, PassageVector, Patch,
-    PatchMatching, Position, Repair, RowVectors, Rows, StoreOptions, StoredVector, Survey,
+    LostRange, Matching, NewRow, OneDocument, Page, PageRequest, PassageSpans, PassageVector,
+    Patch, PatchVersions, Position, Repair, RowVectors, Rows, StoreOptions, StoredVector, Survey,
     UpsertRules, VectorKey, VectorsPerDocument, Write, Written, compact, repair, survey,
 };
 pub use error::StoreError;

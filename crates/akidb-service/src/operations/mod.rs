@@ -6,6 +6,7 @@ mod embed;
 mod hits;
 mod import;
 mod index_settings;
+mod matching;
 mod models;
 mod read;
 mod room;

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use akidb_core::{Document, DocumentId, Error, ErrorCode, Filter, Result, Seq};
-use akidb_store::{PageRequest, Rows};
+use akidb_store::{Matching, PageRequest, Rows};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::selection::{Selected, check_one_id, parse_filter};
+use super::{
+    matching::{self, MatchingVersions},
+    selection::{Selected, check_one_id, parse_filter},
+};
 use crate::{
     CountReply, GetDocuments, GivenId, Include, Operation, RequestContext, Scroll, ScrollReply,
     Service,
@@ -102,9 +105,9 @@ impl Service {
                         Ok(CountReply { count, unknown_fields: Vec::new() })
                     }
                     Some(filter) => {
-                        let matching = open.store.matching(&filter).await.map_err(from_store)?;
+                        let count = matching::count(&open, &filter).await?;
                         let unknown_fields = open.projection.unknown_fields(Some(&filter));
-                        Ok(CountReply { count: matching.len() as u64, unknown_fields })
+                        Ok(CountReply { count, unknown_fields })
                     }
                 }
             });
@@ -152,8 +155,27 @@ async fn page(
         None => Cursor { after: Seq(0), through: open.store.last_seq() },
     };
     let with_vector = include.vector;
-    let page = open.store.page(PageRequest { after, through, limit, filter, with_vector });
-    let page = context.in_store(page).await.map_err(from_store)?;
+    let page = context.in_store(async {
+        let filter = filter.filter(|filter| !filter.is_always_true());
+        let found = match filter {
+            Some(filter) => Some(matching::versions(open, filter).await?),
+            None => None,
+        };
+        let found = found.map(|MatchingVersions { mut versions, damaged, as_of }| {
+            // Whoever reads is told of them.
+            versions.extend(damaged);
+            versions.sort_unstable();
+            (versions, as_of)
+        });
+        let matching = filter.zip(found.as_ref()).map(|(filter, (versions, as_of))| Matching {
+            filter,
+            versions,
+            as_of: *as_of,
+        });
+        let request = PageRequest { after, through, limit, matching, with_vector };
+        open.store.page(request).await.map_err(from_store)
+    });
+    let page = page.await?;
     let next_cursor = page.next.map(|after| Cursor { after, through }.write(uuid));
     let documents = page.rows.documents.into_iter();
     let documents = documents.map(|document| trim(document, include)).collect();

@@ -1,7 +1,6 @@
 //! Searches: the query's vector, the allowed row versions, the nearest of them, their documents.
 
 use std::{
-    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -19,6 +18,7 @@ use akidb_index::{Parallelism, SearchRequest, Work};
 use super::{
     hits::{Fetched, Nearest, fetch},
     index_settings::candidates,
+    matching::settle,
     read::{check_limit, in_order_of, not_found, trim},
     selection::{check_one_id, parse_filter},
     text_vectors::missing_embedding,
@@ -39,9 +39,6 @@ const ATTEMPTS_MAX: u32 = 8;
 
 /// Values compared below which a search is not worth another thread.
 const INLINE_VALUES_MAX: usize = 200_000;
-
-/// Documents read at once to see whether they match a filter.
-const UNSURE_ROWS: usize = 256;
 
 /// Searches that scan an index now. One alone may use every core.
 static SCANNING: AtomicUsize = AtomicUsize::new(0);
@@ -353,14 +350,8 @@ async fn settled(open: &OpenCollection, filter: Option<&Filter>) -> Result<View>
     let mut view = open.projection.view(filter);
     let unsure = view.unsure();
     if let Some(filter) = filter.filter(|_| !unsure.is_empty()) {
-        let mut matching = HashSet::new();
-        for unsure in unsure.chunks(UNSURE_ROWS) {
-            let rows = open.store.by_seqs(unsure, false).await.map_err(from_store)?;
-            let matches =
-                rows.documents.iter().filter(|row| filter.matches(&row.id, &row.metadata));
-            matching.extend(matches.map(|row| row.seq));
-        }
-        view.settle(&matching);
+        let settled = settle(&open.store, filter, &unsure).await?;
+        view.settle(&settled.matching.into_iter().collect());
     }
     Ok(view)
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use akidb_core::{Document, Error, ErrorCode, Result, Seq, check_text, check_vector};
-use akidb_store::{Applied, OneDocument, Patch, PatchMatching, RowVectors, Write};
+use akidb_store::{Applied, OneDocument, Patch, PatchVersions, RowVectors, Write};
 
 use super::{
+    matching,
     read::not_found,
     selection::{Selected, check_one_id},
     text_vectors::PlacedText,
@@ -85,10 +86,12 @@ impl Service {
         }
     }
 
-    /// Changes the metadata of all documents that match when the change is applied, all or none.
+    /// Changes the metadata of the versions of documents that match now, all or none where
+    /// they are no more than `batch_documents`; more are changed in steps.
     ///
     /// # Errors
-    /// When the filter is not valid, more than `batch_documents` match, or a result breaks a limit.
+    /// When the filter is not valid or a result breaks a limit; after a step that was made the outcome is
+    /// unknown.
     pub async fn update_documents(
         &self,
         context: &RequestContext,
@@ -102,21 +105,33 @@ impl Service {
                 return Err(Error::new(ErrorCode::Internal, "no ids were given"));
             };
             let entry = self.inner.collections.find(collection)?;
-            let open = context.in_store(self.inner.collections.open_entry(&entry)).await?;
-            let unknown_fields = open.projection.unknown_fields(Some(&filter));
+            let (found, vectors, unknown_fields) = context
+                .in_store(async {
+                    let open = self.inner.collections.open_entry(&entry).await?;
+                    let found = matching::versions(&open, &filter).await?;
+                    let vectors = open.projection.view(Some(&filter)).vector_count() as u64;
+                    Ok((found, vectors, open.projection.unknown_fields(Some(&filter))))
+                })
+                .await?;
             // Each document that matches gets another version, whose vectors the index takes in first;
             // as they take the place of others, they are counted and never refused.
-            let vectors = open.projection.view(Some(&filter)).vector_count() as u64;
             let bytes =
                 vectors.saturating_mul(vector_bytes(entry.row.dimension, &entry.index.read()));
             let _counted = self.inner.collections.indexing.memory.count(bytes);
-            let limits = Arc::clone(&self.inner.limits);
-            let limit = limits.batch_documents;
-            let patch = PatchMatching { filter, merge, limit, limits };
-            match self.write(&entry, Write::PatchMatching(patch), context).await? {
-                Applied::Updated(updated) => Ok(UpdateReply { updated, unknown_fields }),
-                other => Err(unexpected(&other)),
-            }
+            let patch = |versions| {
+                let (merge, limits) = (merge.clone(), Arc::clone(&self.inner.limits));
+                let write = Write::PatchVersions(PatchVersions { versions, merge, limits });
+                let written = self.write(&entry, write, context);
+                async {
+                    match written.await? {
+                        Applied::Updated(updated) => Ok(updated),
+                        other => Err(unexpected(&other)),
+                    }
+                }
+            };
+            let whole_max = self.limits().batch_documents;
+            let updated = matching::change(&found.versions, whole_max, patch).await?;
+            Ok(UpdateReply { updated, unknown_fields })
         })
         .await
     }

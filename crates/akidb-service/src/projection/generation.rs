@@ -113,10 +113,17 @@ impl Generation {
 
     /// The documents that a search can return, ascending.
     pub(super) fn live_documents(&self) -> Vec<Seq> {
+        self.documents_in(&self.live_slots())
+    }
+
+    /// The documents that stand in some slots, ascending.
+    pub(super) fn documents_in(&self, slots: &RoaringBitmap) -> Vec<Seq> {
+        if slots.is_empty() {
+            return Vec::new();
+        }
         let keys = self.keys.read();
-        let live = self.live_slots();
-        let mut documents: Vec<Seq> =
-            live.iter().map(|slot| keys.key(slot as usize).document).collect();
+        let documents = slots.iter().map(|slot| keys.key(slot as usize).document);
+        let mut documents: Vec<Seq> = documents.collect();
         documents.dedup();
         documents
     }

@@ -9,6 +9,7 @@
 //! | `keys` | which vector stands in which slot |
 //! | `generation` | vectors, keys and filters over the same slots |
 //! | `search` | a search of a generation, as documents |
+//! | `matching` | the documents that a filter lets through, as of one commit |
 //! | `maintenance` | linking, compaction, rebuilding and snapshots, a step at a time |
 //! | `renewal` | a generation that takes the place of another |
 //! | `maintainer` | the thread that takes those steps, for all collections |
@@ -20,6 +21,7 @@ mod keys;
 mod load;
 mod maintainer;
 mod maintenance;
+mod matching;
 mod renewal;
 mod search;
 mod snapshot;
@@ -73,6 +75,8 @@ pub(crate) struct Shared {
     /// Held by a commit while it is brought into the indexes, and while a generation takes the
     /// place of another.
     writing: Mutex<()>,
+    /// Twice the commits brought into the indexes, one more while one is.
+    commits: AtomicU64,
     /// The settings that the index should have.
     wanted: RwLock<IndexSettings>,
     /// How many vectors of an index for these settings are in their place, of how many.
@@ -159,6 +163,7 @@ impl Projection {
             metric: context.metric,
             current: RwLock::new(Arc::new(generation)),
             writing: Mutex::default(),
+            commits: AtomicU64::new(0),
             wanted: RwLock::new(context.settings),
             rebuilding: RwLock::default(),
             maintenance: Mutex::new(maintenance),
@@ -181,10 +186,12 @@ impl Projection {
     pub(crate) fn apply(&self, change: &CommittedChange) {
         {
             let _writing = self.shared.writing.lock();
+            self.shared.commits.fetch_add(1, Ordering::AcqRel);
             self.shared.generation().apply(change);
-            self.shared.applied_seq.fetch_max(change.last_seq.0, Ordering::Relaxed);
+            self.shared.applied_seq.fetch_max(change.last_seq.0, Ordering::AcqRel);
             self.shared.removed.fetch_or(!change.removed.is_empty(), Ordering::Relaxed);
             self.shared.forget_unsearchable(&change.removed);
+            self.shared.commits.fetch_add(1, Ordering::AcqRel);
         }
         self.shared.count_memory();
         self.call_maintainer();

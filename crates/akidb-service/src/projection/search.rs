@@ -1,9 +1,6 @@
 //! Searches of one moment of a collection, whose answers are documents.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use akidb_core::{Filter, Seq};
 use akidb_index::{SearchRequest, Work};
@@ -70,9 +67,7 @@ impl View {
     /// The documents of which only their metadata tell whether they match, see
     /// [`settle`](Self::settle). Rarely any.
     pub(crate) fn unsure(&self) -> Vec<Seq> {
-        let keys = self.generation.keys.read();
-        let documents = self.unsure.iter().map(|slot| keys.key(slot as usize).document);
-        documents.collect::<BTreeSet<_>>().into_iter().collect()
+        self.generation.documents_in(&self.unsure)
     }
 
     /// Lets through those of the unsure documents that match.

@@ -22,7 +22,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use akidb_core::{Conflict, Document, DocumentId, Filter, Limits, Metadata, Seq, WriteMode};
+use akidb_core::{Conflict, Document, DocumentId, Limits, Metadata, Seq, WriteMode};
 use serde_json::{Map, Value};
 use sqlx::SqlitePool;
 use tokio::{
@@ -34,7 +34,7 @@ use tokio::{
 use crate::{FailStop, StoreError, StoreMetrics};
 pub use history::Position;
 pub use load::Loader;
-pub use page::{Page, PageRequest};
+pub use page::{Matching, Page, PageRequest};
 pub use passages::PassageSpans;
 pub use repair::{Repair, compact, repair};
 pub use row::{Rows, StoredVector};
@@ -126,15 +126,13 @@ pub struct Patch {
     pub limits: Arc<Limits>,
 }
 
-/// A change of the metadata of all documents that match when it is applied.
+/// A change of the metadata of several documents.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PatchMatching {
-    /// The documents.
-    pub filter: Filter,
+pub struct PatchVersions {
+    /// Their row versions; those that are gone stay as they are.
+    pub versions: Vec<Seq>,
     /// A merge patch (RFC 7396).
     pub merge: Map<String, Value>,
-    /// The most documents that may match.
-    pub limit: usize,
     /// What the result must keep to.
     pub limits: Arc<Limits>,
 }
@@ -148,12 +146,12 @@ pub enum Write {
     DeleteIds(Vec<DocumentId>),
     /// Deletes one document.
     DeleteOne(OneDocument),
-    /// Deletes what matches when the write is applied.
-    DeleteMatching(Filter),
+    /// Deletes row versions; those that are gone are nothing to do.
+    DeleteVersions(Vec<Seq>),
     /// Changes one document.
     Patch(Patch),
-    /// Changes the metadata of what matches.
-    PatchMatching(PatchMatching),
+    /// Changes the metadata of several documents.
+    PatchVersions(PatchVersions),
 }
 
 /// What a committed [`Write`] did.
@@ -224,7 +222,7 @@ impl Write {
     /// Whether it takes nothing of the disk that the next checkpoint does not give back.
     #[must_use]
     pub const fn frees_space(&self) -> bool {
-        matches!(self, Self::DeleteIds(_) | Self::DeleteOne(_) | Self::DeleteMatching(_))
+        matches!(self, Self::DeleteIds(_) | Self::DeleteOne(_) | Self::DeleteVersions(_))
     }
 }
 

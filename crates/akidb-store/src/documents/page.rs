@@ -3,6 +3,10 @@
 //! A page is found in the index of the numbers that documents keep over their versions, and its rows
 //! are read by sequence number. So a document comes once whatever is done to it meanwhile, and one
 //! that can not be read has its place all the same.
+//!
+//! Where only some documents are wanted, the caller knows which row versions those were a moment ago. A
+//! few are looked up; of many, the index of numbers is walked. Only rows that are newer are read to see
+//! whether they are wanted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,14 +15,17 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     DocumentStore,
-    read::Keys,
+    read::{Keys, json_list},
     row::{Rows, read_seq, seq_to_sql},
     walk::{row_versions, walk},
 };
 use crate::StoreError;
 
-/// Documents looked at in one go where a filter lets only some through.
-const FILTERED_ROWS: usize = 256;
+/// Row versions looked up in one go.
+const LOOKED_UP_ROWS: usize = 1_000;
+
+/// Numbers looked at in one go on a walk over all.
+const WALKED_ROWS: usize = 1_024;
 
 const NUMBERS: &str = "SELECT ifnull(first_seq, seq), seq FROM documents \
      INDEXED BY documents_by_number \
@@ -29,6 +36,20 @@ const NUMBERS: &str = "SELECT ifnull(first_seq, seq), seq FROM documents \
 const NUMBERS_IN_TABLE: &str = "SELECT seq, ifnull(first_seq, seq) FROM documents NOT INDEXED \
      WHERE seq >= ?1 ORDER BY seq";
 
+const NUMBERS_OF: &str = "SELECT ifnull(first_seq, seq), seq FROM documents \
+     WHERE seq IN (SELECT value FROM json_each(?1))";
+
+/// The documents that a filter lets through, as they were a moment ago.
+#[derive(Clone, Copy, Debug)]
+pub struct Matching<'f> {
+    /// What it was that they matched.
+    pub filter: &'f Filter,
+    /// Their row versions, ascending; of which it is not known because they are damaged, too.
+    pub versions: &'f [Seq],
+    /// The last sequence number of that moment.
+    pub as_of: Seq,
+}
+
 /// Asks for a page.
 #[derive(Clone, Copy, Debug)]
 pub struct PageRequest<'f> {
@@ -38,8 +59,8 @@ pub struct PageRequest<'f> {
     pub through: Seq,
     /// How many documents, damaged ones included.
     pub limit: usize,
-    /// Which ones. Damaged ones are always among them.
-    pub filter: Option<&'f Filter>,
+    /// Which ones, all where absent.
+    pub matching: Option<Matching<'f>>,
     /// Whether they come with their vectors.
     pub with_vector: bool,
 }
@@ -68,20 +89,16 @@ impl DocumentStore {
 
     async fn read_page(&self, request: PageRequest<'_>) -> Result<Page, StoreError> {
         let mut snapshot = self.readers.begin().await?;
-        let mut found: Vec<(Seq, Found)> = Vec::new();
-        let mut after = request.after;
-        // One more than the page tells whether there is another page.
-        while found.len() <= request.limit {
-            let wanted = request.limit.saturating_add(1) - found.len();
-            let rows = if request.filter.is_some() { wanted.max(FILTERED_ROWS) } else { wanted };
-            let numbers = self.numbers(&mut snapshot, after, request.through, rows).await?;
-            let Some(&(last, _)) = numbers.last() else { break };
-            after = last;
-            found.extend(self.rows_of(&mut snapshot, &numbers, &request).await?);
-            if numbers.len() < rows {
-                break;
+        let looked_up = match request.matching {
+            Some(matching) if self.are_few(matching.versions, request.limit) => {
+                self.look_up(&mut snapshot, &request, matching.versions).await?
             }
-        }
+            _ => None,
+        };
+        let mut found = match looked_up {
+            Some(found) => found,
+            None => self.walk_over(&mut snapshot, &request).await?,
+        };
         let more = found.len() > request.limit;
         found.truncate(request.limit);
         let mut page = Page {
@@ -95,6 +112,73 @@ impl DocumentStore {
             }
         }
         Ok(page)
+    }
+
+    /// Whether looking up all versions is less work than walking until a page is full. A walk passes
+    /// as many documents for each that it finds as there are for each that matches.
+    fn are_few(&self, versions: &[Seq], limit: usize) -> bool {
+        let (versions, wanted) = (versions.len() as u64, limit as u64 + 1);
+        versions.saturating_mul(versions) <= self.document_count().saturating_mul(wanted)
+    }
+
+    /// The page and one document more, which tells whether there is another page; `None` where a
+    /// version is gone, and another one of its document may have come, or the table can not be read.
+    async fn look_up(
+        &self,
+        snapshot: &mut SqliteConnection,
+        request: &PageRequest<'_>,
+        versions: &[Seq],
+    ) -> Result<Option<Vec<(Seq, Found)>>, StoreError> {
+        let mut numbers = Vec::with_capacity(versions.len());
+        for versions in versions.chunks(LOOKED_UP_ROWS) {
+            let seqs: Vec<u64> = versions.iter().map(|seq| seq.0).collect();
+            let rows = sqlx::query(NUMBERS_OF).bind(json_list(&seqs)).fetch_all(&mut *snapshot);
+            let rows = match rows.await.map_err(StoreError::from) {
+                Err(error) if error.is_damaged_page() => return Ok(None),
+                rows => rows?,
+            };
+            if rows.len() < versions.len() {
+                return Ok(None);
+            }
+            for row in &rows {
+                numbers.push((read_seq(row, 0)?, read_seq(row, 1)?));
+            }
+        }
+        numbers.retain(|(number, _)| *number > request.after && *number <= request.through);
+        numbers.sort_unstable();
+        numbers.truncate(request.limit.saturating_add(1));
+        self.rows_of(snapshot, &numbers, request).await.map(Some)
+    }
+
+    /// The same, found among all documents.
+    async fn walk_over(
+        &self,
+        snapshot: &mut SqliteConnection,
+        request: &PageRequest<'_>,
+    ) -> Result<Vec<(Seq, Found)>, StoreError> {
+        let mut found: Vec<(Seq, Found)> = Vec::new();
+        let mut after = request.after;
+        while found.len() <= request.limit {
+            let wanted = request.limit.saturating_add(1) - found.len();
+            let rows = request.matching.map_or(wanted, |_| wanted.max(WALKED_ROWS));
+            let mut numbers = self.numbers(snapshot, after, request.through, rows).await?;
+            let Some(&(last, _)) = numbers.last() else { break };
+            after = last;
+            let is_last = numbers.len() < rows;
+            if let Some(Matching { versions, as_of, .. }) = request.matching {
+                numbers.retain(|(_, seq)| *seq > as_of || versions.binary_search(seq).is_ok());
+            }
+            for numbers in numbers.chunks(wanted) {
+                found.extend(self.rows_of(snapshot, numbers, request).await?);
+                if found.len() > request.limit {
+                    break;
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The rows of numbers that are wanted, in their order.
@@ -115,8 +199,10 @@ impl DocumentStore {
             let absent = || Err(DamagedDocument { id: None, seq: Some(seq) });
             (number, by_seq.remove(&seq).unwrap_or_else(absent))
         });
-        let wanted = |found: &Found| match (found, request.filter) {
-            (Ok(document), Some(filter)) => filter.matches(&document.id, &document.metadata),
+        let wanted = |found: &Found| match (found, request.matching) {
+            (Ok(document), Some(Matching { filter, as_of, .. })) => {
+                document.seq <= as_of || filter.matches(&document.id, &document.metadata)
+            }
             _ => true,
         };
         Ok(found.filter(|(_, found)| wanted(found)).collect())

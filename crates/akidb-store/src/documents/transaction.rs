@@ -2,14 +2,14 @@
 
 use std::{collections::HashMap, mem, sync::LazyLock};
 
-use akidb_core::{Conflict, DamagedDocument, Document, DocumentId, Filter, Seq, WriteMode};
+use akidb_core::{Conflict, DamagedDocument, Document, DocumentId, Seq, WriteMode};
 use sqlx::SqliteConnection;
 
 use super::{
-    Applied, CommittedChange, ConflictsStop, NewRow, OneDocument, Patch, PatchMatching, Position,
+    Applied, CommittedChange, ConflictsStop, NewRow, OneDocument, Patch, PatchVersions, Position,
     RowVectors, UpsertRules, VectorsPerDocument, Write, Written,
     read::{Keys, Reader, json_list},
-    row::{StoredId, read_seq, seq_to_sql},
+    row::{Rows, StoredId, read_seq, seq_to_sql},
     vectors::{NewVector, VectorColumns, vectors_of},
 };
 use crate::{StoreError, StoreMetrics, checksum};
@@ -83,12 +83,12 @@ impl Transaction<'_> {
         match write {
             Write::Upsert(rows, rules) => self.upsert(rows, rules).await.map(Applied::Upserted),
             Write::DeleteIds(ids) => self.delete_ids(&ids).await.map(Applied::Deleted),
-            Write::DeleteMatching(filter) => {
-                self.delete_matching(&filter).await.map(Applied::Deleted)
+            Write::DeleteVersions(versions) => {
+                self.delete_versions(&versions).await.map(Applied::Deleted)
             }
             Write::DeleteOne(document) => self.delete_one(&document).await.map(Applied::Deleted),
             Write::Patch(patch) => self.patch(patch).await.map(Applied::Patched),
-            Write::PatchMatching(patch) => self.patch_matching(&patch).await.map(Applied::Updated),
+            Write::PatchVersions(patch) => self.patch_versions(&patch).await.map(Applied::Updated),
         }
     }
 
@@ -245,20 +245,39 @@ impl Transaction<'_> {
         self.delete_seqs(&seqs).await
     }
 
-    async fn delete_matching(&mut self, filter: &Filter) -> Result<u64, StoreError> {
-        let seqs = self.matching(filter).await?;
-        self.delete_seqs(&seqs).await
+    async fn delete_versions(&mut self, versions: &[Seq]) -> Result<u64, StoreError> {
+        let present = self.present(versions).await?;
+        self.delete_seqs(&present).await
     }
 
-    /// The row versions that match, ascending. What is done with them may change the database, also
-    /// where a page of it could not be read.
-    async fn matching(&mut self, filter: &Filter) -> Result<Vec<Seq>, StoreError> {
-        let last = self.last_seq;
-        let (seqs, all_read) = self.reader().matching(filter, last).await?;
-        if !all_read {
-            self.begin_again().await?;
+    /// Those of some row versions that are still there, ascending. One on a page that can not be read
+    /// can not be changed either, and keeps no other from being changed.
+    async fn present(&mut self, versions: &[Seq]) -> Result<Vec<Seq>, StoreError> {
+        match self.find_versions(versions).await {
+            Err(error) if error.is_damaged_page() => {}
+            present => return present,
         }
-        Ok(seqs)
+        let mut present = Vec::with_capacity(versions.len());
+        for version in versions {
+            match self.find_versions(&[*version]).await {
+                Err(error) if error.is_damaged_page() => {}
+                found => present.extend(found?),
+            }
+        }
+        self.begin_again().await?;
+        Ok(present)
+    }
+
+    async fn find_versions(&mut self, versions: &[Seq]) -> Result<Vec<Seq>, StoreError> {
+        let seqs: Vec<u64> = versions.iter().map(|seq| seq.0).collect();
+        let rows = sqlx::query(
+            "SELECT seq FROM documents \
+             WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq",
+        )
+        .bind(json_list(&seqs))
+        .fetch_all(&mut *self.connection)
+        .await?;
+        rows.iter().map(|row| read_seq(row, 0)).collect()
     }
 
     /// Within a transaction in which SQLite has met a page that it can not read, every further change
@@ -327,9 +346,11 @@ impl Transaction<'_> {
     /// Changes a document under a new sequence number, or leaves it as it is where nothing changes.
     async fn patch(&mut self, patch: Patch) -> Result<Option<Document>, StoreError> {
         let Some((_, seq)) = self.find(&patch.document).await? else { return Ok(None) };
-        let Some((document, vectors)) = self.documents(&[seq]).await?.pop() else {
-            return Ok(None);
-        };
+        let (mut documents, damaged) = self.documents(&[seq]).await?;
+        if !damaged.is_empty() {
+            return Err(StoreError::Damaged { rows: damaged });
+        }
+        let Some((document, vectors)) = documents.pop() else { return Ok(None) };
         let metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
         let text = patch.text.or_else(|| document.text.clone());
         let new_vectors = patch.vectors.unwrap_or_else(|| vectors.clone());
@@ -349,15 +370,13 @@ impl Transaction<'_> {
         Ok(Some(Document { id, text, metadata, vector: None, passages: Vec::new(), seq }))
     }
 
-    /// Changes the metadata of what matches. All rows are read and checked before one is written.
-    async fn patch_matching(&mut self, patch: &PatchMatching) -> Result<u64, StoreError> {
-        let seqs = self.matching(&patch.filter).await?;
-        if seqs.len() > patch.limit {
-            return Err(StoreError::TooManyMatch { limit: patch.limit });
-        }
-        let mut rows = Vec::with_capacity(seqs.len());
-        for seqs in seqs.chunks(ROWS_A_STATEMENT) {
-            for (document, vectors) in self.documents(seqs).await? {
+    /// Changes the metadata of several documents, those aside that can not be read. All rows are read and
+    /// checked before one is written.
+    async fn patch_versions(&mut self, patch: &PatchVersions) -> Result<u64, StoreError> {
+        let present = self.present(&patch.versions).await?;
+        let mut rows = Vec::with_capacity(present.len());
+        for seqs in present.chunks(ROWS_A_STATEMENT) {
+            for (document, vectors) in self.documents(seqs).await?.0 {
                 let metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
                 if metadata != document.metadata {
                     let Document { id, text, .. } = document;
@@ -370,24 +389,23 @@ impl Transaction<'_> {
         Ok(changed)
     }
 
-    /// Documents and their vectors by sequence number, all of them sound.
-    async fn documents(&mut self, seqs: &[Seq]) -> Result<Vec<(Document, RowVectors)>, StoreError> {
-        let rows = self.reader().rows(Keys::Seqs(seqs), false).await?;
-        if !rows.damaged.is_empty() {
-            return Err(StoreError::Damaged { rows: rows.damaged });
-        }
+    /// Documents and their vectors by sequence number, and those that are damaged.
+    async fn documents(
+        &mut self,
+        seqs: &[Seq],
+    ) -> Result<(Vec<(Document, RowVectors)>, Vec<DamagedDocument>), StoreError> {
+        let Rows { documents, mut damaged } = self.reader().rows(Keys::Seqs(seqs), false).await?;
         let mut vectors = vectors_of(self.connection, seqs, self.vectors_per_document).await?;
-        let with_vectors = rows.documents.into_iter().map(|document| {
-            let vectors = vectors.remove(&document.seq).flatten();
-            let vectors = vectors.ok_or_else(|| StoreError::Damaged {
-                rows: vec![DamagedDocument {
-                    id: Some(document.id.clone()),
-                    seq: Some(document.seq),
-                }],
-            })?;
-            Ok((document, vectors))
-        });
-        with_vectors.collect()
+        let mut sound = Vec::with_capacity(documents.len());
+        for document in documents {
+            match vectors.remove(&document.seq).flatten() {
+                Some(vectors) => sound.push((document, vectors)),
+                None => {
+                    damaged.push(DamagedDocument { id: Some(document.id), seq: Some(document.seq) })
+                }
+            }
+        }
+        Ok((sound, damaged))
     }
 
     fn reader(&mut self) -> Reader<'_> {

@@ -48,8 +48,8 @@ impl Job {
         match &self.write {
             Write::Upsert(rows, _) => rows.iter().map(|row| row.vectors.len()).sum(),
             Write::DeleteIds(ids) => ids.len(),
-            // It reads all rows, so it gets a transaction that others wait for, not share.
-            Write::DeleteMatching(_) | Write::PatchMatching(_) => GROUP_ROWS_MAX,
+            Write::DeleteVersions(versions) => versions.len(),
+            Write::PatchVersions(patch) => patch.versions.len(),
             Write::Patch(_) | Write::DeleteOne(_) => 1,
         }
     }
@@ -323,7 +323,6 @@ fn breaks_transaction(error: &StoreError) -> bool {
             | StoreError::Damaged { .. }
             | StoreError::Conflict(_)
             | StoreError::Conflicts(_)
-            | StoreError::TooManyMatch { .. }
     )
 }
 

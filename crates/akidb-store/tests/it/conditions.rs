@@ -2,7 +2,7 @@
 
 use akidb_core::{Conflict, Filter, Limits, Seq, WriteMode};
 use akidb_store::{
-    Applied, ConflictsStop, NewRow, OneDocument, Patch, PatchMatching, RowVectors, StoreError,
+    Applied, ConflictsStop, NewRow, OneDocument, Patch, PatchVersions, RowVectors, StoreError,
     UpsertRules, Write, Written,
 };
 use serde_json::json;
@@ -113,28 +113,27 @@ async fn a_patch_changes_text_and_vector_and_finds_its_document() {
 }
 
 #[tokio::test]
-async fn what_matches_is_changed_whole_or_not_at_all() {
+async fn several_documents_are_changed_whole_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _changes) = open(folder.path()).await;
     upsert(&store, (0..100_i16).map(|i| row(i64::from(i), f32::from(i))).collect()).await;
     let filter = Filter::parse(&json!({"value": {"$lt": 80}}), &Limits::default()).unwrap();
-    let change = |merge: serde_json::Value, limit, limits: Limits| {
-        Write::PatchMatching(PatchMatching {
-            filter: filter.clone(),
-            merge: merge.as_object().unwrap().clone(),
-            limit,
-            limits: limits.into(),
-        })
+    let change = async |merge: serde_json::Value, limits: Limits| {
+        let versions = store.matching(&filter).await.unwrap();
+        let merge = merge.as_object().unwrap().clone();
+        write(
+            &store,
+            Write::PatchVersions(PatchVersions { versions, merge, limits: limits.into() }),
+        )
+        .await
     };
     let seen = json!({"seen": true});
-    let few = write(&store, change(seen.clone(), 79, Limits::default())).await;
-    assert!(matches!(few, Err(StoreError::TooManyMatch { limit: 79 })), "{few:?}");
     let small = Limits { metadata_bytes: 20, ..Limits::default() };
-    assert!(write(&store, change(json!({"s": 12}), 80, small)).await.is_err());
+    assert!(change(json!({"s": 12}), small).await.is_err());
     assert_eq!(store.last_seq(), Seq(100));
-    let all = write(&store, change(seen.clone(), 80, Limits::default())).await.unwrap();
+    let all = change(seen.clone(), Limits::default()).await.unwrap();
     assert_eq!(all, Applied::Updated(80));
-    let again = write(&store, change(seen, 80, Limits::default())).await.unwrap();
+    let again = change(seen, Limits::default()).await.unwrap();
     assert_eq!(again, Applied::Updated(0));
     let stored = store.by_ids(&[79.into()], true).await.unwrap().documents.remove(0);
     assert_eq!(stored.metadata, metadata(json!({"value": 79.0, "seen": true})));

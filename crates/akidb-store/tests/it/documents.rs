@@ -1,7 +1,7 @@
 //! Writes, reads and reopening.
 
-use akidb_core::{Filter, Limits, Seq};
-use akidb_store::{Applied, DocumentStore, Page, PageRequest, Patch, RowVectors, Write};
+use akidb_core::{DocumentId, Filter, Limits, Seq};
+use akidb_store::{Applied, DocumentStore, Matching, Page, PageRequest, Patch, RowVectors, Write};
 use serde_json::json;
 
 use crate::{id, keys, metadata, open, options, row, upsert, vector, write};
@@ -50,15 +50,15 @@ async fn an_update_is_a_new_version_and_the_old_one_is_gone() {
 }
 
 #[tokio::test]
-async fn deletes_are_by_id_or_by_filter_and_can_be_repeated() {
+async fn deletes_are_by_id_or_by_version_and_can_be_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _changes) = open(folder.path()).await;
     upsert(&store, (0..100_i16).map(|i| row(i64::from(i), f32::from(i))).collect()).await;
     let filter = Filter::parse(&json!({"value": {"$gte": 90}}), &Limits::default()).unwrap();
     assert_eq!(store.matching(&filter).await.unwrap().len(), 10);
-    let by_filter = Write::DeleteMatching(filter.clone());
-    assert_eq!(write(&store, by_filter.clone()).await.unwrap(), Applied::Deleted(10));
-    assert_eq!(write(&store, by_filter).await.unwrap(), Applied::Deleted(0));
+    let by_version = Write::DeleteVersions(store.matching(&filter).await.unwrap());
+    assert_eq!(write(&store, by_version.clone()).await.unwrap(), Applied::Deleted(10));
+    assert_eq!(write(&store, by_version).await.unwrap(), Applied::Deleted(0));
     let by_id = Write::DeleteIds(vec![0.into(), 95.into(), id("1")]);
     assert_eq!(write(&store, by_id.clone()).await.unwrap(), Applied::Deleted(1));
     assert_eq!(write(&store, by_id).await.unwrap(), Applied::Deleted(0));
@@ -108,10 +108,11 @@ async fn pages_follow_the_order_of_creation_and_the_filter() {
     let (store, _changes) = open(folder.path()).await;
     upsert(&store, (0..10_i16).map(|i| row(i64::from(i), f32::from(i))).collect()).await;
     let filter = Filter::parse(&json!({"value": {"$lt": 8}}), &Limits::default()).unwrap();
+    let versions = store.matching(&filter).await.unwrap();
     let page = |after, limit| {
-        let through = Seq(10);
-        let filter = Some(&filter);
-        store.page(PageRequest { after: Seq(after), through, limit, filter, with_vector: false })
+        let matching = Some(Matching { filter: &filter, versions: &versions, as_of: Seq(10) });
+        let (after, through) = (Seq(after), Seq(10));
+        store.page(PageRequest { after, through, limit, matching, with_vector: false })
     };
     let seqs = |page: &Page| -> Vec<u64> {
         page.rows.documents.iter().map(|document| document.seq.0).collect()
@@ -121,11 +122,45 @@ async fn pages_follow_the_order_of_creation_and_the_filter() {
     let found = page(7, 3).await.unwrap();
     assert_eq!((seqs(&found), found.next), (vec![8], None));
     assert_eq!(page(5, 3).await.unwrap().next, None, "the filter lets no more through");
-    // New versions keep their place, new documents come behind the end.
-    upsert(&store, vec![row(4, 4.5), row(11, 1.0)]).await;
+    // New versions keep their place, new documents come behind the end; those that were replaced since
+    // the versions were asked for are looked at.
+    upsert(&store, vec![row(4, 4.5), row(11, 1.0), row(6, 99.0)]).await;
     let found = page(3, 3).await.unwrap();
     assert_eq!((seqs(&found), found.next), (vec![4, 11, 6], Some(Seq(6))));
-    assert_eq!(seqs(&page(6, 99).await.unwrap()), [7, 8]);
+    assert_eq!(seqs(&page(6, 99).await.unwrap()), [8]);
+}
+
+/// A few of many documents are looked up, many are found among all: the pages are the same.
+#[tokio::test]
+async fn pages_of_few_and_of_many_that_match_are_those_of_their_rows() {
+    const COUNT: i16 = 3_000;
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _changes) = open(folder.path()).await;
+    upsert(&store, (0..COUNT).map(|i| row(i64::from(i), f32::from(i))).collect()).await;
+    upsert(&store, (0..COUNT).step_by(7).map(|i| row(i64::from(i), f32::from(i))).collect()).await;
+    for modulus in [2, 3, 100, 2_999, 5_000] {
+        let wanted: Vec<i16> = (0..COUNT).filter(|i| i % modulus == 1).collect();
+        let filter = json!({"value": {"$in": wanted}});
+        let limits = Limits { filter_nodes: 10_000, ..Limits::default() };
+        let filter = Filter::parse(&filter, &limits).unwrap();
+        let versions = store.matching(&filter).await.unwrap();
+        assert_eq!(versions.len(), wanted.len());
+        let as_of = store.last_seq();
+        let matching = Some(Matching { filter: &filter, versions: &versions, as_of });
+        let (mut after, mut ids) = (Seq(0), Vec::new());
+        loop {
+            let through = store.last_seq();
+            let request = PageRequest { after, through, limit: 70, matching, with_vector: false };
+            let page = store.page(request).await.unwrap();
+            ids.extend(page.rows.documents.into_iter().map(|document| document.id));
+            match page.next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        let wanted: Vec<DocumentId> = wanted.into_iter().map(|i| i64::from(i).into()).collect();
+        assert_eq!(ids, wanted, "every {modulus}th");
+    }
 }
 
 #[tokio::test]

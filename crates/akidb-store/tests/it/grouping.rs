@@ -92,8 +92,13 @@ async fn what_a_read_shows_is_in_the_indexes() {
     });
     let is_indexed = || is_indexed.load(Ordering::SeqCst);
     let filter = Filter::And(Vec::new());
-    let page =
-        PageRequest { after: Seq(0), through: Seq(1), limit: 10, filter: None, with_vector: false };
+    let page = PageRequest {
+        after: Seq(0),
+        through: Seq(1),
+        limit: 10,
+        matching: None,
+        with_vector: false,
+    };
     let ids = [1.into()];
     let upserted = async { upsert(&store, vec![row(1, 1.0)]).await };
     let read = async {

@@ -51,6 +51,11 @@ fn destroy(folder: &Path, with: &[u8], without: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
+async fn delete_matching(store: &DocumentStore, filter: &Filter) {
+    let versions = store.matching(filter).await.unwrap();
+    write(store, Write::DeleteVersions(versions)).await.unwrap();
+}
+
 async fn scrolled(store: &DocumentStore) -> (BTreeSet<DocumentId>, BTreeSet<DocumentId>) {
     let (mut sound, mut damaged) = (BTreeSet::new(), BTreeSet::new());
     let mut after = Seq(0);
@@ -59,7 +64,7 @@ async fn scrolled(store: &DocumentStore) -> (BTreeSet<DocumentId>, BTreeSet<Docu
             after,
             through: store.last_seq(),
             limit: 90,
-            filter: None,
+            matching: None,
             with_vector: false,
         };
         let Page { rows, next } = store.page(request).await.unwrap();
@@ -105,7 +110,7 @@ async fn documents_on_other_pages_are_served_and_those_on_a_damaged_one_are_name
     assert!(matches!(refused, Err(StoreError::DamagedPage { .. })), "{refused:?}");
     upsert(&store, vec![document(2), document(COUNT)]).await;
     let filter = Filter::parse(&json!({"i": {"$lt": 10}}), &Limits::default()).unwrap();
-    write(&store, Write::DeleteMatching(filter)).await.unwrap();
+    delete_matching(&store, &filter).await;
     assert_eq!(agreed(&store).await.0.len(), sound.len() + 1 - 10);
     store.close().await;
 }
@@ -267,7 +272,7 @@ async fn disk_and_what_was_deleted_are_gone_soon_while_the_collection_is_open() 
     upsert(&store, (0..COUNT).map(secret).collect()).await;
     let full = bytes_of(folder.path());
     let all = Filter::parse(&json!({}), &Limits::default()).unwrap();
-    write(&store, Write::DeleteMatching(all)).await.unwrap();
+    delete_matching(&store, &all).await;
     wait_for("the disk", || bytes_of(folder.path()) < full / 4).await;
     wait_for("the end of the log", || {
         fs::metadata(folder.path().join("documents.db-wal")).unwrap().len() == 0
@@ -299,7 +304,7 @@ async fn an_old_database_gives_its_disk_back_by_command() {
     tamper(folder.path(), "PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = 0; VACUUM").await;
     let (store, _changes) = open(folder.path()).await;
     let most = Filter::parse(&json!({"i": {"$gte": 10}}), &Limits::default()).unwrap();
-    write(&store, Write::DeleteMatching(most)).await.unwrap();
+    delete_matching(&store, &most).await;
     store.close().await;
     let before = bytes_of(folder.path());
     compact(folder.path()).await.unwrap();

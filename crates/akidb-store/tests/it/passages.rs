@@ -95,7 +95,7 @@ async fn passages_come_back_in_order_beside_own_vectors() {
     let own = get(&store, "own").await;
     assert_eq!((own.vector, own.passages), (Some(vector(1.0)), vec![]));
     let page =
-        PageRequest { after: Seq(1), through: Seq(7), limit: 2, filter: None, with_vector: true };
+        PageRequest { after: Seq(1), through: Seq(7), limit: 2, matching: None, with_vector: true };
     let scrolled = store.page(page).await.unwrap().rows.documents;
     assert_eq!(scrolled[1].passages, passages(20.0));
     let without = store.by_seqs(&[Seq(1)], false).await.unwrap().documents.remove(0);
