@@ -90,6 +90,8 @@ async fn without_the_second_round(data_dir: &Path) {
     write_all(&service, 2).await;
     assert_eq!(agreed(&service, COLLECTION, 3).await.len(), COUNT as usize);
     close(service).await;
+    let log = fs::metadata(folder(data_dir).join("documents.db-wal"));
+    assert_eq!(log.map_or(0, |log| log.len()), 0, "a clean stop leaves an empty log at most");
     assert!(folder(data_dir).join("vectors").is_dir());
     fs::write(database, first).unwrap();
 }

@@ -99,6 +99,11 @@ impl Writer {
         if let Err(error) = self.high_water.sync() {
             tracing::warn!(%error, "the high-water mark could not be synced");
         }
+        // SQLite does so itself only where this connection is the last to close, and readers that are
+        // on their way out may be later.
+        if let Err(error) = truncate_log(&mut self.connection).await {
+            tracing::warn!(%error, "the log of a collection was not emptied");
+        }
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, "closing a collection failed");
         }
