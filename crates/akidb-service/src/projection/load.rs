@@ -56,6 +56,9 @@ pub(crate) async fn load(mut context: Context, loader: &mut Loader) -> Result<Pr
             if had_any {
                 context.position = loader.position();
                 folder = SnapshotFolder::new(context.folder.clone(), snapshot::identity(&context));
+            }
+            // They would be told of at each start, and a small index is never written in their place.
+            if had_any || !all_sound {
                 discard(&mut folder, &context);
             }
             folder.begin_anew();
@@ -116,7 +119,7 @@ async fn restored(context: Context, is_renewed: bool) -> Result<Restored> {
 }
 
 fn unusable(context: &Context, reason: &dyn std::fmt::Display) {
-    context.indexing.metrics.index_snapshots_unusable.inc();
+    context.indexing.metrics.indexes.snapshots_unusable.inc();
     tracing::warn!(collection = %context.collection, %reason, "a snapshot of an index is not used");
 }
 

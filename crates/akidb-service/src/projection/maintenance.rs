@@ -63,15 +63,20 @@ impl Maintenance {
         match snapshot::write(&mut self.folder, shared, &generation) {
             Ok(Some(contained)) => {
                 self.snapshot = Some(contained);
-                shared.indexing.metrics.index_snapshots.inc();
+                shared.indexing.metrics.indexes.snapshots.inc();
             }
-            Ok(None) => self.snapshot = Some(now),
+            Ok(None) => {
+                self.snapshot = Some(now);
+                if let Err(error) = self.folder.discard() {
+                    tracing::warn!(%error, "the files of the index of before stay");
+                }
+            }
             Err(error) if shared.abandoned.load(Ordering::Acquire) => {
                 tracing::debug!(%error, "the snapshot of a collection that is dropped has ended");
             }
             Err(error) => {
                 self.snapshot = Some(now);
-                shared.indexing.metrics.index_snapshot_errors.inc();
+                shared.indexing.metrics.indexes.snapshot_errors.inc();
                 shared.indexing.space.note_failure(&error);
                 tracing::error!(%error, "an index could not be written as a snapshot");
             }
@@ -101,7 +106,7 @@ impl Maintenance {
         let mut successor = successor.unwrap_or_else(|| Successor::new(shared, settings));
         if successor.step(generation, LINK_STEP) {
             self.take_place(successor, shared);
-            shared.indexing.metrics.index_rebuilds.inc();
+            shared.indexing.metrics.indexes.rebuilds.inc();
         } else {
             let (done, of) = successor.progress(generation);
             *shared.rebuilding.write() = Some((done, of));
@@ -120,7 +125,7 @@ impl Maintenance {
     fn compact(&mut self, shared: &Shared, generation: &Generation) {
         self.forget_successor(shared);
         self.take_place(Successor::compacted(generation), shared);
-        shared.indexing.metrics.index_compactions.inc();
+        shared.indexing.metrics.indexes.compactions.inc();
     }
 
     fn take_place(&mut self, successor: Successor, shared: &Shared) {

@@ -178,9 +178,10 @@ fn own_marks(named: &[Position], database: Uuid, path: &Path) -> Result<Vec<Posi
 }
 
 /// What is wrong with marks. Before the first write, and in a folder of version 0.1.0, copies may be
-/// missing.
+/// missing; that version made its mark empty.
 fn mark_faults(stored: &Stored, marks: &[Mark; 2]) -> Vec<String> {
     let faults = FILE_NAMES.iter().zip(marks).filter_map(|(name, mark)| match (mark, stored) {
+        (Mark::Damaged { .. }, Stored::Unnamed(Seq(0))) => None,
         (Mark::Damaged { reason }, _) => Some(format!("{name} is damaged: {reason}")),
         (Mark::Absent, Stored::Sound(position)) if position.seq > Seq(0) => {
             Some(format!("{name} is missing"))

@@ -15,7 +15,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::{
-    node::{Backend, Node, scratch},
+    node::{Backend, Node, akidb, scratch, stderr},
     rest_client::RestClient,
 };
 
@@ -40,6 +40,10 @@ async fn data_of_0_1_0_are_all_there() {
         assert_key_is_known(&client, &expected).await;
         assert!(node.stop().success());
     }
+    // What is only of another format is not damaged, and stays in nobody's way.
+    let data_dir = data_dir.to_str().unwrap();
+    let verified = akidb(["verify", "--data-dir", data_dir]).output().unwrap();
+    assert!(verified.status.success(), "{}", stderr(&verified));
 }
 
 fn start(data_dir: &Path) -> Node {
