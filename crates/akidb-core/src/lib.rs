@@ -14,6 +14,7 @@ mod json;
 mod limits;
 mod metadata;
 mod metric;
+mod metrics;
 mod name;
 mod passage;
 mod text;

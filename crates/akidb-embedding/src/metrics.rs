@@ -2,32 +2,66 @@
 //!
 //! What does not live here: the registry and how it is scraped.
 
-use prometheus::{
-    Counter, CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry, core::Collector, exponential_buckets,
-};
+use prometheus::{Counter, Histogram, IntCounter, IntGauge, exponential_buckets};
 
 use crate::error::EmbedError;
 
-/// All `akidb_embedding_*` metrics, over all models; clones share them.
-#[derive(Clone, Debug)]
-pub struct EmbeddingMetricFamilies {
-    requests_total: IntCounterVec,
-    errors_total: IntCounterVec,
-    latency_seconds: HistogramVec,
-    batch_size: HistogramVec,
-    queue_depth: IntGaugeVec,
-    gil_wait_seconds: HistogramVec,
-    worker_overhead_seconds: HistogramVec,
-    workers: IntGaugeVec,
-    worker_starts_total: IntCounterVec,
-    worker_ends_total: IntCounterVec,
-    worker_memory_bytes: IntGaugeVec,
-    busy_seconds_total: CounterVec,
-    tokens_total: IntCounterVec,
-    truncated_total: IntCounterVec,
-    query_cache_hits_total: IntCounterVec,
-    query_cache_misses_total: IntCounterVec,
+akidb_core::metrics! {
+    /// All `akidb_embedding_*` metrics, over all models.
+    pub struct EmbeddingMetricFamilies {
+        requests_total: IntCounterVec by ["model"],
+            "akidb_embedding_requests_total",
+            "Requests for embeddings, one for each call whatever its number of texts.";
+        errors_total: IntCounterVec by ["model", "code"],
+            "akidb_embedding_errors_total",
+            "Requests for embeddings that failed, by the code that they were answered with.";
+        latency_seconds: HistogramVec by ["model"] within LATENCY_SECONDS,
+            "akidb_embedding_latency_seconds",
+            "Time from a request for embeddings to its answer, tokenising and waiting included.";
+        batch_size: HistogramVec by ["model"] within exponential_buckets(1.0, 2.0, 10)?,
+            "akidb_embedding_batch_size",
+            "Texts in a batch that was run.";
+        queue_depth: IntGaugeVec by ["model"],
+            "akidb_embedding_queue_depth",
+            "Texts that wait for a batch, equal ones once.";
+        gil_wait_seconds: HistogramVec by ["model"] within exponential_buckets(0.0001, 4.0, 8)?,
+            "akidb_embedding_gil_wait_seconds",
+            "Time spent waiting for the Python interpreter lock. \
+             Only the MLX backend observes it, the native backend never does.";
+        worker_overhead_seconds: HistogramVec by ["model"]
+            within exponential_buckets(0.0001, 4.0, 8)?,
+            "akidb_embedding_worker_overhead_seconds",
+            "Time of a batch that was not spent in the Python module: to the process that hosts \
+             it and back.";
+        workers: IntGaugeVec by ["model"],
+            "akidb_embedding_workers",
+            "Processes that host Python and have their model open.";
+        worker_starts_total: IntCounterVec by ["model"],
+            "akidb_embedding_worker_starts_total",
+            "Processes that host Python and have opened their model.";
+        worker_ends_total: IntCounterVec by ["model", "reason"],
+            "akidb_embedding_worker_ends_total",
+            "Processes that host Python and have ended or could not be started, by the reason.";
+        worker_memory_bytes: IntGaugeVec by ["model", "kind"],
+            "akidb_embedding_worker_memory_bytes",
+            "Memory of the process that hosts Python, and what MLX has in use, had at the \
+             most and keeps for later.";
+        busy_seconds_total: CounterVec by ["model"],
+            "akidb_embedding_busy_seconds_total",
+            "Time in which the model ran batches, added up over the two lanes.";
+        tokens_total: IntCounterVec by ["model"],
+            "akidb_embedding_tokens_total",
+            "Tokens of the texts that were answered with vectors, special tokens included.";
+        truncated_total: IntCounterVec by ["model"],
+            "akidb_embedding_truncated_total",
+            "Texts that were cut to the most tokens the model reads.";
+        query_cache_hits_total: IntCounterVec by ["model"],
+            "akidb_embedding_query_cache_hits_total",
+            "Texts of queries whose vector was kept from an earlier query.";
+        query_cache_misses_total: IntCounterVec by ["model"],
+            "akidb_embedding_query_cache_misses_total",
+            "Texts of queries that were encoded, since no vector of theirs was kept.";
+    }
 }
 
 /// The metrics of one model; clones share them.
@@ -75,137 +109,11 @@ impl WorkerMetrics {
     }
 }
 
-const MODEL: &[&str] = &["model"];
-
 /// Bounds of the time of a request. 25 ms is one of them, since that is what alerts ask about.
 const LATENCY_SECONDS: [f64; 14] =
     [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 impl EmbeddingMetricFamilies {
-    /// Makes the metrics and registers them.
-    ///
-    /// # Errors
-    ///
-    /// When a metric of one of the names is registered already.
-    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str| {
-            registered(registry, IntCounterVec::new(Opts::new(name, help), MODEL)?)
-        };
-        let histogram = |name: &str, help: &str, buckets: Vec<f64>| {
-            let options = HistogramOpts::new(name, help).buckets(buckets);
-            registered(registry, HistogramVec::new(options, MODEL)?)
-        };
-        Ok(Self {
-            requests_total: counter(
-                "akidb_embedding_requests_total",
-                "Requests for embeddings, one for each call whatever its number of texts.",
-            )?,
-            errors_total: registered(
-                registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "akidb_embedding_errors_total",
-                        "Requests for embeddings that failed, by the code that they were answered with.",
-                    ),
-                    &["model", "code"],
-                )?,
-            )?,
-            latency_seconds: histogram(
-                "akidb_embedding_latency_seconds",
-                "Time from a request for embeddings to its answer, tokenising and waiting included.",
-                LATENCY_SECONDS.to_vec(),
-            )?,
-            batch_size: histogram(
-                "akidb_embedding_batch_size",
-                "Texts in a batch that was run.",
-                exponential_buckets(1.0, 2.0, 10)?,
-            )?,
-            queue_depth: registered(
-                registry,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "akidb_embedding_queue_depth",
-                        "Texts that wait for a batch, equal ones once.",
-                    ),
-                    MODEL,
-                )?,
-            )?,
-            gil_wait_seconds: histogram(
-                "akidb_embedding_gil_wait_seconds",
-                "Time spent waiting for the Python interpreter lock. \
-                 Only the MLX backend observes it, the native backend never does.",
-                exponential_buckets(0.0001, 4.0, 8)?,
-            )?,
-            worker_overhead_seconds: histogram(
-                "akidb_embedding_worker_overhead_seconds",
-                "Time of a batch that was not spent in the Python module: to the process that hosts \
-                 it and back.",
-                exponential_buckets(0.0001, 4.0, 8)?,
-            )?,
-            workers: registered(
-                registry,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "akidb_embedding_workers",
-                        "Processes that host Python and have their model open.",
-                    ),
-                    MODEL,
-                )?,
-            )?,
-            worker_starts_total: counter(
-                "akidb_embedding_worker_starts_total",
-                "Processes that host Python and have opened their model.",
-            )?,
-            worker_ends_total: registered(
-                registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "akidb_embedding_worker_ends_total",
-                        "Processes that host Python and have ended or could not be started, by the reason.",
-                    ),
-                    &["model", "reason"],
-                )?,
-            )?,
-            worker_memory_bytes: registered(
-                registry,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "akidb_embedding_worker_memory_bytes",
-                        "Memory of the process that hosts Python, and what MLX has in use, had at the \
-                         most and keeps for later.",
-                    ),
-                    &["model", "kind"],
-                )?,
-            )?,
-            busy_seconds_total: registered(
-                registry,
-                CounterVec::new(
-                    Opts::new(
-                        "akidb_embedding_busy_seconds_total",
-                        "Time in which the model ran batches, added up over the two lanes.",
-                    ),
-                    MODEL,
-                )?,
-            )?,
-            tokens_total: counter(
-                "akidb_embedding_tokens_total",
-                "Tokens of the texts that were answered with vectors, special tokens included.",
-            )?,
-            truncated_total: counter(
-                "akidb_embedding_truncated_total",
-                "Texts that were cut to the most tokens the model reads.",
-            )?,
-            query_cache_hits_total: counter(
-                "akidb_embedding_query_cache_hits_total",
-                "Texts of queries whose vector was kept from an earlier query.",
-            )?,
-            query_cache_misses_total: counter(
-                "akidb_embedding_query_cache_misses_total",
-                "Texts of queries that were encoded, since no vector of theirs was kept.",
-            )?,
-        })
-    }
-
     /// The metrics of one model, all at zero from now on. The names of models are labels, so they
     /// must be names of the configuration, never a client's.
     #[must_use]
@@ -250,12 +158,4 @@ impl EmbeddingMetrics {
             counter.inc();
         }
     }
-}
-
-fn registered<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: C,
-) -> Result<C, prometheus::Error> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }

@@ -22,7 +22,7 @@ impl Service {
     /// # Errors
     /// When there is no such collection, or it can not be opened or read.
     pub async fn disagreements(&self, collection: &str) -> Result<Vec<String>> {
-        let unusable = &self.inner.metrics.index_snapshots_unusable;
+        let unusable = &self.inner.metrics.indexes.snapshots_unusable;
         let before = unusable.get();
         let open = self.inner.collections.open_by_name(collection).await?;
         let mut found = open.disagreements().await?;

@@ -319,8 +319,8 @@ impl Service {
         let metrics = &self.inner.metrics;
         match self.admit() {
             Ok(_permit) => {
-                metrics.requests_in_flight.inc();
-                let _running = at_end(|| metrics.requests_in_flight.dec());
+                metrics.requests.in_flight.inc();
+                let _running = at_end(|| metrics.requests.in_flight.dec());
                 if operation.keeps_its_own_deadline() {
                     work.await
                 } else {

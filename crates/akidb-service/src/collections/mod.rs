@@ -217,14 +217,14 @@ impl Collections {
         self.indexing.metrics.count_indexes(indexes.iter().map(|index| index.state));
         let sum = |of: fn(&IndexStatus) -> u64| indexes.iter().map(of).sum::<u64>();
         for (gauge, value) in [
-            (&self.indexing.metrics.collections, entries.len() as u64),
-            (&self.indexing.metrics.collections_open, open.len() as u64),
-            (&self.indexing.metrics.documents, documents),
-            (&self.indexing.metrics.index_vectors, sum(|index| index.vector_count)),
-            (&self.indexing.metrics.index_linked_vectors, sum(|index| index.linked_count)),
-            (&self.indexing.metrics.index_pending_vectors, sum(|index| index.pending_count)),
-            (&self.indexing.metrics.index_memory_bytes, sum(|index| index.memory_bytes)),
-            (&self.indexing.metrics.index_hot_memory_bytes, sum(|index| index.hot_memory_bytes)),
+            (&self.indexing.metrics.collections.all, entries.len() as u64),
+            (&self.indexing.metrics.collections.open, open.len() as u64),
+            (&self.indexing.metrics.collections.documents, documents),
+            (&self.indexing.metrics.indexes.vectors, sum(|index| index.vector_count)),
+            (&self.indexing.metrics.indexes.linked_vectors, sum(|index| index.linked_count)),
+            (&self.indexing.metrics.indexes.pending_vectors, sum(|index| index.pending_count)),
+            (&self.indexing.metrics.indexes.memory_bytes, sum(|index| index.memory_bytes)),
+            (&self.indexing.metrics.indexes.hot_memory_bytes, sum(|index| index.hot_memory_bytes)),
         ] {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }

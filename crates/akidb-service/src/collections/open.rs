@@ -97,7 +97,7 @@ fn follow(
     metrics: Arc<Metrics>,
 ) -> impl FnMut(CommittedChange) + Send + 'static {
     move |change| {
-        let timer = metrics.index_append_seconds.start_timer();
+        let timer = metrics.indexes.append_seconds.start_timer();
         projection.apply(&change);
         timer.observe_duration();
     }

@@ -5,83 +5,46 @@
 
 use std::time::Duration;
 
-use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-};
+use prometheus::{IntGauge, Registry};
 
 use super::REQUEST_SECONDS;
 use crate::Door;
 
-/// The metrics of both doors; clones share them.
-#[derive(Clone, Debug)]
-pub struct DoorMetrics {
-    connections: IntCounterVec,
-    connections_open: IntGaugeVec,
-    http_responses: IntCounterVec,
-    http_seconds: HistogramVec,
-    grpc_responses: IntCounterVec,
-    grpc_seconds: HistogramVec,
+akidb_core::metrics! {
+    /// The metrics of both doors.
+    pub struct DoorMetrics {
+        connections: IntCounterVec by ["door"],
+            "akidb_connections_total",
+            "Connections accepted, by door.";
+        connections_open: IntGaugeVec by ["door"],
+            "akidb_connections_open",
+            "Connections open now, by door.";
+        http_responses: IntCounterVec by ["method", "route", "status"],
+            "akidb_http_responses_total",
+            "Answers of REST by method, template of the route and class of the status.";
+        http_seconds: HistogramVec by ["route"] within REQUEST_SECONDS,
+            "akidb_http_request_duration_seconds",
+            "Time from the head of a REST request to the head of its answer, by route.";
+        grpc_responses: IntCounterVec by ["method", "code"],
+            "akidb_grpc_responses_total",
+            "Answers of gRPC by method and status code.";
+        grpc_seconds: HistogramVec by ["method"] within REQUEST_SECONDS,
+            "akidb_grpc_request_duration_seconds",
+            "Time from the head of a gRPC request to the end of its answer, by method.";
+    }
 }
 
 impl DoorMetrics {
-    /// Metrics that nobody scrapes yet.
+    /// Metrics that nobody scrapes.
     ///
     /// # Errors
     /// When one of them is not sound, which is a fault of the program.
     pub fn new() -> prometheus::Result<Self> {
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            IntCounterVec::new(Opts::new(name, help), labels)
-        };
-        let histogram = |name: &str, help: &str, label: &str| {
-            let options = HistogramOpts::new(name, help).buckets(REQUEST_SECONDS.to_vec());
-            HistogramVec::new(options, &[label])
-        };
-        let metrics = Self {
-            connections: counter(
-                "akidb_connections_total",
-                "Connections accepted, by door.",
-                &["door"],
-            )?,
-            connections_open: IntGaugeVec::new(
-                Opts::new("akidb_connections_open", "Connections open now, by door."),
-                &["door"],
-            )?,
-            http_responses: counter(
-                "akidb_http_responses_total",
-                "Answers of REST by method, template of the route and class of the status.",
-                &["method", "route", "status"],
-            )?,
-            http_seconds: histogram(
-                "akidb_http_request_duration_seconds",
-                "Time from the head of a REST request to the head of its answer, by route.",
-                "route",
-            )?,
-            grpc_responses: counter(
-                "akidb_grpc_responses_total",
-                "Answers of gRPC by method and status code.",
-                &["method", "code"],
-            )?,
-            grpc_seconds: histogram(
-                "akidb_grpc_request_duration_seconds",
-                "Time from the head of a gRPC request to the end of its answer, by method.",
-                "method",
-            )?,
-        };
-        metrics.make_first_series();
-        Ok(metrics)
-    }
-
-    pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        registry.register(Box::new(self.connections.clone()))?;
-        registry.register(Box::new(self.connections_open.clone()))?;
-        registry.register(Box::new(self.http_responses.clone()))?;
-        registry.register(Box::new(self.http_seconds.clone()))?;
-        registry.register(Box::new(self.grpc_responses.clone()))?;
-        registry.register(Box::new(self.grpc_seconds.clone()))
+        Self::register(&Registry::new())
     }
 
     /// So that every metric is there from the start, at zero.
-    fn make_first_series(&self) {
+    pub(super) fn make_first_series(&self) {
         for door in [Door::Rest, Door::Grpc] {
             self.connections.with_label_values(&[door.as_str()]);
             self.connections_open.with_label_values(&[door.as_str()]);

@@ -5,66 +5,37 @@
 
 use std::{fs, io, path::Path};
 
-use prometheus::{IntGauge, Registry};
+use prometheus::IntGauge;
 use tokio::runtime::Handle;
 
-use super::gauge;
-
-/// The metrics of the node as a process.
-#[derive(Debug)]
-pub(crate) struct NodeMetrics {
-    runtime_threads: IntGauge,
-    runtime_tasks: IntGauge,
-    runtime_queue_depth: IntGauge,
-    data_bytes: IntGauge,
-    set_aside_entries: IntGauge,
-    disk_free_bytes: IntGauge,
-    disk_size_bytes: IntGauge,
+akidb_core::metrics! {
+    /// The metrics of the node as a process.
+    pub(crate) struct NodeMetrics {
+        runtime_threads: IntGauge,
+            "akidb_runtime_threads",
+            "Threads that run the tasks of requests.";
+        runtime_tasks: IntGauge,
+            "akidb_runtime_tasks",
+            "Tasks that have not ended: connections, requests and work in the background.";
+        runtime_queue_depth: IntGauge,
+            "akidb_runtime_queue_depth",
+            "Tasks that could run and wait for any thread.";
+        data_bytes: IntGauge,
+            "akidb_data_bytes",
+            "Size of the files in the data directory, counted now and then.";
+        set_aside_entries: IntGauge,
+            "akidb_set_aside_entries",
+            "Files and folders in lost+found of the data directory, which nobody knew.";
+        disk_free_bytes: IntGauge,
+            "akidb_disk_free_bytes",
+            "Room that is left on the file system of the data directory.";
+        disk_size_bytes: IntGauge,
+            "akidb_disk_size_bytes",
+            "Size of the file system of the data directory.";
+    }
 }
 
 impl NodeMetrics {
-    pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        #[cfg(target_os = "linux")]
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        Ok(Self {
-            runtime_threads: gauge(
-                registry,
-                "akidb_runtime_threads",
-                "Threads that run the tasks of requests.",
-            )?,
-            runtime_tasks: gauge(
-                registry,
-                "akidb_runtime_tasks",
-                "Tasks that have not ended: connections, requests and work in the background.",
-            )?,
-            runtime_queue_depth: gauge(
-                registry,
-                "akidb_runtime_queue_depth",
-                "Tasks that could run and wait for any thread.",
-            )?,
-            data_bytes: gauge(
-                registry,
-                "akidb_data_bytes",
-                "Size of the files in the data directory, counted now and then.",
-            )?,
-            set_aside_entries: gauge(
-                registry,
-                "akidb_set_aside_entries",
-                "Files and folders in lost+found of the data directory, which nobody knew.",
-            )?,
-            disk_free_bytes: gauge(
-                registry,
-                "akidb_disk_free_bytes",
-                "Room that is left on the file system of the data directory.",
-            )?,
-            disk_size_bytes: gauge(
-                registry,
-                "akidb_disk_size_bytes",
-                "Size of the file system of the data directory.",
-            )?,
-        })
-    }
-
     /// Takes up what the runtime says of itself; nothing outside of one.
     pub(super) fn look_at_runtime(&self) {
         let Ok(runtime) = Handle::try_current() else { return };
@@ -109,6 +80,8 @@ fn set(gauge: &IntGauge, value: u64) {
 
 #[cfg(test)]
 mod tests {
+    use prometheus::Registry;
+
     use super::*;
 
     #[test]

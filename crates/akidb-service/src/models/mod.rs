@@ -77,9 +77,9 @@ impl Models {
             by_name
                 .entry(name.clone())
                 .or_insert(Slot { state: State::Unloaded, is_required: false });
-            metrics.model_ready.with_label_values(&[name]).set(0);
-            metrics.model_wanted.with_label_values(&[name]).set(0);
-            metrics.model_load_seconds.with_label_values(&[name]).set(0.0);
+            metrics.models.ready.with_label_values(&[name]).set(0);
+            metrics.models.wanted.with_label_values(&[name]).set(0);
+            metrics.models.load_seconds.with_label_values(&[name]).set(0.0);
             // So that its metrics are there from the start, all at zero.
             let _ = metrics.embedding.of(name);
         }
@@ -255,7 +255,7 @@ impl Models {
             slot.state = State::Loading;
             slot.is_required |= is_required;
         }
-        self.metrics.model_wanted.with_label_values(&[name]).set(1);
+        self.metrics.models.wanted.with_label_values(&[name]).set(1);
         self.changed.send_replace(());
         if self.config.backend == Backend::Hash {
             // It has no files, so it is there at once.
@@ -292,8 +292,8 @@ impl Models {
         slot.is_required = false;
         slot.state = if model.is_some() { State::Unloading } else { State::Unloaded };
         drop(slots);
-        self.metrics.model_ready.with_label_values(&[name]).set(0);
-        self.metrics.model_wanted.with_label_values(&[name]).set(0);
+        self.metrics.models.ready.with_label_values(&[name]).set(0);
+        self.metrics.models.wanted.with_label_values(&[name]).set(0);
         self.changed.send_replace(());
         Ok(model)
     }
@@ -310,7 +310,7 @@ impl Models {
         match started {
             Ok(model) => {
                 tracing::info!(model = name, took_ms = took.as_secs_f64() * 1e3, "loaded");
-                let seconds = self.metrics.model_load_seconds.with_label_values(&[name]);
+                let seconds = self.metrics.models.load_seconds.with_label_values(&[name]);
                 seconds.set(took.as_secs_f64());
                 let availability = model.availability();
                 self.set(name, State::Ready(Arc::new(model)));
@@ -330,7 +330,7 @@ impl Models {
         if let Some(slot) = self.slots.write().by_name.get_mut(name) {
             slot.state = state;
         }
-        self.metrics.model_ready.with_label_values(&[name]).set(is_ready);
+        self.metrics.models.ready.with_label_values(&[name]).set(is_ready);
         self.changed.send_replace(());
     }
 
@@ -342,7 +342,7 @@ impl Models {
             .by_name
             .get(name)
             .is_some_and(|slot| slot.state.as_public() == ModelState::Ready);
-        self.metrics.model_ready.with_label_values(&[name]).set(i64::from(is_ready));
+        self.metrics.models.ready.with_label_values(&[name]).set(i64::from(is_ready));
         self.changed.send_replace(());
     }
 

@@ -322,7 +322,7 @@ impl Service {
             // One more, in case the document that is searched like is among them.
             ..SearchRequest::nearest(search.window + usize::from(search.itself.is_some()))
         };
-        let timer = self.inner.metrics.index_search_seconds.start_timer();
+        let timer = self.inner.metrics.indexes.search_seconds.start_timer();
         let found = if values <= INLINE_VALUES_MAX {
             view.search(&query, request)
         } else {

@@ -53,7 +53,11 @@ impl Service {
                 missing.push(i);
             }
         }
-        self.inner.metrics.upsert_texts_reused.inc_by((texts.len() - missing.len()) as u64);
+        self.inner
+            .metrics
+            .requests
+            .upsert_texts_reused
+            .inc_by((texts.len() - missing.len()) as u64);
         if !missing.is_empty() {
             let missing: Vec<_> = missing.into_iter().map(|i| (hashes[i], &texts[i])).collect();
             let embedded = self.embed_new(entry, &missing, context).await?;

@@ -140,7 +140,7 @@ impl Service {
             self.check_space()?;
             let rules = UpsertRules { mode: request.mode, conflicts: ConflictsStop::All };
             let documents = self.check_documents(&entry, request)?;
-            self.inner.metrics.upsert_documents.observe(documents.len() as f64);
+            self.inner.metrics.requests.upsert_documents.observe(documents.len() as f64);
             let embeddings = self.embed_documents(&entry, &documents, context).await?;
             let (rows, tokens) = rows_of(documents, embeddings)?;
             let results = self.store_documents(&entry, (rows, tokens), rules, context).await?;

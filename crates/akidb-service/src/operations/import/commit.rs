@@ -134,7 +134,7 @@ impl Commits<'_> {
                 Err(_) => self.summary.failed += 1,
             }
         }
-        let counter = &self.import.service.inner.metrics.import_lines;
+        let counter = &self.import.service.inner.metrics.requests.import_lines;
         for (outcome, count) in [
             ("created", self.summary.created - before.created),
             ("updated", self.summary.updated - before.updated),

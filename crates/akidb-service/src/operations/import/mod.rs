@@ -110,7 +110,7 @@ impl Service {
             let message = format!("{limit} imports run already (concurrent_imports)");
             Error::new(ErrorCode::Overloaded, message)
         })?;
-        self.inner.metrics.imports_in_flight.inc();
+        self.inner.metrics.requests.imports_in_flight.inc();
         Ok(RunningImport { service: self, context, entry, rules, _place: place })
     }
 }
@@ -126,7 +126,7 @@ struct RunningImport<'a> {
 
 impl Drop for RunningImport<'_> {
     fn drop(&mut self) {
-        self.service.inner.metrics.imports_in_flight.dec();
+        self.service.inner.metrics.requests.imports_in_flight.dec();
     }
 }
 
