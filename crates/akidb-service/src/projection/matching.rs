@@ -31,7 +31,7 @@ impl Projection {
             let before = shared.commits.load(Ordering::Acquire);
             // A commit that replaces a document adds the new version before it takes the old one out.
             let matching = shared.matching(filter);
-            if before % 2 == 0 && shared.commits.load(Ordering::Acquire) == before {
+            if before.is_multiple_of(2) && shared.commits.load(Ordering::Acquire) == before {
                 return matching;
             }
         }

@@ -398,11 +398,10 @@ impl Transaction<'_> {
         let mut vectors = vectors_of(self.connection, seqs, self.vectors_per_document).await?;
         let mut sound = Vec::with_capacity(documents.len());
         for document in documents {
+            let named = DamagedDocument { id: Some(document.id.clone()), seq: Some(document.seq) };
             match vectors.remove(&document.seq).flatten() {
                 Some(vectors) => sound.push((document, vectors)),
-                None => {
-                    damaged.push(DamagedDocument { id: Some(document.id), seq: Some(document.seq) })
-                }
+                None => damaged.push(named),
             }
         }
         Ok((sound, damaged))

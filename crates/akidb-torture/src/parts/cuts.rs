@@ -101,9 +101,9 @@ fn record(context: &Context, random: &mut StdRng) -> Result<Recording> {
     })?;
     let is_killed = random.random();
     if is_killed {
-        node.kill()?
+        node.kill()?;
     } else {
-        node.stop()?
+        node.stop()?;
     }
     let trace = shim.trace.as_deref().context("the shim records nothing")?;
     let events = read_trace(trace, &data_dir)?;
