@@ -77,9 +77,14 @@ fn widest_instructions() -> &'static str {
 
 /// The processor time that this process has used, in seconds.
 pub(crate) fn process_cpu_s() -> Option<f64> {
+    cpu_s_of("self")
+}
+
+/// The same of any process, by its id. Linux tells it, others do not.
+pub(crate) fn cpu_s_of(process: &str) -> Option<f64> {
     /// Clock ticks a second that Linux tells programs of, whatever its own clock does.
     const TICKS: f64 = 100.0;
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name of the program may hold spaces; it ends with the last parenthesis.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let (user, system): (f64, f64) = (fields.get(11)?.parse().ok()?, fields.get(12)?.parse().ok()?);

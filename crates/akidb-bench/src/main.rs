@@ -10,6 +10,7 @@
 //! | `graph_engines` | approximate searches by our graph and by others, in Python |
 //! | `encoders` | our encoder and others, and the matrix products that are their limit |
 //! | `node` | a client of a running node, over REST and gRPC |
+//! | `node_process` | its process, where that is on this machine: processor time, and when it is at rest |
 //! | `started_node` | a node that a command starts itself, for its start and its memory |
 //! | `load` | many requests at once against a node, and their latencies |
 //! | `other_engines` | inserts into other engines, in Python |
@@ -29,6 +30,7 @@ mod load;
 mod machine;
 mod memory;
 mod node;
+mod node_process;
 mod other_engines;
 mod python;
 mod report;
@@ -43,8 +45,8 @@ use clap::{Parser, Subcommand};
 
 use self::{
     commands::{
-        by_filter, embed_load, encode, exact_search, filter_index, hard_vectors, import, insert,
-        mlx_worker, restart, search, search_while_writing, tenants, vector_index, vectors,
+        by_filter, embed, embed_load, encode, exact_search, filter_index, hard_vectors, import,
+        insert, mlx_worker, restart, search, search_while_writing, tenants, vector_index, vectors,
     },
     report::{OutputFormat, Verdict},
 };
@@ -64,6 +66,8 @@ struct Cli {
 enum Command {
     /// Start a node and count, read and delete the documents of filters, a few of very many
     ByFilter(by_filter::Arguments),
+    /// Embed texts with a running node, as fast as it answers
+    Embed(embed::Arguments),
     /// Start a node and embed short texts at a given rate, with and without an import beside it
     EmbedLoad(embed_load::Arguments),
     /// Turn tokens into vectors, in this process, beside ONNX Runtime and bare matrix products
@@ -98,6 +102,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let verdict = match &cli.command {
         Command::ByFilter(arguments) => report::publish(&by_filter::run(arguments)?, cli.output)?,
+        Command::Embed(arguments) => report::publish(&embed::run(arguments)?, cli.output)?,
         Command::EmbedLoad(arguments) => report::publish(&embed_load::run(arguments)?, cli.output)?,
         Command::Encode(arguments) => report::publish(&encode::run(arguments)?, cli.output)?,
         Command::ExactSearch(arguments) => {

@@ -76,6 +76,11 @@ pub(crate) fn table<const COLUMNS: usize>(
     format!("\n{table}\n")
 }
 
+/// A cell of seconds, empty where they are not known.
+pub(crate) fn seconds(seconds: Option<f64>) -> String {
+    seconds.map(|seconds| format!("{seconds:.1}")).unwrap_or_default()
+}
+
 /// Tells a person how far it is, on stderr.
 pub(crate) fn progress(message: impl std::fmt::Display) {
     // Nobody is left to be told that stderr is closed.

@@ -18,8 +18,9 @@ use crate::{
     load::{self, Job, Run},
     machine::{self, Machine},
     node::{Batch, Client, Endpoint, NodeArguments},
+    node_process::{NodeProcess, ProcessArguments},
     other_engines::{self, OtherEngine},
-    report::{Report, Verdict, progress, table},
+    report::{Report, Verdict, progress, seconds, table},
     timing::Percentiles,
 };
 
@@ -37,6 +38,8 @@ The exit status is 1 when a document is missing.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     node: NodeArguments,
+    #[command(flatten)]
+    process: ProcessArguments,
     /// Documents of each run
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..))]
     documents: u32,
@@ -95,6 +98,9 @@ struct Outcome {
     window_documents_s: Vec<f64>,
     batch_times: Percentiles,
     client_cpu_s: Option<f64>,
+    /// Processor time of the node from the first request until its index is complete and it is at
+    /// rest, where its process is named.
+    node_cpu_s: Option<f64>,
     counted: u64,
     /// Of the sampled documents, how many came back bit by bit.
     got: usize,
@@ -104,6 +110,7 @@ struct Outcome {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<InsertReport> {
     let endpoints = arguments.node.endpoints()?;
+    let process = arguments.process.process()?;
     let machine = Machine::observe();
     let runtime = Runtime::new()?;
     progress("making vectors");
@@ -115,7 +122,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<InsertReport> {
     let mut runs = Vec::new();
     for endpoint in &endpoints {
         for &concurrency in &arguments.concurrency {
-            let insert = Insertion { arguments, endpoint, concurrency, vectors: &vectors };
+            let insert = Insertion { arguments, process, endpoint, concurrency, vectors: &vectors };
             runs.push(runtime.block_on(insert.measure())?);
         }
     }
@@ -166,6 +173,7 @@ fn measure_others(arguments: &Arguments, vectors: &Dataset) -> anyhow::Result<Ve
 /// One run into one collection of a node.
 struct Insertion<'a> {
     arguments: &'a Arguments,
+    process: NodeProcess,
     endpoint: &'a Endpoint,
     concurrency: u16,
     vectors: &'a Arc<Dataset>,
@@ -182,15 +190,26 @@ impl Insertion<'_> {
         let batch = usize::from(self.arguments.batch);
         let job = InsertJob { name: name.clone(), vectors: Arc::clone(self.vectors), batch };
         let batches = self.vectors.len().div_ceil(batch);
-        let run = load::run(self.endpoint, self.concurrency.into(), batches, job).await;
-        let outcome = match run {
-            Ok(run) => self.verified(&mut client, &name, &run).await,
-            Err(error) => Err(error),
-        };
+        let outcome = self.filled_and_verified(&mut client, &name, batches, job).await;
         if !self.arguments.keep {
             client.delete_collection(&name).await?;
         }
         outcome
+    }
+
+    async fn filled_and_verified(
+        &self,
+        client: &mut Client,
+        name: &str,
+        batches: usize,
+        job: InsertJob,
+    ) -> anyhow::Result<Outcome> {
+        self.process.settled(client, name).await?;
+        let before = self.process.cpu_s()?;
+        let run = load::run(self.endpoint, self.concurrency.into(), batches, job).await?;
+        self.process.settled(client, name).await?;
+        let node_cpu_s = self.process.cpu_s_since(before)?;
+        Ok(Outcome { node_cpu_s, ..self.verified(client, name, &run).await? })
     }
 
     async fn verified(
@@ -270,6 +289,7 @@ impl Outcome {
             window_documents_s: windows.map(|rate| rate * documents_a_request).collect(),
             batch_times: run.percentiles(),
             client_cpu_s: run.client_cpu_s,
+            node_cpu_s: None,
             counted: measured.counted,
             got: measured.got,
             found_first: measured.found_first,
@@ -340,6 +360,7 @@ impl InsertReport {
             "p99 ms",
             "max ms",
             "client CPU s",
+            "node CPU s",
             "count, get, search",
         ];
         let rows = self.runs.iter().map(|run| {
@@ -355,7 +376,8 @@ impl InsertReport {
                 format!("{:.1}", times.p95_ms),
                 format!("{:.1}", times.p99_ms),
                 format!("{:.1}", times.max_ms),
-                run.client_cpu_s.map(|seconds| format!("{seconds:.1}")).unwrap_or_default(),
+                seconds(run.client_cpu_s),
+                seconds(run.node_cpu_s),
                 format!("{right}, {}, {}", run.got, run.found_first),
             ]
         });

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod by_filter;
+pub(crate) mod embed;
 pub(crate) mod embed_load;
 pub(crate) mod encode;
 pub(crate) mod exact_search;

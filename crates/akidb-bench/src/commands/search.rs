@@ -16,7 +16,8 @@ use crate::{
     load::{self, Job},
     machine::{self, Machine},
     node::{Batch, Client, Endpoint, NodeArguments},
-    report::{Report, Verdict, progress, table},
+    node_process::{NodeProcess, ProcessArguments},
+    report::{Report, Verdict, progress, seconds, table},
     timing::Percentiles,
     truth::Truth,
 };
@@ -36,6 +37,8 @@ The exit status is 1 when a neighbour is missing, --min-recall below 1 allows so
 pub(crate) struct Arguments {
     #[command(flatten)]
     node: NodeArguments,
+    #[command(flatten)]
+    process: ProcessArguments,
     /// Documents of the collection
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     documents: u32,
@@ -86,10 +89,13 @@ struct Outcome {
     searches_s: f64,
     times: Percentiles,
     client_cpu_s: Option<f64>,
+    /// Processor time of the node in the run, where its process is named.
+    node_cpu_s: Option<f64>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<SearchReport> {
     let endpoints = arguments.node.endpoints()?;
+    let process = arguments.process.process()?;
     let machine = Machine::observe();
     progress("making vectors and finding the exact neighbours in double precision");
     let count = arguments.documents as usize;
@@ -97,7 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<SearchReport> {
     let vectors = Arc::new(Dataset::clustered(shape, count, 0));
     let queries = Arc::new(Dataset::clustered(shape, QUERIES, 1));
     let truth = Truth::of(&vectors, &queries, arguments.metric, arguments.limit.into());
-    let bench = Bench { arguments, vectors, queries, truth };
+    let bench = Bench { arguments, process, vectors, queries, truth };
     let runs = Runtime::new()?.block_on(bench.measure_all(&endpoints))?;
     Ok(SearchReport {
         machine,
@@ -114,6 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<SearchReport> {
 /// What all runs have in common.
 struct Bench<'a> {
     arguments: &'a Arguments,
+    process: NodeProcess,
     vectors: Arc<Dataset>,
     queries: Arc<Dataset>,
     truth: Truth,
@@ -141,6 +148,7 @@ impl Bench<'_> {
             let rows = first..(first + BATCH).min(self.vectors.len());
             client.upsert(name, Batch { dataset: &self.vectors, rows, id_offset: 0 }).await?;
         }
+        self.process.settled(client, name).await?;
         let mut runs = Vec::new();
         for endpoint in endpoints {
             let recall = self.recall(endpoint, name).await?;
@@ -178,7 +186,9 @@ impl Bench<'_> {
             wanted: self.truth.limit(),
         };
         let searches = self.arguments.searches as usize;
+        let before = self.process.cpu_s()?;
         let run = load::run(endpoint, concurrency.into(), searches, job).await?;
+        let node_cpu_s = self.process.cpu_s_since(before)?;
         Ok(Outcome {
             door,
             concurrency,
@@ -187,6 +197,7 @@ impl Bench<'_> {
             searches_s: run.rate(),
             times: run.percentiles(),
             client_cpu_s: run.client_cpu_s,
+            node_cpu_s,
         })
     }
 }
@@ -224,6 +235,7 @@ impl Report for SearchReport {
             "p99 ms",
             "max ms",
             "client CPU s",
+            "node CPU s",
         ];
         let rows = self.runs.iter().map(|run| {
             [
@@ -236,7 +248,8 @@ impl Report for SearchReport {
                 format!("{:.2}", run.times.p95_ms),
                 format!("{:.2}", run.times.p99_ms),
                 format!("{:.2}", run.times.max_ms),
-                run.client_cpu_s.map(|seconds| format!("{seconds:.1}")).unwrap_or_default(),
+                seconds(run.client_cpu_s),
+                seconds(run.node_cpu_s),
             ]
         });
         vec![

@@ -1,9 +1,12 @@
 //! gRPC of a node.
 
-use akidb_core::Metric;
-use akidb_proto::collection::v1::{
-    self as wire, collection_service_client::CollectionServiceClient, document_id::Kind, search,
-    value,
+use akidb_core::{Limits, Metric};
+use akidb_proto::{
+    collection::v1::{
+        self as wire, collection_service_client::CollectionServiceClient, document_id::Kind,
+        search, value,
+    },
+    embedding::v1::{EmbedRequest, embedding_service_client::EmbeddingServiceClient},
 };
 use anyhow::Context;
 use tonic::transport::{Channel, Endpoint};
@@ -13,13 +16,16 @@ use super::{Batch, GROUP, id_of};
 /// One HTTP/2 connection.
 pub(crate) struct Client {
     service: CollectionServiceClient<Channel>,
+    embedding: EmbeddingServiceClient<Channel>,
 }
 
 impl Client {
     pub(super) async fn connect(url: &str) -> anyhow::Result<Self> {
         let endpoint = Endpoint::from_shared(url.to_owned())?;
         let channel = endpoint.connect().await.with_context(|| format!("cannot reach {url}"))?;
-        Ok(Self { service: CollectionServiceClient::new(channel) })
+        let embedding = EmbeddingServiceClient::new(channel.clone())
+            .max_decoding_message_size(Limits::default().grpc_message_bytes);
+        Ok(Self { service: CollectionServiceClient::new(channel), embedding })
     }
 
     pub(super) async fn create_collection(
@@ -47,6 +53,20 @@ impl Client {
         let request = wire::DeleteCollectionRequest { name: name.to_owned() };
         self.service.delete_collection(request).await?;
         Ok(())
+    }
+
+    pub(super) async fn is_index_complete(&mut self, name: &str) -> anyhow::Result<bool> {
+        let request = wire::GetCollectionRequest { name: name.to_owned() };
+        let collection = self.service.get_collection(request).await?.into_inner().collection;
+        let status = collection.and_then(|collection| collection.index_status);
+        let status = status.context("the collection came without the state of its index")?;
+        Ok(status.state() == wire::IndexState::Ready)
+    }
+
+    pub(super) async fn embed(&mut self, texts: &[String]) -> anyhow::Result<Vec<Vec<f32>>> {
+        let request = EmbedRequest { texts: texts.to_vec(), ..EmbedRequest::default() };
+        let embeddings = self.embedding.embed(request).await?.into_inner().embeddings;
+        Ok(embeddings.into_iter().map(|embedding| embedding.values).collect())
     }
 
     pub(super) async fn upsert(&mut self, name: &str, batch: Batch<'_>) -> anyhow::Result<usize> {

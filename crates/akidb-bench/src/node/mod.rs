@@ -85,7 +85,7 @@ impl Endpoint {
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
         Ok(match self.door {
             Door::Rest => Client::Rest(rest::Client::new(&self.url)?),
-            Door::Grpc => Client::Grpc(grpc::Client::connect(&self.url).await?),
+            Door::Grpc => Client::Grpc(Box::new(grpc::Client::connect(&self.url).await?)),
         })
     }
 }
@@ -93,7 +93,7 @@ impl Endpoint {
 /// One connection to a node.
 pub(crate) enum Client {
     Rest(rest::Client),
-    Grpc(grpc::Client),
+    Grpc(Box<grpc::Client>),
 }
 
 impl Client {
@@ -115,6 +115,22 @@ impl Client {
         match self {
             Self::Rest(client) => client.delete_collection(name).await,
             Self::Grpc(client) => client.delete_collection(name).await,
+        }
+    }
+
+    /// Whether the index of a collection is what its settings ask for, its graph with all vectors.
+    pub(crate) async fn is_index_complete(&mut self, name: &str) -> anyhow::Result<bool> {
+        match self {
+            Self::Rest(client) => client.is_index_complete(name).await,
+            Self::Grpc(client) => client.is_index_complete(name).await,
+        }
+    }
+
+    /// The vectors of texts by the node's default model, in their order.
+    pub(crate) async fn embed(&mut self, texts: &[String]) -> anyhow::Result<Vec<Vec<f32>>> {
+        match self {
+            Self::Rest(client) => client.embed(texts).await,
+            Self::Grpc(client) => client.embed(texts).await,
         }
     }
 

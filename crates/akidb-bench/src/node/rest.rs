@@ -16,6 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// One HTTP/1.1 connection, kept open.
 pub(crate) struct Client {
     http: reqwest::Client,
+    /// The URL of the node, without a slash at its end.
     base: String,
 }
 
@@ -60,6 +61,26 @@ struct CountAnswer {
 }
 
 #[derive(Deserialize)]
+struct CollectionAnswer {
+    index: IndexAnswer,
+}
+
+#[derive(Deserialize)]
+struct IndexAnswer {
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct EmbedAnswer {
+    embeddings: Vec<EmbeddingAnswer>,
+}
+
+#[derive(Deserialize)]
+struct EmbeddingAnswer {
+    values: Vec<f32>,
+}
+
+#[derive(Deserialize)]
 struct DocumentsAnswer {
     documents: Vec<DocumentAnswer>,
 }
@@ -82,7 +103,7 @@ struct Hit {
 impl Client {
     pub(super) fn new(url: &str) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        Ok(Self { http, base: format!("{}/v1/collections", url.trim_end_matches('/')) })
+        Ok(Self { http, base: url.trim_end_matches('/').to_owned() })
     }
 
     pub(super) async fn create_collection(
@@ -99,6 +120,17 @@ impl Client {
     pub(super) async fn delete_collection(&self, name: &str) -> anyhow::Result<()> {
         call::<Value>(self.request(Method::DELETE, &format!("/{name}"))).await?;
         Ok(())
+    }
+
+    pub(super) async fn is_index_complete(&self, name: &str) -> anyhow::Result<bool> {
+        let answer: CollectionAnswer = call(self.request(Method::GET, &format!("/{name}"))).await?;
+        Ok(answer.index.state == "ready")
+    }
+
+    pub(super) async fn embed(&self, texts: &[String]) -> anyhow::Result<Vec<Vec<f32>>> {
+        let request = self.http.post(format!("{}/embed", self.base)).json(&json!({"texts": texts}));
+        let answer: EmbedAnswer = call(request).await?;
+        Ok(answer.embeddings.into_iter().map(|embedding| embedding.values).collect())
     }
 
     pub(super) async fn upsert(&self, name: &str, batch: Batch<'_>) -> anyhow::Result<usize> {
@@ -136,7 +168,7 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base))
+        self.http.request(method, format!("{}/v1/collections{path}", self.base))
     }
 }
 
