@@ -13,10 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
-use tokio::{
-    runtime,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::runtime;
 
 use self::page::{Answer, Hit};
 use crate::{
@@ -24,6 +21,7 @@ use crate::{
     mlx::Mlx,
     model,
     node::{self, Addresses, Node},
+    process::interrupted,
     rest::Rest,
     workspace,
 };
@@ -166,14 +164,4 @@ async fn search(rest: &Rest, title: &'static str, request: &Value) -> Result<Ans
 fn hit(hit: &Value) -> Hit {
     let field = |name: &str| hit[name].as_str().unwrap_or_default().to_owned();
     Hit { score: hit["score"].as_f64().unwrap_or_default(), id: field("id"), text: field("text") }
-}
-
-/// Waits for Ctrl-C or for being asked to end.
-async fn interrupted() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed?,
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! What people and CI run in this repository besides cargo itself.
 //!
-//! What lives here: set-up, the demo, the test run, the checks before a merge, the generated
-//! files. What does not: anything that the node needs, or that needs the node's own crates.
+//! What lives here: set-up, the demo, the test run, the checks before a merge, the comparison of
+//! two commits, the generated files. What does not: anything that the node needs, or that needs the node's own crates.
 
 #![expect(
     clippy::print_stdout,
@@ -9,6 +9,7 @@
     reason = "a command of the terminal: results on stdout, progress on stderr"
 )]
 
+mod bench;
 mod build;
 mod check;
 mod demo;
@@ -45,6 +46,9 @@ enum Task {
     Torture(torture::Options),
     /// The full torture set. It goes on where an earlier run of the same commit stopped.
     Full(torture::FullOptions),
+    /// Measure this working tree against an earlier commit.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Run the fuzz targets, each for some time.
     Fuzz(fuzz::Options),
     /// Check formatting, lints, generated files, dependencies and the metrics of a real node.
@@ -60,20 +64,24 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    match run(Task::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let task = Task::parse();
+    // A pipeline tells a slower commit from one that could not be measured.
+    let failure = if matches!(task, Task::Bench(_)) { bench::NOT_MEASURED } else { 1 };
+    match run(task) {
+        Ok(exit_code) => exit_code,
         Err(err) => {
             eprintln!("\nerror: {err}");
             for cause in err.chain().skip(1) {
                 eprintln!("because: {cause}");
             }
-            ExitCode::FAILURE
+            ExitCode::from(failure)
         }
     }
 }
 
-fn run(task: Task) -> anyhow::Result<()> {
+fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
+        Task::Bench(command) => return bench::run(&command),
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test_run::run(&options),
         Task::Torture(options) => torture::run(&options),
@@ -84,5 +92,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Generate(options) => generate::run(&options),
         Task::Smoke(options) => smoke::run(&options),
         Task::Dist(options) => dist::run(&options),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

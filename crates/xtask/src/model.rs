@@ -41,7 +41,8 @@ pub(crate) fn install(akidb: &Path) -> Result<PathBuf> {
     Ok(models_dir)
 }
 
-fn is_installed(models_dir: &Path) -> bool {
+/// Whether it is in a models directory.
+pub(crate) fn is_installed(models_dir: &Path) -> bool {
     models_dir.join(NAME).join("model.safetensors").is_file()
 }
 

@@ -118,6 +118,11 @@ impl Node {
         bail!("the node did not stop within {STOPPED_WITHIN:?} and is killed");
     }
 
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Leaves the process running behind this program and answers its process id.
     pub(crate) fn leave_running(mut self) -> u32 {
         self.outlives_us = true;

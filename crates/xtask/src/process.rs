@@ -3,6 +3,7 @@
 use std::{env, ffi::OsStr, process::Command};
 
 use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{python, workspace};
 
@@ -41,6 +42,16 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// Runs it silently and says whether it could be started and succeeded.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
+}
+
+/// Waits for Ctrl-C or for being asked to end.
+pub(crate) async fn interrupted() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
 }
 
 /// The command as a person would type it: file names for the programs, paths from the root.
