@@ -265,6 +265,17 @@ impl HnswIndex {
         query: &[f32],
         request: &SearchRequest<'_>,
     ) -> Found {
+        self.search_watched(true, approach, query, request)
+    }
+
+    /// The same; `is_watched` is whether it counts where it shows that the codes do not serve.
+    fn search_watched(
+        &self,
+        is_watched: bool,
+        approach: Approach,
+        query: &[f32],
+        request: &SearchRequest<'_>,
+    ) -> Found {
         assert_eq!(query.len(), self.dimension(), "the query has the dimension of the index");
         if request.limit == 0 {
             return Found::default();
@@ -287,6 +298,7 @@ impl HnswIndex {
             approach,
             linked_end,
             scan_max: self.graph_min,
+            is_watched,
             ef,
             may_widen: true,
         };
@@ -311,7 +323,7 @@ impl HnswIndex {
             }
             search.may_widen = widenings < WIDENINGS_MAX;
             let round = search.run(memory, &mut ranking);
-            if work.is_none() && request.rescore {
+            if work.is_none() && request.rescore && search.is_watched {
                 search.graph.order.count(round.is_overturned);
             }
             widenings += usize::from(round.is_overturned);

@@ -43,6 +43,8 @@ pub(super) struct Search<'a> {
     pub(super) linked_end: u32,
     /// Where no more than so many can be returned, they are scanned.
     pub(super) scan_max: usize,
+    /// Whether it counts where it shows that the codes do not serve.
+    pub(super) is_watched: bool,
     /// Candidates that a walk or scan keeps.
     pub(super) ef: usize,
     /// Whether another round follows where the order of the codes is overturned.

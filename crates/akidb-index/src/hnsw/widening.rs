@@ -89,7 +89,8 @@ impl Widening {
 
 impl HnswIndex {
     /// Measures what searches find, where that is due and there are vectors to ask for. Of codes of
-    /// bits less is expected, and less is found whatever the candidates.
+    /// bits less is expected, and less is found whatever the candidates. What these searches see of
+    /// the codes does not count: vectors that are about to come may be unlike all queries.
     pub(super) fn measure_searches(&self, graph: &Graph, state: &State) {
         let linked = graph.linked_end();
         let is_walked = linked as usize >= self.graph_min && linked > 0;
@@ -109,9 +110,9 @@ impl HnswIndex {
                 ef: Some(ef),
                 ..SearchRequest::nearest(NEIGHBOURS)
             };
-            let nearest = self.search_by(Approach::Scan, &vector, &request).neighbours;
+            let nearest = self.search_watched(false, Approach::Scan, &vector, &request).neighbours;
             let Some(last) = nearest.last() else { continue };
-            let walked = self.search_by(Approach::Walk, &vector, &request).neighbours;
+            let walked = self.search_watched(false, Approach::Walk, &vector, &request).neighbours;
             wanted += nearest.len();
             found += walked.iter().filter(|near| near.score >= last.score).count();
         }
