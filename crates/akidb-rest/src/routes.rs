@@ -213,7 +213,7 @@ pub(crate) static ROUTES: &[Route] = &[
         "/v1/collections/{name}/documents",
         "update_documents",
         "Change the metadata of documents by a filter: up to `batch_documents` (10,000) all or none, \
-         more in steps of 1,000.",
+         more in steps of 400.",
         || patch(documents::update_many),
     )
     .operation(Operation::PatchMetadata)
@@ -336,7 +336,7 @@ pub(crate) static ROUTES: &[Route] = &[
         "/v1/collections/{name}/documents/delete",
         "delete_documents",
         "Delete documents by ids, all or none, or by a filter: up to `batch_documents` (10,000) all or \
-         none, more in steps of 1,000.",
+         none, more in steps of 400.",
         || post(documents::delete_many),
     )
     .operation(Operation::Delete)
