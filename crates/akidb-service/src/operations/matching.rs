@@ -4,7 +4,7 @@
 use akidb_core::{Error, Filter, Outcome, Result, Seq};
 use akidb_store::DocumentStore;
 
-use crate::{collections::OpenCollection, failure::from_store};
+use crate::{collections::OpenCollection, failure::from_store, projection::Matching};
 
 /// Documents read at once to see whether they match a filter.
 const UNSURE_ROWS: usize = 256;
@@ -18,6 +18,8 @@ pub(super) struct MatchingVersions {
     pub(super) versions: Vec<Seq>,
     /// Those that can not be read, so that nobody knows.
     pub(super) damaged: Vec<Seq>,
+    /// The vectors of those that match for certain.
+    pub(super) vectors: u64,
     /// The last sequence number of that commit.
     pub(super) as_of: Seq,
 }
@@ -53,20 +55,18 @@ pub(super) async fn settle(
 /// # Errors
 /// When a read fails.
 pub(super) async fn versions(open: &OpenCollection, filter: &Filter) -> Result<MatchingVersions> {
-    let mut attempt = 1;
-    loop {
-        let found = open.projection.matching(filter);
-        let settled = settle(&open.store, filter, &found.unsure).await?;
-        if settled.is_whole || attempt == ATTEMPTS_MAX {
-            let mut versions = found.certain();
-            if !settled.matching.is_empty() {
-                versions.extend(&settled.matching);
-                versions.sort_unstable();
-            }
-            return Ok(MatchingVersions { versions, damaged: settled.damaged, as_of: found.as_of });
-        }
-        attempt += 1;
+    let (found, settled) = look(open, filter).await?;
+    let mut versions = found.certain();
+    if !settled.matching.is_empty() {
+        versions.extend(&settled.matching);
+        versions.sort_unstable();
     }
+    Ok(MatchingVersions {
+        versions,
+        damaged: settled.damaged,
+        vectors: found.vector_count(),
+        as_of: found.as_of,
+    })
 }
 
 /// How many documents match.
@@ -74,12 +74,18 @@ pub(super) async fn versions(open: &OpenCollection, filter: &Filter) -> Result<M
 /// # Errors
 /// When a read fails.
 pub(super) async fn count(open: &OpenCollection, filter: &Filter) -> Result<u64> {
+    let (found, settled) = look(open, filter).await?;
+    Ok(found.certain_count() + settled.matching.len() as u64)
+}
+
+/// What the filter index says, and what became of the documents that it is unsure of.
+async fn look(open: &OpenCollection, filter: &Filter) -> Result<(Matching, Settled)> {
     let mut attempt = 1;
     loop {
         let found = open.projection.matching(filter);
         let settled = settle(&open.store, filter, &found.unsure).await?;
         if settled.is_whole || attempt == ATTEMPTS_MAX {
-            return Ok(found.certain_count() + settled.matching.len() as u64);
+            return Ok((found, settled));
         }
         attempt += 1;
     }

@@ -161,7 +161,7 @@ async fn page(
             Some(filter) => Some(matching::versions(open, filter).await?),
             None => None,
         };
-        let found = found.map(|MatchingVersions { mut versions, damaged, as_of }| {
+        let found = found.map(|MatchingVersions { mut versions, damaged, as_of, .. }| {
             // Whoever reads is told of them.
             versions.extend(damaged);
             versions.sort_unstable();

@@ -105,18 +105,18 @@ impl Service {
                 return Err(Error::new(ErrorCode::Internal, "no ids were given"));
             };
             let entry = self.inner.collections.find(collection)?;
-            let (found, vectors, unknown_fields) = context
+            let (found, unknown_fields) = context
                 .in_store(async {
                     let open = self.inner.collections.open_entry(&entry).await?;
                     let found = matching::versions(&open, &filter).await?;
-                    let vectors = open.projection.view(Some(&filter)).vector_count() as u64;
-                    Ok((found, vectors, open.projection.unknown_fields(Some(&filter))))
+                    Ok((found, open.projection.unknown_fields(Some(&filter))))
                 })
                 .await?;
             // Each document that matches gets another version, whose vectors the index takes in first;
             // as they take the place of others, they are counted and never refused.
-            let bytes =
-                vectors.saturating_mul(vector_bytes(entry.row.dimension, &entry.index.read()));
+            let bytes = found
+                .vectors
+                .saturating_mul(vector_bytes(entry.row.dimension, &entry.index.read()));
             let _counted = self.inner.collections.indexing.memory.count(bytes);
             let patch = |versions| {
                 let (merge, limits) = (merge.clone(), Arc::clone(&self.inner.limits));

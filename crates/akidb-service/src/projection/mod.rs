@@ -47,6 +47,7 @@ use self::{generation::Generation, maintenance::Maintenance};
 pub(crate) use self::{
     load::load,
     maintainer::Maintainer,
+    matching::Matching,
     search::{FoundDocuments, View},
 };
 use crate::{
