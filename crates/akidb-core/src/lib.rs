@@ -17,8 +17,10 @@ mod metric;
 mod metrics;
 mod name;
 mod passage;
+mod plan;
 mod text;
 pub mod torture;
+mod trace;
 mod vector;
 
 pub use condition::{Conflict, UnknownWriteMode, WriteMode};
@@ -33,5 +35,7 @@ pub use metadata::{InvalidMetadata, Metadata};
 pub use metric::{Metric, UnknownMetric};
 pub use name::{CollectionName, InvalidName};
 pub use passage::{Chunking, Passage, in_characters};
+pub use plan::{Codes, Strategy};
 pub use text::{InvalidText, check_text};
+pub use trace::TRACE_TARGET;
 pub use vector::{Dimension, InvalidDimension, InvalidVector, check_vector};

@@ -24,7 +24,7 @@ mod tokenise;
 pub use embedder::{Embedder, EncoderInput};
 pub use engine::{
     EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingEngine, EngineSettings, Lane,
-    RequestPart, Stage, StageTimer, TRACE_TARGET, Turns,
+    RequestPart, Stage, StageTimer, Turns,
 };
 pub use error::{EmbedError, EncodeError, ModelError, QueueLimit};
 pub use hash_embedder::HashEmbedder;

@@ -47,6 +47,8 @@ pub use hnsw::{
     sketch::code_bytes,
 };
 pub use hnsw_rs_engine::HnswRsIndex;
-pub use search_request::{Approach, Found, Neighbour, Parallelism, SearchRequest, Strategy, Work};
+pub use search_request::{Approach, Found, Neighbour, Parallelism, SearchRequest, Work};
 pub use snapshot::{FORMAT_VERSION, Snapshot, SnapshotError, SnapshotFolder};
-pub use vector_index::{Codes, VectorIndex};
+pub use vector_index::VectorIndex;
+
+pub use akidb_core::{Codes, Strategy};

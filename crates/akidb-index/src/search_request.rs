@@ -1,5 +1,6 @@
 //! What a search asks for, and what it gives back.
 
+use akidb_core::Strategy;
 use roaring::RoaringBitmap;
 
 /// One vector found by a search.
@@ -90,30 +91,6 @@ impl Work {
             hops: self.hops + later.hops,
             compared: self.compared + later.compared,
             rescored: self.rescored + later.rescored,
-        }
-    }
-}
-
-/// How a search goes about it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strategy {
-    /// Every allowed vector is compared.
-    #[default]
-    Scan,
-    /// The graph is walked; what it does not hold yet is compared.
-    Graph,
-    /// A walk was given up for a scan when it had cost as much as one.
-    GraphThenScan,
-}
-
-impl Strategy {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Scan => "scan",
-            Self::Graph => "graph",
-            Self::GraphThenScan => "graph_then_scan",
         }
     }
 }

@@ -1,33 +1,8 @@
 //! The contract that every vector index keeps.
 
-use akidb_core::Metric;
-use serde::{Deserialize, Serialize};
+use akidb_core::{Codes, Metric};
 
 use crate::{Found, IndexHeader, SearchRequest, Section};
-
-/// What a graph is walked over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Codes {
-    /// One byte a component, with a scale for each vector.
-    Int8,
-    /// One bit a component.
-    Binary,
-    /// Full vectors, by the settings or because no codes serve these.
-    F32,
-}
-
-impl Codes {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Int8 => "int8",
-            Self::Binary => "binary",
-            Self::F32 => "f32",
-        }
-    }
-}
 
 /// Vectors of one dimension, found by their closeness to a query.
 ///

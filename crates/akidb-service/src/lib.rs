@@ -21,11 +21,11 @@ mod request_span;
 mod service;
 mod times;
 
+pub use akidb_core::{Codes, Strategy};
 pub use akidb_embedding::{
-    EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, TRACE_TARGET,
-    Truncate, mlx::MlxSettings,
+    EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, Truncate,
+    mlx::MlxSettings,
 };
-pub use akidb_index::{Codes, Strategy};
 pub use config::{
     Backend, EmbeddingConfig, IndexConfig, IndexThresholds, ServiceConfig, StorageConfig,
 };

@@ -1,7 +1,7 @@
 //! What surrounds a request from the door on: its id in every line of the log, and the first span
 //! of its trace, which continues the trace of the client.
 
-use akidb_embedding::TRACE_TARGET;
+use akidb_core::TRACE_TARGET;
 use opentelemetry::{
     Context,
     trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState},

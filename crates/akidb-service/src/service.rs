@@ -12,8 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use akidb_core::TRACE_TARGET;
 use akidb_core::{Error, ErrorCode, Limits, Result};
-use akidb_embedding::TRACE_TARGET;
 use akidb_store::{DataDirectory, DiskSpace, StoreError};
 use tokio::sync::{Semaphore, watch};
 use tracing::{Instrument, field::Empty};

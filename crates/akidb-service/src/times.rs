@@ -11,7 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_embedding::{EmbedTimes, Stage, TRACE_TARGET};
+use akidb_core::TRACE_TARGET;
+use akidb_embedding::{EmbedTimes, Stage};
 use tracing::{Instrument, Span};
 
 use crate::RequestContext;

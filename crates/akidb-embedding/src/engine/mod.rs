@@ -38,7 +38,7 @@ use self::{
 };
 pub use self::{
     inputs::EmbedInputs,
-    times::{EmbedTimes, Stage, StageTimer, TRACE_TARGET},
+    times::{EmbedTimes, Stage, StageTimer},
     turns::Turns,
 };
 use crate::{

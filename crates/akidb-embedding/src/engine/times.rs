@@ -11,10 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use akidb_core::TRACE_TARGET;
 use tracing::Span;
-
-/// The target of the spans that are collected as traces, and of nothing else.
-pub const TRACE_TARGET: &str = "akidb_trace";
 
 /// What a request for embeddings does or waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ mod traces;
 
 use std::io::{self, IsTerminal};
 
-use akidb_service::TRACE_TARGET;
+use akidb_core::TRACE_TARGET;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, prelude::*};
 
 use self::traces::Traces;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use akidb_service::TRACE_TARGET;
+use akidb_core::TRACE_TARGET;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{
