@@ -90,6 +90,12 @@ impl Error {
         Some(first)
     }
 
+    /// The deadline of a request passed, and nothing was changed by then.
+    #[must_use]
+    pub fn too_late() -> Self {
+        Self::new(ErrorCode::DeadlineExceeded, "the deadline passed before the answer was ready")
+    }
+
     /// The same error, with the time after which to try again.
     #[must_use]
     pub fn with_retry_after(self, retry_after: Duration) -> Self {

@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use akidb_core::Limits;
+use akidb_local::{LocalConfig, LocalEngine};
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, IndexConfig, MlxSettings, Precision, Service,
-    ServiceConfig, StorageConfig,
+    Backend, EmbeddingConfig, EngineSettings, MlxSettings, Precision, Service, ServiceConfig,
 };
 use axum::Router;
 use http::Request;
@@ -35,9 +35,11 @@ impl Node {
             .build()
             .expect("a runtime");
         let data_dir = tempfile::tempdir().expect("a folder");
-        let config = config(data_dir.path().join("data"));
+        let local = LocalConfig::new(data_dir.path().join("data"));
         let service = runtime.block_on(async {
-            let service = Service::open(config).await.expect("a service");
+            let registry = prometheus::Registry::new();
+            let engine = LocalEngine::open(local, &registry).await.expect("an engine");
+            let service = Service::open(config(), Arc::new(engine), registry).expect("a service");
             service.models_settled().await;
             service
         });
@@ -76,12 +78,9 @@ impl Node {
     }
 }
 
-fn config(data_dir: std::path::PathBuf) -> ServiceConfig {
+fn config() -> ServiceConfig {
     ServiceConfig {
-        data_dir,
         limits: Limits { text_bytes: 4_096, batch_documents: 64, ..Limits::default() },
-        storage: StorageConfig::default(),
-        index: IndexConfig::default(),
         embedding: Some(EmbeddingConfig {
             backend: Backend::Hash,
             model: "hash".to_owned(),

@@ -1,65 +1,7 @@
 //! From the errors of the lower layers to the one error of the service.
 
-use std::time::Duration;
-
-use akidb_core::{Conflict, Error, ErrorCode, InvalidText, InvalidVector, Outcome};
+use akidb_core::{Error, ErrorCode, InvalidText, InvalidVector};
 use akidb_embedding::EmbedError;
-use akidb_store::StoreError;
-
-/// When to try again after a full disk: somebody has to make room first.
-const RETRY_AFTER_FULL: Duration = Duration::from_secs(30);
-
-/// The deadline of a request passed, and nothing was changed by then.
-pub(crate) fn too_late() -> Error {
-    Error::new(ErrorCode::DeadlineExceeded, "the deadline passed before the answer was ready")
-}
-
-/// A store's error, as the answer to the request that met it.
-pub(crate) fn from_store(error: StoreError) -> Error {
-    let message = error.to_string();
-    match error {
-        StoreError::Full | StoreError::LowSpace { .. } => {
-            let message = format!("{message}; deletes and searches go on");
-            Error::new(ErrorCode::StorageFull, message).with_retry_after(RETRY_AFTER_FULL)
-        }
-        StoreError::Damaged { .. } => Error::new(ErrorCode::DocumentDamaged, message),
-        StoreError::Expired => Error::new(ErrorCode::DeadlineExceeded, message),
-        StoreError::Closed => Error::new(ErrorCode::ShuttingDown, message),
-        StoreError::Metadata(fault) => Error::at(ErrorCode::InvalidMetadata, "metadata", fault),
-        StoreError::Conflict(conflict) => from_conflict("", conflict),
-        StoreError::Conflicts(conflicts) => {
-            let faults = conflicts.into_iter().map(|(position, conflict)| {
-                from_conflict(&format!("documents[{position}]."), conflict)
-            });
-            // The store names at least one.
-            let none = || Error::new(ErrorCode::ConditionFailed, message);
-            Error::collect(faults.collect()).unwrap_or_else(none)
-        }
-        StoreError::CommitUnknown { .. } => {
-            Error::new(ErrorCode::StorageFailed, message).with_outcome(Outcome::Unknown)
-        }
-        StoreError::DamagedPage { .. }
-        | StoreError::ForeignDatabase { .. }
-        | StoreError::Locked { .. }
-        | StoreError::Io { .. }
-        | StoreError::SqliteTooOld { .. }
-        | StoreError::PragmaRefused { .. }
-        | StoreError::Migration { .. }
-        | StoreError::Malformed { .. }
-        | StoreError::Poisoned
-        | StoreError::Sqlite(_) => Error::new(ErrorCode::StorageFailed, message),
-    }
-}
-
-/// A document that is not as a write requires it; `prefix` stands before its fields.
-pub(crate) fn from_conflict(prefix: &str, conflict: Conflict) -> Error {
-    let (code, field) = match conflict {
-        Conflict::Exists { .. } => (ErrorCode::DocumentExists, "id"),
-        Conflict::Absent => (ErrorCode::DocumentNotFound, "id"),
-        Conflict::OtherVersion { .. } => (ErrorCode::ConditionFailed, "if_seq"),
-    };
-    Error::at(code, format!("{prefix}{field}"), conflict)
-}
 
 /// An embedding error. `place_of` names the text of an index within the request.
 pub(crate) fn from_embedding(error: &EmbedError, place_of: impl Fn(usize) -> String) -> Error {
@@ -152,6 +94,8 @@ pub(crate) fn above_limit(place: &str, given: usize, limit_name: &str, limit: us
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use akidb_embedding::QueueLimit;
 
     use super::*;

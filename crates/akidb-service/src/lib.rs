@@ -1,21 +1,16 @@
 //! The one service layer: every door decodes, calls one method here and encodes the answer.
 //!
-//! What lives here: rules, limits, admission, planning, metrics. What does not: wire formats (the
-//! doors), SQL (the store), distances (the index), tokens (the embedding).
+//! It has the rules, limits, admission and metrics. Wire formats are the doors', storage and its
+//! indexes are behind `akidb-engine`, tokens are the embedding's.
 
-mod agreement;
-mod collections;
 mod config;
 mod failure;
 mod finished;
 mod import;
-mod index_memory;
-mod index_status;
 mod metrics;
 mod models;
 mod operation;
 mod operations;
-mod projection;
 mod request;
 mod request_span;
 mod service;
@@ -26,13 +21,13 @@ pub use akidb_embedding::{
     EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, Truncate,
     mlx::MlxSettings,
 };
-pub use config::{
-    Backend, EmbeddingConfig, IndexConfig, IndexThresholds, ServiceConfig, StorageConfig,
+pub use akidb_engine::{
+    Hit, HitPassage, IndexProgress, IndexState, IndexStatus, LostWrites, SearchPlan, StorageFinding,
 };
+pub use config::{Backend, EmbeddingConfig, ServiceConfig};
 pub use import::{
     Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, LineOutcome,
 };
-pub use index_status::{IndexState, IndexStatus};
 pub use metrics::{DoorMetrics, METRICS_CONTENT_TYPE, OpenConnection};
 pub use models::ModelStartError;
 pub use operation::Operation;

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -12,7 +11,10 @@ use akidb_core::{
 use akidb_embedding::{EmbedInputs, InputType, Lane, ModelIdentity, Pooling, Truncate};
 use serde_json::{Map, Value};
 
-use crate::{IndexState, IndexStatus, RequestSpan, RequestTimes, Strategy};
+use crate::{
+    Hit, IndexProgress, IndexStatus, LostWrites, RequestSpan, RequestTimes, SearchPlan,
+    StorageFinding,
+};
 
 /// The door through which a request came, a label of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,15 +163,6 @@ pub struct CollectionDescription {
     pub index: IndexStatus,
     /// Ranges of sequence numbers that were acknowledged once and are missing from the store.
     pub lost_writes: Vec<LostWrites>,
-}
-
-/// Writes that were acknowledged and then lost by the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LostWrites {
-    /// The first lost sequence number.
-    pub first_seq: u64,
-    /// The last one.
-    pub last_seq: u64,
 }
 
 /// A document to store.
@@ -431,52 +424,6 @@ pub struct SearchReply {
     pub unknown_tokens: Option<u32>,
 }
 
-/// How a search found its hits. Where it had to search several times, because documents were
-/// replaced meanwhile or few documents have all the best passages, the sum of all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SearchPlan {
-    /// How it went about it, the last time.
-    pub strategy: Strategy,
-    /// Candidates that the walk kept, where there was one.
-    pub ef: Option<u64>,
-    /// Vectors of the documents that the filter lets through, where there is one.
-    pub matching: Option<u64>,
-    /// Vectors of the collection.
-    pub vectors: u64,
-    /// Nodes of the graph whose neighbours were looked at.
-    pub hops: u64,
-    /// Vectors compared with the query, by their codes or in full.
-    pub compared: u64,
-    /// Of these, vectors compared a second time, in full.
-    pub rescored: u64,
-    /// Time to find what the filter lets through.
-    pub filter: Duration,
-    /// Time in the vector index.
-    pub index: Duration,
-    /// Time to fetch the documents.
-    pub fetch: Duration,
-}
-
-/// One near document.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Hit {
-    /// Higher is nearer, whatever the metric.
-    pub score: f32,
-    /// The document, with the parts that were asked for.
-    pub document: Document,
-    /// The passage of its text that is nearest, where the collection cuts texts.
-    pub passage: Option<HitPassage>,
-}
-
-/// The passage by which a document was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HitPassage {
-    /// Where it stands in the document's text, in characters: Unicode code points.
-    pub characters: Range<usize>,
-    /// Its text.
-    pub text: String,
-}
-
 /// Asks for the vectors of texts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Embed {
@@ -600,26 +547,6 @@ pub struct Readiness {
     pub indexes: Vec<IndexProgress>,
     /// What of the storage was not as it was left, when the node started. It serves all the same.
     pub findings: Vec<StorageFinding>,
-}
-
-/// Something that was not as it was left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorageFinding {
-    /// What kind of thing, a word.
-    pub kind: &'static str,
-    /// What exactly, and what was done, for people.
-    pub detail: String,
-}
-
-/// An index that is being built.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IndexProgress {
-    /// The collection's name.
-    pub collection: String,
-    /// What is being done.
-    pub state: IndexState,
-    /// How much of it is done, 0 to 1.
-    pub progress: f32,
 }
 
 /// The state of one part of the node.

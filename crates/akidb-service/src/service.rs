@@ -4,25 +4,22 @@
 
 use std::{
     future::Future,
-    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use akidb_core::TRACE_TARGET;
-use akidb_core::{Error, ErrorCode, Limits, Result};
-use akidb_store::{DataDirectory, DiskSpace, StoreError};
+use akidb_core::{Error, ErrorCode, Limits, Result, TRACE_TARGET};
+use akidb_engine::{EngineStatus, StorageEngine, UnopenedCollection};
+use prometheus::Registry;
 use tokio::sync::{Semaphore, watch};
 use tracing::{Instrument, field::Empty};
 
 use crate::{
     ComponentState, DoorMetrics, ModelStartError, Operation, Readiness, RequestContext,
-    ServiceConfig, StorageFinding,
-    collections::{Collections, Entry},
-    failure::{from_store, too_late},
+    ServiceConfig,
     finished::{Running, Task},
     metrics::Metrics,
     models::Models,
@@ -30,15 +27,6 @@ use crate::{
 
 /// What a client is told to wait when too many requests run.
 const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
-
-/// How often the room on the disk is looked at where no write does.
-const WATCH_SPACE_EVERY: Duration = Duration::from_secs(1);
-
-/// How often a lock that another process holds is tried again.
-const LOCK_POLL_EVERY: Duration = Duration::from_millis(50);
-
-/// How often the files of the data directory are counted.
-const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(15);
 
 /// The service layer of one node; clones share it.
 #[derive(Clone)]
@@ -49,7 +37,7 @@ pub struct Service {
 pub(crate) struct Inner {
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) collections: Arc<Collections>,
+    pub(crate) engine: Arc<dyn StorageEngine>,
     /// Absent where embedding is disabled.
     pub(crate) models: Option<Arc<Models>>,
     permits: Semaphore,
@@ -63,38 +51,28 @@ pub(crate) struct Inner {
 /// The service can not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The data directory can not be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
     /// A model of the configuration is not installed.
     #[error(transparent)]
     Model(#[from] ModelStartError),
-    /// The catalogue or a metric is not sound.
+    /// A metric is not sound.
     #[error("{0}")]
     Node(#[from] Error),
 }
 
 impl Service {
-    /// Locks the data directory, reads the catalogue, and begins to load the models, which goes on
-    /// in the background. Collections open on first use.
+    /// Takes requests for what `engine` has, and begins to load the models, which goes on in the
+    /// background. Reports to `registry`, as the engine does.
     ///
     /// # Errors
-    /// See [`OpenError`]; nothing is left running then.
-    pub async fn open(config: ServiceConfig) -> Result<Self, OpenError> {
-        let metrics = Metrics::register()
+    /// See [`OpenError`]; nothing of the service is left running then.
+    pub fn open(
+        config: ServiceConfig,
+        engine: Arc<dyn StorageEngine>,
+        registry: Registry,
+    ) -> Result<Self, OpenError> {
+        let metrics = Metrics::register(registry)
             .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
         let metrics = Arc::new(metrics);
-        let directory = lock_directory(&config.data_dir, config.storage.lock_wait).await?;
-        let min_free_bytes = config.storage.min_free_bytes;
-        let space = DiskSpace::open(directory.root(), min_free_bytes, metrics.store.clone());
-        let collections = Collections::open(
-            directory,
-            config.storage.clone(),
-            &config.index,
-            Arc::clone(&metrics),
-            Arc::new(space),
-        )
-        .await?;
         let models = config.embedding.map(|config| Models::open(config, Arc::clone(&metrics)));
         let models = models.transpose()?;
         let inner = Inner {
@@ -103,21 +81,21 @@ impl Service {
             slow_request: config.slow_request,
             limits: Arc::new(config.limits),
             metrics,
-            collections: Arc::new(collections),
+            engine,
             models,
             draining: watch::Sender::new(false),
             leaving: AtomicBool::new(false),
         };
-        let service = Self { inner: Arc::new(inner) };
-        tokio::spawn(close_idle_collections(
-            Arc::downgrade(&service.inner),
-            config.storage.idle_close_after / 4,
-        ));
-        tokio::spawn(look_at_disk(Arc::downgrade(&service.inner), config.data_dir));
-        tokio::spawn(count_closed(service.inner.collections.all()));
-        let space = Arc::clone(&service.inner.collections.indexing.space);
-        tokio::spawn(watch_space(Arc::downgrade(&service.inner), space));
-        Ok(service)
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What is wrong in a collection that nobody writes to, in words; see
+    /// [`Collection::disagreements`](akidb_engine::Collection::disagreements).
+    ///
+    /// # Errors
+    /// When there is no such collection, or it can not be opened or read.
+    pub async fn disagreements(&self, collection: &str) -> Result<Vec<String>> {
+        self.inner.engine.open(collection)?.disagreements().await
     }
 
     /// The limits that requests keep to.
@@ -129,7 +107,7 @@ impl Service {
     /// The metrics in the Prometheus text format.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        self.inner.collections.count();
+        self.inner.engine.look_at_metrics();
         self.inner.metrics.text()
     }
 
@@ -148,30 +126,21 @@ impl Service {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let draining = *self.inner.draining.borrow() || self.inner.leaving.load(Relaxed);
-        let collections = self.inner.collections.all().len();
-        // What is refused then is told by the error; searches and deletes need the node.
-        let low_space = self.inner.collections.indexing.space.check().err();
-        let unopened = self.unopened_collections();
+        let status = self.inner.engine.status();
         let storage = ComponentState {
             name: "storage",
-            ready: !draining && low_space.is_none() && unopened.is_empty(),
-            detail: match low_space {
-                _ if draining => "shutting down".to_owned(),
-                Some(reason) => {
-                    format!("{}, read-only: {reason}", self.storage_detail(collections))
-                }
-                None => self.storage_detail(collections) + &unopened,
-            },
+            // What is refused without room is told by the error; searches and deletes need the node.
+            ready: !draining && status.read_only.is_none() && status.unopened.is_empty(),
+            detail: if draining { "shutting down".to_owned() } else { storage_detail(&status) },
         };
         let models = self.inner.models.as_ref();
         let mut embedding = models.map_or_else(disabled_embedding, |models| models.component());
         embedding.ready &= !draining;
-        let indexes = self.inner.collections.indexes_being_built();
         // Searches work without what is not built yet.
         let index = ComponentState {
             name: "indexes",
             ready: !draining,
-            detail: match indexes.len() {
+            detail: match status.indexes.len() {
                 0 => "none is being built".to_owned(),
                 count => format!("{count} being built"),
             },
@@ -180,44 +149,9 @@ impl Service {
             ready: !draining && embedding.ready,
             components: vec![storage, embedding, index],
             models: models.map(|models| models.all()).unwrap_or_default(),
-            indexes,
-            findings: self.findings(),
+            indexes: status.indexes,
+            findings: status.findings,
         }
-    }
-
-    /// How many collections there are, and whether a person should look at something.
-    fn storage_detail(&self, collections: usize) -> String {
-        let findings = self.inner.collections.findings().len();
-        let set_aside = self.inner.collections.set_aside_count();
-        let mut detail = format!("{collections} collections");
-        if findings > 0 {
-            detail += &format!(", {findings} findings at the start");
-        }
-        if set_aside > 0 {
-            detail += &format!(", {set_aside} entries in lost+found");
-        }
-        detail
-    }
-
-    /// Which collections could not be opened, one for all of them: the log names each.
-    fn unopened_collections(&self) -> String {
-        let entries = self.inner.collections.all();
-        let unopened = entries.iter().filter_map(|it| Some((&it.row.name, it.unopened()?)));
-        let (count, first) =
-            unopened.fold((0, None), |(count, first), it| (count + 1, first.or(Some(it))));
-        match first {
-            None => String::new(),
-            Some((name, reason)) => {
-                format!(", {count} can not be opened, among them {:?}: {reason}", name.as_str())
-            }
-        }
-    }
-
-    fn findings(&self) -> Vec<StorageFinding> {
-        let findings = self.inner.collections.findings().iter();
-        findings
-            .map(|it| StorageFinding { kind: it.kind.as_str(), detail: it.detail.clone() })
-            .collect()
     }
 
     /// Ends with the next change of a model's state after this call; never where there is none.
@@ -247,7 +181,7 @@ impl Service {
     /// Returns when a commit has failed in a way that leaves its outcome unknown, whoever waited
     /// for it. The node should end then, so that a restart reads back what the disk really has.
     pub async fn storage_failed(&self) {
-        self.inner.collections.indexing.fail_stop.stopped().await;
+        self.inner.engine.failed().await;
     }
 
     /// Is not ready from now on; requests are still taken, since clients need a while to learn of it.
@@ -276,7 +210,7 @@ impl Service {
         if let Some(models) = &self.inner.models {
             models.shutdown().await;
         }
-        self.inner.collections.close_all().await;
+        self.inner.engine.close().await;
         drop(drained);
     }
 
@@ -325,7 +259,7 @@ impl Service {
                     work.await
                 } else {
                     let in_time = tokio::time::timeout_at(context.deadline.into(), work).await;
-                    in_time.unwrap_or_else(|_| Err(too_late()))
+                    in_time.unwrap_or_else(|_| Err(Error::too_late()))
                 }
             }
             Err(error) => Err(error),
@@ -343,7 +277,7 @@ impl Service {
     /// # Errors
     /// `storage_full`.
     pub(crate) fn check_space(&self) -> Result<()> {
-        self.inner.collections.indexing.space.check().map_err(from_store)
+        self.inner.engine.check_space()
     }
 
     fn admit(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
@@ -358,23 +292,24 @@ impl Service {
     }
 }
 
-/// Opens a data directory. A process that was killed moments ago is waited for: its lock goes when
-/// the system has taken it down, which takes as long as it has memory.
-async fn lock_directory(data_dir: &Path, wait: Duration) -> Result<DataDirectory, StoreError> {
-    let started = Instant::now();
-    let mut has_told = false;
-    loop {
-        match DataDirectory::open(data_dir) {
-            Err(error @ StoreError::Locked { .. }) if started.elapsed() < wait => {
-                if !has_told {
-                    tracing::info!(%error, "waiting for it");
-                }
-                has_told = true;
-                tokio::time::sleep(LOCK_POLL_EVERY).await;
-            }
-            opened => return opened,
-        }
+/// How much is stored, and what a person should look at. Of the collections that can not be opened
+/// one is named: the log names each.
+fn storage_detail(status: &EngineStatus) -> String {
+    let EngineStatus { collections, read_only, findings, set_aside, unopened, .. } = status;
+    let mut detail = format!("{collections} collections");
+    if !findings.is_empty() {
+        detail += &format!(", {} findings at the start", findings.len());
     }
+    if *set_aside > 0 {
+        detail += &format!(", {set_aside} entries in lost+found");
+    }
+    if let Some(reason) = read_only {
+        detail += &format!(", read-only: {reason}");
+    } else if let Some(UnopenedCollection { name, reason }) = unopened.first() {
+        let (count, name) = (unopened.len(), name.as_str());
+        detail += &format!(", {count} can not be opened, among them {name:?}: {reason}");
+    }
+    detail
 }
 
 /// The component of a node that takes vectors only, by its configuration.
@@ -385,40 +320,6 @@ fn disabled_embedding() -> ComponentState {
 /// How many requests may run, within what the semaphore can count.
 fn permits(limits: &Limits) -> usize {
     limits.concurrent_requests.min(Semaphore::MAX_PERMITS).min(u32::MAX as usize)
-}
-
-async fn close_idle_collections(inner: std::sync::Weak<Inner>, every: Duration) {
-    let every = every.max(Duration::from_millis(100));
-    loop {
-        tokio::time::sleep(every).await;
-        let Some(inner) = inner.upgrade() else { return };
-        inner.collections.close_idle().await;
-    }
-}
-
-/// Counts what the collections hold that nobody uses. It holds none of the node, which may end.
-async fn count_closed(collections: Vec<Arc<Entry>>) {
-    for collection in collections {
-        collection.count_closed().await;
-    }
-}
-
-/// Lets writes end and begin again where none comes. It never holds the node, which may end.
-async fn watch_space(inner: std::sync::Weak<Inner>, space: Arc<DiskSpace>) {
-    while inner.strong_count() > 0 {
-        space.look();
-        tokio::time::sleep(WATCH_SPACE_EVERY).await;
-    }
-}
-
-async fn look_at_disk(inner: std::sync::Weak<Inner>, data_dir: PathBuf) {
-    loop {
-        let Some(metrics) = inner.upgrade().map(|inner| Arc::clone(&inner.metrics)) else { return };
-        let data_dir = data_dir.clone();
-        // The runtime that is gone needs no numbers.
-        let _ = tokio::task::spawn_blocking(move || metrics.node.look_at_disk(&data_dir)).await;
-        tokio::time::sleep(LOOK_AT_DISK_EVERY).await;
-    }
 }
 
 /// Runs a closure when it is dropped, also when the request is cancelled or panics.

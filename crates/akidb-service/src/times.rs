@@ -11,8 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_core::TRACE_TARGET;
+use akidb_core::{Result, TRACE_TARGET};
 use akidb_embedding::{EmbedTimes, Stage};
+use akidb_engine::Found;
 use tracing::{Instrument, Span};
 
 use crate::RequestContext;
@@ -80,10 +81,20 @@ impl RequestTimes {
 }
 
 impl RequestContext {
-    /// Does a part of the request that searches the index.
-    pub(crate) async fn in_index<T>(&self, work: impl Future<Output = T>) -> T {
-        let _timer = Timer { time: &self.times.0.index_ns, began: Instant::now() };
-        work.instrument(tracing::debug_span!(target: TRACE_TARGET, "index")).await
+    /// Does a part of the request that searches: what it spends on reading documents is the
+    /// store's, the rest the index's, also where it is cut short.
+    pub(crate) async fn in_search(
+        &self,
+        work: impl Future<Output = Result<Found>>,
+    ) -> Result<Found> {
+        let times = &self.times.0;
+        let timer = Timer { time: &times.index_ns, began: Instant::now() };
+        let found = work.await?;
+        drop(timer);
+        let reading = u64::try_from(found.plan.fetch.as_nanos()).unwrap_or(u64::MAX);
+        times.index_ns.fetch_sub(reading, Ordering::Relaxed);
+        times.store_ns.fetch_add(reading, Ordering::Relaxed);
+        Ok(found)
     }
 
     /// Does a part of the request that reads or writes the store.

@@ -1,12 +1,10 @@
 //! The checksum of a row: XXH3 with 64 bits over every column, each with its length and kind.
 
 use akidb_core::{DocumentId, Seq};
+use akidb_engine::EmbeddedText;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{
-    EmbeddedText,
-    documents::{PassageColumns, Position},
-};
+use crate::documents::{PassageColumns, Position};
 
 /// The checksum of a row of `documents`. Rows without `first_seq` keep the checksum that they had
 /// before the column was there.
@@ -94,8 +92,9 @@ fn update_with_length(hash: &mut Xxh3, kind: u8, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use akidb_engine::TextHash;
+
     use super::*;
-    use crate::TextHash;
 
     #[test]
     fn every_column_counts() {

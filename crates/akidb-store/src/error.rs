@@ -1,9 +1,13 @@
 //! What can go wrong between a caller and the disk.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
-use akidb_core::{Conflict, DamagedDocument};
+use akidb_core::{Conflict, DamagedDocument, Error, ErrorCode, Outcome};
+use akidb_engine::conflict_at;
 use sqlx::migrate::MigrateError;
+
+/// When to try again after a full disk: somebody has to make room first.
+const RETRY_AFTER_FULL: Duration = Duration::from_secs(30);
 
 /// A failed store operation.
 #[derive(Debug, thiserror::Error)]
@@ -232,6 +236,45 @@ impl StoreError {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+impl From<StoreError> for Error {
+    /// The answer to the request that met it.
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            StoreError::Full | StoreError::LowSpace { .. } => {
+                let message = format!("{message}; deletes and searches go on");
+                Self::new(ErrorCode::StorageFull, message).with_retry_after(RETRY_AFTER_FULL)
+            }
+            StoreError::Damaged { .. } => Self::new(ErrorCode::DocumentDamaged, message),
+            StoreError::Expired => Self::new(ErrorCode::DeadlineExceeded, message),
+            StoreError::Closed => Self::new(ErrorCode::ShuttingDown, message),
+            StoreError::Metadata(fault) => Self::at(ErrorCode::InvalidMetadata, "metadata", fault),
+            StoreError::Conflict(conflict) => conflict_at("", conflict),
+            StoreError::Conflicts(conflicts) => {
+                let faults = conflicts.into_iter().map(|(position, conflict)| {
+                    conflict_at(&format!("documents[{position}]."), conflict)
+                });
+                // The store names at least one.
+                let none = || Self::new(ErrorCode::ConditionFailed, message);
+                Self::collect(faults.collect()).unwrap_or_else(none)
+            }
+            StoreError::CommitUnknown { .. } => {
+                Self::new(ErrorCode::StorageFailed, message).with_outcome(Outcome::Unknown)
+            }
+            StoreError::DamagedPage { .. }
+            | StoreError::ForeignDatabase { .. }
+            | StoreError::Locked { .. }
+            | StoreError::Io { .. }
+            | StoreError::SqliteTooOld { .. }
+            | StoreError::PragmaRefused { .. }
+            | StoreError::Migration { .. }
+            | StoreError::Malformed { .. }
+            | StoreError::Poisoned
+            | StoreError::Sqlite(_) => Self::new(ErrorCode::StorageFailed, message),
+        }
     }
 }
 

@@ -15,19 +15,16 @@ mod high_water;
 mod metrics;
 mod migrations;
 mod space;
-mod text_hash;
 
-pub use catalogue::{Catalogue, CollectionRow, Finding, FindingKind, OpenedCatalogue};
+pub use catalogue::{Catalogue, Finding, FindingKind, OpenedCatalogue};
 pub use collection_names::collection_names;
 pub use directory::{DataDirectory, set_aside_count};
 pub use documents::{
-    Applied, CommittedChange, ConflictsStop, DatabaseFault, DocumentStore, KnownText, Loader,
-    LostRange, Matching, NewRow, OneDocument, Page, PageRequest, PassageSpans, PassageVector,
-    Patch, PatchVersions, Position, Repair, RowVectors, Rows, StoreOptions, StoredVector, Survey,
-    UpsertRules, VectorKey, VectorsPerDocument, Write, Written, compact, repair, survey,
+    CommittedChange, DatabaseFault, DocumentStore, Loader, LostRange, Matching, Page, PageRequest,
+    PassageSpans, Position, Repair, StoreOptions, StoredVector, Survey, VectorKey,
+    VectorsPerDocument, compact, repair, survey,
 };
 pub use error::StoreError;
 pub use fail_stop::FailStop;
 pub use metrics::StoreMetrics;
 pub use space::DiskSpace;
-pub use text_hash::{EmbeddedText, TextHash};

@@ -6,14 +6,16 @@
 mod parts;
 mod start_failure;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub(crate) use self::{
     parts::{HAS_METAL, workers},
     start_failure::{explain, model_error},
 };
 use akidb_grpc::{GrpcServer, HealthHandle};
+use akidb_local::LocalEngine;
 use akidb_service::{Service, ServiceConfig};
+use prometheus::Registry;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -69,7 +71,14 @@ async fn follow_readiness(service: Service, health: HealthHandle, stop: Cancella
 /// The service of a node without doors and models, for a command that looks at the data.
 pub(crate) async fn service_without_models(settings: &Settings) -> Result<Service> {
     let config = ServiceConfig { embedding: None, ..parts::service(settings) };
-    Service::open(config).await.map_err(explain)
+    open(settings, config).await
+}
+
+/// The service over the data directory.
+async fn open(settings: &Settings, config: ServiceConfig) -> Result<Service> {
+    let registry = Registry::new();
+    let engine = LocalEngine::open(parts::local(settings), &registry).await.map_err(explain)?;
+    Service::open(config, Arc::new(engine), registry).map_err(start_failure::of_service)
 }
 
 /// A running node.
@@ -89,8 +98,7 @@ impl Node {
         // This may take seconds, and so may the models: who waits should know for what.
         let data_dir = settings.storage.data_dir.display();
         tracing::info!(%data_dir, "opening the data directory");
-        let service =
-            Service::open(parts::service(settings)).await.map_err(start_failure::explain)?;
+        let service = open(settings, parts::service(settings)).await?;
         let mut node = Self {
             doors: JoinSet::new(),
             stop: CancellationToken::new(),

@@ -1,9 +1,10 @@
 //! A server on a free port, with the hash backend, and its clients.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use akidb_core::Limits;
 use akidb_grpc::{GrpcOptions, GrpcServer, HealthHandle};
+use akidb_local::{LocalConfig, LocalEngine, StorageConfig};
 use akidb_proto::{
     collection::v1::{
         CreateCollectionRequest, DocumentId, NewDocument, Vector,
@@ -12,9 +13,9 @@ use akidb_proto::{
     embedding::v1::embedding_service_client::EmbeddingServiceClient,
 };
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, IndexConfig, MlxSettings, Precision, Service,
-    ServiceConfig, StorageConfig,
+    Backend, EmbeddingConfig, EngineSettings, MlxSettings, Precision, Service, ServiceConfig,
 };
+use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::{
@@ -42,11 +43,12 @@ impl Node {
 
     pub(crate) async fn start_with(limits: Limits, options: GrpcOptions) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
+        let storage = StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() };
+        let local = LocalConfig { storage, ..LocalConfig::new(data_dir.path().to_owned()) };
+        let registry = Registry::new();
+        let engine = LocalEngine::open(local, &registry).await.unwrap();
         let config = ServiceConfig {
-            data_dir: data_dir.path().to_owned(),
             limits,
-            storage: StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() },
-            index: IndexConfig::default(),
             embedding: Some(EmbeddingConfig {
                 backend: Backend::Hash,
                 model: "hash".to_owned(),
@@ -63,7 +65,7 @@ impl Node {
             }),
             slow_request: None,
         };
-        let service = Service::open(config).await.unwrap();
+        let service = Service::open(config, Arc::new(engine), registry).unwrap();
         service.models_settled().await;
         let server = GrpcServer::new(service.clone(), options).unwrap();
         let health = server.health();

@@ -1,7 +1,7 @@
 //! The index of a collection over REST: its settings, how a search used it, its memory.
 
 use akidb_core::Limits;
-use akidb_service::IndexConfig;
+use akidb_local::IndexConfig;
 use serde_json::json;
 
 use crate::{Node, node_with_films};

@@ -8,17 +8,18 @@ mod index;
 mod operations;
 mod refusals;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use akidb_core::Limits;
+use akidb_local::{IndexConfig, LocalConfig, LocalEngine, StorageConfig};
 use akidb_rest::{RestOptions, router};
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, IndexConfig, MlxSettings, Precision, Service,
-    ServiceConfig, StorageConfig,
+    Backend, EmbeddingConfig, EngineSettings, MlxSettings, Precision, Service, ServiceConfig,
 };
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use prometheus::Registry;
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -48,11 +49,12 @@ impl Node {
 
     async fn with(limits: Limits, index: IndexConfig) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
+        let storage = StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() };
+        let local = LocalConfig { data_dir: data_dir.path().join("data"), storage, index };
+        let registry = Registry::new();
+        let engine = LocalEngine::open(local, &registry).await.unwrap();
         let config = ServiceConfig {
-            data_dir: data_dir.path().join("data"),
             limits,
-            storage: StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() },
-            index,
             embedding: Some(EmbeddingConfig {
                 backend: Backend::Hash,
                 model: "hash".to_owned(),
@@ -69,7 +71,7 @@ impl Node {
             }),
             slow_request: None,
         };
-        let service = Service::open(config).await.unwrap();
+        let service = Service::open(config, Arc::new(engine), registry).unwrap();
         service.models_settled().await;
         // A busy machine may take longer than the default.
         let default_timeout = Duration::from_secs(600);

@@ -11,13 +11,11 @@ use std::time::Duration;
 
 use akidb_core::ErrorCode;
 use akidb_embedding::EmbeddingMetricFamilies;
-use akidb_index::Strategy;
-use akidb_store::{Finding, FindingKind, StoreMetrics};
 use prometheus::{Encoder, IntGaugeVec, Opts, Registry, TextEncoder, exponential_buckets};
 
 pub use self::doors::{DoorMetrics, OpenConnection};
 use self::node::NodeMetrics;
-use crate::{Door, IndexState, Operation, RequestTimes, projection::FoundDocuments, times::Phase};
+use crate::{Door, Operation, RequestTimes, times::Phase};
 
 /// Bounds of the time of a request. 25 ms is one of them, since that is what searches are held to.
 pub(super) const REQUEST_SECONDS: [f64; 18] = [
@@ -74,94 +72,19 @@ akidb_core::metrics! {
     }
 }
 
-akidb_core::metrics! {
-    /// The metrics of collections and of what they are derived into.
-    pub(crate) struct CollectionMetrics {
-        findings: IntGaugeVec by ["kind"],
-            "akidb_catalogue_findings",
-            "What of the catalogue of collections was not as it was left, at the start \
-             of the node, by its kind.";
-        pub(crate) all: IntGauge,
-            "akidb_collections",
-            "Collections of the node.";
-        pub(crate) open: IntGauge,
-            "akidb_collections_open",
-            "Collections that are open now.";
-        pub(crate) documents: IntGauge,
-            "akidb_documents",
-            "Documents of all collections.";
-    }
-}
-
-akidb_core::metrics! {
-    /// The metrics of the vector indexes of all open collections.
-    pub(crate) struct IndexMetrics {
-        pub(crate) search_seconds: Histogram within exponential_buckets(0.000_05, 2.0, 16)?,
-            "akidb_index_search_seconds",
-            "Time of one search of the vector index, without embedding and fetching.";
-        searches: IntCounterVec by ["strategy"],
-            "akidb_index_searches_total",
-            "Searches of a vector index by how it went about them.";
-        degraded_searches: IntCounter,
-            "akidb_index_degraded_searches_total",
-            "Searches answered without the graph that the settings ask for.";
-        pub(crate) append_seconds: Histogram within exponential_buckets(0.000_01, 4.0, 10)?,
-            "akidb_index_append_seconds",
-            "Time to bring the vector index in step with one commit.";
-        pub(crate) compactions: IntCounter,
-            "akidb_index_compactions_total",
-            "Times that a vector index was rebuilt without its removed vectors.";
-        pub(crate) rebuilds: IntCounter,
-            "akidb_index_rebuilds_total",
-            "Times that a vector index was rebuilt for other settings.";
-        pub(crate) snapshots: IntCounter,
-            "akidb_index_snapshots_total",
-            "Snapshots of indexes written.";
-        pub(crate) snapshot_errors: IntCounter,
-            "akidb_index_snapshot_errors_total",
-            "Snapshots of indexes that could not be written.";
-        pub(crate) snapshots_unusable: IntCounter,
-            "akidb_index_snapshots_unusable_total",
-            "Snapshots of indexes that were damaged, of another version or not of the store.";
-        states: IntGaugeVec by ["state"],
-            "akidb_indexes",
-            "Vector indexes of the open collections: ready, building where a graph does \
-             not hold all vectors yet, or rebuilding where another index takes its place.";
-        pub(crate) vectors: IntGauge,
-            "akidb_index_vectors",
-            "Vectors that searches of the open collections see.";
-        pub(crate) linked_vectors: IntGauge,
-            "akidb_index_linked_vectors",
-            "Vectors that the graphs of the open collections hold.";
-        pub(crate) pending_vectors: IntGauge,
-            "akidb_index_pending_vectors",
-            "Vectors of the open collections that wait to be linked into a graph.";
-        pub(crate) memory_bytes: IntGauge,
-            "akidb_index_memory_bytes",
-            "Memory of the vector indexes of the open collections.";
-        pub(crate) hot_memory_bytes: IntGauge,
-            "akidb_index_hot_memory_bytes",
-            "Of the memory of the vector indexes, links and codes that walks of a graph read.";
-    }
-}
-
 /// The metrics of one service and of everything below it.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) embedding: EmbeddingMetricFamilies,
-    pub(crate) store: StoreMetrics,
     pub(crate) doors: DoorMetrics,
     pub(crate) node: NodeMetrics,
     pub(crate) requests: RequestMetrics,
     pub(crate) models: ModelMetrics,
-    pub(crate) collections: CollectionMetrics,
-    pub(crate) indexes: IndexMetrics,
 }
 
 impl Metrics {
-    pub(crate) fn register() -> prometheus::Result<Self> {
-        let registry = Registry::new();
+    pub(crate) fn register(registry: Registry) -> prometheus::Result<Self> {
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let build = IntGaugeVec::new(
@@ -172,13 +95,10 @@ impl Metrics {
         registry.register(Box::new(build))?;
         let metrics = Self {
             embedding: EmbeddingMetricFamilies::register(&registry)?,
-            store: StoreMetrics::register(&registry)?,
             doors: DoorMetrics::register(&registry)?,
             node: NodeMetrics::register(&registry)?,
             requests: RequestMetrics::register(&registry)?,
             models: ModelMetrics::register(&registry)?,
-            collections: CollectionMetrics::register(&registry)?,
-            indexes: IndexMetrics::register(&registry)?,
             registry,
         };
         metrics.make_first_series();
@@ -211,47 +131,12 @@ impl Metrics {
         for outcome in ["created", "updated", "failed"] {
             self.requests.import_lines.with_label_values(&[outcome]);
         }
-        for strategy in [Strategy::Scan, Strategy::Graph, Strategy::GraphThenScan] {
-            self.indexes.searches.with_label_values(&[strategy.as_str()]);
-        }
-        self.count_indexes(std::iter::empty());
-        self.count_findings(&[]);
-    }
-
-    /// Takes up what a start found.
-    pub(crate) fn count_findings(&self, findings: &[Finding]) {
-        for &kind in FindingKind::ALL {
-            let count = findings.iter().filter(|finding| finding.kind == kind).count();
-            let gauge = self.collections.findings.with_label_values(&[kind.as_str()]);
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-    }
-
-    /// Takes up the states of all indexes.
-    pub(crate) fn count_indexes(&self, states: impl Iterator<Item = IndexState>) {
-        let mut counts = IndexState::ALL.map(|state| (state, 0));
-        for state in states {
-            for (_, count) in counts.iter_mut().filter(|(counted, _)| *counted == state) {
-                *count += 1;
-            }
-        }
-        for (state, count) in counts {
-            self.indexes.states.with_label_values(&[state.as_str()]).set(count);
-        }
     }
 
     /// Counts one finished or refused request.
     pub(crate) fn count(&self, door: Door, operation: Operation, code: Option<ErrorCode>) {
         let code = code.map_or("ok", ErrorCode::as_str);
         self.requests.requests.with_label_values(&[door.as_str(), operation.as_str(), code]).inc();
-    }
-
-    /// Counts one search of a vector index.
-    pub(crate) fn count_search(&self, found: &FoundDocuments) {
-        self.indexes.searches.with_label_values(&[found.work.strategy.as_str()]).inc();
-        if found.degraded {
-            self.indexes.degraded_searches.inc();
-        }
     }
 
     pub(crate) fn observe(&self, operation: Operation, took: Duration) {

@@ -1,23 +1,18 @@
 //! Collections: create, list, describe, change, delete.
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use akidb_core::{
     Chunking, CollectionName, Dimension, Error, ErrorCode, IndexSettings, Metric, Outcome, Result,
 };
 use akidb_embedding::ModelIdentity;
-use akidb_store::CollectionRow;
+use akidb_engine::{Collection, CollectionRecord, CollectionSettings, CollectionStatus};
 use uuid::Uuid;
 
-use super::index_settings::changed;
+use super::{index_settings::changed, models::model_identity};
 use crate::{
-    CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, IndexStatus,
-    LostWrites, Operation, RequestContext, Service, UpdateCollection,
-    collections::{Changeable, Entry},
-    failure::too_late,
+    CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, Operation,
+    RequestContext, Service, UpdateCollection,
 };
 
 /// Tokens of the text itself that a passage must have room for.
@@ -38,12 +33,12 @@ impl Service {
         request: CreateCollection,
     ) -> Result<CollectionDescription> {
         self.run(context, Operation::CreateCollection, async {
-            let row = self.row_of(request)?;
+            let record = self.record_of(request)?;
             self.check_space()?;
-            let collections = &self.inner.collections;
-            let (limit, deadline) = (self.limits().collections, context.deadline.into());
-            let entry = collections.create(row, limit, deadline).await?;
-            self.description_after_change(context, &entry).await
+            let created =
+                self.inner.engine.create(record, self.limits().collections, context.deadline);
+            let collection = created.await?;
+            self.description_after_change(context, &*collection).await
         })
         .await
     }
@@ -57,7 +52,7 @@ impl Service {
         context: &RequestContext,
     ) -> Result<Vec<CollectionSummary>> {
         self.run(context, Operation::ListCollections, async {
-            Ok(self.inner.collections.all().iter().map(|entry| summary_of(entry)).collect())
+            self.inner.engine.collections().iter().map(|record| summary_of(record)).collect()
         })
         .await
     }
@@ -72,7 +67,7 @@ impl Service {
         name: &str,
     ) -> Result<CollectionDescription> {
         self.run(context, Operation::DescribeCollection.on(name), async {
-            self.description_of(&self.inner.collections.find(name)?).await
+            description_of(&*self.inner.engine.open(name)?).await
         })
         .await
     }
@@ -89,19 +84,19 @@ impl Service {
         request: UpdateCollection,
     ) -> Result<CollectionDescription> {
         self.run(context, Operation::UpdateCollection.on(name), async {
-            let entry = self.inner.collections.find(name)?;
+            let record = self.inner.engine.open(name)?.record();
             self.check_space()?;
-            let (dimension, ef_max) = (entry.row.dimension, self.limits().result_window);
-            let change = move |before: Changeable| {
+            let (dimension, ef_max) = (record.dimension, self.limits().result_window);
+            let change = move |before: CollectionSettings| {
                 let description = match request.description {
                     Some(description) => check_description(Some(description))?,
                     None => before.description,
                 };
                 let index = changed(before.index, &request.index, dimension, ef_max)?;
-                Ok(Changeable { description, index })
+                Ok(CollectionSettings { description, index })
             };
-            self.inner.collections.change(&entry, context.deadline.into(), change).await?;
-            self.description_after_change(context, &entry).await
+            let updated = self.inner.engine.update(name, Box::new(change), context.deadline);
+            self.description_after_change(context, &*updated.await?).await
         })
         .await
     }
@@ -111,13 +106,11 @@ impl Service {
     /// # Errors
     /// When there is none of the name.
     pub async fn delete_collection(&self, context: &RequestContext, name: &str) -> Result<()> {
-        let deadline = context.deadline.into();
-        let collections = &self.inner.collections;
-        let drop = collections.making_room(|| collections.drop(name, deadline));
-        self.run(context, Operation::DeleteCollection.on(name), drop).await
+        let delete = self.inner.engine.delete(name, context.deadline);
+        self.run(context, Operation::DeleteCollection.on(name), delete).await
     }
 
-    fn row_of(&self, request: CreateCollection) -> Result<CollectionRow> {
+    fn record_of(&self, request: CreateCollection) -> Result<CollectionRecord> {
         let name = CollectionName::new(&request.name)
             .map_err(|fault| Error::at(ErrorCode::InvalidName, "name", fault))?;
         let metric = match request.metric.as_deref() {
@@ -130,7 +123,7 @@ impl Service {
         let ef_max = self.limits().result_window;
         let index = changed(IndexSettings::default(), &request.index, dimension, ef_max)?;
         let chunking = request.chunking.map(|given| self.chunking_of(given, model.as_ref()));
-        Ok(CollectionRow {
+        Ok(CollectionRecord {
             uuid: Uuid::now_v7(),
             name,
             description: check_description(request.description)?,
@@ -201,43 +194,39 @@ impl Service {
     async fn description_after_change(
         &self,
         context: &RequestContext,
-        entry: &Arc<Entry>,
+        collection: &dyn Collection,
     ) -> Result<CollectionDescription> {
-        let described = self.description_of(entry);
+        let described = description_of(collection);
         let described = tokio::time::timeout_at(context.deadline.into(), described).await;
-        let described = described.unwrap_or_else(|_| Err(too_late()));
+        let described = described.unwrap_or_else(|_| Err(Error::too_late()));
         described.map_err(|error| error.with_outcome(Outcome::Unknown))
-    }
-
-    async fn description_of(&self, entry: &Arc<Entry>) -> Result<CollectionDescription> {
-        let open = self.inner.collections.open_entry(entry).await?;
-        let lost = open.store.lost().iter();
-        let disk_bytes = entry.index_disk_bytes();
-        let index = IndexStatus { disk_bytes, ..open.projection.status() };
-        Ok(CollectionDescription {
-            summary: summary_of(entry),
-            document_count: open.store.document_count(),
-            last_seq: open.store.last_seq().0,
-            disk_bytes: entry.disk_bytes(),
-            index,
-            lost_writes: lost
-                .map(|range| LostWrites { first_seq: range.first.0, last_seq: range.last.0 })
-                .collect(),
-        })
     }
 }
 
-fn summary_of(entry: &Entry) -> CollectionSummary {
-    CollectionSummary {
-        name: entry.row.name.as_str().to_owned(),
-        description: entry.description.read().clone(),
-        model: entry.model.clone(),
-        dimension: entry.row.dimension.get() as u64,
-        metric: entry.row.metric,
-        index: *entry.index.read(),
-        chunking: entry.row.chunking,
-        created_unix_ms: entry.row.created_unix_ms,
-    }
+async fn description_of(collection: &dyn Collection) -> Result<CollectionDescription> {
+    let CollectionStatus { document_count, last_seq, disk_bytes, index, lost_writes } =
+        collection.status().await?;
+    Ok(CollectionDescription {
+        summary: summary_of(&collection.record())?,
+        document_count,
+        last_seq: last_seq.0,
+        disk_bytes,
+        index,
+        lost_writes,
+    })
+}
+
+fn summary_of(record: &CollectionRecord) -> Result<CollectionSummary> {
+    Ok(CollectionSummary {
+        name: record.name.as_str().to_owned(),
+        description: record.description.clone(),
+        model: model_identity(record)?,
+        dimension: record.dimension.get() as u64,
+        metric: record.metric,
+        index: record.index,
+        chunking: record.chunking,
+        created_unix_ms: record.created_unix_ms,
+    })
 }
 
 /// The empty description is none.

@@ -1,19 +1,15 @@
 //! Documents gone, by id or by filter.
 
-use std::sync::Arc;
-
 use akidb_core::{Filter, Result, Seq};
-use akidb_store::{Applied, OneDocument, Write};
+use akidb_engine::{Applied, Collection, OneDocument, Write};
 
 use super::{
-    matching,
     read::not_found,
     selection::{Selected, check_one_id},
+    steps::in_steps,
     upsert::unexpected,
 };
-use crate::{
-    DeleteDocuments, DeleteReply, GivenId, Operation, RequestContext, Service, collections::Entry,
-};
+use crate::{DeleteDocuments, DeleteReply, GivenId, Operation, RequestContext, Service};
 
 impl Service {
     /// Deletes one document, where `if_seq` is given only that version of it.
@@ -30,8 +26,8 @@ impl Service {
         self.run(context, Operation::Delete.on(collection), async {
             let ids = check_one_id(id)?;
             let document = OneDocument { ids: ids.clone(), if_seq: if_seq.map(Seq) };
-            let entry = self.inner.collections.find(collection)?;
-            match self.delete(context, &entry, Write::DeleteOne(document)).await? {
+            let collection = self.inner.engine.open(collection)?;
+            match self.delete(context, &*collection, Write::DeleteOne(document)).await? {
                 0 => Err(not_found(&ids)),
                 _ => Ok(()),
             }
@@ -52,13 +48,15 @@ impl Service {
         self.run(context, Operation::Delete.on(collection), async {
             let DeleteDocuments { ids, filter, all } = request;
             let selected = Selected::to_change(ids, filter, all, self.limits())?;
-            let entry = self.inner.collections.find(collection)?;
+            let collection = self.inner.engine.open(collection)?;
             match selected {
                 Selected::Ids(ids) => {
-                    let deleted = self.delete(context, &entry, Write::DeleteIds(ids)).await?;
+                    let deleted = self.delete(context, &*collection, Write::DeleteIds(ids)).await?;
                     Ok(DeleteReply { deleted, unknown_fields: Vec::new() })
                 }
-                Selected::Matching(filter) => self.delete_matching(context, &entry, &filter).await,
+                Selected::Matching(filter) => {
+                    self.delete_matching(context, &*collection, &filter).await
+                }
             }
         })
         .await
@@ -68,31 +66,23 @@ impl Service {
     async fn delete_matching(
         &self,
         context: &RequestContext,
-        entry: &Arc<Entry>,
+        collection: &dyn Collection,
         filter: &Filter,
     ) -> Result<DeleteReply> {
-        let (found, unknown_fields) = context
-            .in_store(async {
-                let open = self.inner.collections.open_entry(entry).await?;
-                // Asked before: what is deleted had its fields.
-                let unknown_fields = open.projection.unknown_fields(Some(filter));
-                Ok((matching::versions(&open, filter).await?, unknown_fields))
-            })
-            .await?;
+        let matching = context.in_store(collection.matching(filter)).await?;
         let whole_max = self.limits().batch_documents;
-        let delete = |versions| self.delete(context, entry, Write::DeleteVersions(versions));
-        let deleted = matching::change(&found.versions, whole_max, delete).await?;
-        Ok(DeleteReply { deleted, unknown_fields })
+        let delete = |versions| self.delete(context, collection, Write::DeleteVersions(versions));
+        let deleted = in_steps(&matching.versions, whole_max, delete).await?;
+        Ok(DeleteReply { deleted, unknown_fields: matching.unknown_fields })
     }
 
     async fn delete(
         &self,
         context: &RequestContext,
-        entry: &Arc<Entry>,
+        collection: &dyn Collection,
         write: Write,
     ) -> Result<u64> {
-        let write = || self.write(entry, write.clone(), context);
-        match self.inner.collections.making_room(write).await? {
+        match self.write(collection, write, context).await? {
             Applied::Deleted(count) => Ok(count),
             other => Err(unexpected(&other)),
         }

@@ -3,15 +3,14 @@
 mod collection;
 mod delete;
 mod embed;
-mod hits;
 mod import;
 mod index_settings;
-mod matching;
 mod models;
 mod read;
 mod room;
 mod search;
 mod selection;
+mod steps;
 mod text_vectors;
 mod update;
 mod upsert;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_embedding::ModelIdentity;
+use akidb_engine::{Collection, CollectionRecord};
 
 use crate::{
     InUse, ModelInfo, Operation, RequestContext, Service,
-    collections::Entry,
     models::{Model, Models, no_model},
 };
 
@@ -91,12 +91,12 @@ impl Service {
     }
 
     /// The model of a collection, which must be the very one that made its vectors.
-    pub(crate) fn model_of(&self, entry: &Entry) -> Result<Arc<Model>> {
-        let Some(expected) = &entry.model else {
+    pub(crate) fn model_of(&self, collection: &dyn Collection) -> Result<Arc<Model>> {
+        let Some(expected) = model_identity(&collection.record())? else {
             let message = "the collection has no model to embed text with, give a vector";
             return Err(Error::new(ErrorCode::ModelMismatch, message));
         };
-        self.all_models()?.of_identity(expected)
+        self.all_models()?.of_identity(&expected)
     }
 
     /// Whether clients are known to number tokens as the models do.
@@ -109,9 +109,13 @@ impl Service {
     }
 
     fn refuse_when_used(&self, name: &str) -> Result<()> {
-        let all = self.inner.collections.all();
-        let using = |entry: &&Arc<Entry>| entry.model.as_ref().is_some_and(|it| it.name == name);
-        let names: Vec<&str> = all.iter().filter(using).map(|it| it.row.name.as_str()).collect();
+        let mut names = Vec::new();
+        let all = self.inner.engine.collections();
+        for record in &all {
+            if model_identity(record)?.is_some_and(|it| it.name == name) {
+                names.push(record.name.as_str());
+            }
+        }
         if names.is_empty() {
             return Ok(());
         }
@@ -124,4 +128,16 @@ impl Service {
         );
         Err(Error::new(ErrorCode::ModelInUse, message))
     }
+}
+
+/// The model of a collection, absent for vectors only.
+///
+/// # Errors
+/// When it is not what this service writes.
+pub(super) fn model_identity(record: &CollectionRecord) -> Result<Option<ModelIdentity>> {
+    let model = record.model.as_deref().map(serde_json::from_str).transpose();
+    model.map_err(|error| {
+        let message = format!("the stored model of {} can not be read: {error}", record.name);
+        Error::new(ErrorCode::StorageFailed, message)
+    })
 }

@@ -1,54 +1,33 @@
-//! Searches: the query's vector, the allowed row versions, the nearest of them, their documents.
+//! Searches: the request checked, the vector of its query, the nearest documents cut to the page.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use akidb_core::{
-    DamagedDocument, Document, DocumentId, Error, ErrorCode, Filter, Result, check_text,
-    check_vector,
+    Document, DocumentId, Error, ErrorCode, Filter, Result, check_text, check_vector,
 };
 use akidb_embedding::{EmbedOptions, InputType};
-use akidb_index::{Parallelism, SearchRequest, Work};
+use akidb_engine::{Collection, Effort, Query};
 
 use super::{
-    hits::{Fetched, Nearest, fetch},
     index_settings::candidates,
-    matching::settle,
     read::{check_limit, in_order_of, not_found, trim},
     selection::{check_one_id, parse_filter},
     text_vectors::missing_embedding,
 };
 use crate::{
-    Hit, Include, Operation, RequestContext, Search, SearchPlan, SearchReply, Service,
-    collections::{Entry, OpenCollection},
-    failure::{above_limit, from_store, from_text, from_vector},
-    projection::{FoundDocuments, View},
-    service::at_end,
+    Hit, Include, Operation, RequestContext, Search, SearchReply, Service,
+    failure::{above_limit, from_text, from_vector},
 };
 
 /// Hits of a search that names no limit.
 const LIMIT_DEFAULT: u64 = 10;
 
-/// How often a search is repeated when documents that it found were replaced meanwhile.
-const ATTEMPTS_MAX: u32 = 8;
-
-/// Values compared below which a search is not worth another thread.
-const INLINE_VALUES_MAX: usize = 200_000;
-
-/// Searches that scan an index now. One alone may use every core.
-static SCANNING: AtomicUsize = AtomicUsize::new(0);
-
 /// What is near to what.
-enum Query {
+enum Like {
     Text(String),
     Vector(Vec<f32>),
     /// A document that has one of these ids, the first that is there.
-    Like(Vec<DocumentId>),
+    Document(Vec<DocumentId>),
 }
 
 /// What documents are compared with.
@@ -61,49 +40,15 @@ struct QueryVector {
 }
 
 /// A checked [`Search`].
-struct Plan {
-    query: Query,
+struct Wanted {
+    like: Like,
     limit: usize,
     offset: usize,
     filter: Option<Filter>,
     min_score: Option<f32>,
     include: Include,
-    ef: Option<usize>,
-    exact: bool,
-    rescore: bool,
+    effort: Effort,
     explain: bool,
-}
-
-/// Hits, and how they were found.
-#[derive(Default)]
-struct Outcome {
-    hits: Vec<Hit>,
-    /// Found, and not served.
-    damaged: Vec<DamagedDocument>,
-    work: Work,
-    plan: SearchPlan,
-    degraded: bool,
-}
-
-impl Outcome {
-    /// Adds one search of the index, and the time from the filter to the documents.
-    fn add(&mut self, found: &FoundDocuments, [began, filtered, found_at, fetched]: [Instant; 4]) {
-        self.work = self.work.and(found.work);
-        self.degraded |= found.degraded;
-        let Work { strategy, ef, hops, compared, rescored } = self.work;
-        self.plan = SearchPlan {
-            strategy,
-            ef: (ef > 0).then_some(ef as u64),
-            matching: found.matching,
-            vectors: found.vectors,
-            hops,
-            compared,
-            rescored,
-            filter: self.plan.filter + (filtered - began),
-            index: self.plan.index + (found_at - filtered),
-            fetch: self.plan.fetch + (fetched - found_at),
-        };
-    }
 }
 
 impl Service {
@@ -118,8 +63,8 @@ impl Service {
         request: Search,
     ) -> Result<SearchReply> {
         self.run(context, Operation::Search.on(collection), async {
-            let entry = self.inner.collections.find(collection)?;
-            self.search_one(context, &entry, request).await
+            let collection = self.inner.engine.open(collection)?;
+            self.search_one(context, &*collection, request).await
         })
         .await
     }
@@ -146,10 +91,10 @@ impl Service {
                 }
                 _ => {}
             }
-            let entry = self.inner.collections.find(collection)?;
+            let collection = self.inner.engine.open(collection)?;
             let mut replies = Vec::with_capacity(requests.len());
             for (i, request) in requests.into_iter().enumerate() {
-                let reply = self.search_one(context, &entry, request).await;
+                let reply = self.search_one(context, &*collection, request).await;
                 replies.push(reply.map_err(|error| below(&format!("searches[{i}]"), error))?);
             }
             Ok(replies)
@@ -160,52 +105,47 @@ impl Service {
     async fn search_one(
         &self,
         context: &RequestContext,
-        entry: &Arc<Entry>,
+        collection: &dyn Collection,
         request: Search,
     ) -> Result<SearchReply> {
         let started = Instant::now();
-        let plan = self.check_search(request)?;
-        let open = self.inner.collections.open_entry(entry);
-        let open = context.in_store(open).await?;
+        let wanted = self.check_search(request)?;
         let QueryVector { vector, itself, unknown_tokens } =
-            self.query_vector(context, entry, &open, plan.query).await?;
-        let search = Nearest {
+            self.query_vector(context, collection, wanted.like).await?;
+        let query = Query {
             vector: Arc::new(vector),
+            filter: wanted.filter.filter(|filter| !filter.is_always_true()),
             itself,
-            filter: plan.filter.filter(|filter| !filter.is_always_true()),
-            window: plan.offset + plan.limit,
-            min_score: plan.min_score,
-            with_vector: plan.include.vector,
-            ef: plan.ef,
-            exact: plan.exact,
-            rescore: plan.rescore,
+            window: wanted.offset + wanted.limit,
+            min_score: wanted.min_score,
+            with_vector: wanted.include.vector,
+            effort: wanted.effort,
         };
-        let found = self.nearest(context, &open, &search).await?;
-        let Outcome { hits, damaged, degraded, plan: how, .. } = found;
-        let hits = hits.into_iter().skip(plan.offset).take(plan.limit);
-        let hits = hits.map(|hit| Hit { document: trim(hit.document, plan.include), ..hit });
+        let found = context.in_search(collection.search(query)).await?;
+        let hits = found.hits.into_iter().skip(wanted.offset).take(wanted.limit);
+        let hits = hits.map(|hit| Hit { document: trim(hit.document, wanted.include), ..hit });
         Ok(SearchReply {
             hits: hits.collect(),
             took: started.elapsed(),
-            degraded,
-            damaged,
-            unsearchable: open.projection.unsearchable_count(),
-            plan: plan.explain.then_some(how),
-            unknown_fields: open.projection.unknown_fields(search.filter.as_ref()),
+            degraded: found.degraded,
+            damaged: found.damaged,
+            unsearchable: found.unsearchable,
+            plan: wanted.explain.then_some(found.plan),
+            unknown_fields: found.unknown_fields,
             unknown_tokens,
         })
     }
 
-    fn check_search(&self, request: Search) -> Result<Plan> {
+    fn check_search(&self, request: Search) -> Result<Wanted> {
         let limits = self.limits();
-        let query = match (request.text, request.vector, request.id) {
+        let like = match (request.text, request.vector, request.id) {
             (Some(text), None, None) => {
                 check_text(&text, limits.text_bytes)
                     .map_err(|fault| from_text("text".to_owned(), &fault))?;
-                Query::Text(text)
+                Like::Text(text)
             }
-            (None, Some(vector), None) => Query::Vector(vector),
-            (None, None, Some(id)) => Query::Like(check_one_id(id)?),
+            (None, Some(vector), None) => Like::Vector(vector),
+            (None, None, Some(id)) => Like::Document(check_one_id(id)?),
             _ => {
                 let message = "exactly one of text, vector and id must be given";
                 return Err(Error::new(ErrorCode::InvalidArgument, message));
@@ -221,16 +161,18 @@ impl Service {
         let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
         let min_score = request.min_score.map(check_score).transpose()?;
         let ef = candidates("params.ef", request.params.ef, limits.result_window)?;
-        Ok(Plan {
-            query,
+        Ok(Wanted {
+            like,
             limit,
             offset,
             filter,
             min_score,
             include: request.include,
-            ef: ef.map(|ef| ef as usize),
-            exact: request.params.exact.unwrap_or(false),
-            rescore: request.params.rescore.unwrap_or(true),
+            effort: Effort {
+                ef: ef.map(|ef| ef as usize),
+                exact: request.params.exact.unwrap_or(false),
+                rescore: request.params.rescore.unwrap_or(true),
+            },
             explain: request.explain.unwrap_or(false),
         })
     }
@@ -238,38 +180,33 @@ impl Service {
     async fn query_vector(
         &self,
         context: &RequestContext,
-        entry: &Entry,
-        open: &OpenCollection,
-        query: Query,
+        collection: &dyn Collection,
+        like: Like,
     ) -> Result<QueryVector> {
         let of = |vector| QueryVector { vector, itself: None, unknown_tokens: None };
-        match query {
-            Query::Vector(vector) => {
-                check_vector(&vector, entry.row.dimension, entry.row.metric)
+        match like {
+            Like::Vector(vector) => {
+                let record = collection.record();
+                check_vector(&vector, record.dimension, record.metric)
                     .map_err(|fault| from_vector("vector".to_owned(), &fault))?;
                 Ok(of(vector))
             }
-            Query::Text(text) => {
+            Like::Text(text) => {
                 let options = EmbedOptions {
                     deadline: Some(context.deadline),
                     input_type: Some(InputType::Query),
                     times: context.times.embedding(),
                     ..EmbedOptions::default()
                 };
-                let model = self.model_of(entry)?;
+                let model = self.model_of(collection)?;
                 let mut embeddings = model.embed(vec![text], &options, |_| "text".into()).await?;
                 let embedding = embeddings.pop().ok_or_else(missing_embedding)?;
                 let unknown_tokens = Some(embedding.unknown_tokens);
                 Ok(QueryVector { unknown_tokens, ..of(embedding.values) })
             }
-            Query::Like(ids) => {
-                let rows = open.store.by_ids(&ids, true);
-                let rows = context.in_store(rows).await.map_err(from_store)?;
-                if !rows.damaged.is_empty() {
-                    let damaged = akidb_store::StoreError::Damaged { rows: rows.damaged };
-                    return Err(from_store(damaged));
-                }
-                let mut documents = in_order_of(&ids, rows.documents).into_iter();
+            Like::Document(ids) => {
+                let rows = context.in_store(collection.by_ids(&ids, true)).await?;
+                let mut documents = in_order_of(&ids, rows.sound()?).into_iter();
                 let document = documents.next().ok_or_else(|| not_found(&ids))?;
                 let itself = Some(document.id.clone());
                 let vector = vector_of(document).ok_or_else(|| not_found(&ids))?;
@@ -277,83 +214,6 @@ impl Service {
             }
         }
     }
-
-    /// Searches and fetches, again where the store has replaced some of what was found. A row
-    /// version is never changed, so what is fetched is what was found, or is missing.
-    async fn nearest(
-        &self,
-        context: &RequestContext,
-        open: &Arc<OpenCollection>,
-        search: &Nearest,
-    ) -> Result<Outcome> {
-        let mut outcome = Outcome::default();
-        for attempt in 1.. {
-            let began = Instant::now();
-            let in_index = context.in_index(async {
-                let view = settled(open, search.filter.as_ref()).await?;
-                let filtered = Instant::now();
-                Ok((self.find(view, search).await?, filtered))
-            });
-            let (found, filtered) = in_index.await?;
-            let found_at = Instant::now();
-            if found.has_work {
-                open.projection.do_what_waits();
-            }
-            let fetched = context.in_store(fetch(open, &found.candidates, search));
-            let Fetched { hits, damaged, missing } = fetched.await?;
-            outcome.add(&found, [began, filtered, found_at, Instant::now()]);
-            if missing == 0 || attempt == ATTEMPTS_MAX {
-                (outcome.hits, outcome.damaged) = (hits, damaged);
-                break;
-            }
-            tokio::time::sleep(Duration::from_micros(100) * attempt).await;
-        }
-        Ok(outcome)
-    }
-
-    async fn find(&self, view: View, search: &Nearest) -> Result<FoundDocuments> {
-        let query = Arc::clone(&search.vector);
-        let values = view.vector_count() * query.len();
-        let request = SearchRequest {
-            min_score: search.min_score,
-            ef: search.ef,
-            exact: search.exact,
-            rescore: search.rescore,
-            // One more, in case the document that is searched like is among them.
-            ..SearchRequest::nearest(search.window + usize::from(search.itself.is_some()))
-        };
-        let timer = self.inner.metrics.indexes.search_seconds.start_timer();
-        let found = if values <= INLINE_VALUES_MAX {
-            view.search(&query, request)
-        } else {
-            let scan = move || {
-                let alone = SCANNING.fetch_add(1, Ordering::Relaxed) == 0;
-                let _scanning = at_end(|| {
-                    SCANNING.fetch_sub(1, Ordering::Relaxed);
-                });
-                let parallelism =
-                    if alone { Parallelism::ThreadPool } else { Parallelism::CallingThread };
-                view.search(&query, SearchRequest { parallelism, ..request })
-            };
-            let scanned = tokio::task::spawn_blocking(scan).await;
-            scanned.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
-        };
-        timer.observe_duration();
-        self.inner.metrics.count_search(&found);
-        Ok(found)
-    }
-}
-
-/// What a search can find, with the documents looked at of which nothing else tells whether they
-/// match.
-async fn settled(open: &OpenCollection, filter: Option<&Filter>) -> Result<View> {
-    let mut view = open.projection.view(filter);
-    let unsure = view.unsure();
-    if let Some(filter) = filter.filter(|_| !unsure.is_empty()) {
-        let settled = settle(&open.store, filter, &unsure).await?;
-        view.settle(&settled.matching.into_iter().collect());
-    }
-    Ok(view)
 }
 
 /// What stands for a document in a search for others like it: its vector, or the mean of those of

@@ -3,20 +3,15 @@
 //! collection says so.
 
 use std::{
-    collections::{HashMap, hash_map::Entry as Place},
+    collections::{HashMap, hash_map::Entry},
     ops::Range,
-    sync::Arc,
 };
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_embedding::{EmbedOptions, Embedding, InputType, Lane};
-use akidb_store::{EmbeddedText, KnownText, PassageVector, TextHash};
+use akidb_engine::{Collection, EmbeddedText, KnownText, PassageVector, TextHash};
 
-use crate::{
-    RequestContext, Service,
-    collections::Entry,
-    failure::{above_limit, from_store},
-};
+use crate::{RequestContext, Service, failure::above_limit};
 
 /// A text and where in the request it stands.
 pub(super) struct PlacedText<'d> {
@@ -29,7 +24,7 @@ impl Service {
     /// A vector for each text, in their order.
     pub(super) async fn text_vectors(
         &self,
-        entry: &Arc<Entry>,
+        collection: &dyn Collection,
         texts: &[PlacedText<'_>],
         context: &RequestContext,
     ) -> Result<Vec<KnownText>> {
@@ -37,17 +32,13 @@ impl Service {
             return Ok(Vec::new());
         }
         let hashes: Vec<TextHash> = texts.iter().map(|placed| TextHash::of(placed.text)).collect();
-        // Not kept open beyond the look-up: embedding may take long.
-        let known = context.in_store(async {
-            let open = self.inner.collections.open_entry(entry).await?;
-            open.store.known_texts(&hashes).await.map_err(from_store)
-        });
+        let known = context.in_store(collection.known_texts(&hashes));
         let mut vectors = known.await?;
         let mut missing: Vec<usize> = Vec::new();
         let mut waiting = HashMap::new();
         for (i, hash) in hashes.iter().enumerate() {
             if !vectors.contains_key(hash)
-                && let Place::Vacant(place) = waiting.entry(hash)
+                && let Entry::Vacant(place) = waiting.entry(hash)
             {
                 place.insert(i);
                 missing.push(i);
@@ -60,7 +51,7 @@ impl Service {
             .inc_by((texts.len() - missing.len()) as u64);
         if !missing.is_empty() {
             let missing: Vec<_> = missing.into_iter().map(|i| (hashes[i], &texts[i])).collect();
-            let embedded = self.embed_new(entry, &missing, context).await?;
+            let embedded = self.embed_new(collection, &missing, context).await?;
             vectors.extend(embedded.into_iter().map(|text| (text.embedded.hash, text)));
         }
         let vector_of = |hash| vectors.get(hash).cloned().ok_or_else(missing_embedding);
@@ -70,11 +61,11 @@ impl Service {
     /// Embeds different texts, each whole or in the passages that it is cut into.
     async fn embed_new(
         &self,
-        entry: &Entry,
+        collection: &dyn Collection,
         texts: &[(TextHash, &PlacedText<'_>)],
         context: &RequestContext,
     ) -> Result<Vec<KnownText>> {
-        let model = self.model_of(entry)?;
+        let model = self.model_of(collection)?;
         let place_of = |i: usize| format!("documents[{}].text", texts[i].1.position);
         let owned = || texts.iter().map(|(_, placed)| placed.text.to_owned()).collect::<Vec<_>>();
         let options = EmbedOptions {
@@ -85,7 +76,7 @@ impl Service {
             ..EmbedOptions::default()
         };
         let mut cut = Vec::new();
-        if let Some(chunking) = entry.row.chunking {
+        if let Some(chunking) = collection.record().chunking {
             let whole = owned();
             model.check_room(&whole, &options)?;
             let times = context.times.embedding();

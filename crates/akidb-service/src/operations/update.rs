@@ -3,20 +3,18 @@
 use std::sync::Arc;
 
 use akidb_core::{Document, Error, ErrorCode, Result, Seq, check_text, check_vector};
-use akidb_store::{Applied, OneDocument, Patch, PatchVersions, RowVectors, Write};
+use akidb_engine::{Applied, Collection, OneDocument, Patch, PatchVersions, RowVectors, Write};
 
 use super::{
-    matching,
     read::not_found,
     selection::{Selected, check_one_id},
+    steps::in_steps,
     text_vectors::PlacedText,
     upsert::{on_its_own, unexpected},
 };
 use crate::{
     GivenId, Operation, PatchDocument, RequestContext, Service, UpdateDocuments, UpdateReply,
-    collections::Entry,
     failure::{from_text, from_vector},
-    index_memory::vector_bytes,
 };
 
 impl Service {
@@ -34,14 +32,15 @@ impl Service {
         request: PatchDocument,
     ) -> Result<Document> {
         self.run(context, Operation::PatchMetadata.on(collection), async {
-            let entry = self.inner.collections.find(collection)?;
+            let collection = self.inner.engine.open(collection)?;
             let ids = check_one_id(id)?;
             let PatchDocument { text, vector, metadata, if_seq } = request;
             if text.is_none() && vector.is_none() && metadata.is_none() {
                 let message = "at least one of text, vector and metadata must be given";
                 return Err(Error::new(ErrorCode::InvalidArgument, message));
             }
-            let vectors = self.patched_vectors(&entry, text.as_deref(), vector, context).await?;
+            let vectors =
+                self.patched_vectors(&*collection, text.as_deref(), vector, context).await?;
             let patch = Patch {
                 document: OneDocument { ids: ids.clone(), if_seq: if_seq.map(Seq) },
                 text,
@@ -49,7 +48,7 @@ impl Service {
                 merge: metadata.unwrap_or_default(),
                 limits: Arc::clone(&self.inner.limits),
             };
-            match self.write(&entry, Write::Patch(patch), context).await? {
+            match self.write(&*collection, Write::Patch(patch), context).await? {
                 Applied::Patched(Some(document)) => Ok(document),
                 Applied::Patched(None) => Err(not_found(&ids)),
                 other => Err(unexpected(&other)),
@@ -62,7 +61,7 @@ impl Service {
     /// embeds texts. Those that it has stay where it is neither.
     async fn patched_vectors(
         &self,
-        entry: &Arc<Entry>,
+        collection: &dyn Collection,
         text: Option<&str>,
         vector: Option<Vec<f32>>,
         context: &RequestContext,
@@ -71,15 +70,17 @@ impl Service {
             let checked = check_text(text, self.limits().text_bytes);
             checked.map_err(|fault| from_text("text".to_owned(), &fault))?;
         }
+        let record = collection.record();
         match (vector, text) {
             (Some(vector), _) => {
-                check_vector(&vector, entry.row.dimension, entry.row.metric)
+                check_vector(&vector, record.dimension, record.metric)
                     .map_err(|fault| from_vector("vector".to_owned(), &fault))?;
                 Ok(Some(RowVectors::Given(vector)))
             }
-            (None, Some(text)) if entry.model.is_some() => {
+            (None, Some(text)) if record.model.is_some() => {
                 let texts = [PlacedText { position: 0, text }];
-                let known = self.text_vectors(entry, &texts, context).await.map_err(on_its_own)?;
+                let known =
+                    self.text_vectors(collection, &texts, context).await.map_err(on_its_own)?;
                 Ok(known.into_iter().next().map(RowVectors::Embedded))
             }
             (None, _) => Ok(None),
@@ -104,24 +105,12 @@ impl Service {
             else {
                 return Err(Error::new(ErrorCode::Internal, "no ids were given"));
             };
-            let entry = self.inner.collections.find(collection)?;
-            let (found, unknown_fields) = context
-                .in_store(async {
-                    let open = self.inner.collections.open_entry(&entry).await?;
-                    let found = matching::versions(&open, &filter).await?;
-                    Ok((found, open.projection.unknown_fields(Some(&filter))))
-                })
-                .await?;
-            // Each document that matches gets another version, whose vectors the index takes in first;
-            // as they take the place of others, they are counted and never refused.
-            let bytes = found
-                .vectors
-                .saturating_mul(vector_bytes(entry.row.dimension, &entry.index.read()));
-            let _counted = self.inner.collections.indexing.memory.count(bytes);
+            let collection = self.inner.engine.open(collection)?;
+            let matching = context.in_store(collection.matching(&filter)).await?;
             let patch = |versions| {
                 let (merge, limits) = (merge.clone(), Arc::clone(&self.inner.limits));
                 let write = Write::PatchVersions(PatchVersions { versions, merge, limits });
-                let written = self.write(&entry, write, context);
+                let written = self.write(&*collection, write, context);
                 async {
                     match written.await? {
                         Applied::Updated(updated) => Ok(updated),
@@ -130,8 +119,8 @@ impl Service {
                 }
             };
             let whole_max = self.limits().batch_documents;
-            let updated = matching::change(&found.versions, whole_max, patch).await?;
-            Ok(UpdateReply { updated, unknown_fields })
+            let updated = in_steps(&matching.versions, whole_max, patch).await?;
+            Ok(UpdateReply { updated, unknown_fields: matching.unknown_fields })
         })
         .await
     }

@@ -1,17 +1,16 @@
 //! Documents in: checked whole, embedded, then written whole.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map},
-    sync::Arc,
+    collections::{HashMap, hash_map},
     time::Instant,
 };
 
 use akidb_core::{
     DocumentId, Error, ErrorCode, Metadata, Result, Seq, WriteMode, check_text, check_vector,
 };
-use akidb_store::{
-    Applied, CollectionRow, ConflictsStop, KnownText, NewRow, RowVectors, UpsertRules, Write,
-    Written,
+use akidb_engine::{
+    Applied, Collection, ConflictsStop, KnownText, NewRow, RowVectors, UpsertRules, Write, Written,
+    conflict_at,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -24,13 +23,8 @@ use super::{
 use crate::{
     NewDocument, Operation, RequestContext, Service, Upsert, UpsertReply, UpsertResult,
     UpsertStatus,
-    collections::{Entry, OpenCollection},
-    failure::{above_limit, from_conflict, from_store, from_text, from_vector},
-    index_memory::{MemoryShare, bytes_of, bytes_of_new},
+    failure::{above_limit, from_text, from_vector},
 };
-
-/// Documents read at once to see whether they are there already.
-const PRESENT_ROWS: usize = 256;
 
 /// A checked document, before its text is embedded.
 #[derive(Debug)]
@@ -136,14 +130,15 @@ impl Service {
     ) -> Result<UpsertReply> {
         let started = Instant::now();
         self.run(context, Operation::Upsert.on(collection), async {
-            let entry = self.inner.collections.find(collection)?;
+            let collection = self.inner.engine.open(collection)?;
             self.check_space()?;
             let rules = UpsertRules { mode: request.mode, conflicts: ConflictsStop::All };
-            let documents = self.check_documents(&entry, request)?;
+            let documents = self.check_documents(&*collection, request)?;
             self.inner.metrics.requests.upsert_documents.observe(documents.len() as f64);
-            let embeddings = self.embed_documents(&entry, &documents, context).await?;
+            let embeddings = self.embed_documents(&*collection, &documents, context).await?;
             let (rows, tokens) = rows_of(documents, embeddings)?;
-            let results = self.store_documents(&entry, (rows, tokens), rules, context).await?;
+            let results =
+                self.store_documents(&*collection, (rows, tokens), rules, context).await?;
             let results = results.into_iter().collect::<Result<_>>()?;
             Ok(UpsertReply { results, took: started.elapsed() })
         })
@@ -154,22 +149,21 @@ impl Service {
     /// rules let one stop its row alone.
     pub(super) async fn store_documents(
         &self,
-        entry: &Arc<Entry>,
+        collection: &dyn Collection,
         (rows, tokens): (Vec<NewRow>, Vec<Tokens>),
         rules: UpsertRules,
         context: &RequestContext,
     ) -> Result<Vec<Result<UpsertResult>>> {
         let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
         // On the heap: an import holds it within many other futures.
-        let written = Box::pin(self.write(entry, Write::Upsert(rows, rules), context));
+        let written = Box::pin(self.write(collection, Write::Upsert(rows, rules), context));
         let written = match written.await? {
             Applied::Upserted(written) => written,
             other => return Err(unexpected(&other)),
         };
         let results = ids.into_iter().zip(written).zip(tokens);
         let results = results.map(|((id, written), tokens)| {
-            let Written { created, seq } =
-                written.map_err(|conflict| from_conflict("", conflict))?;
+            let Written { created, seq } = written.map_err(|conflict| conflict_at("", conflict))?;
             let status = if created { UpsertStatus::Created } else { UpsertStatus::Updated };
             Ok(tokens.result(id, status, seq))
         });
@@ -178,65 +172,18 @@ impl Service {
 
     pub(super) async fn write(
         &self,
-        entry: &Arc<Entry>,
+        collection: &dyn Collection,
         write: Write,
         context: &RequestContext,
     ) -> Result<Applied> {
-        let frees_space = write.frees_space();
-        if !frees_space {
-            self.check_space()?;
-        }
-        let space = &self.inner.collections.indexing.space;
-        let written = context.in_store(async {
-            let open = self.inner.collections.open_entry(entry).await?;
-            // Held until the index has what is written, which it counts itself then.
-            let _reserved = self.reserve_memory(entry, &open, &write).await?;
-            let written = open.store.write(write, context.deadline.into()).await;
-            written.map_err(|error| from_store(space.explain(error)))
-        });
-        let written = written.await;
-        // One that makes room notes it itself, and is tried again then.
-        if written.as_ref().is_err_and(|it| it.code == ErrorCode::StorageFull) && !frees_space {
-            space.note_full();
-        }
-        written
+        context.in_store(collection.write(write, context.deadline)).await
     }
 
-    /// Memory for what a write adds to the index. One that adds nothing, or only replaces what is
-    /// there, always has it: it is how a collection at its limit gets below it again.
-    async fn reserve_memory(
+    fn check_documents(
         &self,
-        entry: &Entry,
-        open: &OpenCollection,
-        write: &Write,
-    ) -> Result<Option<MemoryShare>> {
-        let (dimension, settings) = (entry.row.dimension, *entry.index.read());
-        let memory = &self.inner.collections.indexing.memory;
-        let bytes = bytes_of(write, dimension, &settings);
-        let (refusal, rows) = match (bytes, write) {
-            (0, _) => return Ok(None),
-            (bytes, Write::Upsert(rows, _)) => match memory.reserve(bytes) {
-                Ok(share) => return Ok(Some(share)),
-                Err(refusal) => (refusal, rows),
-            },
-            (bytes, _) => return memory.reserve(bytes).map(Some),
-        };
-        open.projection.do_what_waits();
-        let ids: Vec<DocumentId> = rows.iter().map(|row| row.id.clone()).collect();
-        let mut present = HashSet::new();
-        for ids in ids.chunks(PRESENT_ROWS) {
-            let found = open.store.by_ids(ids, false).await.map_err(from_store)?;
-            present.extend(found.documents.into_iter().map(|document| document.id));
-            present.extend(found.damaged.into_iter().filter_map(|damaged| damaged.id));
-        }
-        match bytes_of_new(rows, &present, dimension, &settings) {
-            0 => Ok(Some(memory.count(bytes))),
-            new if new == bytes => Err(refusal),
-            new => memory.reserve(new).map(Some),
-        }
-    }
-
-    fn check_documents(&self, entry: &Entry, request: Upsert) -> Result<Vec<Checked>> {
+        collection: &dyn Collection,
+        request: Upsert,
+    ) -> Result<Vec<Checked>> {
         let limits = self.limits();
         let count = request.documents.len();
         if count == 0 {
@@ -251,7 +198,7 @@ impl Service {
         let mut checked = Vec::with_capacity(count);
         let mut faults = Vec::new();
         for (position, document) in request.documents.into_iter().enumerate() {
-            match self.check_document(entry, document, Place::Position(position), rules) {
+            match self.check_document(collection, document, Place::Position(position), rules) {
                 Ok(document) => checked.push(document),
                 Err(fault) => faults.push(fault),
             }
@@ -265,7 +212,7 @@ impl Service {
     /// Checks a document. One without an id gets one, under a key the same one every time.
     pub(super) fn check_document(
         &self,
-        entry: &Entry,
+        collection: &dyn Collection,
         document: NewDocument,
         place: Place,
         rules: Rules<'_>,
@@ -279,15 +226,15 @@ impl Service {
             let fault = "contradicts the mode create: a document that is made has no version yet";
             return Err(Error::at(ErrorCode::InvalidArgument, place.field("if_seq"), fault));
         }
-        let CollectionRow { dimension, metric, .. } = entry.row;
+        let record = collection.record();
         if let Some(text) = &text {
             check_text(text, self.limits().text_bytes)
                 .map_err(|fault| from_text(place.field("text"), &fault))?;
         }
         match (&vector, &text) {
-            (Some(vector), _) => check_vector(vector, dimension, metric)
+            (Some(vector), _) => check_vector(vector, record.dimension, record.metric)
                 .map_err(|fault| from_vector(place.field("vector"), &fault))?,
-            (None, Some(_)) if entry.model.is_none() => {
+            (None, Some(_)) if record.model.is_none() => {
                 let fault = "the collection has no model to embed text with, give a vector";
                 return Err(Error::at(ErrorCode::ModelMismatch, place.field("text"), fault));
             }
@@ -306,7 +253,7 @@ impl Service {
             (None, None) => DocumentId::Text(Uuid::now_v7().to_string()),
             (None, Some(key)) => {
                 let content = (text.as_deref(), vector.as_deref(), &metadata);
-                derived_id(key, entry.row.uuid, place, content)
+                derived_id(key, record.uuid, place, content)
             }
         };
         Ok(Checked { id, text, vector, metadata, if_seq: if_seq.map(Seq) })
@@ -316,7 +263,7 @@ impl Service {
     /// the collection knows none for it.
     pub(super) async fn embed_documents(
         &self,
-        entry: &Arc<Entry>,
+        collection: &dyn Collection,
         documents: &[Checked],
         context: &RequestContext,
     ) -> Result<Vec<KnownText>> {
@@ -324,7 +271,7 @@ impl Service {
         let texts = without_vector.filter_map(|(position, document)| {
             Some(PlacedText { position, text: document.text.as_deref()? })
         });
-        self.text_vectors(entry, &texts.collect::<Vec<_>>(), context).await
+        self.text_vectors(collection, &texts.collect::<Vec<_>>(), context).await
     }
 }
 
@@ -356,8 +303,8 @@ fn repeated_ids(documents: &[Checked]) -> Vec<Error> {
     let mut faults = Vec::new();
     for (position, document) in documents.iter().enumerate() {
         match seen.entry(&document.id) {
-            hash_map::Entry::Vacant(entry) => {
-                entry.insert(position);
+            hash_map::Entry::Vacant(collection) => {
+                collection.insert(position);
             }
             hash_map::Entry::Occupied(first) => faults.push(Error::at(
                 ErrorCode::DuplicateId,

@@ -3,11 +3,11 @@
 use akidb_core::{Chunking, ErrorCode, Limits};
 use akidb_service::{
     CreateCollection, DeleteDocuments, GivenChunking, GivenId, Hit, Include, NewDocument,
-    PatchDocument, Scroll, Search, Service, ServiceConfig,
+    PatchDocument, Scroll, Search, Service,
 };
 use serde_json::json;
 
-use crate::{config, context, create, found, near, open, put, refused, text, upsert};
+use crate::{Config, config, context, create, found, near, open, put, refused, text, upsert};
 
 async fn create_cut(service: &Service, name: &str, tokens: u64, overlap: u64) {
     let chunking = GivenChunking { tokens: Some(tokens), overlap: Some(overlap) };
@@ -129,8 +129,8 @@ async fn updates_patches_deletes_and_restarts_keep_passages_with_their_documents
     drop(service);
 
     // Without a model nothing can be embedded again.
-    let without = ServiceConfig { embedding: None, ..config(data.path()) };
-    let service = Service::open(without).await.unwrap();
+    let without = Config { embedding: None, ..config(data.path()) };
+    let service = without.open().await;
     let again = vec![NewDocument { id: Some(GivenId::Integer(3)), ..text(0, &long) }];
     let reply = service.upsert(&context(), "t", upsert(again)).await.unwrap();
     assert!(reply.results[0].passages.unwrap() > 9);
@@ -156,7 +156,7 @@ async fn updates_patches_deletes_and_restarts_keep_passages_with_their_documents
 async fn a_chunking_that_can_not_be_is_refused_at_its_place() {
     let data = tempfile::tempdir().unwrap();
     let limits = Limits { document_passages: 3, ..Limits::default() };
-    let service = Service::open(ServiceConfig { limits, ..config(data.path()) }).await.unwrap();
+    let service = Config { limits, ..config(data.path()) }.open().await;
     let create_with = async |chunking, dimension| {
         let request = CreateCollection {
             name: "t".into(),

@@ -6,12 +6,12 @@ use std::{
 };
 
 use akidb_core::{ErrorCode, Metric, Outcome};
+use akidb_local::{OpenError, StorageConfig};
 use akidb_service::{
-    CreateCollection, Door, GivenId, GivenIndex, OpenError, RequestContext, Service, ServiceConfig,
-    StorageConfig, UpdateCollection,
+    CreateCollection, Door, GivenId, GivenIndex, RequestContext, Service, UpdateCollection,
 };
 
-use crate::{config, context, create, found, near, open, put, refused, text, vector};
+use crate::{Config, config, context, create, found, near, open, put, refused, text, vector};
 
 #[tokio::test]
 async fn a_collection_is_there_after_a_restart() {
@@ -207,7 +207,7 @@ async fn idle_collections_close_and_open_again() {
         idle_close_after: Duration::from_millis(400),
         ..StorageConfig::default()
     };
-    let service = Service::open(ServiceConfig { storage, ..config(data.path()) }).await.unwrap();
+    let service = Config { storage, ..config(data.path()) }.open().await;
     service.models_settled().await;
     let open_now = |service: &Service| {
         let text = service.metrics_text();
@@ -240,9 +240,9 @@ async fn documents_of_closed_collections_are_counted_too() {
     let data = tempfile::tempdir().unwrap();
     let one_open = || {
         let storage = StorageConfig { max_open_collections: 1, ..config(data.path()).storage };
-        ServiceConfig { storage, ..config(data.path()) }
+        Config { storage, ..config(data.path()) }
     };
-    let service = Service::open(one_open()).await.unwrap();
+    let service = one_open().open().await;
     service.models_settled().await;
     for i in 1..=3 {
         create(&service, &format!("c{i}"), Some(2)).await;
@@ -262,7 +262,7 @@ async fn documents_of_closed_collections_are_counted_too() {
     drop(service);
 
     // Those that nobody has used since the start are counted behind it, and stay closed.
-    let service = Service::open(one_open()).await.unwrap();
+    let service = one_open().open().await;
     while counted(&service) != [0, 2, 3] {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -276,7 +276,7 @@ async fn opening_closing_and_writing_at_once_loses_nothing() {
         idle_close_after: Duration::from_millis(1),
         ..StorageConfig::default()
     };
-    let service = Service::open(ServiceConfig { storage, ..config(data.path()) }).await.unwrap();
+    let service = Config { storage, ..config(data.path()) }.open().await;
     service.models_settled().await;
     let service = Arc::new(service);
     for i in 0..4 {
@@ -307,7 +307,7 @@ async fn a_second_service_on_the_same_directory_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let _first = open(data.path()).await;
     let storage = StorageConfig { lock_wait: Duration::ZERO, ..StorageConfig::default() };
-    let second = Service::open(ServiceConfig { storage, ..config(data.path()) }).await.map(|_| ());
+    let second = Config { storage, ..config(data.path()) }.try_open().await.map(|_| ());
     assert!(matches!(second, Err(OpenError::Store(_))), "{second:?}");
 }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use akidb_core::{ErrorCode, Limits};
 use akidb_service::{
     DeleteDocuments, EmbeddingConfig, GetDocuments, GivenId, Include, NewDocument, PatchDocument,
-    Scroll, Search, Service, ServiceConfig, Upsert, UpsertStatus,
+    Scroll, Search, Upsert, UpsertStatus,
 };
 use serde_json::json;
 
-use crate::{config, context, create, found, near, open, put, refused, text, upsert, vector};
+use crate::{
+    Config, config, context, create, found, near, open, put, refused, text, upsert, vector,
+};
 
 #[tokio::test]
 async fn reads_and_searches_see_every_acknowledged_write() {
@@ -161,7 +163,7 @@ async fn fields_that_no_document_has_are_named() {
 async fn what_a_filter_gets_beyond_a_page_is_behind_a_cursor() {
     let data = tempfile::tempdir().unwrap();
     let limits = Limits { result_window: 10, ..Limits::default() };
-    let service = Service::open(ServiceConfig { limits, ..config(data.path()) }).await.unwrap();
+    let service = Config { limits, ..config(data.path()) }.open().await;
     service.models_settled().await;
     create(&service, "v", Some(1)).await;
     put(&service, "v", (0..25).map(|id| vector(id, &[1.0])).collect()).await;
@@ -269,15 +271,15 @@ async fn a_collection_of_another_model_takes_vectors_but_no_texts() {
         config.embedding.as_mut().map(change);
         config
     };
-    let other = Service::open(with(|embedding| embedding.dimension = Some(16))).await.unwrap();
+    let other = with(|embedding| embedding.dimension = Some(16)).open().await;
     other.models_settled().await;
     let query = || Search { text: Some("a clock".into()), ..Search::default() };
     refused(other.search(&context(), "t", query()).await, ErrorCode::ModelMismatch, "");
     assert_eq!(found(&other, "t", near(&[0.5; 32])).await, ["1"]);
     other.shutdown().await;
     drop(other);
-    let without = ServiceConfig { embedding: None, ..config(data.path()) };
-    let without = Service::open(without).await.unwrap();
+    let without = Config { embedding: None, ..config(data.path()) };
+    let without = without.open().await;
     refused(without.search(&context(), "t", query()).await, ErrorCode::EmbeddingDisabled, "");
     assert_eq!(found(&without, "t", near(&[0.5; 32])).await, ["1"]);
 }

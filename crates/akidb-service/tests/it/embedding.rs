@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use akidb_core::{ErrorCode, Limits};
-use akidb_service::{Embed, EmbedRules, RequestContext, Service, ServiceConfig, Truncate};
+use akidb_service::{Embed, EmbedRules, RequestContext, Truncate};
 use futures::{FutureExt, future::join_all};
 
-use crate::{config, context, open};
+use crate::{Config, config, context, open};
 
 fn texts(count: usize) -> Embed {
     let texts = (0..count).map(|i| format!("text {i}")).collect::<Vec<_>>();
@@ -22,7 +22,7 @@ fn long() -> Embed {
 async fn a_stream_waits_for_room_where_a_request_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let limits = Limits { concurrent_requests: 1, ..Limits::default() };
-    let service = Service::open(ServiceConfig { limits, ..config(data.path()) }).await.unwrap();
+    let service = Config { limits, ..config(data.path()) }.open().await;
     service.models_settled().await;
     let context = context();
     let refused = join_all((0..2).map(|_| service.embed(&context, long()))).await;
@@ -64,7 +64,7 @@ async fn a_request_of_several_parts_is_refused_before_the_first_or_not_at_all() 
     let mut config = config(data.path());
     // Less than two parts, so that those of different requests are in each other's way.
     config.embedding.as_mut().unwrap().engine.queue_tokens = 1_000;
-    let service = Service::open(config).await.unwrap();
+    let service = config.open().await;
     service.models_settled().await;
     let context = context();
     let of = |request: usize| {

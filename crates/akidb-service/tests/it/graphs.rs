@@ -10,14 +10,14 @@ use std::{
 };
 
 use akidb_core::Result;
+use akidb_local::{IndexConfig, IndexThresholds};
 use akidb_service::{
-    CollectionDescription, DeleteDocuments, GivenId, GivenIndex, IndexConfig, IndexState,
-    IndexThresholds, NewDocument, Search, SearchParams, SearchReply, Service, ServiceConfig,
-    Strategy, UpdateCollection,
+    CollectionDescription, DeleteDocuments, GivenId, GivenIndex, IndexState, NewDocument, Search,
+    SearchParams, SearchReply, Service, Strategy, UpdateCollection,
 };
 use serde_json::json;
 
-use crate::{config, context, create, near, put, vector};
+use crate::{Config, config, context, create, near, put, vector};
 
 const DIMENSION: usize = 16;
 const COLLECTION: &str = "v";
@@ -26,7 +26,7 @@ async fn open(data_dir: &Path) -> Service {
     let thresholds =
         IndexThresholds { graph_vectors: 500, snapshot_vectors: 400, removed_vectors: 200 };
     let index = IndexConfig { thresholds, ..IndexConfig::default() };
-    Service::open(ServiceConfig { index, embedding: None, ..config(data_dir) }).await.unwrap()
+    Config { index, embedding: None, ..config(data_dir) }.open().await
 }
 
 /// A vector that the id alone decides, around one of 20 centres.

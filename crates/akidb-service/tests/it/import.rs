@@ -5,11 +5,11 @@ use std::time::Duration;
 use akidb_core::{Error, ErrorCode, Limits};
 use akidb_service::{
     GivenId, Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, Include, LineOutcome,
-    NewDocument, Service, ServiceConfig, UpsertStatus,
+    NewDocument, Service, UpsertStatus,
 };
 use futures::{Stream, StreamExt, channel::mpsc, stream};
 
-use crate::{config, context, create, open, refused, text};
+use crate::{Config, config, context, create, open, refused, text};
 
 fn line(number: u64, document: NewDocument) -> Result<ImportLine, Error> {
     Ok(ImportLine { number, bytes: 100, document: Ok(document) })
@@ -40,11 +40,11 @@ async fn finish(mut events: ImportEvents) -> (Vec<LineOutcome>, ImportEnd) {
     }
 }
 
-async fn service_with(change: impl FnOnce(&mut ServiceConfig)) -> (tempfile::TempDir, Service) {
+async fn service_with(change: impl FnOnce(&mut Config)) -> (tempfile::TempDir, Service) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(&folder.path().join("data"));
     change(&mut config);
-    let service = Service::open(config).await.unwrap();
+    let service = config.open().await;
     create(&service, "notes", None).await;
     (folder, service)
 }

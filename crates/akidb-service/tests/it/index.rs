@@ -1,12 +1,13 @@
 //! The index of a collection: its settings, what searches ask of it and say of it, its memory.
 
 use akidb_core::{ErrorCode, IndexEngine, IndexSettings};
+use akidb_local::IndexConfig;
 use akidb_service::{
-    CreateCollection, DeleteDocuments, GivenIndex, IndexConfig, IndexState, NewDocument, Search,
-    SearchParams, Service, ServiceConfig, Strategy, UpdateCollection,
+    CreateCollection, DeleteDocuments, GivenIndex, IndexState, NewDocument, Search, SearchParams,
+    Service, Strategy, UpdateCollection,
 };
 
-use crate::{config, context, create, near, open, put, refused, upsert, vector};
+use crate::{Config, config, context, create, near, open, put, refused, upsert, vector};
 
 async fn settings(service: &Service, name: &str) -> IndexSettings {
     service.describe_collection(&context(), name).await.unwrap().summary.index
@@ -134,8 +135,8 @@ async fn an_index_says_how_far_it_is() {
 async fn writes_that_would_go_beyond_the_memory_limit_are_refused() {
     let data = tempfile::tempdir().unwrap();
     let index = IndexConfig { memory_limit_bytes: Some(2 << 20), ..IndexConfig::default() };
-    let config = ServiceConfig { index, ..config(data.path()) };
-    let service = Service::open(config).await.unwrap();
+    let config = Config { index, ..config(data.path()) };
+    let service = config.open().await;
     service.models_settled().await;
     create(&service, "films", Some(1_000)).await;
     let many = |ids: std::ops::Range<i64>| ids.map(|id| vector(id, &[1.0; 1_000])).collect();
@@ -169,16 +170,16 @@ async fn a_collection_beyond_the_memory_limit_is_read_changed_and_emptied() {
     let data = tempfile::tempdir().unwrap();
     let opened = |limit| {
         let index = IndexConfig { memory_limit_bytes: limit, ..IndexConfig::default() };
-        Service::open(ServiceConfig { index, ..config(data.path()) })
+        Config { index, ..config(data.path()) }.open()
     };
-    let service = opened(None).await.unwrap();
+    let service = opened(None).await;
     create(&service, "films", Some(1_000)).await;
     let many = (0..500).map(|id| vector(id, &[1.0; 1_000])).collect();
     put(&service, "films", many).await;
     service.shutdown().await;
     drop(service);
 
-    let service = opened(Some(1 << 20)).await.unwrap();
+    let service = opened(Some(1 << 20)).await;
     let found = service.search(&context(), "films", near(&[1.0; 1_000])).await.unwrap();
     assert_eq!(found.hits.len(), 10);
     put(&service, "films", vec![vector(1, &[2.0; 1_000])]).await;

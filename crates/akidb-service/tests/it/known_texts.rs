@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use akidb_core::Limits;
-use akidb_service::{
-    GetDocuments, GivenId, Include, NewDocument, Service, ServiceConfig, UpsertReply,
-};
+use akidb_service::{GetDocuments, GivenId, Include, NewDocument, Service, UpsertReply};
 use serde_json::json;
 
-use crate::{config, context, create, found, open, text, upsert};
+use crate::{Config, config, context, create, found, open, text, upsert};
 
 /// The value of a counter, with its labels if it has some.
 fn counter(service: &Service, name: &str) -> u64 {
@@ -35,8 +33,8 @@ async fn vectors(service: &Service, ids: &[i64]) -> Vec<Vec<f32>> {
 
 /// Without a model nothing can be embedded, so what is stored there was known.
 async fn open_without_model(data_dir: &Path) -> Service {
-    let config = ServiceConfig { embedding: None, ..config(data_dir) };
-    Service::open(config).await.unwrap()
+    let config = Config { embedding: None, ..config(data_dir) };
+    config.open().await
 }
 
 #[tokio::test]

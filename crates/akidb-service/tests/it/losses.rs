@@ -7,13 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use akidb_service::{
-    GetDocuments, GivenId, Include, IndexConfig, IndexThresholds, Scroll, Search, SearchParams,
-    Service, ServiceConfig,
-};
+use akidb_local::{IndexConfig, IndexThresholds};
+use akidb_service::{GetDocuments, GivenId, Include, Scroll, Search, SearchParams, Service};
 use serde_json::json;
 
-use crate::{config, context, create, near, put, vector};
+use crate::{Config, config, context, create, near, put, vector};
 
 const COLLECTION: &str = "v";
 const COUNT: i64 = 1_200;
@@ -22,7 +20,7 @@ async fn open(data_dir: &Path) -> Service {
     let thresholds =
         IndexThresholds { graph_vectors: 500, snapshot_vectors: 400, removed_vectors: 20_000 };
     let index = IndexConfig { thresholds, ..IndexConfig::default() };
-    Service::open(ServiceConfig { index, embedding: None, ..config(data_dir) }).await.unwrap()
+    Config { index, embedding: None, ..config(data_dir) }.open().await
 }
 
 async fn write_all(service: &Service, round: i64) {

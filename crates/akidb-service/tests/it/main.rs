@@ -15,22 +15,47 @@ mod validation;
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use akidb_core::{ErrorCode, Limits, Result};
+use akidb_local::{IndexConfig, LocalConfig, LocalEngine, OpenError, StorageConfig};
 use akidb_service::{
-    Backend, CreateCollection, Door, EmbeddingConfig, EngineSettings, GivenId, IndexConfig,
-    MlxSettings, NewDocument, Precision, RequestContext, Search, Service, ServiceConfig,
-    StorageConfig, Upsert,
+    Backend, CreateCollection, Door, EmbeddingConfig, EngineSettings, GivenId, MlxSettings,
+    NewDocument, Precision, RequestContext, Search, Service, ServiceConfig, Upsert,
 };
+use prometheus::Registry;
 
-fn config(data_dir: &Path) -> ServiceConfig {
-    ServiceConfig {
+/// A node to open, and what is in front of it.
+struct Config {
+    data_dir: PathBuf,
+    storage: StorageConfig,
+    index: IndexConfig,
+    limits: Limits,
+    embedding: Option<EmbeddingConfig>,
+}
+
+impl Config {
+    async fn try_open(self) -> std::result::Result<Service, OpenError> {
+        let Self { data_dir, storage, index, limits, embedding } = self;
+        let registry = Registry::new();
+        let engine = LocalEngine::open(LocalConfig { data_dir, storage, index }, &registry).await?;
+        let config = ServiceConfig { limits, embedding, slow_request: None };
+        Ok(Service::open(config, Arc::new(engine), registry).unwrap())
+    }
+
+    async fn open(self) -> Service {
+        self.try_open().await.unwrap()
+    }
+}
+
+fn config(data_dir: &Path) -> Config {
+    Config {
         data_dir: data_dir.to_owned(),
-        limits: Limits::default(),
         storage: StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() },
         index: IndexConfig::default(),
+        limits: Limits::default(),
         embedding: Some(EmbeddingConfig {
             backend: Backend::Hash,
             model: "hash".into(),
@@ -45,12 +70,11 @@ fn config(data_dir: &Path) -> ServiceConfig {
             engine: EngineSettings::default(),
             mlx: MlxSettings::default(),
         }),
-        slow_request: None,
     }
 }
 
 async fn open(data_dir: &Path) -> Service {
-    let service = Service::open(config(data_dir)).await.unwrap();
+    let service = config(data_dir).open().await;
     service.models_settled().await;
     service
 }

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use akidb_core::{ErrorCode, Limits};
 use akidb_service::{
     DeleteDocuments, Door, Embed, EmbedRules, GetDocuments, GivenId, NewDocument, RequestContext,
-    Search, Service, ServiceConfig, Truncate,
+    Search, Truncate,
 };
 use serde_json::json;
 
-use crate::{config, context, create, near, open, refused, text, upsert, vector};
+use crate::{Config, config, context, create, near, open, refused, text, upsert, vector};
 
 #[tokio::test]
 async fn every_bad_document_is_refused_at_its_place() {
     let data = tempfile::tempdir().unwrap();
     let limits = Limits { text_bytes: 100, metadata_bytes: 50, ..Limits::default() };
-    let service = Service::open(ServiceConfig { limits, ..config(data.path()) }).await.unwrap();
+    let service = Config { limits, ..config(data.path()) }.open().await;
     service.models_settled().await;
     create(&service, "t", None).await;
     create(&service, "v", Some(2)).await;
@@ -163,7 +163,7 @@ async fn bad_texts_selections_and_models_are_refused() {
 async fn late_surplus_and_closing_requests_are_told_so() {
     let data = tempfile::tempdir().unwrap();
     let limits = Limits { concurrent_requests: 0, ..Limits::default() };
-    let busy = Service::open(ServiceConfig { limits, ..config(data.path()) }).await.unwrap();
+    let busy = Config { limits, ..config(data.path()) }.open().await;
     let list = busy.list_collections(&context()).await;
     assert!(list.clone().unwrap_err().retry_after.is_some());
     refused(list, ErrorCode::Overloaded, "");

@@ -7,12 +7,13 @@
 use std::{fmt, fs, io, path::Path};
 
 use akidb_core::{Chunking, CollectionName, Dimension, IndexSettings};
+use akidb_engine::CollectionRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::row::{CollectionRow, Stamped, valid};
+use super::row::{Stamped, valid};
 use crate::{StoreError, directory::replace_file};
 
 pub(crate) const FILE_NAME: &str = "collection.json";
@@ -146,7 +147,7 @@ impl Content {
             let fault = format!("is {}, this version knows {FORMAT}", self.format);
             return valid("format", Err(fault));
         }
-        let row = CollectionRow {
+        let row = CollectionRecord {
             uuid: self.uuid,
             name: valid("collection name", CollectionName::new(&self.name))?,
             description: self.description,
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     fn description() -> Description {
-        let row = CollectionRow {
+        let row = CollectionRecord {
             uuid: Uuid::from_u128(7),
             name: CollectionName::new("films").unwrap(),
             description: Some("\"line\"\n2".into()),

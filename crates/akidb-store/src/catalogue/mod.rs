@@ -16,17 +16,15 @@ use std::{
 };
 
 use akidb_core::torture::{PlantedFault, has_fault};
+use akidb_engine::CollectionRecord;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+pub use self::plan::{Finding, FindingKind};
 use self::{
     description::{DatabaseStamp, Description},
     row::Stamped,
-};
-pub use self::{
-    plan::{Finding, FindingKind},
-    row::CollectionRow,
 };
 use crate::{DataDirectory, DocumentStore, FailStop, Position, StoreError};
 
@@ -59,15 +57,15 @@ pub struct OpenedCatalogue {
     /// The catalogue.
     pub catalogue: Catalogue,
     /// Every collection, by name.
-    pub collections: Vec<CollectionRow>,
+    pub collections: Vec<CollectionRecord>,
     /// What was not as it was left; it is put right, and in the log.
     pub findings: Vec<Finding>,
 }
 
 /// One change.
 enum Change<'a> {
-    Insert(&'a CollectionRow),
-    Replace(&'a CollectionRow),
+    Insert(&'a CollectionRecord),
+    Replace(&'a CollectionRecord),
     Delete(Uuid),
 }
 
@@ -115,7 +113,7 @@ impl Catalogue {
     /// # Errors
     /// After [`StoreError::CommitUnknown`] it may be there; after any other it is not, and never
     /// will be.
-    pub async fn create(&self, row: &CollectionRow) -> Result<PathBuf, StoreError> {
+    pub async fn create(&self, row: &CollectionRecord) -> Result<PathBuf, StoreError> {
         let _on_panic = self.fail_stop.on_panic("making a collection");
         let mut state = self.state.lock().await;
         let made = match self.make_folder(row, state.change + 1).await {
@@ -137,7 +135,7 @@ impl Catalogue {
         finished.map_err(|error| self.unknown(&mut state, &error.to_string()))
     }
 
-    async fn make_folder(&self, row: &CollectionRow, change: u64) -> Result<(), StoreError> {
+    async fn make_folder(&self, row: &CollectionRecord, change: u64) -> Result<(), StoreError> {
         let folder = self.directory.begin_collection(row.uuid)?;
         DocumentStore::create(&folder).await?;
         let stamped = Stamped { row: row.clone(), change };
@@ -148,7 +146,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// After [`StoreError::CommitUnknown`] it may be replaced; after any other it is not.
-    pub async fn change(&self, row: &CollectionRow) -> Result<(), StoreError> {
+    pub async fn change(&self, row: &CollectionRecord) -> Result<(), StoreError> {
         let _on_panic = self.fail_stop.on_panic("changing a collection");
         let mut state = self.state.lock().await;
         self.commit(&mut state, Change::Replace(row)).await?;
@@ -261,7 +259,7 @@ async fn apply(
     change: Change<'_>,
     number: u64,
 ) -> Result<(), StoreError> {
-    let stamped = |row: &CollectionRow| Stamped { row: row.clone(), change: number };
+    let stamped = |row: &CollectionRecord| Stamped { row: row.clone(), change: number };
     match change {
         Change::Insert(row) => row::insert(connection, &stamped(row)).await?,
         Change::Replace(row) => row::replace(connection, &stamped(row)).await?,

@@ -11,11 +11,12 @@ use akidb_core::{
     CollectionName,
     torture::{PlantedFault, has_fault},
 };
+use akidb_engine::CollectionRecord;
 use uuid::Uuid;
 
 use super::{
     description::{Description, Undescribed},
-    row::{CollectionRow, Stamped, StoredRow},
+    row::{Stamped, StoredRow},
 };
 use crate::directory::Folder;
 
@@ -216,7 +217,7 @@ impl Planner {
                 self.tell(FindingKind::Redescribed, detail);
             }
             Ok(described) if described.stamped.change > stamped.change => {
-                let row = CollectionRow { name: name.clone(), ..described.stamped.row };
+                let row = CollectionRecord { name: name.clone(), ..described.stamped.row };
                 let is_same = row == stamped.row;
                 *stamped = Stamped { row, change: described.stamped.change };
                 self.plan.rows_changed = true;
@@ -301,14 +302,14 @@ impl Planner {
             };
             let kind = if was_damaged { FindingKind::Restored } else { FindingKind::Adopted };
             self.tell(kind, detail);
-            self.rows.insert(uuid, Stamped { row: CollectionRow { name, ..row }, change: 0 });
+            self.rows.insert(uuid, Stamped { row: CollectionRecord { name, ..row }, change: 0 });
             self.plan.rows_changed = true;
             self.plan.describe.insert(uuid);
         }
     }
 
     /// The name of an adopted collection: its own, else with 8 digits of its uuid behind it.
-    fn free_name(&self, row: &CollectionRow) -> CollectionName {
+    fn free_name(&self, row: &CollectionRecord) -> CollectionName {
         const DIGITS: usize = 8;
         const CHARS_MAX: usize = 64;
         let uuid = row.uuid.simple().to_string();

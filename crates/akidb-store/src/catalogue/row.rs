@@ -1,39 +1,17 @@
 //! A collection as a row of the catalogue.
 
-use akidb_core::{Chunking, CollectionName, Dimension, IndexSettings, Metric};
+use akidb_core::{Chunking, CollectionName, Dimension, IndexSettings};
+use akidb_engine::CollectionRecord;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::StoreError;
 
-/// One collection as the catalogue has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CollectionRow {
-    /// Its identity, and the name of its folder.
-    pub uuid: Uuid,
-    /// Its name.
-    pub name: CollectionName,
-    /// A line for people.
-    pub description: Option<String>,
-    /// The length of its vectors.
-    pub dimension: Dimension,
-    /// How they are compared.
-    pub metric: Metric,
-    /// What searches them, and how.
-    pub index: IndexSettings,
-    /// The identity of its model as JSON, absent for vectors only.
-    pub model: Option<String>,
-    /// How its texts are cut, absent where they are truncated.
-    pub chunking: Option<Chunking>,
-    /// Milliseconds since the Unix epoch.
-    pub created_unix_ms: i64,
-}
-
 /// A collection, and the change of the catalogue that it was last written by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stamped {
-    pub(crate) row: CollectionRow,
+    pub(crate) row: CollectionRecord,
     pub(crate) change: u64,
 }
 
@@ -128,7 +106,7 @@ pub(super) fn read(row: &SqliteRow, is_first: bool) -> StoredRow {
 }
 
 fn read_columns(row: &SqliteRow) -> Result<Stamped, StoreError> {
-    let stored = CollectionRow {
+    let stored = CollectionRecord {
         uuid: valid("collection uuid", Uuid::try_parse(row.try_get(0)?))?,
         name: valid("collection name", CollectionName::new(row.try_get(1)?))?,
         description: row.try_get(2)?,
@@ -204,11 +182,13 @@ pub(super) fn checksum_of_state(change: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use akidb_core::Metric;
+
     use super::*;
 
     #[test]
     fn every_column_counts() {
-        let row = CollectionRow {
+        let row = CollectionRecord {
             uuid: Uuid::from_u128(1),
             name: CollectionName::new("a").unwrap(),
             description: None,
@@ -222,21 +202,21 @@ mod tests {
         let index = |change: fn(&mut IndexSettings)| {
             let mut index = row.index;
             change(&mut index);
-            CollectionRow { index, ..row.clone() }
+            CollectionRecord { index, ..row.clone() }
         };
         let chunking = |tokens, overlap| Some(Chunking { tokens, overlap });
         let rows = [
             row.clone(),
-            CollectionRow { uuid: Uuid::from_u128(2), ..row.clone() },
-            CollectionRow { name: CollectionName::new("b").unwrap(), ..row.clone() },
-            CollectionRow { description: Some(String::new()), ..row.clone() },
-            CollectionRow { description: Some("d".into()), ..row.clone() },
-            CollectionRow { dimension: Dimension::new(3).unwrap(), ..row.clone() },
-            CollectionRow { metric: Metric::L2, ..row.clone() },
-            CollectionRow { model: Some("d".into()), ..row.clone() },
-            CollectionRow { chunking: chunking(1, 2), ..row.clone() },
-            CollectionRow { chunking: chunking(2, 1), ..row.clone() },
-            CollectionRow { created_unix_ms: 4, ..row.clone() },
+            CollectionRecord { uuid: Uuid::from_u128(2), ..row.clone() },
+            CollectionRecord { name: CollectionName::new("b").unwrap(), ..row.clone() },
+            CollectionRecord { description: Some(String::new()), ..row.clone() },
+            CollectionRecord { description: Some("d".into()), ..row.clone() },
+            CollectionRecord { dimension: Dimension::new(3).unwrap(), ..row.clone() },
+            CollectionRecord { metric: Metric::L2, ..row.clone() },
+            CollectionRecord { model: Some("d".into()), ..row.clone() },
+            CollectionRecord { chunking: chunking(1, 2), ..row.clone() },
+            CollectionRecord { chunking: chunking(2, 1), ..row.clone() },
+            CollectionRecord { created_unix_ms: 4, ..row.clone() },
             index(|index| index.m += 1),
             index(|index| index.ef += 1),
             index(|index| index.ef_construction += 1),

@@ -3,11 +3,10 @@
 use std::{collections::HashMap, fmt::Write as _};
 
 use akidb_core::Seq;
+use akidb_engine::{KnownText, RowVectors, TextHash};
 
-use super::{
-    DocumentStore, KnownText, RowVectors, read::json_list, row::read_seq, vectors::vectors_of,
-};
-use crate::{StoreError, TextHash};
+use super::{DocumentStore, read::json_list, row::read_seq, vectors::vectors_of};
+use crate::StoreError;
 
 /// The newest document of each hash. One of many equal texts is enough, and where an older one is
 /// damaged the text has been embedded again since.

@@ -374,10 +374,11 @@ impl<'d> Expected<'d> {
 mod tests {
     use std::time::Duration;
 
+    use akidb_engine::{Applied, NewRow, RowVectors, UpsertRules, Write};
     use tokio::time::Instant;
 
     use super::*;
-    use crate::{Applied, FailStop, NewRow, RowVectors, StoreMetrics, UpsertRules, Write};
+    use crate::{FailStop, StoreMetrics};
 
     async fn upsert(store: &DocumentStore, id: i64, values: usize) -> Result<Applied, StoreError> {
         let row = NewRow {

@@ -22,8 +22,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use akidb_core::{Conflict, Document, DocumentId, Limits, Metadata, Seq, WriteMode};
-use serde_json::{Map, Value};
+use akidb_core::{DocumentId, Metadata, Seq};
+use akidb_engine::{Applied, Write};
 use sqlx::SqlitePool;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -37,10 +37,10 @@ pub use load::Loader;
 pub use page::{Matching, Page, PageRequest};
 pub use passages::PassageSpans;
 pub use repair::{Repair, compact, repair};
-pub use row::{Rows, StoredVector};
+pub use row::StoredVector;
 pub use survey::{DatabaseFault, Survey, survey};
 pub(crate) use vectors::PassageColumns;
-pub use vectors::{KnownText, PassageVector, RowVectors, VectorKey, VectorsPerDocument};
+pub use vectors::{VectorKey, VectorsPerDocument};
 use writer::Job;
 
 /// Writes that may wait for the writer; more wait for a place.
@@ -57,116 +57,6 @@ pub struct StoreOptions {
     pub metrics: StoreMetrics,
     /// Told of commits whose outcome is unknown.
     pub fail_stop: FailStop,
-}
-
-/// A document to write.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewRow {
-    /// Replaces the document that has this id.
-    pub id: DocumentId,
-    /// The text.
-    pub text: Option<String>,
-    /// The metadata.
-    pub metadata: Metadata,
-    /// Its vectors.
-    pub vectors: RowVectors,
-    /// The version that it must replace.
-    pub if_seq: Option<Seq>,
-}
-
-/// What an upsert requires, and what becomes of it where a document is not so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UpsertRules {
-    /// Whether documents may be made, replaced, or both.
-    pub mode: WriteMode,
-    /// What a conflict stops.
-    pub conflicts: ConflictsStop,
-}
-
-/// What a document that is not as it is required stops from being written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ConflictsStop {
-    /// All documents of the write.
-    #[default]
-    All,
-    /// Itself alone.
-    Themselves,
-}
-
-/// What became of a row that was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Whether its id was new.
-    pub created: bool,
-    /// Its version.
-    pub seq: Seq,
-}
-
-/// One document, by the ids that it may have, and the version that it must be of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OneDocument {
-    /// The document is that of the first of these that is the id of one.
-    pub ids: Vec<DocumentId>,
-    /// The version that it must be of.
-    pub if_seq: Option<Seq>,
-}
-
-/// A change of one document.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Patch {
-    /// The document.
-    pub document: OneDocument,
-    /// Another text.
-    pub text: Option<String>,
-    /// Other vectors.
-    pub vectors: Option<RowVectors>,
-    /// A merge patch (RFC 7396) of the metadata.
-    pub merge: Map<String, Value>,
-    /// What the result must keep to.
-    pub limits: Arc<Limits>,
-}
-
-/// A change of the metadata of several documents.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PatchVersions {
-    /// Their row versions; those that are gone stay as they are.
-    pub versions: Vec<Seq>,
-    /// A merge patch (RFC 7396).
-    pub merge: Map<String, Value>,
-    /// What the result must keep to.
-    pub limits: Arc<Limits>,
-}
-
-/// One write: applied whole or not at all.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Write {
-    /// Inserts or replaces; no id stands twice.
-    Upsert(Vec<NewRow>, UpsertRules),
-    /// Deletes by id; unknown ids are nothing to do.
-    DeleteIds(Vec<DocumentId>),
-    /// Deletes one document.
-    DeleteOne(OneDocument),
-    /// Deletes row versions; those that are gone are nothing to do.
-    DeleteVersions(Vec<Seq>),
-    /// Changes one document.
-    Patch(Patch),
-    /// Changes the metadata of several documents.
-    PatchVersions(PatchVersions),
-}
-
-/// What a committed [`Write`] did.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Applied {
-    /// Per row of the upsert, in its order: what became of it, or why it was not written where a
-    /// conflict stops a row alone.
-    Upserted(Vec<Result<Written, Conflict>>),
-    /// How many documents are gone.
-    Deleted(u64),
-    /// How many documents were changed; those that stay as they are do not count.
-    Updated(u64),
-    /// The document as it is now, in the version of before where the patch changed nothing; absent
-    /// where no document had the id.
-    Patched(Option<Document>),
 }
 
 /// What one commit changed, for the indexes: first add, then remove.
@@ -216,14 +106,6 @@ pub struct DocumentStore {
     lost: Vec<LostRange>,
     vectors_per_document: VectorsPerDocument,
     metrics: StoreMetrics,
-}
-
-impl Write {
-    /// Whether it takes nothing of the disk that the next checkpoint does not give back.
-    #[must_use]
-    pub const fn frees_space(&self) -> bool {
-        matches!(self, Self::DeleteIds(_) | Self::DeleteOne(_) | Self::DeleteVersions(_))
-    }
 }
 
 impl DocumentStore {

@@ -11,12 +11,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use akidb_core::{DamagedDocument, Document, Filter, Seq};
+use akidb_engine::Rows;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     DocumentStore,
     read::{Keys, json_list},
-    row::{Rows, read_seq, seq_to_sql},
+    row::{read_seq, seq_to_sql},
     walk::{row_versions, walk},
 };
 use crate::StoreError;

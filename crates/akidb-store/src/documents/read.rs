@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 
 use akidb_core::{DamagedDocument, Document, DocumentId, Filter, Seq};
+use akidb_engine::Rows;
 use futures::TryStreamExt;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     DocumentStore, VectorsPerDocument,
-    row::{Rows, StoredId, document_columns, read_document, read_seq, read_vector, vector_columns},
-    vectors::vectors_of,
+    row::{StoredId, document_columns, read_document, read_seq, read_vector, vector_columns},
+    vectors::{put_into, vectors_of},
     walk::{row_versions, walk},
 };
 use crate::{StoreError, StoreMetrics};
@@ -188,7 +189,7 @@ impl Reader<'_> {
         for document in documents {
             let row = DamagedDocument { id: Some(document.id.clone()), seq: Some(document.seq) };
             let vectors = vectors.remove(&document.seq).flatten();
-            match vectors.and_then(|vectors| vectors.put_into(document)) {
+            match vectors.and_then(|vectors| put_into(vectors, document)) {
                 Some(document) => sound.push(document),
                 None => damaged.push(row),
             }

@@ -6,6 +6,7 @@ use akidb_core::{
     DamagedDocument, Document, DocumentId, Metadata, Seq,
     torture::{PlantedFault, has_fault},
 };
+use akidb_engine::{EmbeddedText, TextHash};
 use sqlx::{
     Row, Sqlite, TypeInfo, ValueRef,
     encode::IsNull,
@@ -14,16 +15,7 @@ use sqlx::{
 };
 
 use super::vectors::{PassageColumns, VectorKey, VectorsPerDocument};
-use crate::{EmbeddedText, StoreError, TextHash, checksum};
-
-/// The rows of a read: the sound ones, and those that are there and can not be served.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rows {
-    /// Rows whose checksum is right.
-    pub documents: Vec<Document>,
-    /// The others.
-    pub damaged: Vec<DamagedDocument>,
-}
+use crate::{StoreError, checksum};
 
 /// A row of `vectors`, read while a collection opens.
 #[derive(Clone, Debug, PartialEq)]

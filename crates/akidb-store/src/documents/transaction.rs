@@ -3,14 +3,17 @@
 use std::{collections::HashMap, mem, sync::LazyLock};
 
 use akidb_core::{Conflict, DamagedDocument, Document, DocumentId, Seq, WriteMode};
+use akidb_engine::{
+    Applied, ConflictsStop, NewRow, OneDocument, Patch, PatchVersions, RowVectors, Rows,
+    UpsertRules, Write, Written,
+};
 use sqlx::SqliteConnection;
 
 use super::{
-    Applied, CommittedChange, ConflictsStop, NewRow, OneDocument, Patch, PatchVersions, Position,
-    RowVectors, UpsertRules, VectorsPerDocument, Write, Written,
+    CommittedChange, Position, VectorsPerDocument,
     read::{Keys, Reader, json_list},
-    row::{Rows, StoredId, read_seq, seq_to_sql},
-    vectors::{NewVector, VectorColumns, vectors_of},
+    row::{StoredId, read_seq, seq_to_sql},
+    vectors::{NewVector, VectorColumns, rows_of, vectors_of},
 };
 use crate::{StoreError, StoreMetrics, checksum};
 
@@ -126,7 +129,7 @@ impl Transaction<'_> {
             let stored = existing.get(&row.id).map(|existing| existing.seq);
             rules.mode.check(stored, row.if_seq)?;
             let seq = Seq(next_seq);
-            next_seq += row.vectors.len() as u64;
+            next_seq += row.vectors.count() as u64;
             Ok(Written { created: stored.is_none(), seq })
         };
         let outcomes: Vec<Result<Written, Conflict>> = rows.iter().map(outcome).collect();
@@ -154,7 +157,7 @@ impl Transaction<'_> {
             let seq = Seq(last_seq.0 + 1);
             let metadata = mem::take(&mut row.metadata);
             self.change.added_documents.push((seq, row.id.clone(), metadata));
-            last_seq.0 += row.vectors.len() as u64;
+            last_seq.0 += row.vectors.count() as u64;
         }
     }
 
@@ -185,8 +188,8 @@ impl Transaction<'_> {
                     .bind(sum)
                     .bind(first_seq);
                 // The passages of a document take the numbers that follow.
-                self.last_seq.0 += row.vectors.len() as u64;
-                vectors.extend(row.vectors.rows(seq));
+                self.last_seq.0 += row.vectors.count() as u64;
+                vectors.extend(rows_of(&row.vectors, seq));
             }
             documents.execute(&mut *self.connection).await?;
         }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use akidb_core::{Document, Passage, Seq, in_characters};
+use akidb_engine::{EmbeddedText, KnownText, PassageVector, RowVectors};
 use futures::TryStreamExt;
 use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
 
@@ -16,7 +17,7 @@ use super::{
         vector_to_bytes,
     },
 };
-use crate::{EmbeddedText, StoreError, checksum};
+use crate::{StoreError, checksum};
 
 /// Whether the texts of a collection are cut into passages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,34 +27,6 @@ pub enum VectorsPerDocument {
     One,
     /// They are, so a document may have several vectors.
     Several,
-}
-
-/// The vectors of a document to write.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RowVectors {
-    /// One of the user's own.
-    Given(Vec<f32>),
-    /// What the node embedded of the text.
-    Embedded(KnownText),
-}
-
-/// A text that was embedded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KnownText {
-    /// Its passages in their order, one at least. Vectors are bit for bit as the model gave them.
-    pub passages: Vec<PassageVector>,
-    /// What embedding said of it.
-    pub embedded: EmbeddedText,
-}
-
-/// A vector, and what it is of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PassageVector {
-    /// The bytes of the passage in the text. Absent where the text was not to be cut; several
-    /// passages all have theirs.
-    pub bytes: Option<Range<usize>>,
-    /// The vector, of the collection's dimension.
-    pub vector: Vec<f32>,
 }
 
 /// What names a vector of a row version.
@@ -147,91 +120,79 @@ impl NewVector<'_> {
     }
 }
 
-impl RowVectors {
-    /// The rows of a document under its sequence number.
-    pub(super) fn rows(&self, document: Seq) -> impl Iterator<Item = NewVector<'_>> {
-        let (given, known) = match self {
-            Self::Given(vector) => (Some(vector), None),
-            Self::Embedded(known) => (None, Some(known)),
-        };
-        let given = given.into_iter().map(move |vector| NewVector {
-            key: VectorKey { document, passage: 0 },
-            vector,
-            embedded: None,
-            passage: None,
-        });
-        given.chain(known.into_iter().flat_map(move |known| known.rows(document)))
-    }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Given(_) => 1,
-            Self::Embedded(known) => known.passages.len(),
-        }
-    }
-
-    /// Puts the vectors into a document that was asked for with them. `None` where a passage is
-    /// not in the text.
-    pub(super) fn put_into(self, document: Document) -> Option<Document> {
-        let mut passages = match self {
-            Self::Given(vector) => return Some(Document { vector: Some(vector), ..document }),
-            Self::Embedded(known) => known.passages,
-        };
-        if let [PassageVector { bytes: None, vector }] = passages.as_mut_slice() {
-            return Some(Document { vector: Some(std::mem::take(vector)), ..document });
-        }
-        let text = document.text.as_deref()?;
-        let bytes = passages.iter().map(|passage| passage.bytes.clone());
-        let characters = in_characters(text, bytes.collect::<Option<Vec<_>>>()?)?;
-        let passages = characters.into_iter().zip(passages);
-        let passages = passages
-            .map(|(characters, passage)| Passage { characters, vector: passage.vector })
-            .collect();
-        Some(Document { passages, ..document })
-    }
-
-    /// From the rows of a document, in their order; `None` where one is damaged or missing.
-    fn from_rows(document: Seq, rows: Vec<(Seq, Option<VectorRow>)>) -> Option<Self> {
-        let mut rows = rows.into_iter();
-        let (_, first) = rows.next().filter(|(seq, _)| *seq == document)?;
-        let VectorRow { vector, embedded, passage } = first?;
-        let Some(embedded) = embedded else {
-            return passage.is_none().then_some(Self::Given(vector));
-        };
-        let count = passage.as_ref().map_or(Some(1), |passage| passage.count)?;
-        let bytes = passage.map(|passage| passage.bytes);
-        let mut passages = vec![PassageVector { bytes, vector }];
-        // What only a damaged row says to be a passage of this document has another number.
-        for passage in 1..count {
-            let expected = VectorKey { document, passage }.seq();
-            let (_, row) = rows.next().filter(|(seq, _)| *seq == expected)?;
-            let VectorRow { vector, passage, .. } = row?;
-            let passage = passage.filter(|passage| passage.document == Some(document))?;
-            passages.push(PassageVector { bytes: Some(passage.bytes), vector });
-        }
-        Some(Self::Embedded(KnownText { passages, embedded }))
-    }
+/// The rows of a document under its sequence number.
+pub(super) fn rows_of(vectors: &RowVectors, document: Seq) -> impl Iterator<Item = NewVector<'_>> {
+    let (given, known) = match vectors {
+        RowVectors::Given(vector) => (Some(vector), None),
+        RowVectors::Embedded(known) => (None, Some(known)),
+    };
+    let given = given.into_iter().map(move |vector| NewVector {
+        key: VectorKey { document, passage: 0 },
+        vector,
+        embedded: None,
+        passage: None,
+    });
+    given.chain(known.into_iter().flat_map(move |known| rows_of_text(known, document)))
 }
 
-impl KnownText {
-    fn rows(&self, document: Seq) -> impl Iterator<Item = NewVector<'_>> {
-        let count = u32::try_from(self.passages.len()).unwrap_or(u32::MAX);
-        (0..count).zip(&self.passages).map(move |(passage, row)| {
-            let first = passage == 0;
-            let columns = |bytes| PassageColumns {
-                document: (!first).then_some(document),
-                count: first.then_some(count),
-                bytes,
-            };
-            NewVector {
-                key: VectorKey { document, passage },
-                vector: &row.vector,
-                embedded: first.then_some(self.embedded),
-                passage: row.bytes.clone().map(columns),
-            }
-        })
+/// Puts the vectors into a document that was asked for with them. `None` where a passage is
+/// not in the text.
+pub(super) fn put_into(vectors: RowVectors, document: Document) -> Option<Document> {
+    let mut passages = match vectors {
+        RowVectors::Given(vector) => return Some(Document { vector: Some(vector), ..document }),
+        RowVectors::Embedded(known) => known.passages,
+    };
+    if let [PassageVector { bytes: None, vector }] = passages.as_mut_slice() {
+        return Some(Document { vector: Some(std::mem::take(vector)), ..document });
     }
+    let text = document.text.as_deref()?;
+    let bytes = passages.iter().map(|passage| passage.bytes.clone());
+    let characters = in_characters(text, bytes.collect::<Option<Vec<_>>>()?)?;
+    let passages = characters.into_iter().zip(passages);
+    let passages = passages
+        .map(|(characters, passage)| Passage { characters, vector: passage.vector })
+        .collect();
+    Some(Document { passages, ..document })
+}
+
+/// From the rows of a document, in their order; `None` where one is damaged or missing.
+fn from_rows(document: Seq, rows: Vec<(Seq, Option<VectorRow>)>) -> Option<RowVectors> {
+    let mut rows = rows.into_iter();
+    let (_, first) = rows.next().filter(|(seq, _)| *seq == document)?;
+    let VectorRow { vector, embedded, passage } = first?;
+    let Some(embedded) = embedded else {
+        return passage.is_none().then_some(RowVectors::Given(vector));
+    };
+    let count = passage.as_ref().map_or(Some(1), |passage| passage.count)?;
+    let bytes = passage.map(|passage| passage.bytes);
+    let mut passages = vec![PassageVector { bytes, vector }];
+    // What only a damaged row says to be a passage of this document has another number.
+    for passage in 1..count {
+        let expected = VectorKey { document, passage }.seq();
+        let (_, row) = rows.next().filter(|(seq, _)| *seq == expected)?;
+        let VectorRow { vector, passage, .. } = row?;
+        let passage = passage.filter(|passage| passage.document == Some(document))?;
+        passages.push(PassageVector { bytes: Some(passage.bytes), vector });
+    }
+    Some(RowVectors::Embedded(KnownText { passages, embedded }))
+}
+
+fn rows_of_text(text: &KnownText, document: Seq) -> impl Iterator<Item = NewVector<'_>> {
+    let count = u32::try_from(text.passages.len()).unwrap_or(u32::MAX);
+    (0..count).zip(&text.passages).map(move |(passage, row)| {
+        let first = passage == 0;
+        let columns = |bytes| PassageColumns {
+            document: (!first).then_some(document),
+            count: first.then_some(count),
+            bytes,
+        };
+        NewVector {
+            key: VectorKey { document, passage },
+            vector: &row.vector,
+            embedded: first.then_some(text.embedded),
+            passage: row.bytes.clone().map(columns),
+        }
+    })
 }
 
 const SELECT_ONE: &str = concat!(
@@ -277,5 +238,5 @@ pub(super) async fn vectors_of(
         found.entry(document).or_default().push((seq, row));
     }
     let found = found.into_iter();
-    Ok(found.map(|(document, rows)| (document, RowVectors::from_rows(document, rows))).collect())
+    Ok(found.map(|(document, rows)| (document, from_rows(document, rows))).collect())
 }

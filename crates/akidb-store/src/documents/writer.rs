@@ -10,6 +10,7 @@ use akidb_core::{
     Seq,
     torture::{PlantedFault, has_fault},
 };
+use akidb_engine::{Applied, Write};
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -17,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    Applied, CommittedChange, Position, Totals, VectorsPerDocument, Write,
+    CommittedChange, Position, Totals, VectorsPerDocument,
     tidy::{Tidy, truncate_log},
     transaction::Transaction,
 };
@@ -46,7 +47,7 @@ impl Job {
 
     fn rows(&self) -> usize {
         match &self.write {
-            Write::Upsert(rows, _) => rows.iter().map(|row| row.vectors.len()).sum(),
+            Write::Upsert(rows, _) => rows.iter().map(|row| row.vectors.count()).sum(),
             Write::DeleteIds(ids) => ids.len(),
             Write::DeleteVersions(versions) => versions.len(),
             Write::PatchVersions(patch) => patch.versions.len(),

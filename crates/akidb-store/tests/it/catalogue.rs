@@ -10,13 +10,14 @@ use std::{
 use akidb_core::{
     Chunking, CollectionName, Dimension, IndexEngine, IndexSettings, Metric, Quantization,
 };
-use akidb_store::{Catalogue, CollectionRow, DataDirectory, FailStop, Finding, OpenedCatalogue};
+use akidb_engine::CollectionRecord;
+use akidb_store::{Catalogue, DataDirectory, FailStop, Finding, OpenedCatalogue};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-pub(crate) fn collection(name: &str) -> CollectionRow {
-    CollectionRow {
+pub(crate) fn collection(name: &str) -> CollectionRecord {
+    CollectionRecord {
         uuid: Uuid::now_v7(),
         name: CollectionName::new(name).unwrap(),
         description: None,
@@ -57,14 +58,15 @@ pub(crate) async fn tamper(root: &Path, sql: &'static str) {
 }
 
 /// A closed data directory with three collections, one of them with changed settings.
-async fn three() -> (TempDir, Vec<CollectionRow>) {
+async fn three() -> (TempDir, Vec<CollectionRecord>) {
     let root = tempfile::tempdir().unwrap();
     let opened = open(root.path()).await;
     for name in ["books", "films", "songs"] {
         opened.catalogue.create(&collection(name)).await.unwrap();
     }
     let opened = reopened(opened).await;
-    let songs = CollectionRow { description: Some("sung".into()), ..opened.collections[2].clone() };
+    let songs =
+        CollectionRecord { description: Some("sung".into()), ..opened.collections[2].clone() };
     opened.catalogue.change(&songs).await.unwrap();
     let opened = reopened(opened).await;
     assert_eq!((opened.collections.len(), kinds(&opened.findings)), (3, vec![]));
@@ -106,7 +108,7 @@ async fn collections_survive_reopening_and_names_are_taken_once() {
         ef: 50,
         quantization: Quantization::None,
     };
-    let books = CollectionRow { description: Some("printed".into()), index, ..books };
+    let books = CollectionRecord { description: Some("printed".into()), index, ..books };
     catalogue.change(&books).await.unwrap();
 
     let opened = reopened(opened).await;
@@ -204,7 +206,7 @@ async fn an_older_catalogue_is_noticed_and_what_it_lacks_is_taken_from_the_folde
     let opened = open(root.path()).await;
     let plays = collection("plays");
     opened.catalogue.create(&plays).await.unwrap();
-    let books = CollectionRow { description: Some("printed".into()), ..rows[0].clone() };
+    let books = CollectionRecord { description: Some("printed".into()), ..rows[0].clone() };
     opened.catalogue.change(&books).await.unwrap();
     opened.catalogue.drop(rows[1].uuid).await.unwrap();
     opened.catalogue.put_away(rows[1].uuid).await.unwrap();
@@ -236,7 +238,7 @@ async fn damaged_rows_and_descriptions_are_taken_from_each_other() {
         assert!(kinds(&opened.findings).contains(&expected), "{sql}: {:?}", opened.findings);
         assert_eq!(kinds(&reopened(opened).await.findings), [""; 0], "{sql}");
     }
-    let described = |row: &CollectionRow| {
+    let described = |row: &CollectionRecord| {
         root.path().join("collections").join(row.uuid.to_string()).join("collection.json")
     };
     fs::write(described(&rows[0]), "{}").unwrap();
@@ -298,7 +300,7 @@ async fn what_a_kill_has_cut_short_is_finished() {
     fs::rename(folder(&films), folder(&format!("{films}.dropped"))).unwrap();
     let description = fs::read(folder(&songs).join("collection.json")).unwrap();
     let opened = open(root.path()).await;
-    let changed = CollectionRow { description: Some("played".into()), ..rows[2].clone() };
+    let changed = CollectionRecord { description: Some("played".into()), ..rows[2].clone() };
     opened.catalogue.change(&changed).await.unwrap();
     close(opened).await;
     fs::write(folder(&songs).join("collection.json"), description).unwrap();

@@ -4,9 +4,8 @@
 
 use std::{fs, sync::Arc};
 
-use akidb_store::{
-    Catalogue, DataDirectory, DocumentStore, FailStop, StoreError, StoreOptions, UpsertRules, Write,
-};
+use akidb_engine::{UpsertRules, Write};
+use akidb_store::{Catalogue, DataDirectory, DocumentStore, FailStop, StoreError, StoreOptions};
 
 use crate::{
     catalogue::{close, collection, open, tamper},

@@ -1,10 +1,11 @@
 //! Writes that require something of the documents that they meet.
 
 use akidb_core::{Conflict, Filter, Limits, Seq, WriteMode};
-use akidb_store::{
-    Applied, ConflictsStop, NewRow, OneDocument, Patch, PatchVersions, RowVectors, StoreError,
-    UpsertRules, Write, Written,
+use akidb_engine::{
+    Applied, ConflictsStop, NewRow, OneDocument, Patch, PatchVersions, RowVectors, UpsertRules,
+    Write, Written,
 };
+use akidb_store::StoreError;
 use serde_json::json;
 
 use crate::{id, metadata, open, patch_of, row, upsert, vector, write};

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use akidb_core::{DamagedDocument, Seq};
-use akidb_store::{DocumentStore, LostRange, StoreError, Write};
+use akidb_engine::Write;
+use akidb_store::{DocumentStore, LostRange, StoreError};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::{id, open, options, row, upsert, write};

@@ -1,7 +1,8 @@
 //! Writes, reads and reopening.
 
 use akidb_core::{DocumentId, Filter, Limits, Seq};
-use akidb_store::{Applied, DocumentStore, Matching, Page, PageRequest, Patch, RowVectors, Write};
+use akidb_engine::{Applied, Patch, RowVectors, Write};
+use akidb_store::{DocumentStore, Matching, Page, PageRequest};
 use serde_json::json;
 
 use crate::{id, keys, metadata, open, options, row, upsert, vector, write};

@@ -9,7 +9,8 @@ use std::{
 };
 
 use akidb_core::{Filter, Seq};
-use akidb_store::{DocumentStore, PageRequest, StoreError, StoreOptions, UpsertRules, Write};
+use akidb_engine::{UpsertRules, Write};
+use akidb_store::{DocumentStore, PageRequest, StoreError, StoreOptions};
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{open, options, row, upsert};

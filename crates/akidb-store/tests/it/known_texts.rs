@@ -2,7 +2,7 @@
 //! never from a damaged row.
 
 use akidb_core::Seq;
-use akidb_store::{EmbeddedText, KnownText, NewRow, PassageVector, RowVectors, TextHash, Write};
+use akidb_engine::{EmbeddedText, KnownText, NewRow, PassageVector, RowVectors, TextHash, Write};
 
 use crate::{damage::tamper, id, open, row, upsert, vector, write};
 

@@ -14,9 +14,10 @@ mod passages;
 use std::{path::Path, time::Duration};
 
 use akidb_core::{DocumentId, Limits, Metadata, Seq};
+use akidb_engine::{Applied, NewRow, OneDocument, Patch, RowVectors, UpsertRules, Write};
 use akidb_store::{
-    Applied, CommittedChange, DocumentStore, FailStop, NewRow, OneDocument, Patch, RowVectors,
-    StoreError, StoreMetrics, StoreOptions, UpsertRules, VectorKey, VectorsPerDocument, Write,
+    CommittedChange, DocumentStore, FailStop, StoreError, StoreMetrics, StoreOptions, VectorKey,
+    VectorsPerDocument,
 };
 use tokio::{sync::mpsc, time::Instant};
 

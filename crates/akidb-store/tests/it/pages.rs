@@ -4,10 +4,8 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use akidb_core::{DocumentId, Filter, Limits, Seq};
-use akidb_store::{
-    DocumentStore, NewRow, Page, PageRequest, StoreError, UpsertRules, Write, compact, repair,
-    survey,
-};
+use akidb_engine::{NewRow, UpsertRules, Write};
+use akidb_store::{DocumentStore, Page, PageRequest, StoreError, compact, repair, survey};
 use serde_json::json;
 
 use crate::{damage::tamper, id, metadata, open, options, row, upsert, vector, write};

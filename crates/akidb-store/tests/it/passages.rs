@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use akidb_core::{Document, Passage, Seq};
+use akidb_engine::{
+    Applied, EmbeddedText, KnownText, NewRow, PassageVector, RowVectors, TextHash, Write,
+};
 use akidb_store::{
-    Applied, CommittedChange, DocumentStore, EmbeddedText, KnownText, NewRow, PageRequest,
-    PassageVector, RowVectors, StoreOptions, TextHash, VectorKey, VectorsPerDocument, Write,
+    CommittedChange, DocumentStore, PageRequest, StoreOptions, VectorKey, VectorsPerDocument,
 };
 use tokio::sync::mpsc;
 

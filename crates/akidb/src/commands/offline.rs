@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use akidb_store::{
+use akidb_local::offline::{
     Catalogue, DataDirectory, DatabaseFault, FailStop, StoreError, collection_names,
 };
 use clap::Args;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use akidb_store::Repair;
+use akidb_local::offline::Repair;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ async fn compact(settings: &Settings, wanted: &[String], printer: Printer) -> Re
     let mut rows = Vec::new();
     for database in &data.databases {
         let before = bytes(database);
-        let compacted = akidb_store::compact(&database.folder);
+        let compacted = akidb_local::offline::compact(&database.folder);
         let compacted = waiting("rewriting a database without its free pages", compacted).await;
         compacted.map_err(|error| offline::failure(database, &error))?;
         rows.push((database.shown(), before, bytes(database)));
@@ -88,12 +88,12 @@ async fn repair(settings: &Settings, wanted: &[String], printer: Printer) -> Res
     let data = offline::open(settings, wanted, Damaged::Mended).await?;
     let mut repaired = Vec::new();
     for database in &data.databases {
-        let survey = akidb_store::survey(&database.folder);
+        let survey = akidb_local::offline::survey(&database.folder);
         let survey = waiting("looking at every row, page and index", survey).await;
         if survey.is_ok_and(|survey| !survey.needs_repair()) {
             continue;
         }
-        let saving = akidb_store::repair(&database.folder);
+        let saving = akidb_local::offline::repair(&database.folder);
         let saved = waiting("saving what can be read", saving).await;
         repaired.push((database, saved.map_err(|error| offline::failure(database, &error))?));
     }

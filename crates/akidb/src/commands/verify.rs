@@ -1,6 +1,6 @@
 //! `akidb verify`
 
-use akidb_store::DatabaseFault;
+use akidb_local::offline::DatabaseFault;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ async fn verify(settings: &Settings, wanted: &[String]) -> Result<(Vec<String>, 
         let data = offline::open(settings, wanted, Damaged::Told).await?;
         catalogue = data.catalogue;
         for database in data.databases {
-            let (documents, faults) = match akidb_store::survey(&database.folder).await {
+            let (documents, faults) = match akidb_local::offline::survey(&database.folder).await {
                 Ok(survey) => (survey.sound_count(), survey.faults),
                 Err(error) => (0, vec![offline::fault("database", error.to_string())]),
             };

@@ -4,21 +4,19 @@ use std::{thread, time::Duration};
 
 use akidb_grpc::GrpcOptions;
 use akidb_listener::ListenerOptions;
+use akidb_local::{IndexConfig, LocalConfig, StorageConfig};
 use akidb_rest::RestOptions;
-use akidb_service::{
-    EmbeddingConfig, EngineSettings, IndexConfig, MlxSettings, ServiceConfig, StorageConfig,
-};
+use akidb_service::{EmbeddingConfig, EngineSettings, MlxSettings, ServiceConfig};
 
 use crate::settings::{self, Backend, EmbeddingSettings, ServerSettings, Settings};
 
 /// Whether MLX is what runs models fastest: where it has Apple's GPU.
 pub(crate) const HAS_METAL: bool = cfg!(all(target_os = "macos", target_arch = "aarch64"));
 
-pub(super) fn service(settings: &Settings) -> ServiceConfig {
+pub(super) fn local(settings: &Settings) -> LocalConfig {
     let storage = &settings.storage;
-    ServiceConfig {
+    LocalConfig {
         data_dir: storage.data_dir.clone(),
-        limits: settings.limits.clone(),
         storage: StorageConfig {
             max_open_collections: storage.max_open_collections,
             idle_close_after: Duration::from_millis(storage.idle_close_after_ms),
@@ -30,6 +28,12 @@ pub(super) fn service(settings: &Settings) -> ServiceConfig {
             memory_limit_bytes: Some(settings.index.memory_limit).filter(|&bytes| bytes > 0),
             ..IndexConfig::default()
         },
+    }
+}
+
+pub(super) fn service(settings: &Settings) -> ServiceConfig {
+    ServiceConfig {
+        limits: settings.limits.clone(),
         embedding: settings.embedding.enabled.then(|| embedding(&settings.embedding)),
         slow_request: Some(Duration::from_millis(settings.log.slow_request_ms))
             .filter(|time| !time.is_zero()),

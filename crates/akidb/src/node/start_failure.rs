@@ -1,9 +1,9 @@
-//! What a service that does not open means to the person who started it.
+//! What storage or a service that does not open means to the person who started it.
 
 use akidb_core::ErrorCode;
 use akidb_embedding::ModelError;
-use akidb_service::{ModelStartError, OpenError};
-use akidb_store::StoreError;
+use akidb_local::{OpenError, offline::StoreError};
+use akidb_service::ModelStartError;
 
 use crate::failure::{ExitStatus, Failure, chain};
 
@@ -14,13 +14,21 @@ pub(crate) fn explain(error: OpenError) -> Failure {
     let message = chain(&error);
     match error {
         OpenError::Store(error) => storage(&error, message),
-        OpenError::Model(error) => model(&error),
         OpenError::Node(error) if error.code == ErrorCode::StorageFull => {
             Failure::new(ExitStatus::IO, message).hint(MAKE_ROOM)
         }
         OpenError::Node(error) => Failure::new(error.code.into(), message).hint_if_none(
             "copy the data directory away before anything else, then restore a copy of it",
         ),
+    }
+}
+
+/// A service that does not begin over storage that is open.
+pub(super) fn of_service(error: akidb_service::OpenError) -> Failure {
+    let message = chain(&error);
+    match error {
+        akidb_service::OpenError::Model(error) => model(&error),
+        akidb_service::OpenError::Node(error) => Failure::new(error.code.into(), message),
     }
 }
 

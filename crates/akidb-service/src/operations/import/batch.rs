@@ -90,10 +90,11 @@ impl<'a, S: Stream<Item = Result<ImportLine>> + Send> Batches<'a, S> {
     }
 
     fn add(&self, batch: &mut Batch, line: ImportLine) {
-        let RunningImport { service, entry, rules, .. } = self.import;
+        let RunningImport { service, collection, rules, .. } = self.import;
         let ImportLine { number, bytes, document } = line;
-        let checked = document
-            .and_then(|document| service.check_document(entry, document, Place::Line, *rules));
+        let checked = document.and_then(|document| {
+            service.check_document(&**collection, document, Place::Line, *rules)
+        });
         batch.bytes += bytes;
         batch.tokens += checked.as_ref().map_or(0, |document| self.tokens_of(document));
         batch.lines.push((number, checked));
@@ -102,13 +103,7 @@ impl<'a, S: Stream<Item = Result<ImportLine>> + Send> Batches<'a, S> {
     /// About how many tokens the model reads of a document.
     fn tokens_of(&self, document: &Checked) -> usize {
         let Some(text) = document.text_to_embed() else { return 0 };
-        let entry = &self.import.entry;
-        let window = match (entry.row.chunking, &entry.model) {
-            (None, Some(model)) => model.max_tokens as usize,
-            // Cut into passages, all of it is read.
-            _ => usize::MAX,
-        };
-        (text.len() / BYTES_A_TOKEN + 2).min(window)
+        (text.len() / BYTES_A_TOKEN + 2).min(self.import.window)
     }
 }
 

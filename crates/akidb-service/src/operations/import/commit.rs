@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use akidb_core::{DocumentId, Error, Result, Seq, WriteMode};
-use akidb_store::{ConflictsStop, NewRow, UpsertRules};
+use akidb_engine::{ConflictsStop, NewRow, UpsertRules};
 use tokio::sync::mpsc;
 
 use super::{
@@ -119,10 +119,10 @@ impl Commits<'_> {
 
     /// Writes rows of different ids in one commit. A conflict stops its row alone.
     async fn write_once(&self, rows: Vec<EmbeddedRow>) -> Result<Vec<Result<UpsertResult>>> {
-        let RunningImport { service, entry, context, rules, .. } = self.import;
+        let RunningImport { service, collection, context, rules, .. } = self.import;
         let rules = UpsertRules { mode: rules.mode, conflicts: ConflictsStop::Themselves };
         let rows: (Vec<NewRow>, Vec<Tokens>) = rows.into_iter().unzip();
-        service.store_documents(entry, rows, rules, context).await
+        service.store_documents(&**collection, rows, rules, context).await
     }
 
     fn count(&mut self, outcomes: &[LineOutcome]) {

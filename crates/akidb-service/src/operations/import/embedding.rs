@@ -1,7 +1,7 @@
 //! Batches to rows: the texts of a batch go to the model together.
 
 use akidb_core::{Error, ErrorCode, Result};
-use akidb_store::NewRow;
+use akidb_engine::NewRow;
 
 use super::{RunningImport, batch::Batch};
 use crate::operations::{
@@ -72,8 +72,8 @@ impl RunningImport<'_> {
 
     /// The rows of documents, which are taken only when all went well.
     async fn embed_part(&self, documents: &mut Vec<Checked>) -> Result<Vec<EmbeddedRow>> {
-        let Self { service, entry, context, .. } = self;
-        let attempt = || service.embed_documents(entry, &*documents, context);
+        let Self { service, collection, context, .. } = self;
+        let attempt = || service.embed_documents(&**collection, &*documents, context);
         let embeddings = when_there_is_room(context.deadline, attempt).await?;
         let (rows, tokens) = rows_of(std::mem::take(documents), embeddings)?;
         Ok(rows.into_iter().zip(tokens).collect())

@@ -15,14 +15,18 @@ mod embedding;
 use std::{sync::Arc, time::Instant};
 
 use akidb_core::{Error, ErrorCode, Result};
+use akidb_engine::Collection;
 use futures::{Stream, StreamExt};
 use tokio::sync::{SemaphorePermit, mpsc, oneshot};
 
 use self::{batch::Batches, commit::Commits, embedding::EmbeddedBatch};
-use super::upsert::{Rules, check_key};
+use super::{
+    models::model_identity,
+    upsert::{Rules, check_key},
+};
 use crate::{
     Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, Operation,
-    RequestContext, Service, collections::Entry,
+    RequestContext, Service,
 };
 
 /// Batches that are with the model at once: one runs, one is next, one is being tokenised, and one
@@ -101,7 +105,7 @@ impl Service {
         collection: &str,
         request: &'a Import,
     ) -> Result<RunningImport<'a>> {
-        let entry = self.inner.collections.find(collection)?;
+        let collection = self.inner.engine.open(collection)?;
         self.check_space()?;
         let key = request.idempotency_key.as_deref().map(check_key).transpose()?;
         let rules = Rules { key, mode: request.mode };
@@ -110,8 +114,14 @@ impl Service {
             let message = format!("{limit} imports run already (concurrent_imports)");
             Error::new(ErrorCode::Overloaded, message)
         })?;
+        let record = collection.record();
+        let window = match (record.chunking, model_identity(&record)?) {
+            (None, Some(model)) => model.max_tokens as usize,
+            // Cut into passages, all of it is read.
+            _ => usize::MAX,
+        };
         self.inner.metrics.requests.imports_in_flight.inc();
-        Ok(RunningImport { service: self, context, entry, rules, _place: place })
+        Ok(RunningImport { service: self, context, collection, window, rules, _place: place })
     }
 }
 
@@ -119,7 +129,9 @@ impl Service {
 struct RunningImport<'a> {
     service: &'a Service,
     context: &'a RequestContext,
-    entry: Arc<Entry>,
+    collection: Arc<dyn Collection>,
+    /// Tokens of a text that are read at the most.
+    window: usize,
     rules: Rules<'a>,
     _place: SemaphorePermit<'a>,
 }
@@ -156,12 +168,12 @@ impl RunningImport<'_> {
 
     /// The reason of a failure: that of a store may be that the collection was dropped.
     fn explained(&self, error: Error) -> Error {
-        let row = &self.entry.row;
-        let there = self.service.inner.collections.find(row.name.as_str());
-        if there.is_ok_and(|there| there.row.uuid == row.uuid) {
+        let record = self.collection.record();
+        let there = self.service.inner.engine.open(record.name.as_str());
+        if there.is_ok_and(|there| there.record().uuid == record.uuid) {
             return error;
         }
-        let message = format!("the collection {:?} was dropped", row.name.as_str());
+        let message = format!("the collection {:?} was dropped", record.name.as_str());
         Error::new(ErrorCode::CollectionNotFound, message).with_outcome(error.outcome)
     }
 

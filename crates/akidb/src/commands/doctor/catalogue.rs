@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use akidb_embedding::mlx::Finding;
-use akidb_store::{Catalogue, set_aside_count};
+use akidb_local::offline::{Catalogue, set_aside_count};
 
 const SUBJECT: &str = "catalogue";
 

@@ -3,7 +3,7 @@
 use std::{env, fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path};
 
 use akidb_embedding::mlx::Finding;
-use akidb_store::{DataDirectory, DiskSpace};
+use akidb_local::offline::{DataDirectory, DiskSpace};
 use rustix::fs::{Access, access};
 use tokio::net::TcpListener;
 

@@ -1,7 +1,7 @@
 //! One collection, open or not.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -9,24 +9,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_core::{Error, ErrorCode, IndexSettings, Result};
-use akidb_embedding::ModelIdentity;
-use akidb_store::{Catalogue, CollectionRow, DocumentStore};
+use akidb_core::{Error, ErrorCode, Result};
+use akidb_engine::CollectionRecord;
+use akidb_store::{Catalogue, DocumentStore};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
-use super::{Changeable, OpenCollection, open::INDEX_FOLDER};
+use super::{OpenCollection, open::INDEX_FOLDER};
 use crate::{
     StorageConfig,
+    disk::size_of,
     projection::{Indexing, Kept},
 };
 
 /// A collection that the catalogue has.
 pub(crate) struct Entry {
-    pub(crate) row: CollectionRow,
-    pub(crate) model: Option<ModelIdentity>,
-    pub(crate) description: RwLock<Option<String>>,
-    pub(crate) index: RwLock<IndexSettings>,
+    record: RwLock<Arc<CollectionRecord>>,
     folder: PathBuf,
     open: RwLock<Option<Arc<OpenCollection>>>,
     /// Whether the catalogue has it no more: it is not opened again.
@@ -48,18 +46,9 @@ const NOT_COUNTED: u64 = u64::MAX;
 struct InUse;
 
 impl Entry {
-    pub(super) fn new(row: CollectionRow, folder: PathBuf) -> Result<Self> {
-        let model =
-            row.model.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
-                let message =
-                    format!("the catalogue's model of {} can not be read: {error}", row.name);
-                Error::new(ErrorCode::StorageFailed, message)
-            })?;
-        Ok(Self {
-            description: RwLock::new(row.description.clone()),
-            index: RwLock::new(row.index),
-            row,
-            model,
+    pub(super) fn new(record: CollectionRecord, folder: PathBuf) -> Self {
+        Self {
+            record: RwLock::new(Arc::new(record)),
             folder,
             open: RwLock::default(),
             dropped: AtomicBool::new(false),
@@ -68,38 +57,28 @@ impl Entry {
             born: Instant::now(),
             last_used_ms: AtomicU64::new(0),
             closed_documents: AtomicU64::new(NOT_COUNTED),
-        })
+        }
     }
 
-    pub(super) fn changeable(&self) -> Changeable {
-        Changeable { description: self.description.read().clone(), index: *self.index.read() }
+    /// What the catalogue has by now.
+    pub(crate) fn record(&self) -> Arc<CollectionRecord> {
+        Arc::clone(&self.record.read())
     }
 
     /// Takes what the catalogue has by now. Waits for an opening to end, so that it never goes on
     /// with settings of before.
-    pub(super) async fn set(&self, Changeable { description, index }: Changeable) {
+    pub(super) async fn set(&self, record: CollectionRecord) {
         let _changing = self.changing.lock().await;
-        *self.description.write() = description;
-        *self.index.write() = index;
         if let Some(open) = self.peek() {
-            open.projection.set_settings(index);
+            open.projection.set_settings(record.index);
         }
-    }
-
-    /// The row, as the catalogue has it by now.
-    fn row_now(&self) -> CollectionRow {
-        self.row_with(self.changeable())
-    }
-
-    /// The row with other settings.
-    pub(super) fn row_with(&self, Changeable { description, index }: Changeable) -> CollectionRow {
-        CollectionRow { description, index, ..self.row.clone() }
+        *self.record.write() = Arc::new(record);
     }
 
     /// Refuses whoever still holds the entry of a collection that was dropped.
     pub(super) fn check_not_dropped(&self) -> Result<()> {
         if self.dropped.load(Ordering::Acquire) {
-            let message = format!("the collection {:?} was dropped", self.row.name.as_str());
+            let message = format!("the collection {:?} was dropped", self.record().name.as_str());
             return Err(Error::new(ErrorCode::CollectionNotFound, message));
         }
         Ok(())
@@ -144,8 +123,7 @@ impl Entry {
         }
         let database = self.folder.join("documents.db");
         let opened = if database.is_file() {
-            let row = self.row_now();
-            OpenCollection::open(&row, &self.folder, catalogue, config, indexing).await
+            OpenCollection::open(self.record(), &self.folder, catalogue, config, indexing).await
         } else {
             let message = format!("{} is missing", database.display());
             Err(Error::new(ErrorCode::StorageFailed, message))
@@ -208,7 +186,7 @@ impl Entry {
             }
             drop(changing);
             if started.elapsed() > wait_max {
-                tracing::warn!(collection = %self.row.name, "requests still use it, not closed");
+                tracing::warn!(collection = %self.record().name, "requests still use it, not closed");
                 return None;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -238,28 +216,18 @@ impl Entry {
                 );
             }
             Err(error) => {
-                tracing::warn!(collection = %self.row.name, %error, "documents were not counted");
+                tracing::warn!(collection = %self.record().name, %error, "documents were not counted");
             }
         }
     }
 
     /// Bytes of the files of its index.
     pub(crate) fn index_disk_bytes(&self) -> u64 {
-        bytes_below(&self.folder.join(INDEX_FOLDER))
+        size_of(&self.folder.join(INDEX_FOLDER))
     }
 
     /// Bytes of all files of the collection.
     pub(crate) fn disk_bytes(&self) -> u64 {
-        bytes_below(&self.folder)
+        size_of(&self.folder)
     }
-}
-
-/// Bytes of all files in a folder and the folders in it; what can not be read counts as nothing.
-pub(super) fn bytes_below(folder: &Path) -> u64 {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let sizes = files.filter_map(|file| {
-        let metadata = file.metadata().ok()?;
-        Some(if metadata.is_dir() { bytes_below(&file.path()) } else { metadata.len() })
-    });
-    sizes.sum()
 }

@@ -1,50 +1,35 @@
 //! From what the index found to hits: the documents, and the passages that they were found by.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use akidb_core::{DamagedDocument, Document, DocumentId, Filter, Result, Seq, in_characters};
+use akidb_core::{DamagedDocument, Document, Result, Seq, in_characters};
+use akidb_engine::{Hit, HitPassage, Query};
 use akidb_store::PassageSpans;
 
-use crate::{
-    Hit, HitPassage, collections::OpenCollection, failure::from_store, projection::Candidate,
-};
-
-/// What the index and the store are asked.
-pub(super) struct Nearest {
-    pub(super) vector: Arc<Vec<f32>>,
-    /// Left out of the hits.
-    pub(super) itself: Option<DocumentId>,
-    pub(super) filter: Option<Filter>,
-    pub(super) window: usize,
-    pub(super) min_score: Option<f32>,
-    pub(super) with_vector: bool,
-    pub(super) ef: Option<usize>,
-    pub(super) exact: bool,
-    pub(super) rescore: bool,
-}
+use crate::{collections::OpenCollection, projection::Candidate};
 
 /// What the store has of the candidates.
-pub(super) struct Fetched {
+pub(crate) struct Fetched {
     /// The documents, in the order of the candidates.
-    pub(super) hits: Vec<Hit>,
+    pub(crate) hits: Vec<Hit>,
     /// Documents that are there and can not be served.
-    pub(super) damaged: Vec<DamagedDocument>,
+    pub(crate) damaged: Vec<DamagedDocument>,
     /// How many are gone.
-    pub(super) missing: usize,
+    pub(crate) missing: usize,
 }
 
 /// The documents of the candidates.
-pub(super) async fn fetch(
+pub(crate) async fn fetch(
     open: &OpenCollection,
     candidates: &[Candidate],
-    search: &Nearest,
+    search: &Query,
 ) -> Result<Fetched> {
     let seqs: Vec<Seq> = candidates.iter().map(|candidate| candidate.key.document).collect();
-    let rows = open.store.by_seqs(&seqs, search.with_vector).await.map_err(from_store)?;
-    let passages = match open.row.chunking {
+    let rows = open.store.by_seqs(&seqs, search.with_vector).await?;
+    let passages = match open.record.chunking {
         Some(_) => {
             let vectors: Vec<Seq> = candidates.iter().map(|found| found.key.seq()).collect();
-            Some(open.store.passage_spans(&vectors).await.map_err(from_store)?)
+            Some(open.store.passage_spans(&vectors).await?)
         }
         None => None,
     };

@@ -6,15 +6,13 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use akidb_core::{Error, ErrorCode, Outcome, Result};
-use akidb_store::{CollectionRow, StoreError};
+use akidb_engine::{CollectionRecord, SettingsChange};
+use akidb_store::StoreError;
 use tokio::{sync::MutexGuard, time::Instant};
 use tracing::Instrument;
 
-use super::{Changeable, Collections, Entry};
-use crate::{
-    failure::{from_store, too_late},
-    projection::Kept,
-};
+use super::{Collections, Entry};
+use crate::projection::Kept;
 
 /// How long dropping a collection waits for requests that still use it.
 const DROP_WAIT_MAX: Duration = Duration::from_secs(60);
@@ -23,24 +21,24 @@ impl Collections {
     /// Adds a collection whose name must be free.
     pub(crate) async fn create(
         self: &Arc<Self>,
-        row: CollectionRow,
+        record: CollectionRecord,
         collections_max: usize,
         deadline: Instant,
     ) -> Result<Arc<Entry>> {
         let this = Arc::clone(self);
-        let create = async move { this.create_whole(row, collections_max, deadline).await };
+        let create = async move { this.create_whole(record, collections_max, deadline).await };
         self.detached(create).await
     }
 
-    /// Changes what of a collection can be changed to what `change` makes of it.
+    /// Changes the settings of a collection to what `change` makes of them.
     pub(crate) async fn change(
         self: &Arc<Self>,
-        entry: &Arc<Entry>,
+        name: &str,
+        change: SettingsChange,
         deadline: Instant,
-        change: impl FnOnce(Changeable) -> Result<Changeable> + Send + 'static,
-    ) -> Result<()> {
-        let (this, entry) = (Arc::clone(self), Arc::clone(entry));
-        self.detached(async move { this.change_whole(&entry, deadline, change).await }).await
+    ) -> Result<Arc<Entry>> {
+        let (this, name) = (Arc::clone(self), name.to_owned());
+        self.detached(async move { this.change_whole(&name, change, deadline).await }).await
     }
 
     /// Drops a collection; its disk is free when this returns, unless its files can not be removed.
@@ -51,45 +49,44 @@ impl Collections {
 
     async fn create_whole(
         &self,
-        row: CollectionRow,
+        record: CollectionRecord,
         collections_max: usize,
         deadline: Instant,
     ) -> Result<Arc<Entry>> {
         let _changing = self.begin_change(deadline).await?;
         let count = self.by_name.read().len();
-        if self.by_name.read().contains_key(row.name.as_str()) {
-            let message = format!("a collection named {:?} exists already", row.name.as_str());
+        if self.by_name.read().contains_key(record.name.as_str()) {
+            let message = format!("a collection named {:?} exists already", record.name.as_str());
             return Err(Error::new(ErrorCode::CollectionExists, message));
         }
         if count >= collections_max {
             let message = format!("the node has {count} collections, its limit `collections`");
             return Err(Error::new(ErrorCode::LimitExceeded, message));
         }
-        let folder = self.catalogue.directory().collection(row.uuid);
-        let entry = Arc::new(Entry::new(row, folder)?);
-        self.catalogue.create(&entry.row).await.map_err(|error| self.not_written(error))?;
-        self.by_name.write().insert(entry.row.name.as_str().to_owned(), Arc::clone(&entry));
+        let folder = self.catalogue.directory().collection(record.uuid);
+        self.catalogue.create(&record).await.map_err(|error| self.not_written(error))?;
+        let name = record.name.as_str().to_owned();
+        let entry = Arc::new(Entry::new(record, folder));
+        self.by_name.write().insert(name, Arc::clone(&entry));
         self.count();
         Ok(entry)
     }
 
     async fn change_whole(
         &self,
-        entry: &Entry,
+        name: &str,
+        change: SettingsChange,
         deadline: Instant,
-        change: impl FnOnce(Changeable) -> Result<Changeable>,
-    ) -> Result<()> {
+    ) -> Result<Arc<Entry>> {
         let _changing = self.begin_change(deadline).await?;
-        entry.check_not_dropped()?;
-        let before = entry.changeable();
-        let after = change(before.clone())?;
-        if after == before {
-            return Ok(());
+        let entry = self.find(name)?;
+        let record = entry.record();
+        let after = record.with_settings(change(record.settings())?);
+        if after != *record {
+            self.catalogue.change(&after).await.map_err(|error| self.not_written(error))?;
+            entry.set(after).await;
         }
-        let row = entry.row_with(after.clone());
-        self.catalogue.change(&row).await.map_err(|error| self.not_written(error))?;
-        entry.set(after).await;
-        Ok(())
+        Ok(entry)
     }
 
     /// Out of the catalogue first, then out of reach of those who ask for it by name. The folder
@@ -98,9 +95,9 @@ impl Collections {
         let entry = {
             let _changing = self.begin_change(deadline).await?;
             let entry = self.find(name)?;
-            let dropped = self.catalogue.drop(entry.row.uuid).await;
+            let dropped = self.catalogue.drop(entry.record().uuid).await;
             // A drop makes room: whoever asked takes up that the disk is full, and tries again.
-            dropped.map_err(|error| from_store(self.indexing.space.explain(error)))?;
+            dropped.map_err(|error| self.indexing.space.explain(error))?;
             self.by_name.write().remove(name);
             entry.set_dropped();
             entry
@@ -112,17 +109,17 @@ impl Collections {
             // A snapshot that began after the folder has its new name would be of nothing.
             projection.abandon();
         }
-        self.catalogue.put_away(entry.row.uuid).await.map_err(from_store)?;
+        self.catalogue.put_away(entry.record().uuid).await?;
         if let Some(open) = open {
             open.close(Kept::No).await;
         }
-        self.catalogue.remove_dropped(entry.row.uuid);
+        self.catalogue.remove_dropped(entry.record().uuid);
         Ok(())
     }
 
     /// What a change of the catalogue met. A full disk is a state of the node from then on.
     fn not_written(&self, error: StoreError) -> Error {
-        let error = from_store(self.indexing.space.explain(error));
+        let error = Error::from(self.indexing.space.explain(error));
         if error.code == ErrorCode::StorageFull {
             self.indexing.space.note_full();
         }
@@ -132,7 +129,7 @@ impl Collections {
     /// Waits for its turn, until the deadline: nothing is done by then.
     async fn begin_change(&self, deadline: Instant) -> Result<MutexGuard<'_, ()>> {
         let turn = tokio::time::timeout_at(deadline, self.changing.lock()).await;
-        turn.map_err(|_| too_late())
+        turn.map_err(|_| Error::too_late())
     }
 
     /// Runs work to its end, whether or not this future is dropped.

@@ -3,14 +3,12 @@
 use std::{path::Path, sync::Arc};
 
 use akidb_core::Result;
-use akidb_store::{
-    Catalogue, CollectionRow, CommittedChange, DocumentStore, StoreOptions, VectorsPerDocument,
-};
+use akidb_engine::CollectionRecord;
+use akidb_store::{Catalogue, CommittedChange, DocumentStore, StoreOptions, VectorsPerDocument};
 
 use crate::{
     StorageConfig,
     agreement::AT_OPENING_MAX,
-    failure::from_store,
     metrics::Metrics,
     projection::{Context, Indexing, Kept, Projection, load},
 };
@@ -20,7 +18,7 @@ pub(super) const INDEX_FOLDER: &str = "vectors";
 
 /// An open collection.
 pub(crate) struct OpenCollection {
-    pub(crate) row: CollectionRow,
+    pub(crate) record: Arc<CollectionRecord>,
     pub(crate) store: DocumentStore,
     pub(crate) projection: Projection,
 }
@@ -28,7 +26,7 @@ pub(crate) struct OpenCollection {
 impl OpenCollection {
     /// Opens the store and what searches run over.
     pub(super) async fn open(
-        row: &CollectionRow,
+        record: Arc<CollectionRecord>,
         folder: &Path,
         catalogue: &Catalogue,
         config: &StorageConfig,
@@ -36,7 +34,7 @@ impl OpenCollection {
     ) -> Result<Self> {
         let options = StoreOptions {
             readers_max: config.readers_per_collection,
-            vectors_per_document: match row.chunking {
+            vectors_per_document: match record.chunking {
                 None => VectorsPerDocument::One,
                 Some(_) => VectorsPerDocument::Several,
             },
@@ -44,23 +42,23 @@ impl OpenCollection {
             fail_stop: indexing.fail_stop.clone(),
         };
         let opened = DocumentStore::open(folder, options).await;
-        let mut loader = opened.map_err(|error| from_store(indexing.space.explain(error)))?;
-        catalogue.stamp(row.uuid, loader.position());
+        let mut loader = opened.map_err(|error| indexing.space.explain(error))?;
+        catalogue.stamp(record.uuid, loader.position());
         let context = Context {
-            collection: row.uuid,
+            collection: record.uuid,
             folder: folder.join(INDEX_FOLDER),
-            dimension: row.dimension,
-            metric: row.metric,
-            settings: row.index,
+            dimension: record.dimension,
+            metric: record.metric,
+            settings: record.index,
             position: loader.position(),
             indexing: indexing.clone(),
         };
         let projection = load(context, &mut loader).await?;
         // An index that has more than the database has raised its epoch.
-        catalogue.stamp(row.uuid, loader.position());
+        catalogue.stamp(record.uuid, loader.position());
         let has_damage = loader.has_damage();
         let store = loader.start(follow(projection.clone(), Arc::clone(&indexing.metrics)));
-        let open = Self { row: row.clone(), store, projection };
+        let open = Self { record, store, projection };
         if has_damage {
             // On the heap, as every request that may open a collection holds its future.
             Box::pin(open.look_whether_answers_agree()).await?;
@@ -75,7 +73,7 @@ impl OpenCollection {
             return Ok(());
         }
         for disagreement in self.disagreements().await? {
-            tracing::error!(collection = %self.row.name, disagreement, "answers do not agree");
+            tracing::error!(collection = %self.record.name, disagreement, "answers do not agree");
         }
         Ok(())
     }

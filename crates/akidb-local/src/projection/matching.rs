@@ -65,11 +65,6 @@ impl Matching {
         self.certain().len() as u64
     }
 
-    /// How many vectors the documents have that match for certain.
-    pub(crate) fn vector_count(&self) -> u64 {
-        self.slots.len()
-    }
-
     /// The documents that match for certain, ascending, those aside of which that is not known.
     pub(crate) fn certain(&self) -> Vec<Seq> {
         let mut documents = self.generation.documents_in(&self.slots);

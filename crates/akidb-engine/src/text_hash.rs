@@ -19,11 +19,15 @@ impl TextHash {
         Self(hash)
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// The hash of these bytes, where there are 16.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8] {
+    /// Its 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }

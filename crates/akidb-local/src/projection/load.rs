@@ -16,10 +16,7 @@ use super::{
     maintenance::{Contained, Maintenance},
     snapshot::{self, Written},
 };
-use crate::{
-    failure::from_store,
-    index_memory::{MemoryShare, vector_bytes},
-};
+use crate::index_memory::{MemoryShare, vector_bytes};
 
 /// Vectors, or documents, handed to the indexes at once.
 const LOAD_ROWS: usize = 1_024;
@@ -37,7 +34,7 @@ pub(crate) async fn load(mut context: Context, loader: &mut Loader) -> Result<Pr
                 Some((generation, Some(contained).filter(|_| all_sound), unsearchable))
             }
             CaughtUp::Ahead(covered) => {
-                loader.witness(covered).await.map_err(from_store)?;
+                loader.witness(covered).await?;
                 unusable(&context, &"it is ahead of the store");
                 None
             }
@@ -154,7 +151,7 @@ async fn catch_up(written: Written, loader: &mut Loader) -> Result<CaughtUp> {
     if covered == loader.last_seq() {
         return Ok(CaughtUp::Fits(generation, contained, unsearchable));
     }
-    let stored = loader.documents().await.map_err(from_store)?;
+    let stored = loader.documents().await?;
     let indexed = generation.live_documents();
     let is_missing = |seq: &&Seq| **seq <= covered && indexed.binary_search(seq).is_err();
     if stored.iter().filter(is_missing).any(|seq| !unsearchable.contains(seq)) {
@@ -197,13 +194,13 @@ async fn fill(generation: &Generation, after: Seq, loader: &mut Loader) -> Resul
             generation.apply(&std::mem::take(&mut pending));
         }
     });
-    let incomplete = loaded.await.map_err(from_store)?;
+    let incomplete = loaded.await?;
     generation.apply(&pending);
     if let Some(seq) = wrong_dimension {
         let message = format!("the stored vector {seq} has another dimension than its collection");
         return Err(Error::new(ErrorCode::StorageFailed, message));
     }
-    let unreadable = fill_filters(generation, first, after, loader).await.map_err(from_store)?;
+    let unreadable = fill_filters(generation, first, after, loader).await?;
     Ok(incomplete.into_iter().chain(unreadable).collect())
 }
 

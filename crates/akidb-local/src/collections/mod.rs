@@ -9,7 +9,8 @@ mod open;
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
-use akidb_core::{CollectionName, Error, ErrorCode, IndexSettings, Result};
+use akidb_core::{CollectionName, Error, ErrorCode, Result};
+use akidb_engine::{IndexProgress, IndexState, IndexStatus};
 use akidb_store::{Catalogue, DataDirectory, DiskSpace, FailStop, Finding, OpenedCatalogue};
 use futures::future::BoxFuture;
 use parking_lot::RwLock;
@@ -19,19 +20,11 @@ pub(crate) use entry::Entry;
 pub(crate) use open::OpenCollection;
 
 use crate::{
-    IndexConfig, IndexProgress, IndexState, IndexStatus, StorageConfig,
-    failure::from_store,
+    IndexConfig, StorageConfig,
     index_memory::IndexMemory,
     metrics::Metrics,
     projection::{Indexing, Kept, Maintainer},
 };
-
-/// What of a collection can be changed.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Changeable {
-    pub(crate) description: Option<String>,
-    pub(crate) index: IndexSettings,
-}
 
 /// Every collection of the node.
 pub(crate) struct Collections {
@@ -58,14 +51,14 @@ impl Collections {
     ) -> Result<Self> {
         let fail_stop = FailStop::default();
         let opened = Catalogue::open(Arc::new(directory), fail_stop.clone()).await;
-        let opened = opened.map_err(|error| from_store(space.explain(error)))?;
+        let opened = opened.map_err(|error| space.explain(error))?;
         let OpenedCatalogue { catalogue, collections, findings } = opened;
         metrics.count_findings(&findings);
-        let entries = collections.into_iter().map(|row| {
-            let folder = catalogue.directory().collection(row.uuid);
-            Ok((row.name.as_str().to_owned(), Arc::new(Entry::new(row, folder)?)))
+        let entries = collections.into_iter().map(|record| {
+            let folder = catalogue.directory().collection(record.uuid);
+            (record.name.as_str().to_owned(), Arc::new(Entry::new(record, folder)))
         });
-        let by_name = RwLock::new(entries.collect::<Result<_>>()?);
+        let by_name = RwLock::new(entries.collect());
         let maintainer = Maintainer::start().map_err(|error| {
             Error::new(ErrorCode::Internal, format!("cannot start the threads of indexes: {error}"))
         })?;
@@ -107,11 +100,6 @@ impl Collections {
         self.by_name.read().get(name).cloned().ok_or_else(|| {
             Error::new(ErrorCode::CollectionNotFound, format!("no collection is named {name:?}"))
         })
-    }
-
-    /// The open collection of a name, opened where it is not.
-    pub(crate) async fn open_by_name(self: &Arc<Self>, name: &str) -> Result<Arc<OpenCollection>> {
-        self.open_entry(&self.find(name)?).await
     }
 
     /// Opens a collection where it is not open. The opening goes on when whoever asked is gone: who
@@ -202,7 +190,7 @@ impl Collections {
     pub(crate) fn indexes_being_built(&self) -> Vec<IndexProgress> {
         let being_built = |entry: Arc<Entry>| {
             let IndexStatus { state, progress, .. } = entry.peek()?.projection.status();
-            let collection = entry.row.name.as_str().to_owned();
+            let collection = entry.record().name.as_str().to_owned();
             (state != IndexState::Ready).then_some(IndexProgress { collection, state, progress })
         };
         self.all().into_iter().filter_map(being_built).collect()

@@ -6,32 +6,13 @@ use akidb_core::{DocumentId, Filter, Result, Seq};
 use akidb_index::SearchRequest;
 use akidb_store::{DocumentStore, PageRequest};
 
-use crate::{Service, collections::OpenCollection, failure::from_store, projection::Projection};
+use crate::{collections::OpenCollection, projection::Projection};
 
 /// Documents read at once.
 const PAGE_ROWS: usize = 1_000;
 
 /// Documents up to which a collection that was found damaged is looked at whenever it is opened.
 pub(crate) const AT_OPENING_MAX: u64 = 100_000;
-
-impl Service {
-    /// Opens a collection and says where counting, scrolling, getting, filtering and searching it
-    /// exactly do not agree, and whether its index could be used. Meant for a collection that
-    /// nobody writes to meanwhile. Nothing is said of one that is as it should be.
-    ///
-    /// # Errors
-    /// When there is no such collection, or it can not be opened or read.
-    pub async fn disagreements(&self, collection: &str) -> Result<Vec<String>> {
-        let unusable = &self.inner.metrics.indexes.snapshots_unusable;
-        let before = unusable.get();
-        let open = self.inner.collections.open_by_name(collection).await?;
-        let mut found = open.disagreements().await?;
-        if unusable.get() > before {
-            found.push("the files of its index can not be used, it is built again".to_owned());
-        }
-        Ok(found)
-    }
-}
 
 impl OpenCollection {
     pub(crate) async fn disagreements(&self) -> Result<Vec<String>> {
@@ -63,7 +44,7 @@ pub(crate) async fn disagreements(
     expect("counting", store.document_count(), sound + damaged);
 
     let everything = Filter::And(Vec::new());
-    let matching = store.matching(&everything).await.map_err(from_store)?;
+    let matching = store.matching(&everything).await?;
     let matching: BTreeSet<Seq> = matching.into_iter().collect();
     expect("filtering", matching.intersection(&scrolled.sound).count() as u64, sound);
     expect("filtering", matching.len() as u64, sound);
@@ -73,7 +54,7 @@ pub(crate) async fn disagreements(
 
     let mut got = BTreeSet::new();
     for ids in scrolled.ids.chunks(PAGE_ROWS) {
-        let rows = store.by_ids(ids, false).await.map_err(from_store)?;
+        let rows = store.by_ids(ids, false).await?;
         got.extend(rows.documents.into_iter().map(|document| document.seq));
     }
     expect("getting", got.intersection(&scrolled.sound).count() as u64, sound);
@@ -101,7 +82,7 @@ async fn scrolled(store: &DocumentStore) -> Result<Scrolled> {
         with_vector: false,
     };
     loop {
-        let page = store.page(request).await.map_err(from_store)?;
+        let page = store.page(request).await?;
         for document in page.rows.documents {
             scrolled.sound.insert(document.seq);
             scrolled.ids.push(document.id);

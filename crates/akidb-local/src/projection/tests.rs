@@ -10,7 +10,7 @@ use super::*;
 
 fn projection() -> (Projection, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let metrics = Arc::new(Metrics::register().unwrap());
+    let metrics = Arc::new(Metrics::register(&prometheus::Registry::new()).unwrap());
     let context = Context {
         collection: Uuid::nil(),
         dimension: Dimension::new(2).unwrap(),

@@ -5,7 +5,6 @@
 //! and deleted beyond the limit too. A write that adds documents beyond it is refused.
 
 use std::{
-    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -13,11 +12,9 @@ use std::{
     time::Duration,
 };
 
-use akidb_core::{Dimension, DocumentId, Error, ErrorCode, IndexEngine, IndexSettings, Result};
+use akidb_core::{Dimension, Error, ErrorCode, IndexEngine, IndexSettings, Result};
+use akidb_engine::IndexStatus;
 use akidb_index::code_bytes;
-use akidb_store::{NewRow, RowVectors, Write};
-
-use crate::IndexStatus;
 
 /// When to try again where no memory is left: the indexes leave out removed vectors by then, as they
 /// are told of the want.
@@ -135,41 +132,9 @@ pub(crate) fn held_bytes(
     status.memory_bytes.saturating_add(pending)
 }
 
-/// Bytes that a write adds to an index, by estimate. What is replaced is not taken off: it goes only
-/// when the index is compacted.
-pub(crate) fn bytes_of(write: &Write, dimension: Dimension, settings: &IndexSettings) -> u64 {
-    let vectors = match write {
-        Write::Upsert(rows, _) => rows.iter().map(|row| vectors_of(&row.vectors)).sum(),
-        // New versions take the place of those that are there.
-        Write::Patch(_) | Write::PatchVersions(_) => 0,
-        Write::DeleteIds(_) | Write::DeleteOne(_) | Write::DeleteVersions(_) => 0,
-    };
-    vector_bytes(dimension, settings).saturating_mul(vectors)
-}
-
-/// The same, where the documents with these ids are there already: what takes the place of another
-/// adds nothing for long.
-pub(crate) fn bytes_of_new(
-    rows: &[NewRow],
-    present: &HashSet<DocumentId>,
-    dimension: Dimension,
-    settings: &IndexSettings,
-) -> u64 {
-    let new = rows.iter().filter(|row| !present.contains(&row.id));
-    let vectors: u64 = new.map(|row| vectors_of(&row.vectors)).sum();
-    vector_bytes(dimension, settings).saturating_mul(vectors)
-}
-
 /// Bytes that one vector takes in an index: itself, its key, its codes and its links.
 pub(crate) fn vector_bytes(dimension: Dimension, settings: &IndexSettings) -> u64 {
     padded(dimension.get() as u64 * 4) + KEY_BYTES + graph_bytes(dimension, settings)
-}
-
-fn vectors_of(vectors: &RowVectors) -> u64 {
-    match vectors {
-        RowVectors::Given(_) => 1,
-        RowVectors::Embedded(text) => text.passages.len() as u64,
-    }
 }
 
 /// Bytes of a vector's codes and links.

@@ -38,6 +38,7 @@ use std::{
 };
 
 use akidb_core::{Dimension, IndexSettings, Metric, Seq};
+use akidb_engine::{IndexState, IndexStatus};
 use akidb_index::{VectorIndex, open_engine};
 use akidb_store::{CommittedChange, DiskSpace, FailStop, Position, VectorKey};
 use parking_lot::{Mutex, RwLock};
@@ -51,7 +52,7 @@ pub(crate) use self::{
     search::{FoundDocuments, View},
 };
 use crate::{
-    IndexState, IndexStatus, IndexThresholds,
+    IndexThresholds,
     index_memory::{IndexMemory, MemoryShare, held_bytes},
     metrics::Metrics,
 };
@@ -208,6 +209,11 @@ impl Projection {
     /// The documents that no search can find, or not by all of their passages.
     pub(crate) fn unsearchable(&self) -> BTreeSet<Seq> {
         self.shared.unsearchable.read().clone()
+    }
+
+    /// How many vectors stand for row versions, given in ascending order.
+    pub(crate) fn vectors_of(&self, versions: &[Seq]) -> u64 {
+        self.shared.generation().keys.read().of_documents(versions).len()
     }
 
     /// The length of its vectors.

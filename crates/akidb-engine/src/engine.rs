@@ -1,0 +1,145 @@
+//! What the service asks of storage.
+
+use std::{collections::HashMap, fmt::Debug, sync::Arc, time::Instant};
+
+use akidb_core::{DocumentId, Filter, Result};
+use async_trait::async_trait;
+
+use crate::{
+    Applied, CollectionRecord, CollectionSettings, CollectionStatus, Count, EngineStatus, Found,
+    KnownText, Matching, Query, Rows, ScrollPage, ScrollRequest, TextHash, Write,
+};
+
+/// What new settings are made of the present ones, or why they can not be.
+pub type SettingsChange =
+    Box<dyn FnOnce(CollectionSettings) -> Result<CollectionSettings> + Send + 'static>;
+
+/// Where collections are kept.
+///
+/// Errors say whether anything was changed (`outcome`). A change that has begun runs to its end,
+/// whatever becomes of the future that waits for it; until its deadline it may be refused because
+/// others are before it.
+#[async_trait]
+pub trait StorageEngine: Debug + Send + Sync {
+    /// Every collection, by name.
+    fn collections(&self) -> Vec<Arc<CollectionRecord>>;
+
+    /// The collection of a name.
+    ///
+    /// # Errors
+    /// When there is none, or the name is none that a collection can have.
+    fn open(&self, name: &str) -> Result<Arc<dyn Collection>>;
+
+    /// Makes a collection.
+    ///
+    /// # Errors
+    /// When the name is taken, there are `collections_max` already, or storage fails.
+    async fn create(
+        &self,
+        record: CollectionRecord,
+        collections_max: usize,
+        deadline: Instant,
+    ) -> Result<Arc<dyn Collection>>;
+
+    /// Changes the settings of a collection. What they need, such as another index, may be made
+    /// after this has returned.
+    ///
+    /// # Errors
+    /// When there is none of the name, the change is refused, or storage fails.
+    async fn update(
+        &self,
+        name: &str,
+        change: SettingsChange,
+        deadline: Instant,
+    ) -> Result<Arc<dyn Collection>>;
+
+    /// Drops a collection with everything in it.
+    ///
+    /// # Errors
+    /// When there is none of the name, or storage fails.
+    async fn delete(&self, name: &str, deadline: Instant) -> Result<()>;
+
+    /// Whether writes that take room are taken now.
+    ///
+    /// # Errors
+    /// `storage_full`, with the reason.
+    fn check_space(&self) -> Result<()>;
+
+    /// The state of everything.
+    fn status(&self) -> EngineStatus;
+
+    /// Brings those metrics up to date that are looked at, not counted.
+    fn look_at_metrics(&self);
+
+    /// Returns when the outcome of a change can not be known any more: the node should end then, so
+    /// that a restart reads back what the disk really has.
+    async fn failed(&self);
+
+    /// Waits for what runs, and closes everything. Nothing can be asked after it.
+    async fn close(&self);
+}
+
+/// One collection.
+///
+/// What is acknowledged is durable, and every read and search that begins later sees it.
+#[async_trait]
+pub trait Collection: Debug + Send + Sync {
+    /// What it is now.
+    fn record(&self) -> Arc<CollectionRecord>;
+
+    /// Changes documents, whole or not at all.
+    ///
+    /// # Errors
+    /// When documents are not as the write requires them, nothing can be written by the deadline,
+    /// there is no room, or storage fails.
+    async fn write(&self, write: Write, deadline: Instant) -> Result<Applied>;
+
+    /// The documents of these ids, in no particular order; unknown ones are left out.
+    ///
+    /// # Errors
+    /// When the read fails.
+    async fn by_ids(&self, ids: &[DocumentId], with_vector: bool) -> Result<Rows>;
+
+    /// A page of documents.
+    ///
+    /// # Errors
+    /// When the read fails.
+    async fn scroll(&self, request: ScrollRequest<'_>) -> Result<ScrollPage>;
+
+    /// How many documents match, or there are.
+    ///
+    /// # Errors
+    /// When a read fails.
+    async fn count(&self, filter: Option<&Filter>) -> Result<Count>;
+
+    /// Which documents match.
+    ///
+    /// # Errors
+    /// When a read fails.
+    async fn matching(&self, filter: &Filter) -> Result<Matching>;
+
+    /// The texts of these hashes that it has sound vectors of.
+    ///
+    /// # Errors
+    /// When the read fails.
+    async fn known_texts(&self, hashes: &[TextHash]) -> Result<HashMap<TextHash, KnownText>>;
+
+    /// The documents that are nearest to a vector.
+    ///
+    /// # Errors
+    /// When a read fails.
+    async fn search(&self, query: Query) -> Result<Found>;
+
+    /// Its state.
+    ///
+    /// # Errors
+    /// When it can not be opened.
+    async fn status(&self) -> Result<CollectionStatus>;
+
+    /// Where counting, scrolling, getting, filtering and searching it exactly do not agree, and
+    /// whether what is derived could be used. Meant for a collection that nobody writes to.
+    ///
+    /// # Errors
+    /// When it can not be opened or read.
+    async fn disagreements(&self) -> Result<Vec<String>>;
+}

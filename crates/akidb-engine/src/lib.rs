@@ -1,0 +1,38 @@
+//! The contract between the service and storage, over the vocabulary of `akidb-core` alone.
+//!
+//! The service in front of it has the rules: limits, embedding, admission. An engine behind it has
+//! the documents and what is derived from them, and neither knows how the other does its work: no
+//! SQL, no table and no graph is named here. Errors are those of `akidb-core`, which every door can
+//! answer; an engine turns its own into them.
+//!
+//! | module | what it has |
+//! |---|---|
+//! | `engine` | the two traits: all collections, and one of them |
+//! | `record` | what a collection is |
+//! | `write` | changes of documents, and what became of them |
+//! | `read` | documents by id, by filter and page by page |
+//! | `search` | what is near to a vector |
+//! | `status` | what storage says of itself |
+//! | `text_hash` | what names a text by its content |
+
+mod engine;
+mod read;
+mod record;
+mod search;
+mod status;
+mod text_hash;
+mod write;
+
+pub use engine::{Collection, SettingsChange, StorageEngine};
+pub use read::{Count, Matching, Rows, ScrollPage, ScrollPosition, ScrollRequest};
+pub use record::{CollectionRecord, CollectionSettings};
+pub use search::{Effort, Found, Hit, HitPassage, Query, SearchPlan};
+pub use status::{
+    CollectionStatus, EngineStatus, IndexProgress, IndexState, IndexStatus, LostWrites,
+    StorageFinding, UnopenedCollection,
+};
+pub use text_hash::{EmbeddedText, TextHash};
+pub use write::{
+    Applied, ConflictsStop, KnownText, NewRow, OneDocument, PassageVector, Patch, PatchVersions,
+    RowVectors, UpsertRules, Write, Written, conflict_at,
+};

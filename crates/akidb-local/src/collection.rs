@@ -1,0 +1,121 @@
+//! What is asked of one collection. It is opened for as long as that takes.
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Instant};
+
+use akidb_core::{DocumentId, Filter, Result};
+use akidb_engine::{
+    Applied, Collection, CollectionRecord, CollectionStatus, Count, Found, IndexStatus, KnownText,
+    LostWrites, Matching, Query, Rows, ScrollPage, ScrollRequest, TextHash, Write,
+};
+use async_trait::async_trait;
+
+use crate::{
+    collections::{Collections, Entry, OpenCollection},
+    matching,
+    scroll::scroll,
+    search::search,
+    write::write,
+};
+
+/// A collection of this node, open or not.
+pub(crate) struct LocalCollection {
+    collections: Arc<Collections>,
+    entry: Arc<Entry>,
+}
+
+impl fmt::Debug for LocalCollection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LocalCollection").field(&self.entry.record().name).finish()
+    }
+}
+
+impl LocalCollection {
+    pub(crate) const fn new(collections: Arc<Collections>, entry: Arc<Entry>) -> Self {
+        Self { collections, entry }
+    }
+
+    async fn opened(&self) -> Result<Arc<OpenCollection>> {
+        self.collections.open_entry(&self.entry).await
+    }
+
+    async fn write_once(&self, wanted: Write, deadline: Instant) -> Result<Applied> {
+        let open = self.opened().await?;
+        write(&open, &self.entry.record(), &self.collections.indexing, wanted, deadline).await
+    }
+}
+
+#[async_trait]
+impl Collection for LocalCollection {
+    fn record(&self) -> Arc<CollectionRecord> {
+        self.entry.record()
+    }
+
+    async fn write(&self, wanted: Write, deadline: Instant) -> Result<Applied> {
+        if wanted.frees_space() {
+            let write = || self.write_once(wanted.clone(), deadline);
+            return self.collections.making_room(write).await;
+        }
+        self.write_once(wanted, deadline).await
+    }
+
+    async fn by_ids(&self, ids: &[DocumentId], with_vector: bool) -> Result<Rows> {
+        Ok(self.opened().await?.store.by_ids(ids, with_vector).await?)
+    }
+
+    async fn scroll(&self, request: ScrollRequest<'_>) -> Result<ScrollPage> {
+        scroll(&*self.opened().await?, request).await
+    }
+
+    async fn count(&self, filter: Option<&Filter>) -> Result<Count> {
+        let open = self.opened().await?;
+        match filter.filter(|filter| !filter.is_always_true()) {
+            None => Ok(Count { count: open.store.document_count(), unknown_fields: Vec::new() }),
+            Some(filter) => {
+                let count = matching::count(&open, filter).await?;
+                let unknown_fields = open.projection.unknown_fields(Some(filter));
+                Ok(Count { count, unknown_fields })
+            }
+        }
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Matching> {
+        let open = self.opened().await?;
+        let found = matching::versions(&open, filter).await?;
+        let unknown_fields = open.projection.unknown_fields(Some(filter));
+        Ok(Matching { versions: found.versions, unknown_fields })
+    }
+
+    async fn known_texts(&self, hashes: &[TextHash]) -> Result<HashMap<TextHash, KnownText>> {
+        Ok(self.opened().await?.store.known_texts(hashes).await?)
+    }
+
+    async fn search(&self, query: Query) -> Result<Found> {
+        let open = self.opened().await?;
+        search(&open, &query, &self.collections.indexing.metrics).await
+    }
+
+    async fn status(&self) -> Result<CollectionStatus> {
+        let open = self.opened().await?;
+        let disk_bytes = self.entry.index_disk_bytes();
+        let lost = open.store.lost().iter();
+        Ok(CollectionStatus {
+            document_count: open.store.document_count(),
+            last_seq: open.store.last_seq(),
+            disk_bytes: self.entry.disk_bytes(),
+            index: IndexStatus { disk_bytes, ..open.projection.status() },
+            lost_writes: lost
+                .map(|range| LostWrites { first_seq: range.first.0, last_seq: range.last.0 })
+                .collect(),
+        })
+    }
+
+    async fn disagreements(&self) -> Result<Vec<String>> {
+        let unusable = &self.collections.indexing.metrics.indexes.snapshots_unusable;
+        let before = unusable.get();
+        let mut found = self.opened().await?.disagreements().await?;
+        if unusable.get() > before {
+            found.push("the files of its index can not be used, it is built again".to_owned());
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,85 @@
+//! Which documents match a filter: the filter index says so, and of the few of which it does not
+//! know, their metadata.
+
+use akidb_core::{Filter, Result, Seq};
+use akidb_store::DocumentStore;
+
+use crate::{collections::OpenCollection, projection::Matching};
+
+/// Documents read at once to see whether they match a filter.
+const UNSURE_ROWS: usize = 256;
+
+/// How often a look is repeated when documents that had to be read were replaced meanwhile.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// The documents that match as of one commit.
+pub(crate) struct MatchingVersions {
+    /// Ascending.
+    pub(crate) versions: Vec<Seq>,
+    /// Those that can not be read, so that nobody knows.
+    pub(crate) damaged: Vec<Seq>,
+    /// The last sequence number of that commit.
+    pub(crate) as_of: Seq,
+}
+
+/// What became of documents that were read to see whether they match.
+#[derive(Default)]
+pub(crate) struct Settled {
+    pub(crate) matching: Vec<Seq>,
+    damaged: Vec<Seq>,
+    /// Whether all of them are still there.
+    is_whole: bool,
+}
+
+/// Reads documents to see which of them match. `matching` is in no particular order.
+pub(crate) async fn settle(
+    store: &DocumentStore,
+    filter: &Filter,
+    unsure: &[Seq],
+) -> Result<Settled> {
+    let mut settled = Settled { is_whole: true, ..Settled::default() };
+    for unsure in unsure.chunks(UNSURE_ROWS) {
+        let rows = store.by_seqs(unsure, false).await?;
+        settled.is_whole &= rows.documents.len() + rows.damaged.len() == unsure.len();
+        let matches = rows.documents.iter().filter(|row| filter.matches(&row.id, &row.metadata));
+        settled.matching.extend(matches.map(|row| row.seq));
+        settled.damaged.extend(rows.damaged.iter().filter_map(|row| row.seq));
+    }
+    Ok(settled)
+}
+
+/// The documents that match.
+///
+/// # Errors
+/// When a read fails.
+pub(crate) async fn versions(open: &OpenCollection, filter: &Filter) -> Result<MatchingVersions> {
+    let (found, settled) = look(open, filter).await?;
+    let mut versions = found.certain();
+    if !settled.matching.is_empty() {
+        versions.extend(&settled.matching);
+        versions.sort_unstable();
+    }
+    Ok(MatchingVersions { versions, damaged: settled.damaged, as_of: found.as_of })
+}
+
+/// How many documents match.
+///
+/// # Errors
+/// When a read fails.
+pub(crate) async fn count(open: &OpenCollection, filter: &Filter) -> Result<u64> {
+    let (found, settled) = look(open, filter).await?;
+    Ok(found.certain_count() + settled.matching.len() as u64)
+}
+
+/// What the filter index says, and what became of the documents that it is unsure of.
+async fn look(open: &OpenCollection, filter: &Filter) -> Result<(Matching, Settled)> {
+    let mut attempt = 1;
+    loop {
+        let found = open.projection.matching(filter);
+        let settled = settle(&open.store, filter, &found.unsure).await?;
+        if settled.is_whole || attempt == ATTEMPTS_MAX {
+            return Ok((found, settled));
+        }
+        attempt += 1;
+    }
+}
