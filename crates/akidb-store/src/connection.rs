@@ -100,6 +100,18 @@ async fn migrate(
     }
 }
 
+/// One connection that can only read, and that leaves the log where it is.
+pub(crate) async fn open_to_look(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .create_if_missing(false)
+        .pragma("query_only", "1")
+        .pragma("trusted_schema", "0")
+        .busy_timeout(Duration::from_secs(5));
+    Ok(SqliteConnection::connect_with(&options).await?)
+}
+
 /// A pool of connections that can only read. They open when used and close when idle.
 pub(crate) fn open_readers(path: &Path, connections_max: u32) -> SqlitePool {
     let options = SqliteConnectOptions::new()

@@ -95,6 +95,19 @@ pub enum StoreError {
         /// The id that the high-water marks beside it name.
         expected: uuid::Uuid,
     },
+    /// The file of a database and the log beside it are of different ones.
+    #[error(
+        "{} stands beside the log of another database, that of {log_of}: one of the two files was \
+         exchanged, and nothing was changed; hint: put the right file back, or move the log \
+         (-wal) away and `akidb repair` saves what the file has",
+        path.display()
+    )]
+    MixedDatabase {
+        /// The file of the database.
+        path: PathBuf,
+        /// The database that the log is of.
+        log_of: uuid::Uuid,
+    },
     /// No space left; the write was rolled back.
     #[error("the disk is full")]
     Full,
@@ -266,6 +279,7 @@ impl From<StoreError> for Error {
             }
             StoreError::DamagedPage { .. }
             | StoreError::ForeignDatabase { .. }
+            | StoreError::MixedDatabase { .. }
             | StoreError::Locked { .. }
             | StoreError::Io { .. }
             | StoreError::SqliteTooOld { .. }

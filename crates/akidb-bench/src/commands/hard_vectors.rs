@@ -17,6 +17,9 @@ use crate::{
 /// What recall may fall short of that over plain vectors.
 const LOSS_MAX: f64 = 0.02;
 
+/// Vectors linked at once, as a node does: between two times an index measures its searches.
+const AT_ONCE: usize = 1_024;
+
 /// Vectors linked before more are appended, so that codes are chosen by the first of them.
 const STEPS: usize = 4;
 
@@ -205,7 +208,7 @@ fn measure(arguments: &Arguments, metric: Metric, kind: Kind) -> anyhow::Result<
     let link = || {
         pool.install(|| {
             let watch = Stopwatch::start();
-            while index.link(4_096) > 0 {}
+            while index.link(AT_ONCE) > 0 {}
             watch.stop().cpu.as_secs_f64()
         })
     };

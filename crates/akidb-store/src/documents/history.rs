@@ -12,8 +12,9 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    LostRange,
+    LostRange, identity,
     row::{read_seq, seq_to_sql},
+    tidy::truncate_log,
 };
 use crate::{
     StoreError, checksum,
@@ -67,12 +68,17 @@ pub(super) async fn settle(
     let Decision { position, lost, renewed, faults } = decide(&stored, &marks, highest, path)?;
     let changed = !matches!(stored, Stored::Sound(stored) if stored == position);
     let mut unwritable = None;
-    if changed || lost.is_some() {
+    let untagged = identity::is_untagged(path);
+    if changed || lost.is_some() || untagged {
         match store(connection, position, lost).await {
             // What can be read is served.
             Err(error) if error.is_damaged_page() => unwritable = Some(error.to_string()),
             stored => stored?,
         }
+    }
+    if untagged && unwritable.is_none() {
+        // The tag is of use in the file alone.
+        truncate_log(connection).await?;
     }
     let high_water = HighWater::establish(folder, position)?;
     crate::directory::sync_directory(folder)?;
@@ -199,6 +205,14 @@ fn new_id(marks: &[Position]) -> Uuid {
     marks.first().map_or_else(Uuid::now_v7, |mark| mark.database)
 }
 
+/// Where the database says that it is, if that is sound.
+pub(super) async fn sound_position(connection: &mut SqliteConnection) -> Option<Position> {
+    match stored(connection).await {
+        Ok(Stored::Sound(position)) => Some(position),
+        _ => None,
+    }
+}
+
 async fn stored(connection: &mut SqliteConnection) -> Result<Stored, StoreError> {
     let unnamed: Option<String> =
         sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE name = 'sequence_unchecked'")
@@ -281,6 +295,9 @@ pub(super) async fn store(
     .bind(checksum::of_position(&position))
     .execute(&mut *transaction)
     .await?;
+    let tag = identity::tag_of(position.database);
+    let tagged = sqlx::AssertSqlSafe(format!("PRAGMA application_id = {tag}"));
+    sqlx::query(tagged).execute(&mut *transaction).await?;
     sqlx::query("DROP TABLE IF EXISTS sequence_unchecked").execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(())

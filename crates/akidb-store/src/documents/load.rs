@@ -13,6 +13,7 @@ use super::{
     CommittedChange, DocumentStore, LostRange, Position, QUEUE_WRITES_MAX, StoreOptions,
     StoredVector, Totals,
     history::{self, History},
+    identity,
     read::ids_of,
     row::{StoredId, passage_columns, read_vector, vector_columns},
     tidy::Tidy,
@@ -58,6 +59,7 @@ impl DocumentStore {
     /// is newer than this program.
     pub async fn open(folder: &Path, options: StoreOptions) -> Result<Loader, StoreError> {
         let path = folder.join(FILE_NAME);
+        identity::check(&path).await?;
         let mut connection = connection::open_writer(&path, &migrations::collection()).await?;
         crate::directory::sync_directory(folder)?;
         let history = history::settle(&mut connection, folder, &path).await?;

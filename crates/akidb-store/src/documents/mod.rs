@@ -3,6 +3,7 @@
 
 mod create;
 mod history;
+mod identity;
 mod known;
 mod load;
 mod page;

@@ -228,10 +228,15 @@ impl DocumentStore {
         match rows {
             Err(error) if error.is_damaged_page() => {}
             rows => {
-                return rows?
-                    .iter()
-                    .map(|row| Ok((read_seq(row, 0)?, read_seq(row, 1)?)))
-                    .collect();
+                let rows = rows?;
+                let numbers = rows.iter().map(|row| Ok((read_seq(row, 0)?, read_seq(row, 1)?)));
+                let numbers = numbers.collect::<Result<Vec<_>, StoreError>>()?;
+                // Numbers out of their order would lead a scroll in a circle.
+                let ascend = numbers.is_sorted_by(|(left, _), (right, _)| left < right);
+                let within = |(number, _): &(Seq, Seq)| *number > after && *number <= through;
+                if ascend && numbers.iter().all(within) {
+                    return Ok(numbers);
+                }
             }
         }
         // Slower, as it sorts what the index has in order.

@@ -15,7 +15,7 @@ use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
 use super::{
-    DatabaseFault, Position, Survey, history,
+    DatabaseFault, Position, Survey, history, identity,
     load::FILE_NAME,
     read::{Keys, Reader, json_list},
     survey::look_at_rows,
@@ -59,6 +59,7 @@ pub struct Repair {
 pub async fn repair(folder: &Path) -> Result<Repair, StoreError> {
     take_back_unfinished(folder)?;
     let (path, new_path) = (folder.join(FILE_NAME), folder.join(NEW));
+    identity::check(&path).await?;
     let mut old = connection::open_writer(&path, &migrations::collection()).await?;
     let (position, mut survey) = match history::look(&mut old, folder, &path).await {
         Ok((position, faults)) => (position, faults_of("history", faults)),

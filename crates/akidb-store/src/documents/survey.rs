@@ -6,7 +6,7 @@ use akidb_core::{DamagedDocument, Seq};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    history,
+    history, identity,
     load::{Expected, FILE_NAME, SELECT_VECTORS},
     read::{ALL, ids_of},
     row::{read_document, read_seq, read_vector},
@@ -66,8 +66,13 @@ impl Survey {
 /// When the database can not be opened at all.
 pub async fn survey(folder: &Path) -> Result<Survey, StoreError> {
     let path = folder.join(FILE_NAME);
-    let mut connection = connection::open_writer(&path, &migrations::collection()).await?;
     let mut found = Survey::default();
+    if let Err(mixed) = identity::check(&path).await {
+        // Opened to be written, its log would be copied into a file that is not its own.
+        found.note("database", mixed.to_string());
+        return Ok(found);
+    }
+    let mut connection = connection::open_writer(&path, &migrations::collection()).await?;
     let last = match history::look(&mut connection, folder, &path).await {
         Ok((position, faults)) => {
             faults.into_iter().for_each(|fault| found.note("history", fault));

@@ -118,3 +118,51 @@ async fn a_damaged_table_of_migrations_does_not_close_a_database() {
         store.close().await;
     }
 }
+
+/// The files of a database that was not closed, as a kill leaves them.
+fn copy_of(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    copy
+}
+
+fn exchange(name: &str, one: &Path, other: &Path) {
+    let (one, other) = (one.join(name), other.join(name));
+    let bytes = std::fs::read(&one).unwrap();
+    std::fs::copy(&other, &one).unwrap();
+    std::fs::write(&other, bytes).unwrap();
+}
+
+/// Both have rows of the same numbers, so that all of a mixture would be sound.
+#[tokio::test]
+async fn a_file_beside_the_log_of_another_database_is_refused_and_nothing_is_changed() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ((first, _first), (second, _second)) = (open(one.path()).await, open(other.path()).await);
+    upsert(&first, vec![row(id("a"), 1.0), row(id("b"), 2.0)]).await;
+    upsert(&second, vec![row(id("a"), 3.0), row(id("b"), 4.0)]).await;
+    for exchanged in ["documents.db", "documents.db-wal"] {
+        let (one, other) = (copy_of(one.path()), copy_of(other.path()));
+        exchange(exchanged, one.path(), other.path());
+        let files = ["documents.db", "documents.db-wal"].map(|name| one.path().join(name));
+        let before = files.clone().map(|file| std::fs::read(file).unwrap());
+        for _ in 0..2 {
+            let opened = DocumentStore::open(one.path(), options()).await.map(|_| ());
+            assert!(matches!(opened, Err(StoreError::MixedDatabase { .. })), "{opened:?}");
+            let survey = akidb_store::survey(one.path()).await.unwrap();
+            assert_eq!(survey.faults[0].kind, "database");
+            assert!(akidb_store::repair(one.path()).await.is_err());
+        }
+        assert!(before == files.clone().map(|file| std::fs::read(file).unwrap()));
+        exchange(exchanged, one.path(), other.path());
+        let (store, _changes) = open(one.path()).await;
+        let found = store.by_ids(&[id("a"), id("b")], true).await.unwrap();
+        assert_eq!((found.documents.len(), found.damaged.len()), (2, 0));
+        assert_eq!(found.documents[0].vector.as_ref().unwrap()[0], 1.0);
+        store.close().await;
+    }
+    first.close().await;
+    second.close().await;
+}

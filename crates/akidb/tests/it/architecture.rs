@@ -8,6 +8,20 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// Tools around the code, not part of it.
 const OUTSIDE: [&str; 1] = ["xtask"];
 
+/// Crates, and what each of them does without although it stands above: storage is behind a
+/// contract, and what is in front of it knows neither SQLite nor a graph.
+const NEVER: [(&str, &str); 9] = [
+    ("akidb-service", "akidb-store"),
+    ("akidb-service", "akidb-index"),
+    ("akidb-service", "akidb-local"),
+    ("akidb-engine", "akidb-index"),
+    ("akidb-rest", "akidb-engine"),
+    ("akidb-grpc", "akidb-engine"),
+    ("akidb-local", "akidb-embedding"),
+    ("akidb", "akidb-store"),
+    ("akidb", "akidb-index"),
+];
+
 #[test]
 fn the_crates_are_layered_as_the_documentation_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -26,6 +40,11 @@ fn the_crates_are_layered_as_the_documentation_says() {
     documented_names.sort_unstable();
     assert_eq!(names, documented_names, "the crates of the workspace and of the table");
 
+    for (package, dependency) in NEVER {
+        let package = members.iter().find(|it| it.name == package).unwrap();
+        let uses = normal_dependencies(package, &documented);
+        assert!(!uses.contains(&dependency), "{} uses {dependency}", package.name);
+    }
     for package in members {
         for dependency in normal_dependencies(package, &documented) {
             assert!(
