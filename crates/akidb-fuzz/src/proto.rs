@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use akidb_grpc::{GrpcOptions, GrpcServer};
+use akidb_grpc::GrpcServer;
+use akidb_listener::ListenerOptions;
 use akidb_proto::{
     collection::v1::{
         CountDocumentsRequest, CreateCollectionRequest, DeleteDocumentsRequest,
@@ -22,7 +23,7 @@ fn channel() -> &'static Channel {
     static CHANNEL: OnceLock<Channel> = OnceLock::new();
     CHANNEL.get_or_init(|| {
         let node = node();
-        let server = GrpcServer::new(node.service.clone(), GrpcOptions::default());
+        let server = GrpcServer::new(node.service.clone(), ListenerOptions::default());
         let server = server.expect("a server");
         node.runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -1,26 +1,21 @@
-//! One call, from its headers to its reply: what the front knows and handlers need.
+//! One call, from its headers to its reply: what the door knows and handlers need.
 
 use std::{error::Error as _, sync::Arc};
 
-use akidb_core::{Error, ErrorCode, Outcome, Result};
-use akidb_listener::RequestId;
-use akidb_service::{Door, Operation, RequestContext, RequestSpan};
+use akidb_core::{Error, ErrorCode, Result};
+use akidb_listener::{BodyShare, Deadlines, RequestId};
+use akidb_service::{Door, RequestContext, RequestSpan, Service};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    fault,
-    memory::Share,
+    below_services,
     method::Method,
     status::{status_of, status_with},
-    timing::Timing,
 };
 
 /// What clients take unless they are told otherwise.
 const PAGE_BYTES_MAX: usize = 4 << 20;
-
-/// Counts a request that never reached the service.
-pub(crate) type CountRefused = Arc<dyn Fn(&RequestContext, Operation, &Error) + Send + Sync>;
 
 /// Travels with a request as an extension.
 #[derive(Clone)]
@@ -28,12 +23,12 @@ pub(crate) struct Call {
     pub(crate) id: RequestId,
     pub(crate) span: RequestSpan,
     pub(crate) method: Method,
-    pub(crate) timing: Timing,
+    pub(crate) deadlines: Deadlines,
     /// The memory of the request; held until the handler is done.
-    pub(crate) share: Arc<Share>,
+    pub(crate) share: Arc<BodyShare>,
     /// The limit `grpc_message_bytes`.
     pub(crate) message_bytes_max: usize,
-    pub(crate) count_refused: CountRefused,
+    pub(crate) service: Service,
 }
 
 impl Call {
@@ -46,7 +41,7 @@ impl Call {
 
     /// The context of what starts now: the call, or one message of it.
     pub(crate) fn context(&self) -> RequestContext {
-        RequestContext::new(Door::Grpc, self.timing.deadline()).within(self.span.clone())
+        RequestContext::new(Door::Grpc, self.deadlines.message()).within(self.span.clone())
     }
 
     /// What was decoded; a fault is counted, since the service never sees it.
@@ -60,8 +55,9 @@ impl Call {
         self.status(error)
     }
 
+    /// Counts a fault of a request that the service never sees.
     pub(crate) fn count(&self, error: &Error) {
-        (self.count_refused)(&self.context(), self.method.operation, error);
+        self.service.count_refused(Door::Grpc, self.method.operation, error);
     }
 
     pub(crate) fn status(&self, error: &Error) -> Status {
@@ -86,7 +82,7 @@ impl Call {
             }
             source = error.source();
         }
-        let error = fault::error_of(status, &self.method, self.message_bytes_max)
+        let error = below_services::error_of(status, &self.method, self.message_bytes_max)
             .unwrap_or_else(|| Error::new(ErrorCode::MalformedRequest, status.message()));
         self.count(&error);
         error
@@ -113,11 +109,6 @@ impl Call {
             "the reply has {bytes} bytes, the limit is grpc_message_bytes = {bytes_max}, hint: ask for fewer documents or fewer parts of them"
         );
         let error = Error::new(ErrorCode::LimitExceeded, message);
-        error.with_outcome(self.outcome_after_the_service())
-    }
-
-    /// Whether anything was changed, when a call fails after the service did its part.
-    fn outcome_after_the_service(&self) -> Outcome {
-        if self.method.writes { Outcome::Unknown } else { Outcome::NotApplied }
+        error.with_outcome(self.method.outcome_unless_told())
     }
 }

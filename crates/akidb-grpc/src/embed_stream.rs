@@ -1,6 +1,7 @@
 //! Embedding in both directions at once: each message is a request of its own.
 
 use akidb_core::{Error, ErrorCode, Result};
+use akidb_listener::caught;
 use akidb_proto::embedding::v1::{
     EmbedFailure, EmbedResponse, EmbedStreamRequest, EmbedStreamResponse, FieldViolation,
     embed_stream_response::Outcome,
@@ -20,7 +21,6 @@ use crate::{
     call::Call,
     decode, encode,
     ordered_replies::{self, CutShort, Reply, UnderWay},
-    panics,
     status::status_of,
 };
 
@@ -35,7 +35,7 @@ pub(crate) fn run(
 ) -> BoxStream<'static, Reply<EmbedStreamResponse>> {
     let limits = UnderWay { messages_max: MESSAGES_MAX, bytes_max: call.message_bytes_max };
     let (sender, receiver) = mpsc::channel(1);
-    let (timing, id, stopping) = (call.timing, call.id.clone(), service.draining());
+    let (deadlines, id, stopping) = (call.deadlines, call.id.clone(), service.draining());
     let span = call.span.clone();
     let mut index = 0;
     let answer = move |message| {
@@ -45,7 +45,7 @@ pub(crate) fn run(
     };
     // On a task of its own, so that a client which does not take replies holds up no work that
     // others wait behind.
-    let take_by = move || timing.deadline();
+    let take_by = move || deadlines.message();
     let replies = ordered_replies::run(messages, answer, limits, take_by, stopping, sender);
     let running = tokio::spawn(async move { span.around(replies).await });
     let replies = async |mut receiver: mpsc::Receiver<_>| Some((receiver.recv().await?, receiver));
@@ -75,13 +75,13 @@ fn answer(
     index: u64,
     message: Result<EmbedStreamRequest, Status>,
 ) -> BoxFuture<'static, Reply<EmbedStreamResponse>> {
-    let context = call.context();
+    let (context, outcome) = (call.context(), call.method.outcome_unless_told());
     async move {
         let EmbedStreamRequest { id, request } =
             message.map_err(|status| call.status(&call.error_of(&status)))?;
         let asked = request.ok_or_else(|| missing("request")).and_then(decode::embed);
         let asked = asked.inspect_err(|error| call.count(error));
-        let embedded = panics::caught(&call.method, embed(&service, &context, asked)).await;
+        let embedded = caught(outcome, embed(&service, &context, asked)).await;
         let outcome = match embedded.and_then(|embedded| embedded) {
             Ok(response) => sized(&call, response),
             // No message behind this one would fare better.

@@ -1,5 +1,6 @@
 //! Which method a path names, and what the door needs to know about it.
 
+use akidb_core::Outcome;
 use akidb_service::Operation;
 
 /// One gRPC method.
@@ -30,6 +31,11 @@ impl Method {
             },
         };
         known.unwrap_or(NOT_SERVED)
+    }
+
+    /// Whether anything was changed, when a call fails and the service has not said it.
+    pub(crate) const fn outcome_unless_told(&self) -> Outcome {
+        if self.writes { Outcome::Unknown } else { Outcome::NotApplied }
     }
 
     fn streaming(self) -> Self {
@@ -129,5 +135,15 @@ mod tests {
         assert_eq!(methods, 17 + 6 + 2 + 2);
         assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
         assert!(!Method::of("/").is_served);
+    }
+
+    #[test]
+    fn a_write_that_fails_untold_may_be_applied() {
+        let outcome = |method: &str| {
+            Method::of(&format!("/akidb.collection.v1.CollectionService/{method}"))
+                .outcome_unless_told()
+        };
+        assert_eq!(outcome("UpsertDocuments"), Outcome::Unknown);
+        assert_eq!(outcome("Search"), Outcome::NotApplied);
     }
 }

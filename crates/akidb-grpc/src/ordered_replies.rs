@@ -1,6 +1,4 @@
 //! Messages in, replies out in the same order, several under way at once and no more.
-//!
-//! What does not live here: what a reply is made of.
 
 use std::{
     collections::VecDeque,

@@ -2,7 +2,6 @@
 //! speaks no HTTP/2 finds out whether the listener takes connections.
 
 use akidb_core::Error;
-use akidb_listener::{REQUEST_ID, RequestId};
 use akidb_service::METRICS_CONTENT_TYPE;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -14,7 +13,6 @@ const HINT: &str = "this listener speaks gRPC, and HTTP/1 only for GET /metrics\
 /// Answers one request and ends the connection.
 pub(crate) fn answer<T>(
     request: &Request<T>,
-    id: &RequestId,
     refused: Option<&Error>,
     metrics_text: impl FnOnce() -> String,
 ) -> Response<String> {
@@ -38,7 +36,6 @@ pub(crate) fn answer<T>(
             response
         }
     };
-    response.headers_mut().insert(REQUEST_ID, id.to_header());
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use akidb_core::{Error, Result};
+use akidb_listener::caught;
 use akidb_proto::collection::v1::{DamagedDocument, Document, ScrollDocumentsResponse};
 use akidb_service::{Scroll, Service};
 use futures::{Stream, TryStreamExt, stream};
@@ -10,7 +11,7 @@ use prost::{Message, length_delimiter_len};
 use tonic::Status;
 use tracing::Instrument;
 
-use crate::{call::Call, encode, panics};
+use crate::{call::Call, encode};
 
 /// The documents from one page on.
 pub(crate) struct Pages {
@@ -41,7 +42,7 @@ impl Pages {
         page: Option<Scroll>,
     ) -> Result<Option<(Vec<ScrollDocumentsResponse>, Option<Scroll>)>, Status> {
         let Some(page) = page else { return Ok(None) };
-        let step = panics::caught(&self.call.method, self.parts(page)).await;
+        let step = caught(self.call.method.outcome_unless_told(), self.parts(page)).await;
         step.and_then(|step| step).map(Some).map_err(|error| self.call.status(&error))
     }
 

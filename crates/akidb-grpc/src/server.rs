@@ -1,7 +1,8 @@
-//! Puts the listener together: services, health, reflection, front, connections.
+//! The server: services, health and reflection behind one door.
 
-use std::{io, sync::Arc};
+use std::io;
 
+use akidb_listener::ListenerOptions;
 use akidb_proto::{
     FILE_DESCRIPTOR_SET, collection::v1::collection_service_server::CollectionServiceServer,
     embedding::v1::embedding_service_server::EmbeddingServiceServer,
@@ -13,17 +14,16 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::{pb, server::Builder};
 
 use crate::{
-    GrpcOptions, HealthHandle,
-    collection_service::CollectionDoor,
-    embedding_service::EmbeddingDoor,
-    front::{Front, GrpcDoor},
-    health::HealthService,
-    memory::RequestMemory,
+    HealthHandle, collection_service::CollectionDoor, door::GrpcDoor,
+    embedding_service::EmbeddingDoor, health::HealthService,
 };
+
+/// The most bytes of a head, which in gRPC has neither queries nor ids in its path.
+const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// The gRPC listener of a service.
 pub struct GrpcServer {
-    front: Front,
+    door: GrpcDoor,
     health: HealthHandle,
 }
 
@@ -32,24 +32,11 @@ impl GrpcServer {
     ///
     /// # Errors
     /// When the descriptors for reflection can not be read, which is a fault of the build.
-    pub fn new(service: Service, options: GrpcOptions) -> io::Result<Self> {
+    pub fn new(service: Service, mut options: ListenerOptions) -> io::Result<Self> {
+        options.head_bytes_max = options.head_bytes_max.min(HEAD_BYTES_MAX);
         let health = HealthHandle::new();
-        let message_bytes_max = service.limits().grpc_message_bytes;
-        let routes = service_routes(&service, message_bytes_max);
-        let metrics = service.door_metrics();
-        let scraped = service.clone();
-        let front = Front {
-            metrics,
-            metrics_text: Arc::new(move || scraped.metrics_text()),
-            routes: with_health_and_reflection(routes, &health)?,
-            memory: RequestMemory::new(options.body_budget_bytes),
-            options,
-            message_bytes_max,
-            count_refused: Arc::new(move |context, operation, error| {
-                service.count_refused(context, operation, error);
-            }),
-        };
-        Ok(Self { front, health })
+        let routes = with_health_and_reflection(service_routes(&service), &health)?;
+        Ok(Self { door: GrpcDoor::new(routes, service, options), health })
     }
 
     /// Sets what the health service answers.
@@ -61,20 +48,20 @@ impl GrpcServer {
     /// Serves until `shutdown` is there. Then health is not ready at once, nothing new is accepted,
     /// and calls in flight may finish within the drain timeout.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let options = self.front.options.listener.clone();
-        let counted = (Door::Grpc, self.front.metrics.clone());
-        let door = GrpcDoor { front: Arc::new(self.front) };
+        let options = ListenerOptions::clone(&self.door.options);
+        let counted = (Door::Grpc, self.door.service.door_metrics());
         let health = self.health;
         let stop = async move {
             shutdown.await;
             // It ends watches too, which would otherwise hold up the stop.
             health.stop();
         };
-        akidb_listener::serve(listener, door, options, counted, stop).await;
+        akidb_listener::serve(listener, self.door, options, counted, stop).await;
     }
 }
 
-fn service_routes(service: &Service, message_bytes_max: usize) -> Routes {
+fn service_routes(service: &Service) -> Routes {
+    let message_bytes_max = service.limits().grpc_message_bytes;
     let collections = CollectionServiceServer::new(CollectionDoor::new(service.clone()));
     let embeddings = EmbeddingServiceServer::new(EmbeddingDoor::new(service.clone()));
     Routes::new(collections.max_decoding_message_size(message_bytes_max))

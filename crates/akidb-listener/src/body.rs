@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use crate::{activity::Activity, slots::Slot};
+use crate::{activity::Activity, panics::text_of, slots::Slot};
 
 /// The body of a request.
 #[derive(Debug)]
@@ -125,9 +125,12 @@ where
         request.owes(false);
         // A panic would end all requests of the connection.
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(context)));
-        let Ok(polled) = polled else {
-            tracing::error!("a reply panicked");
-            return Poll::Ready(Some(Err(BrokenReply::Panic)));
+        let polled = match polled {
+            Ok(polled) => polled,
+            Err(panic) => {
+                tracing::error!(panic = text_of(panic.as_ref()), "a reply panicked");
+                return Poll::Ready(Some(Err(BrokenReply::Panic)));
+            }
         };
         request.owes(matches!(polled, Poll::Ready(Some(Ok(_)))));
         polled.map_err(|error| BrokenReply::Body(error.into()))

@@ -3,14 +3,12 @@
 use std::{
     convert::Infallible,
     net::IpAddr,
-    panic::AssertUnwindSafe,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use akidb_core::{Error, ErrorCode, Outcome};
-use futures::FutureExt;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONNECTION};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -25,11 +23,12 @@ use tokio::{
 };
 
 use crate::{
-    Arrival, ListenerOptions, ReplyPatience, RequestBody, RequestId,
+    Arrival, ListenerOptions, REQUEST_ID, ReplyPatience, RequestBody, RequestId,
     activity::{Activity, Verdict},
     body::{InFlight, ReplyBody},
     guard::Guard,
     heads::Heads,
+    panics::caught,
     server::Handler,
     slots::{Reserved, Slots},
     socket::Socket,
@@ -198,8 +197,8 @@ fn builder(options: &ListenerOptions) -> Builder<TokioExecutor> {
 
 impl<H: Handler> Connection<H> {
     async fn answer(&self, request: Request<Incoming>) -> Response<ReplyBody<H::Body>> {
-        let id = RequestId::of(request.headers());
-        let (mut parts, body) = request.into_parts();
+        let (at, id) = (Instant::now(), RequestId::of(request.headers()));
+        let (parts, body) = request.into_parts();
         let is_http1 = parts.version <= Version::HTTP_11;
         let mut findings = self.shared.guard.look_at(&parts);
         if is_http1 && let Some(fault) = self.heads.lock().next_fault() {
@@ -213,16 +212,25 @@ impl<H: Handler> Connection<H> {
             false => self.shared.slots.request(client).map_err(|error| refused = Some(error)).ok(),
         };
         let ends_connection = findings.malformed.is_some() || self.refused.is_some();
-        parts.extensions.insert(id.clone());
-        parts.extensions.insert(Arrival {
+        let arrival = Arrival {
+            id: id.clone(),
+            at,
             client,
             malformed: findings.malformed,
             refused: refused.or(findings.refused),
             allowed_origin: findings.allowed_origin,
-        });
+        };
         let in_flight = InFlight::starting_now(self.activity.clone(), slot);
         let body = RequestBody::new(body, self.activity.clone());
-        let mut response = self.door_answer(Request::from_parts(parts, body), &id).await;
+        let request = Request::from_parts(parts, body);
+        let handler = &self.shared.handler;
+        // A panic says nothing about how far the request came.
+        let answer = caught(Outcome::Unknown, handler.answer(request, arrival)).await;
+        let mut response = answer.unwrap_or_else(|error| {
+            tracing::error!(request_id = %id, "a door panicked");
+            handler.failed(error, &id)
+        });
+        response.headers_mut().insert(REQUEST_ID, id.to_header());
         if let Some(ReplyPatience(patience)) = response.extensions_mut().remove() {
             self.activity.has_patience(patience);
         }
@@ -233,24 +241,6 @@ impl<H: Handler> Connection<H> {
             self.last_request.notify_one();
         }
         response.map(|body| ReplyBody::new(body, in_flight))
-    }
-
-    /// What the door answers; where it panics, that it did.
-    async fn door_answer(
-        &self,
-        request: Request<RequestBody>,
-        id: &RequestId,
-    ) -> Response<H::Body> {
-        let handler = &self.shared.handler;
-        match AssertUnwindSafe(handler.answer(request)).catch_unwind().await {
-            Ok(response) => response,
-            Err(_) => {
-                tracing::error!(request_id = %id, "a door panicked");
-                let message = "a fault of the node, its log has the detail";
-                let error = Error::new(ErrorCode::Internal, message);
-                handler.failed(error.with_outcome(Outcome::Unknown), id)
-            }
-        }
     }
 
     /// Who sent a request: the last of those whom it passed that is no trusted proxy.

@@ -1,20 +1,24 @@
-//! What every door stands on: the accept loop with its caps and timers, who may speak to a node, and
-//! the ids of requests.
+//! What every door stands on.
 //!
 //! A connection passes `slots` (how many there may be), `connection` (its timers) and hyper. A
 //! request of it passes `heads` (the parts of HTTP/1 that hyper does not look at) and `guard` (Host,
 //! Origin), and reaches the door, a [`Handler`], with an [`Arrival`] that says what was found: the
-//! door answers it in its own form. What does not live here: routes, bodies' contents, errors' shapes.
+//! door answers it in its own form. What a door decodes of the request, it bounds by [`Deadlines`],
+//! [`BodyBudget`] and [`BoundedBody`], and runs in [`caught`], whatever its wire.
 
 mod activity;
 mod arrival;
 mod body;
+mod body_budget;
+mod body_rate;
+mod bounded_body;
 mod connection;
+mod deadlines;
 mod guard;
 mod heads;
 mod network;
 mod options;
-mod pace;
+mod panics;
 mod request_id;
 mod server;
 mod slots;
@@ -23,10 +27,13 @@ mod socket;
 pub use self::{
     arrival::Arrival,
     body::{ReplyPatience, RequestBody},
+    body_budget::{BodyBudget, BodyShare},
+    bounded_body::{BodyError, BoundedBody},
+    deadlines::Deadlines,
     guard::{HostName, Origin},
     network::Network,
     options::ListenerOptions,
-    pace::Pace,
+    panics::caught,
     request_id::{REQUEST_ID, RequestId},
     server::{Handler, serve},
 };

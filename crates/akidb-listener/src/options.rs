@@ -1,10 +1,10 @@
-//! The settings of a listener, resolved by the caller.
+//! The settings of a listener, resolved by the configuration.
 
 use std::time::Duration;
 
 use crate::{HostName, Network, Origin};
 
-/// How much and how long a listener allows, and whom.
+/// How much and how long a listener and the door behind it allow, and whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerOptions {
     /// Connections open at once. Some more are taken, of which only health routes are answered.
@@ -21,8 +21,15 @@ pub struct ListenerOptions {
     pub header_read_timeout: Duration,
     /// The time after which an HTTP/2 connection without requests is asked to end.
     pub idle_timeout: Duration,
-    /// The time in which a body must bring [`crate::Pace::BYTES_MIN`] bytes, or end.
+    /// How long a request may take that does not say so itself; of a stream, each message.
+    pub default_timeout: Duration,
+    /// The longest time that a request may ask for; of a stream, for each message.
+    pub max_timeout: Duration,
+    /// The time in which a body must bring 1,024 bytes, or end.
     pub body_idle_timeout: Duration,
+    /// Bytes of bodies that are being received or decoded at once, over all connections; more are
+    /// refused as overloaded.
+    pub body_budget_bytes: usize,
     /// The time that a client may take nothing of a reply.
     pub reply_idle_timeout: Duration,
     /// The time between pings that find dead HTTP/2 connections.
@@ -47,7 +54,10 @@ impl Default for ListenerOptions {
             head_bytes_max: 64 << 10,
             header_read_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(300),
+            default_timeout: Duration::from_secs(30),
+            max_timeout: Duration::from_secs(600),
             body_idle_timeout: Duration::from_secs(10),
+            body_budget_bytes: 256 << 20,
             reply_idle_timeout: Duration::from_secs(30),
             keepalive_interval: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(20),

@@ -28,8 +28,7 @@ impl RequestId {
     }
 
     /// The id as the value of a header.
-    #[must_use]
-    pub fn to_header(&self) -> HeaderValue {
+    pub(crate) fn to_header(&self) -> HeaderValue {
         self.0.clone()
     }
 }

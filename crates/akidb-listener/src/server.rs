@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    ListenerOptions, RequestBody, RequestId,
+    Arrival, ListenerOptions, RequestBody, RequestId,
     connection::{self, Shared},
 };
 
@@ -34,11 +34,11 @@ pub trait Handler: Clone + Send + Sync + 'static {
         + Unpin
         + 'static;
 
-    /// Answers one request, whose extensions have its [`crate::Arrival`] and its [`RequestId`]. What
-    /// the arrival says against the request, the door must answer.
+    /// Answers one request. What its arrival says against it, the door must answer.
     fn answer(
         &self,
         request: Request<RequestBody>,
+        arrival: Arrival,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// The answer to a request that panicked.

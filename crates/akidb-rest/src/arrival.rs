@@ -4,8 +4,9 @@
 //! read every reply; the browser asks first (a preflight) whether it may.
 
 use akidb_listener::Arrival;
-use akidb_service::{Door, RequestContext, Service};
+use akidb_service::{Door, Service};
 use axum::{
+    Extension,
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -36,18 +37,14 @@ const DISCARD_BYTES: usize = 1 << 20;
 /// The middleware around all routes.
 pub(crate) async fn arrive(
     State(service): State<Service>,
+    Extension(arrival): Extension<Arrival>,
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(arrival) = request.extensions().get::<Arrival>().cloned() else {
-        // A router without a listener in front.
-        return next.run(request).await;
-    };
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     if let Some(error) = arrival.refusal(path.is_some_and(is_health)) {
         let operation = operation_of(request.method(), path.unwrap_or_default());
-        let context = RequestContext::new(Door::Rest, std::time::Instant::now());
-        service.count_refused(&context, operation, error);
+        service.count_refused(Door::Rest, operation, error);
         let refusal = Failure::refused(error.clone());
         if !request.headers().contains_key(header::EXPECT) {
             discard(&mut request.into_body(), DISCARD_BYTES).await;

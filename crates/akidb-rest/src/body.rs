@@ -1,21 +1,16 @@
-//! Receiving the bytes of a body within every limit: its own size, the time of the request, and
-//! the memory that all bodies may take together.
+//! Receives the bytes of a body within every limit: its own size, the time of the request, and the
+//! memory that all bodies may take together.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use akidb_core::{Error, ErrorCode};
-use akidb_listener::Pace;
+use akidb_listener::{BodyBudget, BodyError, BodyShare, BoundedBody, Deadlines};
 use axum::{body::Body, extract::Request};
 use bytes::Bytes;
 use http::header;
 use http_body_util::BodyExt;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{timeout, timeout_at},
-};
+use hyper::body::Body as HttpBody;
+use tokio::time::timeout;
 
 use crate::{call::Call, state::RestState};
 
@@ -23,7 +18,7 @@ use crate::{call::Call, state::RestState};
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) bytes: Vec<u8>,
-    permit: Option<OwnedSemaphorePermit>,
+    _share: Arc<BodyShare>,
 }
 
 /// Space that is reserved for an announced length before any of it has arrived.
@@ -39,25 +34,17 @@ const DISCARD_TIME: Duration = Duration::from_secs(5);
 /// `body_too_large`, `overloaded` where all bodies together are too large, `deadline_exceeded`
 /// where the client is too slow, `malformed_request` where it breaks off.
 pub(crate) async fn receive(request: Request, state: &RestState) -> Result<Received, Error> {
-    let bytes_max = state.service.limits().body_bytes;
-    let deadline = request.extensions().get::<Call>().map(|call| call.context.deadline);
-    let deadline = deadline.unwrap_or_else(|| Instant::now() + state.options.default_timeout);
-    let budget = state.body_budget.clone();
-    let pace = Pace::starting_now(state.options.listener.body_idle_timeout);
-    match timeout_at(deadline.into(), receive_within(request, bytes_max, budget, pace)).await {
-        Ok(received) => received,
-        Err(_) => Err(Error::new(
-            ErrorCode::DeadlineExceeded,
-            "the body did not arrive within the time of the request",
-        )),
-    }
+    let deadlines = request.extensions().get::<Call>().map(|call| call.deadlines);
+    let deadlines =
+        deadlines.unwrap_or_else(|| Deadlines::of_request(None, &state.options.listener));
+    receive_within(request, state.service.limits().body_bytes, &state.body_budget, deadlines).await
 }
 
 async fn receive_within(
     request: Request,
     bytes_max: usize,
-    budget: Arc<Semaphore>,
-    mut pace: Pace,
+    budget: &BodyBudget,
+    deadlines: Deadlines,
 ) -> Result<Received, Error> {
     let announced = announced_bytes(&request);
     let waits_for_leave = request.headers().contains_key(header::EXPECT);
@@ -69,42 +56,29 @@ async fn receive_within(
         return Err(too_large(announced, bytes_max));
     }
     let capacity = announced.map_or(0, |announced| announced as usize).min(RESERVED_BYTES_MAX);
-    let mut received = Received { bytes: Vec::with_capacity(capacity), permit: None };
-    loop {
-        let chunk = timeout_at(pace.deadline().into(), next_chunk(&mut body)).await;
-        let Some(chunk) = chunk.map_err(|_| too_slow())?? else { return Ok(received) };
-        pace.received(chunk.len());
-        if received.bytes.len() + chunk.len() > bytes_max {
-            discard(&mut body, bytes_max).await;
+    let mut bytes = Vec::with_capacity(capacity);
+    let share = Arc::new(budget.share(bytes_max));
+    let mut body = BoundedBody::new(body, deadlines, share.clone());
+    while let Some(chunk) = next_chunk(&mut body).await.map_err(unreceived)? {
+        if bytes.len() + chunk.len() > bytes_max {
+            discard(&mut body.into_inner(), bytes_max).await;
             return Err(too_large(None, bytes_max));
         }
-        received.push(&chunk, &budget)?;
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Received { bytes, _share: share })
+}
+
+fn unreceived(error: BodyError<axum::Error>) -> Error {
+    match error {
+        BodyError::Refused(error) => error,
+        BodyError::Broken(error) => broken_off(error),
     }
 }
 
-fn too_slow() -> Error {
-    let message = format!(
-        "the body brought less than {} bytes in the time that server.body_idle_timeout_ms allows",
-        Pace::BYTES_MIN
-    );
-    Error::new(ErrorCode::DeadlineExceeded, message)
-}
-
-impl Received {
-    fn push(&mut self, chunk: &Bytes, budget: &Arc<Semaphore>) -> Result<(), Error> {
-        let overloaded = || {
-            let message = "the bodies of the requests that run now take all memory for bodies";
-            Error::new(ErrorCode::Overloaded, message)
-        };
-        let bytes = u32::try_from(chunk.len()).map_err(|_| overloaded())?;
-        let permit = budget.clone().try_acquire_many_owned(bytes).map_err(|_| overloaded())?;
-        match &mut self.permit {
-            Some(held) => held.merge(permit),
-            None => self.permit = Some(permit),
-        }
-        self.bytes.extend_from_slice(chunk);
-        Ok(())
-    }
+/// The error of a body that can not be read to its end.
+pub(crate) fn broken_off(error: impl Display) -> Error {
+    Error::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"))
 }
 
 fn announced_bytes(request: &Request) -> Option<u64> {
@@ -119,22 +93,17 @@ fn too_large(given_bytes: Option<u64>, bytes_max: usize) -> Error {
     Error::new(ErrorCode::BodyTooLarge, message)
 }
 
-pub(crate) async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Error> {
-    loop {
-        match body.frame().await {
-            None => return Ok(None),
-            // Trailers are not read.
-            Some(Ok(frame)) => {
-                if let Ok(chunk) = frame.into_data() {
-                    return Ok(Some(chunk));
-                }
-            }
-            Some(Err(error)) => {
-                let message = format!("the body broke off: {error}");
-                return Err(Error::new(ErrorCode::MalformedRequest, message));
-            }
+/// The next bytes of a body, or none at its end. Trailers are not read.
+pub(crate) async fn next_chunk<B>(body: &mut B) -> Result<Option<Bytes>, B::Error>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    while let Some(frame) = body.frame().await {
+        if let Ok(chunk) = frame?.into_data() {
+            return Ok(Some(chunk));
         }
     }
+    Ok(None)
 }
 
 /// Takes what a client still sends, within bounds, so that one which writes its whole body before
@@ -156,28 +125,24 @@ pub(crate) async fn discard(body: &mut Body, bytes_max: usize) {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use akidb_listener::ListenerOptions;
+
     use super::*;
 
-    fn pace() -> Pace {
-        Pace::starting_now(Duration::from_secs(60))
+    async fn receive(request: Request, bytes_max: usize, budget: usize) -> Result<Received, Error> {
+        let options = ListenerOptions { body_budget_bytes: budget, ..ListenerOptions::default() };
+        let deadlines = Deadlines::of_request(Some(Duration::from_secs(600)), &options);
+        receive_within(request, bytes_max, &BodyBudget::new(&options), deadlines).await
     }
 
-    async fn receive(body: Body, bytes_max: usize, budget: usize) -> Result<Vec<u8>, Error> {
-        let budget = Arc::new(Semaphore::new(budget));
-        let request = Request::new(body);
-        let received = receive_within(request, bytes_max, budget.clone(), pace()).await?;
-        assert_eq!(budget.available_permits() + received.bytes.len(), 100);
-        Ok(received.bytes)
-    }
-
-    fn streamed(chunks: &'static [&'static str]) -> Body {
+    fn streamed(chunks: &'static [&'static str]) -> Request {
         let chunks = chunks.iter().map(|chunk| Ok::<_, std::io::Error>(Bytes::from(*chunk)));
-        Body::from_stream(futures::stream::iter(chunks.collect::<Vec<_>>()))
+        Request::new(Body::from_stream(futures::stream::iter(chunks.collect::<Vec<_>>())))
     }
 
     #[tokio::test]
     async fn bodies_are_bounded_by_what_arrives() {
-        assert_eq!(receive(streamed(&["ab", "cd"]), 4, 100).await.unwrap(), b"abcd");
+        assert_eq!(receive(streamed(&["ab", "cd"]), 4, 100).await.unwrap().bytes, b"abcd");
         let error = receive(streamed(&["ab", "cde"]), 4, 100).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::BodyTooLarge);
         assert!(error.message.contains("at most 4 bytes"), "{error}");
@@ -200,8 +165,7 @@ mod tests {
         });
         let mut request = Request::new(Body::from_stream(futures::stream::iter(chunks)));
         request.headers_mut().insert(header::CONTENT_LENGTH, 10.into());
-        let budget = Arc::new(Semaphore::new(100));
-        let error = receive_within(request, 4, budget, pace()).await.unwrap_err();
+        let error = receive(request, 4, 100).await.unwrap_err();
         assert_eq!((error.code, taken.load(Ordering::Relaxed)), (ErrorCode::BodyTooLarge, 5));
     }
 
@@ -209,8 +173,7 @@ mod tests {
     async fn an_announced_length_is_refused_before_it_arrives() {
         let mut request = Request::new(Body::from("x"));
         request.headers_mut().insert(header::CONTENT_LENGTH, 33_554_433.into());
-        let budget = Arc::new(Semaphore::new(0));
-        let error = receive_within(request, 33_554_432, budget, pace()).await.unwrap_err();
+        let error = receive(request, 33_554_432, 0).await.unwrap_err();
         let expect = "the body has 33554433 bytes, allowed are at most 33554432 bytes (body_bytes)";
         assert_eq!((error.code, error.message.as_str()), (ErrorCode::BodyTooLarge, expect));
     }

@@ -3,9 +3,10 @@
 mod percent;
 mod target;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use akidb_core::{Error, ErrorCode, WriteMode};
+use akidb_listener::Deadlines;
 use akidb_service::{Door, GivenId, InUse, Include, RequestContext, RequestSpan, Upsert};
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -38,6 +39,8 @@ const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 pub(crate) struct Call {
     /// What the service wants to know of every request.
     pub(crate) context: RequestContext,
+    /// Until when its body must come.
+    pub(crate) deadlines: Deadlines,
     /// The collection of the path, empty where the route has none.
     pub(crate) collection: String,
     /// The model of the path, empty where the route has none.
@@ -56,10 +59,7 @@ pub(crate) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let deadline = Instant::now() + route.default_timeout(&state.options);
-    let span = request.extensions().get().cloned().unwrap_or(RequestSpan::none());
-    let context = RequestContext::new(Door::Rest, deadline).within(span);
-    let call = Call::decode(&request, route, &state, context.clone());
+    let call = Call::decode(&request, route, &state);
     let call = call.and_then(|call| encoding::decoded(&mut request).map(|()| call));
     let response = match call {
         Ok(call) => {
@@ -69,27 +69,24 @@ pub(crate) async fn admit(
         Err(error) => Failure::refused(error).into_response(),
     };
     if let Some(failure) = response.extensions().get::<Failure>().filter(|f| f.refused) {
-        state.service.count_refused(&context, route.operation, &failure.error);
+        state.service.count_refused(Door::Rest, route.operation, &failure.error);
     }
     response
 }
 
 impl Call {
-    fn decode(
-        request: &Request,
-        route: &Route,
-        state: &RestState,
-        mut context: RequestContext,
-    ) -> Result<Self, Error> {
-        if let Some(timeout) = timeout(request.headers(), state.options.max_timeout)? {
-            context.deadline = Instant::now() + timeout;
-        }
+    fn decode(request: &Request, route: &Route, state: &RestState) -> Result<Self, Error> {
+        let options = &state.options.listener;
+        let timeout = timeout(request.headers(), options.max_timeout)?;
+        let deadlines = route.deadlines(timeout, options);
+        let span = request.extensions().get().cloned().unwrap_or(RequestSpan::none());
         media::check(request, route.takes)?;
         let mut path = path_values(route.path, request.uri().path())?;
         let query = query_values(route.query, request.uri().query().unwrap_or_default())?;
         let mut part = |name| path.remove(name).unwrap_or_default();
         Ok(Self {
-            context,
+            context: RequestContext::new(Door::Rest, deadlines.request()).within(span),
+            deadlines,
             collection: part("name"),
             model: part("model"),
             id: part("id"),

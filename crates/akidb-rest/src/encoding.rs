@@ -1,6 +1,6 @@
 //! Content codings: bodies that come compressed, and answers that may go so.
 //!
-//! What does not live here: limits, which hold for what a body is when decoded (`body`).
+//! Limits hold for what a body is when decoded (`body`).
 
 use std::io;
 

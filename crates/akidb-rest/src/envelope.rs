@@ -1,26 +1,20 @@
 //! What surrounds every request: its id, its spans, what is counted of it, and the one shape of
 //! errors.
-//!
-//! What does not live here: anything that depends on the route.
 
-use std::{
-    any::Any,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use akidb_core::{Error, ErrorCode, Outcome};
-use akidb_listener::{REQUEST_ID, RequestId};
-use akidb_service::{Door, DoorMetrics, RequestSpan};
+use akidb_core::{Error, Outcome};
+use akidb_listener::{Arrival, RequestId, caught};
+use akidb_service::{Door, DoorMetrics};
 use axum::{
     Router,
     body::Body,
     extract::{MatchedPath, Request, State},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     failure::Failure,
@@ -32,7 +26,7 @@ use crate::{
 
 /// Turns panics of the routes and fallbacks of a router into failures.
 pub(crate) fn catching_panics<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router.layer(CatchPanicLayer::custom(panicked))
+    router.layer(from_fn(catch_panics))
 }
 
 /// Puts the envelope around every route and fallback of a router.
@@ -48,36 +42,31 @@ async fn envelope(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let started = Instant::now();
-    let given = request.extensions().get::<RequestId>().cloned();
-    let request_id = given.unwrap_or_else(|| RequestId::of(request.headers()));
+    let arrival = request.extensions().get::<Arrival>().cloned();
+    let arrival = arrival.unwrap_or_else(|| Arrival::without_listener(request.headers()));
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map(MatchedPath::as_str);
     let method = request.method().clone();
-    let span = request_span(&request, route, &request_id);
+    let span = arrival.begin_span(Door::Rest, request.headers(), || {
+        format!("{method} {}", route.unwrap_or("none"))
+    });
     request.extensions_mut().insert(span.clone());
+    request.extensions_mut().insert(arrival.clone());
     let shape = error_shape(route.unwrap_or_default());
     let answer = async {
         let response = next.run(request).await;
-        let response = encode_failure(response, &method, shape, &request_id);
+        let response = encode_failure(response, &method, shape, &arrival.id);
         let status = response.status().as_u16();
         let path = route.unwrap_or("none");
-        let took_ms = started.elapsed().as_secs_f64() * 1e3;
+        let took_ms = arrival.at.elapsed().as_secs_f64() * 1e3;
         tracing::debug!(%method, route = path, status, took_ms, "answered");
         response
     };
-    let mut response = span.around(answer).await;
+    let response = span.around(answer).await;
     let status = response.status();
     span.answered(i64::from(status.as_u16()), status.is_server_error());
-    metrics.http_answered(method.as_str(), route, status.as_u16(), started.elapsed());
-    response.headers_mut().insert(REQUEST_ID, request_id.to_header());
+    metrics.http_answered(method.as_str(), route, status.as_u16(), arrival.at.elapsed());
     response
-}
-
-fn request_span(request: &Request, route: Option<&str>, request_id: &RequestId) -> RequestSpan {
-    let name = || format!("{} {}", request.method(), route.unwrap_or("none"));
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    RequestSpan::begin(Door::Rest, request_id.as_str(), name, header)
 }
 
 /// Gives a failed request its body.
@@ -135,12 +124,9 @@ fn insert_retry_after(headers: &mut HeaderMap, error: &Error) {
 }
 
 /// A panic says nothing about how far the request came.
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(panic = text.unwrap_or("of unknown kind"), "a request panicked");
-    let error = Error::new(ErrorCode::Internal, "a fault of the node, its log has the detail");
-    Failure::from(error.with_outcome(Outcome::Unknown)).into_response()
+async fn catch_panics(request: Request, next: Next) -> Response {
+    let answer = caught(Outcome::Unknown, next.run(request)).await;
+    answer.unwrap_or_else(|error| Failure::from(error).into_response())
 }
 
 #[cfg(test)]

@@ -1,6 +1,4 @@
-//! A request that failed, on its way to the envelope that encodes it.
-//!
-//! What does not live here: the body of the error, which needs the request's id (`envelope`).
+//! A request that failed, on its way to the envelope, which encodes it with the request's id.
 
 use akidb_core::{Error, ErrorCode};
 use axum::{

@@ -1,9 +1,7 @@
 //! Requests that no route answers.
 
-use std::time::Instant;
-
 use akidb_core::{Error, ErrorCode};
-use akidb_service::{Door, Operation, RequestContext, Service};
+use akidb_service::{Door, Operation, Service};
 use axum::extract::{Request, State};
 
 use crate::failure::Failure;
@@ -25,7 +23,6 @@ fn shown_path(request: &Request) -> String {
 }
 
 fn counted(service: &Service, error: Error) -> Failure {
-    let context = RequestContext::new(Door::Rest, Instant::now());
-    service.count_refused(&context, Operation::Unknown, &error);
+    service.count_refused(Door::Rest, Operation::Unknown, &error);
     Failure::refused(error)
 }

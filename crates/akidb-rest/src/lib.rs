@@ -1,9 +1,9 @@
 //! The REST door: an axum router that decodes, calls one method of the service, and encodes.
 //!
-//! What lives here: the wire shapes, the table of routes, the OpenAPI description made from it, the one
-//! shape of errors, CORS, and the types and codings of bodies. What does not: sockets and who may
-//! speak, which are the listener's; rules, limits on values, metrics
-//! and status codes, which are the service's and the error table's.
+//! A request passes the listener (sockets, who may speak), `envelope` (its span, the one shape of
+//! errors), `arrival` (what the listener found, CORS), `call` (deadlines, path, query and headers,
+//! held against the table of `routes`), and then one of the `handlers`, whose shapes are in `wire`.
+//! `openapi` describes the same table.
 
 mod arrival;
 mod body;

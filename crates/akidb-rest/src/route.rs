@@ -1,9 +1,9 @@
-//! What a route is: one entry of the table from which the router and the description are made.
-//!
-//! What does not live here: the table itself (`routes`).
+//! What a route is: one entry of the table (`routes`) from which the router and the description are
+//! made.
 
 use std::time::Duration;
 
+use akidb_listener::{Deadlines, ListenerOptions};
 use akidb_service::Operation;
 use axum::routing::MethodRouter;
 use http::{Method, StatusCode};
@@ -13,7 +13,6 @@ use utoipa::{
 };
 
 use crate::{
-    RestOptions,
     media::{CSV, JSON, JSON_LINES, MediaType},
     state::RestState,
 };
@@ -131,9 +130,6 @@ pub(crate) enum ErrorShape {
     OpenAi,
 }
 
-/// Longer than any request takes, and short enough to be added to any time.
-const NO_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
-
 impl Route {
     pub(crate) const fn new(
         verb: Verb,
@@ -209,9 +205,14 @@ impl Route {
         Self { body: Some(described::<T>()), body_is_lines: true, takes, answers, ..self }
     }
 
-    /// How long a request may take that does not say so itself.
-    pub(crate) const fn default_timeout(&self, options: &RestOptions) -> Duration {
-        if self.body_is_lines { NO_TIMEOUT } else { options.default_timeout }
+    /// The time bounds of a request that gives itself so long.
+    pub(crate) fn deadlines(
+        &self,
+        given: Option<Duration>,
+        options: &ListenerOptions,
+    ) -> Deadlines {
+        let of = if self.body_is_lines { Deadlines::of_stream } else { Deadlines::of_request };
+        of(given, options)
     }
 
     /// Answers JSON.

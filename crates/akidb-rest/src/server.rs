@@ -1,10 +1,10 @@
 //! The door behind the listener: requests to the router, and what a panic outside of it becomes.
 
 use akidb_core::Error;
-use akidb_listener::{Handler, REQUEST_ID, RequestBody, RequestId};
+use akidb_listener::{Arrival, Handler, RequestBody, RequestId};
 use akidb_service::{Door, Service};
 use axum::{Router, body::Body};
-use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http::{Request, Response, header::CONTENT_TYPE};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -31,7 +31,8 @@ struct RestDoor {
 impl Handler for RestDoor {
     type Body = Body;
 
-    async fn answer(&self, request: Request<RequestBody>) -> Response<Body> {
+    async fn answer(&self, mut request: Request<RequestBody>, arrival: Arrival) -> Response<Body> {
+        request.extensions_mut().insert(arrival);
         let answer = self.router.clone().oneshot(request.map(Body::new)).await;
         answer.unwrap_or_else(|never| match never {})
     }
@@ -40,7 +41,6 @@ impl Handler for RestDoor {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = status(error.code);
         response.headers_mut().insert(CONTENT_TYPE, JSON);
-        response.headers_mut().insert(REQUEST_ID, HeaderValue::clone(&id.to_header()));
         // Strings always have a JSON form.
         let body = serde_json::to_vec(&ErrorAnswer::new(error, id.as_str())).unwrap_or_default();
         *response.body_mut() = body.into();

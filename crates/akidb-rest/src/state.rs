@@ -5,9 +5,9 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use akidb_listener::BodyBudget;
 use akidb_service::Service;
 use axum::extract::FromRef;
-use tokio::sync::Semaphore;
 
 use crate::RestOptions;
 
@@ -16,19 +16,18 @@ use crate::RestOptions;
 pub(crate) struct RestState {
     pub(crate) service: Service,
     pub(crate) options: Arc<RestOptions>,
-    /// One permit a byte of the bodies that are being received or decoded.
-    pub(crate) body_budget: Arc<Semaphore>,
+    /// The memory for bodies that are being received or decoded.
+    pub(crate) body_budget: BodyBudget,
     /// When the door was opened, in seconds since the Unix epoch.
     pub(crate) started_unix_s: u64,
 }
 
 impl RestState {
     pub(crate) fn new(service: Service, options: RestOptions) -> Self {
-        let bytes = options.body_budget_bytes.min(Semaphore::MAX_PERMITS);
         Self {
             service,
+            body_budget: BodyBudget::new(&options.listener),
             options: Arc::new(options),
-            body_budget: Arc::new(Semaphore::new(bytes)),
             started_unix_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         }
     }

@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tracing::{Instrument, field::Empty};
 
 use crate::{
-    ComponentState, DoorMetrics, ModelStartError, Operation, Readiness, RequestContext,
+    ComponentState, Door, DoorMetrics, ModelStartError, Operation, Readiness, RequestContext,
     ServiceConfig,
     finished::{Running, Task},
     metrics::Metrics,
@@ -118,8 +118,8 @@ impl Service {
     }
 
     /// Counts a request that a door could not decode, and that so reached no operation.
-    pub fn count_refused(&self, context: &RequestContext, operation: Operation, error: &Error) {
-        self.inner.metrics.count(context.door, operation, Some(error.code));
+    pub fn count_refused(&self, door: Door, operation: Operation, error: &Error) {
+        self.inner.metrics.count(door, operation, Some(error.code));
     }
 
     /// Whether requests are taken, and the state of each part.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use akidb_core::Limits;
-use akidb_grpc::GrpcOptions;
 use akidb_listener::ListenerOptions;
 use akidb_proto::collection::v1::{
     CountDocumentsRequest, ListCollectionsRequest, StreamUpsertDocumentsRequest,
@@ -26,9 +25,8 @@ const WITHIN: Duration = Duration::from_secs(600);
 /// Longer than [`WITHIN`], where it must not be what ends a call.
 const LONG: Duration = Duration::from_secs(3_600);
 
-fn patient() -> GrpcOptions {
-    let listener = ListenerOptions { drain_timeout: LONG, ..GrpcOptions::default().listener };
-    GrpcOptions { default_timeout: LONG, listener, ..GrpcOptions::default() }
+fn patient() -> ListenerOptions {
+    ListenerOptions { drain_timeout: LONG, default_timeout: LONG, ..ListenerOptions::default() }
 }
 
 /// A message of a stream that stores one document.
@@ -62,8 +60,8 @@ async fn check_closed(node: &Node, greeting: &[u8]) {
 #[tokio::test]
 async fn connections_that_do_not_greet_in_http2_are_closed() {
     let header_read_timeout = Duration::from_millis(300);
-    let listener = ListenerOptions { header_read_timeout, ..patient().listener };
-    let node = Node::start_with(Limits::default(), GrpcOptions { listener, ..patient() }).await;
+    let options = ListenerOptions { header_read_timeout, ..patient() };
+    let node = Node::start_with(Limits::default(), options).await;
     check_closed(&node, b"").await;
     check_closed(&node, b"PRI * HTTP/2.0\r\n").await;
     // Who greets is served. On a busy machine a greeting comes too late at times.
@@ -94,7 +92,7 @@ async fn a_scraper_without_http2_finds_the_metrics_and_nothing_else() {
 /// A stream whose messages together take longer than `time`, which each of them has.
 async fn last_longer_than(time: Duration) -> Result<(), Status> {
     let node =
-        Node::start_with(Limits::default(), GrpcOptions { default_timeout: time, ..patient() });
+        Node::start_with(Limits::default(), ListenerOptions { default_timeout: time, ..patient() });
     let node = node.await;
     let mut client = node.with_collection().await;
     let messages = || tokio_stream::iter(0..4).map(message);
@@ -114,7 +112,7 @@ async fn a_stream_may_last_longer_than_the_default_but_not_stall() {
 
 #[tokio::test]
 async fn requests_beyond_the_memory_for_them_are_refused_as_overloaded() {
-    let options = GrpcOptions { body_budget_bytes: 1_000, ..GrpcOptions::default() };
+    let options = ListenerOptions { body_budget_bytes: 1_000, ..ListenerOptions::default() };
     let node = Node::start_with(Limits::default(), options).await;
     let mut client = node.with_collection().await;
     let documents = (0..100).map(document).collect();
@@ -131,8 +129,7 @@ async fn requests_beyond_the_memory_for_them_are_refused_as_overloaded() {
 /// Beyond the caps a client is told so at once, and health is answered to everybody.
 #[tokio::test]
 async fn of_more_connections_than_slots_only_health_is_answered() {
-    let listener = ListenerOptions { max_connections: 1, ..ListenerOptions::default() };
-    let options = GrpcOptions { listener, ..GrpcOptions::default() };
+    let options = ListenerOptions { max_connections: 1, ..ListenerOptions::default() };
     let node = Node::start_with(Limits::default(), options).await;
     let mut first = node.collections().await;
     first.list_collections(ListCollectionsRequest {}).await.unwrap();
@@ -177,8 +174,7 @@ async fn calls_in_flight_finish_after_the_stop() {
 #[tokio::test]
 async fn the_stop_waits_for_calls_in_flight_but_not_forever() {
     let drain_timeout = Duration::from_millis(300);
-    let listener = ListenerOptions { drain_timeout, ..patient().listener };
-    let options = GrpcOptions { listener, ..patient() };
+    let options = ListenerOptions { drain_timeout, ..patient() };
     let mut node = Node::start_with(Limits::default(), options).await;
     let mut client = node.with_collection().await;
     let call = tokio::spawn(async move {

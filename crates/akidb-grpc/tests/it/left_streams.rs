@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use akidb_core::Limits;
-use akidb_grpc::GrpcOptions;
 use akidb_listener::ListenerOptions;
 use akidb_proto::embedding::v1::{
     EmbedRequest, EmbedStreamRequest, EmbedStreamResponse,
@@ -46,11 +45,11 @@ fn message() -> EmbedStreamRequest {
 /// A node whose requests may hold the memory of one stream of texts.
 async fn node(default_timeout: Duration) -> Node {
     let limits = Limits { grpc_message_bytes: MESSAGE_BYTES_MAX, ..Limits::default() };
-    let options = GrpcOptions {
+    let options = ListenerOptions {
         body_budget_bytes: 2 * MESSAGE_BYTES_MAX,
         default_timeout,
-        listener: ListenerOptions { drain_timeout: LONG, ..ListenerOptions::default() },
-        ..GrpcOptions::default()
+        drain_timeout: LONG,
+        ..ListenerOptions::default()
     };
     Node::start_with(limits, options).await
 }

@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use akidb_core::Limits;
-use akidb_grpc::{GrpcOptions, GrpcServer, HealthHandle};
+use akidb_grpc::{GrpcServer, HealthHandle};
+use akidb_listener::ListenerOptions;
 use akidb_local::{LocalConfig, LocalEngine, StorageConfig};
 use akidb_proto::{
     collection::v1::{
@@ -37,11 +38,11 @@ impl Node {
     pub(crate) async fn start() -> Self {
         // A busy machine may take longer than the default.
         let default_timeout = Duration::from_secs(600);
-        let options = GrpcOptions { default_timeout, ..GrpcOptions::default() };
+        let options = ListenerOptions { default_timeout, ..ListenerOptions::default() };
         Self::start_with(Limits::default(), options).await
     }
 
-    pub(crate) async fn start_with(limits: Limits, options: GrpcOptions) -> Self {
+    pub(crate) async fn start_with(limits: Limits, options: ListenerOptions) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let storage = StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() };
         let local = LocalConfig { storage, ..LocalConfig::new(data_dir.path().to_owned()) };

@@ -1,7 +1,7 @@
 //! Streaming upsert and scroll.
 
 use akidb_core::Limits;
-use akidb_grpc::GrpcOptions;
+use akidb_listener::ListenerOptions;
 use akidb_proto::collection::v1::{
     CountDocumentsRequest, DocumentIds, GetDocumentsRequest, ScrollDocumentsRequest,
     StreamUpsertDocumentsRequest, Struct, get_documents_request::Selection,
@@ -78,7 +78,7 @@ async fn a_scroll_streams_every_page_and_can_be_resumed() {
 #[tokio::test]
 async fn replies_that_fit_no_message_are_cut_or_refused() {
     let limits = Limits { grpc_message_bytes: 2_000, ..Limits::default() };
-    let node = Node::start_with(limits, GrpcOptions::default()).await;
+    let node = Node::start_with(limits, ListenerOptions::default()).await;
     let mut client = node.with_collection().await;
     let batches = (0..20).map(|first| batch(first * 10..first * 10 + 10));
     client.stream_upsert_documents(tokio_stream::iter(batches)).await.unwrap();

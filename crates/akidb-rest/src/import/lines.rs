@@ -15,7 +15,7 @@ use super::{
     frame::{FrameFault, Framed, Framer, ImportFormat},
 };
 use crate::{
-    body::{discard, next_chunk},
+    body::{broken_off, discard, next_chunk},
     decode::decode,
     wire::{ImportFields, NewDocumentBody},
 };
@@ -98,7 +98,8 @@ impl Lines {
     async fn receive(&mut self) -> Result<()> {
         self.waits_for_leave = false;
         let chunk = timeout(self.idle_timeout, next_chunk(&mut self.body)).await;
-        let chunk = chunk.unwrap_or_else(|_| Err(idle(self.idle_timeout)));
+        let chunk =
+            chunk.map_or_else(|_| Err(idle(self.idle_timeout)), |chunk| chunk.map_err(broken_off));
         // After an error nobody knows whether the document in the buffer would have gone on.
         self.ended = chunk.is_err();
         match (&mut self.input, chunk?) {

@@ -2,7 +2,6 @@
 
 use std::{thread, time::Duration};
 
-use akidb_grpc::GrpcOptions;
 use akidb_listener::ListenerOptions;
 use akidb_local::{IndexConfig, LocalConfig, StorageConfig};
 use akidb_rest::RestOptions;
@@ -95,10 +94,7 @@ pub(crate) fn workers(settings: &settings::MlxSettings, batch_tokens: usize) -> 
 pub(super) fn rest(server: &ServerSettings) -> RestOptions {
     RestOptions {
         listener: listener(server),
-        default_timeout: Duration::from_millis(server.request_timeout_ms),
-        max_timeout: Duration::from_millis(server.max_request_timeout_ms),
         import_idle_timeout: Duration::from_millis(server.import_idle_timeout_ms),
-        body_budget_bytes: server.body_budget_bytes,
     }
 }
 
@@ -110,6 +106,9 @@ fn listener(server: &ServerSettings) -> ListenerOptions {
         max_streams_per_connection: server.max_streams_per_connection,
         header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
         idle_timeout: Duration::from_millis(server.idle_timeout_ms),
+        default_timeout: Duration::from_millis(server.request_timeout_ms),
+        max_timeout: Duration::from_millis(server.max_request_timeout_ms),
+        body_budget_bytes: server.body_budget_bytes,
         body_idle_timeout: Duration::from_millis(server.body_idle_timeout_ms),
         reply_idle_timeout: Duration::from_millis(server.reply_idle_timeout_ms),
         drain_timeout: Duration::from_millis(server.drain_timeout_ms),
@@ -119,17 +118,10 @@ fn listener(server: &ServerSettings) -> ListenerOptions {
     }
 }
 
-pub(super) fn grpc(server: &ServerSettings) -> GrpcOptions {
-    let defaults = GrpcOptions::default();
-    GrpcOptions {
-        listener: ListenerOptions {
-            head_bytes_max: defaults.listener.head_bytes_max,
-            keepalive_interval: Duration::from_millis(server.grpc_keepalive_interval_ms),
-            keepalive_timeout: Duration::from_millis(server.grpc_keepalive_timeout_ms),
-            ..listener(server)
-        },
-        default_timeout: Duration::from_millis(server.request_timeout_ms),
-        max_timeout: Duration::from_millis(server.max_request_timeout_ms),
-        body_budget_bytes: server.body_budget_bytes,
+pub(super) fn grpc(server: &ServerSettings) -> ListenerOptions {
+    ListenerOptions {
+        keepalive_interval: Duration::from_millis(server.grpc_keepalive_interval_ms),
+        keepalive_timeout: Duration::from_millis(server.grpc_keepalive_timeout_ms),
+        ..listener(server)
     }
 }

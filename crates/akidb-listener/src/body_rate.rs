@@ -1,4 +1,4 @@
-//! How slowly a body may come.
+//! The slowest rate at which a body may come.
 
 use std::time::{Duration, Instant};
 
@@ -7,30 +7,28 @@ use std::time::{Duration, Instant};
 /// A byte now and then is not enough, so that a client cannot hold a request, its memory and its
 /// connection for as long as it may ask for.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub(crate) struct BodyRate {
     idle_timeout: Duration,
     deadline: Instant,
     bytes: usize,
 }
 
-impl Pace {
+impl BodyRate {
     /// What a body must bring in each span of the idle timeout.
-    pub const BYTES_MIN: usize = 1_024;
+    pub(crate) const BYTES_MIN: usize = 1_024;
 
-    /// The pace of a body that is awaited from now on.
-    #[must_use]
-    pub fn starting_now(idle_timeout: Duration) -> Self {
+    /// The rate of a body that is awaited from now on.
+    pub(crate) fn starting_now(idle_timeout: Duration) -> Self {
         Self { idle_timeout, deadline: Instant::now() + idle_timeout, bytes: 0 }
     }
 
     /// When the body is too slow, unless more of it comes.
-    #[must_use]
-    pub fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// Notes that so many bytes came.
-    pub fn received(&mut self, bytes: usize) {
+    pub(crate) fn received(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes >= Self::BYTES_MIN {
             *self = Self::starting_now(self.idle_timeout);
@@ -44,13 +42,13 @@ mod tests {
 
     #[test]
     fn a_trickle_does_not_move_the_deadline() {
-        let mut pace = Pace::starting_now(Duration::from_secs(10));
-        let first = pace.deadline();
-        for _ in 1..Pace::BYTES_MIN {
-            pace.received(1);
+        let mut rate = BodyRate::starting_now(Duration::from_secs(10));
+        let first = rate.deadline();
+        for _ in 1..BodyRate::BYTES_MIN {
+            rate.received(1);
         }
-        assert_eq!(pace.deadline(), first);
-        pace.received(1);
-        assert!(pace.deadline() > first);
+        assert_eq!(rate.deadline(), first);
+        rate.received(1);
+        assert!(rate.deadline() > first);
     }
 }

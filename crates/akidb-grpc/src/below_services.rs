@@ -1,4 +1,5 @@
-//! What tonic refuses before any handler runs, as the same typed errors that handlers return.
+//! What tonic refuses below the services, before any handler runs, as the same typed errors that
+//! handlers return.
 //!
 //! tonic answers a too long message with OUT_OF_RANGE, undecodable protobuf with INTERNAL and an
 //! unknown method with an empty UNIMPLEMENTED. Nothing else below the services makes statuses
