@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Seq;
+use crate::{Error, ErrorCode, Seq};
 
 /// Whether a write may make documents, replace them, or both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,13 +14,6 @@ pub enum WriteMode {
     Create,
     /// Replaces documents; one that is not there is a conflict.
     Update,
-}
-
-/// The given name is not one of a mode.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{given:?} is not a mode, allowed are create, update and upsert")]
-pub struct UnknownWriteMode {
-    given: String,
 }
 
 /// Why a document was not written: it is not as the write requires it.
@@ -71,12 +64,16 @@ impl WriteMode {
 }
 
 impl std::str::FromStr for WriteMode {
-    type Err = UnknownWriteMode;
+    type Err = Error;
 
-    fn from_str(given: &str) -> Result<Self, Self::Err> {
+    fn from_str(given: &str) -> Result<Self, Error> {
         let modes = [Self::Upsert, Self::Create, Self::Update];
         let mode = modes.into_iter().find(|mode| mode.as_str().eq_ignore_ascii_case(given));
-        mode.ok_or_else(|| UnknownWriteMode { given: given.chars().take(64).collect() })
+        mode.ok_or_else(|| {
+            let given: String = given.chars().take(64).collect();
+            let fault = format!("{given:?} is not a mode, allowed are create, update and upsert");
+            Error::at(ErrorCode::InvalidArgument, "mode", fault)
+        })
     }
 }
 

@@ -23,7 +23,7 @@ pub mod torture;
 mod trace;
 mod vector;
 
-pub use condition::{Conflict, UnknownWriteMode, WriteMode};
+pub use condition::{Conflict, WriteMode};
 pub use document::{DamagedDocument, Document, DocumentId, InvalidDocumentId, Seq};
 pub use error::{Error, Outcome, Result, Violation};
 pub use error_code::ErrorCode;

@@ -1,6 +1,4 @@
 //! JSON text to wire types, and an error that names the place where it could not be done.
-//!
-//! What does not live here: receiving the bytes (`body`) and the wire types (`wire`).
 
 mod explain;
 mod synonyms;

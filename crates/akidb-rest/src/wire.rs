@@ -1,7 +1,7 @@
 //! The JSON shapes of requests and replies, and their conversions from and to the service's types.
 //!
-//! What does not live here: rules. A wire type only says which names and JSON types there are; the
-//! service says which values are allowed.
+//! A wire type only says which names and JSON types there are; the service says which values are
+//! allowed.
 
 mod collection;
 mod document;
@@ -29,7 +29,7 @@ pub(crate) use collection::{
 pub(crate) use document::{
     CountAnswer, CountBody, DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, GetBody,
     NewDocumentBody, PatchDocumentBody, ScrollAnswer, ScrollBody, UpdateAnswer, UpdateBody,
-    UpsertAnswer, UpsertBody, write_mode,
+    UpsertAnswer, UpsertBody,
 };
 pub(crate) use embed::{EmbedAnswer, EmbedBody};
 pub(crate) use error::ErrorAnswer;

@@ -1,6 +1,6 @@
 //! Where one document of an import ends and the next begins, in bytes that come in pieces.
 //!
-//! What does not live here: what a document says. The command line frames in the same way, to keep
+//! The command line frames in the same way, to keep
 //! the documents that have failed as they were.
 
 use std::{fmt, mem, str::FromStr};

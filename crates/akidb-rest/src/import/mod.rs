@@ -1,8 +1,7 @@
 //! The import route: lines in, answers out, both at once and without end.
 //!
 //! `frame` divides the body into documents, `fields` and `csv` say what of one is what, `lines` reads
-//! all of it, `answers` keeps what the client does not read yet. What does not live here: what is done
-//! with the documents, which the service does.
+//! all of it, `answers` keeps what the client does not read yet.
 
 mod answers;
 mod csv;

@@ -1,6 +1,6 @@
 //! Documents.
 
-use akidb_core::{DamagedDocument, Document, Error, ErrorCode, Passage, WriteMode};
+use akidb_core::{DamagedDocument, Document, Error, Passage};
 use akidb_service::{
     CountReply, DeleteDocuments, DeleteReply, GetDocuments, GivenId, Include, NewDocument,
     PatchDocument, Scroll, ScrollReply, UpdateDocuments, UpdateReply, Upsert, UpsertReply,
@@ -62,7 +62,7 @@ impl UpsertBody {
     /// # Errors
     /// `malformed_request` for metadata that are no sound JSON, `invalid_argument` for an unknown mode.
     pub(crate) fn into_request(self, idempotency_key: Option<String>) -> Result<Upsert, Error> {
-        let mode = self.mode.as_deref().map(write_mode).transpose()?.unwrap_or_default();
+        let mode = self.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default();
         let mut faults = Vec::new();
         let documents = self.documents.0.into_iter().enumerate();
         let documents = documents.filter_map(|(index, Object(document))| {
@@ -92,14 +92,6 @@ impl NewDocumentBody {
             if_seq: self.if_seq,
         })
     }
-}
-
-/// Reads the name of a mode.
-///
-/// # Errors
-/// `invalid_argument` for another name.
-pub(crate) fn write_mode(name: &str) -> Result<WriteMode, Error> {
-    name.parse().map_err(|fault| Error::at(ErrorCode::InvalidArgument, "mode", fault))
 }
 
 /// What an upsert did.

@@ -216,7 +216,7 @@ async fn a_retried_upsert_makes_the_same_ids() {
     assert_eq!(second["results"][0]["status"], "updated");
     let third = node.ok(&line, body).await;
     assert_ne!(third["results"][0]["id"], first["results"][0]["id"]);
-    let expect = (422, "invalid_argument", "idempotency-key");
+    let expect = (422, "invalid_argument", "idempotency_key");
     node.refused_with(&line, &[("idempotency-key", "")], body, expect).await;
 }
 

@@ -246,7 +246,7 @@ fn broken_http(script: &mut Script) {
     let form = "content-type: application/x-www-form-urlencoded\r\n";
     script.refused_with(SEARCH, form, body, UnsupportedMediaType, "content-type: ");
     script.refused_with(DOCUMENTS, "content-type: text/plain\r\n", body, UnsupportedMediaType, "is not taken here, allowed is application/json");
-    script.refused_with(DOCUMENTS, "content-type: application/json\r\nidempotency-key: a b\r\n", "{}", InvalidArgument, "idempotency-key: must be 1 to 255 visible ASCII");
+    script.refused_with(DOCUMENTS, "content-type: application/json\r\nidempotency-key: a b\r\n", r#"{"documents": [{"text": "a"}]}"#, InvalidArgument, "idempotency_key: must be 1 to 255 visible ASCII");
     script.refused_with(SEARCH, "", body, UnsupportedMediaType, "content-type: is missing, allowed is application/json");
     script.refused_with(SEARCH, "content-type: application/json\r\ncontent-encoding: br\r\n", body, UnsupportedMediaType, "content-encoding: \"br\" is not taken, allowed are gzip and zstd");
     script.refused_with("POST /v1/admin/models/hash/load", "", "{}", UnsupportedMediaType, "content-type: is missing");
