@@ -5,6 +5,7 @@
 
 mod collection;
 mod document;
+mod document_write;
 mod embed;
 mod error;
 mod id;
@@ -28,8 +29,10 @@ pub(crate) use collection::{
 };
 pub(crate) use document::{
     CountAnswer, CountBody, DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, GetBody,
-    NewDocumentBody, PatchDocumentBody, ScrollAnswer, ScrollBody, UpdateAnswer, UpdateBody,
-    UpsertAnswer, UpsertBody,
+    ScrollAnswer, ScrollBody,
+};
+pub(crate) use document_write::{
+    NewDocumentBody, PatchDocumentBody, UpdateAnswer, UpdateBody, UpsertAnswer, UpsertBody,
 };
 pub(crate) use embed::{EmbedAnswer, EmbedBody};
 pub(crate) use error::ErrorAnswer;

@@ -7,7 +7,7 @@ use akidb_service::{ImportEnd, ImportEvent, ImportSummary, LineOutcome};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{document::UpsertResultAnswer, error::ErrorDetail, milliseconds};
+use super::{document_write::UpsertResultAnswer, error::ErrorDetail, milliseconds};
 
 /// Which lines the answer tells of, besides the summary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
