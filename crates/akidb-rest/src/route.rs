@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use akidb_listener::{Deadlines, ListenerOptions};
 use akidb_service::Operation;
-use axum::routing::MethodRouter;
+use axum::routing::{MethodFilter, MethodRouter};
 use http::{Method, StatusCode};
 use utoipa::{
     ToSchema,
@@ -29,13 +29,17 @@ pub(crate) enum Verb {
 impl Verb {
     /// Whether it is the method of a request.
     pub(crate) fn is(self, method: &Method) -> bool {
-        *method
-            == match self {
-                Self::Get => Method::GET,
-                Self::Post => Method::POST,
-                Self::Patch => Method::PATCH,
-                Self::Delete => Method::DELETE,
-            }
+        MethodFilter::try_from(method.clone()).is_ok_and(|method| method == self.filter())
+    }
+
+    /// What the router knows it by.
+    pub(crate) const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Patch => MethodFilter::PATCH,
+            Self::Delete => MethodFilter::DELETE,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use akidb_service::{Operation, Service};
 use axum::{
     Router,
     middleware::from_fn_with_state,
-    routing::{MethodRouter, delete, get, patch, post},
+    routing::{MethodRouter, on},
 };
 use http::Method;
 
@@ -21,10 +21,7 @@ use crate::{
     fallback,
     handlers::{collections, documents, embed, models, node, openai, search},
     import,
-    route::{
-        ErrorShape, QueryParameter, RequestHeader, Route, Takes,
-        Verb::{Delete, Get, Patch, Post},
-    },
+    route::{ErrorShape, QueryParameter, RequestHeader, Route, Takes, Verb},
     state::RestState,
     wire::{
         AliveAnswer, CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CountAnswer,
@@ -120,309 +117,192 @@ const IMPORT_KEY: RequestHeader = RequestHeader {
     pattern: "^[\\x21-\\x7e]{1,255}$",
 };
 
+/// A route whose handler answers its method.
+macro_rules! route {
+    ($verb:ident $path:literal => $handler:path, $name:literal, $summary:literal) => {
+        Route::new(Verb::$verb, $path, $name, $summary, || on(Verb::$verb.filter(), $handler))
+    };
+}
+
 /// Every route of the REST door, in the order of the page: within a section of it, what makes something
 /// comes before what needs it, and what takes it away comes last.
 pub(crate) static ROUTES: &[Route] = &[
-    Route::new(Get, "/", "version", "Which program answers, and of which version.", || {
-        get(node::version)
-    })
-    .exempt()
-    .answers::<VersionAnswer>(),
-    Route::new(Get, "/version", "version_too", "The same.", || get(node::version))
+    route!(Get "/" => node::version, "version", "Which program answers, and of which version.")
         .exempt()
         .answers::<VersionAnswer>(),
-    Route::new(Get, "/health", "health", "Whether the process is alive.", || get(node::alive))
+    route!(Get "/version" => node::version, "version_too", "The same.")
+        .exempt()
+        .answers::<VersionAnswer>(),
+    route!(Get "/health" => node::alive, "health", "Whether the process is alive.")
         .health()
         .answers::<AliveAnswer>(),
-    Route::new(Get, "/livez", "livez", "Whether the process is alive.", || get(node::alive))
+    route!(Get "/livez" => node::alive, "livez", "Whether the process is alive.")
         .health()
         .answers::<AliveAnswer>(),
-    Route::new(Get, "/readyz", "readyz", "Whether the node can serve.", || get(node::ready))
+    route!(Get "/readyz" => node::ready, "readyz", "Whether the node can serve.")
         .health()
         .answers_readiness::<ReadyAnswer>(),
-    Route::new(Get, "/metrics", "metrics", "Metrics as Prometheus text.", || get(node::metrics))
+    route!(Get "/metrics" => node::metrics, "metrics", "Metrics as Prometheus text.")
         .exempt()
         .answers_text(),
-    Route::new(Get, "/openapi.json", "openapi", "This description.", || get(node::openapi))
+    route!(Get "/openapi.json" => node::openapi, "openapi", "This description.")
         .exempt(),
-    Route::new(Get, "/docs", "docs", "A page to read this description and try it.", || {
-        get(docs_page::page)
-    })
-    .exempt()
-    .answers_page(),
-    Route::new(Post, "/embed", "embed", "Embed texts.", || post(embed::embed))
+    route!(Get "/docs" => docs_page::page, "docs", "A page to read this description and try it.")
+        .exempt()
+        .answers_page(),
+    route!(Post "/embed" => embed::embed, "embed", "Embed texts.")
         .operation(Operation::Embed)
         .body::<EmbedBody>()
         .answers::<EmbedAnswer>(),
-    Route::new(
-        Post,
-        "/v1/embeddings",
-        "openai_embeddings",
-        "Embed inputs, in OpenAI's shapes.",
-        || post(openai::embeddings),
-    )
-    .operation(Operation::Embed)
-    .openai()
-    .body::<OpenAiEmbeddingsBody>()
-    .answers::<OpenAiEmbeddingsAnswer>(),
-    Route::new(
-        Get,
-        "/v1/models",
-        "openai_models",
-        "List the loaded models, in OpenAI's shapes.",
-        || get(openai::models),
-    )
-    .operation(Operation::Models)
-    .openai()
-    .answers::<OpenAiModelListAnswer>(),
-    Route::new(
-        Get,
-        "/v1/models/{id}",
-        "openai_model",
-        "Describe a loaded model, in OpenAI's shapes.",
-        || get(openai::model),
-    )
-    .operation(Operation::Models)
-    .openai()
-    .answers::<OpenAiModelAnswer>(),
-    Route::new(Post, "/v1/collections", "create_collection", "Create a collection.", || {
-        post(collections::create)
-    })
-    .operation(Operation::CreateCollection)
-    .body::<CreateCollectionBody>()
-    .creates::<CollectionAnswer>(),
-    Route::new(Get, "/v1/collections", "list_collections", "List all collections.", || {
-        get(collections::list)
-    })
-    .operation(Operation::ListCollections)
-    .answers::<CollectionListAnswer>(),
-    Route::new(
-        Post,
-        "/v1/collections/{name}/documents",
-        "upsert",
-        "Insert or replace documents, all or none.",
-        || post(documents::upsert),
-    )
-    .operation(Operation::Upsert)
-    .headers(&[KEY, IF_SEQ])
-    .conditional()
-    .body::<UpsertBody>()
-    .answers::<UpsertAnswer>(),
-    Route::new(
-        Patch,
-        "/v1/collections/{name}/documents",
+    route!(Post "/v1/embeddings" => openai::embeddings,
+        "openai_embeddings", "Embed inputs, in OpenAI's shapes.")
+        .operation(Operation::Embed)
+        .openai()
+        .body::<OpenAiEmbeddingsBody>()
+        .answers::<OpenAiEmbeddingsAnswer>(),
+    route!(Get "/v1/models" => openai::models,
+        "openai_models", "List the loaded models, in OpenAI's shapes.")
+        .operation(Operation::Models)
+        .openai()
+        .answers::<OpenAiModelListAnswer>(),
+    route!(Get "/v1/models/{id}" => openai::model,
+        "openai_model", "Describe a loaded model, in OpenAI's shapes.")
+        .operation(Operation::Models)
+        .openai()
+        .answers::<OpenAiModelAnswer>(),
+    route!(Post "/v1/collections" => collections::create,
+        "create_collection", "Create a collection.")
+        .operation(Operation::CreateCollection)
+        .body::<CreateCollectionBody>()
+        .creates::<CollectionAnswer>(),
+    route!(Get "/v1/collections" => collections::list, "list_collections", "List all collections.")
+        .operation(Operation::ListCollections)
+        .answers::<CollectionListAnswer>(),
+    route!(Post "/v1/collections/{name}/documents" => documents::upsert,
+        "upsert", "Insert or replace documents, all or none.")
+        .operation(Operation::Upsert)
+        .headers(&[KEY, IF_SEQ])
+        .conditional()
+        .body::<UpsertBody>()
+        .answers::<UpsertAnswer>(),
+    route!(Patch "/v1/collections/{name}/documents" => documents::update_many,
         "update_documents",
         "Change the metadata of documents by a filter: up to `batch_documents` (10,000) all or none, \
-         more in steps of 400.",
-        || patch(documents::update_many),
-    )
-    .operation(Operation::PatchMetadata)
-    .body::<UpdateBody>()
-    .answers::<UpdateAnswer>(),
-    Route::new(
-        Post,
-        "/v1/collections/{name}/import",
+         more in steps of 400.")
+        .operation(Operation::PatchMetadata)
+        .body::<UpdateBody>()
+        .answers::<UpdateAnswer>(),
+    route!(Post "/v1/collections/{name}/import" => import::import,
         "import",
         "Insert or replace documents of any number: a line of JSON each, or as application/json a \
-         list, or as text/csv rows behind a header. A bad one fails alone.",
-        || post(import::import),
-    )
-    .operation(Operation::Import)
-    .query(&[STATUS, MODE, ID_FIELD, TEXT_FIELD, METADATA_FIELDS])
-    .headers(&[IMPORT_KEY])
-    .lines::<NewDocumentBody, ImportAnswer>(),
-    Route::new(
-        Get,
-        "/v1/collections/{name}/documents/{id}",
-        "get_document",
-        "Get a document.",
-        || get(documents::get_one),
-    )
-    .operation(Operation::Get)
-    .query(&[TYPE, INCLUDE])
-    .answers::<DocumentAnswer>(),
-    Route::new(
-        Patch,
-        "/v1/collections/{name}/documents/{id}",
-        "patch_document",
-        "Change text, vector or metadata of a document; answers its new version.",
-        || patch(documents::patch_one),
-    )
-    .operation(Operation::PatchMetadata)
-    .query(&[TYPE])
-    .headers(&[IF_SEQ])
-    .conditional()
-    .body::<PatchDocumentBody>()
-    .answers::<DocumentAnswer>(),
-    Route::new(
-        Delete,
-        "/v1/collections/{name}/documents/{id}",
-        "delete_document",
-        "Delete a document.",
-        || delete(documents::delete_one),
-    )
-    .operation(Operation::Delete)
-    .query(&[TYPE])
-    .headers(&[IF_SEQ])
-    .conditional()
-    .answers::<DeleteAnswer>(),
-    Route::new(
-        Get,
-        "/v1/collections/{name}/document",
-        "get_document_by_query",
-        "Get a document, whose id stands in the query.",
-        || get(documents::get_one),
-    )
-    .operation(Operation::Get)
-    .query(&[ID, TYPE, INCLUDE])
-    .answers::<DocumentAnswer>(),
-    Route::new(
-        Patch,
-        "/v1/collections/{name}/document",
+         list, or as text/csv rows behind a header. A bad one fails alone.")
+        .operation(Operation::Import)
+        .query(&[STATUS, MODE, ID_FIELD, TEXT_FIELD, METADATA_FIELDS])
+        .headers(&[IMPORT_KEY])
+        .lines::<NewDocumentBody, ImportAnswer>(),
+    route!(Get "/v1/collections/{name}/documents/{id}" => documents::get_one,
+        "get_document", "Get a document.")
+        .operation(Operation::Get)
+        .query(&[TYPE, INCLUDE])
+        .answers::<DocumentAnswer>(),
+    route!(Patch "/v1/collections/{name}/documents/{id}" => documents::patch_one,
+        "patch_document", "Change text, vector or metadata of a document; answers its new version.")
+        .operation(Operation::PatchMetadata)
+        .query(&[TYPE])
+        .headers(&[IF_SEQ])
+        .conditional()
+        .body::<PatchDocumentBody>()
+        .answers::<DocumentAnswer>(),
+    route!(Delete "/v1/collections/{name}/documents/{id}" => documents::delete_one,
+        "delete_document", "Delete a document.")
+        .operation(Operation::Delete)
+        .query(&[TYPE])
+        .headers(&[IF_SEQ])
+        .conditional()
+        .answers::<DeleteAnswer>(),
+    route!(Get "/v1/collections/{name}/document" => documents::get_one,
+        "get_document_by_query", "Get a document, whose id stands in the query.")
+        .operation(Operation::Get)
+        .query(&[ID, TYPE, INCLUDE])
+        .answers::<DocumentAnswer>(),
+    route!(Patch "/v1/collections/{name}/document" => documents::patch_one,
         "patch_document_by_query",
-        "Change a document, whose id stands in the query; answers its new version.",
-        || patch(documents::patch_one),
-    )
-    .operation(Operation::PatchMetadata)
-    .query(&[ID, TYPE])
-    .headers(&[IF_SEQ])
-    .conditional()
-    .body::<PatchDocumentBody>()
-    .answers::<DocumentAnswer>(),
-    Route::new(
-        Delete,
-        "/v1/collections/{name}/document",
-        "delete_document_by_query",
-        "Delete a document, whose id stands in the query.",
-        || delete(documents::delete_one),
-    )
-    .operation(Operation::Delete)
-    .query(&[ID, TYPE])
-    .headers(&[IF_SEQ])
-    .conditional()
-    .answers::<DeleteAnswer>(),
-    Route::new(
-        Post,
-        "/v1/collections/{name}/documents/get",
-        "get_documents",
-        "Get documents by ids or by a filter.",
-        || post(documents::get_many),
-    )
-    .operation(Operation::Get)
-    .body::<GetBody>()
-    .answers::<DocumentListAnswer>(),
-    Route::new(
-        Post,
-        "/v1/collections/{name}/documents/scroll",
-        "scroll",
-        "Read all documents, page by page.",
-        || post(documents::scroll),
-    )
-    .operation(Operation::Scroll)
-    .body::<ScrollBody>()
-    .answers::<ScrollAnswer>(),
-    Route::new(
-        Post,
-        "/v1/collections/{name}/documents/count",
-        "count_documents",
-        "Count documents.",
-        || post(documents::count),
-    )
-    .operation(Operation::Count)
-    .body::<CountBody>()
-    .answers::<CountAnswer>(),
-    Route::new(
-        Post,
-        "/v1/collections/{name}/documents/delete",
+        "Change a document, whose id stands in the query; answers its new version.")
+        .operation(Operation::PatchMetadata)
+        .query(&[ID, TYPE])
+        .headers(&[IF_SEQ])
+        .conditional()
+        .body::<PatchDocumentBody>()
+        .answers::<DocumentAnswer>(),
+    route!(Delete "/v1/collections/{name}/document" => documents::delete_one,
+        "delete_document_by_query", "Delete a document, whose id stands in the query.")
+        .operation(Operation::Delete)
+        .query(&[ID, TYPE])
+        .headers(&[IF_SEQ])
+        .conditional()
+        .answers::<DeleteAnswer>(),
+    route!(Post "/v1/collections/{name}/documents/get" => documents::get_many,
+        "get_documents", "Get documents by ids or by a filter.")
+        .operation(Operation::Get)
+        .body::<GetBody>()
+        .answers::<DocumentListAnswer>(),
+    route!(Post "/v1/collections/{name}/documents/scroll" => documents::scroll,
+        "scroll", "Read all documents, page by page.")
+        .operation(Operation::Scroll)
+        .body::<ScrollBody>()
+        .answers::<ScrollAnswer>(),
+    route!(Post "/v1/collections/{name}/documents/count" => documents::count,
+        "count_documents", "Count documents.")
+        .operation(Operation::Count)
+        .body::<CountBody>()
+        .answers::<CountAnswer>(),
+    route!(Post "/v1/collections/{name}/documents/delete" => documents::delete_many,
         "delete_documents",
         "Delete documents by ids, all or none, or by a filter: up to `batch_documents` (10,000) all or \
-         none, more in steps of 400.",
-        || post(documents::delete_many),
-    )
-    .operation(Operation::Delete)
-    .body::<DeleteBody>()
-    .answers::<DeleteAnswer>(),
-    Route::new(
-        Post,
-        "/v1/collections/{name}/search",
-        "search",
-        "Find the nearest documents.",
-        || post(search::search),
-    )
-    .operation(Operation::Search)
-    .body::<SearchBody>()
-    .answers::<SearchAnswer>(),
-    Route::new(
-        Post,
-        "/v1/collections/{name}/search/batch",
-        "search_batch",
-        "Do many searches in one call.",
-        || post(search::search_batch),
-    )
-    .operation(Operation::SearchBatch)
-    .body::<SearchBatchBody>()
-    .answers::<SearchBatchAnswer>(),
-    Route::new(
-        Get,
-        "/v1/collections/{name}",
-        "describe_collection",
-        "Describe a collection and its state.",
-        || get(collections::describe),
-    )
-    .operation(Operation::DescribeCollection)
-    .answers::<CollectionAnswer>(),
-    Route::new(
-        Patch,
-        "/v1/collections/{name}",
-        "update_collection",
-        "Change the settings of a collection.",
-        || patch(collections::update),
-    )
-    .operation(Operation::UpdateCollection)
-    .body::<UpdateCollectionBody>()
-    .answers::<CollectionAnswer>(),
-    Route::new(
-        Delete,
-        "/v1/collections/{name}",
-        "delete_collection",
-        "Delete a collection and all of its documents.",
-        || delete(collections::delete),
-    )
-    .operation(Operation::DeleteCollection)
-    .answers::<CollectionDeletedAnswer>(),
-    Route::new(Get, "/v1/admin/models", "list_models", "List the models and their states.", || {
-        get(models::list)
-    })
-    .operation(Operation::Models)
-    .answers::<ModelListAnswer>(),
-    Route::new(
-        Get,
-        "/v1/admin/models/{model}",
-        "describe_model",
-        "Describe a model and its state.",
-        || get(models::describe),
-    )
-    .operation(Operation::Models)
-    .answers::<ModelAnswer>(),
-    Route::new(
-        Post,
-        "/v1/admin/models/{model}/unload",
-        "unload_model",
-        "Embed the texts that wait for a model, then give its memory back.",
-        || post(models::unload),
-    )
-    .operation(Operation::UnloadModel)
-    .query(&[FORCE])
-    .answers::<ModelAnswer>(),
-    Route::new(
-        Post,
-        "/v1/admin/models/{model}/load",
-        "load_model",
-        "Begin to load a model; its state says how it goes on.",
-        || post(models::load),
-    )
-    .operation(Operation::LoadModel)
-    .begins::<ModelAnswer>(),
+         none, more in steps of 400.")
+        .operation(Operation::Delete)
+        .body::<DeleteBody>()
+        .answers::<DeleteAnswer>(),
+    route!(Post "/v1/collections/{name}/search" => search::search,
+        "search", "Find the nearest documents.")
+        .operation(Operation::Search)
+        .body::<SearchBody>()
+        .answers::<SearchAnswer>(),
+    route!(Post "/v1/collections/{name}/search/batch" => search::search_batch,
+        "search_batch", "Do many searches in one call.")
+        .operation(Operation::SearchBatch)
+        .body::<SearchBatchBody>()
+        .answers::<SearchBatchAnswer>(),
+    route!(Get "/v1/collections/{name}" => collections::describe,
+        "describe_collection", "Describe a collection and its state.")
+        .operation(Operation::DescribeCollection)
+        .answers::<CollectionAnswer>(),
+    route!(Patch "/v1/collections/{name}" => collections::update,
+        "update_collection", "Change the settings of a collection.")
+        .operation(Operation::UpdateCollection)
+        .body::<UpdateCollectionBody>()
+        .answers::<CollectionAnswer>(),
+    route!(Delete "/v1/collections/{name}" => collections::delete,
+        "delete_collection", "Delete a collection and all of its documents.")
+        .operation(Operation::DeleteCollection)
+        .answers::<CollectionDeletedAnswer>(),
+    route!(Get "/v1/admin/models" => models::list,
+        "list_models", "List the models and their states.")
+        .operation(Operation::Models)
+        .answers::<ModelListAnswer>(),
+    route!(Get "/v1/admin/models/{model}" => models::describe,
+        "describe_model", "Describe a model and its state.")
+        .operation(Operation::Models)
+        .answers::<ModelAnswer>(),
+    route!(Post "/v1/admin/models/{model}/unload" => models::unload,
+        "unload_model", "Embed the texts that wait for a model, then give its memory back.")
+        .operation(Operation::UnloadModel)
+        .query(&[FORCE])
+        .answers::<ModelAnswer>(),
+    route!(Post "/v1/admin/models/{model}/load" => models::load,
+        "load_model", "Begin to load a model; its state says how it goes on.")
+        .operation(Operation::LoadModel)
+        .begins::<ModelAnswer>(),
 ];
 
 /// Where one document is found, whatever its id.
