@@ -13,10 +13,10 @@ use anyhow::{Context, ensure};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
-/// How many vectors share a centre, on average.
+/// How many vectors share a center, on average.
 const VECTORS_A_CLUSTER: usize = 200;
 
-/// How far vectors stand from their centre, relative to the length of the centre.
+/// How far vectors stand from their center, relative to the length of the center.
 const SPREAD: f32 = 0.7;
 
 /// Vectors, row-major.
@@ -26,18 +26,18 @@ pub(crate) struct Dataset {
 }
 
 impl Dataset {
-    /// `count` unit vectors around seeded centres. Another `stream` of the same seed has other
-    /// vectors around the same centres: queries, where the first stream is what is searched.
+    /// `count` unit vectors around seeded centers. Another `stream` of the same seed has other
+    /// vectors around the same centers: queries, where the first stream is what is searched.
     pub(crate) fn clustered(shape: Shape, count: usize, stream: u64) -> Self {
         let Shape { dimension, clusters, seed } = shape;
         let mut values = vec![0.0; count * dimension];
         values.par_chunks_exact_mut(dimension).enumerate().for_each(|(row, vector)| {
             let mut random = generator(seed, stream + 1, row);
-            let centre = random.random_range(0..clusters);
-            fill_uniform(&mut generator(seed, 0, centre), vector);
-            // Uniform components in -1 to 1 give all centres about the same length.
+            let center = random.random_range(0..clusters);
+            fill_uniform(&mut generator(seed, 0, center), vector);
+            // Uniform components in -1 to 1 give all centers about the same length.
             vector.iter_mut().for_each(|value| *value += SPREAD * random.random_range(-1.0..1.0));
-            normalise(vector);
+            normalize(vector);
         });
         Self { dimension, values }
     }
@@ -58,7 +58,7 @@ impl Dataset {
             values.extend(words.iter().map(|&word| f32::from_le_bytes(word)));
         }
         ensure!(values.iter().all(|value| value.is_finite()), "the vectors are not all finite");
-        values.par_chunks_exact_mut(dimension).for_each(normalise);
+        values.par_chunks_exact_mut(dimension).for_each(normalize);
         Ok(Self { dimension, values })
     }
 
@@ -142,7 +142,7 @@ fn fill_uniform(random: &mut StdRng, vector: &mut [f32]) {
     vector.iter_mut().for_each(|value| *value = random.random_range(-1.0..1.0));
 }
 
-fn normalise(vector: &mut [f32]) {
+fn normalize(vector: &mut [f32]) {
     let squared: f64 = vector.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
     let scale = squared.sqrt().recip();
     vector.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);

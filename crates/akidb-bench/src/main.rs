@@ -16,7 +16,7 @@
 //! | `other_engines` | inserts into other engines, in Python |
 //! | `dataset` | vectors, seeded or of files |
 //! | `workload` | batches of texts to encode |
-//! | `truth` | exact neighbours in double precision, and recall against them |
+//! | `truth` | exact neighbors in double precision, and recall against them |
 //! | `disk`, `memory` | what the hardware allows, and what a process takes |
 //! | `machine`, `timing`, `python`, `report` | where it ran, how long it took, how it is told |
 

@@ -1,4 +1,4 @@
-//! Exact neighbours in double precision, and recall against them.
+//! Exact neighbors in double precision, and recall against them.
 
 use akidb_core::Metric;
 use akidb_index::{SearchRequest, VectorIndex};
@@ -9,10 +9,10 @@ use crate::dataset::Dataset;
 /// Two scores closer than this are a tie: engines add up in different orders.
 const TIE: f64 = 1e-6;
 
-/// The exact neighbours of each query.
+/// The exact neighbors of each query.
 pub(crate) struct Truth {
     metric: Metric,
-    /// For each query the score of its neighbour at rank `limit`.
+    /// For each query the score of its neighbor at rank `limit`.
     thresholds: Vec<f64>,
     limit: usize,
 }
@@ -30,8 +30,8 @@ impl Truth {
         Self { metric, thresholds: thresholds.collect(), limit }
     }
 
-    /// Finds the neighbours with an exact index, which is as exact for this but for ties and takes a
-    /// fraction of the time: only the last neighbour of each query is scored in double precision.
+    /// Finds the neighbors with an exact index, which is as exact for this but for ties and takes a
+    /// fraction of the time: only the last neighbor of each query is scored in double precision.
     pub(crate) fn by_index(
         index: &dyn VectorIndex,
         vectors: &Dataset,
@@ -41,7 +41,7 @@ impl Truth {
         let (metric, limit) = (index.metric(), limit.min(vectors.len()));
         let request = SearchRequest { exact: true, ..SearchRequest::nearest(limit) };
         let threshold = |query: &[f32]| {
-            let found = index.search(query, &request).neighbours;
+            let found = index.search(query, &request).neighbors;
             let scores =
                 found.iter().map(|found| score(metric, query, vectors.vector(found.slot as usize)));
             scores.fold(f64::INFINITY, f64::min)
@@ -50,14 +50,14 @@ impl Truth {
         Self { metric, thresholds: thresholds.collect(), limit }
     }
 
-    /// The share of the exact neighbours of all queries that is among what was found for each.
+    /// The share of the exact neighbors of all queries that is among what was found for each.
     pub(crate) fn recall(&self, vectors: &Dataset, queries: &Dataset, found: &[Vec<u32>]) -> f64 {
         let hits = (0..).zip(found).map(|(query, found)| self.hits(vectors, queries, query, found));
         hits.sum::<usize>() as f64 / (self.limit * found.len()).max(1) as f64
     }
 
-    /// How many of the exact neighbours of a query `found` holds. A vector as near as the last
-    /// exact neighbour counts as one; a vector named twice counts once.
+    /// How many of the exact neighbors of a query `found` holds. A vector as near as the last
+    /// exact neighbor counts as one; a vector named twice counts once.
     pub(crate) fn hits(
         &self,
         vectors: &Dataset,
@@ -75,7 +75,7 @@ impl Truth {
         found.iter().filter(near).count().min(self.limit)
     }
 
-    /// How many neighbours each query has.
+    /// How many neighbors each query has.
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
@@ -98,7 +98,7 @@ mod tests {
     use crate::dataset::Shape;
 
     #[test]
-    fn only_the_exact_neighbours_count() {
+    fn only_the_exact_neighbors_count() {
         let shape = Shape::of(1_000, 24, 1);
         let (vectors, queries) =
             (Dataset::clustered(shape, 1_000, 0), Dataset::clustered(shape, 1, 1));

@@ -42,16 +42,16 @@ impl Workload {
     }
 }
 
-/// The first `batches` batches of a file of JSON lines, tokenised by `model`; blank texts are passed over.
+/// The first `batches` batches of a file of JSON lines, tokenized by `model`; blank texts are passed over.
 pub(crate) fn read(file: &Path, model: &Path, batches: usize) -> anyhow::Result<Workload> {
-    let tokeniser = ModelDirectory::open(model)?.tokeniser()?;
+    let tokenizer = ModelDirectory::open(model)?.tokenizer()?;
     let lines = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
     let mut texts = Vec::new();
     for line in BufReader::new(lines).lines() {
         let Line { text } = serde_json::from_str(&line?)
             .with_context(|| format!("{} is not JSON lines with a text", file.display()))?;
         if !text.trim().is_empty() {
-            let tokens = tokeniser.tokenise(&text).map_err(|reason| anyhow!(reason))?;
+            let tokens = tokenizer.tokenize(&text).map_err(|reason| anyhow!(reason))?;
             texts.push(tokens.token_ids);
         }
         if texts.len() == batches * TEXTS_PER_BATCH {

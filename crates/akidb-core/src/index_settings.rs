@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IndexEngine {
-    /// A navigable graph (HNSW, Malkov and Yashunin 2018) over quantised codes, rescored with full
+    /// A navigable graph (HNSW, Malkov and Yashunin 2018) over quantized codes, rescored with full
     /// vectors. Small collections are scanned.
     #[default]
     Hnsw,
@@ -37,7 +37,7 @@ pub enum Quantization {
 pub struct IndexSettings {
     /// What searches.
     pub engine: IndexEngine,
-    /// Neighbours of a vector in the upper layers of the graph; twice as many in the lowest.
+    /// Neighbors of a vector in the upper layers of the graph; twice as many in the lowest.
     pub m: u32,
     /// Candidates looked at when a vector is linked into the graph.
     pub ef_construction: u32,

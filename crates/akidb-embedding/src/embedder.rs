@@ -1,10 +1,10 @@
 //! The one trait behind which the backends stand.
 //!
-//! What does not live here: tokenising, queueing, and checking what comes out; the engine does.
+//! What does not live here: tokenizing, queueing, and checking what comes out; the engine does.
 
 use crate::{error::EncodeError, identity::Pooling, mlx::Availability};
 
-/// One tokenised text of a batch.
+/// One tokenized text of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct EncoderInput<'a> {
     /// The numbers of its tokens, special tokens included.

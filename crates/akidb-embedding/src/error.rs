@@ -316,10 +316,10 @@ pub enum EmbedError {
     },
     /// A text cannot be tokenised.
     #[error("text {index} cannot be tokenised: {reason}")]
-    TokeniseFailed {
+    TokenizeFailed {
         /// The text's place in the request.
         index: usize,
-        /// What the tokeniser said.
+        /// What the tokenizer said.
         reason: String,
     },
     /// A text cannot be encoded, or its vector is not finite or is zero.
@@ -374,7 +374,7 @@ impl EmbedError {
             }
             Self::InvalidDimensions { .. } => "limit_exceeded",
             Self::Unavailable { .. } => "model_not_ready",
-            Self::TokeniseFailed { .. } | Self::TextFailed { .. } => "embedding_failed",
+            Self::TokenizeFailed { .. } | Self::TextFailed { .. } => "embedding_failed",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Text to vectors: model directories, tokenising, batching and the native encoder.
+//! Text to vectors: model directories, tokenizing, batching and the native encoder.
 //!
 //! What lives here: finding, importing and verifying models ([`ModelStore`]), reading them in
 //! sentence-transformers' way ([`ModelDirectory`]), the backends behind [`Embedder`], and the
@@ -19,7 +19,7 @@ mod native;
 mod passages;
 mod pooling;
 mod store;
-mod tokenise;
+mod tokenize;
 
 pub use embedder::{Embedder, EncoderInput};
 pub use engine::{
@@ -35,4 +35,4 @@ pub use model::ModelDirectory;
 pub use native::NativeEmbedder;
 pub use passages::PassageLength;
 pub use store::{ImportMode, InstalledModel, ModelStore, VerifyReport};
-pub use tokenise::{TextTokeniser, TokenisedText, Truncate, UnknownToken, UnknownTruncate};
+pub use tokenize::{TextTokenizer, TokenizedText, Truncate, UnknownToken, UnknownTruncate};

@@ -1,4 +1,4 @@
-//! A model that is ready to run: its identity, its tokeniser and its backend.
+//! A model that is ready to run: its identity, its tokenizer and its backend.
 //!
 //! What does not live here: queueing and batching, which the engine adds.
 
@@ -15,7 +15,7 @@ use crate::{
     mlx::{MlxEmbedder, MlxSettings},
     model::{ModelDirectory, hexadecimal},
     native::NativeEmbedder,
-    tokenise::TextTokeniser,
+    tokenize::TextTokenizer,
 };
 
 /// The most words of a text that the hash backend reads.
@@ -26,7 +26,7 @@ pub struct LoadedModel {
     /// What the vectors are made by.
     pub identity: ModelIdentity,
     /// Texts to tokens.
-    pub tokeniser: TextTokeniser,
+    pub tokenizer: TextTokenizer,
     /// Tokens to vectors.
     pub embedder: Box<dyn Embedder>,
 }
@@ -48,7 +48,7 @@ impl LoadedModel {
         };
         Self {
             identity,
-            tokeniser: TextTokeniser::words(HASH_MAX_TOKENS as usize),
+            tokenizer: TextTokenizer::words(HASH_MAX_TOKENS as usize),
             embedder: Box::new(HashEmbedder::new(dimension as usize)),
         }
     }
@@ -103,13 +103,13 @@ impl LoadedModel {
         start: impl FnOnce() -> Result<Box<dyn Embedder>, ModelError>,
     ) -> Result<Self, ModelError> {
         // Hashing reads the weights once more, from the page cache, while they are laid out.
-        let (embedder, identity, tokeniser) = thread::scope(|scope| {
+        let (embedder, identity, tokenizer) = thread::scope(|scope| {
             let identity = scope.spawn(|| directory.identity(name, precision));
-            let tokeniser = scope.spawn(|| directory.tokeniser());
-            (start(), joined(identity), joined(tokeniser))
+            let tokenizer = scope.spawn(|| directory.tokenizer());
+            (start(), joined(identity), joined(tokenizer))
         });
-        let (identity, tokeniser, embedder) = (identity?, tokeniser?, embedder?);
-        tokeniser.check_prompts(&identity.prompts).map_err(|(prompt, found)| {
+        let (identity, tokenizer, embedder) = (identity?, tokenizer?, embedder?);
+        tokenizer.check_prompts(&identity.prompts).map_err(|(prompt, found)| {
             ModelError::Unsupported {
                 file: directory.path().join("config_sentence_transformers.json"),
                 key: format!("prompts.{prompt}"),
@@ -117,7 +117,7 @@ impl LoadedModel {
                 supported: "a prompt that leaves room for a text".to_owned(),
             }
         })?;
-        Ok(Self { identity, tokeniser, embedder })
+        Ok(Self { identity, tokenizer, embedder })
     }
 }
 

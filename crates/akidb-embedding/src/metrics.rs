@@ -17,7 +17,7 @@ akidb_core::metrics! {
             "Requests for embeddings that failed, by the code that they were answered with.";
         latency_seconds: HistogramVec by ["model"] within LATENCY_SECONDS,
             "akidb_embedding_latency_seconds",
-            "Time from a request for embeddings to its answer, tokenising and waiting included.";
+            "Time from a request for embeddings to its answer, tokenizing and waiting included.";
         batch_size: HistogramVec by ["model"] within exponential_buckets(1.0, 2.0, 10)?,
             "akidb_embedding_batch_size",
             "Texts in a batch that was run.";

@@ -14,7 +14,7 @@ use crate::{
     engine::EmbeddingEngine,
     error::EmbedError,
     identity::InputType,
-    tokenise::{TextTokeniser, TokenSpan},
+    tokenize::{TextTokenizer, TokenSpan},
 };
 
 /// How long passages are, and how much of one is repeated at the start of the next.
@@ -29,7 +29,7 @@ pub struct PassageLength {
 impl EmbeddingEngine {
     /// Cuts a text into passages of at most `length.tokens` tokens: ranges of bytes, ascending,
     /// that cover the text, but for stretches as long as a passage in which no token says anything.
-    /// A text that fits is one passage. Takes about twice the time of tokenising it.
+    /// A text that fits is one passage. Takes about twice the time of tokenizing it.
     ///
     /// The whole of a passage is read when it is embedded, unless a single character has more
     /// tokens than a passage. An overlap of more than half a passage counts as half.
@@ -37,7 +37,7 @@ impl EmbeddingEngine {
     /// # Errors
     ///
     /// [`EmbedError::NoTokens`] where nothing remains of the text, and
-    /// [`EmbedError::TokeniseFailed`].
+    /// [`EmbedError::TokenizeFailed`].
     pub fn passages(
         &self,
         text: &str,
@@ -45,8 +45,8 @@ impl EmbeddingEngine {
         input_type: Option<InputType>,
     ) -> Result<Vec<Range<usize>>, EmbedError> {
         let prompt = self.identity().prompts.text_for(input_type);
-        let found = passages(self.tokeniser(), prompt, text, length)
-            .map_err(|reason| EmbedError::TokeniseFailed { index: 0, reason })?;
+        let found = passages(self.tokenizer(), prompt, text, length)
+            .map_err(|reason| EmbedError::TokenizeFailed { index: 0, reason })?;
         if found.is_empty() { Err(EmbedError::NoTokens { indexes: vec![0] }) } else { Ok(found) }
     }
 
@@ -54,36 +54,36 @@ impl EmbeddingEngine {
     ///
     /// # Errors
     ///
-    /// [`EmbedError::TokeniseFailed`].
+    /// [`EmbedError::TokenizeFailed`].
     pub fn passage_overhead(&self, input_type: Option<InputType>) -> Result<u32, EmbedError> {
         let prompt = self.identity().prompts.text_for(input_type);
-        overhead(self.tokeniser(), prompt)
+        overhead(self.tokenizer(), prompt)
             .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX))
-            .map_err(|reason| EmbedError::TokeniseFailed { index: 0, reason })
+            .map_err(|reason| EmbedError::TokenizeFailed { index: 0, reason })
     }
 }
 
-fn overhead(tokeniser: &TextTokeniser, prompt: &str) -> Result<usize, String> {
-    Ok(tokeniser.special_tokens() + tokeniser.token_spans(prompt)?.len())
+fn overhead(tokenizer: &TextTokenizer, prompt: &str) -> Result<usize, String> {
+    Ok(tokenizer.special_tokens() + tokenizer.token_spans(prompt)?.len())
 }
 
 /// Empty where no token of the text says anything.
 fn passages(
-    tokeniser: &TextTokeniser,
+    tokenizer: &TextTokenizer,
     prompt: &str,
     text: &str,
     length: PassageLength,
 ) -> Result<Vec<Range<usize>>, String> {
-    let tokens = tokeniser.token_spans(text)?;
+    let tokens = tokenizer.token_spans(text)?;
     if tokens.is_empty() {
         // Words alone have places, and a text without them may show something all the same.
-        let has_content = tokeniser.tokenise(text)?.has_content;
+        let has_content = tokenizer.tokenize(text)?.has_content;
         return Ok(has_content.then_some(0..text.len()).into_iter().collect());
     }
     let tokens_max = length.tokens as usize;
-    let room = tokens_max.saturating_sub(overhead(tokeniser, prompt)?).max(1);
+    let room = tokens_max.saturating_sub(overhead(tokenizer, prompt)?).max(1);
     let excess = |passage: &str| {
-        let tokens = tokeniser.tokenise(&format!("{prompt}{passage}"))?.whole_text_tokens;
+        let tokens = tokenizer.tokenize(&format!("{prompt}{passage}"))?.whole_text_tokens;
         Ok((tokens as usize).saturating_sub(tokens_max))
     };
     let cuts = Cuts::new(text, &tokens);
@@ -115,7 +115,7 @@ struct Cuts<'t> {
 
 impl<'t> Cuts<'t> {
     fn new(text: &'t str, tokens: &[TokenSpan]) -> Self {
-        // Some tokenisers count the space before a word into its token.
+        // Some tokenizers count the space before a word into its token.
         let begin = |token: &TokenSpan| {
             let ink = text.get(token.bytes.clone()).map_or("", str::trim_start);
             token.bytes.end - ink.len()
@@ -266,8 +266,8 @@ mod tests {
     use super::*;
 
     fn cut(text: &str, tokens: u32, overlap: u32) -> Vec<Range<usize>> {
-        let tokeniser = TextTokeniser::words(10_000);
-        passages(&tokeniser, "", text, PassageLength { tokens, overlap }).unwrap()
+        let tokenizer = TextTokenizer::words(10_000);
+        passages(&tokenizer, "", text, PassageLength { tokens, overlap }).unwrap()
     }
 
     fn cut_texts(text: &str, tokens: u32, overlap: u32) -> Vec<&str> {
@@ -322,14 +322,14 @@ mod tests {
 
     #[test]
     fn a_prompt_takes_its_room() {
-        let tokeniser = TextTokeniser::words(10_000);
+        let tokenizer = TextTokenizer::words(10_000);
         let length = PassageLength { tokens: 6, overlap: 0 };
-        let found = passages(&tokeniser, "to find: ", "a b c d e f g h", length).unwrap();
+        let found = passages(&tokenizer, "to find: ", "a b c d e f g h", length).unwrap();
         assert_eq!(found, [0..8, 8..15]);
     }
 
     fn word_count(text: &str) -> usize {
-        TextTokeniser::words(1).token_spans(text).unwrap().len()
+        TextTokenizer::words(1).token_spans(text).unwrap().len()
     }
 
     proptest! {
@@ -341,7 +341,7 @@ mod tests {
         ) {
             let found = cut(&text, tokens, overlap);
             if found.is_empty() {
-                prop_assert!(!TextTokeniser::words(1).tokenise(&text).unwrap().has_content);
+                prop_assert!(!TextTokenizer::words(1).tokenize(&text).unwrap().has_content);
                 return Ok(());
             }
             prop_assert_eq!(found[0].start, 0);

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn normalising_leaves_zero_alone() {
+    fn normalizing_leaves_zero_alone() {
         let mut zero = [0.0; 3];
         normalize(&mut zero);
         assert_eq!(zero, [0.0; 3]);

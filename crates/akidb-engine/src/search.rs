@@ -83,7 +83,7 @@ pub struct SearchPlan {
     pub matching: Option<u64>,
     /// Vectors of the collection.
     pub vectors: u64,
-    /// Nodes of the graph whose neighbours were looked at.
+    /// Nodes of the graph whose neighbors were looked at.
     pub hops: u64,
     /// Vectors compared with the query, by their codes or in full.
     pub compared: u64,

@@ -23,6 +23,6 @@ pub fn models(input: &[u8]) {
         }
     }
     if let Ok(model) = ModelDirectory::open(folder.path()) {
-        let _ = model.tokeniser();
+        let _ = model.tokenizer();
     }
 }

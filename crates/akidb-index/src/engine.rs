@@ -37,7 +37,7 @@ mod tests {
             let settings = IndexSettings { engine, ..IndexSettings::default() };
             let index = open_engine(2, Metric::L2, &settings, 100);
             index.append(0, &[0.0, 0.0, 3.0, 4.0]);
-            let found = index.search(&[3.0, 4.0], &SearchRequest::nearest(1)).neighbours;
+            let found = index.search(&[3.0, 4.0], &SearchRequest::nearest(1)).neighbors;
             assert_eq!((found[0].slot, found[0].score), (1, 0.0), "{engine}");
             assert_eq!((index.link(10), index.pending_count()), (0, 0));
         }

@@ -25,7 +25,7 @@ use crate::{
     scoring::Scoring,
 };
 
-/// A flat index: every search finds the exact best neighbours by scoring each allowed vector.
+/// A flat index: every search finds the exact best neighbors by scoring each allowed vector.
 ///
 /// Memory: `dimension` rounded up to 16 components of 4 bytes for each vector, and a bit. Removed
 /// vectors keep their memory until their chunk of 2 MiB holds no live one; call
@@ -115,7 +115,7 @@ impl ExactIndex {
         let scan = Scan { state, scoring: self.scoring, query, request };
         let compared = state.returnable_max(request) as u64;
         let work = Work { strategy: Strategy::Scan, compared, ..Work::default() };
-        Found { neighbours: scan.run(), work }
+        Found { neighbors: scan.run(), work }
     }
 
     /// Puts a state in the place of what the index held, which had no slot yet.

@@ -13,11 +13,11 @@
 //! | `sketch` | codes of bits beside those of bytes, for scans |
 //! | `calibration`, `order_watch` | which codes serve, as measured and as searches see it |
 //! | `space` | distances from a target to slots |
-//! | `layer`, `graph` | lists of neighbours, layers, codes and the entry |
+//! | `layer`, `graph` | lists of neighbors, layers, codes and the entry |
 //! | `pool`, `visited`, `walk` | the walk over one layer |
-//! | `select`, `insertion`, `linker` | how nodes get their neighbours |
+//! | `select`, `insertion`, `linker` | how nodes get their neighbors |
 //! | `twins` | equal vectors, of which one is a node |
-//! | `repair`, `compaction` | what happens to the neighbours of removed nodes |
+//! | `repair`, `compaction` | what happens to the neighbors of removed nodes |
 //! | `plan`, `search`, `code_scan`, `rescoring` | how a search goes about it |
 //! | `parts`, `from_parts` | the index as sections of a file |
 
@@ -134,7 +134,7 @@ impl HnswIndex {
     }
 
     /// A new index that holds only the live vectors, in the same order under new slots from 0, and
-    /// the old slot of each new one. The graph comes along: nodes whose neighbours are gone get
+    /// the old slot of each new one. The graph comes along: nodes whose neighbors are gone get
     /// others, which takes a small part of the time that building it takes.
     ///
     /// It holds one moment of this index. Writes made here meanwhile are not in it; the caller
@@ -333,7 +333,7 @@ impl HnswIndex {
             }
             search.ef = ranking.next_round(search.ef);
         }
-        Found { neighbours: ranking.finish(), work: work.unwrap_or_default() }
+        Found { neighbors: ranking.finish(), work: work.unwrap_or_default() }
     }
 
     /// The last round: every vector is compared.
@@ -343,7 +343,7 @@ impl HnswIndex {
             let request = SearchRequest { limit, ..*search.request };
             let found = self.core.search_state(search.state, search.query, &request);
             work = work.and(found.work);
-            found.neighbours
+            found.neighbors
         });
         work
     }
@@ -389,7 +389,7 @@ impl VectorIndex for HnswIndex {
     }
 
     /// Links vectors in the order of their slots, in parallel. When none is pending, it goes on to
-    /// give new neighbours to nodes that lost too many; the nodes left to look at count as pending
+    /// give new neighbors to nodes that lost too many; the nodes left to look at count as pending
     /// in what it returns. Where later vectors do not fit the codes that were chosen by the first,
     /// it chooses others and begins the graph anew.
     fn link(&self, vectors_max: usize) -> usize {

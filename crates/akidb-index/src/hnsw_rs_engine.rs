@@ -22,10 +22,10 @@ use crate::{
 /// Layers of the crate's graph, as many as it allows.
 const LAYERS_MAX: usize = 16;
 
-/// The most neighbours that the crate allows.
+/// The most neighbors that the crate allows.
 const M_MAX: usize = 256;
 
-/// What the crate allocates for each vector besides its components, measured at 16 neighbours.
+/// What the crate allocates for each vector besides its components, measured at 16 neighbors.
 const BYTES_PER_POINT: usize = 2_600;
 
 /// Filters that pass fewer than one vector in this many are answered by a scan: the crate applies a
@@ -117,7 +117,7 @@ impl HnswRsIndex {
             let is_last = state.returnable_max(request) <= ef.max(self.graph_min);
             let walked = if is_last { None } else { self.walk(state, query, request, ef) };
             let done = if let Some(found) = walked {
-                found.neighbours.into_iter().for_each(|neighbour| ranking.give(neighbour));
+                found.neighbors.into_iter().for_each(|neighbor| ranking.give(neighbor));
                 found.work
             } else {
                 let mut work = Work::default();
@@ -125,7 +125,7 @@ impl HnswRsIndex {
                     let request = SearchRequest { limit, ..*request };
                     let found = self.core.search_state(state, query, &request);
                     work = Work { strategy: Strategy::GraphThenScan, ..work.and(found.work) };
-                    found.neighbours
+                    found.neighbors
                 });
                 work
             };
@@ -136,7 +136,7 @@ impl HnswRsIndex {
             }
             ef = if ranking.is_full() { ef } else { ranking.next_round(ef) };
         }
-        Found { neighbours: ranking.finish(), work: work.unwrap_or_default() }
+        Found { neighbors: ranking.finish(), work: work.unwrap_or_default() }
     }
 
     /// The best `ef` of what the graph finds and of what it does not hold, or `None` where that may

@@ -14,7 +14,7 @@
 //! | `filter_index` | from a filter on metadata to the slots that match |
 //! | `hnsw` | the graph index over codes, with the exact one inside |
 //! | `hnsw_rs_engine` | the graph of the crate `hnsw_rs` |
-//! | `best_neighbours` | the bounded list of the best scores seen so far |
+//! | `best_neighbors` | the bounded list of the best scores seen so far |
 //! | `lane` | vectors padded to whole cache lines, so that kernels have no tails |
 //! | `code_line`, `code_kernel` | codes in whole cache lines, and measures over them |
 //! | `kernel` | dot product and squared distance, in the widest instructions of this machine |
@@ -22,7 +22,7 @@
 //! | `ranking` | an answer whose beginning does not depend on its length |
 //! | `scoring` | from what a kernel measures to the score of a metric |
 
-mod best_neighbours;
+mod best_neighbors;
 mod code_kernel;
 mod code_line;
 mod engine;
@@ -47,7 +47,7 @@ pub use hnsw::{
     sketch::code_bytes,
 };
 pub use hnsw_rs_engine::HnswRsIndex;
-pub use search_request::{Approach, Found, Neighbour, Parallelism, SearchRequest, Work};
+pub use search_request::{Approach, Found, Neighbor, Parallelism, SearchRequest, Work};
 pub use snapshot::{FORMAT_VERSION, Snapshot, SnapshotError, SnapshotFolder};
 pub use vector_index::VectorIndex;
 

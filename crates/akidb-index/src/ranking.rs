@@ -10,7 +10,7 @@
 
 use std::collections::HashSet;
 
-use crate::Neighbour;
+use crate::Neighbor;
 
 /// How many times as many candidates a round keeps as the one before.
 const ROUND_GROWTH: usize = 4;
@@ -19,19 +19,19 @@ const ROUND_GROWTH: usize = 4;
 pub(crate) struct Ranking {
     limit: usize,
     min_score: Option<f32>,
-    given: Vec<Neighbour>,
+    given: Vec<Neighbor>,
     /// The slots of earlier rounds, from the second round on.
     earlier: HashSet<u32>,
     /// Where this round began.
     round_begin: usize,
     /// Found too late for their place.
-    late: Vec<Neighbour>,
+    late: Vec<Neighbor>,
     /// Whether what follows scores too low.
     is_over: bool,
 }
 
 impl Ranking {
-    /// Gives up to `limit` neighbours whose score is at least `min_score`.
+    /// Gives up to `limit` neighbors whose score is at least `min_score`.
     pub(crate) fn new(limit: usize, min_score: Option<f32>) -> Self {
         Self {
             limit,
@@ -50,16 +50,16 @@ impl Ranking {
     }
 
     /// Gives the next of a round, each slot once.
-    pub(crate) fn give(&mut self, neighbour: Neighbour) {
-        if self.is_full() || neighbour.score.is_nan() || self.earlier.contains(&neighbour.slot) {
+    pub(crate) fn give(&mut self, neighbor: Neighbor) {
+        if self.is_full() || neighbor.score.is_nan() || self.earlier.contains(&neighbor.slot) {
             return;
         }
-        if self.given.last().is_some_and(|last| neighbour.score > last.score) {
-            self.late.push(neighbour);
-        } else if self.min_score.is_some_and(|least| neighbour.score < least) {
+        if self.given.last().is_some_and(|last| neighbor.score > last.score) {
+            self.late.push(neighbor);
+        } else if self.min_score.is_some_and(|least| neighbor.score < least) {
             self.is_over = true;
         } else {
-            self.given.push(neighbour);
+            self.given.push(neighbor);
         }
     }
 
@@ -73,13 +73,13 @@ impl Ranking {
 
     /// Gives what an exact search finds, which is asked for as many as that takes, and so ends the
     /// answer.
-    pub(crate) fn give_exact(&mut self, mut search: impl FnMut(usize) -> Vec<Neighbour>) {
+    pub(crate) fn give_exact(&mut self, mut search: impl FnMut(usize) -> Vec<Neighbor>) {
         let mut asked = self.limit.saturating_add(self.earlier.len());
         loop {
             let found = search(asked);
             let is_all = found.len() < asked;
             self.late.clear();
-            found.into_iter().for_each(|neighbour| self.give(neighbour));
+            found.into_iter().for_each(|neighbor| self.give(neighbor));
             if is_all || self.is_full() {
                 return;
             }
@@ -89,12 +89,12 @@ impl Ranking {
     }
 
     /// The answer, after a round over everything or when no more is wanted.
-    pub(crate) fn finish(mut self) -> Vec<Neighbour> {
+    pub(crate) fn finish(mut self) -> Vec<Neighbor> {
         let room = self.limit - self.given.len();
         if room > 0 && !self.late.is_empty() {
             self.late.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.slot.cmp(&b.slot)));
             let is_wanted =
-                |late: &Neighbour| self.min_score.is_none_or(|least| late.score >= least);
+                |late: &Neighbor| self.min_score.is_none_or(|least| late.score >= least);
             self.given.extend(self.late.into_iter().filter(is_wanted).take(room));
         }
         self.given

@@ -5,7 +5,7 @@ use roaring::RoaringBitmap;
 
 /// One vector found by a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Neighbour {
+pub struct Neighbor {
     /// The slot that the vector was appended under.
     pub slot: u32,
     /// How close it is to the query in the metric of the index; higher is closer. Never NaN.
@@ -37,7 +37,7 @@ pub enum Approach {
 /// What a search asks for. Start from [`SearchRequest::nearest`] and change what differs.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchRequest<'a> {
-    /// The most neighbours to return. Zero returns none; more than the index holds returns all.
+    /// The most neighbors to return. Zero returns none; more than the index holds returns all.
     pub limit: usize,
     /// Only slots in this set may be returned. `None` allows every live slot. Slots in the set
     /// that are removed or were never appended are skipped.
@@ -60,8 +60,8 @@ pub struct SearchRequest<'a> {
 /// What a search found, and what it did for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
-    /// The neighbours, best first; equal scores in the order of their slots.
-    pub neighbours: Vec<Neighbour>,
+    /// The neighbors, best first; equal scores in the order of their slots.
+    pub neighbors: Vec<Neighbor>,
     /// What it did.
     pub work: Work,
 }
@@ -73,7 +73,7 @@ pub struct Work {
     pub strategy: Strategy,
     /// Candidates that the walk kept; 0 where there was none.
     pub ef: usize,
-    /// Nodes of the graph whose neighbours were looked at.
+    /// Nodes of the graph whose neighbors were looked at.
     pub hops: u64,
     /// Vectors compared with the query, by their codes or in full.
     pub compared: u64,

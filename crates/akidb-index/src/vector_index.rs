@@ -22,7 +22,7 @@ use crate::{Found, IndexHeader, SearchRequest, Section};
 ///   and forgets the lengths. The store holds the originals.
 /// - Which of two concurrent writers goes first. Slots must be consecutive, so callers order their
 ///   appends themselves.
-/// - An approximate index finding every neighbour. Only [`ExactIndex`](crate::ExactIndex) does.
+/// - An approximate index finding every neighbor. Only [`ExactIndex`](crate::ExactIndex) does.
 /// - A removal giving memory back at once.
 /// - Vectors that hold NaN or infinite values being found, or a zero vector having a meaning under
 ///   [`Metric::Cosine`]: refuse both before they come here. Debug builds assert the latter; other

@@ -40,7 +40,7 @@ pub(crate) fn start(executable: &str) -> Result<(), String> {
         config.safe_path = 1;
     }
     let started = fill_and_start(&mut config, &executable);
-    // SAFETY: it was initialised above and is not used any more.
+    // SAFETY: it was initialized above and is not used any more.
     unsafe { ffi::PyConfig_Clear(&raw mut config) };
     started?;
     // SAFETY: this thread has the lock since Python has started. The state that comes back is that
@@ -51,7 +51,7 @@ pub(crate) fn start(executable: &str) -> Result<(), String> {
 
 fn fill_and_start(config: &mut ffi::PyConfig, executable: &CString) -> Result<(), String> {
     let config: *mut ffi::PyConfig = config;
-    // SAFETY: `config` is initialised, the places are its own, the text ends with a NUL.
+    // SAFETY: `config` is initialized, the places are its own, the text ends with a NUL.
     unsafe {
         let place = &raw mut (*config).executable;
         check(ffi::PyConfig_SetBytesString(config, place, executable.as_ptr()))?;

@@ -42,7 +42,7 @@ pub(crate) fn from_embedding(error: &EmbedError, place_of: impl Fn(usize) -> Str
             Error::new(ErrorCode::ModelNotReady, message).with_retry_after(*retry_after)
         }
         EmbedError::BatchOutOfTime { .. } => Error::new(ErrorCode::DeadlineExceeded, message),
-        EmbedError::TokeniseFailed { index, reason } | EmbedError::TextFailed { index, reason } => {
+        EmbedError::TokenizeFailed { index, reason } | EmbedError::TextFailed { index, reason } => {
             Error::at(ErrorCode::EmbeddingFailed, place_of(*index), reason)
         }
     }
@@ -119,7 +119,7 @@ mod tests {
             EmbedError::UnknownToken { index: 0, position: 1, token_id: 2 },
             EmbedError::InvalidDimensions { given: 0, limit: 2 },
             EmbedError::InvalidDimensions { given: 3, limit: 2 },
-            EmbedError::TokeniseFailed { index: 0, reason: reason() },
+            EmbedError::TokenizeFailed { index: 0, reason: reason() },
             EmbedError::TextFailed { index: 0, reason: reason() },
             EmbedError::Unavailable { reason: reason(), retry_after },
             EmbedError::BatchOutOfTime { limit },

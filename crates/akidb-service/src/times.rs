@@ -72,7 +72,7 @@ impl RequestTimes {
         let nanoseconds = |time: &AtomicU64| Duration::from_nanos(time.load(Ordering::Relaxed));
         match phase {
             Phase::Queue => self.0.embedding.of(Stage::Queue),
-            Phase::Tokenise => self.0.embedding.of(Stage::Tokenise),
+            Phase::Tokenise => self.0.embedding.of(Stage::Tokenize),
             Phase::Inference => self.0.embedding.of(Stage::Inference),
             Phase::Index => nanoseconds(&self.0.index_ns),
             Phase::Store => nanoseconds(&self.0.store_ns),

@@ -78,7 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let mut node = Node::start_with(&akidb, &models_dir, &folder, settings)?;
         let shown = tokio::select! {
             shown = show(&mut node) => shown.map(Some),
-            signalled = interrupted() => signalled.map(|()| None),
+            signaled = interrupted() => signaled.map(|()| None),
         };
         if options.keep && let Ok(Some(addresses)) = shown {
             next_steps::print(addresses, &akidb, node.leave_running());

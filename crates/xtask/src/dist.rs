@@ -31,7 +31,7 @@ pub(crate) struct Options {
     /// this machine builds it with
     #[arg(long)]
     without_worker: bool,
-    /// Pack a build without optimisation, to try this command itself; it is slow to run
+    /// Pack a build without optimization, to try this command itself; it is slow to run
     #[arg(long)]
     debug: bool,
     /// Start the unpacked archive in this folder; the process has no network

@@ -26,7 +26,7 @@ pub(crate) const DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.2
 impl CargoTool {
     /// Its path. Where the machine has none, it is built into the target folder first.
     ///
-    /// Built without optimisation: that halves the build, and both tools spend their time in
+    /// Built without optimization: that halves the build, and both tools spend their time in
     /// other programs.
     pub(crate) fn ensure(&self) -> Result<PathBuf> {
         if let Some(path) = find(self.name)? {

@@ -1,7 +1,7 @@
 //! `akidb-bench encode`: tokens to vectors, by us, by ONNX Runtime, and what the machine allows.
 //!
 //! The contenders take turns, run by run, so that whatever else the machine does meets all of them
-//! alike. Tokenising is not part of it. Speed is told with how far the vectors agree.
+//! alike. Tokenizing is not part of it. Speed is told with how far the vectors agree.
 
 use std::{path::PathBuf, thread};
 

@@ -29,7 +29,7 @@ const WARM_UP_SEARCHES: usize = 2;
 #[command(after_help = "Example:
   $ cargo run --release -p akidb-bench --features numkong -- exact-search --python venv/bin/python
 
-The Python environment needs numpy and faiss-cpu. The exit status is 1 when a neighbour is missing
+The Python environment needs numpy and faiss-cpu. The exit status is 1 when a neighbor is missing
 or the goal is missed.")]
 pub(crate) struct Arguments {
     /// Vectors to search
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// cosine, dot or l2
     #[arg(long, default_value_t)]
     metric: Metric,
-    /// Neighbours of each search
+    /// Neighbors of each search
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
     /// Searches of each contender
@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExactSearchReport> {
 }
 
 fn prepare(arguments: &Arguments) -> (Task, Truth) {
-    progress("making vectors and finding the exact neighbours in double precision");
+    progress("making vectors and finding the exact neighbors in double precision");
     let &Arguments { metric, seed, .. } = arguments;
     let (count, limit) = (arguments.vectors as usize, usize::from(arguments.limit));
     let shape = Shape::of(count, arguments.dimension.into(), seed);
@@ -153,7 +153,7 @@ fn gather(
     Ok(contenders)
 }
 
-/// The times of one contender, and how many exact neighbours it found of how many.
+/// The times of one contender, and how many exact neighbors it found of how many.
 #[derive(Default)]
 struct Measured {
     times: Vec<Duration>,

@@ -2,7 +2,7 @@
 //! difficulty, beside that over plain ones.
 
 use akidb_core::{IndexSettings, Metric};
-use akidb_index::{Codes, HnswIndex, Neighbour, SearchRequest, VectorIndex};
+use akidb_index::{Codes, HnswIndex, Neighbor, SearchRequest, VectorIndex};
 use clap::Args;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::ThreadPoolBuilder;
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     /// Searches of each kind
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
     queries: u16,
-    /// Neighbours of each search
+    /// Neighbors of each search
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
     /// Metrics to measure: cosine, dot, l2
@@ -232,14 +232,14 @@ fn searched(index: &HnswIndex, queries: &[f32], limit: usize) -> (f64, f64) {
     let queries: Vec<&[f32]> = queries.chunks(index.dimension()).collect();
     let request = SearchRequest::nearest(limit);
     let watch = Stopwatch::start();
-    let found: Vec<Vec<Neighbour>> =
-        queries.iter().map(|query| index.search(query, &request).neighbours).collect();
+    let found: Vec<Vec<Neighbor>> =
+        queries.iter().map(|query| index.search(query, &request).neighbors).collect();
     let cpu = watch.stop().cpu;
     let mut sum = 0.0;
     for (query, found) in queries.iter().zip(found) {
-        let exact = index.search(query, &SearchRequest { exact: true, ..request }).neighbours;
+        let exact = index.search(query, &SearchRequest { exact: true, ..request }).neighbors;
         let worst = exact.last().map_or(f32::NEG_INFINITY, |last| last.score);
-        let is_near = |found: &&Neighbour| found.score >= worst - worst.abs() * 1e-6;
+        let is_near = |found: &&Neighbor| found.score >= worst - worst.abs() * 1e-6;
         sum += found.iter().filter(is_near).count() as f64 / exact.len().max(1) as f64;
     }
     let count = queries.len() as f64;

@@ -1,7 +1,7 @@
 //! `akidb-bench restart`: how soon a node answers rightly after a clean stop, after a crash, and
 //! with its index files gone.
 //!
-//! The command starts the node itself. Each answer is compared with neighbours found in double
+//! The command starts the node itself. Each answer is compared with neighbors found in double
 //! precision; "first answer" is of the first request after the start.
 
 use std::{
@@ -113,7 +113,7 @@ struct Start {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<RestartReport> {
     ensure_empty(&arguments.data_dir)?;
     let machine = Machine::observe();
-    progress("making vectors and finding the exact neighbours in double precision");
+    progress("making vectors and finding the exact neighbors in double precision");
     let count = arguments.documents as usize;
     let shape = Shape::of(count, arguments.dimension.into(), 1);
     let vectors = Arc::new(Dataset::clustered(shape, count, 0));

@@ -1,6 +1,6 @@
 //! `akidb-bench search`: searches a second of a node by vector, and whether they are right.
 //!
-//! The collection is made and dropped by the command. Recall is measured first, against neighbours
+//! The collection is made and dropped by the command. Recall is measured first, against neighbors
 //! found in double precision; the same searches are then repeated against the clock.
 
 use std::{process, sync::Arc};
@@ -33,7 +33,7 @@ const QUERIES: usize = 200;
   $ cargo run --release -p akidb-bench -- search --grpc http://127.0.0.1:9090 \\
       --rest http://127.0.0.1:8080 --concurrency 1,2,8
 
-The exit status is 1 when a neighbour is missing, --min-recall below 1 allows some to be.")]
+The exit status is 1 when a neighbor is missing, --min-recall below 1 allows some to be.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     node: NodeArguments,
@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<SearchReport> {
     let endpoints = arguments.node.endpoints()?;
     let process = arguments.process.process()?;
     let machine = Machine::observe();
-    progress("making vectors and finding the exact neighbours in double precision");
+    progress("making vectors and finding the exact neighbors in double precision");
     let count = arguments.documents as usize;
     let shape = Shape::of(count, arguments.dimension.into(), arguments.seed);
     let vectors = Arc::new(Dataset::clustered(shape, count, 0));

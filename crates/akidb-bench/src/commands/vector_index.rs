@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     /// Vectors that are taken out and searched for
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..))]
     queries: u16,
-    /// Neighbours of each search
+    /// Neighbors of each search
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
     /// What the random numbers begin with
@@ -120,7 +120,7 @@ pub(crate) struct VectorIndexReport {
     verdict: Verdict,
 }
 
-/// The vectors, the queries and the exact neighbours.
+/// The vectors, the queries and the exact neighbors.
 struct Subject {
     task: Task,
     truth: Truth,
@@ -181,7 +181,7 @@ fn usable_quantizations(
 }
 
 fn prepare(arguments: &Arguments) -> anyhow::Result<Subject> {
-    progress("getting vectors and finding their exact neighbours");
+    progress("getting vectors and finding their exact neighbors");
     let dimension = usize::from(arguments.dimension);
     let query_count = usize::from(arguments.queries);
     let (vectors, queries) = if arguments.vectors.is_empty() {
@@ -226,7 +226,7 @@ impl Report for VectorIndexReport {
         let Self { vectors, dimension, metric, source, queries, limit, .. } = self;
         let mut parts = vec![
             format!(
-                "vector index: {vectors} vectors x {dimension} ({source}), {metric}, {queries} queries, {limit} neighbours"
+                "vector index: {vectors} vectors x {dimension} ({source}), {metric}, {queries} queries, {limit} neighbors"
             ),
             format!("machine: {}", self.machine.line()),
         ];

@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<VectorsReport> {
             report.blank += 1;
             continue;
         }
-        let tokens = model.tokeniser.tokenise(&text).map_err(|reason| anyhow!(reason))?;
+        let tokens = model.tokenizer.tokenize(&text).map_err(|reason| anyhow!(reason))?;
         texts.push(tokens.token_ids);
         if texts.len() == TEXTS_AT_ONCE {
             report.vectors += encode(&mut model, &mut texts, &mut output)?;

@@ -52,8 +52,8 @@ impl Contender for Akidb {
         let request =
             SearchRequest { parallelism: self.parallelism, ..SearchRequest::nearest(self.limit) };
         let watch = Stopwatch::start();
-        let found = self.index.search(self.queries.vector(query), &request).neighbours;
+        let found = self.index.search(self.queries.vector(query), &request).neighbors;
         let took = watch.stop();
-        Ok(Answer { slots: found.into_iter().map(|neighbour| neighbour.slot).collect(), took })
+        Ok(Answer { slots: found.into_iter().map(|neighbor| neighbor.slot).collect(), took })
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn all(task: &Task) -> Vec<BruteForce> {
     };
     vec![
         contender("plain loop", plain_dot, plain_l2, false),
-        contender("loop the compiler vectorises", chunked_dot, chunked_l2, false),
+        contender("loop the compiler vectorizes", chunked_dot, chunked_l2, false),
         #[cfg(feature = "numkong")]
         contender("numkong", numkong_dot, numkong_l2, false),
         #[cfg(feature = "numkong")]

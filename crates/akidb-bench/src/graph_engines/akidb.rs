@@ -120,7 +120,7 @@ impl GraphEngine for OwnIndex {
         }
         let slots = all_found
             .into_iter()
-            .map(|found| found.neighbours.into_iter().map(|neighbour| neighbour.slot).collect());
+            .map(|found| found.neighbors.into_iter().map(|neighbor| neighbor.slot).collect());
         Ok(Pass { cpu, found: slots.collect(), effort: self.code_lines.map(|_| effort) })
     }
 }

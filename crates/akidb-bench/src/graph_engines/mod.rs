@@ -16,7 +16,7 @@ pub(crate) use self::akidb::linked;
 use self::python::PythonEngine;
 use crate::dataset::Dataset;
 
-/// Neighbours of a vector in the upper layers, of every engine.
+/// Neighbors of a vector in the upper layers, of every engine.
 pub(crate) const M: u32 = 16;
 
 /// Candidates looked at when a vector is linked, of every engine.

@@ -10,12 +10,12 @@ use super::{EmbedOptions, Embedding};
 use crate::{
     error::EmbedError,
     pooling,
-    tokenise::{TextTokeniser, TokenisedText, Truncate},
+    tokenize::{TextTokenizer, TokenizedText, Truncate},
 };
 
-/// Requests up to this many bytes are tokenised where they are, the others on a blocking thread:
+/// Requests up to this many bytes are tokenized where they are, the others on a blocking thread:
 /// 1 KiB takes some 100 µs, about what the change of thread costs at worst.
-const INLINE_TOKENISE_BYTES: usize = 1024;
+const INLINE_TOKENIZE_BYTES: usize = 1024;
 /// What a text costs besides its own bytes, in bytes.
 const BYTES_PER_TEXT: usize = 32;
 
@@ -24,7 +24,7 @@ const BYTES_PER_TEXT: usize = 32;
 pub enum EmbedInputs {
     /// Texts.
     Texts(Vec<String>),
-    /// The tokens of texts, as the model's own tokeniser numbers them, with or without the special
+    /// The tokens of texts, as the model's own tokenizer numbers them, with or without the special
     /// ones around them. They are taken as they are: no prompt goes before them.
     TokenIds(Vec<Vec<u32>>),
 }
@@ -74,13 +74,13 @@ impl EmbedInputs {
         texts.iter().map(|text| text.len() / 4 + 2).sum()
     }
 
-    /// Whether they are tokenised faster than handed to another thread.
+    /// Whether they are tokenized faster than handed to another thread.
     fn is_short(&self) -> bool {
         let bytes: usize = match self {
             Self::Texts(texts) => texts.iter().map(String::len).sum(),
             Self::TokenIds(texts) => texts.iter().map(Vec::len).sum(),
         };
-        bytes + self.len() * BYTES_PER_TEXT <= INLINE_TOKENISE_BYTES + BYTES_PER_TEXT
+        bytes + self.len() * BYTES_PER_TEXT <= INLINE_TOKENIZE_BYTES + BYTES_PER_TEXT
     }
 }
 
@@ -102,80 +102,80 @@ impl From<Vec<Vec<u32>>> for EmbedInputs {
     }
 }
 
-/// Tokenises all of `inputs`, on another thread where that takes long.
-pub(super) async fn tokenise_all(
-    tokeniser: &Arc<TextTokeniser>,
+/// Tokenizes all of `inputs`, on another thread where that takes long.
+pub(super) async fn tokenize_all(
+    tokenizer: &Arc<TextTokenizer>,
     prompt: &str,
     inputs: EmbedInputs,
     truncate: Truncate,
-) -> Result<Vec<TokenisedText>, EmbedError> {
+) -> Result<Vec<TokenizedText>, EmbedError> {
     if inputs.is_short() {
-        return tokenise_each(tokeniser, prompt, &inputs, truncate, || true);
+        return tokenize_each(tokenizer, prompt, &inputs, truncate, || true);
     }
     // Goes with this future when its time is over or its client has gone, so that the thread does
     // not go on through megabytes of text that nobody waits for.
     let waiting = Arc::new(());
     let waits = Arc::downgrade(&waiting);
-    let (tokeniser, prompt) = (Arc::clone(tokeniser), prompt.to_owned());
-    let tokenise =
-        move || tokenise_each(&tokeniser, &prompt, &inputs, truncate, || waits.strong_count() > 0);
-    task::spawn_blocking(tokenise).await.unwrap_or_else(|failure| {
+    let (tokenizer, prompt) = (Arc::clone(tokenizer), prompt.to_owned());
+    let tokenize =
+        move || tokenize_each(&tokenizer, &prompt, &inputs, truncate, || waits.strong_count() > 0);
+    task::spawn_blocking(tokenize).await.unwrap_or_else(|failure| {
         // The runtime cancels blocking work only when it ends itself.
         if failure.is_cancelled() {
             return Err(EmbedError::ShuttingDown);
         }
         let reason = "the tokeniser panicked".to_owned();
-        Err(EmbedError::TokeniseFailed { index: 0, reason })
+        Err(EmbedError::TokenizeFailed { index: 0, reason })
     })
 }
 
-fn tokenise_each(
-    tokeniser: &TextTokeniser,
+fn tokenize_each(
+    tokenizer: &TextTokenizer,
     prompt: &str,
     inputs: &EmbedInputs,
     truncate: Truncate,
     is_wanted: impl Fn() -> bool,
-) -> Result<Vec<TokenisedText>, EmbedError> {
+) -> Result<Vec<TokenizedText>, EmbedError> {
     let texts = match inputs {
         EmbedInputs::Texts(texts) => texts
             .iter()
             .enumerate()
             .map(|(index, text)| match is_wanted() {
-                true => tokenise(tokeniser, prompt, text, truncate, index),
+                true => tokenize(tokenizer, prompt, text, truncate, index),
                 false => Err(EmbedError::DeadlineExceeded),
             })
             .collect::<Result<Vec<_>, _>>()?,
         EmbedInputs::TokenIds(texts) => texts
             .iter()
             .enumerate()
-            .map(|(index, text)| accept(tokeniser, text, truncate, index))
+            .map(|(index, text)| accept(tokenizer, text, truncate, index))
             .collect::<Result<Vec<_>, _>>()?,
     };
     refuse_without_content(&texts)?;
     if truncate == Truncate::None {
-        refuse_too_long(&texts, tokeniser.max_tokens())?;
+        refuse_too_long(&texts, tokenizer.max_tokens())?;
     }
     Ok(texts)
 }
 
-pub(super) fn tokenise(
-    tokeniser: &TextTokeniser,
+pub(super) fn tokenize(
+    tokenizer: &TextTokenizer,
     prompt: &str,
     text: &str,
     truncate: Truncate,
     index: usize,
-) -> Result<TokenisedText, EmbedError> {
-    let tokenised = tokeniser.tokenise_with(prompt, text, truncate);
-    tokenised.map_err(|reason| EmbedError::TokeniseFailed { index, reason })
+) -> Result<TokenizedText, EmbedError> {
+    let tokenized = tokenizer.tokenize_with(prompt, text, truncate);
+    tokenized.map_err(|reason| EmbedError::TokenizeFailed { index, reason })
 }
 
 fn accept(
-    tokeniser: &TextTokeniser,
+    tokenizer: &TextTokenizer,
     token_ids: &[u32],
     truncate: Truncate,
     index: usize,
-) -> Result<TokenisedText, EmbedError> {
-    tokeniser.accept(token_ids, truncate).map_err(|unknown| EmbedError::UnknownToken {
+) -> Result<TokenizedText, EmbedError> {
+    tokenizer.accept(token_ids, truncate).map_err(|unknown| EmbedError::UnknownToken {
         index,
         position: unknown.position,
         token_id: unknown.token_id,
@@ -184,13 +184,13 @@ fn accept(
 
 /// Refuses texts of which no token remains, however they are made: of characters that the
 /// normalizer takes away, or of nothing but special tokens. All of them would have one vector.
-pub(super) fn refuse_without_content(texts: &[TokenisedText]) -> Result<(), EmbedError> {
+pub(super) fn refuse_without_content(texts: &[TokenizedText]) -> Result<(), EmbedError> {
     let numbered = texts.iter().enumerate().filter(|(_, text)| !text.has_content);
     let indexes: Vec<_> = numbered.map(|(index, _)| index).collect();
     if indexes.is_empty() { Ok(()) } else { Err(EmbedError::NoTokens { indexes }) }
 }
 
-fn refuse_too_long(texts: &[TokenisedText], limit_tokens: usize) -> Result<(), EmbedError> {
+fn refuse_too_long(texts: &[TokenizedText], limit_tokens: usize) -> Result<(), EmbedError> {
     let numbered = texts.iter().enumerate().filter(|(_, text)| text.is_truncated());
     let texts: Vec<_> = numbered.map(|(index, text)| (index, text.whole_text_tokens)).collect();
     if texts.is_empty() { Ok(()) } else { Err(EmbedError::TextsTooLong { texts, limit_tokens }) }

@@ -31,7 +31,7 @@ use tracing::Span;
 
 use self::{
     admission::Demand,
-    inputs::{check_dimensions, shorten, tokenise, tokenise_all},
+    inputs::{check_dimensions, shorten, tokenize, tokenize_all},
     queue::{Encoding, Waiter},
     request::PendingRequest,
     shared::{CloseOnDrop, Shared},
@@ -47,7 +47,7 @@ use crate::{
     loaded_model::LoadedModel,
     metrics::EmbeddingMetrics,
     mlx::Availability,
-    tokenise::{TextTokeniser, TokenisedText, Truncate},
+    tokenize::{TextTokenizer, TokenizedText, Truncate},
 };
 
 /// The limits of an engine.
@@ -172,7 +172,7 @@ pub struct Embedding {
 #[derive(Clone, Debug)]
 pub struct EmbeddingEngine {
     shared: Arc<Shared>,
-    tokeniser: Arc<TextTokeniser>,
+    tokenizer: Arc<TextTokenizer>,
     identity: Arc<ModelIdentity>,
     metrics: EmbeddingMetrics,
     availability: Option<Availability>,
@@ -191,7 +191,7 @@ impl EmbeddingEngine {
         metrics: EmbeddingMetrics,
         turns: Turns,
     ) -> io::Result<Self> {
-        let LoadedModel { identity, tokeniser, embedder } = model;
+        let LoadedModel { identity, tokenizer, embedder } = model;
         let shared = Arc::new(Shared::new(settings, metrics.clone(), turns));
         let availability = embedder.availability();
         owner::start(embedder, Arc::clone(&shared))?;
@@ -199,7 +199,7 @@ impl EmbeddingEngine {
             availability,
             _close_on_drop: Arc::new(CloseOnDrop(Arc::clone(&shared))),
             shared,
-            tokeniser: Arc::new(tokeniser),
+            tokenizer: Arc::new(tokenizer),
             identity: Arc::new(identity),
             metrics,
         })
@@ -217,8 +217,8 @@ impl EmbeddingEngine {
         self.availability.as_ref()
     }
 
-    pub(crate) fn tokeniser(&self) -> &TextTokeniser {
-        &self.tokeniser
+    pub(crate) fn tokenizer(&self) -> &TextTokenizer {
+        &self.tokenizer
     }
 
     /// The number of values of a vector.
@@ -237,14 +237,14 @@ impl EmbeddingEngine {
     ///
     /// # Errors
     ///
-    /// [`EmbedError::TokeniseFailed`].
+    /// [`EmbedError::TokenizeFailed`].
     pub fn count_tokens(
         &self,
         text: &str,
         input_type: Option<InputType>,
     ) -> Result<u32, EmbedError> {
         let prompt = self.identity.prompts.text_for(input_type);
-        tokenise(&self.tokeniser, prompt, text, Truncate::End, 0).map(|text| text.whole_text_tokens)
+        tokenize(&self.tokenizer, prompt, text, Truncate::End, 0).map(|text| text.whole_text_tokens)
     }
 
     /// Embeds `texts`; see [`embed_inputs`](Self::embed_inputs).
@@ -323,9 +323,9 @@ impl EmbeddingEngine {
             self.shared.refuse_early(inputs.estimated_tokens(), &options.demand())?;
         }
         let prompt = self.identity.prompts.text_for(options.input_type);
-        let tokenising = StageTimer::begin(Stage::Tokenise, &options.times, &Span::current());
-        let texts = tokenise_all(&self.tokeniser, prompt, inputs, options.truncate).await?;
-        drop(tokenising);
+        let tokenizing = StageTimer::begin(Stage::Tokenize, &options.times, &Span::current());
+        let texts = tokenize_all(&self.tokenizer, prompt, inputs, options.truncate).await?;
+        drop(tokenizing);
         let mut waiting = self.queue(texts, options)?;
         // A request is only dropped unanswered when the owner thread ends before it.
         let answer = (&mut waiting.answer).await;
@@ -339,7 +339,7 @@ impl EmbeddingEngine {
 
     fn queue(
         &self,
-        texts: Vec<TokenisedText>,
+        texts: Vec<TokenizedText>,
         options: &EmbedOptions,
     ) -> Result<Waiting, EmbedError> {
         let (request, answer) = PendingRequest::new(texts.len(), Arc::clone(&options.times));

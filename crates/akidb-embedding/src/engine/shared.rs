@@ -27,7 +27,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Behind a lock of its own: what is found in it needs nothing of the queue.
     queries: Mutex<QueryCache>,
-    /// Signalled when a task is queued and when the engine is closed.
+    /// Signaled when a task is queued and when the engine is closed.
     changed: Condvar,
     /// Owner threads that have not ended.
     owners: watch::Sender<usize>,

@@ -57,7 +57,7 @@ impl State {
     }
 
     /// Refuses a request of about so many tokens where none at all would be let in, so that nobody
-    /// takes the trouble to tokenise it.
+    /// takes the trouble to tokenize it.
     pub(super) fn refuse_early(
         &mut self,
         request_tokens: usize,

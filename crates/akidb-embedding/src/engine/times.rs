@@ -18,7 +18,7 @@ use tracing::Span;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Its texts are made into tokens.
-    Tokenise,
+    Tokenize,
     /// None of its texts is in a batch that runs.
     Queue,
     /// One of its texts at least is in a batch that runs.
@@ -59,7 +59,7 @@ impl StageTimer {
     #[must_use]
     pub fn begin(stage: Stage, times: &Arc<EmbedTimes>, parent: &Span) -> Self {
         let span = match stage {
-            Stage::Tokenise => {
+            Stage::Tokenize => {
                 tracing::debug_span!(target: TRACE_TARGET, parent: parent, "tokenise")
             }
             Stage::Queue => tracing::debug_span!(target: TRACE_TARGET, parent: parent, "queue"),

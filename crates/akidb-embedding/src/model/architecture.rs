@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{bert::BertConfig, config_file::ConfigFile, qwen3::Qwen3Config, weights::WeightFiles};
 use crate::{error::ModelError, identity::Pooling};
 
-/// Where MLX says how it has quantised the weights.
+/// Where MLX says how it has quantized the weights.
 pub(super) const QUANTIZATION: &str = "quantization";
 
 const SUPPORTED_MODEL_TYPES: &str = "bert, roberta, xlm-roberta, camembert or qwen3";
@@ -29,8 +29,8 @@ pub(super) struct ReadConfig {
     pub(super) architecture: Architecture,
     /// How token states are pooled where nothing else says so.
     pub(super) default_pooling: Pooling,
-    /// Whether the weights are quantised as MLX does it.
-    pub(super) is_quantised: bool,
+    /// Whether the weights are quantized as MLX does it.
+    pub(super) is_quantized: bool,
 }
 
 impl Architecture {
@@ -51,7 +51,7 @@ impl Architecture {
         Ok(ReadConfig {
             architecture,
             default_pooling: default_pooling(&config),
-            is_quantised: config.get(QUANTIZATION).is_some(),
+            is_quantized: config.get(QUANTIZATION).is_some(),
         })
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct BertConfig {
     /// The padding token of the RoBERTa family, which numbers positions from the one after it and
     /// does not count that token where a text spells it.
     pub(crate) padding_token: Option<u32>,
-    /// Added to the variance in layer normalisation.
+    /// Added to the variance in layer normalization.
     pub(crate) layer_norm_epsilon: f32,
     /// The function between the two matrices.
     pub(crate) activation: Activation,

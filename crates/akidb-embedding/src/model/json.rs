@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ModelError;
 
-/// The largest settings or tokeniser file that is read, in bytes; the largest known
+/// The largest settings or tokenizer file that is read, in bytes; the largest known
 /// `tokenizer.json` has 33 MB.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 

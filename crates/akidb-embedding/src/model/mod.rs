@@ -11,7 +11,7 @@ mod json;
 mod links;
 mod qwen3;
 mod sentence_transformers;
-mod tokeniser_file;
+mod tokenizer_file;
 mod weights;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ use self::{architecture::ReadConfig, sentence_transformers::SentenceTransformers
 use crate::{
     error::ModelError,
     identity::{ModelIdentity, Pooling, Precision, Prompts},
-    tokenise::TextTokeniser,
+    tokenize::TextTokenizer,
 };
 
 /// A directory whose files describe a model that this program can run.
@@ -41,7 +41,7 @@ pub struct ModelDirectory {
     architecture: Architecture,
     settings: SentenceTransformersConfig,
     weights: WeightFiles,
-    is_quantised: bool,
+    is_quantized: bool,
 }
 
 impl ModelDirectory {
@@ -54,7 +54,7 @@ impl ModelDirectory {
         if path.is_dir() {
             check_links(path)?;
         }
-        let ReadConfig { architecture, default_pooling, is_quantised } =
+        let ReadConfig { architecture, default_pooling, is_quantized } =
             Architecture::read(&path.join("config.json"))?;
         let settings =
             SentenceTransformersConfig::read(path, default_pooling, architecture.max_tokens())?;
@@ -62,11 +62,11 @@ impl ModelDirectory {
             return Err(ModelError::MissingFile { file: path.join("tokenizer.json") });
         }
         let weights = WeightFiles::open(path, architecture.word_embeddings())?;
-        if !is_quantised {
-            // MLX packs quantised weights in shapes of its own, and checks them itself.
+        if !is_quantized {
+            // MLX packs quantized weights in shapes of its own, and checks them itself.
             architecture.check_tensors(&weights)?;
         }
-        Ok(Self { path: path.to_owned(), architecture, settings, weights, is_quantised })
+        Ok(Self { path: path.to_owned(), architecture, settings, weights, is_quantized })
     }
 
     /// Where the directory is.
@@ -81,10 +81,10 @@ impl ModelDirectory {
         self.architecture.name()
     }
 
-    /// Whether the weights are quantised as MLX does it, so that only that backend runs them.
+    /// Whether the weights are quantized as MLX does it, so that only that backend runs them.
     #[must_use]
-    pub const fn is_quantised(&self) -> bool {
-        self.is_quantised
+    pub const fn is_quantized(&self) -> bool {
+        self.is_quantized
     }
 
     /// The number of values of a vector.
@@ -135,15 +135,15 @@ impl ModelDirectory {
         })
     }
 
-    /// The tokeniser, set to cut at [`ModelDirectory::max_tokens`].
+    /// The tokenizer, set to cut at [`ModelDirectory::max_tokens`].
     ///
     /// # Errors
     ///
     /// When `tokenizer.json` is not one, or numbers tokens that the network has no embedding of.
-    pub fn tokeniser(&self) -> Result<TextTokeniser, ModelError> {
+    pub fn tokenizer(&self) -> Result<TextTokenizer, ModelError> {
         let file = self.path.join("tokenizer.json");
-        let tokeniser = tokeniser_file::read(&file, &self.architecture, &self.settings)?;
-        TextTokeniser::from_model(tokeniser, self.max_tokens() as usize)
+        let tokenizer = tokenizer_file::read(&file, &self.architecture, &self.settings)?;
+        TextTokenizer::from_model(tokenizer, self.max_tokens() as usize)
             .map_err(|reason| ModelError::Damaged { file, reason })
     }
 

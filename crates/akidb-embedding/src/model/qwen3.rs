@@ -30,7 +30,7 @@ pub(crate) struct Qwen3Config {
     pub(crate) vocabulary: u32,
     /// The positions that the model was trained for.
     pub(crate) max_positions: u32,
-    /// Added to the mean square in normalisation.
+    /// Added to the mean square in normalization.
     pub(crate) norm_epsilon: f32,
     /// The base of the wavelengths of rotary positions.
     pub(crate) rope_theta: f32,

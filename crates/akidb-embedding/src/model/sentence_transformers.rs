@@ -57,7 +57,7 @@ struct TransformerModule {
 }
 
 #[derive(Default, Deserialize)]
-struct TokeniserConfig {
+struct TokenizerConfig {
     /// A number beyond any integer where there is no limit.
     model_max_length: Option<f64>,
 }
@@ -100,7 +100,7 @@ fn read_transformer_module(directory: &Path) -> Result<TransformerModule, ModelE
     Ok(TransformerModule::default())
 }
 
-/// How the model is pooled and whether it is normalised, where `modules.json` is there.
+/// How the model is pooled and whether it is normalized, where `modules.json` is there.
 fn read_modules(directory: &Path) -> Result<Option<(Pooling, bool)>, ModelError> {
     let file = directory.join("modules.json");
     let Some(modules) = read_json_if_present::<Vec<Module>>(&file)? else {
@@ -191,10 +191,10 @@ fn read_max_tokens(
     let wanted = match max_seq_length {
         Some(tokens) => tokens,
         None => {
-            let tokeniser: TokeniserConfig =
+            let tokenizer: TokenizerConfig =
                 read_json_if_present(&directory.join("tokenizer_config.json"))?.unwrap_or_default();
             // A cast from float saturates, and "no limit" is beyond every integer.
-            tokeniser.model_max_length.map_or(u32::MAX, |tokens| tokens as u32)
+            tokenizer.model_max_length.map_or(u32::MAX, |tokens| tokens as u32)
         }
     };
     Ok(wanted.min(network_max_tokens))

@@ -127,7 +127,7 @@ impl BertEncoder {
             }
             .dispatch();
         }
-        layer.attention_output.apply(context, hidden, Then::Add, &mut scratch.quantised);
+        layer.attention_output.apply(context, hidden, Then::Add, &mut scratch.quantized);
         layer.attention_norm.apply(hidden);
     }
 
@@ -135,13 +135,13 @@ impl BertEncoder {
     fn feed_forward(&self, layer: &Layer, part: &Part<'_>, scratch: &mut Scratch) {
         let hidden_size = self.hidden_size();
         let width = self.config.intermediate_size as usize;
-        let Scratch { hidden, intermediate, quantised, .. } = scratch;
+        let Scratch { hidden, intermediate, quantized, .. } = scratch;
         let hidden = &mut hidden[..part.len() * hidden_size];
         for hidden in hidden.chunks_mut(FEED_FORWARD_TOKENS * hidden_size) {
             let intermediate = at_least(intermediate, hidden.len() / hidden_size * width);
             let then = Then::Activate(self.config.activation);
-            layer.intermediate.apply(hidden, intermediate, then, quantised);
-            layer.output.apply(intermediate, hidden, Then::Add, quantised);
+            layer.intermediate.apply(hidden, intermediate, then, quantized);
+            layer.output.apply(intermediate, hidden, Then::Add, quantized);
             layer.output_norm.apply(hidden);
         }
     }
@@ -163,7 +163,7 @@ impl Encoder for BertEncoder {
     fn begin(&self, part: &Part<'_>, scratch: &mut Scratch, next: &mut [f32]) {
         let hidden = at_least(&mut scratch.hidden, part.len() * self.hidden_size());
         self.embed_tokens(part, hidden);
-        self.layers[0].qkv.apply(hidden, next, Then::Store, &mut scratch.quantised);
+        self.layers[0].qkv.apply(hidden, next, Then::Store, &mut scratch.quantized);
     }
 
     fn pass(
@@ -178,7 +178,7 @@ impl Encoder for BertEncoder {
         self.feed_forward(&self.layers[layer], part, scratch);
         let hidden = &scratch.hidden[..part.len() * self.hidden_size()];
         match self.layers.get(layer + 1) {
-            Some(layer) => layer.qkv.apply(hidden, next, Then::Store, &mut scratch.quantised),
+            Some(layer) => layer.qkv.apply(hidden, next, Then::Store, &mut scratch.quantized),
             None => next.copy_from_slice(hidden),
         }
     }

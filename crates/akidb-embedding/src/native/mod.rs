@@ -4,7 +4,7 @@
 //! of them and no token is computed that no text has; attention alone looks at each text for
 //! itself.
 //!
-//! What does not live here: reading files, tokenising, and checking the vectors.
+//! What does not live here: reading files, tokenizing, and checking the vectors.
 
 mod attention;
 mod background;
@@ -84,7 +84,7 @@ impl NativeEmbedder {
         precision: Precision,
         threads: usize,
     ) -> Result<Self, ModelError> {
-        if directory.is_quantised() {
+        if directory.is_quantized() {
             return Err(ModelError::WrongBackend {
                 directory: directory.path().to_owned(),
                 what: "running weights that MLX has quantised (config.json: quantization)",

@@ -86,13 +86,13 @@ impl Qwen3Encoder {
         }
     }
 
-    /// Queries, keys and values of normalised states, turned by their positions.
+    /// Queries, keys and values of normalized states, turned by their positions.
     fn project(&self, layer: &Layer, part: &Part<'_>, scratch: &mut Scratch, qkv: &mut [f32]) {
         let hidden = &scratch.hidden[..part.len() * self.hidden_size()];
         let normed = at_least(&mut scratch.normed, hidden.len());
         normed.copy_from_slice(hidden);
         layer.attention_norm.apply(normed);
-        layer.qkv.apply(normed, qkv, Then::Store, &mut scratch.quantised);
+        layer.qkv.apply(normed, qkv, Then::Store, &mut scratch.quantized);
         NormalizeAndRotate {
             qkv,
             row_size: self.row_size(),
@@ -126,13 +126,13 @@ impl Qwen3Encoder {
             .dispatch();
         }
         let hidden = &mut scratch.hidden[..part.len() * self.hidden_size()];
-        layer.attention_output.apply(context, hidden, Then::Add, &mut scratch.quantised);
+        layer.attention_output.apply(context, hidden, Then::Add, &mut scratch.quantized);
     }
 
-    /// The feed-forward part of normalised states, and its residual.
+    /// The feed-forward part of normalized states, and its residual.
     fn feed_forward(&self, layer: &Layer, part: &Part<'_>, scratch: &mut Scratch) {
         let (width, hidden_size) = (self.config.intermediate_size as usize, self.hidden_size());
-        let Scratch { hidden, normed, intermediate, gated, quantised, .. } = scratch;
+        let Scratch { hidden, normed, intermediate, gated, quantized, .. } = scratch;
         let hidden = &mut hidden[..part.len() * hidden_size];
         for hidden in hidden.chunks_mut(FEED_FORWARD_TOKENS * hidden_size) {
             let tokens = hidden.len() / hidden_size;
@@ -141,9 +141,9 @@ impl Qwen3Encoder {
             let gated = at_least(gated, tokens * width);
             normed.copy_from_slice(hidden);
             layer.feed_forward_norm.apply(normed);
-            layer.gate_and_up.apply(normed, intermediate, Then::Store, quantised);
+            layer.gate_and_up.apply(normed, intermediate, Then::Store, quantized);
             gate(intermediate, width, gated);
-            layer.down.apply(gated, hidden, Then::Add, quantised);
+            layer.down.apply(gated, hidden, Then::Add, quantized);
         }
     }
 }

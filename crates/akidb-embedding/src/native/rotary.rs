@@ -26,7 +26,7 @@ impl Frequencies {
     }
 }
 
-/// Normalises every head's query and key of some tokens and turns it by the token's position.
+/// Normalizes every head's query and key of some tokens and turns it by the token's position.
 pub(super) struct NormalizeAndRotate<'a> {
     /// Queries, keys and values of all heads, a row for each token.
     pub(super) qkv: &'a mut [f32],

@@ -1,4 +1,4 @@
-//! Operations on rows of states: gates and normalisation.
+//! Operations on rows of states: gates and normalization.
 //!
 //! What does not live here: matrix products and attention.
 
@@ -9,7 +9,7 @@ use rten_simd::{
 };
 use rten_vecmath::{Normalize, NormalizeOptions, Silu, Sum, SumSquare, SumSquareSub};
 
-/// Layer normalisation (Ba, Kiros, Hinton, 2016, arXiv:1607.06450).
+/// Layer normalization (Ba, Kiros, Hinton, 2016, arXiv:1607.06450).
 pub(super) struct LayerNorm {
     pub(super) weight: Vec<f32>,
     pub(super) bias: Vec<f32>,
@@ -17,7 +17,7 @@ pub(super) struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Normalises every row of `states`.
+    /// Normalizes every row of `states`.
     pub(super) fn apply(&self, states: &mut [f32]) {
         LayerNormOp { states, norm: self }.dispatch();
     }
@@ -49,19 +49,19 @@ impl SimdOp for LayerNormOp<'_> {
     }
 }
 
-/// Root mean square normalisation (Zhang, Sennrich, 2019, arXiv:1910.07467).
+/// Root mean square normalization (Zhang, Sennrich, 2019, arXiv:1910.07467).
 pub(super) struct RmsNorm {
     pub(super) weight: Vec<f32>,
     pub(super) epsilon: f32,
 }
 
 impl RmsNorm {
-    /// Normalises every row of `states`.
+    /// Normalizes every row of `states`.
     pub(super) fn apply(&self, states: &mut [f32]) {
         RmsNormOp { states, norm: self }.dispatch();
     }
 
-    /// Normalises one row inside another operation.
+    /// Normalizes one row inside another operation.
     #[inline(always)]
     pub(super) fn eval<I: Isa>(&self, isa: I, row: &mut [f32]) {
         let mean_square = SumSquare::new(row).eval(isa) / row.len() as f32;

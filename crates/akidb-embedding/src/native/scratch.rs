@@ -2,14 +2,14 @@
 //!
 //! What does not live here: what is kept in it.
 
-use super::linear::QuantisedRows;
+use super::linear::QuantizedRows;
 
 /// Row-major buffers for a thread's tokens, reused from group to group.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// The tokens' states, `[tokens, hidden]`.
     pub(super) hidden: Vec<f32>,
-    /// A decoder's states after normalisation, `[tokens, hidden]`.
+    /// A decoder's states after normalization, `[tokens, hidden]`.
     pub(super) normed: Vec<f32>,
     /// How far a decoder's queries and keys are rotated, `[tokens, head]`.
     pub(super) rotations: Vec<f32>,
@@ -20,7 +20,7 @@ pub(super) struct Scratch {
     /// What a gate let through, `[tokens, intermediate]`.
     pub(super) gated: Vec<f32>,
     /// What goes into a matrix of bytes.
-    pub(super) quantised: QuantisedRows,
+    pub(super) quantized: QuantizedRows,
     pub(super) attention: AttentionScratch,
 }
 
@@ -63,6 +63,6 @@ impl Scratch {
             value_panels,
             scores,
         ];
-        buffers.iter().map(|buffer| buffer.capacity()).sum::<usize>() + self.quantised.capacity()
+        buffers.iter().map(|buffer| buffer.capacity()).sum::<usize>() + self.quantized.capacity()
     }
 }

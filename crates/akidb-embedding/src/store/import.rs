@@ -36,7 +36,7 @@ pub(super) fn import(
         .map_err(io_error("create a directory in", models_dir))?;
     let staged = work.path().join("model");
     stage(source, &work, &staged)?;
-    ModelDirectory::open(&staged)?.tokeniser()?;
+    ModelDirectory::open(&staged)?.tokenizer()?;
     let manifest = Manifest::of(&staged)?;
     let target = models_dir.join(name);
     if is_identical(&target, &manifest, mode, name)? {

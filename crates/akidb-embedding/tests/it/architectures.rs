@@ -59,7 +59,7 @@ impl Copied {
 }
 
 fn embed(model: &mut LoadedModel, text: &str) -> Vec<f32> {
-    let text = model.tokeniser.tokenise(text).unwrap();
+    let text = model.tokenizer.tokenize(text).unwrap();
     let pooling = model.identity.pooling;
     let input = EncoderInput { token_ids: &text.token_ids, pooling, normalize: true };
     let mut vector = Vec::new();
@@ -108,9 +108,9 @@ fn rotary_positions_are_read_in_both_spellings() {
 }
 
 #[test]
-fn qwen3_ends_texts_itself_where_its_tokeniser_does_not() {
+fn qwen3_ends_texts_itself_where_its_tokenizer_does_not() {
     let qwen3 = Copied::of("qwen3");
-    let with_template = qwen3.load().tokeniser.tokenise(&"stone ".repeat(500)).unwrap();
+    let with_template = qwen3.load().tokenizer.tokenize(&"stone ".repeat(500)).unwrap();
     for steps in [
         Value::Null,
         json!({"type": "ByteLevel", "add_prefix_space": false,
@@ -118,8 +118,8 @@ fn qwen3_ends_texts_itself_where_its_tokeniser_does_not() {
     ] {
         qwen3.set("tokenizer.json", &json!({"post_processor": steps}));
         let model = qwen3.load();
-        assert_eq!(model.tokeniser.tokenise(&"stone ".repeat(500)), Ok(with_template.clone()));
-        assert_eq!(model.tokeniser.tokenise("stone").unwrap().token_ids.last(), Some(&0));
+        assert_eq!(model.tokenizer.tokenize(&"stone ".repeat(500)), Ok(with_template.clone()));
+        assert_eq!(model.tokenizer.tokenize("stone").unwrap().token_ids.last(), Some(&0));
     }
 }
 
@@ -129,11 +129,11 @@ fn a_qwen3_whose_texts_cannot_end_is_refused_where_it_needs_it() {
     let file = qwen3.path().join("tokenizer.json");
     let renamed = fs::read_to_string(&file).unwrap().replace("<|endoftext|>", "<|stop|>");
     fs::write(&file, renamed).unwrap();
-    assert_eq!(qwen3.load().tokeniser.tokenise("stone").unwrap().token_ids.last(), Some(&0));
+    assert_eq!(qwen3.load().tokenizer.tokenize("stone").unwrap().token_ids.last(), Some(&0));
     qwen3.set("tokenizer.json", &json!({"post_processor": null}));
     qwen3.refuses(&["tokenizer.json", "<|endoftext|>"]);
     qwen3.set("1_Pooling/config.json", &json!({"pooling_mode": "mean"}));
-    assert_ne!(qwen3.load().tokeniser.tokenise("stone").unwrap().token_ids.last(), Some(&0));
+    assert_ne!(qwen3.load().tokenizer.tokenize("stone").unwrap().token_ids.last(), Some(&0));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn what_a_qwen3_cannot_be_is_refused_with_finding_and_choice() {
 }
 
 #[test]
-fn weights_that_mlx_has_quantised_are_opened_and_refused_by_the_native_backend() {
+fn weights_that_mlx_has_quantized_are_opened_and_refused_by_the_native_backend() {
     let qwen3 = Copied::of("qwen3");
     let quantization = json!({"group_size": 64, "bits": 4});
     qwen3.set(
@@ -192,7 +192,7 @@ fn weights_that_mlx_has_quantised_are_opened_and_refused_by_the_native_backend()
         &json!({"quantization": quantization, "quantization_config": quantization}),
     );
     let directory = ModelDirectory::open(qwen3.path()).unwrap();
-    assert!(directory.is_quantised());
+    assert!(directory.is_quantized());
     let error = LoadedModel::native(qwen3.path(), "tiny", Precision::F32, 1).unwrap_err();
     let error = error.to_string();
     for part in ["quantization", "mlx backend", "hint: set embedding.backend = \"mlx\""] {

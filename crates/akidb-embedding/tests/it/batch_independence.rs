@@ -1,6 +1,6 @@
 //! A text's vector does not depend on what shares its batch, nor on the number of threads.
 
-use akidb_embedding::{EncoderInput, LoadedModel, Pooling, Precision, TokenisedText};
+use akidb_embedding::{EncoderInput, LoadedModel, Pooling, Precision, TokenizedText};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use crate::support::real_model_in;
@@ -9,7 +9,7 @@ use crate::support::real_model_in;
 const LENGTHS: [usize; 22] =
     [1, 2, 3, 5, 6, 7, 11, 12, 13, 25, 31, 32, 33, 63, 64, 65, 96, 127, 128, 129, 255, 256];
 
-fn embed(model: &mut LoadedModel, texts: &[TokenisedText]) -> Vec<Vec<f32>> {
+fn embed(model: &mut LoadedModel, texts: &[TokenizedText]) -> Vec<Vec<f32>> {
     let inputs: Vec<EncoderInput<'_>> = texts
         .iter()
         .map(|text| EncoderInput {
@@ -27,9 +27,9 @@ fn embed(model: &mut LoadedModel, texts: &[TokenisedText]) -> Vec<Vec<f32>> {
 fn a_text_alone_and_in_any_batch_has_the_same_vector_to_the_bit() {
     for precision in [Precision::F32, Precision::Int8] {
         let mut random = StdRng::seed_from_u64(7);
-        let mut texts: Vec<TokenisedText> = LENGTHS
+        let mut texts: Vec<TokenizedText> = LENGTHS
             .iter()
-            .map(|length| TokenisedText {
+            .map(|length| TokenizedText {
                 token_ids: (0..*length).map(|_| random.random_range(1000..30_000)).collect(),
                 whole_text_tokens: u32::try_from(*length).unwrap(),
                 unknown_tokens: 0,

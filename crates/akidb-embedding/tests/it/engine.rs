@@ -1,4 +1,4 @@
-//! The engine's behaviour, with a backend that does as it is told.
+//! The engine's behavior, with a backend that does as it is told.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use akidb_embedding::{
     EmbedError, EmbedOptions, Embedder, Embedding, EmbeddingEngine, EncodeError, EncoderInput,
-    EngineSettings, InputType, Lane, LoadedModel, Pooling, QueueLimit, TextTokeniser,
+    EngineSettings, InputType, Lane, LoadedModel, Pooling, QueueLimit, TextTokenizer,
 };
 use prometheus::Registry;
 use tokio::task::JoinHandle;
@@ -67,7 +67,7 @@ impl Embedder for ScriptedEmbedder {
 }
 
 fn word(word: &str) -> u32 {
-    TextTokeniser::words(1).tokenise(word).unwrap().token_ids[0]
+    TextTokenizer::words(1).tokenize(word).unwrap().token_ids[0]
 }
 
 struct Fixture {
@@ -176,7 +176,7 @@ async fn answers_come_in_order_with_counts() {
 }
 
 #[tokio::test]
-async fn pooling_and_normalising_follow_the_request() {
+async fn pooling_and_normalizing_follow_the_request() {
     let engine = engine(LoadedModel::hash(8), EngineSettings::default());
     let embed = async |text: &str, pooling, normalize| {
         let options = EmbedOptions { pooling, normalize, ..EmbedOptions::default() };
@@ -185,9 +185,9 @@ async fn pooling_and_normalising_follow_the_request() {
     let first = embed("one", None, Some(false)).await;
     assert_eq!(embed("one two", Some(Pooling::Cls), Some(false)).await, first);
     assert_ne!(embed("one two", None, Some(false)).await, first);
-    let normalised = embed("one", None, None).await;
-    let length: f32 = normalised.iter().map(|value| value * value).sum();
-    assert!((length - 1.0).abs() < 1e-5 && normalised != first);
+    let normalized = embed("one", None, None).await;
+    let length: f32 = normalized.iter().map(|value| value * value).sum();
+    assert!((length - 1.0).abs() < 1e-5 && normalized != first);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::support::{TinyModel, cosine};
 /// Opens and loads a model and embeds `text` with its own pooling.
 fn embed(directory: &Path, text: &str) -> Vec<f32> {
     let mut model = LoadedModel::native(directory, "tiny", Precision::F32, 1).unwrap();
-    let text = model.tokeniser.tokenise(text).unwrap();
+    let text = model.tokenizer.tokenize(text).unwrap();
     let input = EncoderInput {
         token_ids: &text.token_ids,
         pooling: model.identity.pooling,
@@ -64,7 +64,7 @@ fn settings_are_read_as_sentence_transformers_reads_them() {
 }
 
 #[test]
-fn without_its_files_a_model_is_mean_pooled_and_not_normalised() {
+fn without_its_files_a_model_is_mean_pooled_and_not_normalized() {
     let mut model = TinyModel::new();
     model.modules = None;
     model.sentence_bert = json!({});
@@ -140,7 +140,7 @@ fn layer_norms_may_be_called_gamma_and_beta() {
 }
 
 #[test]
-fn do_lower_case_lower_cases_before_the_tokeniser() {
+fn do_lower_case_lower_cases_before_the_tokenizer() {
     let mut model = TinyModel::new();
     let as_it_is = model.write();
     assert_ne!(embed(as_it_is.path(), "A B"), embed(as_it_is.path(), "a b"));
@@ -150,13 +150,13 @@ fn do_lower_case_lower_cases_before_the_tokeniser() {
 }
 
 #[test]
-fn truncation_and_padding_of_the_tokeniser_file_are_overruled() {
+fn truncation_and_padding_of_the_tokenizer_file_are_overruled() {
     let folder = TinyModel::new().write();
-    let tokeniser = ModelDirectory::open(folder.path()).unwrap().tokeniser().unwrap();
-    let text = tokeniser.tokenise("a b c d e f g").unwrap();
+    let tokenizer = ModelDirectory::open(folder.path()).unwrap().tokenizer().unwrap();
+    let text = tokenizer.tokenize("a b c d e f g").unwrap();
     assert_eq!(text.token_ids, [2, 4, 5, 6, 7, 3]);
     assert_eq!(text.whole_text_tokens, 9);
-    let special = tokeniser.tokenise("a [SEP] b").unwrap();
+    let special = tokenizer.tokenize("a [SEP] b").unwrap();
     assert_eq!(special.token_ids, [2, 4, 3, 5, 3]);
 }
 
@@ -292,7 +292,7 @@ fn tokens_that_a_model_does_not_have_are_errors() {
 }
 
 #[test]
-fn a_tokeniser_with_ids_that_the_network_has_no_embedding_of_is_refused_at_import() {
+fn a_tokenizer_with_ids_that_the_network_has_no_embedding_of_is_refused_at_import() {
     let mut model = TinyModel::new();
     model.config["vocab_size"] = json!(11);
     model.tensors.get_mut("embeddings.word_embeddings.weight").unwrap().0 = vec![11, 8];
@@ -302,10 +302,10 @@ fn a_tokeniser_with_ids_that_the_network_has_no_embedding_of_is_refused_at_impor
     let change = |pointer: &'static str, value: serde_json::Value| {
         move |folder: &Path| {
             let file = folder.join("tokenizer.json");
-            let mut tokeniser: serde_json::Value =
+            let mut tokenizer: serde_json::Value =
                 serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-            *tokeniser.pointer_mut(pointer).unwrap() = value;
-            fs::write(file, tokeniser.to_string()).unwrap();
+            *tokenizer.pointer_mut(pointer).unwrap() = value;
+            fs::write(file, tokenizer.to_string()).unwrap();
         }
     };
     let added = json!({"id": 12, "content": "[MORE]", "single_word": false, "lstrip": false,

@@ -88,13 +88,13 @@ async fn fewer_dimensions_are_the_first_ones_scaled_again() {
 #[tokio::test]
 async fn given_tokens_are_the_text() {
     let engine = engine(real_model(1), EngineSettings::default());
-    let tokeniser = real_model_directory().join("tokenizer.json");
-    let mut tokeniser = Tokenizer::from_file(tokeniser).unwrap();
-    tokeniser.with_padding(None);
+    let tokenizer = real_model_directory().join("tokenizer.json");
+    let mut tokenizer = Tokenizer::from_file(tokenizer).unwrap();
+    tokenizer.with_padding(None);
     let text = "Die Wörter <0x0A> [SEP] und 船";
     let expected = embed(&engine, text, &EmbedOptions::default()).await;
     for special_tokens in [false, true] {
-        let token_ids = tokeniser.encode(text, special_tokens).unwrap().get_ids().to_vec();
+        let token_ids = tokenizer.encode(text, special_tokens).unwrap().get_ids().to_vec();
         let inputs = EmbedInputs::TokenIds(vec![token_ids]);
         let found = engine.embed_inputs(inputs, EmbedOptions::default()).await.unwrap().remove(0);
         assert_eq!(found.tokens, expected.tokens);

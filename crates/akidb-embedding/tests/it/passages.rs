@@ -1,4 +1,4 @@
-//! Cutting with the tokeniser of the real model: what is cut is read whole.
+//! Cutting with the tokenizer of the real model: what is cut is read whole.
 
 use akidb_embedding::{EmbedError, EngineSettings, PassageLength};
 use proptest::{prelude::*, test_runner::TestRunner};

@@ -108,7 +108,7 @@ async fn options_make_the_vectors_that_they_make_without_a_cache() {
             assert_eq!(found, without.embed(texts(&[text]), options.clone()).await, "{options:?}");
         }
     }
-    // Each text once for each pooling and normalising, and the long one for either end of it. The
+    // Each text once for each pooling and normalizing, and the long one for either end of it. The
     // model's own pooling and the first token are others than `max`, so none are alike.
     assert_eq!(with.encoded(), 3 * 2 * 3);
     assert_eq!(without.encoded(), all.len() * 2 / 3 * 5);

@@ -135,7 +135,7 @@ impl TinyModel {
         write("1_Pooling/config.json", &self.pooling);
         write("sentence_bert_config.json", &self.sentence_bert);
         write("config_sentence_transformers.json", &self.prompts);
-        write("tokenizer.json", &self.tokeniser());
+        write("tokenizer.json", &self.tokenizer());
         if let Some(modules) = &self.modules {
             write("modules.json", modules);
         }
@@ -173,7 +173,7 @@ impl TinyModel {
         }
     }
 
-    fn tokeniser(&self) -> Value {
+    fn tokenizer(&self) -> Value {
         let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "c", "d", "e", "f", "g", "h"];
         let vocabulary: HashMap<&str, usize> =
             words.iter().enumerate().map(|(index, word)| (*word, index)).collect();

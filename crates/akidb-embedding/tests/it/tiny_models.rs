@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use akidb_embedding::{
-    EncoderInput, InputType, LoadedModel, ModelDirectory, Precision, TokenisedText,
+    EncoderInput, InputType, LoadedModel, ModelDirectory, Precision, TokenizedText,
 };
 
 use crate::support::{cosine, workspace};
@@ -33,7 +33,7 @@ fn load(name: &str, precision: Precision, threads: usize) -> LoadedModel {
     LoadedModel::native(&folder().join(name), name, precision, threads).unwrap()
 }
 
-fn embed(model: &mut LoadedModel, texts: &[TokenisedText]) -> Vec<Vec<f32>> {
+fn embed(model: &mut LoadedModel, texts: &[TokenizedText]) -> Vec<Vec<f32>> {
     let inputs: Vec<EncoderInput<'_>> = texts
         .iter()
         .map(|text| EncoderInput {
@@ -47,8 +47,8 @@ fn embed(model: &mut LoadedModel, texts: &[TokenisedText]) -> Vec<Vec<f32>> {
     vectors.chunks_exact(model.embedder.dimension()).map(<[f32]>::to_vec).collect()
 }
 
-fn tokenise(model: &LoadedModel) -> Vec<TokenisedText> {
-    texts().iter().map(|text| model.tokeniser.tokenise(text).unwrap()).collect()
+fn tokenize(model: &LoadedModel) -> Vec<TokenizedText> {
+    texts().iter().map(|text| model.tokenizer.tokenize(text).unwrap()).collect()
 }
 
 /// The least cosine between the vectors of the same text.
@@ -61,7 +61,7 @@ fn least_cosine(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f64 {
 fn vectors_are_those_of_transformers() {
     for name in NAMES {
         let mut model = load(name, Precision::F32, 2);
-        let texts = tokenise(&model);
+        let texts = tokenize(&model);
         let cut = texts.iter().filter(|text| text.is_truncated()).count();
         assert!((10..100).contains(&cut), "{cut} texts are longer than {name} reads");
         let cosine = least_cosine(&embed(&mut model, &texts), &expected(name));
@@ -82,7 +82,7 @@ fn smaller_weights_make_nearly_the_same_vectors() {
     for (name, precision, least_of_all, least_mean) in cases {
         let mut model = load(name, precision, 2);
         assert_eq!(model.identity.precision, precision);
-        let texts = tokenise(&model);
+        let texts = tokenize(&model);
         let (found, expected) = (embed(&mut model, &texts), expected(name));
         let least = least_cosine(&found, &expected);
         let sum: f64 = found.iter().zip(&expected).map(|(one, other)| cosine(one, other)).sum();
@@ -97,7 +97,7 @@ fn bf16_loses_nothing_of_weights_in_bf16() {
     for name in ["roberta", "xlm-roberta"] {
         let (mut single, mut half) =
             (load(name, Precision::F32, 1), load(name, Precision::Bf16, 1));
-        let texts = tokenise(&single);
+        let texts = tokenize(&single);
         assert_eq!(embed(&mut half, &texts), embed(&mut single, &texts), "{name}");
     }
 }
@@ -107,7 +107,7 @@ fn a_text_alone_and_in_any_batch_has_the_same_vector() {
     for name in NAMES {
         for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
             let mut model = load(name, precision, 1);
-            let texts = tokenise(&model);
+            let texts = tokenize(&model);
             let alone: Vec<Vec<f32>> = texts
                 .iter()
                 .flat_map(|text| embed(&mut model, std::slice::from_ref(text)))
@@ -131,7 +131,7 @@ fn a_text_alone_and_in_any_batch_has_the_same_vector() {
 #[test]
 fn every_text_of_qwen3_ends_with_its_end_token() {
     let model = load("qwen3", Precision::F32, 1);
-    for text in tokenise(&model) {
+    for text in tokenize(&model) {
         assert_eq!(text.token_ids.last(), Some(&0));
         assert!(text.token_count() <= model.identity.max_tokens);
     }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::state::State;
 use crate::{
-    Neighbour, Parallelism, SearchRequest, best_neighbours::BestNeighbours, lane::Lane,
+    Neighbor, Parallelism, SearchRequest, best_neighbors::BestNeighbors, lane::Lane,
     scoring::Scoring,
 };
 
@@ -34,8 +34,8 @@ pub(super) struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// The best neighbours, in order.
-    pub(super) fn run(&self) -> Vec<Neighbour> {
+    /// The best neighbors, in order.
+    pub(super) fn run(&self) -> Vec<Neighbor> {
         let pieces = self.pieces();
         let best = if pieces.len() <= 1 {
             pieces.into_iter().map(|chunks| self.scan(chunks)).next()
@@ -43,9 +43,9 @@ impl Scan<'_> {
             pieces
                 .into_par_iter()
                 .map(|chunks| self.scan(chunks))
-                .reduce_with(BestNeighbours::merged)
+                .reduce_with(BestNeighbors::merged)
         };
-        best.map(BestNeighbours::into_sorted).unwrap_or_default()
+        best.map(BestNeighbors::into_sorted).unwrap_or_default()
     }
 
     /// Splits the chunks into ranges of about as many candidates each.
@@ -78,8 +78,8 @@ impl Scan<'_> {
         }
     }
 
-    /// The best neighbours in a range of chunks.
-    fn scan(&self, chunks: Range<usize>) -> BestNeighbours {
+    /// The best neighbors in a range of chunks.
+    fn scan(&self, chunks: Range<usize>) -> BestNeighbors {
         let mut batch = Batch::new(self);
         match self.request.allowed {
             None => {
@@ -105,7 +105,7 @@ impl Scan<'_> {
 /// Candidates waiting to be scored together.
 struct Batch<'scan> {
     scan: &'scan Scan<'scan>,
-    best: BestNeighbours,
+    best: BestNeighbors,
     slots: [u32; BATCH_ROWS],
     rows: [&'scan [Lane]; BATCH_ROWS],
     scores: [f32; BATCH_ROWS],
@@ -116,7 +116,7 @@ impl<'scan> Batch<'scan> {
     fn new(scan: &'scan Scan<'scan>) -> Self {
         Self {
             scan,
-            best: BestNeighbours::new(scan.request.limit, scan.request.min_score),
+            best: BestNeighbors::new(scan.request.limit, scan.request.min_score),
             slots: [0; BATCH_ROWS],
             rows: [&[]; BATCH_ROWS],
             scores: [0.0; BATCH_ROWS],
@@ -138,12 +138,12 @@ impl<'scan> Batch<'scan> {
         let scores = &mut self.scores[..self.len];
         self.scan.scoring.score(self.scan.query, &self.rows[..self.len], scores);
         for (&slot, &score) in self.slots.iter().zip(&*scores) {
-            self.best.offer(Neighbour { slot, score });
+            self.best.offer(Neighbor { slot, score });
         }
         self.len = 0;
     }
 
-    fn finish(mut self) -> BestNeighbours {
+    fn finish(mut self) -> BestNeighbors {
         self.score();
         self.best
     }

@@ -9,7 +9,7 @@ pub(super) const RUN_SLOTS: u32 = 1 << 16;
 
 /// The entries of some slots: for each path its sorted entries, for each entry its slots.
 ///
-/// All slots are counted from `base`. An entry of few slots lists them; the lists of neighbouring
+/// All slots are counted from `base`. An entry of few slots lists them; the lists of neighboring
 /// entries stand one after the other, so a range of entries is one range of slots to read. An entry
 /// of many slots has a bitmap instead.
 #[derive(Debug, Default)]

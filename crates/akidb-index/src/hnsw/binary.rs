@@ -1,6 +1,6 @@
 //! Codes of one bit a component after a rotation: RaBitQ, Gao and Long 2024.
 //!
-//! A vector is taken from the centre, rotated, and of each component the sign is kept. Behind the
+//! A vector is taken from the center, rotated, and of each component the sign is kept. Behind the
 //! bits stand numbers that make the inner product with a query, four bits a component, an estimate
 //! without bias, and say how far off it usually is. Two codes are compared by the angle that their
 //! differing bits stand for.
@@ -21,14 +21,14 @@ const STEP_MAX: f32 = ((1 << QUERY_PLANES) - 1) as f32;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct BinaryCoder {
     /// Subtracted from each vector, padded to lanes.
-    centre: Vec<Lane>,
+    center: Vec<Lane>,
     rotation: Rotation,
 }
 
 /// A query over bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct BinaryQuery {
-    /// The squared length of what was taken from the centre.
+    /// The squared length of what was taken from the center.
     squared_length: f32,
     /// A component is `low + step * steps`.
     low: f32,
@@ -40,13 +40,13 @@ pub(super) struct BinaryQuery {
 }
 
 impl BinaryCoder {
-    pub(super) fn new(centre: Vec<Lane>) -> Self {
-        let rotation = Rotation::new(centre.len() * LANE_WIDTH);
-        Self { centre, rotation }
+    pub(super) fn new(center: Vec<Lane>) -> Self {
+        let rotation = Rotation::new(center.len() * LANE_WIDTH);
+        Self { center, rotation }
     }
 
-    pub(super) fn centre(&self) -> &[Lane] {
-        &self.centre
+    pub(super) fn center(&self) -> &[Lane] {
+        &self.center
     }
 
     /// Lines of the code of a row of `row_lanes`.
@@ -54,13 +54,13 @@ impl BinaryCoder {
         lines_of(bit_bytes(row_lanes) + Terms::BYTES)
     }
 
-    /// The rotated components of a row, counted from the centre or as they are.
-    fn rotate(&self, row: &[Lane], is_centred: bool, components: &mut Vec<f32>) {
+    /// The rotated components of a row, counted from the center or as they are.
+    fn rotate(&self, row: &[Lane], is_centered: bool, components: &mut Vec<f32>) {
         components.clear();
         components.extend_from_slice(bytemuck::cast_slice(row));
-        if is_centred {
-            let centre: &[f32] = bytemuck::cast_slice(&self.centre);
-            components.iter_mut().zip(centre).for_each(|(component, centre)| *component -= centre);
+        if is_centered {
+            let center: &[f32] = bytemuck::cast_slice(&self.center);
+            components.iter_mut().zip(center).for_each(|(component, center)| *component -= center);
         }
         self.rotation.rotate(components);
     }
@@ -87,15 +87,15 @@ impl BinaryCoder {
         bytes[begin..begin + Terms::BYTES].copy_from_slice(bytemuck::bytes_of(&terms));
     }
 
-    /// Writes the planes of a query; it counts from the centre where distances are Euclidean.
+    /// Writes the planes of a query; it counts from the center where distances are Euclidean.
     pub(super) fn encode_query(
         &self,
         row: &[Lane],
-        is_centred: bool,
+        is_centered: bool,
         planes: &mut Vec<CodeLine>,
         components: &mut Vec<f32>,
     ) -> BinaryQuery {
-        self.rotate(row, is_centred, components);
+        self.rotate(row, is_centered, components);
         let (mut low, mut high) = (0.0_f32, 0.0_f32);
         for &component in components.iter().filter(|component| component.is_finite()) {
             (low, high) = (low.min(component), high.max(component));

@@ -125,7 +125,7 @@ impl<T: Plain> Blocks<T> {
     pub(super) fn row(&self, index: u32) -> &[T] {
         let within = index as usize & ((1 << self.rows_log2) - 1);
         let block = &self.blocks[(index >> self.rows_log2) as usize];
-        // SAFETY: a block has memory for `1 << rows_log2` rows, aligned for `T`, initialised as
+        // SAFETY: a block has memory for `1 << rows_log2` rows, aligned for `T`, initialized as
         // zeros or by a file, and any bytes are a `T`. Whoever writes keeps to `write`.
         unsafe {
             let begin = block.begin.add(within * self.row_bytes()).cast::<T>();
@@ -175,7 +175,7 @@ impl<T: Plain> Blocks<T> {
         for block in &self.blocks {
             let taken = left.min(self.block_bytes());
             left -= taken;
-            // SAFETY: initialised memory of the block, which by the caller's word nobody writes.
+            // SAFETY: initialized memory of the block, which by the caller's word nobody writes.
             slices.push(unsafe { std::slice::from_raw_parts(block.begin.as_ptr(), taken) });
         }
         slices.retain(|slice| !slice.is_empty());

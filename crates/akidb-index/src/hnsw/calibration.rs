@@ -21,8 +21,8 @@ use crate::{
     scoring::Scoring,
 };
 
-/// Components of the vectors that centres are measured on.
-const CENTRE_COMPONENTS: usize = 2_000_000;
+/// Components of the vectors that centers are measured on.
+const CENTER_COMPONENTS: usize = 2_000_000;
 
 /// Components of the vectors that are compared, and the most of these: enough for what is nearest to
 /// be as near as it is among all, in a small part of the time that linking them takes.
@@ -32,8 +32,8 @@ const COMPARED_ROWS: usize = 1 << 15;
 /// Vectors that are asked for.
 const PROBES: usize = 48;
 
-/// Neighbours of each of them.
-const NEIGHBOURS: usize = 10;
+/// Neighbors of each of them.
+const NEIGHBORS: usize = 10;
 
 /// Candidates that are scored again: as many as a search of the default looks at, half of what it
 /// keeps.
@@ -67,7 +67,7 @@ pub(super) struct Calibration<'a> {
     probes: Vec<Probe>,
 }
 
-/// A vector of the sample, and how far its nearest neighbours are.
+/// A vector of the sample, and how far its nearest neighbors are.
 struct Probe {
     at: u32,
     farthest: f32,
@@ -75,7 +75,7 @@ struct Probe {
 }
 
 impl<'a> Calibration<'a> {
-    /// Finds the nearest neighbours of some vectors in a sample.
+    /// Finds the nearest neighbors of some vectors in a sample.
     pub(super) fn new(state: &'a State, scoring: Scoring, shape: Shape) -> Self {
         let components = state.layout().row_lanes * LANE_WIDTH;
         let rows_max = (COMPARED_COMPONENTS / components).clamp(1_024, COMPARED_ROWS);
@@ -92,7 +92,7 @@ impl<'a> Calibration<'a> {
         let candidates: Vec<Coder> = match quantization {
             Quantization::None => return Coding::FULL,
             Quantization::Int8 => self.int8_coders(),
-            Quantization::Binary => vec![Coder::Binary(BinaryCoder::new(self.centre()))],
+            Quantization::Binary => vec![Coder::Binary(BinaryCoder::new(self.center()))],
         };
         let mut best = (0.0, Coder::Full);
         for coder in candidates {
@@ -108,7 +108,7 @@ impl<'a> Calibration<'a> {
             return Coding::FULL;
         }
         let has_sketches = sketch::go_with(quantization, self.state.layout().row_lanes);
-        let sketcher = has_sketches.then(|| BinaryCoder::new(self.centre()));
+        let sketcher = has_sketches.then(|| BinaryCoder::new(self.center()));
         Coding { coder: best.1, sketcher }
     }
 
@@ -117,30 +117,30 @@ impl<'a> Calibration<'a> {
         matches!(coder, Coder::Full) || self.share_found(coder) >= least(coder)
     }
 
-    /// Codes of bytes, those that cost least and serve most first: a centre costs nothing, but where
+    /// Codes of bytes, those that cost least and serve most first: a center costs nothing, but where
     /// lengths are very unequal it is far from the many short vectors, next to what they are apart.
     fn int8_coders(&self) -> Vec<Coder> {
         let metric = self.scoring.metric();
-        let centre = self.centre();
-        let rotation = Rotation::new(centre.len() * LANE_WIDTH);
+        let center = self.center();
+        let rotation = Rotation::new(center.len() * LANE_WIDTH);
         let coders = [
-            Int8Coder::new(metric, centre.clone(), None),
+            Int8Coder::new(metric, center.clone(), None),
             Int8Coder::new(metric, Vec::new(), None),
-            Int8Coder::new(metric, centre, Some(rotation.clone())),
+            Int8Coder::new(metric, center, Some(rotation.clone())),
             Int8Coder::new(metric, Vec::new(), Some(rotation)),
         ];
         coders.map(Coder::Int8).to_vec()
     }
 
-    fn centre(&self) -> Vec<Lane> {
+    fn center(&self) -> Vec<Lane> {
         let components = self.state.layout().row_lanes * LANE_WIDTH;
-        let rows_max = (CENTRE_COMPONENTS / components).clamp(256, 4_096);
+        let rows_max = (CENTER_COMPONENTS / components).clamp(256, 4_096);
         let step = (self.rows.len() / rows_max).max(1);
         let rows: Vec<&[Lane]> = self.rows.iter().copied().step_by(step).collect();
         medians(&rows)
     }
 
-    /// The share of the nearest neighbours of all probes that are among the best by codes.
+    /// The share of the nearest neighbors of all probes that are among the best by codes.
     fn share_found(&self, coder: &Coder) -> f64 {
         let row_lanes = self.state.layout().row_lanes;
         let graph = Graph::new(self.shape, coder.clone(), None, row_lanes, 0);
@@ -169,14 +169,14 @@ impl<'a> Calibration<'a> {
         if wanted == 0 { 1.0 } else { found as f64 / wanted as f64 }
     }
 
-    /// A vector with the distance of its last neighbour, unless none is at one that is a number.
+    /// A vector with the distance of its last neighbor, unless none is at one that is a number.
     fn probe(&self, at: usize) -> Option<Probe> {
         let mut distances: Vec<f32> = (0..self.rows.len())
             .filter(|&other| other != at)
             .map(|other| self.distance(at, other))
             .filter(|distance| distance.is_finite())
             .collect();
-        let wanted = NEIGHBOURS.min(distances.len());
+        let wanted = NEIGHBORS.min(distances.len());
         let rank = wanted.checked_sub(1)?;
         let farthest = *distances.select_nth_unstable_by(rank, f32::total_cmp).1;
         Some(Probe { at: at as u32, farthest, wanted })

@@ -1,6 +1,6 @@
 //! A graph of only the live nodes, made from one that holds dead ones, for far less than building it.
 //!
-//! Nodes keep their neighbours under new indexes; where too many of these are dead, they get others
+//! Nodes keep their neighbors under new indexes; where too many of these are dead, they get others
 //! as in `repair`. What lost its pinned edges is tied to the tree again.
 
 use rayon::prelude::*;
@@ -84,7 +84,7 @@ impl Graph {
                 memories,
             );
             repaired.par_iter().for_each(|node| {
-                for link in layers[at].neighbours(node.index) {
+                for link in layers[at].neighbors(node.index) {
                     graph.link_where_room(layers, at, (link.index, node.index), |_| true);
                 }
             });
@@ -126,7 +126,7 @@ impl Graph {
     }
 
     /// Copies the chains of live twins. Where a representative is gone, the first of its twins stands
-    /// in its place, with its neighbours: they are equal.
+    /// in its place, with its neighbors: they are equal.
     fn copy_twins(&self, old: &View, state: &State, old_slots: &[u32], new_indexes: &mut [u32]) {
         let view = self.view();
         let new_slot = |old: u32| old_slots.binary_search(&old).unwrap_or(0) as u32;
@@ -172,7 +172,7 @@ impl Graph {
         Some(new_indexes)
     }
 
-    /// Finishes a graph without dead nodes: those that were cut off choose their neighbours anew, and
+    /// Finishes a graph without dead nodes: those that were cut off choose their neighbors anew, and
     /// the pinned edges become a tree over all of it again.
     fn settle(&self, state: &State, scoring: Scoring, cut_off: &[u32], memories: &MemoryStore) {
         let Some(entry) = self.entry() else { return };
@@ -197,7 +197,7 @@ impl Graph {
     }
 }
 
-/// A node that got other neighbours, by its new index.
+/// A node that got other neighbors, by its new index.
 struct Repaired {
     index: u32,
     /// Whether there was enough to choose them from.
@@ -205,7 +205,7 @@ struct Repaired {
 }
 
 /// Copies the lists of the nodes that have a new index, in parallel. Returns the nodes
-/// that got other neighbours.
+/// that got other neighbors.
 fn copy_links(
     space: Space<'_>,
     old_view: &View,
@@ -232,10 +232,10 @@ fn copy_links(
                 let keeps = |link: Link| link.pinned && is_live(old.slot(link.index));
                 let had_enough = choose_live(space, old, index, is_live, keeps, repair);
                 let chosen = repair.select.chosen.iter().copied();
-                new.set_neighbours(new_index, chosen.filter_map(renamed));
+                new.set_neighbors(new_index, chosen.filter_map(renamed));
                 repaired.push(Repaired { index: new_index, had_enough });
             } else {
-                new.set_neighbours(new_index, old.neighbours(index).filter_map(renamed));
+                new.set_neighbors(new_index, old.neighbors(index).filter_map(renamed));
             }
         }
         memories.give_back(memory);
@@ -272,7 +272,7 @@ impl Ties<'_> {
         while let Some(node) = open.pop() {
             if !std::mem::replace(&mut self.tied[node as usize], true) {
                 self.found.push(node);
-                open.extend(layer.neighbours(node).filter(|link| link.pinned).map(|to| to.index));
+                open.extend(layer.neighbors(node).filter(|link| link.pinned).map(|to| to.index));
             }
         }
     }
@@ -281,8 +281,8 @@ impl Ties<'_> {
     fn follow(&mut self, memory: &mut InsertMemory) {
         let layer = &self.insertion.view.layers[0];
         while let Some(node) = self.found.pop() {
-            let neighbours: Vec<Link> = layer.neighbours(node).collect();
-            for to in neighbours {
+            let neighbors: Vec<Link> = layer.neighbors(node).collect();
+            for to in neighbors {
                 if !self.tied[to.index as usize] && self.insertion.adopt(node, to.index, memory) {
                     self.add(to.index);
                 }

@@ -33,7 +33,7 @@ use crate::{
 /// More than any vector that a collection takes.
 const DIMENSION_MAX: u32 = 1 << 16;
 
-/// More neighbours than any setting allows.
+/// More neighbors than any setting allows.
 const M_MAX: u32 = 1 << 10;
 
 type Sections<'a> = &'a dyn Fn(&str) -> Option<MappedSection>;
@@ -55,7 +55,7 @@ impl HnswIndex {
     ) -> Result<Self, PartsError> {
         possible(cfg!(target_endian = "little"), "a machine with big-endian numbers")?;
         possible((1..=DIMENSION_MAX).contains(&header.dimension), "the dimension")?;
-        possible(header.settings.m <= M_MAX, "the number of neighbours")?;
+        possible(header.settings.m <= M_MAX, "the number of neighbors")?;
         let dimension = header.dimension as usize;
         let index = Self::with_graph_min(dimension, header.metric, header.settings, graph_min);
         let slot_count = header.slot_count as usize;
@@ -149,14 +149,14 @@ impl HnswIndex {
         Ok(match header.codes {
             Codes::F32 => Coder::Full,
             Codes::Binary => {
-                Coder::Binary(BinaryCoder::new(centre_from_parts("centre", row_lanes, sections)?))
+                Coder::Binary(BinaryCoder::new(center_from_parts("centre", row_lanes, sections)?))
             }
             Codes::Int8 => {
-                let has_centre = sections("centre").is_some_and(|centre| !centre.range.is_empty());
-                let centre = has_centre.then(|| centre_from_parts("centre", row_lanes, sections));
-                let centre = centre.transpose()?.unwrap_or_default();
+                let has_center = sections("centre").is_some_and(|center| !center.range.is_empty());
+                let center = has_center.then(|| center_from_parts("centre", row_lanes, sections));
+                let center = center.transpose()?.unwrap_or_default();
                 let rotation = header.is_rotated.then(|| Rotation::new(row_lanes * LANE_WIDTH));
-                Coder::Int8(Int8Coder::new(self.core.scoring().metric(), centre, rotation))
+                Coder::Int8(Int8Coder::new(self.core.scoring().metric(), center, rotation))
             }
         })
     }
@@ -170,21 +170,21 @@ impl HnswIndex {
         if header.codes != Codes::Int8 || !sketch::go_with(self.settings.quantization, row_lanes) {
             return Ok(None);
         }
-        let centre = centre_from_parts("sketch-centre", row_lanes, sections)?;
-        Ok(Some(BinaryCoder::new(centre)))
+        let center = center_from_parts("sketch-centre", row_lanes, sections)?;
+        Ok(Some(BinaryCoder::new(center)))
     }
 }
 
 /// What codes count from, as one vector.
-fn centre_from_parts(
+fn center_from_parts(
     name: &str,
     row_lanes: usize,
     sections: Sections<'_>,
 ) -> Result<Vec<Lane>, PartsError> {
     let bytes = Some(row_lanes * size_of::<Lane>());
-    let centre = numbers(&find(sections, name, bytes)?, f32::from_le_bytes);
-    possible(centre.iter().all(|at| at.is_finite()), "the centre of the codes")?;
-    let (lanes, _) = centre.as_chunks();
+    let center = numbers(&find(sections, name, bytes)?, f32::from_le_bytes);
+    possible(center.iter().all(|at| at.is_finite()), "the center of the codes")?;
+    let (lanes, _) = center.as_chunks();
     Ok(lanes.iter().map(|&lane| Lane(lane)).collect())
 }
 
@@ -235,15 +235,15 @@ fn list_bytes(layer: &Layer, count: u32) -> Option<usize> {
     (count as usize).checked_mul(layer.degree() * size_of::<u32>())
 }
 
-/// Copies lists of neighbours, which must be nodes of the layer.
+/// Copies lists of neighbors, which must be nodes of the layer.
 fn fill_links(layer: &Layer, count: u32, section: MappedSection) -> Result<(), PartsError> {
     let lists = numbers(&section, u32::from_le_bytes);
     for (index, list) in (0..count).zip(lists.chunks_exact(layer.degree())) {
         for (place, &raw) in layer.links().row(index).iter().zip(list) {
             place.store(raw, Ordering::Relaxed);
         }
-        let mut links = layer.neighbours(index);
-        possible(links.all(|link| link.index < count && link.index != index), "a neighbour")?;
+        let mut links = layer.neighbors(index);
+        possible(links.all(|link| link.index < count && link.index != index), "a neighbor")?;
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ const LIST_LOCKS: usize = 1_024;
 /// How a graph is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// Neighbours of a node in the upper layers; twice as many in the lowest.
+    /// Neighbors of a node in the upper layers; twice as many in the lowest.
     pub(super) m: usize,
     /// Candidates looked at when a node is linked.
     pub(super) ef_construction: usize,
@@ -79,7 +79,7 @@ pub(super) struct Graph {
     repairs: Mutex<Repairs>,
 }
 
-/// How far neighbours were given to the nodes that removals took some from.
+/// How far neighbors were given to the nodes that removals took some from.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Repairs {
     /// Dead slots when the last pass over the graph began.

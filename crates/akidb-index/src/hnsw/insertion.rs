@@ -33,7 +33,7 @@ pub(super) struct Placement {
 pub(super) struct InsertMemory {
     walk: WalkMemory,
     target: Target,
-    neighbour: Target,
+    neighbor: Target,
     select: SelectMemory,
     candidates: Vec<Candidate>,
     selected: Vec<Link>,
@@ -93,8 +93,8 @@ impl Insertion<'_> {
         for place in 0..memory.selected.len() {
             self.link_back(0, memory.selected[place].index, index, memory);
         }
-        for (at, index, neighbours) in upper_lists.into_iter().rev() {
-            neighbours.iter().for_each(|link| self.link_back(at, link.index, index, memory));
+        for (at, index, neighbors) in upper_lists.into_iter().rev() {
+            neighbors.iter().for_each(|link| self.link_back(at, link.index, index, memory));
         }
         self.graph.raise_entry(node.top);
     }
@@ -154,11 +154,11 @@ impl Insertion<'_> {
         );
         memory.selected.clone_from(&memory.select.chosen);
         let _list = self.graph.lock_list(at, index);
-        layer.set_neighbours(index, memory.selected.iter().copied());
+        layer.set_neighbors(index, memory.selected.iter().copied());
         memory.candidates.first().map_or(start, |nearest| nearest.link.index)
     }
 
-    /// Chooses the neighbours of a linked node in the lowest layer anew, by a walk to it, besides
+    /// Chooses the neighbors of a linked node in the lowest layer anew, by a walk to it, besides
     /// those that are pinned.
     pub(super) fn relink(&self, index: u32, memory: &mut InsertMemory) {
         let Some(entry) = self.graph.entry() else { return };
@@ -166,7 +166,7 @@ impl Insertion<'_> {
         let (start, _) =
             self.view.descend_to(0, entry, self.space, &memory.target, &mut memory.walk);
         let pinned: Vec<Link> =
-            self.view.layers[0].neighbours(index).filter(|link| link.pinned).collect();
+            self.view.layers[0].neighbors(index).filter(|link| link.pinned).collect();
         self.explore(0, index, start, memory);
         self.choose(0, index, start, memory);
         for place in 0..memory.selected.len() {
@@ -197,7 +197,7 @@ impl Insertion<'_> {
             return;
         };
         for step in 0..TREE_STEPS_MAX {
-            let pinned = self.view.layers[0].neighbours(parent).filter(|link| link.pinned);
+            let pinned = self.view.layers[0].neighbors(parent).filter(|link| link.pinned);
             let near: Vec<Link> = pinned.collect();
             let turn = index.wrapping_mul(0x9E37_79B9).wrapping_add(step.wrapping_mul(0x85EB_CA6B));
             let Some(child) = near.get((turn >> 8) as usize % near.len().max(1)) else { return };
@@ -245,7 +245,7 @@ impl Insertion<'_> {
     /// Pins edges between `parent` and `child`, both ways, unless either has enough of them.
     pub(super) fn adopt(&self, parent: u32, child: u32, memory: &mut InsertMemory) -> bool {
         let layer = &self.view.layers[0];
-        let pinned = |index: u32| layer.neighbours(index).filter(|link| link.pinned).count();
+        let pinned = |index: u32| layer.neighbors(index).filter(|link| link.pinned).count();
         {
             let _list = self.graph.lock_list(0, parent);
             // A child may have one more than a parent, so that a full one finds a parent itself.
@@ -259,10 +259,10 @@ impl Insertion<'_> {
         true
     }
 
-    /// Adds the edge from a neighbour back to a new node.
-    fn link_back(&self, at: usize, neighbour: u32, index: u32, memory: &mut InsertMemory) {
-        let _list = self.graph.lock_list(at, neighbour);
-        self.add_link(at, neighbour, Link { index, pinned: false }, memory);
+    /// Adds the edge from a neighbor back to a new node.
+    fn link_back(&self, at: usize, neighbor: u32, index: u32, memory: &mut InsertMemory) {
+        let _list = self.graph.lock_list(at, neighbor);
+        self.add_link(at, neighbor, Link { index, pinned: false }, memory);
     }
 
     /// Adds an edge to the list of a node, or pins it if it is there. A full list is pruned. The
@@ -270,33 +270,33 @@ impl Insertion<'_> {
     fn add_link(&self, at: usize, node: u32, link: Link, memory: &mut InsertMemory) {
         debug_assert!(node != link.index && link.index < INDEX_END);
         let layer = &self.view.layers[at];
-        if let Some(there) = layer.neighbours(node).find(|there| there.index == link.index) {
+        if let Some(there) = layer.neighbors(node).find(|there| there.index == link.index) {
             if link.pinned && !there.pinned {
-                let list: Vec<Link> = layer.neighbours(node).collect();
+                let list: Vec<Link> = layer.neighbors(node).collect();
                 let pinned = |there: Link| if there.index == link.index { link } else { there };
-                layer.set_neighbours(node, list.into_iter().map(pinned));
+                layer.set_neighbors(node, list.into_iter().map(pinned));
             }
             return;
         }
-        if !layer.push_neighbour(node, link) {
+        if !layer.push_neighbor(node, link) {
             self.prune(at, node, link, memory);
         }
     }
 
-    /// Chooses the neighbours of a node anew, from those it has and one more.
+    /// Chooses the neighbors of a node anew, from those it has and one more.
     fn prune(&self, at: usize, node: u32, added: Link, memory: &mut InsertMemory) {
         let layer = &self.view.layers[at];
-        let InsertMemory { neighbour, select: selecting, slots, distances, pruned, .. } = memory;
-        self.space.prepare_slot(layer.slot(node), neighbour);
-        let links = || layer.neighbours(node).chain([added]);
+        let InsertMemory { neighbor, select: selecting, slots, distances, pruned, .. } = memory;
+        self.space.prepare_slot(layer.slot(node), neighbor);
+        let links = || layer.neighbors(node).chain([added]);
         slots.clear();
         slots.extend(links().map(|link| layer.slot(link.index)));
-        self.space.distances(neighbour, slots, distances);
+        self.space.distances(neighbor, slots, distances);
         pruned.clear();
         pruned
             .extend(links().zip(&*distances).map(|(link, &distance)| Candidate { distance, link }));
         select(self.space, layer, node, pruned, layer.degree(), selecting);
-        layer.set_neighbours(node, selecting.chosen.iter().copied());
+        layer.set_neighbors(node, selecting.chosen.iter().copied());
     }
 }
 

@@ -1,6 +1,6 @@
 //! Codes of one byte a component, with a scale of its own for every row.
 //!
-//! A row counts from the centre, is rotated where single columns dominate, and its components
+//! A row counts from the center, is rotated where single columns dominate, and its components
 //! become `round(component / scale)`, stored plus 128, with the scale that makes its largest one
 //! 127: no component is cut off, and no row costs another its precision. Products of codes stay
 //! exact whole numbers; scales multiply after.
@@ -9,8 +9,8 @@
 //! distance the term is the squared length of what the code stands for. It is not that of the row
 //! itself: a distance between two codes then is off by no more than their rounding times how far
 //! they are apart, and by nothing at all where they are equal, whereas lengths of rows would leave
-//! in it the rounding times how far they are from the centre. Under the inner product the term is
-//! the exact product of the centre and the row.
+//! in it the rounding times how far they are from the center. Under the inner product the term is
+//! the exact product of the center and the row.
 
 use akidb_core::Metric;
 use bytemuck::{Pod, Zeroable};
@@ -35,9 +35,9 @@ const LINES_SUMMED: usize = 128;
 pub(super) struct Int8Coder {
     metric: Metric,
     /// Subtracted from each row, padded to lanes; empty for the origin.
-    centre: Vec<Lane>,
+    center: Vec<Lane>,
     /// Its squared length.
-    centre_squared: f64,
+    center_squared: f64,
     rotation: Option<Rotation>,
 }
 
@@ -65,14 +65,14 @@ pub(super) struct Int8Target {
 }
 
 impl Int8Coder {
-    /// Rows count from the centre, or from the origin where it is empty.
-    pub(super) fn new(metric: Metric, centre: Vec<Lane>, rotation: Option<Rotation>) -> Self {
-        let centre_squared = dot(&centre, &centre);
-        Self { metric, centre, centre_squared, rotation }
+    /// Rows count from the center, or from the origin where it is empty.
+    pub(super) fn new(metric: Metric, center: Vec<Lane>, rotation: Option<Rotation>) -> Self {
+        let center_squared = dot(&center, &center);
+        Self { metric, center, center_squared, rotation }
     }
 
-    pub(super) fn centre(&self) -> &[Lane] {
-        &self.centre
+    pub(super) fn center(&self) -> &[Lane] {
+        &self.center
     }
 
     pub(super) fn is_rotated(&self) -> bool {
@@ -96,8 +96,8 @@ impl Int8Coder {
         let term = match self.metric {
             Metric::L2 => squared_length(code, scale),
             Metric::Cosine => 0.5 * squared_length(code, scale),
-            Metric::Dot if self.centre.is_empty() => 0.0,
-            Metric::Dot => (self.centre_squared - dot(&self.centre, row)) as f32,
+            Metric::Dot if self.center.is_empty() => 0.0,
+            Metric::Dot => (self.center_squared - dot(&self.center, row)) as f32,
         };
         RowTerms { scale, term }
     }
@@ -109,11 +109,11 @@ impl Int8Coder {
         code: &mut [CodeLine],
         components: &mut Vec<f32>,
     ) -> Int8Target {
-        // What a query has in common with the centre is multiplied exactly; codes take the rest.
+        // What a query has in common with the center is multiplied exactly; codes take the rest.
         let (product, share) = match self.metric {
-            Metric::Dot if self.centre_squared > 0.0 => {
-                let product = dot(&self.centre, row);
-                (product as f32, (product / self.centre_squared) as f32)
+            Metric::Dot if self.center_squared > 0.0 => {
+                let product = dot(&self.center, row);
+                (product as f32, (product / self.center_squared) as f32)
             }
             Metric::Dot => (0.0, 0.0),
             Metric::Cosine | Metric::L2 => (0.0, 1.0),
@@ -134,7 +134,7 @@ impl Int8Coder {
         to_signed(code);
         let base = match self.metric {
             Metric::Cosine | Metric::L2 => terms.term,
-            Metric::Dot => terms.term - self.centre_squared as f32,
+            Metric::Dot => terms.term - self.center_squared as f32,
         };
         Int8Target { base, weight: 1.0, ..self.target(code, terms.scale) }
     }
@@ -157,12 +157,12 @@ impl Int8Coder {
         }
     }
 
-    /// The components of a row less `share` of the centre, rotated where the codes are.
+    /// The components of a row less `share` of the center, rotated where the codes are.
     fn place(&self, row: &[Lane], share: f32, components: &mut Vec<f32>) {
         components.clear();
         components.extend_from_slice(bytemuck::cast_slice(row));
-        let centre: &[f32] = bytemuck::cast_slice(&self.centre);
-        components.iter_mut().zip(centre).for_each(|(at, centre)| *at -= share * centre);
+        let center: &[f32] = bytemuck::cast_slice(&self.center);
+        components.iter_mut().zip(center).for_each(|(at, center)| *at -= share * center);
         if let Some(rotation) = &self.rotation {
             rotation.rotate(components);
         }
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_are_near_the_truth_whatever_centre_and_rotation_are() {
+    fn distances_are_near_the_truth_whatever_center_and_rotation_are() {
         let component = |seed: usize, at: usize| 5.0 + ((seed * 31 + at * at) % 17) as f32 * 0.01;
         let unit = |row: Vec<Lane>| {
             let length = dot(&row, &row).sqrt() as f32;
@@ -338,13 +338,13 @@ mod tests {
                 let row = row((0..40).map(|at| component(seed, at)));
                 if metric == Metric::Cosine { unit(row) } else { row }
             };
-            let (query, near, centre) = (made(1), made(2), made(3));
+            let (query, near, center) = (made(1), made(2), made(3));
             for rotation in [None, Some(Rotation::new(48))] {
-                let coder = Int8Coder::new(metric, centre.clone(), rotation);
+                let coder = Int8Coder::new(metric, center.clone(), rotation);
                 let (given, truth) =
                     (distance(&coder, &query, &near), exact(metric, &query, &near));
                 let (a, b) =
-                    (exact(Metric::L2, &query, &centre), exact(Metric::L2, &near, &centre));
+                    (exact(Metric::L2, &query, &center), exact(Metric::L2, &near, &center));
                 let off = (f64::from(given) - truth).abs();
                 assert!(off < 0.02 * (a * b).sqrt() + 1e-5, "{metric}: {given} for {truth}");
             }
@@ -372,8 +372,8 @@ mod tests {
             (0..200).map(|seed| row((0..20).map(|at| 1e4 + ((seed + at) % 10) as f32))).collect();
         rows[7] = row([1e30; 20]);
         let rows: Vec<&[Lane]> = rows.iter().map(Vec::as_slice).collect();
-        let centre = medians(&rows);
-        assert!(centre[0].0.iter().all(|at| (at - 1e4).abs() < 10.0));
-        assert!(centre[1].0[4..].iter().all(|&padding| padding == 0.0));
+        let center = medians(&rows);
+        assert!(center[0].0.iter().all(|at| (at - 1e4).abs() < 10.0));
+        assert!(center[1].0[4..].iter().all(|&padding| padding == 0.0));
     }
 }

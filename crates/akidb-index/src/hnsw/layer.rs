@@ -1,12 +1,12 @@
-//! The lists of neighbours of one layer of the graph.
+//! The lists of neighbors of one layer of the graph.
 //!
-//! A list is a row of atomic numbers: for each neighbour its index in the layer plus one, zero where
+//! A list is a row of atomic numbers: for each neighbor its index in the layer plus one, zero where
 //! the list ends, so that memory never written is an empty list, and a list of 32 is two cache
 //! lines. The highest bit pins an edge: pinned edges form a tree over the whole layer, in both
-//! directions, and are never dropped for a better neighbour, so that no node is ever cut off.
+//! directions, and are never dropped for a better neighbor, so that no node is ever cut off.
 //!
 //! Readers take no lock. One that reads a list while it is rewritten sees some old and some new
-//! neighbours, all of them valid.
+//! neighbors, all of them valid.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -22,7 +22,7 @@ pub(super) const INDEX_END: u32 = PINNED - 2;
 const BASE_BLOCK_LOG2: u32 = 14;
 const UPPER_BLOCK_LOG2: u32 = 10;
 
-/// An edge to a neighbour.
+/// An edge to a neighbor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Link {
     pub(super) index: u32,
@@ -64,7 +64,7 @@ impl Layer {
         self.links.capacity()
     }
 
-    /// The most neighbours of a node.
+    /// The most neighbors of a node.
     pub(super) fn degree(&self) -> usize {
         self.links.row_len()
     }
@@ -111,9 +111,9 @@ impl Layer {
         }
     }
 
-    /// The neighbours of a node.
+    /// The neighbors of a node.
     #[inline(always)]
-    pub(super) fn neighbours(&self, index: u32) -> impl Iterator<Item = Link> {
+    pub(super) fn neighbors(&self, index: u32) -> impl Iterator<Item = Link> {
         let row = self.links.row(index).iter().map(|link| link.load(Ordering::Relaxed));
         row.take_while(|&raw| raw & !PINNED != 0)
             .map(|raw| Link { index: (raw & !PINNED) - 1, pinned: raw & PINNED != 0 })
@@ -132,15 +132,15 @@ impl Layer {
     }
 
     /// Writes the list of a node; what does not fit is left out. Only one thread at a time.
-    pub(super) fn set_neighbours(&self, index: u32, links: impl IntoIterator<Item = Link>) {
+    pub(super) fn set_neighbors(&self, index: u32, links: impl IntoIterator<Item = Link>) {
         let mut links = links.into_iter();
         for place in self.links.row(index) {
             place.store(links.next().map_or(0, encode), Ordering::Release);
         }
     }
 
-    /// Adds a neighbour at the end of the list, if there is room. Only one thread at a time.
-    pub(super) fn push_neighbour(&self, index: u32, link: Link) -> bool {
+    /// Adds a neighbor at the end of the list, if there is room. Only one thread at a time.
+    pub(super) fn push_neighbor(&self, index: u32, link: Link) -> bool {
         let row = self.links.row(index);
         let free = row.iter().find(|place| place.load(Ordering::Relaxed) == 0);
         free.is_some_and(|place| {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn read(layer: &Layer, index: u32) -> Vec<Link> {
-        layer.neighbours(index).collect()
+        layer.neighbors(index).collect()
     }
 
     #[test]
@@ -173,11 +173,11 @@ mod tests {
         layer.grow(2);
         assert!(read(&layer, 1).is_empty());
         let all = [link(0, false), link(INDEX_END - 1, true), link(5, false), link(6, false)];
-        layer.set_neighbours(1, all);
+        layer.set_neighbors(1, all);
         assert_eq!(read(&layer, 1), all[..3]);
-        assert!(!layer.push_neighbour(1, link(9, false)));
-        layer.set_neighbours(1, all[1..2].iter().copied());
-        assert!(layer.push_neighbour(1, link(9, true)));
+        assert!(!layer.push_neighbor(1, link(9, false)));
+        layer.set_neighbors(1, all[1..2].iter().copied());
+        assert!(layer.push_neighbor(1, link(9, true)));
         assert_eq!(read(&layer, 1), [all[1], link(9, true)]);
         assert!(read(&layer, 0).is_empty());
     }

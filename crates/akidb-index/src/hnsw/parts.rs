@@ -9,9 +9,9 @@
 //! | `live` | a bit for each slot, in words of 64 |
 //! | `codes` | every slot's code, padded to 64 bytes; absent where there are none |
 //! | `terms` | scale and term of every slot's code, two numbers; absent unless codes are of bytes |
-//! | `centre` | what codes count from, as one vector; empty for the origin |
+//! | `center` | what codes count from, as one vector; empty for the origin |
 //! | `sketches` | every slot's sketch, padded to 64 bytes; absent where there are none |
-//! | `sketch-centre` | what sketches count from, as one vector |
+//! | `sketch-center` | what sketches count from, as one vector |
 //! | `twins` | two numbers for each linked slot, see `twins`; absent where no vector has an equal |
 //! | `links` | the list of each linked slot in the lowest layer, `2 * m` numbers |
 //! | `layer.N.members`, `layer.N.links` | slot and index below of each node of a layer, and its list |
@@ -151,13 +151,13 @@ impl HnswIndex {
                 // SAFETY: as for the codes.
                 sections.push(section("terms", unsafe { view.terms.bytes(state.slot_count()) }));
             }
-            sections.push(section("centre", vec![bytemuck::cast_slice(graph.coder.centre())]));
+            sections.push(section("centre", vec![bytemuck::cast_slice(graph.coder.center())]));
             if let Some(sketcher) = &graph.sketcher {
                 // SAFETY: as for the codes.
                 let sketches = unsafe { view.sketches.bytes(state.slot_count()) };
                 sections.push(section("sketches", sketches));
-                let centre = bytemuck::cast_slice(sketcher.centre());
-                sections.push(section("sketch-centre", vec![centre]));
+                let center = bytemuck::cast_slice(sketcher.center());
+                sections.push(section("sketch-centre", vec![center]));
             }
             if view.twins.exist() {
                 // SAFETY: chains are written only by who holds the linker, which this thread does.

@@ -1,7 +1,7 @@
-//! Giving nodes new neighbours in place of removed ones.
+//! Giving nodes new neighbors in place of removed ones.
 //!
 //! A removed node is still walked over, so removals cost nothing at first. Where too few of a node's
-//! neighbours are live, it gets new ones from among the neighbours of the dead ones: what the walk
+//! neighbors are live, it gets new ones from among the neighbors of the dead ones: what the walk
 //! reached over them stays within reach. Edges that are pinned stay, dead or not, until the index
 //! is compacted, so a repair cuts nothing off.
 
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{exact::State, scoring::Scoring};
 
-/// The share of live ones among its neighbours below which a node is repaired.
+/// The share of live ones among its neighbors below which a node is repaired.
 const LIVE_SHARE_MIN: f64 = 0.75;
 
 /// Candidates to find for each place in a list before the search for them ends.
@@ -44,17 +44,17 @@ pub(super) struct RepairMemory {
     pub(super) select: SelectMemory,
 }
 
-/// Whether a node has so few live neighbours that it needs others.
+/// Whether a node has so few live neighbors that it needs others.
 pub(super) fn is_thinned(layer: &Layer, index: u32, is_live: impl Fn(u32) -> bool) -> bool {
     let (mut live, mut all) = (0_u32, 0_u32);
-    for link in layer.neighbours(index) {
+    for link in layer.neighbors(index) {
         all += 1;
         live += u32::from(is_live(layer.slot(link.index)));
     }
     f64::from(live) < f64::from(all) * LIVE_SHARE_MIN
 }
 
-/// Chooses live neighbours of a node into `memory.select.chosen`: from its own, and from those that
+/// Chooses live neighbors of a node into `memory.select.chosen`: from its own, and from those that
 /// its dead ones have. Edges that `keeps` says so are chosen in any case. Says whether there was
 /// enough to choose from; where there was not, what is near may not be among it, as where a whole
 /// region died, and only a walk finds it.
@@ -69,7 +69,7 @@ pub(super) fn choose_live(
     let is_live_node = |node: u32| is_live(layer.slot(node));
     memory.candidates.clear();
     memory.beyond.clear();
-    for link in layer.neighbours(index) {
+    for link in layer.neighbors(index) {
         if is_live_node(link.index) || keeps(link) {
             let link = Link { pinned: keeps(link), ..link };
             memory.candidates.push(Candidate { distance: 0.0, link });
@@ -93,7 +93,7 @@ const DEAD_SHARE: f64 = 0.05;
 /// Nodes looked at in the time in which one is linked, as most need nothing.
 const NODES_PER_LINK: usize = 32;
 
-/// Adds the live nodes that a node reaches over dead ones to the candidates: from the dead neighbours
+/// Adds the live nodes that a node reaches over dead ones to the candidates: from the dead neighbors
 /// on, ever farther until there are enough to choose from. Says whether the first step was enough.
 fn collect_beyond(
     layer: &Layer,
@@ -105,7 +105,7 @@ fn collect_beyond(
     memory.seen.clear();
     memory.seen.insert(index);
     memory.seen.extend(memory.candidates.iter().map(|own| own.link.index));
-    let dead = layer.neighbours(index).map(|link| link.index).filter(|&to| !is_live(to));
+    let dead = layer.neighbors(index).map(|link| link.index).filter(|&to| !is_live(to));
     memory.beyond.extend(dead);
     let first = memory.beyond.len();
     let mut next = 0;
@@ -113,7 +113,7 @@ fn collect_beyond(
         if next >= first && memory.candidates.len() >= wanted {
             break;
         }
-        for link in layer.neighbours(memory.beyond[next]) {
+        for link in layer.neighbors(memory.beyond[next]) {
             if !memory.seen.insert(link.index) {
                 continue;
             }
@@ -132,10 +132,10 @@ fn collect_beyond(
 impl Graph {
     fn set_list(&self, layer: &Layer, index: u32, links: &[Link]) {
         let _list = self.lock_list(0, index);
-        layer.set_neighbours(index, links.iter().copied());
+        layer.set_neighbors(index, links.iter().copied());
     }
 
-    /// Adds an edge from `node` to `to` where there is room, or in the place of a dead neighbour.
+    /// Adds an edge from `node` to `to` where there is room, or in the place of a dead neighbor.
     pub(super) fn link_where_room(
         &self,
         layers: &[Layer],
@@ -146,14 +146,13 @@ impl Graph {
         let layer = &layers[at];
         let _list = self.lock_list(at, node);
         let added = Link { index: to, pinned: false };
-        if layer.neighbours(node).any(|link| link.index == to) || layer.push_neighbour(node, added)
-        {
+        if layer.neighbors(node).any(|link| link.index == to) || layer.push_neighbor(node, added) {
             return;
         }
         let is_dead = |link: &Link| !link.pinned && !is_live(layer.slot(link.index));
-        if let Some(dead) = layer.neighbours(node).find(is_dead) {
-            let list: Vec<Link> = layer.neighbours(node).collect();
-            layer.set_neighbours(
+        if let Some(dead) = layer.neighbors(node).find(is_dead) {
+            let list: Vec<Link> = layer.neighbors(node).collect();
+            layer.set_neighbors(
                 node,
                 list.into_iter().map(|link| if link == dead { added } else { link }),
             );

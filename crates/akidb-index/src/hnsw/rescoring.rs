@@ -17,7 +17,7 @@ use super::{
     search::Search,
     space::{Coder, Target},
 };
-use crate::{Neighbour, Work, lane::Lane, ranking::Ranking};
+use crate::{Neighbor, Work, lane::Lane, ranking::Ranking};
 
 /// Rows scored in one call of a kernel.
 const BATCH_ROWS: usize = 16;
@@ -53,9 +53,9 @@ struct Coded {
     weight_max: f32,
 }
 
-/// A neighbour ordered so that the greatest is the next to be given.
+/// A neighbor ordered so that the greatest is the next to be given.
 #[derive(Clone, Copy, PartialEq)]
-struct Nearest(Neighbour);
+struct Nearest(Neighbor);
 
 impl Eq for Nearest {}
 
@@ -105,7 +105,7 @@ impl Search<'_> {
     ) -> bool {
         if !self.request.rescore {
             for (distance, slot) in pool.returnable() {
-                ranking.give(Neighbour { slot, score: self.space.score_of(distance) });
+                ranking.give(Neighbor { slot, score: self.space.score_of(distance) });
             }
             return false;
         }
@@ -168,7 +168,7 @@ impl Search<'_> {
         for (&place, &score) in places[..count].iter().zip(&scores) {
             let coded = batch[place];
             errors.see((score - coded.score) / coded.weight);
-            waiting.push(Nearest(Neighbour { slot: coded.slot, score }));
+            waiting.push(Nearest(Neighbor { slot: coded.slot, score }));
         }
     }
 

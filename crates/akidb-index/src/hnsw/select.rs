@@ -1,8 +1,8 @@
-//! Which of the candidates become the neighbours of a node.
+//! Which of the candidates become the neighbors of a node.
 //!
 //! The heuristic of Malkov and Yashunin 2018, algorithm 4, with the slack of Subramanya et al. 2019
-//! (`RobustPrune`): a candidate is left out where a neighbour already chosen is so much nearer to it
-//! than the node is that a walk gets there over that neighbour.
+//! (`RobustPrune`): a candidate is left out where a neighbor already chosen is so much nearer to it
+//! than the node is that a walk gets there over that neighbor.
 
 use akidb_core::Metric;
 
@@ -11,17 +11,17 @@ use super::{
     space::{Space, Target},
 };
 
-/// How much nearer to a candidate a chosen neighbour has to be to leave the candidate out; cosine and
+/// How much nearer to a candidate a chosen neighbor has to be to leave the candidate out; cosine and
 /// L2 are compared by squares. On 141,000 sentence vectors of 384 dimensions with lists of 32, 1.2
 /// gives a recall of 0.989 at an `ef` of 100 and 1.05 one of 0.995. Lists are pruned to their full
 /// length: pruning them to 25 would save a third of the building time, but searches of equal recall
 /// would take a sixth longer.
 const ALPHA: f32 = 1.05;
 
-/// A node that may become a neighbour.
+/// A node that may become a neighbor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Candidate {
-    /// From the node that gets neighbours.
+    /// From the node that gets neighbors.
     pub(super) distance: f32,
     pub(super) link: Link,
 }
@@ -36,7 +36,7 @@ pub(super) struct SelectMemory {
     distances: Vec<f32>,
     /// Candidates that a chosen one stands before, nearest first.
     passed_over: Vec<Link>,
-    /// The neighbours chosen last, nearest first.
+    /// The neighbors chosen last, nearest first.
     pub(super) chosen: Vec<Link>,
 }
 
@@ -45,13 +45,13 @@ pub(super) struct SelectMemory {
 /// in place of 0.577; with equal lengths hardly any list is so short.
 const FEW_ONE_IN: usize = 3;
 
-/// Chosen neighbours that a candidate is compared with at once.
+/// Chosen neighbors that a candidate is compared with at once.
 const COMPARED_AT_ONCE: usize = 8;
 
 /// Sorts the candidates of a node and chooses up to `limit` of them into `memory.chosen`: all the
 /// pinned ones, and of the others the nearest that no chosen one stands before. Where these are few,
 /// as one vector stands before nearly all where lengths are very unequal, the nearest of the others
-/// come too: a node with few neighbours is a dead end.
+/// come too: a node with few neighbors is a dead end.
 pub(super) fn select(
     space: Space<'_>,
     layer: &Layer,
@@ -108,7 +108,7 @@ impl SelectMemory {
     }
 }
 
-/// Whether some chosen neighbour is so near to the candidate that it is not needed. Under the inner
+/// Whether some chosen neighbor is so near to the candidate that it is not needed. Under the inner
 /// product near is meant in space: by products, one long vector would stand before all others.
 fn is_behind_chosen(
     space: Space<'_>,

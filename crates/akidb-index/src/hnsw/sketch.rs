@@ -28,7 +28,7 @@ const CODE_LINES_MIN: usize = 4;
 /// Rows compared in one call of a kernel.
 const ROWS_AT_ONCE: usize = 32;
 
-/// Errors that an estimate may be off by. Gao and Long take 1.9; of 2,000 nearest neighbours among
+/// Errors that an estimate may be off by. Gao and Long take 1.9; of 2,000 nearest neighbors among
 /// 107,000 sentence vectors none was left out with it, nor with 1.2.
 const ERRORS: f32 = 1.9;
 
@@ -75,14 +75,14 @@ impl Sketches<'_> {
         let metric = scoring.metric();
         *is_set = true;
         let query = self.coder.encode_query(row, metric == Metric::L2, planes, components);
-        let mut centre_product = [0.0];
+        let mut center_product = [0.0];
         if metric != Metric::L2 {
-            scoring.measure(row, &[self.coder.centre()], &mut centre_product);
+            scoring.measure(row, &[self.coder.center()], &mut center_product);
         }
         let products = query.product_bound(ERRORS);
         *bound = match metric {
-            Metric::Cosine => Bound { base: 1.0 - centre_product[0], ..products },
-            Metric::Dot => Bound { base: -centre_product[0], ..products },
+            Metric::Cosine => Bound { base: 1.0 - center_product[0], ..products },
+            Metric::Dot => Bound { base: -center_product[0], ..products },
             Metric::L2 => products.of_squared_distance(query.squared_length()),
         };
     }
@@ -90,7 +90,7 @@ impl Sketches<'_> {
     /// Leaves out of `slots` those that are not nearer than `bar`, but for hardly any. A bound that
     /// is no number is no reason to.
     pub(super) fn retain_nearer(&self, target: &SketchTarget, slots: &mut Vec<u32>, bar: f32) {
-        let terms_at = bit_bytes(self.coder.centre().len());
+        let terms_at = bit_bytes(self.coder.center().len());
         let mut kept = 0;
         for begin in (0..slots.len()).step_by(ROWS_AT_ONCE) {
             let count = ROWS_AT_ONCE.min(slots.len() - begin);
@@ -119,7 +119,7 @@ impl Sketches<'_> {
         bar: f32,
         nearer: &mut Vec<u32>,
     ) {
-        let terms_at = bit_bytes(self.coder.centre().len());
+        let terms_at = bit_bytes(self.coder.center().len());
         let row_lines = self.codes.row_len();
         let kernels = code_kernel::fastest();
         nearer.clear();
@@ -163,17 +163,17 @@ mod tests {
     use super::*;
     use crate::kernel;
 
-    /// Vectors around a few centres, as real ones are.
+    /// Vectors around a few centers, as real ones are.
     fn vectors(seed: u64, count: usize, dimension: usize) -> Vec<f32> {
         let mut state = seed.wrapping_mul(2).wrapping_add(1);
         let mut random = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_889);
             (state >> 40) as f32 / (1 << 23) as f32 - 1.0
         };
-        let centres: Vec<f32> = (0..8 * dimension).map(|_| random()).collect();
+        let centers: Vec<f32> = (0..8 * dimension).map(|_| random()).collect();
         let component = |at: usize, random: &mut dyn FnMut() -> f32| {
             let (row, place) = (at / dimension, at % dimension);
-            centres[row % 8 * dimension + place] + random()
+            centers[row % 8 * dimension + place] + random()
         };
         (0..count * dimension).map(|at| component(at, &mut random)).collect()
     }

@@ -38,11 +38,11 @@ impl Coder {
     }
 
     /// What codes count from, padded to lanes; empty for the origin.
-    pub(super) fn centre(&self) -> &[Lane] {
+    pub(super) fn center(&self) -> &[Lane] {
         match self {
             Self::Full => &[],
-            Self::Int8(coder) => coder.centre(),
-            Self::Binary(coder) => coder.centre(),
+            Self::Int8(coder) => coder.center(),
+            Self::Binary(coder) => coder.center(),
         }
     }
 
@@ -94,8 +94,8 @@ pub(super) struct Target {
     int8: Int8Target,
     /// Over bits.
     binary: BinaryQuery,
-    /// The inner product with the centre, which codes of bits leave out.
-    centre_product: f32,
+    /// The inner product with the center, which codes of bits leave out.
+    center_product: f32,
     components: Vec<f32>,
     sketch: SketchTarget,
 }
@@ -157,14 +157,14 @@ impl Space<'_> {
                 target.int8 = coder.encode_query(row, code, components);
             }
             Coder::Binary(coder) => {
-                let is_centred = self.scoring.metric() == Metric::L2;
+                let is_centered = self.scoring.metric() == Metric::L2;
                 let Target { code, components, .. } = &mut *target;
-                target.binary = coder.encode_query(row, is_centred, code, components);
+                target.binary = coder.encode_query(row, is_centered, code, components);
                 let mut product = [0.0];
-                if !is_centred {
-                    self.scoring.measure(row, &[coder.centre()], &mut product);
+                if !is_centered {
+                    self.scoring.measure(row, &[coder.center()], &mut product);
                 }
-                target.centre_product = product[0];
+                target.center_product = product[0];
             }
         }
     }
@@ -202,7 +202,7 @@ impl Space<'_> {
         let row_lanes = self.state.layout().row_lanes;
         let code = self.codes.row(slot);
         target.binary = BinaryCoder::query_of_code(code, row_lanes, &mut target.code);
-        target.centre_product = 0.0;
+        target.center_product = 0.0;
     }
 
     /// Puts the distance to each of `slots` in the same place of `distances`.
@@ -243,7 +243,7 @@ impl Space<'_> {
         let row_lanes = self.state.layout().row_lanes;
         let metric = self.scoring.metric();
         target.binary.estimate(&target.code, rows, row_lanes, measures, |at, product, squared| {
-            let product = product + target.centre_product;
+            let product = product + target.center_product;
             distances[at] = match metric {
                 Metric::Cosine => 1.0 - product,
                 Metric::Dot => -product,

@@ -24,7 +24,7 @@ fn linked(metric: Metric, m: u32, vectors: &[f32], dimension: usize) -> HnswInde
     index
 }
 
-/// Asserts degrees, neighbours, and that all linked live slots can be reached from the entry.
+/// Asserts degrees, neighbors, and that all linked live slots can be reached from the entry.
 fn check(index: &HnswIndex) {
     let graph = index.graph().expect("a graph");
     let (view, state) = (graph.view(), index.core.snapshot());
@@ -32,7 +32,7 @@ fn check(index: &HnswIndex) {
     for (at, layer) in view.layers.iter().enumerate() {
         let nodes = at.checked_sub(1).map_or(graph.linked_end(), |upper| counts[upper]);
         for node in 0..nodes {
-            let links: Vec<Link> = layer.neighbours(node).collect();
+            let links: Vec<Link> = layer.neighbors(node).collect();
             assert!(links.len() <= layer.degree());
             let mut ids: Vec<u32> = links.iter().map(|link| link.index).collect();
             ids.sort_unstable();
@@ -51,7 +51,7 @@ fn check(index: &HnswIndex) {
         let mut open = vec![entry.index];
         while let Some(node) = open.pop() {
             if !std::mem::replace(&mut reached[node as usize], true) {
-                let links = view.layers[0].neighbours(node);
+                let links = view.layers[0].neighbors(node);
                 open.extend(links.filter(|to| to.pinned || !only_pinned).map(|to| to.index));
                 view.twins.of(node).for_each(|twin| reached[twin as usize] = true);
             }
@@ -167,7 +167,7 @@ fn searches_that_overturn_the_order_of_codes_turn_the_index_to_full_vectors() {
     assert_eq!(index.codes(), Some(Codes::Int8));
     for (slot, query) in (1_000..).zip(far.chunks(16)).take(40) {
         // Meanwhile more and more candidates are scored in full, and the right ones found.
-        let found = index.search(query, &SearchRequest::nearest(10)).neighbours;
+        let found = index.search(query, &SearchRequest::nearest(10)).neighbors;
         assert_eq!(found[0].slot, slot);
     }
     assert_eq!((index.pending_count(), index.linked_count()), (1_950, 0));

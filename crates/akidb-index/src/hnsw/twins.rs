@@ -1,7 +1,7 @@
 //! Equal vectors: one of them is a node of the graph, the others hang from it in a chain.
 //!
 //! Equal texts have equal vectors, thousands of them in a real collection. As nodes of their own they
-//! would have only each other for neighbours, all at no distance: a walk that comes upon them fills
+//! would have only each other for neighbors, all at no distance: a walk that comes upon them fills
 //! with them and ends there. So a vector whose equal is in the graph becomes its *twin*: no list
 //! leads to it, a walk passes its representative alone, and only where that is among the nearest do
 //! its twins stand beside it.

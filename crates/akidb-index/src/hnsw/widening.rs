@@ -18,10 +18,10 @@ use crate::{Approach, SearchRequest, VectorIndex, exact::State};
 /// who sets fewer wants less to be found.
 const EF: usize = 100;
 
-/// Neighbours of each vector that is asked for.
-const NEIGHBOURS: usize = 10;
+/// Neighbors of each vector that is asked for.
+const NEIGHBORS: usize = 10;
 
-/// Vectors asked for at once, and neighbours found or not before they are judged by.
+/// Vectors asked for at once, and neighbors found or not before they are judged by.
 const PROBES: usize = 128;
 const JUDGED_MIN: usize = 1_000;
 
@@ -108,11 +108,11 @@ impl HnswIndex {
             let request = SearchRequest {
                 allowed: Some(&allowed),
                 ef: Some(ef),
-                ..SearchRequest::nearest(NEIGHBOURS)
+                ..SearchRequest::nearest(NEIGHBORS)
             };
-            let nearest = self.search_watched(false, Approach::Scan, &vector, &request).neighbours;
+            let nearest = self.search_watched(false, Approach::Scan, &vector, &request).neighbors;
             let Some(last) = nearest.last() else { continue };
-            let walked = self.search_watched(false, Approach::Walk, &vector, &request).neighbours;
+            let walked = self.search_watched(false, Approach::Walk, &vector, &request).neighbors;
             wanted += nearest.len();
             found += walked.iter().filter(|near| near.score >= last.score).count();
         }

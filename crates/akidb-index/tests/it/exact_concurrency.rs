@@ -6,7 +6,7 @@ use std::{
 };
 
 use akidb_core::Metric;
-use akidb_index::{ExactIndex, Neighbour, SearchRequest, VectorIndex};
+use akidb_index::{ExactIndex, Neighbor, SearchRequest, VectorIndex};
 
 /// Chunks of 128 rows, so that the batches below do not end where chunks do.
 const DIMENSION: usize = 1_024;
@@ -22,14 +22,14 @@ fn batch_vectors(batch: u32) -> Vec<f32> {
     vec![(batch + 1) as f32; DIMENSION * BATCH as usize]
 }
 
-fn all(index: &ExactIndex) -> Vec<Neighbour> {
-    index.search(&alternating(), &SearchRequest::nearest(usize::MAX)).neighbours
+fn all(index: &ExactIndex) -> Vec<Neighbor> {
+    index.search(&alternating(), &SearchRequest::nearest(usize::MAX)).neighbors
 }
 
 /// What a search must find when `appended` batches were appended and `removed` of them, from the
 /// first, removed before it began; `done` says what was finished after it ended.
-fn check(found: &[Neighbour], removed: u32, appended: u32, done: (u32, u32)) {
-    assert!(found.iter().all(|neighbour| neighbour.score == 0.0), "a torn row");
+fn check(found: &[Neighbor], removed: u32, appended: u32, done: (u32, u32)) {
+    assert!(found.iter().all(|neighbor| neighbor.score == 0.0), "a torn row");
     assert_eq!(found.len() % BATCH as usize, 0, "a torn batch");
     let (first, last) = match found {
         [] => (removed * BATCH, appended * BATCH),

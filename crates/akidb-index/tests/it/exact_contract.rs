@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use akidb_core::Metric;
-use akidb_index::{ExactIndex, Neighbour, Parallelism, SearchRequest, VectorIndex};
+use akidb_index::{ExactIndex, Neighbor, Parallelism, SearchRequest, VectorIndex};
 use roaring::RoaringBitmap;
 
 fn refused(call: impl FnOnce()) -> bool {
@@ -18,15 +18,15 @@ fn line(count: usize) -> ExactIndex {
     index
 }
 
-fn slots(found: &[Neighbour]) -> Vec<u32> {
-    found.iter().map(|neighbour| neighbour.slot).collect()
+fn slots(found: &[Neighbor]) -> Vec<u32> {
+    found.iter().map(|neighbor| neighbor.slot).collect()
 }
 
 #[test]
 fn results_are_best_first_and_ties_go_to_the_lower_slot() {
-    let found = line(10).search(&[5.0, 0.0], &SearchRequest::nearest(4)).neighbours;
+    let found = line(10).search(&[5.0, 0.0], &SearchRequest::nearest(4)).neighbors;
     assert_eq!(slots(&found), [5, 4, 6, 3]);
-    let scores: Vec<f32> = found.iter().map(|neighbour| neighbour.score).collect();
+    let scores: Vec<f32> = found.iter().map(|neighbor| neighbor.score).collect();
     assert_eq!(scores, [0.0, -1.0, -1.0, -2.0]);
 }
 
@@ -35,11 +35,11 @@ fn a_limit_of_none_and_of_more_than_all() {
     let index = line(10);
     for parallelism in [Parallelism::CallingThread, Parallelism::ThreadPool] {
         let request = |limit| SearchRequest { parallelism, ..SearchRequest::nearest(limit) };
-        assert!(index.search(&[5.0, 0.0], &request(0)).neighbours.is_empty());
-        assert_eq!(index.search(&[5.0, 0.0], &request(10_000)).neighbours.len(), 10);
-        assert_eq!(index.search(&[5.0, 0.0], &request(usize::MAX)).neighbours.len(), 10);
+        assert!(index.search(&[5.0, 0.0], &request(0)).neighbors.is_empty());
+        assert_eq!(index.search(&[5.0, 0.0], &request(10_000)).neighbors.len(), 10);
+        assert_eq!(index.search(&[5.0, 0.0], &request(usize::MAX)).neighbors.len(), 10);
         assert!(
-            ExactIndex::new(2, Metric::Dot).search(&[5.0, 0.0], &request(9)).neighbours.is_empty()
+            ExactIndex::new(2, Metric::Dot).search(&[5.0, 0.0], &request(9)).neighbors.is_empty()
         );
     }
 }
@@ -49,7 +49,7 @@ fn an_allow_set_may_be_empty_or_reach_past_the_index() {
     let index = line(10);
     let search = |allowed: &RoaringBitmap| {
         let request = SearchRequest { allowed: Some(allowed), ..SearchRequest::nearest(100) };
-        slots(&index.search(&[5.0, 0.0], &request).neighbours)
+        slots(&index.search(&[5.0, 0.0], &request).neighbors)
     };
     assert!(search(&RoaringBitmap::new()).is_empty());
     assert_eq!(search(&[2, 9, 10, u32::MAX].into_iter().collect()), [2, 9]);
@@ -59,16 +59,16 @@ fn an_allow_set_may_be_empty_or_reach_past_the_index() {
 #[test]
 fn one_score_at_the_bound_is_accepted() {
     let request = SearchRequest { min_score: Some(-1.0), ..SearchRequest::nearest(100) };
-    assert_eq!(slots(&line(10).search(&[5.0, 0.0], &request).neighbours), [5, 4, 6]);
+    assert_eq!(slots(&line(10).search(&[5.0, 0.0], &request).neighbors), [5, 4, 6]);
     let request = SearchRequest { min_score: Some(f32::NAN), ..SearchRequest::nearest(100) };
-    assert!(line(10).search(&[5.0, 0.0], &request).neighbours.is_empty());
+    assert!(line(10).search(&[5.0, 0.0], &request).neighbors.is_empty());
 }
 
 #[test]
 fn values_that_are_not_finite_do_no_harm() {
     let index = ExactIndex::new(1, Metric::Dot);
     index.append(0, &[f32::NAN, f32::INFINITY, 1.0, f32::NEG_INFINITY, f32::MAX]);
-    let found = index.search(&[2.0], &SearchRequest::nearest(10)).neighbours;
+    let found = index.search(&[2.0], &SearchRequest::nearest(10)).neighbors;
     assert_eq!(slots(&found), [1, 4, 2, 3]);
     assert_eq!(found[3].score, f32::NEG_INFINITY);
 }
@@ -96,7 +96,7 @@ fn removing_twice_counts_once() {
     index.remove(&[3, 3]);
     index.remove(&[3, 4]);
     assert_eq!(index.live_count(), 8);
-    assert_eq!(slots(&index.search(&[3.0, 0.0], &SearchRequest::nearest(2)).neighbours), [2, 1]);
+    assert_eq!(slots(&index.search(&[3.0, 0.0], &SearchRequest::nearest(2)).neighbors), [2, 1]);
     assert_eq!(index.vector(3), None);
     assert_eq!(index.vector(5), Some(vec![5.0, 0.0]));
 }

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use akidb_core::Metric;
-use akidb_index::{ExactIndex, Neighbour, Parallelism, SearchRequest, VectorIndex};
+use akidb_index::{ExactIndex, Neighbor, Parallelism, SearchRequest, VectorIndex};
 use proptest::{prelude::*, sample::Index};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use roaring::RoaringBitmap;
@@ -98,12 +98,12 @@ impl Pair {
         vector(self.metric, self.index.dimension(), seed)
     }
 
-    fn model_search(&self, query: &[f32], request: &SearchRequest<'_>) -> Vec<Neighbour> {
-        let mut found: Vec<Neighbour> = (0..)
+    fn model_search(&self, query: &[f32], request: &SearchRequest<'_>) -> Vec<Neighbor> {
+        let mut found: Vec<Neighbor> = (0..)
             .zip(&self.seeds)
             .filter(|(slot, _)| request.allowed.is_none_or(|allowed| allowed.contains(*slot)))
             .filter_map(|(slot, seed)| Some((slot, self.vector((*seed)?))))
-            .map(|(slot, vector)| Neighbour {
+            .map(|(slot, vector)| Neighbor {
                 slot,
                 score: model_score(self.metric, query, &vector),
             })
@@ -143,9 +143,9 @@ impl Pair {
                     ..SearchRequest::nearest(limit)
                 };
                 let expected = self.model_search(&query, &request);
-                prop_assert_eq!(&self.index.search(&query, &request).neighbours, &expected);
+                prop_assert_eq!(&self.index.search(&query, &request).neighbors, &expected);
                 request.parallelism = Parallelism::ThreadPool;
-                let found = POOL.install(|| self.index.search(&query, &request).neighbours);
+                let found = POOL.install(|| self.index.search(&query, &request).neighbors);
                 prop_assert_eq!(&found, &expected);
             }
             Step::Compact => {

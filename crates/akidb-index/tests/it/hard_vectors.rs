@@ -2,7 +2,7 @@
 //! vectors all the same.
 
 use akidb_core::{IndexSettings, Metric};
-use akidb_index::{HnswIndex, Neighbour, SearchRequest, VectorIndex};
+use akidb_index::{HnswIndex, Neighbor, SearchRequest, VectorIndex};
 
 use crate::{parts::Parts, vectors::Numbers};
 
@@ -123,10 +123,10 @@ fn recall(index: &HnswIndex, queries: &[f32]) -> f64 {
     let mut sum = 0.0;
     for query in queries.chunks(DIMENSION) {
         let request = SearchRequest::nearest(LIMIT);
-        let exact = index.search(query, &SearchRequest { exact: true, ..request }).neighbours;
+        let exact = index.search(query, &SearchRequest { exact: true, ..request }).neighbors;
         let worst = exact[LIMIT - 1].score;
-        let found = index.search(query, &request).neighbours;
-        let is_near = |found: &&Neighbour| found.score >= worst - worst.abs() * 1e-6;
+        let found = index.search(query, &request).neighbors;
+        let is_near = |found: &&Neighbor| found.score >= worst - worst.abs() * 1e-6;
         sum += found.iter().filter(is_near).count() as f64 / LIMIT as f64;
     }
     sum / (queries.len() / DIMENSION) as f64

@@ -23,7 +23,7 @@ fn one_vector_and_extreme_dimensions() {
             for (slot, vector) in (0..).zip(vectors.chunks(dimension)) {
                 index.append(slot, vector);
                 while index.link(10) > 0 {}
-                let found = index.search(vector, &SearchRequest::nearest(100)).neighbours;
+                let found = index.search(vector, &SearchRequest::nearest(100)).neighbors;
                 assert_eq!(found.len(), slot as usize + 1);
             }
         }
@@ -36,7 +36,7 @@ fn all_equal_vectors_are_all_found() {
     index.append(0, &[0.5; 4 * 3_000]);
     while index.link(1_000) > 0 {}
     for limit in [1, 10, 2_000, 5_000] {
-        let found = index.search(&[1.0; 4], &SearchRequest::nearest(limit)).neighbours;
+        let found = index.search(&[1.0; 4], &SearchRequest::nearest(limit)).neighbors;
         assert_eq!(found.len(), limit.min(3_000));
         assert!(found.iter().all(|found| found.score == found.score.clamp(0.999, 1.0)));
     }
@@ -50,10 +50,10 @@ fn everything_removed_and_filled_again() {
         let vectors = clustered(round, 300, 8, 5);
         index.append(begin, &vectors);
         while index.link(64) > 0 {}
-        let found = index.search(&vectors[..8], &SearchRequest::nearest(400)).neighbours;
+        let found = index.search(&vectors[..8], &SearchRequest::nearest(400)).neighbors;
         assert_eq!((found.len(), found[0].slot), (300, begin));
         index.remove(&(begin..begin + 300).collect::<Vec<_>>());
-        assert!(index.search(&vectors[..8], &SearchRequest::nearest(5)).neighbours.is_empty());
+        assert!(index.search(&vectors[..8], &SearchRequest::nearest(5)).neighbors.is_empty());
         while index.link(64) > 0 {}
         begin += 300;
     }
@@ -74,7 +74,7 @@ fn values_that_are_not_finite_do_no_harm() {
         }
         index.append(0, &vectors);
         while index.link(100) > 0 {}
-        let found = index.search(&vectors[2_000 - 4..], &SearchRequest::nearest(5)).neighbours;
+        let found = index.search(&vectors[2_000 - 4..], &SearchRequest::nearest(5)).neighbors;
         assert_eq!((found.len(), found[0].slot), (5, 499));
         index.search(&[f32::NAN; 4], &SearchRequest::nearest(5));
     }
@@ -94,13 +94,13 @@ fn an_append_shows_at_once_and_work_is_told() {
     index.append(10_000, &query);
     assert_eq!(index.pending_count(), 1);
     let found = index.search(&query, &SearchRequest::nearest(10));
-    assert_eq!((found.neighbours[0].slot, found.work.strategy), (10_000, Strategy::Graph));
+    assert_eq!((found.neighbors[0].slot, found.work.strategy), (10_000, Strategy::Graph));
     assert_eq!(found.work.ef, 100);
     assert!((13..=20).contains(&found.work.rescored), "{:?}", found.work);
     assert!((500..4_000).contains(&found.work.compared), "{:?}", found.work);
 
     index.remove(&[10_000]);
-    assert_ne!(index.search(&query, &SearchRequest::nearest(1)).neighbours[0].slot, 10_000);
+    assert_ne!(index.search(&query, &SearchRequest::nearest(1)).neighbors[0].slot, 10_000);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn readers_writers_and_a_linker_run_at_once() {
                     let gone = removed.load(Ordering::Acquire);
                     let slot = (turn >> 8) % end;
                     let request = SearchRequest { ef: Some(200), ..SearchRequest::nearest(3) };
-                    let found = index.search(vector(slot), &request).neighbours;
+                    let found = index.search(vector(slot), &request).neighbors;
                     assert!(found.iter().all(|found| found.slot >= gone), "a removed slot");
                     if slot >= removed.load(Ordering::Acquire) + 2 * BATCH {
                         assert_eq!((found[0].slot, found[0].score), (slot, 0.0));
@@ -159,6 +159,6 @@ fn readers_writers_and_a_linker_run_at_once() {
     assert_eq!(index.live_count() as u32, BATCH * BATCHES - gone);
     for slot in gone..BATCH * BATCHES {
         let request = SearchRequest { ef: Some(200), ..SearchRequest::nearest(1) };
-        assert_eq!(index.search(vector(slot), &request).neighbours[0].slot, slot);
+        assert_eq!(index.search(vector(slot), &request).neighbors[0].slot, slot);
     }
 }

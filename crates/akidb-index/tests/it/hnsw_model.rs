@@ -115,8 +115,8 @@ impl Pair {
             ef: Some(5_000),
             ..SearchRequest::nearest(limit)
         };
-        let found = self.graph.search(&query, &request).neighbours;
-        let exact = self.exact.search(&query, &request).neighbours;
+        let found = self.graph.search(&query, &request).neighbors;
+        let exact = self.exact.search(&query, &request).neighbors;
         prop_assert_eq!(found, exact);
         Ok(())
     }

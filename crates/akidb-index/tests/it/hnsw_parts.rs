@@ -54,8 +54,8 @@ fn an_index_comes_back_as_it_was_and_goes_on() {
         let query = clustered(5, 1, DIMENSION, 10);
         let request = SearchRequest { ef: Some(50_000), ..SearchRequest::nearest(10) };
         assert_eq!(
-            index.search(&query, &request).neighbours,
-            back.search(&query, &request).neighbours
+            index.search(&query, &request).neighbors,
+            back.search(&query, &request).neighbors
         );
     }
 }
@@ -78,7 +78,7 @@ fn parts_that_do_not_fit_are_refused() {
             let section = parts.section(name);
             if cut == 0 {
                 parts.sections.retain(|(known, _)| known != name);
-                // No centre is a centre at the origin, and most vectors have no equal.
+                // No center is a center at the origin, and most vectors have no equal.
                 let is_optional = ["centre", "twins"].contains(&name.as_str());
                 assert_eq!(parts.put_together(GRAPH_MIN).is_ok(), is_optional, "{name} absent");
             } else if !section.is_empty() {

@@ -34,9 +34,9 @@ fn mean_recall(
     let of_query = |query: &[f32]| {
         let found = index.search(query, request);
         assert!(strategy.is_none_or(|strategy| found.work.strategy == strategy));
-        let exact = index.search(query, &SearchRequest { exact: true, ..*request }).neighbours;
-        assert_eq!(found.neighbours.len(), exact.len());
-        recall(&found.neighbours, &exact)
+        let exact = index.search(query, &SearchRequest { exact: true, ..*request }).neighbors;
+        assert_eq!(found.neighbors.len(), exact.len());
+        recall(&found.neighbors, &exact)
     };
     queries.chunks(DIMENSION).map(of_query).sum::<f64>() / QUERIES as f64
 }
@@ -91,8 +91,8 @@ fn bits_find_the_nearest_of_long_vectors() {
         for query in queries.chunks(LONG) {
             let request = SearchRequest { ef: Some(200), ..SearchRequest::nearest(10) };
             let exact = SearchRequest { exact: true, ..request };
-            let found = index.search(query, &request).neighbours;
-            sum += recall(&found, &index.search(query, &exact).neighbours) / 20.0;
+            let found = index.search(query, &request).neighbors;
+            sum += recall(&found, &index.search(query, &exact).neighbors) / 20.0;
         }
         assert!(sum > 0.9, "{metric:?}: {sum}");
     }
@@ -105,7 +105,7 @@ fn every_vector_finds_itself() {
         let index = built(Metric::L2, quantization, &vectors);
         let request = SearchRequest { ef: Some(200), ..SearchRequest::nearest(1) };
         for (slot, vector) in (0..).zip(vectors.chunks(DIMENSION)) {
-            let found = index.search(vector, &request).neighbours;
+            let found = index.search(vector, &request).neighbors;
             assert_eq!((found[0].slot, found[0].score), (slot, 0.0));
         }
     }
@@ -116,12 +116,12 @@ fn scores_are_those_of_the_exact_index_to_the_bit() {
     let index = built(Metric::Cosine, Quantization::Int8, &clustered(1, COUNT, DIMENSION, 40));
     for query in clustered(5, 20, DIMENSION, 40).chunks(DIMENSION) {
         let exact = SearchRequest { exact: true, ..SearchRequest::nearest(COUNT) };
-        let exact = index.search(query, &exact).neighbours;
-        for found in index.search(query, &SearchRequest::nearest(10)).neighbours {
+        let exact = index.search(query, &exact).neighbors;
+        for found in index.search(query, &SearchRequest::nearest(10)).neighbors {
             assert!(exact.contains(&found));
         }
         let rough = SearchRequest { rescore: false, ..SearchRequest::nearest(10) };
-        for found in index.search(query, &rough).neighbours {
+        for found in index.search(query, &rough).neighbors {
             let score = exact.iter().find(|exact| exact.slot == found.slot).unwrap().score;
             assert!((found.score - score).abs() < 0.02, "{} for {score}", found.score);
         }
@@ -134,7 +134,7 @@ fn half(index: &HnswIndex, by_cluster: bool) -> Vec<u32> {
     if by_cluster {
         let point = clustered(3, 1, DIMENSION, 40);
         let request = SearchRequest { exact: true, ..SearchRequest::nearest(count / 2) };
-        index.search(&point, &request).neighbours.iter().map(|found| found.slot).collect()
+        index.search(&point, &request).neighbors.iter().map(|found| found.slot).collect()
     } else {
         let mut numbers = Numbers::new(4);
         (0..count as u32).filter(|_| numbers.below(2) == 0).collect()
@@ -206,10 +206,10 @@ fn a_filter_far_from_the_query_is_answered_in_full() {
     let index = built(Metric::Cosine, Quantization::Int8, &clustered(1, COUNT, DIMENSION, 40));
     let query = clustered(6, 1, DIMENSION, 40);
     let everything = SearchRequest { exact: true, ..SearchRequest::nearest(COUNT) };
-    let order = index.search(&query, &everything).neighbours;
+    let order = index.search(&query, &everything).neighbors;
     let far: RoaringBitmap = order[COUNT / 2..].iter().map(|found| found.slot).collect();
     let request = SearchRequest { allowed: Some(&far), ..SearchRequest::nearest(10) };
-    let found = index.search(&query, &request).neighbours;
+    let found = index.search(&query, &request).neighbors;
     assert_eq!(found.len(), 10);
     assert!(found.iter().all(|found| far.contains(found.slot)));
     assert!(recall(&found, &order[COUNT / 2..COUNT / 2 + 10]) >= 0.9);
@@ -221,7 +221,7 @@ fn few_live_among_many_dead_are_all_found() {
     index.remove(&(0..COUNT as u32).filter(|slot| slot % 300 != 0).collect::<Vec<_>>());
     for limit in [1, 10, 40, 1_000] {
         let request = SearchRequest { ef: Some(16), ..SearchRequest::nearest(limit) };
-        let found = index.search(&clustered(9, 1, DIMENSION, 40), &request).neighbours;
+        let found = index.search(&clustered(9, 1, DIMENSION, 40), &request).neighbors;
         assert_eq!(found.len(), limit.min(COUNT / 300));
         assert!(found.iter().all(|found| found.slot % 300 == 0));
     }

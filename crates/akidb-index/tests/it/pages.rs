@@ -50,14 +50,14 @@ fn pages_together_are_one_search_of_their_length() {
                 for allowed in [None, Some(&few), Some(&many)] {
                     let request =
                         |limit| SearchRequest { allowed, ..SearchRequest::nearest(limit) };
-                    let whole = index.search(query, &request(WINDOW)).neighbours;
+                    let whole = index.search(query, &request(WINDOW)).neighbors;
                     let context = format!("{settings:?}, {metric}, query {query_at}");
                     let mut slots: Vec<u32> = whole.iter().map(|found| found.slot).collect();
                     slots.sort_unstable();
                     slots.dedup();
                     assert_eq!(slots.len(), whole.len(), "one comes twice: {context}");
                     for end in [1, 10, 39, 40, 41, 100, 160, 161, 400, 700] {
-                        let page = index.search(query, &request(end)).neighbours;
+                        let page = index.search(query, &request(end)).neighbors;
                         let end = end.min(whole.len());
                         assert_eq!(page, whole[..end], "the first {end}: {context}");
                     }
@@ -75,8 +75,8 @@ fn as_many_come_as_there_are_best_first() {
         let query = clustered(9, 1, DIMENSION, 20);
         for allowed in [None, Some(&few)] {
             let request = SearchRequest { allowed, ..SearchRequest::nearest(2 * COUNT) };
-            let found = index.search(&query, &request).neighbours;
-            let exact = index.search(&query, &SearchRequest { exact: true, ..request }).neighbours;
+            let found = index.search(&query, &request).neighbors;
+            let exact = index.search(&query, &SearchRequest { exact: true, ..request }).neighbors;
             assert_eq!(found.len(), exact.len(), "{settings:?}");
             // No more than may do without a graph are scanned, and come in their order. What a walk
             // found late comes last: a hit never moves what stands on an earlier page.
@@ -86,7 +86,7 @@ fn as_many_come_as_there_are_best_first() {
             // One that scores too low ends an answer, and nothing that scores enough is missing.
             let least = exact[exact.len() / 2].score;
             let request = SearchRequest { min_score: Some(least), ..request };
-            let found = index.search(&query, &request).neighbours;
+            let found = index.search(&query, &request).neighbors;
             let enough = exact.iter().filter(|exact| exact.score >= least).count();
             assert!(found.iter().all(|found| found.score >= least), "{settings:?}");
             assert!(found.len() * 100 >= enough * 97, "{} of {enough}: {settings:?}", found.len());

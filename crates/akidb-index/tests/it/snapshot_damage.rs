@@ -9,7 +9,7 @@ use std::{
 
 use akidb_core::{IndexSettings, Metric};
 use akidb_index::{
-    ExactIndex, FORMAT_VERSION, HnswIndex, IndexHeader, Neighbour, SearchRequest, Snapshot,
+    ExactIndex, FORMAT_VERSION, HnswIndex, IndexHeader, Neighbor, SearchRequest, Snapshot,
     SnapshotError, SnapshotFolder, VectorIndex,
 };
 use serde::Deserialize;
@@ -50,12 +50,12 @@ fn answers_rightly(snapshot: &Snapshot, vectors: &[f32]) -> bool {
     let index = HnswIndex::from_parts(&header, &|name| snapshot.section(name), 100).unwrap();
     let exact = ExactIndex::new(DIMENSION, Metric::L2);
     exact.append(0, &vectors[..snapshot.covered_seq as usize * DIMENSION]);
-    let slots = |found: Vec<Neighbour>| found.into_iter().map(|it| it.slot).collect::<Vec<_>>();
+    let slots = |found: Vec<Neighbor>| found.into_iter().map(|it| it.slot).collect::<Vec<_>>();
     let request = SearchRequest { ef: Some(400), ..SearchRequest::nearest(5) };
     (0..VECTORS).step_by(100).all(|query| {
         let query = &vectors[query * DIMENSION..][..DIMENSION];
-        slots(index.search(query, &request).neighbours)
-            == slots(exact.search(query, &request).neighbours)
+        slots(index.search(query, &request).neighbors)
+            == slots(exact.search(query, &request).neighbors)
     })
 }
 

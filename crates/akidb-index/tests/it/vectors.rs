@@ -24,23 +24,23 @@ impl Numbers {
     }
 }
 
-/// Vectors around `centres` points, row-major, in no order: as far from their point as the points
+/// Vectors around `centers` points, row-major, in no order: as far from their point as the points
 /// are from one another in a tenth of the directions.
-pub(crate) fn clustered(seed: u64, count: usize, dimension: usize, centres: usize) -> Vec<f32> {
+pub(crate) fn clustered(seed: u64, count: usize, dimension: usize, centers: usize) -> Vec<f32> {
     let mut places = Numbers::new(99);
-    let centres: Vec<f32> = (0..centres * dimension).map(|_| places.normal()).collect();
+    let centers: Vec<f32> = (0..centers * dimension).map(|_| places.normal()).collect();
     let mut numbers = Numbers::new(seed);
     (0..count)
         .flat_map(|_| {
-            let centre = numbers.below(centres.len() / dimension) * dimension;
-            let near = |at: usize| centres[centre + at] + 0.6 * numbers.normal();
+            let center = numbers.below(centers.len() / dimension) * dimension;
+            let near = |at: usize| centers[center + at] + 0.6 * numbers.normal();
             (0..dimension).map(near).collect::<Vec<f32>>()
         })
         .collect()
 }
 
 /// The share of the nearest `limit` of `exact` that `found` has.
-pub(crate) fn recall(found: &[akidb_index::Neighbour], exact: &[akidb_index::Neighbour]) -> f64 {
+pub(crate) fn recall(found: &[akidb_index::Neighbor], exact: &[akidb_index::Neighbor]) -> f64 {
     let hits = exact.iter().filter(|exact| found.iter().any(|found| found.slot == exact.slot));
     hits.count() as f64 / exact.len().max(1) as f64
 }

@@ -10,7 +10,7 @@ use akidb_core::{
     DocumentId, Filter, IndexSettings, Metadata, Seq,
     torture::{PlantedFault, has_fault},
 };
-use akidb_index::{FilterIndex, Neighbour, VectorIndex};
+use akidb_index::{FilterIndex, Neighbor, VectorIndex};
 use akidb_store::{CommittedChange, VectorKey};
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
@@ -99,11 +99,11 @@ impl Generation {
     }
 
     /// The first `limit` documents that stand in slots, each once, by its best vector.
-    pub(super) fn documents_of(&self, neighbours: &[Neighbour], limit: usize) -> Vec<Candidate> {
+    pub(super) fn documents_of(&self, neighbors: &[Neighbor], limit: usize) -> Vec<Candidate> {
         let keys = self.keys.read();
-        let candidates = neighbours
+        let candidates = neighbors
             .iter()
-            .map(|&Neighbour { slot, score }| Candidate { key: keys.key(slot as usize), score });
+            .map(|&Neighbor { slot, score }| Candidate { key: keys.key(slot as usize), score });
         if !keys.has_passages() {
             return candidates.take(limit).collect();
         }

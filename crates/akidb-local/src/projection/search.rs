@@ -100,8 +100,8 @@ impl View {
         loop {
             let found = self.generation.index.search(vector, &request);
             work = work.and(found.work);
-            let exhausted = found.neighbours.len() < request.limit;
-            let candidates = self.generation.documents_of(&found.neighbours, documents);
+            let exhausted = found.neighbors.len() < request.limit;
+            let candidates = self.generation.documents_of(&found.neighbors, documents);
             if exhausted || candidates.len() == documents {
                 return FoundDocuments {
                     candidates,

@@ -165,7 +165,7 @@ fn numbers_beyond_f32_are_left_to_the_service() {
 
 #[test]
 fn numbers_are_rounded_once() {
-    // Just above the middle of two neighbouring f32, and onto it when read as f64 first.
+    // Just above the middle of two neighboring f32, and onto it when read as f64 first.
     let body = r#"{"vector":[1.00000005960464477539062500001]}"#;
     let search = decode::<SearchBody>(body.as_bytes()).unwrap().into_request("").unwrap();
     assert_eq!(search.vector, Some(vec![1.000_000_1]));

@@ -13,12 +13,12 @@ use super::Object;
 #[serde(deny_unknown_fields)]
 #[schema(as = IndexSettings, example = json!({"engine": "hnsw", "m": 16, "ef": 100}))]
 pub(crate) struct IndexBody {
-    /// `hnsw` (default): a navigable graph over quantised codes, rescored with full vectors; small
+    /// `hnsw` (default): a navigable graph over quantized codes, rescored with full vectors; small
     /// collections are scanned. `exact`: every search compares every vector; no other setting may be
     /// given with it. `hnsw_rs`: the graph of the crate of that name, over full vectors.
     #[schema(schema_with = super::schema::engine)]
     engine: Option<String>,
-    /// Neighbours of a vector in the upper layers of the graph, twice as many in the lowest; 16 by
+    /// Neighbors of a vector in the upper layers of the graph, twice as many in the lowest; 16 by
     /// default.
     #[schema(minimum = 4, maximum = 64)]
     m: Option<u64>,

@@ -59,7 +59,7 @@ pub(crate) struct SearchBody {
 #[schema(example = json!({"ef": 200}))]
 struct SearchParameters {
     /// Candidates that a walk of the graph keeps, 1 to `result_window`: more find more of the true
-    /// neighbours and take longer. It says nothing where there is no walk.
+    /// neighbors and take longer. It says nothing where there is no walk.
     #[schema(minimum = 1, maximum = 10_000)]
     ef: Option<u64>,
     /// Compare every vector that the filter lets through, in full precision.
@@ -198,7 +198,7 @@ struct SearchPlanAnswer {
     matching: Option<u64>,
     /// Vectors of the collection.
     vectors: u64,
-    /// Nodes of the graph whose neighbours were looked at.
+    /// Nodes of the graph whose neighbors were looked at.
     hops: u64,
     /// Vectors compared with the query, by their codes or in full.
     compared: u64,

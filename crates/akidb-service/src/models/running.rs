@@ -109,7 +109,7 @@ impl Model {
         times: Arc<EmbedTimes>,
         place_of: impl Fn(usize) -> String,
     ) -> Result<Vec<Vec<Range<usize>>>> {
-        let _cutting = StageTimer::begin(Stage::Tokenise, &times, &Span::current());
+        let _cutting = StageTimer::begin(Stage::Tokenize, &times, &Span::current());
         let engine = self.engine.clone();
         let length = PassageLength { tokens, overlap };
         let cut = move || {

@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_to_a_limit_and_honour_the_node() {
+    fn waits_grow_to_a_limit_and_honor_the_node() {
         assert_eq!(wait(0, &busy(None)), FIRST_WAIT);
         assert_eq!(wait(3, &busy(None)), FIRST_WAIT * 8);
         assert_eq!(wait(9, &busy(None)), WAIT_MAX);

@@ -79,7 +79,7 @@ struct SearchRequest {
 /// How to search.
 #[derive(Args, Debug, Serialize)]
 struct Params {
-    /// Candidates that a walk of the index keeps: more find more of the true neighbours, and take
+    /// Candidates that a walk of the index keeps: more find more of the true neighbors, and take
     /// longer
     #[arg(long, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -64,8 +64,8 @@ fn log_lines(format: LogFormat, level: &str) -> Collector {
     let filter = EnvFilter::new(format!("{level},{TRACE_TARGET}=off"));
     match format {
         LogFormat::Text => {
-            let colours = io::stderr().is_terminal();
-            let lines = fmt::layer().with_ansi(colours).with_writer(io::stderr);
+            let colors = io::stderr().is_terminal();
+            let lines = fmt::layer().with_ansi(colors).with_writer(io::stderr);
             lines.with_filter(filter).boxed()
         }
         LogFormat::Json => {

@@ -100,8 +100,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     report.series = runtime.block_on(async {
         tokio::select! {
             biased;
-            signalled = interrupted() => {
-                signalled?;
+            signaled = interrupted() => {
+                signaled?;
                 bail!("interrupted; nothing is judged");
             }
             series = all_turns(options.turns, &measures, &place, &programs) => series,

@@ -29,7 +29,7 @@ pub(super) struct AtRecall {
 const LINE_NS: f64 = 8.0;
 /// A comparison besides its lines.
 const COMPARISON_NS: f64 = 15.0;
-/// A node whose neighbours are looked at.
+/// A node whose neighbors are looked at.
 const HOP_NS: f64 = 60.0;
 
 /// Microseconds that each of the searches behind an effort needs in the model.

@@ -121,8 +121,8 @@ fn chosen(index: &HnswIndex, vectors: &Dataset, choice: Choice, seed: u64) -> Ha
             let around = SearchRequest { exact: true, ..SearchRequest::nearest(CLUSTER) };
             let mut removed = HashSet::new();
             while removed.len() < half {
-                let centre = vectors.vector(random.random_range(0..vectors.len()));
-                let found = index.search(centre, &around).neighbours;
+                let center = vectors.vector(random.random_range(0..vectors.len()));
+                let found = index.search(center, &around).neighbors;
                 let room = half - removed.len();
                 let new = found.into_iter().map(|found| found.slot);
                 let new: Vec<u32> = new.filter(|slot| !removed.contains(slot)).take(room).collect();
@@ -181,7 +181,7 @@ impl Searched<'_> {
         let found: Vec<_> = found.collect();
         let us = watch.stop().cpu.as_secs_f64() * 1e6 / found.len().max(1) as f64;
         let slots = |found: akidb_index::Found| {
-            found.neighbours.into_iter().map(|neighbour| neighbour.slot).collect()
+            found.neighbors.into_iter().map(|neighbor| neighbor.slot).collect()
         };
         (found.into_iter().map(slots).collect(), us)
     }

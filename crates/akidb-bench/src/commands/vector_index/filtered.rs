@@ -2,7 +2,7 @@
 //! walk for it, and beside a search among all.
 
 use akidb_core::Quantization;
-use akidb_index::{Approach, Found, HnswIndex, Neighbour, SearchRequest, Strategy, VectorIndex};
+use akidb_index::{Approach, Found, HnswIndex, Neighbor, SearchRequest, Strategy, VectorIndex};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use roaring::RoaringBitmap;
 use serde::Serialize;
@@ -109,10 +109,10 @@ fn measure_set(
     let (found, us) = searches(index, Approach::Planned, queries, request);
     let (_, scan_us) = searches(index, Approach::Scan, queries, request);
     let (_, walk_us) = searches(index, Approach::Walk, queries, request);
-    let wanted: usize = exact.iter().map(|exact| exact.neighbours.len()).sum();
+    let wanted: usize = exact.iter().map(|exact| exact.neighbors.len()).sum();
     let pairs = found.iter().zip(&exact);
     let hits: usize =
-        pairs.clone().map(|(found, exact)| hits(&found.neighbours, &exact.neighbours)).sum();
+        pairs.clone().map(|(found, exact)| hits(&found.neighbors, &exact.neighbors)).sum();
     let by = |strategy| found.iter().filter(|found| found.work.strategy == strategy).count();
     SetOutcome {
         choice,
@@ -120,7 +120,7 @@ fn measure_set(
         allowed: allowed[0].len(),
         recall: hits as f64 / wanted.max(1) as f64,
         too_few: pairs
-            .filter(|(found, exact)| found.neighbours.len() < exact.neighbours.len())
+            .filter(|(found, exact)| found.neighbors.len() < exact.neighbors.len())
             .count(),
         us,
         scan_us,
@@ -143,7 +143,7 @@ fn allowed(
     let count = ((vectors.len() as f64 * share) as usize).max(1);
     let nearest = |to: &[f32]| {
         let request = SearchRequest { exact: true, ..SearchRequest::nearest(count) };
-        index.search(to, &request).neighbours.into_iter().map(|found| found.slot).collect()
+        index.search(to, &request).neighbors.into_iter().map(|found| found.slot).collect()
     };
     let mut random = StdRng::seed_from_u64(count as u64);
     match choice {
@@ -175,8 +175,8 @@ fn searches<'r>(
     (found, us)
 }
 
-/// How many of what was found are as near as the last exact neighbour.
-fn hits(found: &[Neighbour], exact: &[Neighbour]) -> usize {
+/// How many of what was found are as near as the last exact neighbor.
+fn hits(found: &[Neighbor], exact: &[Neighbor]) -> usize {
     let Some(last) = exact.last() else { return 0 };
     found.iter().filter(|found| found.score >= last.score - TIE).count().min(exact.len())
 }

@@ -92,17 +92,17 @@ impl Drawing {
             .draw()
             .map_err(said)?;
         for (at, (name, points)) in self.lines.iter().enumerate() {
-            let colour = Palette99::pick(at).to_rgba();
+            let color = Palette99::pick(at).to_rgba();
             let within = points.iter().filter(|(x, _)| self.x.1.contains(x)).copied();
             let within: Vec<_> = within.collect();
             chart
-                .draw_series(LineSeries::new(within.clone(), colour.stroke_width(2)))
+                .draw_series(LineSeries::new(within.clone(), color.stroke_width(2)))
                 .map_err(said)?
                 .label(name)
                 .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2))
+                    PathElement::new([(x, y), (x + 20, y)], color.stroke_width(2))
                 });
-            let dots = within.into_iter().map(|point| Circle::new(point, 3, colour.filled()));
+            let dots = within.into_iter().map(|point| Circle::new(point, 3, color.filled()));
             chart.draw_series(dots).map_err(said)?;
         }
         chart

@@ -18,7 +18,7 @@ use crate::{
 const RECALLS: [f64; 2] = [0.95, 0.99];
 
 /// Engines that keep less than full vectors, which no goal is held against.
-const QUANTISED_SUFFIX: &str = " i8";
+const QUANTIZED_SUFFIX: &str = " i8";
 
 /// What every engine took.
 #[derive(Serialize)]
@@ -117,7 +117,7 @@ impl Recall {
         let others = self
             .engines
             .iter()
-            .filter(|curve| !curve.is_ours && !curve.name.ends_with(QUANTISED_SUFFIX));
+            .filter(|curve| !curve.is_ours && !curve.name.ends_with(QUANTIZED_SUFFIX));
         others.flat_map(|other| other.at_recall.into_iter().zip(ours.at_recall)).all(|pair| {
             match pair {
                 (Some(other), Some(ours)) => other.us >= goal * ours.us,

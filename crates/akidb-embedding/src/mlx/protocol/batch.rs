@@ -1,7 +1,7 @@
 //! Texts as tokens to the worker, and their vectors back, as plain arrays of numbers.
 //!
 //! A batch of `n` texts is: how long its answer is of use in milliseconds and `n` (4 bytes each);
-//! the lengths (`int32`, `n` of them); the poolings (`int32`, `n`); whether each is normalised
+//! the lengths (`int32`, `n` of them); the poolings (`int32`, `n`); whether each is normalized
 //! (`uint8`, `n`); then the tokens of all texts, one after the other (`int32`). An answer is: the
 //! nanoseconds that Python's lock was waited for, those spent in the module (8 bytes each), and the
 //! vectors (`float32`), row by row.

@@ -90,7 +90,7 @@ pub struct ModuleInfo {
     pub max_tokens: usize,
     /// The tokens that the model knows.
     pub vocabulary: usize,
-    /// The layout of quantised weights.
+    /// The layout of quantized weights.
     #[serde(default)]
     pub quantization: Option<Value>,
     /// Bytes of the weights in memory.

@@ -2,7 +2,7 @@
 //!
 //! `Σ (q_a - zero_point) q_w = Σ q_a q_w - zero_point Σ q_w`, of which the last sum is known when
 //! the weights are packed. Multiplied by both steps that is the product. What does not live here:
-//! the sums themselves, which `dot` makes, and quantising activations.
+//! the sums themselves, which `dot` makes, and quantizing activations.
 
 use std::array;
 
@@ -15,10 +15,10 @@ use super::{
     Linear, PANEL, blocks,
     dot::{Dot, GROUP, PanelGroup, Sums},
     finish::{Then, finish_row},
-    quantise::QuantisedRows,
+    quantize::QuantizedRows,
 };
 
-/// The greatest magnitude of a quantised weight.
+/// The greatest magnitude of a quantized weight.
 const GREATEST: f32 = 127.0;
 
 /// Weights as panels.
@@ -48,10 +48,10 @@ impl BytePanels {
             panels.steps[column] = step;
             for (input, weight) in row.iter().enumerate() {
                 // Within 127, as no weight is greater than the greatest.
-                let quantised = (weight / step).round_ties_even() as i8;
+                let quantized = (weight / step).round_ties_even() as i8;
                 let group = &mut panels.groups[column / PANEL * depth + input / GROUP];
-                group.0[column % PANEL][input % GROUP] = quantised;
-                panels.column_sums[column] += i32::from(quantised);
+                group.0[column % PANEL][input % GROUP] = quantized;
+                panels.column_sums[column] += i32::from(quantized);
             }
         }
         panels
@@ -60,7 +60,7 @@ impl BytePanels {
     pub(super) fn multiply(
         &self,
         linear: &Linear,
-        input: &QuantisedRows,
+        input: &QuantizedRows,
         output: &mut [f32],
         then: Then,
     ) {
@@ -71,7 +71,7 @@ impl BytePanels {
 struct Product<'a> {
     panels: &'a BytePanels,
     linear: &'a Linear,
-    input: &'a QuantisedRows,
+    input: &'a QuantizedRows,
     output: &'a mut [f32],
     then: Then,
 }

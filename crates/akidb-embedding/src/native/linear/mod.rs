@@ -9,10 +9,10 @@ mod dot;
 mod finish;
 mod float;
 mod half;
-mod quantise;
+mod quantize;
 
 use self::{bytes::BytePanels, float::FloatPanels, half::HalfRow};
-pub(super) use self::{finish::Then, quantise::QuantisedRows};
+pub(super) use self::{finish::Then, quantize::QuantizedRows};
 use crate::identity::Precision;
 
 /// The outputs of a panel: the columns that a kernel works on at once.
@@ -53,21 +53,21 @@ impl Linear {
     }
 
     /// Writes the product of `input`, `[rows, inputs]`, with its biases to `output`,
-    /// `[rows, outputs]`, in the way of `then`. `quantised` is memory to work in.
+    /// `[rows, outputs]`, in the way of `then`. `quantized` is memory to work in.
     pub(super) fn apply(
         &self,
         input: &[f32],
         output: &mut [f32],
         then: Then,
-        quantised: &mut QuantisedRows,
+        quantized: &mut QuantizedRows,
     ) {
         debug_assert_eq!(output.len() / self.outputs, input.len() / self.inputs);
         match &self.weights {
             Panels::Single(panels) => panels.multiply(self, input, output, then),
             Panels::Half(panels) => panels.multiply(self, input, output, then),
             Panels::Bytes(panels) => {
-                quantised.fill(input, self.inputs);
-                panels.multiply(self, quantised, output, then);
+                quantized.fill(input, self.inputs);
+                panels.multiply(self, quantized, output, then);
             }
         }
     }

@@ -33,7 +33,7 @@ fn reference(input: &[f32], weights: &[f32], bias: &[f32], inputs: usize) -> Vec
 
 fn applied(linear: &Linear, input: &[f32], then: Then, present: f32) -> Vec<f32> {
     let mut output = vec![present; input.len() / linear.inputs * linear.outputs];
-    linear.apply(input, &mut output, then, &mut QuantisedRows::default());
+    linear.apply(input, &mut output, then, &mut QuantizedRows::default());
     output
 }
 

@@ -11,7 +11,7 @@ pub(super) struct IndexSettings {
     #[arg(long, value_name = "ENGINE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     engine: Option<String>,
-    /// Neighbours of a vector in the graph, 4 to 64; 16 by default
+    /// Neighbors of a vector in the graph, 4 to 64; 16 by default
     #[arg(long, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     m: Option<u64>,

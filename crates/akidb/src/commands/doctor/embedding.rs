@@ -60,9 +60,9 @@ fn model(
         Err(error) => return from_failure(SUBJECT, node::model_error(error)),
     };
     let place = directory.path().display();
-    if directory.is_quantised() && settings.backend == Backend::Native {
+    if directory.is_quantized() && settings.backend == Backend::Native {
         let message = format!(
-            "{name} at {place} has weights that MLX has quantised, which the native backend does \
+            "{name} at {place} has weights that MLX has quantized, which the native backend does \
              not run; hint: set embedding.backend = \"mlx\""
         );
         return Finding::bad(SUBJECT, &message);

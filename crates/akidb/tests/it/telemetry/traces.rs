@@ -43,7 +43,7 @@ async fn an_upsert_and_a_search_are_followed_from_the_door_to_the_store() {
   upsert
     store
     embed
-      tokenise
+      tokenize
       queue
       inference
     store";
@@ -62,7 +62,7 @@ async fn an_upsert_and_a_search_are_followed_from_the_door_to_the_store() {
   search
     store
     embed
-      tokenise
+      tokenize
       queue
       inference
     index

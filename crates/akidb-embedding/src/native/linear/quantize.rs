@@ -10,15 +10,15 @@ use rten_simd::{
 
 use super::dot::GROUP;
 
-/// Quantised rows; the memory is kept from use to use.
+/// Quantized rows; the memory is kept from use to use.
 #[derive(Debug, Default)]
-pub(in crate::native) struct QuantisedRows {
+pub(in crate::native) struct QuantizedRows {
     /// `[rows, depth]`, groups of inputs; inputs that no row has are 0.
     bytes: Vec<[u8; GROUP]>,
     scales: Vec<Scale>,
 }
 
-/// How a row was quantised.
+/// How a row was quantized.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scale {
     /// The difference of two values whose bytes differ by 1.
@@ -27,15 +27,15 @@ pub(super) struct Scale {
     pub(super) zero_point: i32,
 }
 
-impl QuantisedRows {
-    /// Quantises `input`, row-major `[rows, inputs]`.
+impl QuantizedRows {
+    /// Quantizes `input`, row-major `[rows, inputs]`.
     pub(super) fn fill(&mut self, input: &[f32], inputs: usize) {
         let (rows, depth) = (input.len() / inputs, inputs.div_ceil(GROUP));
         // What is there is written over, up to the end of a last group that is not full.
         self.bytes.resize(rows * depth, [0; GROUP]);
         self.scales.resize(rows, Scale::default());
         let bytes = &mut self.bytes[..];
-        Quantise { input, inputs, bytes, scales: &mut self.scales }.dispatch();
+        Quantize { input, inputs, bytes, scales: &mut self.scales }.dispatch();
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -59,14 +59,14 @@ impl QuantisedRows {
     }
 }
 
-struct Quantise<'a> {
+struct Quantize<'a> {
     input: &'a [f32],
     inputs: usize,
     bytes: &'a mut [[u8; GROUP]],
     scales: &'a mut [Scale],
 }
 
-impl SimdOp for Quantise<'_> {
+impl SimdOp for Quantize<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -77,7 +77,7 @@ impl SimdOp for Quantise<'_> {
             *scale = range(isa, row);
             let bytes = bytes.as_flattened_mut();
             let (filled, rest) = bytes.split_at_mut(row.len());
-            quantise(isa, row, *scale, filled);
+            quantize(isa, row, *scale, filled);
             rest.fill(0);
         }
     }
@@ -101,13 +101,13 @@ fn range<I: Isa>(isa: I, row: &[f32]) -> Scale {
 }
 
 #[inline(always)]
-fn quantise<I: Isa>(isa: I, row: &[f32], scale: Scale, bytes: &mut [u8]) {
+fn quantize<I: Isa>(isa: I, row: &[f32], scale: Scale, bytes: &mut [u8]) {
     let (ints, shorts, packed_bytes) = (isa.i32(), isa.i16(), isa.u8());
     let width = isa.f32().len();
     for (values, bytes) in row.chunks(4 * width).zip(bytes.chunks_mut(4 * width)) {
         let mut parts = [ints.zero(); 4];
         for (part, values) in parts.iter_mut().zip(values.chunks(width)) {
-            *part = quantise_vector(isa, values, scale);
+            *part = quantize_vector(isa, values, scale);
         }
         let low = ints.narrow_saturate(parts[0], parts[1]);
         let high = ints.narrow_saturate(parts[2], parts[3]);
@@ -121,7 +121,7 @@ fn quantise<I: Isa>(isa: I, row: &[f32], scale: Scale, bytes: &mut [u8]) {
 }
 
 #[inline(always)]
-fn quantise_vector<I: Isa>(isa: I, values: &[f32], scale: Scale) -> I::I32 {
+fn quantize_vector<I: Isa>(isa: I, values: &[f32], scale: Scale) -> I::I32 {
     let (floats, ints) = (isa.f32(), isa.i32());
     let scaled = floats.mul(floats.load_pad(values).0, floats.splat(1.0 / scale.step));
     ints.add(floats.to_int_round(scaled), ints.splat(scale.zero_point))

@@ -1,16 +1,16 @@
 //! The bounded list of the best scores seen so far.
 //!
-//! Neighbours are ordered by score, then by slot, and slots differ; so the best `limit` of a set
+//! Neighbors are ordered by score, then by slot, and slots differ; so the best `limit` of a set
 //! are one definite set, whatever the order they are offered in and however the set is split
 //! between threads.
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use crate::Neighbour;
+use crate::Neighbor;
 
-/// A neighbour ordered so that the greatest is the first to be given up.
+/// A neighbor ordered so that the greatest is the first to be given up.
 #[derive(Clone, Copy)]
-struct WorstGreatest(Neighbour);
+struct WorstGreatest(Neighbor);
 
 impl Ord for WorstGreatest {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -32,25 +32,25 @@ impl PartialEq for WorstGreatest {
 
 impl Eq for WorstGreatest {}
 
-/// Keeps the best `limit` of the neighbours offered, in memory for no more than were kept at once.
-pub(crate) struct BestNeighbours {
+/// Keeps the best `limit` of the neighbors offered, in memory for no more than were kept at once.
+pub(crate) struct BestNeighbors {
     limit: usize,
     /// Scores below this cannot enter, so that most offers cost one comparison.
     bar: f32,
     kept: BinaryHeap<WorstGreatest>,
 }
 
-impl BestNeighbours {
-    /// Keeps up to `limit` neighbours whose score is at least `min_score`.
+impl BestNeighbors {
+    /// Keeps up to `limit` neighbors whose score is at least `min_score`.
     pub(crate) fn new(limit: usize, min_score: Option<f32>) -> Self {
         Self { limit, bar: min_score.unwrap_or(f32::NEG_INFINITY), kept: BinaryHeap::new() }
     }
 
-    /// Keeps the neighbour if it is among the best so far. A NaN score never is.
+    /// Keeps the neighbor if it is among the best so far. A NaN score never is.
     #[inline]
-    pub(crate) fn offer(&mut self, neighbour: Neighbour) {
-        if neighbour.score >= self.bar {
-            self.admit(WorstGreatest(neighbour));
+    pub(crate) fn offer(&mut self, neighbor: Neighbor) {
+        if neighbor.score >= self.bar {
+            self.admit(WorstGreatest(neighbor));
         }
     }
 
@@ -74,13 +74,13 @@ impl BestNeighbours {
         if self.kept.len() < other.kept.len() {
             return other.merged(self);
         }
-        other.kept.into_iter().for_each(|WorstGreatest(neighbour)| self.offer(neighbour));
+        other.kept.into_iter().for_each(|WorstGreatest(neighbor)| self.offer(neighbor));
         self
     }
 
     /// What was kept, best first.
-    pub(crate) fn into_sorted(self) -> Vec<Neighbour> {
-        self.kept.into_sorted_vec().into_iter().map(|WorstGreatest(neighbour)| neighbour).collect()
+    pub(crate) fn into_sorted(self) -> Vec<Neighbor> {
+        self.kept.into_sorted_vec().into_iter().map(|WorstGreatest(neighbor)| neighbor).collect()
     }
 }
 
@@ -90,14 +90,14 @@ mod tests {
 
     use super::*;
 
-    fn best(limit: usize, min_score: Option<f32>, offers: &[Neighbour]) -> BestNeighbours {
-        let mut best = BestNeighbours::new(limit, min_score);
-        offers.iter().for_each(|&neighbour| best.offer(neighbour));
+    fn best(limit: usize, min_score: Option<f32>, offers: &[Neighbor]) -> BestNeighbors {
+        let mut best = BestNeighbors::new(limit, min_score);
+        offers.iter().for_each(|&neighbor| best.offer(neighbor));
         best
     }
 
-    fn sorted_model(limit: usize, min_score: Option<f32>, offers: &[Neighbour]) -> Vec<Neighbour> {
-        let mut sorted: Vec<Neighbour> = offers.to_vec();
+    fn sorted_model(limit: usize, min_score: Option<f32>, offers: &[Neighbor]) -> Vec<Neighbor> {
+        let mut sorted: Vec<Neighbor> = offers.to_vec();
         sorted.retain(|offer| min_score.is_none_or(|min| offer.score >= min));
         sorted.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.slot.cmp(&b.slot)));
         sorted.truncate(limit);
@@ -113,8 +113,8 @@ mod tests {
             min_score in prop::option::of(-4_i8..4),
             split_at in 0_usize..200,
         ) {
-            let mut offers: Vec<Neighbour> = (0..).zip(&scores)
-                .map(|(slot, &score)| Neighbour { slot, score: f32::from(score) }).collect();
+            let mut offers: Vec<Neighbor> = (0..).zip(&scores)
+                .map(|(slot, &score)| Neighbor { slot, score: f32::from(score) }).collect();
             offers.sort_by_key(|offer| (u64::from(offer.slot) + 1).wrapping_mul(order | 1));
             let min_score = min_score.map(f32::from);
             let model = sorted_model(limit, min_score, &offers);
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn infinities_rank_and_nan_never_enters() {
         let scores = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY, -f32::NAN, 0.0, f32::INFINITY];
-        let offers: Vec<Neighbour> =
-            (0..).zip(scores).map(|(slot, score)| Neighbour { slot, score }).collect();
+        let offers: Vec<Neighbor> =
+            (0..).zip(scores).map(|(slot, score)| Neighbor { slot, score }).collect();
         let slots = |limit| {
             let kept = best(limit, None, &offers).into_sorted();
             kept.into_iter().map(|kept| kept.slot).collect::<Vec<_>>()

@@ -68,7 +68,7 @@ impl FromStr for Truncate {
 
 /// A text as a backend reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenisedText {
+pub struct TokenizedText {
     /// The numbers of its tokens, special tokens included, at most the model's limit.
     pub token_ids: Vec<u32>,
     /// The tokens that the whole text has, special tokens included.
@@ -80,7 +80,7 @@ pub struct TokenisedText {
     pub has_content: bool,
 }
 
-impl TokenisedText {
+impl TokenizedText {
     /// Whether a part of the text was cut off.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
@@ -94,22 +94,22 @@ impl TokenisedText {
     }
 }
 
-/// The tokeniser of a model; it may be shared between threads.
+/// The tokenizer of a model; it may be shared between threads.
 #[derive(Clone, Debug)]
-pub struct TextTokeniser(Kind);
+pub struct TextTokenizer(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
     /// What the model's `tokenizer.json` describes.
-    Model(Box<ModelTokeniser>),
+    Model(Box<ModelTokenizer>),
     /// Words as numbers, for the hash backend.
     Words(Window),
 }
 
-/// A tokeniser that neither cuts nor pads nor adds special tokens, all of which the window does.
+/// A tokenizer that neither cuts nor pads nor adds special tokens, all of which the window does.
 #[derive(Clone, Debug)]
-struct ModelTokeniser {
-    tokeniser: Tokenizer,
+struct ModelTokenizer {
+    tokenizer: Tokenizer,
     meaning: Meaning,
     window: Window,
 }
@@ -148,8 +148,8 @@ pub struct UnknownToken {
     pub token_id: u32,
 }
 
-impl TextTokeniser {
-    /// Takes a model's tokeniser, of which texts keep `max_tokens` tokens.
+impl TextTokenizer {
+    /// Takes a model's tokenizer, of which texts keep `max_tokens` tokens.
     ///
     /// Whatever `tokenizer.json` says about truncation and padding is overruled, as
     /// sentence-transformers does. Texts that spell a special token are read as that token, also
@@ -158,10 +158,10 @@ impl TextTokeniser {
     /// # Errors
     ///
     /// When `max_tokens` leaves no room for a token beside the special ones; says so.
-    pub fn from_model(mut tokeniser: Tokenizer, max_tokens: usize) -> Result<Self, String> {
-        tokeniser.with_truncation(None).map_err(|error| error.to_string())?;
-        tokeniser.with_padding(None);
-        let (before, after) = special_tokens(&tokeniser)?;
+    pub fn from_model(mut tokenizer: Tokenizer, max_tokens: usize) -> Result<Self, String> {
+        tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
+        tokenizer.with_padding(None);
+        let (before, after) = special_tokens(&tokenizer)?;
         let window = Window { max_tokens, before, after };
         if window.room() == 0 {
             let special_tokens = window.special_tokens();
@@ -169,11 +169,11 @@ impl TextTokeniser {
                 "a limit of {max_tokens} tokens leaves no room beside {special_tokens} special tokens"
             ));
         }
-        let meaning = Meaning::of(&tokeniser);
-        Ok(Self(Kind::Model(Box::new(ModelTokeniser { tokeniser, meaning, window }))))
+        let meaning = Meaning::of(&tokenizer);
+        Ok(Self(Kind::Model(Box::new(ModelTokenizer { tokenizer, meaning, window }))))
     }
 
-    /// The tokeniser of the hash backend, which reads at most `max_tokens` words.
+    /// The tokenizer of the hash backend, which reads at most `max_tokens` words.
     #[must_use]
     pub fn words(max_tokens: usize) -> Self {
         let window = Window { max_tokens: max_tokens.max(1), before: vec![], after: vec![] };
@@ -186,30 +186,30 @@ impl TextTokeniser {
         self.window().max_tokens
     }
 
-    /// Tokenises one text without a prompt, whose end is cut off where it is too long.
+    /// Tokenizes one text without a prompt, whose end is cut off where it is too long.
     ///
     /// # Errors
     ///
-    /// What the tokeniser says; only a damaged `tokenizer.json` gives rise to one.
-    pub fn tokenise(&self, text: &str) -> Result<TokenisedText, String> {
-        self.tokenise_with("", text, Truncate::End)
+    /// What the tokenizer says; only a damaged `tokenizer.json` gives rise to one.
+    pub fn tokenize(&self, text: &str) -> Result<TokenizedText, String> {
+        self.tokenize_with("", text, Truncate::End)
     }
 
-    /// Tokenises `text` behind `prompt`. A text that must not be cut is cut at its end all the
+    /// Tokenizes `text` behind `prompt`. A text that must not be cut is cut at its end all the
     /// same, and says so: the caller refuses it.
     ///
     /// # Errors
     ///
-    /// What the tokeniser says; only a damaged `tokenizer.json` gives rise to one.
-    pub fn tokenise_with(
+    /// What the tokenizer says; only a damaged `tokenizer.json` gives rise to one.
+    pub fn tokenize_with(
         &self,
         prompt: &str,
         text: &str,
         truncate: Truncate,
-    ) -> Result<TokenisedText, String> {
+    ) -> Result<TokenizedText, String> {
         let tokens = match &self.0 {
-            Kind::Model(model) => model.tokenise(prompt, text, truncate)?,
-            Kind::Words(_) => tokenise_words(prompt, text),
+            Kind::Model(model) => model.tokenize(prompt, text, truncate)?,
+            Kind::Words(_) => tokenize_words(prompt, text),
         };
         Ok(self.fit(&tokens, truncate))
     }
@@ -223,9 +223,9 @@ impl TextTokeniser {
         &self,
         token_ids: &[u32],
         truncate: Truncate,
-    ) -> Result<TokenisedText, UnknownToken> {
+    ) -> Result<TokenizedText, UnknownToken> {
         if let Kind::Model(model) = &self.0 {
-            let is_unknown = |id: &&u32| model.tokeniser.id_to_token(**id).is_none();
+            let is_unknown = |id: &&u32| model.tokenizer.id_to_token(**id).is_none();
             let mut numbered = token_ids.iter().enumerate();
             if let Some((position, id)) = numbered.find(|(_, id)| is_unknown(id)) {
                 return Err(UnknownToken { position, token_id: *id });
@@ -247,7 +247,7 @@ impl TextTokeniser {
     pub fn check_prompts(&self, prompts: &Prompts) -> Result<(), (String, String)> {
         for (name, prompt) in &prompts.by_name {
             let fault = |fault| (name.clone(), fault);
-            let tokens = self.tokenise(prompt).map_err(fault)?.whole_text_tokens as usize;
+            let tokens = self.tokenize(prompt).map_err(fault)?.whole_text_tokens as usize;
             if tokens >= self.max_tokens() {
                 let max_tokens = self.max_tokens();
                 return Err(fault(format!("{tokens} of the {max_tokens} tokens that are read")));
@@ -256,14 +256,14 @@ impl TextTokeniser {
         Ok(())
     }
 
-    fn fit(&self, tokens: &Tokens, truncate: Truncate) -> TokenisedText {
+    fn fit(&self, tokens: &Tokens, truncate: Truncate) -> TokenizedText {
         let window = self.window();
         let token_ids = window.fit(&tokens.ids, tokens.of_prompt, truncate);
         let unknown = match &self.0 {
             Kind::Model(model) => model.meaning.count_unknown(&token_ids),
             Kind::Words(_) => 0,
         };
-        TokenisedText {
+        TokenizedText {
             whole_text_tokens: count(tokens.ids.len() + window.special_tokens()),
             unknown_tokens: count(unknown),
             has_content: tokens.has_content,
@@ -282,7 +282,7 @@ impl TextTokeniser {
     pub(crate) fn token_spans(&self, text: &str) -> Result<Vec<TokenSpan>, String> {
         match &self.0 {
             Kind::Model(model) => {
-                let encoding = model.tokeniser.encode(text, false);
+                let encoding = model.tokenizer.encode(text, false);
                 let encoding = encoding.map_err(|error| error.to_string())?;
                 let offsets = encoding.get_offsets().iter().zip(encoding.get_ids());
                 let span = |(&(start, end), id): (&(usize, usize), &u32)| TokenSpan {
@@ -337,15 +337,15 @@ impl Window {
     }
 }
 
-impl ModelTokeniser {
+impl ModelTokenizer {
     /// The tokens of both without special ones around them.
-    fn tokenise(&self, prompt: &str, text: &str, truncate: Truncate) -> Result<Tokens, String> {
+    fn tokenize(&self, prompt: &str, text: &str, truncate: Truncate) -> Result<Tokens, String> {
         let whole = format!("{prompt}{text}");
         // Where each token stands takes time to find, and only tells the prompt from the text.
         let tells_prompt = truncate == Truncate::Start && !prompt.is_empty();
         let encoding = match tells_prompt {
-            true => self.tokeniser.encode(whole, false),
-            false => self.tokeniser.encode_fast(whole, false),
+            true => self.tokenizer.encode(whole, false),
+            false => self.tokenizer.encode_fast(whole, false),
         };
         let encoding = encoding.map_err(|error| error.to_string())?;
         let ends = encoding.get_offsets().iter().map(|(_, end)| *end);
@@ -361,22 +361,22 @@ impl ModelTokeniser {
             return Ok(self.has_content(ids));
         }
         let encode =
-            |text: &str| self.tokeniser.encode_fast(text, false).map_err(|error| error.to_string());
+            |text: &str| self.tokenizer.encode_fast(text, false).map_err(|error| error.to_string());
         let behind = ids.get(encode(prompt)?.len()..).unwrap_or_default();
         // The last token of the prompt may have taken in the first of the text.
         Ok(self.has_content(behind) || self.has_content(encode(text)?.get_ids()))
     }
 
     fn has_content(&self, ids: &[u32]) -> bool {
-        ids.iter().any(|id| self.meaning.is_content(&self.tokeniser, *id))
+        ids.iter().any(|id| self.meaning.is_content(&self.tokenizer, *id))
     }
 }
 
-/// The special tokens that a tokeniser puts before and after a text.
-fn special_tokens(tokeniser: &Tokenizer) -> Result<(Vec<u32>, Vec<u32>), String> {
+/// The special tokens that a tokenizer puts before and after a text.
+fn special_tokens(tokenizer: &Tokenizer) -> Result<(Vec<u32>, Vec<u32>), String> {
     const TEXT: u32 = u32::MAX;
     let text = Encoding::from_tokens(vec![Token::new(TEXT, "a".to_owned(), (0, 1))], 0);
-    let around = tokeniser.post_process(text, None, true).map_err(|error| error.to_string())?;
+    let around = tokenizer.post_process(text, None, true).map_err(|error| error.to_string())?;
     let mut parts = around.get_ids().split(|id| *id == TEXT).map(<[u32]>::to_vec);
     match (parts.next(), parts.next(), parts.next()) {
         (Some(before), Some(after), None) => Ok((before, after)),
@@ -390,7 +390,7 @@ fn count(tokens: usize) -> u32 {
 
 /// Splits at everything that is not a letter or a digit and numbers a word by its FNV-1a hash. A
 /// text without words that shows something, such as `?!`, is one token.
-fn tokenise_words(prompt: &str, text: &str) -> Tokens {
+fn tokenize_words(prompt: &str, text: &str) -> Tokens {
     let number =
         |text: &str| -> Vec<u32> { words(text).map(|word| fnv1a(&word.to_lowercase())).collect() };
     let has_content = text.chars().any(meaning::is_visible);

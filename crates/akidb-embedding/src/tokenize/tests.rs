@@ -1,21 +1,21 @@
-//! Counting and cutting, with words and with a tokeniser that has special tokens.
+//! Counting and cutting, with words and with a tokenizer that has special tokens.
 
 use super::*;
 
 #[test]
 fn words_are_cut_and_counted() {
-    let tokeniser = TextTokeniser::words(2);
-    let text = tokeniser.tokenise("One, two; three").unwrap();
+    let tokenizer = TextTokenizer::words(2);
+    let text = tokenizer.tokenize("One, two; three").unwrap();
     assert_eq!((text.token_count(), text.whole_text_tokens), (2, 3));
     assert!(text.is_truncated());
-    let same = tokeniser.tokenise("ONE two").unwrap();
+    let same = tokenizer.tokenize("ONE two").unwrap();
     assert_eq!(same.token_ids, text.token_ids);
     assert!(!same.is_truncated());
 }
 
 #[test]
 fn a_text_without_words_still_has_a_token() {
-    assert_eq!(TextTokeniser::words(8).tokenise("?!").unwrap().token_count(), 1);
+    assert_eq!(TextTokenizer::words(8).tokenize("?!").unwrap().token_count(), 1);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn truncation_names_are_read_without_regard_to_case() {
 }
 
 /// Knows the letters `a` to `h` as 4 to 11, `[CLS]` is 2 and `[SEP]` 3; reads 6 tokens.
-fn letters() -> TextTokeniser {
+fn letters() -> TextTokenizer {
     let template =
         |id: u32, name: &str| serde_json::json!({"id": name, "ids": [id], "tokens": [name]});
     let part = |name: &str| serde_json::json!({"SpecialToken": {"id": name, "type_id": 0}});
@@ -51,12 +51,12 @@ fn letters() -> TextTokeniser {
         "decoder": null,
         "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
     });
-    TextTokeniser::from_model(json.to_string().parse().unwrap(), 6).unwrap()
+    TextTokenizer::from_model(json.to_string().parse().unwrap(), 6).unwrap()
 }
 
 #[track_caller]
 fn check(prompt: &str, text: &str, truncate: Truncate, expected: &[u32], whole: u32) {
-    let found = letters().tokenise_with(prompt, text, truncate).unwrap();
+    let found = letters().tokenize_with(prompt, text, truncate).unwrap();
     assert_eq!((found.token_ids.as_slice(), found.whole_text_tokens), (expected, whole));
     assert_eq!(found.is_truncated(), whole > 6);
 }
@@ -76,20 +76,20 @@ fn the_end_or_the_start_is_cut_and_prompt_and_special_tokens_stay() {
 
 #[test]
 fn given_tokens_are_wrapped_once_cut_alike_and_checked() {
-    let tokeniser = letters();
-    let text = tokeniser.tokenise("a b").unwrap();
+    let tokenizer = letters();
+    let text = tokenizer.tokenize("a b").unwrap();
     assert!(text.has_content);
-    assert_eq!(tokeniser.accept(&[4, 5], Truncate::None).as_ref(), Ok(&text));
-    assert_eq!(tokeniser.accept(&[2, 4, 5, 3], Truncate::None).as_ref(), Ok(&text));
-    let cut = tokeniser.accept(&[4, 5, 6, 7, 8], Truncate::Start).unwrap();
+    assert_eq!(tokenizer.accept(&[4, 5], Truncate::None).as_ref(), Ok(&text));
+    assert_eq!(tokenizer.accept(&[2, 4, 5, 3], Truncate::None).as_ref(), Ok(&text));
+    let cut = tokenizer.accept(&[4, 5, 6, 7, 8], Truncate::Start).unwrap();
     assert_eq!((cut.token_ids.as_slice(), cut.whole_text_tokens), (&[2, 5, 6, 7, 8, 3][..], 7));
-    let unknown = tokeniser.accept(&[4, 12], Truncate::End);
+    let unknown = tokenizer.accept(&[4, 12], Truncate::End);
     assert_eq!(unknown, Err(UnknownToken { position: 1, token_id: 12 }));
 }
 
 #[test]
 fn a_text_has_content_when_a_token_is_left_that_is_its_own() {
-    let tokeniser = letters();
+    let tokenizer = letters();
     for (prompt, text, has_content, unknown) in [
         ("", "a", true, 0),
         ("", " \n", false, 0),
@@ -102,30 +102,30 @@ fn a_text_has_content_when_a_token_is_left_that_is_its_own() {
         ("a b ", "[SEP]", false, 0),
         ("a b ", "c", true, 0),
     ] {
-        let found = tokeniser.tokenise_with(prompt, text, Truncate::End).unwrap();
+        let found = tokenizer.tokenize_with(prompt, text, Truncate::End).unwrap();
         assert_eq!((found.has_content, found.unknown_tokens), (has_content, unknown), "{text:?}");
     }
-    let accepted = |ids: &[u32]| tokeniser.accept(ids, Truncate::End).unwrap();
+    let accepted = |ids: &[u32]| tokenizer.accept(ids, Truncate::End).unwrap();
     assert!(!accepted(&[2, 3]).has_content && !accepted(&[3, 3]).has_content);
     assert_eq!((accepted(&[1, 4]).unknown_tokens, accepted(&[1, 4]).has_content), (1, true));
 }
 
 #[test]
 fn what_is_cut_off_is_content_and_counts_no_unknown_tokens() {
-    let found = letters().tokenise("[SEP] [SEP] [SEP] [SEP] x").unwrap();
+    let found = letters().tokenize("[SEP] [SEP] [SEP] [SEP] x").unwrap();
     assert_eq!((found.has_content, found.unknown_tokens), (true, 0));
 }
 
 #[test]
 fn words_without_a_visible_character_have_no_content() {
-    let words = TextTokeniser::words(8);
+    let words = TextTokenizer::words(8);
     for (prompt, text, tokens) in
         [("", "\u{200b}\u{7}", 0), ("to find ", "\u{feff}", 2), ("", "\u{ad} \u{1}", 0)]
     {
-        let found = words.tokenise_with(prompt, text, Truncate::End).unwrap();
+        let found = words.tokenize_with(prompt, text, Truncate::End).unwrap();
         assert_eq!((found.has_content, found.token_count()), (false, tokens), "{text:?}");
     }
-    assert!(words.tokenise("?!").unwrap().has_content);
+    assert!(words.tokenize("?!").unwrap().has_content);
 }
 
 #[test]

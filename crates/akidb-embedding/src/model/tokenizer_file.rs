@@ -15,31 +15,31 @@ use crate::{error::ModelError, identity::Pooling};
 /// What a text that is pooled by its last token ends with for Qwen3.
 const QWEN3_END: &str = "<|endoftext|>";
 
-/// Reads a model's tokeniser.
+/// Reads a model's tokenizer.
 pub(super) fn read(
     file: &Path,
     architecture: &Architecture,
     settings: &SentenceTransformersConfig,
 ) -> Result<Tokenizer, ModelError> {
     let damaged = |reason: String| ModelError::Damaged { file: file.to_owned(), reason };
-    let mut tokeniser =
+    let mut tokenizer =
         Tokenizer::from_bytes(read_bytes(file)?).map_err(|error| damaged(error.to_string()))?;
     if settings.do_lower_case {
-        lower_case(&mut tokeniser).map_err(damaged)?;
+        lower_case(&mut tokenizer).map_err(damaged)?;
     }
     if matches!(architecture, Architecture::Qwen3(_)) && settings.pooling == Pooling::LastToken {
-        end_texts(&mut tokeniser, QWEN3_END).map_err(damaged)?;
+        end_texts(&mut tokenizer, QWEN3_END).map_err(damaged)?;
     }
-    check_ids(&tokeniser, architecture.vocabulary()).map_err(damaged)?;
-    Ok(tokeniser)
+    check_ids(&tokenizer, architecture.vocabulary()).map_err(damaged)?;
+    Ok(tokenizer)
 }
 
 /// Checks that the network has an embedding of every token that texts can have. One without would
 /// only be noticed by the first text that has it.
-fn check_ids(tokeniser: &Tokenizer, vocabulary: u32) -> Result<(), String> {
-    let framed = tokeniser.encode("", true).map_err(|error| error.to_string())?;
+fn check_ids(tokenizer: &Tokenizer, vocabulary: u32) -> Result<(), String> {
+    let framed = tokenizer.encode("", true).map_err(|error| error.to_string())?;
     let around = framed.get_tokens().iter().cloned().zip(framed.get_ids().iter().copied());
-    let beyond = tokeniser.get_vocab(true).into_iter().chain(around);
+    let beyond = tokenizer.get_vocab(true).into_iter().chain(around);
     let beyond = beyond.filter(|(_, id)| *id >= vocabulary);
     beyond.min_by_key(|(_, id)| *id).map_or(Ok(()), |(token, id)| {
         let token: String = token.chars().take(40).collect();
@@ -51,16 +51,16 @@ fn check_ids(tokeniser: &Tokenizer, vocabulary: u32) -> Result<(), String> {
     })
 }
 
-/// Ends every text with the token `end`, unless the tokeniser ends texts with a token itself.
+/// Ends every text with the token `end`, unless the tokenizer ends texts with a token itself.
 ///
 /// The state of that token is the vector of a Qwen3 embedding model. The first files of
 /// Qwen3-Embedding left it to the caller to add it.
-fn end_texts(tokeniser: &mut Tokenizer, end: &str) -> Result<(), String> {
-    let example = tokeniser.encode("a", true).map_err(|error| error.to_string())?;
+fn end_texts(tokenizer: &mut Tokenizer, end: &str) -> Result<(), String> {
+    let example = tokenizer.encode("a", true).map_err(|error| error.to_string())?;
     if example.get_special_tokens_mask().last() == Some(&1) {
         return Ok(());
     }
-    let id = tokeniser.token_to_id(end).ok_or_else(|| {
+    let id = tokenizer.token_to_id(end).ok_or_else(|| {
         format!("its post-processor ends texts with no token, and its vocabulary lacks {end:?}")
     })?;
     let ending = TemplateProcessing::builder()
@@ -69,22 +69,22 @@ fn end_texts(tokeniser: &mut Tokenizer, end: &str) -> Result<(), String> {
         .special_tokens(vec![(end, id)])
         .build()
         .map_err(|error| error.to_string())?;
-    let present = tokeniser.get_post_processor().cloned();
+    let present = tokenizer.get_post_processor().cloned();
     let steps = present.into_iter().chain([ending.into()]).collect();
-    tokeniser.with_post_processor(Some(PostProcessorWrapper::Sequence(Sequence::new(steps))));
+    tokenizer.with_post_processor(Some(PostProcessorWrapper::Sequence(Sequence::new(steps))));
     Ok(())
 }
 
-/// Puts lower-casing before what the tokeniser does, unless it does so itself.
+/// Puts lower-casing before what the tokenizer does, unless it does so itself.
 ///
 /// As `Transformer.__init__` of sentence-transformers 6 where `do_lower_case` is set.
-fn lower_case(tokeniser: &mut Tokenizer) -> Result<(), String> {
-    let present = tokeniser.get_normalizer().cloned();
+fn lower_case(tokenizer: &mut Tokenizer) -> Result<(), String> {
+    let present = tokenizer.get_normalizer().cloned();
     if present.as_ref().is_some_and(lower_cases) {
         return Ok(());
     }
     let steps = std::iter::once(normalizers::Lowercase.into()).chain(present).collect();
-    tokeniser
+    tokenizer
         .with_normalizer(Some(normalizers::Sequence::new(steps)))
         .map(|_| ())
         .map_err(|error| error.to_string())

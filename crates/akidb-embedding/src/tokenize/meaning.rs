@@ -22,22 +22,22 @@ pub(super) struct Meaning {
 }
 
 impl Meaning {
-    pub(super) fn of(tokeniser: &Tokenizer) -> Self {
-        let unknown = match tokeniser.get_model().tokenize(IN_NO_VOCABULARY).as_deref() {
+    pub(super) fn of(tokenizer: &Tokenizer) -> Self {
+        let unknown = match tokenizer.get_model().tokenize(IN_NO_VOCABULARY).as_deref() {
             Ok([token]) => Some(token.id),
             // Several are bytes; none, or an error, is a vocabulary that drops what it lacks.
             _ => None,
         };
-        let added = tokeniser.get_added_tokens_decoder().into_iter();
+        let added = tokenizer.get_added_tokens_decoder().into_iter();
         let special = added.filter(|(id, token)| token.special && Some(*id) != unknown);
         Self { special: special.map(|(id, _)| id).collect(), unknown }
     }
 
     /// Whether a token says something of the text that it is in.
-    pub(super) fn is_content(&self, tokeniser: &Tokenizer, id: u32) -> bool {
+    pub(super) fn is_content(&self, tokenizer: &Tokenizer, id: u32) -> bool {
         let is_blank = |token: &str| token.chars().all(|it| it == METASPACE || it.is_whitespace());
         !self.special.contains(&id)
-            && tokeniser.id_to_token(id).is_some_and(|token| !is_blank(&token))
+            && tokenizer.id_to_token(id).is_some_and(|token| !is_blank(&token))
     }
 
     /// How many of the tokens stand for something that the model does not know.
