@@ -1,0 +1,225 @@
+//! Collections: what they are made with, and what the node tells of them.
+
+use akidb_core::Metric;
+use serde::{Deserialize, Serialize};
+
+use crate::{Client, ModelIdentity, Request, RequestError};
+
+/// What a new collection is made with.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct NewCollection {
+    /// 1 to 64 of `A-Z a-z 0-9 _ -`.
+    pub name: String,
+    /// The loaded model that embeds its texts; the node's default one where neither it nor
+    /// `dimension` is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The length of its vectors, where it has no model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<u64>,
+    /// How vectors are compared; the node's default is cosine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Metric>,
+    /// How vectors are indexed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexSettings>,
+    /// Cuts texts into passages; texts are truncated to the model's window where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunking: Option<Chunking>,
+    /// A line for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+impl NewCollection {
+    /// One whose texts the node's default model embeds.
+    #[must_use]
+    pub fn with_default_model(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// One whose texts this model embeds.
+    #[must_use]
+    pub fn with_model(name: &str, model: &str) -> Self {
+        Self { model: Some(model.to_owned()), ..Self::with_default_model(name) }
+    }
+
+    /// One of the caller's own vectors.
+    #[must_use]
+    pub fn with_vectors(name: &str, dimension: u64, metric: Metric) -> Self {
+        let (dimension, metric) = (Some(dimension), Some(metric));
+        Self { dimension, metric, ..Self::with_default_model(name) }
+    }
+}
+
+/// How vectors are indexed. What is absent has its default in a new collection, and stays as it is
+/// in others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexSettings {
+    /// `hnsw`, `exact` or `hnsw_rs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// Neighbors of a vector in the graph, 4 to 64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub m: Option<u32>,
+    /// Candidates looked at when a vector is linked, 8 to 2,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ef_construction: Option<u32>,
+    /// Candidates kept by a search that does not say how many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ef: Option<u32>,
+    /// What the graph is walked over: `int8`, `none` or `binary`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<String>,
+}
+
+/// How texts are cut into passages, each with a vector of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunking {
+    /// The most tokens of a passage; the model's window where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u32>,
+    /// The most tokens that a passage shares with the one before; 0 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<u32>,
+}
+
+/// Other settings for a collection; what is absent stays as it is.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CollectionUpdate {
+    /// A line for people; the empty one removes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// An index that has to be built again is built beside the old one, while searches go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexSettings>,
+}
+
+/// A collection in a list.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct ListedCollection {
+    /// Its name.
+    pub name: String,
+    /// A line for people.
+    pub description: Option<String>,
+    /// What embeds its texts.
+    pub model: Option<ModelIdentity>,
+    /// The length of its vectors.
+    pub dimension: u64,
+    /// How vectors are compared.
+    pub metric: Metric,
+    /// How texts are cut; absent where they are truncated.
+    pub chunking: Option<Chunking>,
+    /// Milliseconds since the Unix epoch.
+    pub created_unix_ms: i64,
+    /// How vectors are indexed.
+    pub index: IndexSettings,
+}
+
+/// A collection and its state now.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct CollectionDescription {
+    /// Its name.
+    pub name: String,
+    /// A line for people.
+    pub description: Option<String>,
+    /// What embeds its texts.
+    pub model: Option<ModelIdentity>,
+    /// The length of its vectors.
+    pub dimension: u64,
+    /// How vectors are compared.
+    pub metric: Metric,
+    /// How texts are cut; absent where they are truncated.
+    pub chunking: Option<Chunking>,
+    /// Milliseconds since the Unix epoch.
+    pub created_unix_ms: i64,
+    /// Documents stored.
+    pub document_count: u64,
+    /// The index and its state.
+    pub index: IndexDescription,
+    /// Bytes of its files, those of the index among them.
+    pub disk_bytes: u64,
+    /// The sequence number of the last write, 0 before the first.
+    pub last_seq: u64,
+    /// Ranges of writes that were acknowledged and that the disk then lost.
+    pub lost_writes: Vec<LostWrites>,
+}
+
+/// A range of sequence numbers, both ends in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct LostWrites {
+    /// The first.
+    pub first_seq: u64,
+    /// The last.
+    pub last_seq: u64,
+}
+
+/// The settings and the state of an index.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct IndexDescription {
+    /// The settings.
+    #[serde(flatten)]
+    pub settings: IndexSettings,
+    /// Vectors that a search sees; of a text in passages, one for each.
+    pub vector_count: u64,
+    /// Of these, vectors that the graph holds.
+    pub linked_count: u64,
+    /// What the graph is walked over: `int8`, `binary` or `f32`; absent where there is no graph.
+    pub codes: Option<String>,
+    /// Whether it is what its settings ask for.
+    pub state: IndexState,
+    /// How much of the building is done, 0 to 1.
+    pub progress: f32,
+    /// Bytes of memory that it holds.
+    pub memory_bytes: u64,
+    /// Of these, bytes that walks of the graph read.
+    pub hot_memory_bytes: u64,
+    /// Bytes of its files.
+    pub disk_bytes: u64,
+}
+
+/// Whether an index is what its settings ask for. Searches are answered in every state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IndexState {
+    /// It is.
+    Ready,
+    /// Its graph does not hold all vectors yet.
+    Building,
+    /// Another one is built beside it.
+    Rebuilding,
+    /// A state that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct CollectionList {
+    collections: Vec<ListedCollection>,
+}
+
+impl Client {
+    /// Creates a collection.
+    ///
+    /// # Errors
+    /// The node's own, such as `collection_exists`, or no answer.
+    pub async fn create_collection(
+        &self,
+        collection: &NewCollection,
+    ) -> Result<CollectionDescription, RequestError> {
+        self.send(Request::post(&["v1", "collections"]).json(collection)).await
+    }
+
+    /// All collections.
+    ///
+    /// # Errors
+    /// The node's own, or no answer.
+    pub async fn collections(&self) -> Result<Vec<ListedCollection>, RequestError> {
+        let list: CollectionList = self.send(Request::get(&["v1", "collections"])).await?;
+        Ok(list.collections)
+    }
+}

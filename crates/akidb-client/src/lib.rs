@@ -1,0 +1,79 @@
+//! Rust client of a node's REST door.
+//!
+//! ```no_run
+//! use akidb_client::{Client, NewCollection, NewDocument, Search};
+//! use serde_json::json;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new("http://127.0.0.1:8080")?;
+//! client.create_collection(&NewCollection::with_default_model("films")).await?;
+//!
+//! let films = client.collection("films");
+//! let liner = NewDocument::text("film-1", "An ocean liner strikes ice and sinks.");
+//! films.upsert(&[liner.metadata(json!({"year": 1997}))]).await?;
+//!
+//! let recent = json!({"year": {"$gte": 1990}});
+//! let found = films.search(&Search::text("shipwreck").filter(recent).limit(3)).await?;
+//! for hit in found.hits {
+//!     println!("{:.3} {}", hit.score, hit.id);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An error says what the node said, see [`RequestError`]. A request is sent again only where that
+//! does no harm, see [`Retries`]; [`Client::with_timeout`] bounds it with all of its attempts.
+//! Answers are read with a limit, and fields of a newer node are ignored.
+//!
+//! Each request has a typed method; [`Client::send`] sends any other, and answers JSON as it came to
+//! whom the types would lose something.
+//!
+//! The feature `process` starts a node as a process of its own, for tests and measurements.
+
+mod client;
+mod collection;
+mod collections;
+mod documents;
+mod embed;
+mod error;
+mod id;
+mod import;
+mod lines;
+mod models;
+mod node_state;
+#[cfg(feature = "process")]
+pub mod process;
+mod reply;
+mod request;
+mod retries;
+mod search;
+
+pub use akidb_core::{ErrorCode, Metric, Outcome, Violation};
+
+pub use self::{
+    client::{Client, InvalidUrl},
+    collection::Collection,
+    collections::{
+        Chunking, CollectionDescription, CollectionUpdate, IndexDescription, IndexSettings,
+        IndexState, ListedCollection, LostWrites, NewCollection,
+    },
+    documents::{
+        Damaged, Deleted, Document, Documents, GetDocuments, NewDocument, Part, Passage, Patch,
+        Status, Updated, UpsertResult, Upserted,
+    },
+    embed::{Embed, Embedding, Embeddings, Usage},
+    error::{NodeError, RequestError},
+    id::Id,
+    import::{Import, ImportAnswer, ImportAnswers, ImportSummary},
+    lines::AnswerLines,
+    models::{Model, ModelIdentity, ModelState},
+    node_state::{Component, Finding, IndexProgress, LoadState, Readiness, Version},
+    request::Request,
+    retries::Retries,
+    search::{Hit, HitPassage, Hits, Search, SearchParams, SearchPlan},
+};
+
+/// The example of the guide, which the tests compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/quick-start.md")]
+struct QuickStart;

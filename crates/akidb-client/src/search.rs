@@ -1,0 +1,178 @@
+//! Searches and their hits.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Damaged, Id, Part, Passage};
+
+/// Asks for the nearest documents.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Search {
+    /// A text, embedded as a query. Exactly one of it, `vector` and `id` is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// As many numbers as the collection's dimension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vector: Option<Vec<f32>>,
+    /// A stored document: more like this, without itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Id>,
+    /// Hits wanted, 10 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Hits to skip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// A filter on the metadata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Value>,
+    /// The lowest score of a hit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_score: Option<f64>,
+    /// The parts to answer; text and metadata where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include: Option<Vec<Part>>,
+    /// How to search; what is absent is left to the settings of the collection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub params: Option<SearchParams>,
+    /// Whether the answer tells how the hits were found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<bool>,
+}
+
+/// How a search is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SearchParams {
+    /// Candidates that a walk of the graph keeps: more find more of the true neighbors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ef: Option<u64>,
+    /// Compare every vector that the filter lets through, in full precision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exact: Option<bool>,
+    /// Whether what was found over codes is scored again with full vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rescore: Option<bool>,
+}
+
+impl Search {
+    /// What means the same as a text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { text: Some(text.into()), ..Self::default() }
+    }
+
+    /// What is near to a vector.
+    #[must_use]
+    pub fn vector(vector: Vec<f32>) -> Self {
+        Self { vector: Some(vector), ..Self::default() }
+    }
+
+    /// What is near to a stored document.
+    pub fn like(id: impl Into<Id>) -> Self {
+        Self { id: Some(id.into()), ..Self::default() }
+    }
+
+    /// The same, for so many hits.
+    #[must_use]
+    pub fn limit(self, limit: u64) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    /// The same, among documents that match a filter.
+    #[must_use]
+    pub fn filter(self, filter: Value) -> Self {
+        Self { filter: Some(filter), ..self }
+    }
+
+    /// The same, with these parts of each document.
+    #[must_use]
+    pub fn include(self, parts: &[Part]) -> Self {
+        Self { include: Some(parts.to_vec()), ..self }
+    }
+}
+
+/// The nearest documents.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct Hits {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// From admission to reply.
+    pub took_ms: f64,
+    /// Whether the graph was not there, because it is being built again: the hits are as good, they
+    /// took longer.
+    #[serde(default)]
+    pub degraded: bool,
+    /// Documents that are near enough to be hits, and are damaged and therefore not served.
+    #[serde(default)]
+    pub damaged: Vec<Damaged>,
+    /// Documents that no search can find whole, as a stored vector of theirs is damaged or missing.
+    #[serde(default)]
+    pub unsearchable: u64,
+    /// How the hits were found, where the search asks for it.
+    pub plan: Option<SearchPlan>,
+    /// Fields of the filter that no document has.
+    #[serde(default)]
+    pub unknown_fields: Vec<String>,
+    /// Tokens of the query that stand for something the model does not know.
+    #[serde(default)]
+    pub unknown_tokens: u32,
+}
+
+/// One near document. Parts that were not asked for are absent.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct Hit {
+    /// Its id.
+    pub id: Id,
+    /// Higher is nearer, whatever the metric.
+    pub score: f32,
+    /// Its text, where it has one.
+    pub text: Option<String>,
+    /// Its metadata.
+    pub metadata: Option<Map<String, Value>>,
+    /// Its vector.
+    pub vector: Option<Vec<f32>>,
+    /// In place of `vector` where the text was cut into passages: these, in their order.
+    #[serde(default)]
+    pub passages: Vec<Passage>,
+    /// The passage of the text that is nearest, where it was cut. The score is its.
+    pub passage: Option<HitPassage>,
+}
+
+/// The passage by which a document was found. Characters are Unicode code points.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct HitPassage {
+    /// Its first character in the document's text.
+    pub start: usize,
+    /// The character after its last one.
+    pub end: usize,
+    /// Its text.
+    pub text: String,
+}
+
+/// How a search found its hits.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct SearchPlan {
+    /// `scan`, `graph` or `graph_then_scan`.
+    pub strategy: String,
+    /// Candidates that the walk kept, where there was one.
+    pub ef: Option<u64>,
+    /// Vectors of the documents that the filter lets through, where there is one.
+    pub matching: Option<u64>,
+    /// Vectors of the collection.
+    pub vectors: u64,
+    /// Nodes of the graph whose neighbors were looked at.
+    pub hops: u64,
+    /// Vectors compared with the query.
+    pub compared: u64,
+    /// Of these, vectors compared a second time, in full.
+    pub rescored: u64,
+    /// Time to find what the filter lets through.
+    pub filter_ms: f64,
+    /// Time in the vector index.
+    pub index_ms: f64,
+    /// Time to fetch the documents.
+    pub fetch_ms: f64,
+}
