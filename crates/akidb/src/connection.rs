@@ -7,11 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use akidb_client::{Client, Retries};
 use clap::Args;
 use tokio::net::TcpListener;
 
 use crate::{
-    client::Client,
     failure::{Failure, Result},
     node::{Listeners, Node},
     settings::{ConfigurationArgs, Flag, Settings, Sources, resolve},
@@ -30,7 +30,7 @@ pub(crate) struct RunningNodeArgs {
 impl RunningNodeArgs {
     /// A client of the node.
     pub(crate) fn client(&self) -> Result<Client> {
-        Client::new(&self.url)
+        client_of(&self.url)
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn with_node<T>(
             let node =
                 waiting("opening the data directory", open(data_dir, configuration, opening))
                     .await?;
-            let outcome = match Client::new(&format!("http://{}", node.rest_addr())) {
+            let outcome = match client_of(&format!("http://{}", node.rest_addr())) {
                 Ok(client) => ask(&client).await,
                 Err(failure) => Err(failure),
             };
@@ -91,6 +91,11 @@ pub(crate) async fn with_node<T>(
             outcome
         }
     }
+}
+
+/// A client that tells the first error; a command that has patience says so.
+fn client_of(url: &str) -> Result<Client> {
+    Ok(Client::new(url)?.with_retries(Retries::NONE))
 }
 
 /// A node of our own, on a port that nobody else knows.

@@ -4,11 +4,11 @@
 //! of a running one. What does not: rules, limits and status codes, which are the service's.
 
 mod cli;
-mod client;
 mod commands;
 mod connection;
 mod failure;
 mod node;
+mod node_failure;
 mod printer;
 mod settings;
 mod telemetry;

@@ -1,13 +1,12 @@
 //! `akidb document`: documents read, changed, counted and deleted, one by its id or many by a filter.
 
+use akidb_client::{Client, Request, RequestError};
 use akidb_core::read_json;
 use clap::{ArgGroup, Args, Subcommand};
-use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::{nearest, search::object, show};
 use crate::{
-    client::{Client, RequestError},
     connection::{NodeArgs, Opening, with_node},
     failure::Result,
     printer::Printer,
@@ -124,18 +123,6 @@ pub(crate) struct CountArgs {
     node: NodeArgs,
 }
 
-/// What the node is asked.
-struct Request<'a> {
-    method: Method,
-    collection: &'a str,
-    /// Behind the collection.
-    route: &'a [&'a str],
-    /// The document, where it is one.
-    id: Option<&'a str>,
-    if_seq: Option<u64>,
-    body: Option<Value>,
-}
-
 pub(crate) async fn run(
     command: DocumentCommand,
     configuration: &ConfigurationArgs,
@@ -150,22 +137,17 @@ pub(crate) async fn run(
 }
 
 async fn get(args: &GetArgs, configuration: &ConfigurationArgs, printer: Printer) -> Result {
-    let by_filter = args.filter.as_ref().map(|filter| {
-        body([
-            ("filter", Some(filter.clone())),
-            ("limit", args.limit.map(Value::from)),
-            ("cursor", args.cursor.as_deref().map(Value::from)),
-        ])
-    });
-    let request = Request {
-        method: if by_filter.is_some() { Method::POST } else { Method::GET },
-        collection: &args.collection,
-        route: if by_filter.is_some() { &["documents", "get"] } else { &["document"] },
-        id: args.id.as_deref(),
-        if_seq: None,
-        body: by_filter,
+    let many = body([
+        ("filter", args.filter.clone()),
+        ("limit", args.limit.map(Value::from)),
+        ("cursor", args.cursor.as_deref().map(Value::from)),
+    ]);
+    let request = match &args.id {
+        Some(id) => Request::get(&one(&args.collection)).query("id", id),
+        None => Request::post(&path(&args.collection, &["documents", "get"])).json(&many),
     };
-    let reply = ask(&request, &args.node, configuration, Opening::EXISTING).await?;
+    let node = (&args.node, configuration, Opening::EXISTING);
+    let reply = ask(&args.collection, request, node).await?;
     match reply.get("documents") {
         Some(documents) => {
             printer.answer(&reply, || show::rows(documents, &["id", "seq", "text", "metadata"]))?;
@@ -180,84 +162,72 @@ async fn get(args: &GetArgs, configuration: &ConfigurationArgs, printer: Printer
 }
 
 async fn update(args: &UpdateArgs, configuration: &ConfigurationArgs, printer: Printer) -> Result {
-    let request = Request {
-        method: Method::PATCH,
-        collection: &args.collection,
-        route: if args.id.is_some() { &["document"] } else { &["documents"] },
-        id: args.id.as_deref(),
-        if_seq: args.if_seq,
-        body: Some(body([
-            ("filter", args.filter.clone()),
-            ("all", args.all.then_some(json!(true))),
-            ("text", args.text.as_deref().map(Value::from)),
-            ("metadata", args.metadata.clone()),
-        ])),
+    let change = body([
+        ("filter", args.filter.clone()),
+        ("all", args.all.then_some(json!(true))),
+        ("text", args.text.as_deref().map(Value::from)),
+        ("metadata", args.metadata.clone()),
+    ]);
+    let request = match &args.id {
+        Some(id) => Request::patch(&one(&args.collection)).query("id", id),
+        None => Request::patch(&path(&args.collection, &["documents"])),
     };
+    let request = args.if_seq.into_iter().fold(request.json(&change), Request::if_seq);
     let opening = match args.text {
         Some(_) => Opening::EXISTING.with_model(),
         None => Opening::EXISTING,
     };
-    answer(&request, &args.node, configuration, (opening, printer)).await
+    answer(&args.collection, request, (&args.node, configuration, opening), printer).await
 }
 
 async fn delete(args: &DeleteArgs, configuration: &ConfigurationArgs, printer: Printer) -> Result {
     let many = body([("filter", args.filter.clone()), ("all", args.all.then_some(json!(true)))]);
-    let is_one = args.id.is_some();
-    let request = Request {
-        method: if is_one { Method::DELETE } else { Method::POST },
-        collection: &args.collection,
-        route: if is_one { &["document"] } else { &["documents", "delete"] },
-        id: args.id.as_deref(),
-        if_seq: args.if_seq,
-        body: (!is_one).then_some(many),
+    let request = match &args.id {
+        Some(id) => Request::delete(&one(&args.collection)).query("id", id),
+        None => Request::post(&path(&args.collection, &["documents", "delete"])).json(&many),
     };
-    answer(&request, &args.node, configuration, (Opening::EXISTING, printer)).await
+    let request = args.if_seq.into_iter().fold(request, Request::if_seq);
+    let node = (&args.node, configuration, Opening::EXISTING);
+    answer(&args.collection, request, node, printer).await
 }
 
 async fn count(args: &CountArgs, configuration: &ConfigurationArgs, printer: Printer) -> Result {
-    let request = Request {
-        method: Method::POST,
-        collection: &args.collection,
-        route: &["documents", "count"],
-        id: None,
-        if_seq: None,
-        body: Some(body([("filter", args.filter.clone())])),
-    };
-    answer(&request, &args.node, configuration, (Opening::EXISTING, printer)).await
+    let request = Request::post(&path(&args.collection, &["documents", "count"]))
+        .json(&body([("filter", args.filter.clone())]));
+    let node = (&args.node, configuration, Opening::EXISTING);
+    answer(&args.collection, request, node, printer).await
 }
 
+/// The node that is asked, and what is needed of it.
+type Asked<'a> = (&'a NodeArgs, &'a ConfigurationArgs, Opening);
+
 /// Shows a reply that is an object of few fields.
-async fn answer(
-    request: &Request<'_>,
-    node: &NodeArgs,
-    configuration: &ConfigurationArgs,
-    (opening, printer): (Opening, Printer),
-) -> Result {
-    let reply = ask(request, node, configuration, opening).await?;
+async fn answer(collection: &str, request: Request, node: Asked<'_>, printer: Printer) -> Result {
+    let reply = ask(collection, request, node).await?;
     printer.answer(&reply, || show::properties(&reply))?;
     show::warn_of_unknown_fields(&reply, printer);
     Ok(())
 }
 
 async fn ask(
-    request: &Request<'_>,
-    node: &NodeArgs,
-    configuration: &ConfigurationArgs,
-    opening: Opening,
+    collection: &str,
+    request: Request,
+    (node, configuration, opening): Asked<'_>,
 ) -> Result<Value> {
     with_node(node, configuration, opening, async |client| {
-        let answer = waiting("asking the node", send(client, request)).await;
-        nearest::explain(client, request.collection, answer).await
+        let answer = waiting("asking the node", client.send(request)).await;
+        nearest::explain(client, collection, answer).await
     })
     .await
 }
 
-async fn send(client: &Client, request: &Request<'_>) -> Result<Value, RequestError> {
-    let path = ["v1", "collections", request.collection];
-    let path: Vec<&str> = path.into_iter().chain(request.route.iter().copied()).collect();
-    let query: Vec<_> = request.id.map(|id| ("id", id)).into_iter().collect();
-    let body = request.body.as_ref();
-    client.one(request.method.clone(), &path, &query, body, request.if_seq).await
+fn path<'a>(collection: &'a str, route: &[&'a str]) -> Vec<&'a str> {
+    [&["v1", "collections", collection], route].concat()
+}
+
+/// The path of a document whose id stands in the query.
+fn one(collection: &str) -> Vec<&str> {
+    path(collection, &["document"])
 }
 
 /// An object without the members that are absent.
@@ -276,9 +246,8 @@ pub(super) async fn known_id(
     match read_json(given) {
         Ok(Value::String(text)) => Ok(Value::String(text)),
         Ok(Value::Number(number)) if number.is_i64() => {
-            let path = ["v1", "collections", collection, "document"];
-            let query = [("id", given), ("include", "")];
-            let document = client.one(Method::GET, &path, &query, None, None).await?;
+            let request = Request::get(&one(collection)).query("id", given).query("include", "");
+            let document: Value = client.send(request).await?;
             Ok(document["id"].clone())
         }
         _ => Ok(Value::String(given.to_owned())),

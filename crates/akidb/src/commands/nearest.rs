@@ -1,13 +1,10 @@
 //! A mistyped collection: the failure names the one that was probably meant.
 
-use akidb_core::ErrorCode;
+use akidb_client::{Client, ErrorCode, Request, RequestError};
 use serde_json::Value;
 
 use super::collection::COLLECTIONS;
-use crate::{
-    client::{Client, RequestError},
-    failure::{Failure, Result},
-};
+use crate::failure::{Failure, Result};
 
 /// The answer, or its failure with the collection whose name is most like `name`.
 pub(super) async fn explain(
@@ -19,14 +16,13 @@ pub(super) async fn explain(
         Ok(answer) => return Ok(answer),
         Err(error) => error,
     };
-    let is_unknown = matches!(&error, RequestError::Node(error)
-        if error.known_code() == Some(ErrorCode::CollectionNotFound));
+    let is_unknown = error.code() == Some(ErrorCode::CollectionNotFound);
     let failure = Failure::from(error);
     if !is_unknown {
         return Err(failure);
     }
     // Where the list cannot be had the first failure is still the one that counts.
-    let list = client.get(&COLLECTIONS).await.unwrap_or_default();
+    let list: Value = client.send(Request::get(&COLLECTIONS)).await.unwrap_or_default();
     let names = list["collections"].as_array().into_iter().flatten();
     Err(match nearest(name, names.filter_map(|collection| collection["name"].as_str())) {
         Some(meant) => failure.hint(format!("did you mean {meant}?")),

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use akidb_client::{Client, RequestError};
 use clap::Args;
 use serde_json::Value;
 
 use crate::{
-    client::{Client, RequestError},
     commands::show,
     connection::RunningNodeArgs,
     failure::{ExitStatus, Failure, Result},
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: ReadyArgs, printer: Printer) -> Result {
 async fn ask(client: &Client, patience: Duration) -> Result<Value, RequestError> {
     let started = Instant::now();
     loop {
-        let outcome = client.get_readiness().await;
+        let outcome: Result<Value, _> = client.readiness().await;
         let settled = match &outcome {
             Ok(answer) => answer["ready"] == true,
             Err(error) => !error.retryable(),

@@ -1,12 +1,12 @@
 //! `akidb search`
 
+use akidb_client::{Client, Request, RequestError};
 use akidb_core::read_json;
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    client::{Client, RequestError},
     commands::{document, nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::Result,
@@ -154,7 +154,7 @@ async fn search(
     if let Some(id) = request.id.as_deref() {
         body["id"] = document::known_id(client, collection, id).await?;
     }
-    client.post(&["v1", "collections", collection, "search"], &body).await
+    client.send(Request::post(&["v1", "collections", collection, "search"]).json(&body)).await
 }
 
 fn hits_table(hits: &Value) -> comfy_table::Table {

@@ -19,6 +19,7 @@ mod openai;
 mod parity;
 mod real_model;
 mod rest_client;
+mod rust_client;
 mod serve;
 mod telemetry;
 mod terminal;

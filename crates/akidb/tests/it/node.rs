@@ -1,24 +1,26 @@
 //! Starts the real binary on free ports over a data directory of its own, and runs its commands.
 
 use std::{
-    fs::File,
-    io::{BufRead, BufReader, Write},
+    io::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Output, Stdio},
-    time::{Duration, Instant},
+    process::{Command, ExitStatus, Output, Stdio},
+    time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use akidb_client::process::{Addresses, Launch, NodeProcess, Signal};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// The binary under test.
+const AKIDB: &str = env!("CARGO_BIN_EXE_akidb");
 /// Far away, but nearer than [`LONG_MS`]: a node that waits for those does not stop in time.
 const STOPPED_WITHIN: Duration = Duration::from_secs(600);
 /// The time of requests and of draining where a test does not say otherwise: no test depends on how
 /// fast a machine is.
 const LONG_MS: &str = "3600000";
-const POLL_EVERY: Duration = Duration::from_millis(10);
+/// The same.
+const READY_WITHIN: Duration = STOPPED_WITHIN;
 
 /// What embeds the texts of a node under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ pub(crate) enum Backend {
 
 /// A running `akidb serve`, killed when it is dropped.
 pub(crate) struct Node {
-    child: Child,
+    process: NodeProcess,
     /// Where REST listens.
     pub(crate) rest: SocketAddr,
     /// Where gRPC listens.
@@ -52,10 +54,9 @@ impl Node {
         backend: Backend,
         adjust: impl FnOnce(&mut Command),
     ) -> Self {
-        let log = data_dir.with_extension("log");
-        let mut command =
-            akidb(["serve", "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"]);
-        command.arg("--data-dir").arg(data_dir);
+        let launch = Launch::new(Path::new(AKIDB), data_dir);
+        let mut launch = launch.log(&data_dir.with_extension("log"));
+        let command = launch.command().env_clear();
         // Of the disk that many nodes of tests share.
         command.env("AKIDB_STORAGE__MIN_FREE", "1MiB");
         for key in ["REQUEST_TIMEOUT_MS", "MAX_REQUEST_TIMEOUT_MS", "DRAIN_TIMEOUT_MS"] {
@@ -63,22 +64,14 @@ impl Node {
         }
         match backend {
             Backend::Hash => command.env("AKIDB_EMBEDDING__BACKEND", "hash"),
-            Backend::Native => native_or_as_asked(&mut command),
-            Backend::Mlx => mlx(&mut command),
+            Backend::Native => native_or_as_asked(command),
+            Backend::Mlx => mlx(command),
         };
-        adjust(&mut command);
-        command
-            .stdout(Stdio::piped())
-            .stderr(File::options().create(true).append(true).open(&log).unwrap());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Some((rest, grpc)) = parse_ready_line(&line) else {
-            let status = child.wait().unwrap();
-            let log = std::fs::read_to_string(&log).unwrap();
-            panic!("the node did not start, {status}, it said {line:?} and\n{log}");
-        };
-        Self { child, rest, grpc }
+        adjust(command);
+        let mut process = launch.spawn().unwrap();
+        let Addresses { rest, grpc } =
+            process.ready(READY_WITHIN).unwrap_or_else(|error| panic!("{error}"));
+        Self { process, rest, grpc }
     }
 
     /// The base of its REST routes.
@@ -102,13 +95,12 @@ impl Node {
 
     /// The number of its process.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
+        self.process.signal(signal).unwrap();
     }
 
     /// Asks it to stop and waits until it has.
@@ -119,21 +111,7 @@ impl Node {
 
     /// Waits until it ends by itself.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let started = Instant::now();
-        while started.elapsed() < STOPPED_WITHIN {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            std::thread::sleep(POLL_EVERY);
-        }
-        panic!("the node did not stop within {STOPPED_WITHIN:?}");
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.wait(STOPPED_WITHIN).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -183,7 +161,7 @@ pub(crate) fn models_dir() -> PathBuf {
 
 /// The binary with these arguments and nothing of the tests' own environment.
 pub(crate) fn akidb<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_akidb"));
+    let mut command = Command::new(AKIDB);
     command.args(args).env_clear().stdin(Stdio::null());
     command
 }
@@ -223,9 +201,4 @@ pub(crate) fn assert_failed(output: &Output, exit: i32, said: &[&str]) {
         assert!(stderr.contains(words), "{words:?} is not in {stderr}");
     }
     assert!(output.stdout.is_empty(), "a failed command must not answer");
-}
-
-fn parse_ready_line(line: &str) -> Option<(SocketAddr, SocketAddr)> {
-    let (rest, grpc) = line.trim().strip_prefix("akidb: ready rest=")?.split_once(" grpc=")?;
-    Some((rest.parse().ok()?, grpc.parse().ok()?))
 }

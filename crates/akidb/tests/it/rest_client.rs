@@ -1,58 +1,54 @@
-//! A plain REST client for tests: JSON in, JSON out.
+//! The Rust client for tests: JSON in, JSON out, and a failed request fails the test.
 
-use std::time::Duration;
-
-use reqwest::{Client, RequestBuilder};
+use akidb_client::{Client, Request, RequestError, Retries};
 use serde_json::Value;
 
 use crate::node::Node;
 
 /// Talks to one node.
 #[derive(Clone)]
-pub(crate) struct RestClient {
-    client: Client,
-    url: String,
-}
+pub(crate) struct RestClient(Client);
 
 impl RestClient {
     pub(crate) fn new(node: &Node) -> Self {
-        let client = Client::builder().timeout(Duration::from_secs(600)).build().unwrap();
-        Self { client, url: node.url() }
-    }
-
-    fn request(&self, path: &str, body: &Value) -> RequestBuilder {
-        self.client.post(format!("{}{path}", self.url)).json(body)
+        Self(Client::new(&node.url()).unwrap().with_retries(Retries::NONE))
     }
 
     /// The answer of a node that may be gone: `None` where there was none.
     pub(crate) async fn try_post(&self, path: &str, body: &Value) -> Option<Value> {
-        let response = self.request(path, body).send().await.ok()?;
-        let succeeded = response.status().is_success();
-        let answer: Value = response.json().await.ok()?;
-        assert!(succeeded, "{path}: {answer}");
-        Some(answer)
+        match self.0.send(Request::post(&parts(path)).json(body)).await {
+            Ok(answer) => Some(answer),
+            Err(RequestError::Node(error)) => panic!("{path}: {error}"),
+            Err(_) => None,
+        }
     }
 
     /// The answer of a request that must succeed.
     pub(crate) async fn get(&self, path: &str) -> Value {
-        succeeded(path, self.client.get(format!("{}{path}", self.url))).await
+        self.succeeded(path, Request::get(&parts(path))).await
     }
 
     /// The answer of a request that must succeed.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
-        succeeded(path, self.request(path, &body)).await
+        self.succeeded(path, Request::post(&parts(path)).json(&body)).await
     }
 
     /// The same with a header.
-    pub(crate) async fn post_with(&self, path: &str, body: Value, header: (&str, &str)) -> Value {
-        succeeded(path, self.request(path, &body).header(header.0, header.1)).await
+    pub(crate) async fn post_with(
+        &self,
+        path: &str,
+        body: Value,
+        (name, value): (&'static str, &str),
+    ) -> Value {
+        self.succeeded(path, Request::post(&parts(path)).json(&body).header(name, value)).await
+    }
+
+    async fn succeeded(&self, path: &str, request: Request) -> Value {
+        self.0.send(request).await.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 }
 
-async fn succeeded(path: &str, request: RequestBuilder) -> Value {
-    let response = request.send().await.unwrap();
-    let status = response.status();
-    let answer = response.text().await.unwrap();
-    assert!(status.is_success(), "{path}: {status} {answer}");
-    serde_json::from_str(&answer).unwrap()
+/// The parts of a path, which has no query.
+fn parts(path: &str) -> Vec<&str> {
+    path.trim_start_matches('/').split('/').collect()
 }

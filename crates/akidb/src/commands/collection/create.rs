@@ -1,7 +1,9 @@
 //! `akidb collection create`
 
+use akidb_client::Request;
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{COLLECTIONS, index::IndexSettings};
 use crate::{
@@ -87,8 +89,9 @@ pub(super) async fn run(
     } else {
         Opening::NEW_DIRECTORY.with_model()
     };
-    let collection = with_node(&args.node, configuration, opening, async |client| {
-        Ok(waiting("creating the collection", client.post(&COLLECTIONS, &args.settings)).await?)
+    let collection: Value = with_node(&args.node, configuration, opening, async |client| {
+        let request = Request::post(&COLLECTIONS).json(&args.settings);
+        Ok(waiting("creating the collection", client.send(request)).await?)
     })
     .await?;
     printer.answer(&collection, || show::properties(&collection))

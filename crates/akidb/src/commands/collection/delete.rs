@@ -1,5 +1,6 @@
 //! `akidb collection delete`
 
+use akidb_client::Request;
 use clap::Args;
 
 use super::COLLECTIONS;
@@ -31,9 +32,8 @@ pub(super) async fn run(
 ) -> Result {
     let [version, collections] = COLLECTIONS;
     let reply = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
-        let answer =
-            waiting("deleting the collection", client.delete(&[version, collections, &args.name]))
-                .await;
+        let request = Request::delete(&[version, collections, &args.name]);
+        let answer = waiting("deleting the collection", client.send(request)).await;
         nearest::explain(client, &args.name, answer).await
     })
     .await?;

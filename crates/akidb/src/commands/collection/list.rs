@@ -1,6 +1,8 @@
 //! `akidb collection list`
 
+use akidb_client::Request;
 use clap::Args;
+use serde_json::Value;
 
 use super::COLLECTIONS;
 use crate::{
@@ -25,8 +27,8 @@ pub(super) async fn run(
     configuration: &ConfigurationArgs,
     printer: Printer,
 ) -> Result {
-    let reply = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
-        Ok(waiting("asking the node", client.get(&COLLECTIONS)).await?)
+    let reply: Value = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
+        Ok(waiting("asking the node", client.send(Request::get(&COLLECTIONS))).await?)
     })
     .await?;
     printer.answer(&reply, || {

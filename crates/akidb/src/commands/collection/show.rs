@@ -1,5 +1,6 @@
 //! `akidb collection show`
 
+use akidb_client::Request;
 use clap::Args;
 
 use super::COLLECTIONS;
@@ -29,8 +30,8 @@ pub(super) async fn run(
 ) -> Result {
     let [version, collections] = COLLECTIONS;
     let collection = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
-        let answer =
-            waiting("asking the node", client.get(&[version, collections, &args.name])).await;
+        let request = Request::get(&[version, collections, &args.name]);
+        let answer = waiting("asking the node", client.send(request)).await;
         nearest::explain(client, &args.name, answer).await
     })
     .await?;

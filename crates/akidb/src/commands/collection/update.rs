@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use akidb_client::{Client, Request};
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{COLLECTIONS, index::IndexSettings};
 use crate::{
-    client::Client,
     commands::{nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::Result,
@@ -61,11 +61,8 @@ pub(super) async fn run(
 ) -> Result {
     let [version, collections] = COLLECTIONS;
     let collection = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
-        let answer = waiting(
-            "changing the collection",
-            client.patch(&[version, collections, &args.name], &args.changes),
-        )
-        .await;
+        let request = Request::patch(&[version, collections, &args.name]).json(&args.changes);
+        let answer = waiting("changing the collection", client.send(request)).await;
         let changed = nearest::explain(client, &args.name, answer).await?;
         if args.wait { built(client, &args.name).await } else { Ok(changed) }
     })
@@ -78,7 +75,7 @@ async fn built(client: &Client, name: &str) -> Result<Value> {
     let [version, collections] = COLLECTIONS;
     let path = [version, collections, name];
     following("building the index", ASK_EVERY, async || {
-        let collection = client.get(&path).await?;
+        let collection: Value = client.send(Request::get(&path)).await?;
         let index = &collection["index"];
         if index["state"] == "ready" {
             return Ok(Step::Done(collection));

@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use akidb_client::{Client, Request, RequestError, Retries};
 use akidb_service::{Pooling, Truncate};
 use clap::{Args, ValueEnum, builder::PossibleValuesParser};
 use serde::Serialize;
@@ -21,7 +22,6 @@ use serde_json::{Value, json};
 
 use self::lines::{Format, Lines};
 use crate::{
-    client::{Client, retrying},
     commands::file_kind,
     connection::{NodeArgs, Opening, with_node},
     failure::{Failure, Result},
@@ -136,7 +136,7 @@ fn open(args: &EmbedArgs) -> Result<Lines> {
 
 /// A node that is not there is said at once, not after the retries.
 async fn check_node(client: &Client) -> Result {
-    client.get(&["health"]).await?;
+    client.send::<Value>(Request::get(&["health"])).await?;
     Ok(())
 }
 
@@ -146,10 +146,16 @@ async fn embed(client: &Client, args: &EmbedArgs) -> Result<Value> {
     let mut whole = Value::Null;
     for (chunk, texts) in args.texts.chunks(args.batch_size.get()).enumerate() {
         let request = EmbedRequest { texts, options: &args.options };
-        let reply = retrying(|| client.post(&["embed"], &request)).await?;
+        let reply = send(client, &request).await?;
         append(&mut whole, reply, chunk * args.batch_size.get());
     }
     Ok(whole)
+}
+
+/// Sends texts to a node that may be busy.
+async fn send(client: &Client, request: &EmbedRequest<'_>) -> Result<Value, RequestError> {
+    let client = client.clone().with_retries(Retries::PATIENT);
+    client.send(Request::post(&["embed"]).json(request).repeatable()).await
 }
 
 /// Adds the reply for texts `offset` and following to `whole`.

@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use akidb_client::{Client, NodeError, RequestError};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -10,10 +11,10 @@ use super::{
     EmbedArgs, EmbedRequest, check_node,
     lines::{Batch, Lines},
     progress::Progress,
+    send,
     vectors::{Told, VectorWriter},
 };
 use crate::{
-    client::{Client, NodeError, RequestError, retrying},
     failure::{Failure, Result},
     printer::{Printer, Reader},
 };
@@ -100,7 +101,7 @@ async fn answered(
         return Ok((batch, Value::Null));
     }
     let request = EmbedRequest { texts: &batch.texts, options: &args.options };
-    match retrying(|| client.post(&["embed"], &request)).await {
+    match send(client, &request).await {
         Ok(reply) => Ok((batch, reply)),
         Err(RequestError::Node(error)) => Err(at_lines(error, &batch, printer)),
         Err(error) => Err(error.into()),

@@ -8,11 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use akidb_client::NodeError;
 use akidb_rest::ImportFormat;
 
 use super::sent::Sent;
 use crate::{
-    client::NodeError,
     failure::{Failure, Result},
     printer::Printer,
 };

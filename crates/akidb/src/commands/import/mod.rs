@@ -12,6 +12,7 @@ mod sent;
 
 use std::{path::PathBuf, time::Instant};
 
+use akidb_client::{AnswerLines, Client, NodeError, Request, RequestError, Retries};
 use akidb_rest::ImportFormat;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
@@ -24,7 +25,6 @@ use self::{
     sent::Sent,
 };
 use crate::{
-    client::{AnswerLines, Client, NodeError, RequestError, retrying},
     commands::{nearest, show},
     connection::{NodeArgs, Opening, with_node},
     failure::{ExitStatus, Failure, Result},
@@ -121,13 +121,8 @@ pub(crate) async fn run(
         let known = look(input, &args).await?;
         let format = known.format;
         let body = known.start(failed.wants_documents())?;
-        let key = (!args.new_ids).then_some(KEY);
-        let path = ["v1", "collections", &args.collection, "import"];
         let progress = Progress::new(body.bytes);
-        let media_type = format.media_type();
-        let fields = args.fields();
-        let answers =
-            client.upload(&path, &fields, media_type, body.stream, (key, args.mode.as_str()));
+        let answers = client.upload(args.request(), format.media_type(), body.stream);
         let first = None;
         let mut import = Import { format, progress, failed, counts: Counts::new(), first };
         let end = tokio::select! {
@@ -146,15 +141,18 @@ pub(crate) async fn run(
 }
 
 impl ImportArgs {
-    /// Which fields are what, as the node is told.
-    fn fields(&self) -> Vec<(&'static str, String)> {
+    /// What the node is told besides the documents.
+    fn request(&self) -> Request {
+        let request = Request::post(&["v1", "collections", &self.collection, "import"]);
+        let request = if self.new_ids { request } else { request.header("idempotency-key", KEY) };
         let given = [
             ("id_field", &self.id_field),
             ("text_field", &self.text_field),
             ("metadata", &self.metadata),
         ];
-        let given = given.into_iter().filter_map(|(name, field)| Some((name, field.clone()?)));
-        given.collect()
+        let given = given.into_iter().filter_map(|(name, field)| Some((name, field.as_deref()?)));
+        let given = given.chain([("mode", self.mode.as_str())]);
+        given.fold(request, |request, (name, value)| request.query(name, value))
     }
 }
 
@@ -176,7 +174,7 @@ async fn opening(args: &ImportArgs, configuration: &ConfigurationArgs) -> Result
     }
     let path = ["v1", "collections", &args.collection];
     let collection = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
-        nearest::explain(client, &args.collection, client.get(&path).await).await
+        nearest::explain(client, &args.collection, client.send(Request::get(&path)).await).await
     })
     .await?;
     let has_model = !collection["model"].is_null();
@@ -186,9 +184,11 @@ async fn opening(args: &ImportArgs, configuration: &ConfigurationArgs) -> Result
 /// A node that is not there and a mistyped collection are told at once, a busy node is waited for.
 async fn wait_for_collection(client: &Client, collection: &str) -> Result {
     let path = ["v1", "collections", collection];
-    match client.get(&path).await {
+    match client.send(Request::get(&path)).await {
         Err(RequestError::Node(error)) if error.retryable => {
-            waiting("waiting for a busy node", retrying(|| client.get(&path))).await?;
+            let client = client.clone().with_retries(Retries::PATIENT);
+            let asked = client.send::<Value>(Request::get(&path));
+            waiting("waiting for a busy node", asked).await?;
         }
         outcome => drop(nearest::explain(client, collection, outcome).await?),
     }

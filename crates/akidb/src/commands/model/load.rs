@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use akidb_client::Request;
 use clap::Args;
+use serde_json::Value;
 
 use super::MODELS;
 use crate::{
@@ -32,11 +34,12 @@ pub(super) async fn run(args: LoadArgs, printer: Printer) -> Result {
     let client = args.node.client()?;
     let [version, admin, models] = MODELS;
     let path = [version, admin, models, &args.name];
-    let mut model = client.post_with(&[&path[..], &["load"]].concat(), &[]).await?;
+    let load = Request::post(&[&path[..], &["load"]].concat());
+    let mut model: Value = client.send(load).await?;
     waiting("loading the model", async {
         while model["state"] == "loading" {
             tokio::time::sleep(ASK_EVERY).await;
-            model = client.get(&path).await?;
+            model = client.send(Request::get(&path)).await?;
         }
         Ok::<_, Failure>(())
     })

@@ -1,6 +1,8 @@
 //! `akidb model status`
 
+use akidb_client::Request;
 use clap::Args;
+use serde_json::Value;
 
 use super::MODELS;
 use crate::{commands::show, connection::RunningNodeArgs, failure::Result, printer::Printer};
@@ -14,7 +16,7 @@ pub(crate) struct StatusArgs {
 }
 
 pub(super) async fn run(args: StatusArgs, printer: Printer) -> Result {
-    let reply = args.node.client()?.get(&MODELS).await?;
+    let reply: Value = args.node.client()?.send(Request::get(&MODELS)).await?;
     let fields = ["name", "state", "is_default", "identity.dimension", "failure"];
     printer.answer(&reply, || show::rows(&reply["models"], &fields))
 }

@@ -1,6 +1,8 @@
 //! `akidb model unload`
 
+use akidb_client::Request;
 use clap::Args;
+use serde_json::Value;
 
 use super::MODELS;
 use crate::{commands::show, connection::RunningNodeArgs, failure::Result, printer::Printer};
@@ -23,8 +25,8 @@ pub(crate) struct UnloadArgs {
 
 pub(super) async fn run(args: UnloadArgs, printer: Printer) -> Result {
     let [version, admin, models] = MODELS;
-    let path = [version, admin, models, &args.name, "unload"];
-    let query: &[(&str, &str)] = if args.force { &[("force", "true")] } else { &[] };
-    let model = args.node.client()?.post_with(&path, query).await?;
+    let request = Request::post(&[version, admin, models, &args.name, "unload"]);
+    let request = if args.force { request.query("force", "true") } else { request };
+    let model: Value = args.node.client()?.send(request).await?;
     printer.answer(&model, || show::properties(&model))
 }

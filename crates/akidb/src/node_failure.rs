@@ -1,102 +1,14 @@
-//! What a node answered, and what its errors mean for a command.
+//! What a node's errors mean for a command: its exit code, and what a person can do about it.
 
-use std::time::Duration;
+use akidb_client::{ErrorCode, InvalidUrl, NodeError, RequestError};
 
-use akidb_core::ErrorCode;
-use serde::Deserialize;
-use serde_json::Value;
+use crate::failure::{ExitStatus, Failure};
 
-use crate::failure::{ExitStatus, Failure, chain};
+const URL_HINT: &str = "give the REST address of a node, such as http://127.0.0.1:8080";
 
-/// Why a request has no answer.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum RequestError {
-    /// The node refused or failed.
-    Node(NodeError),
-    /// No answer came.
-    Unreachable { message: String, refused: bool },
-    /// Something answered that is not a node.
-    NotANode { message: String },
-}
-
-/// An error as the node words it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(crate) struct NodeError {
-    /// The code's name.
-    pub(crate) code: String,
-    /// For people.
-    pub(crate) message: String,
-    /// Whether the same request may succeed later.
-    pub(crate) retryable: bool,
-    /// The wrong places of the request.
-    pub(crate) violations: Vec<Violation>,
-    /// When to try again.
-    #[serde(skip)]
-    pub(crate) retry_after: Option<Duration>,
-    /// To be found in the node's log.
-    #[serde(skip)]
-    pub(crate) request_id: Option<String>,
-}
-
-/// One wrong place of a request.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(crate) struct Violation {
-    /// `documents[3].vector[17]`
-    pub(crate) field: String,
-    /// What is wrong there.
-    pub(crate) description: String,
-}
-
-/// The body of every error.
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: NodeError,
-    request_id: Option<String>,
-}
-
-pub(super) fn success(body: &[u8]) -> Result<Value, RequestError> {
-    if body.is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_slice(body).map_err(|error| RequestError::NotANode {
-        message: format!("the answer is not JSON: {error}"),
-    })
-}
-
-pub(super) fn failure(status: u16, body: &[u8], retry_after: Option<Duration>) -> RequestError {
-    match serde_json::from_slice::<ErrorBody>(body) {
-        Ok(ErrorBody { error, request_id }) => {
-            RequestError::Node(NodeError { retry_after, request_id, ..error })
-        }
-        Err(_) => RequestError::NotANode {
-            message: format!("status {status} without an error that AkiDB would send"),
-        },
-    }
-}
-
-impl RequestError {
-    pub(super) fn unreachable(url: &str, error: reqwest::Error) -> Self {
-        let refused = error.is_connect();
-        let message = format!("no answer from {url}: {}", chain(&error.without_url()));
-        Self::Unreachable { message, refused }
-    }
-
-    /// Whether sending the same again may help, where sending it twice does no harm.
-    pub(crate) const fn retryable(&self) -> bool {
-        match self {
-            Self::Node(error) => error.retryable,
-            Self::Unreachable { .. } => true,
-            Self::NotANode { .. } => false,
-        }
-    }
-}
-
-impl NodeError {
-    /// The row of the error table, where this version knows it.
-    pub(crate) fn known_code(&self) -> Option<ErrorCode> {
-        ErrorCode::ALL.iter().copied().find(|code| code.as_str() == self.code)
+impl From<InvalidUrl> for Failure {
+    fn from(error: InvalidUrl) -> Self {
+        Self::usage(error.to_string()).hint(URL_HINT)
     }
 }
 
@@ -110,6 +22,8 @@ impl From<RequestError> for Failure {
                 .hint("what was asked for may be done or not; the node's log says whether it still runs"),
             RequestError::NotANode { message } => Self::new(ExitStatus::FAILURE, message)
                 .hint("does --url name the REST address of an AkiDB node?"),
+            error @ RequestError::TimedOut { .. } => Self::new(ExitStatus::IO, error.to_string()),
+            error => Self::new(ExitStatus::FAILURE, error.to_string()),
         }
     }
 }
@@ -183,26 +97,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_a_node_keep_code_places_and_request() {
-        let body =
-            br#"{"error":{"code":"dimension_mismatch","message":"documents[3].vector: has 2",
-            "retryable":false,"outcome":"not_applied",
-            "violations":[{"field":"documents[3].vector","description":"has 2"}]},
-            "request_id":"r-7"}"#;
-        let RequestError::Node(error) = failure(422, body, None) else { panic!() };
-        assert_eq!(error.violations[0].field, "documents[3].vector");
+    fn errors_of_a_node_keep_code_and_request() {
+        let error = r#"{"code":"dimension_mismatch","message":"documents[3].vector: has 2"}"#;
+        let mut error: NodeError = serde_json::from_str(error).unwrap();
+        error.request_id = Some("r-7".to_owned());
         let failure = Failure::from(error);
         assert_eq!(failure.exit, ExitStatus::USAGE);
         assert_eq!(failure.message, "dimension_mismatch: documents[3].vector: has 2");
         assert_eq!(failure.request_id.as_deref(), Some("r-7"));
-    }
-
-    #[test]
-    fn a_stranger_is_not_taken_for_a_node() {
-        let error = failure(404, b"<html>not here</html>", None);
-        assert!(!error.retryable());
-        assert!(Failure::from(error).hint.is_some());
-        assert!(success(b"<html>").is_err());
-        assert_eq!(success(b"").unwrap(), Value::Null);
+        let stranger = RequestError::NotANode { message: "status 404".to_owned() };
+        assert!(Failure::from(stranger).hint.is_some());
     }
 }
