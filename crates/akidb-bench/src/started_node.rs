@@ -2,22 +2,27 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use akidb_client::{
+    Client,
+    process::{Addresses, Launch, NodeProcess},
+};
 use anyhow::{Context, ensure};
-use reqwest::Client;
-use serde_json::Value;
+
+use crate::node;
+
+/// Far away: a start after a crash reads a large collection.
+const READY_WITHIN: Duration = Duration::from_secs(3_600);
+const STOPPED_WITHIN: Duration = Duration::from_secs(3_600);
 
 /// A node of this measurement, killed when it is dropped.
 pub(crate) struct StartedNode {
-    child: Child,
-    base: String,
-    /// Where gRPC is.
-    pub(crate) grpc: String,
+    process: NodeProcess,
+    /// Where it listens.
+    pub(crate) addresses: Addresses,
     pub(crate) client: Client,
     /// From the start of the process to its line that it is ready.
     pub(crate) start: Duration,
@@ -28,51 +33,21 @@ impl StartedNode {
     /// ready.
     pub(crate) fn start(akidb: &Path, data_dir: &Path) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let mut child = Command::new(akidb)
-            .args(["serve", "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"])
-            .arg("--data-dir")
-            .arg(data_dir)
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", akidb.display()))?;
-        let stdout = child.stdout.take().context("the node has no stdout")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
+        let mut process = Launch::new(akidb, data_dir).spawn()?;
+        let addresses = process.ready(READY_WITHIN)?;
         let start = started.elapsed();
-        let address = |door| line.split_once(door)?.1.split_whitespace().next();
-        let addresses = address("rest=").zip(address("grpc="));
-        let (rest, grpc) = addresses.context("the node did not start, its log says why")?;
-        let (base, grpc) = (format!("http://{rest}"), format!("http://{grpc}"));
-        Ok(Self { child, base, grpc, client: Client::new(), start })
+        let client = node::rest_client(&addresses.rest_url())?;
+        Ok(Self { process, addresses, client, start })
     }
 
     /// The address of a path of its REST door.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
-    }
-
-    /// Sends a request, which must succeed and be answered in JSON.
-    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
-        let answer = self.send_for_text(request).await?;
-        Ok(serde_json::from_str(&answer)?)
+        format!("{}{path}", self.addresses.rest_url())
     }
 
     /// The sum of a metric over its labels.
     pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let text = self.send_for_text(self.client.get(self.url("/metrics"))).await?;
-        let values = text.lines().filter_map(|line| {
-            let (labels, value) = line.strip_prefix(name)?.rsplit_once(' ')?;
-            (labels.is_empty() || labels.starts_with('{')).then(|| value.parse::<f64>().ok())?
-        });
-        Ok(values.sum())
-    }
-
-    async fn send_for_text(&self, request: reqwest::RequestBuilder) -> anyhow::Result<String> {
-        let response = request.send().await?;
-        let status = response.status();
-        let answer = response.text().await?;
-        ensure!(status.is_success(), "the node answered {status}: {answer}");
-        Ok(answer)
+        Ok(node::metric(&self.client.metrics().await?, name))
     }
 
     /// Resident memory.
@@ -86,7 +61,7 @@ impl StartedNode {
     }
 
     fn memory_mib(&self, field: &str) -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.pid()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(field));
         let kib = line.and_then(|line| line.split_whitespace().next());
         let kib = kib.with_context(|| format!("no {field} line"))?;
@@ -94,19 +69,8 @@ impl StartedNode {
     }
 
     /// Asks it to stop, and waits until it has.
-    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
-        let pid = self.child.id().to_string();
-        ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "kill has failed");
-        ensure!(self.child.wait()?.success(), "the node did not stop in order");
-        Ok(())
-    }
-}
-
-impl Drop for StartedNode {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        Ok(self.process.stop(STOPPED_WITHIN)?)
     }
 }
 

@@ -11,8 +11,9 @@ use std::{
     time::Instant,
 };
 
+use akidb_client::{Client, NewCollection, NewDocument, Search};
 use anyhow::{Context, Result, anyhow};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::runtime;
 
 use self::page::{Answer, Hit};
@@ -22,14 +23,13 @@ use crate::{
     model,
     node::{self, Addresses, Node},
     process::interrupted,
-    rest::Rest,
     workspace,
 };
 
 const COLLECTION: &str = "demo";
 const DOCUMENTS: &str = "crates/xtask/demo/documents.jsonl";
 const DOCUMENTS_PER_REQUEST: usize = 64;
-const HITS: usize = 3;
+const HITS: u64 = 3;
 
 /// How the demo ends.
 #[derive(clap::Args)]
@@ -84,7 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             next_steps::print(addresses, &akidb, node.leave_running());
             return Ok(());
         }
-        let stopped = node.stop().await;
+        let stopped = node.stop();
         let finished = shown?.is_some();
         stopped?;
         fs::remove_dir_all(&folder).context("cannot remove the demo's data")?;
@@ -101,21 +101,15 @@ async fn show(node: &mut Node) -> Result<Addresses> {
     let addresses = node.ready().await?;
     page::heading(addresses, started.elapsed());
 
-    let rest = Rest::new(addresses.rest)?;
-    insert(&rest, &workspace::root().join(DOCUMENTS)).await?;
+    let client = Client::new(&addresses.rest_url())?;
+    insert(&client, &workspace::root().join(DOCUMENTS)).await?;
 
-    let by_meaning = json!({
-        "text": "how did people keep food before refrigerators?",
-        "limit": HITS,
-    });
-    page::answer(&search(&rest, "1. By meaning, over REST", &by_meaning).await?);
+    let by_meaning = Search::text("how did people keep food before refrigerators?");
+    page::answer(&search(&client, "1. By meaning, over REST", by_meaning).await?);
 
-    let filtered = json!({
-        "text": "how did people tell the time?",
-        "filter": {"topic": "inventions", "year": {"$lt": 1600}},
-        "limit": HITS,
-    });
-    page::answer(&search(&rest, "2. By meaning and a filter, over REST", &filtered).await?);
+    let filtered = Search::text("how did people tell the time?")
+        .filter(json!({"topic": "inventions", "year": {"$lt": 1600}}));
+    page::answer(&search(&client, "2. By meaning and a filter, over REST", filtered).await?);
 
     let question = "why does the sea rise and fall twice a day?";
     page::answer(&grpc::search_by_vector(addresses.grpc, question).await?);
@@ -124,44 +118,42 @@ async fn show(node: &mut Node) -> Result<Addresses> {
     Ok(addresses)
 }
 
-async fn insert(rest: &Rest, path: &Path) -> Result<()> {
+async fn insert(client: &Client, path: &Path) -> Result<()> {
     let lines =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let documents = lines
         .lines()
         .map(serde_json::from_str)
-        .collect::<Result<Vec<Value>, _>>()
-        .with_context(|| format!("{} is not JSON Lines", path.display()))?;
+        .collect::<Result<Vec<NewDocument>, _>>()
+        .with_context(|| format!("{} is not JSON Lines of documents", path.display()))?;
 
-    rest.post("/v1/collections", &json!({"name": COLLECTION})).await?;
+    client.create_collection(&NewCollection::with_default_model(COLLECTION)).await?;
     let started = Instant::now();
     let mut tokens = 0;
     for batch in documents.chunks(DOCUMENTS_PER_REQUEST) {
-        let path = format!("/v1/collections/{COLLECTION}/documents");
-        let reply = rest.post(&path, &json!({"documents": batch})).await?;
-        let results = reply["results"].as_array().context("no results in the reply")?;
-        tokens += results.iter().filter_map(|result| result["tokens"].as_u64()).sum::<u64>();
+        let stored = client.collection(COLLECTION).upsert(batch).await?;
+        tokens +=
+            stored.results.iter().filter_map(|result| result.tokens).map(u64::from).sum::<u64>();
     }
     page::inserted(documents.len(), tokens, started.elapsed());
     Ok(())
 }
 
-async fn search(rest: &Rest, title: &'static str, request: &Value) -> Result<Answer> {
-    let path = format!("/v1/collections/{COLLECTION}/search");
+async fn search(client: &Client, title: &'static str, search: Search) -> Result<Answer> {
+    let search = search.limit(HITS);
     let started = Instant::now();
-    let reply = rest.post(&path, request).await?;
+    let found = client.collection(COLLECTION).search(&search).await?;
     let took = started.elapsed();
-    let hits = reply["hits"].as_array().context("no hits in the reply")?;
     Ok(Answer {
         title,
-        question: request["text"].as_str().unwrap_or_default().to_owned(),
-        filter: request.get("filter").map(Value::to_string),
-        hits: hits.iter().map(hit).collect(),
+        question: search.text.unwrap_or_default(),
+        filter: search.filter.map(|filter| filter.to_string()),
+        hits: found.hits.into_iter().map(hit).collect(),
         took,
     })
 }
 
-fn hit(hit: &Value) -> Hit {
-    let field = |name: &str| hit[name].as_str().unwrap_or_default().to_owned();
-    Hit { score: hit["score"].as_f64().unwrap_or_default(), id: field("id"), text: field("text") }
+fn hit(hit: akidb_client::Hit) -> Hit {
+    let text = hit.text.unwrap_or_default();
+    Hit { score: hit.score.into(), id: hit.id.to_string(), text }
 }

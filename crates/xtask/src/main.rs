@@ -23,7 +23,6 @@ mod node;
 mod packages;
 mod process;
 mod python;
-mod rest;
 mod smoke;
 mod test_run;
 mod tools;

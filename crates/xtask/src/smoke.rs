@@ -5,18 +5,19 @@
 
 use std::time::{Duration, Instant};
 
+use akidb_client::{
+    Client, Collection, Embed, Id, NewCollection, NewDocument, Readiness, Retries, Search,
+};
 use akidb_core::Limits;
 use akidb_proto::embedding::v1::{EmbedRequest, embedding_service_client::EmbeddingServiceClient};
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::runtime;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 use uuid::Uuid;
-
-use crate::rest::Rest;
 
 /// Requests whose latency is measured.
 const EMBEDS: usize = 20;
@@ -41,7 +42,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// Asks everything; fails with all that is not as it must be.
 pub(crate) async fn ask(url: &str, grpc: &str) -> Result<()> {
-    let rest = Rest::at(url)?;
+    // What fails once has failed.
+    let rest = Client::new(url)?.with_retries(Retries::NONE);
     let mut report = Report::default();
     report.add("health", health(&rest).await);
     report.add("documents by REST", documents(&rest).await);
@@ -90,51 +92,54 @@ impl Report {
     }
 }
 
-async fn health(rest: &Rest) -> Result<String> {
-    rest.get("/health").await?;
-    let ready: Value = serde_json::from_str(&rest.get("/readyz").await?)?;
-    ensure!(ready["ready"] == true, "/readyz answers {ready}");
+async fn health(rest: &Client) -> Result<String> {
+    let Readiness { ready, components, .. } = rest.readiness().await?;
+    ensure!(ready, "/readyz answers {components:?}");
     Ok("alive and ready".to_owned())
 }
 
 /// Stores, counts, finds by text and with a filter, deletes.
-async fn documents(rest: &Rest) -> Result<String> {
+async fn documents(rest: &Client) -> Result<String> {
     let name = format!("smoke-{}", Uuid::now_v7().simple());
-    rest.post("/v1/collections", &json!({"name": name})).await?;
-    let outcome = in_collection(rest, &format!("/v1/collections/{name}")).await;
-    let dropped = rest.delete(&format!("/v1/collections/{name}")).await;
+    rest.create_collection(&NewCollection::with_default_model(&name)).await?;
+    let collection = rest.collection(&name);
+    let outcome = in_collection(collection).await;
+    let dropped = collection.drop().await;
     let words = outcome?;
     dropped.context("the collection could not be dropped")?;
     Ok(words)
 }
 
-async fn in_collection(rest: &Rest, collection: &str) -> Result<String> {
-    let documents = json!({"documents": [
-        {"id": 1, "text": "An ocean liner strikes ice and sinks.", "metadata": {"year": 1912}},
-        {"id": "two", "text": "Bread rises because yeast makes gas.", "metadata": {"year": 1860}},
-        {"text": "A telescope shows the moons of Jupiter.", "metadata": {"year": 1610}},
-    ]});
-    rest.post(&format!("{collection}/documents"), &documents).await?;
-    let count = rest.post(&format!("{collection}/documents/count"), &json!({})).await?;
-    ensure!(count["count"] == 3, "3 documents were stored, the count is {count}");
+async fn in_collection(collection: Collection<'_>) -> Result<String> {
+    let document = |id, text: &str, year| {
+        let text = Some(text.to_owned());
+        NewDocument { id, text, metadata: Some(json!({"year": year})), ..NewDocument::default() }
+    };
+    let documents = [
+        document(Some(1.into()), "An ocean liner strikes ice and sinks.", 1912),
+        document(Some("two".into()), "Bread rises because yeast makes gas.", 1860),
+        document(None, "A telescope shows the moons of Jupiter.", 1610),
+    ];
+    collection.upsert(&documents).await?;
+    let count = collection.count(None).await?;
+    ensure!(count == 3, "3 documents were stored, the count is {count}");
 
-    let search = format!("{collection}/search");
-    let found = rest.post(&search, &json!({"text": TEXT, "limit": 1})).await?;
-    ensure!(found["hits"][0]["id"] == 1, "a search by text found {found}");
-    let old = json!({"text": TEXT, "filter": {"year": {"$lt": 1700}}, "limit": 3});
-    let found = rest.post(&search, &old).await?;
-    ensure!(found["hits"].as_array().map(Vec::len) == Some(1), "a filter let through {found}");
+    let found = collection.search(&Search::text(TEXT).limit(1)).await?.hits;
+    let first = found.first().map(|hit| &hit.id);
+    ensure!(first == Some(&Id::from(1)), "a search by text found {found:?}");
+    let old = Search::text(TEXT).filter(json!({"year": {"$lt": 1700}})).limit(3);
+    let found = collection.search(&old).await?.hits;
+    ensure!(found.len() == 1, "a filter let through {found:?}");
 
-    rest.delete(&format!("{collection}/documents/two")).await?;
-    let count = rest.post(&format!("{collection}/documents/count"), &json!({})).await?;
-    ensure!(count["count"] == 2, "one of 3 documents was deleted, the count is {count}");
+    collection.delete(&"two".into(), None).await?;
+    let count = collection.count(None).await?;
+    ensure!(count == 2, "one of 3 documents was deleted, the count is {count}");
     Ok("stored, counted, found by text and by filter, deleted".to_owned())
 }
 
-async fn embed(rest: &Rest, text: &str) -> Result<Vec<f32>> {
-    let reply = rest.post("/embed", &json!({"texts": [text]})).await?;
-    let values = reply["embeddings"][0]["values"].as_array().context("no values in the reply")?;
-    Ok(values.iter().filter_map(Value::as_f64).map(|value| value as f32).collect())
+async fn embed(rest: &Client, text: &str) -> Result<Vec<f32>> {
+    let embedded = rest.embed(&Embed::texts([text])).await?.embeddings;
+    Ok(embedded.into_iter().next().context("no embedding in the reply")?.values)
 }
 
 async fn grpc_health(channel: Channel) -> Result<String> {
@@ -157,7 +162,7 @@ async fn grpc_embed(channel: Channel, by_rest: Result<Vec<f32>>) -> Result<Strin
 }
 
 /// Each text is another one, so that no vector is known from before.
-async fn latency(rest: &Rest) -> Result<String> {
+async fn latency(rest: &Client) -> Result<String> {
     let mut took = Vec::with_capacity(EMBEDS);
     let run = Uuid::now_v7();
     for number in 0..EMBEDS {
@@ -177,8 +182,8 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     sorted[rank - 1].as_secs_f64() * 1e3
 }
 
-async fn metrics(rest: &Rest) -> Result<String> {
-    let page = rest.get("/metrics").await?;
+async fn metrics(rest: &Client) -> Result<String> {
+    let page = rest.metrics().await?;
     let embedded = page.lines().any(|line| {
         let (name, value) = line.rsplit_once(' ').unwrap_or_default();
         name.starts_with("akidb_embedding_requests_total")

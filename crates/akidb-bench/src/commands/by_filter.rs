@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use akidb_client::Request;
 use anyhow::ensure;
 use clap::Args;
 use serde::Serialize;
@@ -23,7 +24,7 @@ use crate::{
     timing::Percentiles,
 };
 
-const COLLECTION: &str = "/v1/collections/by-filter";
+const COLLECTION: [&str; 3] = ["v1", "collections", "by-filter"];
 const BATCH: u32 = 5_000;
 
 /// Documents of each filter of the first part.
@@ -89,7 +90,7 @@ async fn measure(arguments: &Arguments, machine: Machine) -> anyhow::Result<ByFi
     let documents = arguments.documents;
     let node = StartedNode::start(&arguments.akidb, &arguments.data_dir)?;
     let create = json!({"name": "by-filter", "dimension": 2, "index": {"engine": "exact"}});
-    node.send(node.client.post(node.url("/v1/collections")).json(&create)).await?;
+    node.client.send::<Value>(Request::post(&["v1", "collections"]).json(&create)).await?;
     progress("filling the collection");
     for first in (0..documents).step_by(BATCH as usize) {
         let batch: Vec<Value> = (first..documents.min(first + BATCH)).map(document).collect();
@@ -162,7 +163,8 @@ fn document(at: u32) -> Value {
 }
 
 async fn post(node: &StartedNode, path: &str, body: &Value) -> anyhow::Result<Value> {
-    node.send(node.client.post(node.url(&format!("{COLLECTION}/{path}"))).json(body)).await
+    let path: Vec<&str> = COLLECTION.into_iter().chain(path.split('/')).collect();
+    Ok(node.client.send(Request::post(&path).json(body)).await?)
 }
 
 async fn timed(

@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use akidb_client::Embed;
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde::Serialize;
@@ -178,8 +179,7 @@ async fn measure(
     let node = StartedNode::start(&arguments.akidb, &arguments.data_dir)?;
     let model_load_ms = node.metric("akidb_model_load_seconds").await? * 1e3;
     let first = Instant::now();
-    let body = json!({"texts": ["a first text", "and a second one"]});
-    node.send(node.client.post(node.url("/embed")).json(&body)).await?;
+    node.client.embed(&Embed::texts(["a first text", "and a second one"])).await?;
     let first_request_ms = milliseconds(first.elapsed());
     let first_rss_mib = node.rss_mib()?;
 
@@ -245,7 +245,7 @@ impl Load<'_> {
             json!({"texts": [text(0), text(1)]}).to_string()
         };
         let schedule = Schedule { rate, time, arrivals: self.arrivals };
-        open_loop::run(&self.node.client, &self.node.url("/embed"), schedule, body).await
+        open_loop::run(&reqwest::Client::new(), &self.node.url("/embed"), schedule, body).await
     }
 
     async fn measured(

@@ -8,23 +8,22 @@ use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
     process,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use anyhow::{Context, bail, ensure};
+use akidb_client::{Client, Import, NewCollection, NewDocument};
+use anyhow::{Context, ensure};
 use clap::Args;
-use reqwest::{Client, RequestBuilder};
+use futures::stream;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::{
     machine::{self, Machine},
+    node::{metric, rest_client},
     report::{Report, Verdict, progress, table},
 };
-
-/// Longer than any run takes.
-const TIMEOUT: Duration = Duration::from_secs(3_600);
 
 #[derive(Args, Debug)]
 #[command(after_help = "Example, beside a node of a release build with its default model:
@@ -92,7 +91,7 @@ struct Outcome {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ImportReport> {
     let texts = read_texts(arguments)?;
-    let node = Node::new(&arguments.rest)?;
+    let node = Node(rest_client(&arguments.rest)?);
     let runs = Runtime::new()?.block_on(measure(&node, arguments, &texts))?;
     let rerun_times = runs[0].seconds / runs[1].seconds;
     let faults = faults(arguments, &runs, rerun_times);
@@ -166,22 +165,14 @@ fn faults(arguments: &Arguments, runs: &[Outcome], rerun_times: f64) -> Vec<Stri
     missing.chain(embedded).chain(idle).chain(slow).collect()
 }
 
-fn document(id: usize, text: &str) -> Value {
-    json!({"id": id, "text": text})
+fn document((id, text): (usize, &String)) -> NewDocument {
+    NewDocument::text(id as i64, text)
 }
 
 /// A node by its REST door.
-struct Node {
-    http: Client,
-    base: String,
-}
+struct Node(Client);
 
 impl Node {
-    fn new(url: &str) -> anyhow::Result<Self> {
-        let http = Client::builder().timeout(TIMEOUT).build()?;
-        Ok(Self { http, base: url.trim_end_matches('/').to_owned() })
-    }
-
     async fn measured(
         &self,
         way: String,
@@ -195,9 +186,6 @@ impl Node {
         let seconds = started.elapsed().as_secs_f64();
         let after = self.counters().await?;
         let tokens = after.tokens - before.tokens;
-        let count = self.http.post(self.url(&format!("/{name}/documents/count"))).json(&json!({}));
-        let counted = call(count).await?;
-        let counted: Value = serde_json::from_str(&counted)?;
         Ok(Outcome {
             way,
             documents: documents as u64,
@@ -206,58 +194,45 @@ impl Node {
             tokens,
             tokens_s: tokens / seconds,
             busy: (after.busy_seconds - before.busy_seconds) / seconds,
-            counted: counted["count"].as_u64().unwrap_or_default(),
+            counted: self.0.collection(name).count(None).await?,
         })
     }
 
     async fn import(&self, name: &str, texts: &[String]) -> anyhow::Result<()> {
-        let lines = texts.iter().enumerate().map(|(id, text)| format!("{}\n", document(id, text)));
-        let request = self
-            .http
-            .post(self.url(&format!("/{name}/import")))
-            .header("content-type", "application/x-ndjson")
-            .body(lines.collect::<String>());
-        let answer = call(request).await?;
-        let last: Value = serde_json::from_str(answer.lines().last().unwrap_or_default())?;
-        ensure!(last["summary"]["failed"] == 0 && last["error"].is_null(), "{last}");
+        let documents: Vec<_> = texts.iter().enumerate().map(document).collect();
+        let collection = self.0.collection(name);
+        let answers = collection.import(&Import::default(), stream::iter(documents)).await?;
+        let (summary, _) = answers.finish().await?;
+        ensure!(summary.failed == 0, "{} lines have failed", summary.failed);
         Ok(())
     }
 
     async fn send_batches(&self, name: &str, texts: &[String], batch: usize) -> anyhow::Result<()> {
-        for (number, texts) in texts.chunks(batch).enumerate() {
-            let documents = texts.iter().enumerate();
-            let documents = documents.map(|(id, text)| document(number * batch + id, text));
-            let body = json!({"documents": documents.collect::<Vec<_>>()});
-            call(self.http.post(self.url(&format!("/{name}/documents"))).json(&body)).await?;
+        let documents: Vec<_> = texts.iter().enumerate().map(document).collect();
+        for batch in documents.chunks(batch) {
+            self.0.collection(name).upsert(batch).await?;
         }
         Ok(())
     }
 
     async fn create(&self, name: &str) -> anyhow::Result<()> {
-        call(self.http.post(self.url("")).json(&json!({"name": name}))).await.map(drop)
+        self.0.create_collection(&NewCollection::with_default_model(name)).await?;
+        Ok(())
     }
 
     async fn delete(&self, name: &str, keep: bool) -> anyhow::Result<()> {
         if keep {
             return Ok(());
         }
-        call(self.http.delete(self.url(&format!("/{name}")))).await.map(drop)
+        Ok(self.0.collection(name).drop().await?)
     }
 
     async fn counters(&self) -> anyhow::Result<Counters> {
-        let text = call(self.http.get(format!("{}/metrics", self.base))).await?;
-        let sum = |name: &str| {
-            let values = text.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));
-            values.filter_map(|(_, value)| value.parse::<f64>().ok()).sum()
-        };
+        let page = self.0.metrics().await?;
         Ok(Counters {
-            tokens: sum("akidb_embedding_tokens_total"),
-            busy_seconds: sum("akidb_embedding_busy_seconds_total"),
+            tokens: metric(&page, "akidb_embedding_tokens_total"),
+            busy_seconds: metric(&page, "akidb_embedding_busy_seconds_total"),
         })
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}/v1/collections{path}", self.base)
     }
 }
 
@@ -265,16 +240,6 @@ impl Node {
 struct Counters {
     tokens: f64,
     busy_seconds: f64,
-}
-
-async fn call(request: RequestBuilder) -> anyhow::Result<String> {
-    let response = request.send().await?;
-    let status = response.status();
-    let body = response.text().await?;
-    if !status.is_success() {
-        bail!("the node answered {status}: {body}");
-    }
-    Ok(body)
 }
 
 impl Report for ImportReport {

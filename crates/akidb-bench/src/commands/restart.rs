@@ -11,11 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use akidb_client::{Hit, IndexState, NewCollection, Search};
 use akidb_core::Metric;
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
-use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -137,8 +137,9 @@ impl Bench<'_> {
     async fn measure(&self, machine: Machine) -> anyhow::Result<RestartReport> {
         let count = self.vectors.len();
         let node = self.start()?;
-        let create = json!({"name": COLLECTION, "dimension": self.arguments.dimension});
-        node.send(node.client.post(node.url("/v1/collections")).json(&create)).await?;
+        let dimension = self.arguments.dimension.into();
+        let collection = NewCollection::with_vectors(COLLECTION, dimension, Metric::Cosine);
+        node.client.create_collection(&collection).await?;
         progress("filling the collection");
         let filling = Instant::now();
         self.fill(&node, 0..count - LAST_WRITES).await?;
@@ -205,19 +206,18 @@ impl Bench<'_> {
 
     /// The recall of one query, and whether it was answered without the graph.
     async fn search(&self, node: &StartedNode, query: usize) -> anyhow::Result<(f64, bool)> {
-        let body = json!({"vector": self.queries.vector(query), "limit": LIMIT, "include": []});
-        let path = format!("/v1/collections/{COLLECTION}/search");
-        let reply = node.send(node.client.post(node.url(&path)).json(&body)).await?;
-        let hits = reply["hits"].as_array().context("a search came back without hits")?;
-        let row = |hit: &Value| hit["id"].as_str()?.strip_prefix("doc-")?.parse::<u32>().ok();
-        let found: Option<Vec<u32>> = hits.iter().map(row).collect();
+        let vector = self.queries.vector(query).to_vec();
+        let search = Search::vector(vector).limit(LIMIT as u64).include(&[]);
+        let answer = node.client.collection(COLLECTION).search(&search).await?;
+        let row = |hit: &Hit| hit.id.to_string().strip_prefix("doc-")?.parse::<u32>().ok();
+        let found: Option<Vec<u32>> = answer.hits.iter().map(row).collect();
         let found = found.context("a hit has an id of another benchmark")?;
         let right = self.truth.hits(&self.vectors, &self.queries, query, &found);
-        Ok((right as f64 / LIMIT as f64, reply["degraded"].as_bool().unwrap_or(false)))
+        Ok((right as f64 / LIMIT as f64, answer.degraded))
     }
 
     async fn fill(&self, node: &StartedNode, rows: std::ops::Range<usize>) -> anyhow::Result<()> {
-        let endpoint = Endpoint { door: Door::Grpc, url: node.grpc.clone() };
+        let endpoint = Endpoint { door: Door::Grpc, url: node.addresses.grpc_url() };
         let batches = rows.len().div_ceil(BATCH);
         let fill = Fill { vectors: Arc::clone(&self.vectors), rows };
         load::run(&endpoint, FILLERS, batches, fill).await?;
@@ -257,9 +257,7 @@ impl Job for Fill {
 /// Waits until the index is what its settings ask for.
 async fn when_ready(node: &StartedNode) -> anyhow::Result<()> {
     loop {
-        let path = format!("/v1/collections/{COLLECTION}");
-        let reply = node.send(node.client.get(node.url(&path))).await?;
-        if reply["index"]["state"] == "ready" {
+        if node.client.collection(COLLECTION).describe().await?.index.state == IndexState::Ready {
             return Ok(());
         }
         tokio::time::sleep(POLL).await;

@@ -8,10 +8,11 @@ use std::{
     time::Instant,
 };
 
-use anyhow::Context;
+use akidb_client::{Id, Metric, NewCollection, NewDocument, Search};
+use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -108,7 +109,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<TenantsReport> {
     let searched_rss_mib = node.rss_mib()?;
     let before = bytes_below(&arguments.data_dir)?;
     let dropping = Instant::now();
-    node.send(node.client.delete(node.url("/v1/collections/tenant-0"))).await?;
+    node.client.collection("tenant-0").drop().await?;
     let drop_ms = dropping.elapsed().as_secs_f64() * 1_000.0;
     let freed_bytes = before.saturating_sub(bytes_below(&arguments.data_dir)?);
     Ok(TenantsReport {
@@ -135,26 +136,27 @@ async fn fill(
     vectors: &Dataset,
 ) -> anyhow::Result<()> {
     let name = format!("tenant-{collection}");
-    let create = json!({"name": name, "dimension": arguments.dimension});
-    node.send(node.client.post(node.url("/v1/collections")).json(&create)).await?;
-    let documents: Vec<Value> = (0..arguments.documents)
-        .map(|id| json!({"id": id, "vector": vectors.vector(id as usize), "metadata": {"n": id}}))
-        .collect();
-    let upsert = json!({"documents": documents});
-    node.send(
-        node.client.post(node.url(&format!("/v1/collections/{name}/documents"))).json(&upsert),
-    )
-    .await?;
+    let dimension = arguments.dimension.into();
+    let created = NewCollection::with_vectors(&name, dimension, Metric::Cosine);
+    node.client.create_collection(&created).await?;
+    let document = |id| {
+        let vector = vectors.vector(id as usize).to_vec();
+        NewDocument::vector(i64::from(id), vector).metadata(json!({"n": id}))
+    };
+    let documents: Vec<NewDocument> = (0..arguments.documents).map(document).collect();
+    node.client.collection(&name).upsert(&documents).await?;
     Ok(())
 }
 
 /// The id that a search with this vector finds first.
 async fn best(node: &StartedNode, collection: u32, vector: &[f32]) -> anyhow::Result<u32> {
-    let search = json!({"vector": vector, "limit": 1});
-    let path = format!("/v1/collections/tenant-{collection}/search");
-    let reply = node.send(node.client.post(node.url(&path)).json(&search)).await?;
-    let id = reply["hits"][0]["id"].as_u64().context("a search has found nothing")?;
-    Ok(u32::try_from(id)?)
+    let name = format!("tenant-{collection}");
+    let search = Search::vector(vector.to_vec()).limit(1);
+    let found = node.client.collection(&name).search(&search).await?;
+    match found.hits.first().context("a search has found nothing")?.id {
+        Id::Integer(id) => Ok(u32::try_from(id)?),
+        Id::Text(ref id) => bail!("{id:?} is no id of this benchmark"),
+    }
 }
 
 fn bytes_below(path: &Path) -> anyhow::Result<u64> {

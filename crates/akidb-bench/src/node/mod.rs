@@ -7,6 +7,7 @@ mod rest;
 
 use std::ops::Range;
 
+use akidb_client::Retries;
 use akidb_core::Metric;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
@@ -88,6 +89,20 @@ impl Endpoint {
             Door::Grpc => Client::Grpc(Box::new(grpc::Client::connect(&self.url).await?)),
         })
     }
+}
+
+/// A client of REST that tells the first error.
+pub(crate) fn rest_client(url: &str) -> anyhow::Result<akidb_client::Client> {
+    Ok(akidb_client::Client::new(url)?.with_retries(Retries::NONE))
+}
+
+/// The sum of a metric of a page of metrics over its labels.
+pub(crate) fn metric(page: &str, name: &str) -> f64 {
+    let values = page.lines().filter_map(|line| {
+        let (labels, value) = line.strip_prefix(name)?.rsplit_once(' ')?;
+        (labels.is_empty() || labels.starts_with('{')).then(|| value.parse::<f64>().ok())?
+    });
+    values.sum()
 }
 
 /// One connection to a node.

@@ -1,109 +1,18 @@
 //! REST of a node.
 
-use std::time::Duration;
-
+use akidb_client::{IndexState, NewCollection, NewDocument, Part, Search, Status};
 use akidb_core::Metric;
-use anyhow::{Context, bail};
-use reqwest::{Method, RequestBuilder};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use anyhow::Context;
+use serde_json::json;
 
-use super::{Batch, id_of};
-
-/// Longer than any request may take.
-const TIMEOUT: Duration = Duration::from_secs(120);
+use super::{Batch, GROUP, id_of};
 
 /// One HTTP/1.1 connection, kept open.
-pub(crate) struct Client {
-    http: reqwest::Client,
-    /// The URL of the node, without a slash at its end.
-    base: String,
-}
-
-#[derive(Serialize)]
-struct UpsertBody<'a> {
-    documents: Vec<DocumentBody<'a>>,
-}
-
-#[derive(Serialize)]
-struct DocumentBody<'a> {
-    id: String,
-    vector: &'a [f32],
-    metadata: Metadata,
-}
-
-/// The field is [`super::GROUP`].
-#[derive(Serialize)]
-struct Metadata {
-    group: i64,
-}
-
-#[derive(Serialize)]
-struct SearchBody<'a> {
-    vector: &'a [f32],
-    limit: u64,
-    include: [&'static str; 0],
-}
-
-#[derive(Deserialize)]
-struct UpsertAnswer {
-    results: Vec<UpsertResult>,
-}
-
-#[derive(Deserialize)]
-struct UpsertResult {
-    status: String,
-}
-
-#[derive(Deserialize)]
-struct CountAnswer {
-    count: u64,
-}
-
-#[derive(Deserialize)]
-struct CollectionAnswer {
-    index: IndexAnswer,
-}
-
-#[derive(Deserialize)]
-struct IndexAnswer {
-    state: String,
-}
-
-#[derive(Deserialize)]
-struct EmbedAnswer {
-    embeddings: Vec<EmbeddingAnswer>,
-}
-
-#[derive(Deserialize)]
-struct EmbeddingAnswer {
-    values: Vec<f32>,
-}
-
-#[derive(Deserialize)]
-struct DocumentsAnswer {
-    documents: Vec<DocumentAnswer>,
-}
-
-#[derive(Deserialize)]
-struct DocumentAnswer {
-    vector: Vec<f32>,
-}
-
-#[derive(Deserialize)]
-struct SearchAnswer {
-    hits: Vec<Hit>,
-}
-
-#[derive(Deserialize)]
-struct Hit {
-    id: String,
-}
+pub(crate) struct Client(akidb_client::Client);
 
 impl Client {
     pub(super) fn new(url: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        Ok(Self { http, base: url.trim_end_matches('/').to_owned() })
+        Ok(Self(super::rest_client(url)?))
     }
 
     pub(super) async fn create_collection(
@@ -112,47 +21,40 @@ impl Client {
         dimension: usize,
         metric: Metric,
     ) -> anyhow::Result<()> {
-        let body = json!({"name": name, "dimension": dimension, "metric": metric.as_str()});
-        call::<Value>(self.request(Method::POST, "").json(&body)).await?;
+        let collection = NewCollection::with_vectors(name, dimension as u64, metric);
+        self.0.create_collection(&collection).await?;
         Ok(())
     }
 
     pub(super) async fn delete_collection(&self, name: &str) -> anyhow::Result<()> {
-        call::<Value>(self.request(Method::DELETE, &format!("/{name}"))).await?;
-        Ok(())
+        Ok(self.0.collection(name).drop().await?)
     }
 
     pub(super) async fn is_index_complete(&self, name: &str) -> anyhow::Result<bool> {
-        let answer: CollectionAnswer = call(self.request(Method::GET, &format!("/{name}"))).await?;
-        Ok(answer.index.state == "ready")
+        Ok(self.0.collection(name).describe().await?.index.state == IndexState::Ready)
     }
 
     pub(super) async fn embed(&self, texts: &[String]) -> anyhow::Result<Vec<Vec<f32>>> {
-        let request = self.http.post(format!("{}/embed", self.base)).json(&json!({"texts": texts}));
-        let answer: EmbedAnswer = call(request).await?;
+        let answer = self.0.embed(&akidb_client::Embed::texts(texts)).await?;
         Ok(answer.embeddings.into_iter().map(|embedding| embedding.values).collect())
     }
 
     pub(super) async fn upsert(&self, name: &str, batch: Batch<'_>) -> anyhow::Result<usize> {
-        let document =
-            |(id, group, vector)| DocumentBody { id, vector, metadata: Metadata { group } };
-        let body = UpsertBody { documents: batch.documents().map(document).collect() };
-        let request = self.request(Method::POST, &format!("/{name}/documents")).json(&body);
-        let answer: UpsertAnswer = call(request).await?;
-        Ok(answer.results.iter().filter(|result| result.status == "created").count())
+        let document = |(id, group, vector): (String, i64, &[f32])| {
+            NewDocument::vector(id, vector.to_vec()).metadata(json!({GROUP: group}))
+        };
+        let documents: Vec<_> = batch.documents().map(document).collect();
+        let answer = self.0.collection(name).upsert(&documents).await?;
+        Ok(answer.results.iter().filter(|result| result.status == Status::Created).count())
     }
 
     pub(super) async fn count(&self, name: &str) -> anyhow::Result<u64> {
-        let request = self.request(Method::POST, &format!("/{name}/documents/count"));
-        Ok(call::<CountAnswer>(request.json(&json!({}))).await?.count)
+        Ok(self.0.collection(name).count(None).await?)
     }
 
     pub(super) async fn vector(&self, name: &str, row: usize) -> anyhow::Result<Vec<f32>> {
-        let body = json!({"ids": [id_of(row)], "include": ["vector"]});
-        let request = self.request(Method::POST, &format!("/{name}/documents/get"));
-        let answer: DocumentsAnswer = call(request.json(&body)).await?;
-        let document = answer.documents.into_iter().next();
-        Ok(document.with_context(|| format!("{} is not there", id_of(row)))?.vector)
+        let document = self.0.collection(name).get(&id_of(row).into(), &[Part::Vector]).await?;
+        document.vector.with_context(|| format!("{} has no vector", id_of(row)))
     }
 
     pub(super) async fn search(
@@ -161,24 +63,8 @@ impl Client {
         vector: &[f32],
         limit: u64,
     ) -> anyhow::Result<Vec<String>> {
-        let body = SearchBody { vector, limit, include: [] };
-        let request = self.request(Method::POST, &format!("/{name}/search")).json(&body);
-        let answer: SearchAnswer = call(request).await?;
-        Ok(answer.hits.into_iter().map(|hit| hit.id).collect())
+        let search = Search::vector(vector.to_vec()).limit(limit).include(&[]);
+        let answer = self.0.collection(name).search(&search).await?;
+        Ok(answer.hits.into_iter().map(|hit| hit.id.to_string()).collect())
     }
-
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}/v1/collections{path}", self.base))
-    }
-}
-
-/// Sends a request and reads the answer, or what the node has to say against it.
-async fn call<T: DeserializeOwned>(request: RequestBuilder) -> anyhow::Result<T> {
-    let response = request.send().await?;
-    let status = response.status();
-    let body = response.bytes().await?;
-    if !status.is_success() {
-        bail!("the node answered {status}: {}", String::from_utf8_lossy(&body));
-    }
-    serde_json::from_slice(&body).context("the node answered what this client does not know")
 }

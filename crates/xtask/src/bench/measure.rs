@@ -113,7 +113,7 @@ impl Measure {
         let readings = self.readings(&output);
         let log = || format!("the log of its node is {}", folder.join("log").display());
         let readings = readings.with_context(log)?;
-        node.stop().await?;
+        node.stop()?;
         Ok(readings)
     }
 

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 
+use akidb_client::{Client, NewCollection, NewDocument};
 use anyhow::Result;
 use serde_json::json;
 use tokio::runtime;
@@ -12,9 +13,7 @@ use crate::{
     build,
     node::Node,
     process::{self, program},
-    python,
-    rest::Rest,
-    workspace,
+    python, workspace,
 };
 
 const REQUIREMENTS: &str = "crates/xtask/schemathesis.requirements.txt";
@@ -43,12 +42,12 @@ pub(super) fn check() -> Result<Verdict> {
         ];
         let mut node = Node::start_with(&akidb, &workspace::models_dir()?, &folder, settings)?;
         let addresses = node.ready().await?;
-        let rest = Rest::new(addresses.rest)?;
+        let client = Client::new(&addresses.rest_url())?;
         // What the examples of the description name.
-        rest.post("/v1/collections", &json!({"name": "films"})).await?;
-        let document = json!({"id": "film-1", "text": "A boat on a lake", "metadata": {}});
-        rest.post("/v1/collections/films/documents", &json!({"documents": [document]})).await?;
-        let description = format!("http://{}/openapi.json", addresses.rest);
+        client.create_collection(&NewCollection::with_default_model("films")).await?;
+        let document = NewDocument::text("film-1", "A boat on a lake").metadata(json!({}));
+        client.collection("films").upsert(&[document]).await?;
+        let description = format!("{}/openapi.json", addresses.rest_url());
         process::run(
             program(python.with_file_name("schemathesis"))
                 .current_dir(&folder)
@@ -59,7 +58,7 @@ pub(super) fn check() -> Result<Verdict> {
                 // Lines of JSON are no body that it can generate, and texts need the model loaded.
                 .args(["--exclude-path-regex", "/(import|unload)$", "--warnings", "off"]),
         )?;
-        node.stop().await
+        node.stop()
     })?;
     Ok(Verdict::Passed)
 }

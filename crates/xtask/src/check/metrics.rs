@@ -5,12 +5,13 @@ use std::{
     process::{Command, Stdio},
 };
 
+use akidb_client::{Client, Embed, NewCollection, NewDocument, Search};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tokio::runtime;
 
 use super::Verdict;
-use crate::{build, model, node::Node, packages, process, rest::Rest, workspace};
+use crate::{build, model, node::Node, packages, process, workspace};
 
 const NO_PROMTOOL: Verdict =
     Verdict::Skipped("promtool is not installed; it comes with Prometheus");
@@ -38,8 +39,8 @@ pub(super) fn check() -> Result<Verdict> {
     let metrics = runtime.block_on(async {
         let mut node = Node::start(&akidb, &models_dir, &folder)?;
         let addresses = node.ready().await?;
-        let metrics = after_traffic(&Rest::new(addresses.rest)?).await?;
-        node.stop().await?;
+        let metrics = after_traffic(&Client::new(&addresses.rest_url())?).await?;
+        node.stop()?;
         anyhow::Ok(metrics)
     })?;
     lint(Command::new(promtool), &metrics)?;
@@ -47,19 +48,17 @@ pub(super) fn check() -> Result<Verdict> {
 }
 
 /// Metrics with a label appear when first used, so each kind of request is made once.
-async fn after_traffic(rest: &Rest) -> Result<String> {
-    rest.post("/v1/collections", &json!({"name": "check"})).await?;
-    let documents =
-        json!({"documents": [{"id": 1, "text": "a text to find", "metadata": {"n": 1}}]});
-    rest.post("/v1/collections/check/documents", &documents).await?;
-    let search = json!({"text": "finding texts", "filter": {"n": {"$gte": 1}}});
-    rest.post("/v1/collections/check/search", &search).await?;
-    rest.post("/embed", &json!({"texts": ["one", "two"]})).await?;
-    let refused = rest.post("/v1/collections/none/search", &search).await;
-    if refused.is_ok() {
+async fn after_traffic(client: &Client) -> Result<String> {
+    client.create_collection(&NewCollection::with_default_model("check")).await?;
+    let document = NewDocument::text(1, "a text to find").metadata(json!({"n": 1}));
+    client.collection("check").upsert(&[document]).await?;
+    let search = Search::text("finding texts").filter(json!({"n": {"$gte": 1}}));
+    client.collection("check").search(&search).await?;
+    client.embed(&Embed::texts(["one", "two"])).await?;
+    if client.collection("none").search(&search).await.is_ok() {
         bail!("a search of a collection that does not exist succeeded");
     }
-    rest.get("/metrics").await
+    Ok(client.metrics().await?)
 }
 
 fn lint(mut promtool: Command, metrics: &str) -> Result<()> {

@@ -76,7 +76,7 @@ fn start(folder: &Path) -> Result<()> {
         let addresses = node.ready().await?;
         let url = |address| format!("http://{address}");
         let asked = smoke::ask(&url(addresses.rest), &url(addresses.grpc)).await;
-        node.stop().await?;
+        node.stop()?;
         asked
     })
 }

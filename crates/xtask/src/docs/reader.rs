@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
 
     /// Stops the node, which must have lasted.
     pub(super) async fn stop(self) -> Result<()> {
-        self.node.stop().await
+        self.node.stop()
     }
 
     fn shell(&self, run: &PageRun<'_>) -> Result<Child> {

@@ -2,6 +2,7 @@
 //! end.
 
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -9,9 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use akidb_client::{AnswerLines, NewCollection, Request};
 use anyhow::{Context, ensure};
+use bytes::Bytes;
 use futures::{Stream, stream};
-use reqwest::Body;
 use serde_json::{Value, json};
 use tokio::{sync::Semaphore, task::JoinHandle, time::sleep};
 
@@ -24,8 +26,6 @@ const LINES: usize = 64;
 const UNANSWERED_LINES_MAX: usize = 2_048;
 /// How long the node may take to take the first lines, and to finish the last ones.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// What is kept of the answers: the last of them.
-const TAIL_BYTES: usize = 64 << 10;
 
 /// A running import.
 pub(super) struct FlatOut {
@@ -46,20 +46,21 @@ impl FlatOut {
     /// with other words in front, since the node embeds no text twice.
     pub(super) async fn start(node: &StartedNode, texts: Vec<String>) -> anyhow::Result<Self> {
         let name = "embed-load";
-        let create = node.client.post(node.url("/v1/collections")).json(&json!({"name": name}));
-        node.send(create).await?;
+        node.client.create_collection(&NewCollection::with_default_model(name)).await?;
         let shared = Arc::new(Shared {
             texts,
             is_stopped: AtomicBool::new(false),
             room: Semaphore::new(UNANSWERED_LINES_MAX),
             answered: AtomicU64::new(0),
         });
-        let request = node
-            .client
-            .post(node.url(&format!("/v1/collections/{name}/import")))
-            .header("content-type", "application/x-ndjson")
-            .body(Body::wrap_stream(lines(Arc::clone(&shared))));
-        let running = tokio::spawn(read_answers(request, Arc::clone(&shared)));
+        let request = Request::post(&["v1", "collections", name, "import"]);
+        let body = lines(Arc::clone(&shared));
+        let client = node.client.clone();
+        let answered = Arc::clone(&shared);
+        let running = tokio::spawn(async move {
+            let answers = client.upload(request, "application/x-ndjson", body).await?;
+            read_answers(answers, &answered).await
+        });
         let import = Self { shared, running };
         let started = Instant::now();
         while import.answered() == 0 {
@@ -86,15 +87,15 @@ impl FlatOut {
     }
 }
 
-fn lines(shared: Arc<Shared>) -> impl Stream<Item = anyhow::Result<String>> {
+fn lines(shared: Arc<Shared>) -> impl Stream<Item = io::Result<Bytes>> {
     stream::unfold((shared, 0), async |(shared, first)| {
         // Closed with nothing, so that waiting can not fail.
         shared.room.acquire_many(LINES as u32).await.ok()?.forget();
         if shared.is_stopped.load(Ordering::Relaxed) {
             return None;
         }
-        let lines = (first..first + LINES).map(|number| shared.line(number)).collect();
-        Some((Ok(lines), (shared, first + LINES)))
+        let lines: String = (first..first + LINES).map(|number| shared.line(number)).collect();
+        Some((Ok(lines.into()), (shared, first + LINES)))
     })
 }
 
@@ -110,20 +111,12 @@ impl Shared {
 }
 
 /// Reads the answers to the last one, and returns that.
-async fn read_answers(
-    request: reqwest::RequestBuilder,
-    shared: Arc<Shared>,
-) -> anyhow::Result<Value> {
-    let mut response = request.send().await?.error_for_status()?;
-    let mut tail = Vec::new();
-    while let Some(part) = response.chunk().await? {
-        let lines = part.iter().filter(|byte| **byte == b'\n').count();
-        shared.answered.fetch_add(lines as u64, Ordering::Relaxed);
-        shared.room.add_permits(lines);
-        tail.extend_from_slice(&part);
-        let surplus = tail.len().saturating_sub(TAIL_BYTES);
-        tail.drain(..surplus);
+async fn read_answers(mut answers: AnswerLines, shared: &Shared) -> anyhow::Result<Value> {
+    let mut last = Vec::new();
+    while let Some(line) = answers.next().await? {
+        shared.answered.fetch_add(1, Ordering::Relaxed);
+        shared.room.add_permits(1);
+        last = line;
     }
-    let tail = String::from_utf8_lossy(&tail);
-    Ok(serde_json::from_str(tail.lines().last().unwrap_or_default())?)
+    Ok(serde_json::from_slice(&last)?)
 }

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use akidb_client::NewCollection;
 use anyhow::{Context, ensure};
 use hdrhistogram::Histogram;
 use reqwest::{Client, StatusCode, header::RETRY_AFTER};
@@ -112,10 +113,9 @@ pub(super) async fn run(
     texts: Vec<String>,
     (load, query_rate, time): (f64, f64, Duration),
 ) -> anyhow::Result<Overload> {
-    let create = node.client.post(node.url("/v1/collections")).json(&json!({"name": COLLECTION}));
-    node.send(create).await?;
+    node.client.create_collection(&NewCollection::with_default_model(COLLECTION)).await?;
     let inserts = Arc::new(Inserts {
-        client: node.client.clone(),
+        client: Client::new(),
         url: node.url(&format!("/v1/collections/{COLLECTION}/documents")),
         texts,
         next: AtomicUsize::new(0),
