@@ -1,0 +1,98 @@
+//! Collections: what is asked for, and what they say of themselves.
+
+use akidb_core::{Chunking, IndexSettings, Metric};
+use akidb_embedding::ModelIdentity;
+
+use crate::{IndexStatus, LostWrites};
+
+/// Asks for a new collection.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateCollection {
+    /// Its name.
+    pub name: String,
+    /// A loaded model. Where neither model nor dimension is given, the node's default model.
+    pub model: Option<String>,
+    /// The length of its vectors. With a model it must be the model's own dimension.
+    pub dimension: Option<u64>,
+    /// The name of a metric, cosine where absent.
+    pub metric: Option<String>,
+    /// How its vectors are indexed.
+    pub index: GivenIndex,
+    /// Cuts texts into passages; where absent, they are truncated to the model's window.
+    pub chunking: Option<GivenChunking>,
+    /// A line for people.
+    pub description: Option<String>,
+}
+
+/// How to index vectors, as a door decoded it; the service checks it. What is absent has its default
+/// in a new collection and stays as it is in others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GivenIndex {
+    /// The name of an index engine.
+    pub engine: Option<String>,
+    /// Neighbours of a vector in the graph.
+    pub m: Option<u64>,
+    /// Candidates looked at when a vector is linked.
+    pub ef_construction: Option<u64>,
+    /// Candidates kept by a search that does not say how many.
+    pub ef: Option<u64>,
+    /// The name of a quantisation.
+    pub quantization: Option<String>,
+}
+
+/// How to cut texts into passages, as a door decoded it; the service checks it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GivenChunking {
+    /// The most tokens of a passage; the model's window where absent.
+    pub tokens: Option<u64>,
+    /// The most tokens that a passage shares with the one before, 0 where absent.
+    pub overlap: Option<u64>,
+}
+
+/// Asks for other settings of a collection. Absent fields stay as they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateCollection {
+    /// A line for people; the empty string removes it.
+    pub description: Option<String>,
+    /// How its vectors are indexed. The index is built again where it has to be, while searches go
+    /// on.
+    pub index: GivenIndex,
+}
+
+/// A collection's properties.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CollectionSummary {
+    /// Its name.
+    pub name: String,
+    /// A line for people.
+    pub description: Option<String>,
+    /// What embeds its texts; absent where only vectors are accepted.
+    pub model: Option<ModelIdentity>,
+    /// The length of its vectors.
+    pub dimension: u64,
+    /// How vectors are compared.
+    pub metric: Metric,
+    /// How its vectors are indexed.
+    pub index: IndexSettings,
+    /// How texts are cut into passages; absent where they are truncated.
+    pub chunking: Option<Chunking>,
+    /// Milliseconds since the Unix epoch.
+    pub created_unix_ms: i64,
+}
+
+/// A collection's properties and its state now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CollectionDescription {
+    /// Its properties.
+    pub summary: CollectionSummary,
+    /// Documents stored.
+    pub document_count: u64,
+    /// The sequence number of the last write, 0 before the first.
+    pub last_seq: u64,
+    /// Bytes of its files, those of the index among them.
+    pub disk_bytes: u64,
+    /// The state of its index.
+    pub index: IndexStatus,
+    /// Ranges of sequence numbers that were acknowledged once and are missing from the store.
+    pub lost_writes: Vec<LostWrites>,
+}

@@ -1,0 +1,206 @@
+//! Documents in and out.
+
+use std::time::Duration;
+
+use akidb_core::{DamagedDocument, Document, DocumentId, Seq, WriteMode};
+use serde_json::{Map, Value};
+
+use crate::GivenId;
+
+/// A document to store.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewDocument {
+    /// Made by the service where absent.
+    pub id: Option<GivenId>,
+    /// Embedded where no vector is given.
+    pub text: Option<String>,
+    /// The user's own vector.
+    pub vector: Option<Vec<f32>>,
+    /// A JSON object, empty where absent.
+    pub metadata: Option<Map<String, Value>>,
+    /// The version that it must replace.
+    pub if_seq: Option<u64>,
+}
+
+/// Asks to insert or replace documents, all or none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Upsert {
+    /// The documents, without a repeated id.
+    pub documents: Vec<NewDocument>,
+    /// Makes the ids that the service chooses the same for every retry of the same documents.
+    pub idempotency_key: Option<String>,
+    /// Whether it may insert, replace, or both.
+    pub mode: WriteMode,
+}
+
+/// What an upsert did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpsertReply {
+    /// One result a document, in the order of the request.
+    pub results: Vec<UpsertResult>,
+    /// From admission to reply.
+    pub took: Duration,
+}
+
+/// What an upsert did with one document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpsertResult {
+    /// The id, as given or as made.
+    pub id: DocumentId,
+    /// Whether the document is new.
+    pub status: UpsertStatus,
+    /// Its version.
+    pub seq: Seq,
+    /// Tokens that were read of the text, where it was embedded; of all its passages together.
+    pub tokens: Option<u32>,
+    /// Whether the text was longer than the model's window, where it was embedded.
+    pub truncated: Option<bool>,
+    /// Tokens of the text that stand for something the model does not know. Absent where it was not
+    /// embedded, or before these were counted.
+    pub unknown_tokens: Option<u32>,
+    /// How many passages the text was cut into, where the collection cuts texts and this one was
+    /// embedded.
+    pub passages: Option<u32>,
+}
+
+/// Whether a written document is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpsertStatus {
+    /// No document had this id.
+    Created,
+    /// The document with this id was replaced.
+    Updated,
+}
+
+impl UpsertStatus {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+        }
+    }
+}
+
+/// Asks to change one document. What is absent stays as it is; something is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PatchDocument {
+    /// Another text, embedded where the collection has a model and no vector is given.
+    pub text: Option<String>,
+    /// Another vector.
+    pub vector: Option<Vec<f32>>,
+    /// A merge patch (RFC 7396) of the metadata.
+    pub metadata: Option<Map<String, Value>>,
+    /// The version that it must be of.
+    pub if_seq: Option<u64>,
+}
+
+/// Asks to change the metadata of documents. Exactly one of `filter` and `all` is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateDocuments {
+    /// A filter as JSON. One that lets everything through needs `all` beside it.
+    pub filter: Option<Value>,
+    /// All documents.
+    pub all: bool,
+    /// A merge patch (RFC 7396).
+    pub metadata: Map<String, Value>,
+}
+
+/// What an update did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpdateReply {
+    /// How many documents were changed; those that are so already do not count.
+    pub updated: u64,
+    /// Fields of the filter that no document had.
+    pub unknown_fields: Vec<String>,
+}
+
+/// Asks for documents, by ids or by a filter. Exactly one is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDocuments {
+    /// Ids.
+    pub ids: Option<Vec<GivenId>>,
+    /// A filter as JSON.
+    pub filter: Option<Value>,
+    /// With a filter: documents a page, `result_window` where absent.
+    pub limit: Option<u64>,
+    /// With a filter: the `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// The parts to return.
+    pub include: Include,
+}
+
+/// Asks to delete documents, by ids, by a filter, or all of them. Exactly one is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteDocuments {
+    /// Ids.
+    pub ids: Option<Vec<GivenId>>,
+    /// A filter as JSON. One that lets everything through needs `all` beside it.
+    pub filter: Option<Value>,
+    /// All documents.
+    pub all: bool,
+}
+
+/// What a deletion did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteReply {
+    /// How many documents are gone.
+    pub deleted: u64,
+    /// Fields of the filter that no document had.
+    pub unknown_fields: Vec<String>,
+}
+
+/// How many documents there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountReply {
+    /// Documents that match, or all.
+    pub count: u64,
+    /// Fields of the filter that no document has.
+    pub unknown_fields: Vec<String>,
+}
+
+/// Which parts of a document a reply carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Include {
+    /// The text.
+    pub text: bool,
+    /// The metadata.
+    pub metadata: bool,
+    /// The vector.
+    pub vector: bool,
+}
+
+impl Default for Include {
+    /// Text and metadata.
+    fn default() -> Self {
+        Self { text: true, metadata: true, vector: false }
+    }
+}
+
+/// Asks for the documents of a selection in pages, in the order of their creation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scroll {
+    /// A filter as JSON; all documents where absent.
+    pub filter: Option<Value>,
+    /// Documents a page, 100 where absent.
+    pub limit: Option<u64>,
+    /// The `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// The parts to return.
+    pub include: Include,
+}
+
+/// One page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScrollReply {
+    /// The documents, in the order of their creation.
+    pub documents: Vec<Document>,
+    /// Documents that have their place on this page and can not be served. Which filter they match
+    /// is not known.
+    pub damaged: Vec<DamagedDocument>,
+    /// Where the next page starts; absent after the last one.
+    pub next_cursor: Option<String>,
+    /// Fields of the filter that no document has.
+    pub unknown_fields: Vec<String>,
+}

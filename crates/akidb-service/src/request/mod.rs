@@ -1,0 +1,26 @@
+//! What the doors ask and what the service answers, before any wire format.
+
+mod collection;
+mod context;
+mod document;
+mod embed;
+mod id;
+mod model;
+mod node;
+mod search;
+
+pub use collection::{
+    CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, GivenIndex,
+    UpdateCollection,
+};
+pub use context::{Door, RequestContext};
+pub use document::{
+    CountReply, DeleteDocuments, DeleteReply, GetDocuments, Include, NewDocument, PatchDocument,
+    Scroll, ScrollReply, UpdateDocuments, UpdateReply, Upsert, UpsertReply, UpsertResult,
+    UpsertStatus,
+};
+pub use embed::{Embed, EmbedReply, EmbedRules};
+pub use id::GivenId;
+pub use model::{InUse, ModelInfo, ModelState};
+pub use node::{ComponentState, Readiness};
+pub use search::{Search, SearchParams, SearchReply};

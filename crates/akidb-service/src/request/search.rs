@@ -1,0 +1,69 @@
+//! Searches and their answers.
+
+use std::time::Duration;
+
+use akidb_core::DamagedDocument;
+use serde_json::Value;
+
+use crate::{GivenId, Hit, Include, SearchPlan};
+
+/// Asks for the nearest documents. Exactly one of `text`, `vector` and `id` is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Search {
+    /// A text, embedded as a query.
+    pub text: Option<String>,
+    /// A vector.
+    pub vector: Option<Vec<f32>>,
+    /// A stored document: more like this, without itself.
+    pub id: Option<GivenId>,
+    /// Hits wanted, 10 where absent.
+    pub limit: Option<u64>,
+    /// Hits to skip, 0 where absent.
+    pub offset: Option<u64>,
+    /// A filter as JSON.
+    pub filter: Option<Value>,
+    /// The lowest score of a hit.
+    pub min_score: Option<f64>,
+    /// The parts of the documents to return.
+    pub include: Include,
+    /// How to search.
+    pub params: SearchParams,
+    /// Whether the reply is to say how it was found.
+    pub explain: Option<bool>,
+}
+
+/// How to search. What is absent is left to the settings of the collection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SearchParams {
+    /// Candidates that a walk of the graph keeps: more find more of the true neighbours and take
+    /// longer. At least as many as there are hits to find are kept in any case. It says nothing
+    /// where there is no walk.
+    pub ef: Option<u64>,
+    /// Compare every vector that the filter lets through, in full precision.
+    pub exact: Option<bool>,
+    /// Whether what was found over codes is scored again with full vectors; true where absent.
+    pub rescore: Option<bool>,
+}
+
+/// The nearest documents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchReply {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// From admission to reply.
+    pub took: Duration,
+    /// Whether the graph that the collection's settings ask for was not there, because it is being
+    /// built again. The hits are as good, they took longer.
+    pub degraded: bool,
+    /// Documents that are near enough to be hits, and are damaged and not served.
+    pub damaged: Vec<DamagedDocument>,
+    /// Documents of the collection that no search can find, or not by all of their passages, as a
+    /// stored vector of theirs is damaged or missing.
+    pub unsearchable: u64,
+    /// How they were found, where the request asks for it.
+    pub plan: Option<SearchPlan>,
+    /// Fields of the filter that no document has.
+    pub unknown_fields: Vec<String>,
+    /// Tokens of the query that stand for something the model does not know, where it was a text.
+    pub unknown_tokens: Option<u32>,
+}
