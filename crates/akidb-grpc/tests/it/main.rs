@@ -7,6 +7,7 @@
 mod bounds;
 mod documents;
 mod faults;
+mod golden;
 mod health;
 mod left_streams;
 mod node;

@@ -3,6 +3,7 @@
 
 mod documents;
 mod encodings;
+mod golden;
 mod import;
 mod index;
 mod operations;
