@@ -60,7 +60,6 @@ async fn an_upsert_and_a_search_are_followed_from_the_door_to_the_store() {
     let search = collector.trace(SEARCH_TRACE);
     let expected = "akidb.collection.v1.CollectionService/Search
   search
-    store
     embed
       tokenize
       queue
