@@ -2,7 +2,7 @@
 //!
 //! What lives here: finding, importing and verifying models ([`ModelStore`]), reading them in
 //! sentence-transformers' way ([`ModelDirectory`]), the backends behind [`Embedder`], and the
-//! [`EmbeddingEngine`] that queues, batches and runs texts on one owner thread. What does not:
+//! [`EmbeddingQueue`] that queues, batches and runs texts on one owner thread. What does not:
 //! rules about requests (blank texts, sizes, rates), status codes, anything about collections.
 
 mod bf16;
@@ -23,7 +23,7 @@ mod tokenize;
 
 pub use embedder::{Embedder, EncoderInput};
 pub use engine::{
-    EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingEngine, EngineSettings, Lane,
+    EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingQueue, Lane, QueueSettings,
     RequestPart, Stage, StageTimer, Turns,
 };
 pub use error::{EmbedError, EncodeError, ModelError, QueueLimit};

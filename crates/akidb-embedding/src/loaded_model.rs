@@ -21,7 +21,7 @@ use crate::{
 /// The most words of a text that the hash backend reads.
 const HASH_MAX_TOKENS: u32 = 512;
 
-/// Everything an [`EmbeddingEngine`](crate::EmbeddingEngine) needs to start.
+/// Everything an [`EmbeddingQueue`](crate::EmbeddingQueue) needs to start.
 pub struct LoadedModel {
     /// What the vectors are made by.
     pub identity: ModelIdentity,

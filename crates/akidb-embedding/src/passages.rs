@@ -11,7 +11,7 @@ use std::{iter, ops::Range};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::{
-    engine::EmbeddingEngine,
+    engine::EmbeddingQueue,
     error::EmbedError,
     identity::InputType,
     tokenize::{TextTokenizer, TokenSpan},
@@ -26,7 +26,7 @@ pub struct PassageLength {
     pub overlap: u32,
 }
 
-impl EmbeddingEngine {
+impl EmbeddingQueue {
     /// Cuts a text into passages of at most `length.tokens` tokens: ranges of bytes, ascending,
     /// that cover the text, but for stretches as long as a passage in which no token says anything.
     /// A text that fits is one passage. Takes about twice the time of tokenizing it.

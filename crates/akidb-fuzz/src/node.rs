@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use akidb_core::Limits;
 use akidb_local::{LocalConfig, LocalEngine};
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, MlxSettings, Precision, Service, ServiceConfig,
+    Backend, EmbeddingConfig, MlxSettings, Precision, QueueSettings, Service, ServiceConfig,
 };
 use axum::Router;
 use http::Request;
@@ -92,7 +92,7 @@ fn config() -> ServiceConfig {
             accept_token_ids: false,
             dimension: Some(8),
             threads: 1,
-            engine: EngineSettings::default(),
+            engine: QueueSettings::default(),
             mlx: MlxSettings::default(),
         }),
         slow_request: None,

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use akidb_core::Limits;
-use akidb_embedding::{EngineSettings, Precision, mlx::MlxSettings};
+use akidb_embedding::{Precision, QueueSettings, mlx::MlxSettings};
 
 /// Everything that [`Service::open`](crate::Service::open) takes.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ pub struct EmbeddingConfig {
     /// Threads of the native backend.
     pub threads: usize,
     /// The limits of the queue and of batches.
-    pub engine: EngineSettings,
+    pub engine: QueueSettings,
     /// The workers of the MLX backend.
     pub mlx: MlxSettings,
 }

@@ -18,7 +18,7 @@ mod times;
 
 pub use akidb_core::{Codes, Strategy};
 pub use akidb_embedding::{
-    EmbedInputs, EngineSettings, InputType, Lane, ModelIdentity, Pooling, Precision, Truncate,
+    EmbedInputs, InputType, Lane, ModelIdentity, Pooling, Precision, QueueSettings, Truncate,
     mlx::MlxSettings,
 };
 pub use akidb_engine::{

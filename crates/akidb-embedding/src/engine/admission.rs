@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{EngineSettings, Lane, pace::Pace};
+use super::{Lane, QueueSettings, pace::Pace};
 use crate::error::{EmbedError, QueueLimit};
 
 /// How much longer than foreseen a request may take before it misses its deadline: speeds are
@@ -46,12 +46,7 @@ impl Room {
     }
 
     /// The room for a request.
-    pub(super) fn of(
-        demand: &Demand,
-        pace: &Pace,
-        settings: &EngineSettings,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn of(demand: &Demand, pace: &Pace, settings: &QueueSettings, now: Instant) -> Self {
         let in_memory = Self::in_memory(settings.queue_tokens);
         let known = pace.drain(demand.lane).filter(|_| !demand.continues);
         let Some(tokens_per_second) = known else { return in_memory };
@@ -85,7 +80,7 @@ impl Room {
         (waiting_tokens, request_tokens): (usize, usize),
         demand: &Demand,
         pace: &Pace,
-        settings: &EngineSettings,
+        settings: &QueueSettings,
         now: Instant,
     ) -> EmbedError {
         let Self { before, by_deadline, in_memory } = *self;
@@ -110,7 +105,7 @@ impl Room {
     }
 }
 
-impl EngineSettings {
+impl QueueSettings {
     /// How long those before a request may take.
     pub(super) const fn wait(&self, lane: Lane) -> Duration {
         match lane {

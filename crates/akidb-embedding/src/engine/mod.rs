@@ -1,6 +1,6 @@
 //! The queue in front of a backend: admission, lanes, batches, deadlines.
 //!
-//! What lives here: [`EmbeddingEngine`], the handle. `inputs` makes tokens of what is given, `queue`
+//! What lives here: [`EmbeddingQueue`], the handle. `inputs` makes tokens of what is given, `queue`
 //! holds what waits, `admission` says who may wait, `query_cache` holds the vectors of queries of
 //! late, `pace` says how much runs at once and how fast, `state` is these together; `request` gathers
 //! a request's answers, `times` says where its time went, `owner` is the threads that alone run the
@@ -52,7 +52,7 @@ use crate::{
 
 /// The limits of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EngineSettings {
+pub struct QueueSettings {
     /// The most texts in a batch.
     pub batch_size: usize,
     /// The most tokens in a batch; a single longer text still runs, alone.
@@ -78,7 +78,7 @@ pub struct EngineSettings {
     pub bulk_ageing: Duration,
 }
 
-impl Default for EngineSettings {
+impl Default for QueueSettings {
     fn default() -> Self {
         Self {
             batch_size: 64,
@@ -170,7 +170,7 @@ pub struct Embedding {
 ///
 /// When the last handle goes, what is queued still runs, then the thread ends.
 #[derive(Clone, Debug)]
-pub struct EmbeddingEngine {
+pub struct EmbeddingQueue {
     shared: Arc<Shared>,
     tokenizer: Arc<TextTokenizer>,
     identity: Arc<ModelIdentity>,
@@ -179,7 +179,7 @@ pub struct EmbeddingEngine {
     _close_on_drop: Arc<CloseOnDrop>,
 }
 
-impl EmbeddingEngine {
+impl EmbeddingQueue {
     /// Starts the threads that own `model` from now on. The engines of one node share `turns`.
     ///
     /// # Errors
@@ -187,7 +187,7 @@ impl EmbeddingEngine {
     /// When the operating system gives no thread.
     pub fn start(
         model: LoadedModel,
-        settings: EngineSettings,
+        settings: QueueSettings,
         metrics: EmbeddingMetrics,
         turns: Turns,
     ) -> io::Result<Self> {
@@ -229,7 +229,7 @@ impl EmbeddingEngine {
 
     /// The limits that the engine was started with.
     #[must_use]
-    pub fn settings(&self) -> &EngineSettings {
+    pub fn settings(&self) -> &QueueSettings {
         self.shared.settings()
     }
 

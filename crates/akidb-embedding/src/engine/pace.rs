@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{EngineSettings, Lane, queue::BatchLimit};
+use super::{Lane, QueueSettings, queue::BatchLimit};
 
 /// The speed assumed until a batch was measured, in tokens a second: that of a slow model, so that
 /// the first batch is rather too small.
@@ -119,7 +119,7 @@ impl Pace {
     }
 
     /// The most that the next batch of a lane may hold to end in time.
-    pub(super) fn limit(&self, lane: Lane, settings: &EngineSettings, now: Instant) -> BatchLimit {
+    pub(super) fn limit(&self, lane: Lane, settings: &QueueSettings, now: Instant) -> BatchLimit {
         let queries_come = self
             .last_query_at
             .is_some_and(|last| now.saturating_duration_since(last) < settings.recent_queries);
@@ -138,7 +138,7 @@ impl Pace {
         &self,
         lane: Lane,
         arrivals: usize,
-        settings: &EngineSettings,
+        settings: &QueueSettings,
         now: Instant,
     ) -> Option<Instant> {
         let (ended_at, requests) = self.lane(lane).last_batch?;
@@ -198,8 +198,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn settings() -> EngineSettings {
-        EngineSettings { batch_timeout: 2 * MS, ..EngineSettings::default() }
+    fn settings() -> QueueSettings {
+        QueueSettings { batch_timeout: 2 * MS, ..QueueSettings::default() }
     }
 
     #[test]

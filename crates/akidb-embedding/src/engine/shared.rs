@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    EngineSettings, Lane, Turns,
+    Lane, QueueSettings, Turns,
     admission::Demand,
     query_cache::QueryCache,
     queue::{Duty, Encoding, Task, Waiter},
@@ -21,7 +21,7 @@ use crate::{error::EmbedError, metrics::EmbeddingMetrics};
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    settings: EngineSettings,
+    settings: QueueSettings,
     metrics: EmbeddingMetrics,
     turns: Turns,
     state: Mutex<State>,
@@ -42,7 +42,7 @@ pub(super) struct Batch<'a> {
 }
 
 impl Shared {
-    pub(super) fn new(settings: EngineSettings, metrics: EmbeddingMetrics, turns: Turns) -> Self {
+    pub(super) fn new(settings: QueueSettings, metrics: EmbeddingMetrics, turns: Turns) -> Self {
         Self {
             queries: Mutex::new(QueryCache::new(settings.query_cache_bytes)),
             settings,
@@ -54,7 +54,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn settings(&self) -> &EngineSettings {
+    pub(super) fn settings(&self) -> &QueueSettings {
         &self.settings
     }
 

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    EngineSettings, Lane,
+    Lane, QueueSettings,
     admission::{Demand, Room},
     pace::Pace,
     queue::{Duty, Encoding, NoRoom, Task, TaskQueue, Waiter},
@@ -38,7 +38,7 @@ impl State {
         &mut self,
         items: Vec<(Encoding, Waiter)>,
         demand: &Demand,
-        settings: &EngineSettings,
+        settings: &QueueSettings,
         now: Instant,
     ) -> Result<(), EmbedError> {
         if self.is_closed {
@@ -62,7 +62,7 @@ impl State {
         &mut self,
         request_tokens: usize,
         demand: &Demand,
-        settings: &EngineSettings,
+        settings: &QueueSettings,
         now: Instant,
     ) -> Result<(), EmbedError> {
         let room = Room::of(demand, &self.pace, settings, now);
@@ -80,7 +80,7 @@ impl State {
     }
 
     /// What an owner thread does now.
-    pub(super) fn next(&self, duty: Duty, settings: &EngineSettings, now: Instant) -> Next {
+    pub(super) fn next(&self, duty: Duty, settings: &QueueSettings, now: Instant) -> Next {
         let Some(lane) = self.queue.next_lane(duty, settings.bulk_ageing, now) else {
             return Next::Nothing;
         };
@@ -93,12 +93,7 @@ impl State {
     }
 
     /// Takes the next batch of a lane; empty when nothing in it is wanted any more.
-    pub(super) fn take(
-        &mut self,
-        lane: Lane,
-        settings: &EngineSettings,
-        now: Instant,
-    ) -> Vec<Task> {
+    pub(super) fn take(&mut self, lane: Lane, settings: &QueueSettings, now: Instant) -> Vec<Task> {
         let limit = self.pace.limit(lane, settings, now);
         let tasks = self.queue.take_batch(lane, limit, now);
         if !tasks.is_empty() {

@@ -9,8 +9,8 @@ use std::{
 };
 
 use akidb_embedding::{
-    EmbedError, EmbedOptions, Embedder, Embedding, EmbeddingEngine, EncodeError, EncoderInput,
-    EngineSettings, InputType, Lane, LoadedModel, Pooling, QueueLimit, TextTokenizer,
+    EmbedError, EmbedOptions, Embedder, Embedding, EmbeddingQueue, EncodeError, EncoderInput,
+    InputType, Lane, LoadedModel, Pooling, QueueLimit, QueueSettings, TextTokenizer,
 };
 use prometheus::Registry;
 use tokio::task::JoinHandle;
@@ -71,7 +71,7 @@ fn word(word: &str) -> u32 {
 }
 
 struct Fixture {
-    engine: EmbeddingEngine,
+    engine: EmbeddingQueue,
     batches: Batches,
     started: Receiver<()>,
     permits: Sender<()>,
@@ -79,11 +79,11 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(settings: EngineSettings) -> Self {
+    fn new(settings: QueueSettings) -> Self {
         // The backend waits to be told, which says nothing about its speed.
         let batch_time = Duration::from_secs(100_000_000);
         let settings =
-            EngineSettings { batch_time, batch_time_with_queries: batch_time, ..settings };
+            QueueSettings { batch_time, batch_time_with_queries: batch_time, ..settings };
         let (batches, (started_sender, started), (permits, permits_receiver)) =
             (Batches::default(), channel(), channel());
         let mut model = LoadedModel::hash(2);
@@ -99,14 +99,14 @@ impl Fixture {
     }
 
     /// An engine of which nothing is held up.
-    fn open(settings: EngineSettings) -> Self {
+    fn open(settings: QueueSettings) -> Self {
         let fixture = Self::new(settings);
         fixture.permit(1000);
         fixture
     }
 
     /// An engine that is busy with a first request of 1 token.
-    async fn busy(settings: EngineSettings) -> (Self, Request) {
+    async fn busy(settings: QueueSettings) -> (Self, Request) {
         let fixture = Self::new(settings);
         let first = fixture.spawn(&["first"], EmbedOptions::default()).await;
         fixture.wait_for_batch();
@@ -162,7 +162,7 @@ async fn answer(request: Request) -> Result<Vec<Embedding>, EmbedError> {
 
 #[tokio::test]
 async fn answers_come_in_order_with_counts() {
-    let engine = engine(LoadedModel::hash(8), EngineSettings::default());
+    let engine = engine(LoadedModel::hash(8), QueueSettings::default());
     let long = "word ".repeat(600);
     let texts = vec!["one".to_owned(), "one two".to_owned(), long, "one".to_owned()];
     let embeddings = engine.embed(texts, EmbedOptions::default()).await.unwrap();
@@ -177,7 +177,7 @@ async fn answers_come_in_order_with_counts() {
 
 #[tokio::test]
 async fn pooling_and_normalizing_follow_the_request() {
-    let engine = engine(LoadedModel::hash(8), EngineSettings::default());
+    let engine = engine(LoadedModel::hash(8), QueueSettings::default());
     let embed = async |text: &str, pooling, normalize| {
         let options = EmbedOptions { pooling, normalize, ..EmbedOptions::default() };
         engine.embed(vec![text.to_owned()], options).await.unwrap().remove(0).values
@@ -192,7 +192,7 @@ async fn pooling_and_normalizing_follow_the_request() {
 
 #[tokio::test]
 async fn what_comes_while_a_batch_runs_is_the_next_batch() {
-    let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+    let (fixture, first) = Fixture::busy(QueueSettings::default()).await;
     let second = fixture.spawn(&["a", "b"], EmbedOptions::default()).await;
     let third = fixture.spawn(&["c"], EmbedOptions::default()).await;
     fixture.permit(2);
@@ -204,7 +204,7 @@ async fn what_comes_while_a_batch_runs_is_the_next_batch() {
 
 #[tokio::test]
 async fn interactive_goes_before_bulk_and_is_not_mixed_with_it() {
-    let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+    let (fixture, first) = Fixture::busy(QueueSettings::default()).await;
     let bulk_request = fixture.spawn(&["b1", "b2"], bulk()).await;
     let interactive = fixture.spawn(&["i1"], EmbedOptions::default()).await;
     fixture.permit(3);
@@ -220,7 +220,7 @@ async fn interactive_goes_before_bulk_and_is_not_mixed_with_it() {
 async fn bulk_goes_before_interactive_when_its_ageing_is_over() {
     let ages = [(Duration::ZERO, ["b1", "i1"]), (PATIENCE * 100, ["i1", "b1"])];
     for (bulk_ageing, expected) in ages {
-        let settings = EngineSettings { bulk_ageing, ..EngineSettings::default() };
+        let settings = QueueSettings { bulk_ageing, ..QueueSettings::default() };
         let (fixture, first) = Fixture::busy(settings).await;
         let bulk_request = fixture.spawn(&["b1"], bulk()).await;
         let interactive = fixture.spawn(&["i1"], EmbedOptions::default()).await;
@@ -234,8 +234,7 @@ async fn bulk_goes_before_interactive_when_its_ageing_is_over() {
 
 #[tokio::test]
 async fn batches_keep_to_their_limits() {
-    let settings =
-        EngineSettings { batch_size: 3, max_batch_tokens: 4, ..EngineSettings::default() };
+    let settings = QueueSettings { batch_size: 3, max_batch_tokens: 4, ..QueueSettings::default() };
     let (fixture, first) = Fixture::busy(settings).await;
     let texts = ["a", "b", "c", "d d", "e e", "f f f f f f", "g"];
     let second = fixture.spawn(&texts, EmbedOptions::default()).await;
@@ -247,7 +246,7 @@ async fn batches_keep_to_their_limits() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_whole_requests_and_says_when_to_come_back() {
-    let settings = EngineSettings { queue_tokens: 4, ..EngineSettings::default() };
+    let settings = QueueSettings { queue_tokens: 4, ..QueueSettings::default() };
     let (fixture, first) = Fixture::busy(settings).await;
     let waiting = fixture.spawn(&["a b", "c"], EmbedOptions::default()).await;
     let refused = answer(fixture.spawn(&["d", "e"], EmbedOptions::default()).await).await;
@@ -270,7 +269,7 @@ async fn a_full_queue_refuses_whole_requests_and_says_when_to_come_back() {
 
 #[tokio::test]
 async fn what_expires_in_the_queue_is_answered_in_time_and_never_runs() {
-    let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+    let (fixture, first) = Fixture::busy(QueueSettings::default()).await;
     let deadline = Some(Instant::now() + Duration::from_millis(50));
     let late = fixture.spawn(&["late"], EmbedOptions { deadline, ..EmbedOptions::default() }).await;
     assert_eq!(answer(late).await, Err(EmbedError::DeadlineExceeded));
@@ -283,7 +282,7 @@ async fn what_expires_in_the_queue_is_answered_in_time_and_never_runs() {
 
 #[tokio::test]
 async fn what_nobody_waits_for_never_runs_and_makes_room() {
-    let settings = EngineSettings { queue_tokens: 2, ..EngineSettings::default() };
+    let settings = QueueSettings { queue_tokens: 2, ..QueueSettings::default() };
     let (fixture, first) = Fixture::busy(settings).await;
     let gone = fixture.spawn(&["gone", "too"], EmbedOptions::default()).await;
     gone.abort();
@@ -303,7 +302,7 @@ async fn a_bad_text_fails_alone_with_its_index() {
         ("nan", "not finite"),
         ("zero", "zero"),
     ] {
-        let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+        let (fixture, first) = Fixture::busy(QueueSettings::default()).await;
         let good = fixture.spawn(&["a", "b"], EmbedOptions::default()).await;
         let failing = fixture.spawn(&["c", bad], EmbedOptions::default()).await;
         let also_good = fixture.spawn(&["d"], EmbedOptions::default()).await;
@@ -322,7 +321,7 @@ async fn a_bad_text_fails_alone_with_its_index() {
 
 #[tokio::test]
 async fn shutting_down_runs_what_is_queued_and_refuses_the_rest() {
-    let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+    let (fixture, first) = Fixture::busy(QueueSettings::default()).await;
     let queued = fixture.spawn(&["queued"], EmbedOptions::default()).await;
     let mut shutdown = std::pin::pin!(fixture.engine.shutdown());
     tokio::select! {
@@ -341,7 +340,7 @@ async fn shutting_down_runs_what_is_queued_and_refuses_the_rest() {
 
 #[tokio::test]
 async fn dropping_the_last_handle_ends_the_thread() {
-    let fixture = Fixture::open(EngineSettings::default());
+    let fixture = Fixture::open(QueueSettings::default());
     let Fixture { engine, started, .. } = fixture;
     let clone = engine.clone();
     drop(engine);
@@ -354,7 +353,7 @@ async fn dropping_the_last_handle_ends_the_thread() {
 
 #[tokio::test]
 async fn the_prompt_of_the_input_type_goes_before_the_text() {
-    let fixture = Fixture::open(EngineSettings::default());
+    let fixture = Fixture::open(QueueSettings::default());
     let cases = [(Some(InputType::Query), 3), (Some(InputType::Document), 1), (None, 1)];
     for (input_type, tokens) in cases {
         let options = EmbedOptions { input_type, ..EmbedOptions::default() };
@@ -367,7 +366,7 @@ async fn the_prompt_of_the_input_type_goes_before_the_text() {
 
 #[tokio::test]
 async fn equal_texts_that_wait_run_once_for_all_who_wait() {
-    let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+    let (fixture, first) = Fixture::busy(QueueSettings::default()).await;
     let many = fixture.spawn(&["same"; 1000], EmbedOptions::default()).await;
     let another = fixture.spawn(&["same", "other"], EmbedOptions::default()).await;
     let unlike = EmbedOptions { pooling: Some(Pooling::Max), ..EmbedOptions::default() };
@@ -391,7 +390,7 @@ async fn batches_are_as_large_as_their_time_allows() {
     let mut model = LoadedModel::hash(2);
     let embedder = ScriptedEmbedder { batches: Arc::clone(&batches), started, permits: permitted };
     model.embedder = Box::new(embedder);
-    let settings = EngineSettings { batch_time: time, ..EngineSettings::default() };
+    let settings = QueueSettings { batch_time: time, ..QueueSettings::default() };
     let engine = engine(model, settings);
     let texts = ["a", "b", "c"].map(str::to_owned).to_vec();
     engine.embed(texts, bulk()).await.unwrap();
@@ -400,7 +399,7 @@ async fn batches_are_as_large_as_their_time_allows() {
 
 #[tokio::test]
 async fn queries_and_bulk_run_at_the_same_time_and_make_the_same_vectors() {
-    let engine = engine(crate::support::real_model(2), EngineSettings::default());
+    let engine = engine(crate::support::real_model(2), QueueSettings::default());
     let text = "a ship meets an iceberg";
     let film = |i: usize| format!("the film number {i} is about a ship that meets an iceberg");
     let bulk_texts: Vec<String> = (0..100).map(film).chain([text.to_owned()]).collect();
@@ -422,7 +421,7 @@ async fn when_the_backend_is_at_fault_the_whole_batch_fails_at_once() {
     for (word, expected) in
         [("gone", unavailable), ("late", EmbedError::BatchOutOfTime { limit: PATIENCE })]
     {
-        let (fixture, first) = Fixture::busy(EngineSettings::default()).await;
+        let (fixture, first) = Fixture::busy(QueueSettings::default()).await;
         let one = fixture.spawn(&["fine"], EmbedOptions::default()).await;
         let other = fixture.spawn(&[word, "good"], EmbedOptions::default()).await;
         fixture.permit(1000);

@@ -9,8 +9,8 @@ use std::{
 };
 
 use akidb_embedding::{
-    EmbedError, EmbedOptions, Embedder, Embedding, EmbeddingEngine, EmbeddingMetricFamilies,
-    EncodeError, EncoderInput, EngineSettings, HashEmbedder, Lane, LoadedModel, Turns,
+    EmbedError, EmbedOptions, Embedder, Embedding, EmbeddingMetricFamilies, EmbeddingQueue,
+    EncodeError, EncoderInput, HashEmbedder, Lane, LoadedModel, QueueSettings, Turns,
 };
 use prometheus::Registry;
 use proptest::prelude::*;
@@ -88,7 +88,7 @@ impl Client {
         self.texts.iter().map(|words| "word ".repeat(*words)).collect()
     }
 
-    async fn ask(self, engine: EmbeddingEngine) -> Result<(), String> {
+    async fn ask(self, engine: EmbeddingQueue) -> Result<(), String> {
         sleep(Duration::from_millis(self.comes_after_ms)).await;
         let deadline = self.deadline_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
         let options = EmbedOptions { lane: self.lane, deadline, ..EmbedOptions::default() };
@@ -130,11 +130,11 @@ proptest! {
 /// What went wrong.
 async fn run(clients: Vec<Client>) -> Vec<String> {
     let (turns, running) = (Turns::default(), Arc::default());
-    let settings = EngineSettings {
+    let settings = QueueSettings {
         queue_tokens: QUEUE_TOKENS,
         max_batch_tokens: 16,
         bulk_ageing: Duration::from_millis(5),
-        ..EngineSettings::default()
+        ..QueueSettings::default()
     };
     let registry = Registry::new();
     let metrics = EmbeddingMetricFamilies::register(&registry).unwrap();
@@ -142,7 +142,7 @@ async fn run(clients: Vec<Client>) -> Vec<String> {
         let mut model = LoadedModel::hash(4);
         model.embedder = Box::new(SlowEmbedder::new(&running));
         let metrics = metrics.of(name);
-        EmbeddingEngine::start(model, settings.clone(), metrics, turns.clone()).unwrap()
+        EmbeddingQueue::start(model, settings.clone(), metrics, turns.clone()).unwrap()
     });
     let asking: Vec<_> = clients
         .into_iter()

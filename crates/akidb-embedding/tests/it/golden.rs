@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use akidb_embedding::{EmbedError, EmbedOptions, Embedding, EngineSettings, Pooling};
+use akidb_embedding::{EmbedError, EmbedOptions, Embedding, Pooling, QueueSettings};
 use serde::Deserialize;
 
 use crate::support::{cosine, engine, real_model, workspace};
@@ -41,7 +41,7 @@ fn assert_same(embeddings: &[Embedding], expected: &[Vec<f32>], texts: &[String]
 #[tokio::test]
 async fn vectors_and_token_counts_are_those_of_sentence_transformers() {
     let (golden, vectors) = golden();
-    let engine = engine(real_model(2), EngineSettings::default());
+    let engine = engine(real_model(2), QueueSettings::default());
     // A text that spells a special token and nothing else has a vector only there.
     let (some, none): (Vec<usize>, Vec<usize>) =
         (0..golden.texts.len()).partition(|&at| golden.texts[at] != "[SEP]");
@@ -62,7 +62,7 @@ async fn vectors_and_token_counts_are_those_of_sentence_transformers() {
 async fn a_request_may_ask_for_another_pooling() {
     let (golden, vectors) = golden();
     let texts = &golden.texts[..golden.other_poolings];
-    let engine = engine(real_model(1), EngineSettings::default());
+    let engine = engine(real_model(1), QueueSettings::default());
     let mut others = vectors[golden.texts.len()..].chunks_exact(golden.other_poolings);
     for pooling in [Pooling::Cls, Pooling::Max] {
         let options = EmbedOptions {
@@ -77,7 +77,7 @@ async fn a_request_may_ask_for_another_pooling() {
 
 #[tokio::test]
 async fn long_texts_are_cut_at_the_limit_and_counted_whole() {
-    let engine = engine(real_model(1), EngineSettings::default());
+    let engine = engine(real_model(1), QueueSettings::default());
     for (words, truncated) in [(253, false), (254, false), (255, true), (5000, true)] {
         let text = "word ".repeat(words);
         assert_eq!(engine.count_tokens(&text, None), Ok(u32::try_from(words).unwrap() + 2));

@@ -1,7 +1,7 @@
 //! The metrics as Prometheus reads them.
 
 use akidb_embedding::{
-    EmbedOptions, EmbeddingEngine, EmbeddingMetricFamilies, EngineSettings, LoadedModel, Turns,
+    EmbedOptions, EmbeddingMetricFamilies, EmbeddingQueue, LoadedModel, QueueSettings, Turns,
 };
 use prometheus::{Registry, TextEncoder};
 
@@ -9,14 +9,10 @@ use prometheus::{Registry, TextEncoder};
 async fn every_metric_is_there_with_help_and_counts_what_it_says() {
     let registry = Registry::new();
     let metrics = EmbeddingMetricFamilies::register(&registry).unwrap();
-    let settings = EngineSettings { queue_tokens: 1000, ..EngineSettings::default() };
-    let engine = EmbeddingEngine::start(
-        LoadedModel::hash(4),
-        settings,
-        metrics.of("tiny"),
-        Turns::default(),
-    )
-    .unwrap();
+    let settings = QueueSettings { queue_tokens: 1000, ..QueueSettings::default() };
+    let engine =
+        EmbeddingQueue::start(LoadedModel::hash(4), settings, metrics.of("tiny"), Turns::default())
+            .unwrap();
     let texts = vec!["one two".to_owned(), "word ".repeat(600)];
     engine.embed(texts, EmbedOptions::default()).await.unwrap();
     let too_large = ["red ", "green ", "blue "].map(|word| word.repeat(600)).to_vec();

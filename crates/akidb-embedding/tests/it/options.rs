@@ -1,8 +1,8 @@
 //! Truncation, dimensions and given tokens, with the real model.
 
 use akidb_embedding::{
-    EmbedError, EmbedInputs, EmbedOptions, Embedding, EmbeddingEngine, EngineSettings, InputType,
-    LoadedModel, Precision, Truncate,
+    EmbedError, EmbedInputs, EmbedOptions, Embedding, EmbeddingQueue, InputType, LoadedModel,
+    Precision, QueueSettings, Truncate,
 };
 use tokenizers::Tokenizer;
 
@@ -11,13 +11,13 @@ use crate::support::{cosine, engine, real_model, real_model_directory};
 /// What the model reads at most.
 const MAX_TOKENS: u32 = 256;
 
-fn with_query_prompt() -> EmbeddingEngine {
+fn with_query_prompt() -> EmbeddingQueue {
     let mut model = real_model(1);
     model.identity.prompts.by_name.insert("query".to_owned(), "tell me about ".to_owned());
-    engine(model, EngineSettings::default())
+    engine(model, QueueSettings::default())
 }
 
-async fn embed(engine: &EmbeddingEngine, text: &str, options: &EmbedOptions) -> Embedding {
+async fn embed(engine: &EmbeddingQueue, text: &str, options: &EmbedOptions) -> Embedding {
     engine.embed(vec![text.to_owned()], options.clone()).await.unwrap().remove(0)
 }
 
@@ -68,7 +68,7 @@ async fn the_prompt_stays_whichever_side_is_cut() {
 
 #[tokio::test]
 async fn fewer_dimensions_are_the_first_ones_scaled_again() {
-    let engine = engine(real_model(1), EngineSettings::default());
+    let engine = engine(real_model(1), QueueSettings::default());
     let whole = embed(&engine, "a boat on a lake", &EmbedOptions::default()).await.values;
     for normalize in [None, Some(true), Some(false)] {
         let options = EmbedOptions { dimensions: Some(64), normalize, ..EmbedOptions::default() };
@@ -87,7 +87,7 @@ async fn fewer_dimensions_are_the_first_ones_scaled_again() {
 
 #[tokio::test]
 async fn given_tokens_are_the_text() {
-    let engine = engine(real_model(1), EngineSettings::default());
+    let engine = engine(real_model(1), QueueSettings::default());
     let tokenizer = real_model_directory().join("tokenizer.json");
     let mut tokenizer = Tokenizer::from_file(tokenizer).unwrap();
     tokenizer.with_padding(None);

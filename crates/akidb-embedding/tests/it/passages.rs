@@ -1,6 +1,6 @@
 //! Cutting with the tokenizer of the real model: what is cut is read whole.
 
-use akidb_embedding::{EmbedError, EngineSettings, PassageLength};
+use akidb_embedding::{EmbedError, PassageLength, QueueSettings};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use crate::support::{engine, real_model};
@@ -10,7 +10,7 @@ const TEXTS: &str = r"([a-z]{1,12}|[A-Zéïåßñ]{1,4}|[0-9]{1,9}|\[SEP\]|[漢�
 
 #[tokio::test]
 async fn no_passage_is_cut_by_the_model_and_none_is_left_out() {
-    let engine = engine(real_model(1), EngineSettings::default());
+    let engine = engine(real_model(1), QueueSettings::default());
     let overhead = engine.passage_overhead(None).unwrap();
     assert_eq!(overhead, 2, "[CLS] and [SEP]");
     let texts = prop::collection::vec(TEXTS, 0..200);

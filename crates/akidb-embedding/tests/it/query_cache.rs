@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use akidb_embedding::{
-    EmbedError, EmbedInputs, EmbedOptions, Embedder, Embedding, EmbeddingEngine, EncodeError,
-    EncoderInput, EngineSettings, HashEmbedder, InputType, Lane, LoadedModel, Pooling, Truncate,
+    EmbedError, EmbedInputs, EmbedOptions, Embedder, Embedding, EmbeddingQueue, EncodeError,
+    EncoderInput, HashEmbedder, InputType, Lane, LoadedModel, Pooling, QueueSettings, Truncate,
 };
 
 use crate::support::engine;
@@ -37,7 +37,7 @@ impl Embedder for CountingEmbedder {
 }
 
 struct Fixture {
-    engine: EmbeddingEngine,
+    engine: EmbeddingQueue,
     encoded: Arc<AtomicUsize>,
 }
 
@@ -48,7 +48,7 @@ impl Fixture {
         let encoded = Arc::default();
         let hash = HashEmbedder::new(4);
         model.embedder = Box::new(CountingEmbedder { hash, encoded: Arc::clone(&encoded) });
-        let settings = EngineSettings { query_cache_bytes, ..EngineSettings::default() };
+        let settings = QueueSettings { query_cache_bytes, ..QueueSettings::default() };
         Self { engine: engine(model, settings), encoded }
     }
 

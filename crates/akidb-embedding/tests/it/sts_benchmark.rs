@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-use akidb_embedding::{EmbedOptions, EngineSettings, Lane, Precision};
+use akidb_embedding::{EmbedOptions, Lane, Precision, QueueSettings};
 
 use crate::support::{cosine, engine, real_model_in, workspace};
 
@@ -41,7 +41,7 @@ async fn ranks_sentence_pairs_as_well_as_sentence_transformers() {
 
 /// The rank correlation of people's judgements with the cosines of pairs of texts.
 async fn spearman(precision: Precision, texts: Vec<String>, judgements: &[f64]) -> f64 {
-    let engine = engine(real_model_in(precision, 2), EngineSettings::default());
+    let engine = engine(real_model_in(precision, 2), QueueSettings::default());
     let options = EmbedOptions { lane: Lane::Bulk, ..EmbedOptions::default() };
     let embeddings = engine.embed(texts, options).await.unwrap();
     let cosines: Vec<f64> =

@@ -7,7 +7,7 @@ use std::{
 };
 
 use akidb_embedding::{
-    EmbeddingEngine, EmbeddingMetricFamilies, EngineSettings, LoadedModel, Precision, Turns,
+    EmbeddingMetricFamilies, EmbeddingQueue, LoadedModel, Precision, QueueSettings, Turns,
 };
 use prometheus::Registry;
 use safetensors::{Dtype, tensor::TensorView};
@@ -39,17 +39,17 @@ pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
-pub(crate) fn engine(model: LoadedModel, settings: EngineSettings) -> EmbeddingEngine {
+pub(crate) fn engine(model: LoadedModel, settings: QueueSettings) -> EmbeddingQueue {
     engine_with_metrics(model, settings, &Registry::new())
 }
 
 pub(crate) fn engine_with_metrics(
     model: LoadedModel,
-    settings: EngineSettings,
+    settings: QueueSettings,
     registry: &Registry,
-) -> EmbeddingEngine {
+) -> EmbeddingQueue {
     let metrics = EmbeddingMetricFamilies::register(registry).unwrap();
-    EmbeddingEngine::start(model, settings, metrics.of("test"), Turns::default()).unwrap()
+    EmbeddingQueue::start(model, settings, metrics.of("test"), Turns::default()).unwrap()
 }
 
 pub(crate) fn cosine(one: &[f32], other: &[f32]) -> f64 {

@@ -14,7 +14,7 @@ use akidb_proto::{
     embedding::v1::embedding_service_client::EmbeddingServiceClient,
 };
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, MlxSettings, Precision, Service, ServiceConfig,
+    Backend, EmbeddingConfig, MlxSettings, Precision, QueueSettings, Service, ServiceConfig,
 };
 use prometheus::Registry;
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ impl Node {
                 accept_token_ids: true,
                 dimension: Some(32),
                 threads: 1,
-                engine: EngineSettings::default(),
+                engine: QueueSettings::default(),
                 mlx: MlxSettings::default(),
             }),
             slow_request: None,

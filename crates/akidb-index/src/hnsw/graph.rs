@@ -16,7 +16,7 @@ use super::{
     sketch::Sketches,
     space::{Coder, Space, Target},
     twins::Twins,
-    walk::{Ground, WalkMemory, Walked},
+    walk::{LayerSearch, WalkMemory, Walked},
     widening::Widening,
 };
 use crate::{code_line::CodeLine, exact::State, lane::Lane, scoring::Scoring};
@@ -295,10 +295,10 @@ impl View {
     ) -> (u32, Walked) {
         let (mut node, mut walked) = (entry.index, Walked::default());
         for above in (layer + 1..=entry.layer).rev() {
-            let ground = Ground { space, layer: &self.layers[above] };
-            let (nearest, done) = ground.descend(target, node, memory);
+            let layer_search = LayerSearch { space, layer: &self.layers[above] };
+            let (nearest, done) = layer_search.descend(target, node, memory);
             walked = walked.and(done);
-            node = ground.layer.below(nearest);
+            node = layer_search.layer.below(nearest);
         }
         (node, walked)
     }

@@ -10,7 +10,7 @@ use super::{
     repair::RepairMemory,
     select::{Candidate, SelectMemory, select},
     space::{Space, Target},
-    walk::{Ground, Reach, WalkMemory},
+    walk::{Budget, LayerSearch, WalkMemory},
 };
 
 /// Where a walk to a new node meets many dead ones, which it leaves for live ones, it ends after so
@@ -104,15 +104,15 @@ impl Insertion<'_> {
         let layer = &self.view.layers[at];
         let ef = self.graph.shape.ef_construction;
         let compared_max = (ef * COMPARED_PER_CANDIDATE_MAX) as u64;
-        let reach = Reach { ef, end: self.end_of(at), compared_max, probe: None };
-        let ground = Ground { space: self.space, layer };
+        let budget = Budget { ef, end: self.end_of(at), compared_max, checkpoint: None };
+        let layer_search = LayerSearch { space: self.space, layer };
         let state = self.space.state;
         if state.live_count() < state.slot_count() {
             let is_live = |slot| self.view.leads_to_live(state, slot);
-            ground.walk(&memory.target, start, reach, &mut memory.walk, is_live);
+            layer_search.walk(&memory.target, start, budget, &mut memory.walk, is_live);
         }
         if state.live_count() == state.slot_count() || memory.walk.pool.kept() == 0 {
-            ground.walk(&memory.target, start, reach, &mut memory.walk, |_| true);
+            layer_search.walk(&memory.target, start, budget, &mut memory.walk, |_| true);
         }
         let found = memory.walk.pool.returnable().filter(|&(_, found)| found != index);
         memory.candidates.clear();
@@ -223,12 +223,12 @@ impl Insertion<'_> {
             self.view.descend_to(0, entry, self.space, &memory.target, &mut memory.walk);
         let layer = &self.view.layers[0];
         let ef = self.graph.shape.ef_construction;
-        let reach = Reach { ef, end: self.end, compared_max: u64::MAX, probe: None };
-        let ground = Ground { space: self.space, layer };
+        let budget = Budget { ef, end: self.end, compared_max: u64::MAX, checkpoint: None };
+        let layer_search = LayerSearch { space: self.space, layer };
         memory.selected.clear();
         // Where the layers above lead to another part of the graph, from the root.
         for start in [start, root] {
-            ground.walk(&memory.target, start, reach, &mut memory.walk, |_| true);
+            layer_search.walk(&memory.target, start, budget, &mut memory.walk, |_| true);
             let found = memory.walk.pool.returnable().filter(|&(_, found)| tied(found));
             memory.selected.extend(found.map(|(_, index)| Link { index, pinned: false }));
             if !memory.selected.is_empty() {

@@ -3,7 +3,7 @@
 //! A scan costs in proportion to the slots that may be returned, a walk in proportion to `ef` and to
 //! how rare these slots are, as it has to find `ef` of them. The numbers were measured, see each.
 
-use super::{search::Search, walk::Probe};
+use super::{search::Search, walk::Checkpoint};
 use crate::Approach;
 
 /// Vectors that a walk compares for each candidate it keeps: 1,915 at an `ef` of 100 over 141,000
@@ -25,7 +25,7 @@ pub(super) struct PlannedWalk {
     /// How many vectors it may compare.
     pub(super) compared_max: u64,
     /// What it has to have found by then to go on.
-    pub(super) probe: Option<Probe>,
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
 /// The walk to make, or `None` where scanning is expected to cost less, or where an answer may hold
@@ -38,7 +38,7 @@ pub(super) struct PlannedWalk {
 pub(super) fn walk(search: &Search<'_>) -> Option<PlannedWalk> {
     let returnable = search.returnable_max() as f64;
     let scan = returnable * SCAN_COST;
-    let compared = |compared: f64| PlannedWalk { compared_max: compared as u64, probe: None };
+    let compared = |compared: f64| PlannedWalk { compared_max: compared as u64, checkpoint: None };
     match search.approach {
         Approach::Walk => return Some(compared(f64::INFINITY)),
         Approach::Scan => return None,
@@ -53,7 +53,7 @@ pub(super) fn walk(search: &Search<'_>) -> Option<PlannedWalk> {
     (least < scan / 2.0).then(|| {
         let ef = search.ef as f64;
         let kept = (2.0 * ef * share * NEAR_RATIO).min(0.9 * ef);
-        let probe = Probe { compared: 2 * search.ef as u64, kept: kept as usize };
-        PlannedWalk { probe: Some(probe), ..compared(scan / 2.0) }
+        let checkpoint = Checkpoint { compared: 2 * search.ef as u64, kept: kept as usize };
+        PlannedWalk { checkpoint: Some(checkpoint), ..compared(scan / 2.0) }
     })
 }

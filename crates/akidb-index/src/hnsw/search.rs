@@ -7,7 +7,7 @@ use super::{
     pool::Pool,
     rescoring::RankMemory,
     space::{Space, Target},
-    walk::{Ground, Reach, WalkMemory, Walked},
+    walk::{Budget, LayerSearch, WalkMemory, Walked},
 };
 use crate::{Approach, SearchRequest, Strategy, Work, exact::State, lane::Lane, ranking::Ranking};
 
@@ -94,13 +94,13 @@ impl Search<'_> {
     /// Fills the pool from the graph and from behind it. Says whether that is an answer: enough
     /// was found before the walk cost as much as it may.
     fn walk(&self, planned: PlannedWalk, memory: &mut SearchMemory, work: &mut Work) -> bool {
-        let reach = Reach {
+        let budget = Budget {
             ef: self.ef,
             end: self.state.slot_count() as u32,
             compared_max: planned.compared_max,
-            probe: planned.probe,
+            checkpoint: planned.checkpoint,
         };
-        let walked = self.walk_layers(reach, memory);
+        let walked = self.walk_layers(budget, memory);
         work.hops += walked.hops;
         work.compared += walked.compared;
         if walked.gave_up {
@@ -110,22 +110,22 @@ impl Search<'_> {
         memory.walk.pool.kept() >= self.ef.min(self.returnable_max())
     }
 
-    fn walk_layers(&self, reach: Reach, memory: &mut SearchMemory) -> Walked {
+    fn walk_layers(&self, budget: Budget, memory: &mut SearchMemory) -> Walked {
         let SearchMemory { walk, target, representatives, .. } = memory;
         let Some(entry) = self.graph.entry() else {
-            walk.pool.reset(reach.ef);
-            walk.visited.begin(reach.end as usize);
+            walk.pool.reset(budget.ef);
+            walk.visited.begin(budget.end as usize);
             return Walked::default();
         };
         let (start, descended) = self.view.descend_to(0, entry, self.space, target, walk);
-        let ground = Ground { space: self.space, layer: &self.view.layers[0] };
+        let layer_search = LayerSearch { space: self.space, layer: &self.view.layers[0] };
         let mut walked = if self.returns_all() {
-            ground.walk(target, start, reach, walk, |_| true)
+            layer_search.walk(target, start, budget, walk, |_| true)
         } else {
-            ground.walk(target, start, reach, walk, |slot| self.is_returnable(slot))
+            layer_search.walk(target, start, budget, walk, |slot| self.is_returnable(slot))
         };
         if self.view.twins.exist() && !walked.gave_up {
-            self.offer_twins(reach, walk, representatives, &mut walked);
+            self.offer_twins(budget, walk, representatives, &mut walked);
         }
         descended.and(walked)
     }
@@ -133,7 +133,7 @@ impl Search<'_> {
     /// Offers the twins of what the walk found, which are as near.
     fn offer_twins(
         &self,
-        reach: Reach,
+        budget: Budget,
         walk: &mut WalkMemory,
         representatives: &mut Vec<(f32, u32)>,
         walked: &mut Walked,
@@ -146,12 +146,12 @@ impl Search<'_> {
                 if distance >= pool.bar() {
                     break;
                 }
-                if walked.compared >= reach.compared_max {
+                if walked.compared >= budget.compared_max {
                     walked.gave_up = true;
                     return;
                 }
                 walked.compared += 1;
-                if twin < reach.end && visited.insert(twin) {
+                if twin < budget.end && visited.insert(twin) {
                     offer_where(pool, distance, twin, self.is_returnable(twin));
                 }
             }

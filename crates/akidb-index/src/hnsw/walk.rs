@@ -34,9 +34,9 @@ pub(super) struct Walked {
     pub(super) gave_up: bool,
 }
 
-/// How far a walk goes.
+/// What a walk may cost and has to keep.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reach {
+pub(super) struct Budget {
     /// Candidates to keep.
     pub(super) ef: usize,
     /// Indexes from here on are not looked at.
@@ -44,23 +44,25 @@ pub(super) struct Reach {
     /// Vectors to compare before the walk gives up.
     pub(super) compared_max: u64,
     /// Where it may give up before.
-    pub(super) probe: Option<Probe>,
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
-/// What a walk that is tried has to have found to go on.
+/// A walk that is tried ends here unless it has found enough by then.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Probe {
+pub(super) struct Checkpoint {
     /// After so many comparisons
     pub(super) compared: u64,
     /// so many candidates that may be returned.
     pub(super) kept: usize,
 }
 
-impl Reach {
-    /// Whether a walk that has compared and kept so many gives up. Its probe is past after that.
+impl Budget {
+    /// Whether a walk that has compared and kept so many gives up. The checkpoint is past after that.
     fn is_over(&mut self, compared: u64, kept: usize) -> bool {
-        if let Some(probe) = self.probe.take_if(|probe| compared >= probe.compared) {
-            return kept < probe.kept;
+        if let Some(checkpoint) =
+            self.checkpoint.take_if(|checkpoint| compared >= checkpoint.compared)
+        {
+            return kept < checkpoint.kept;
         }
         compared >= self.compared_max
     }
@@ -68,38 +70,38 @@ impl Reach {
 
 /// A layer, and how to measure in it.
 #[derive(Clone, Copy)]
-pub(super) struct Ground<'a> {
+pub(super) struct LayerSearch<'a> {
     pub(super) space: Space<'a>,
     pub(super) layer: &'a Layer,
 }
 
-impl Ground<'_> {
-    /// Walks from `start` and leaves the `ef` nearest nodes in the pool of `memory`, of those whose
+impl LayerSearch<'_> {
+    /// Walks from `entry_point` and leaves the `ef` nearest nodes in the pool of `memory`, of those whose
     /// slots are `returnable`. Other nodes are walked over.
     pub(super) fn walk(
         self,
         target: &Target,
-        start: u32,
-        mut reach: Reach,
+        entry_point: u32,
+        mut budget: Budget,
         memory: &mut WalkMemory,
         returnable: impl Fn(u32) -> bool,
     ) -> Walked {
         let mut walked = Walked::default();
-        memory.visited.begin(reach.end as usize);
-        memory.pool.reset(reach.ef);
+        memory.visited.begin(budget.end as usize);
+        memory.pool.reset(budget.ef);
         memory.unseen.clear();
-        if start < reach.end && memory.visited.insert(start) {
-            memory.unseen.push(start);
+        if entry_point < budget.end && memory.visited.insert(entry_point) {
+            memory.unseen.push(entry_point);
         }
         loop {
             match memory.pool.next_unexpanded() {
-                Some(_) if reach.is_over(walked.compared, memory.pool.kept()) => {
+                Some(_) if budget.is_over(walked.compared, memory.pool.kept()) => {
                     walked.gave_up = true;
                     return walked;
                 }
                 Some(node) => {
                     walked.hops += 1;
-                    self.look_ahead(node, reach.end, memory);
+                    self.look_ahead(node, budget.end, memory);
                 }
                 None if memory.unseen.is_empty() => return walked,
                 None => {}
@@ -145,18 +147,18 @@ impl Ground<'_> {
         memory.unseen.len() as u64
     }
 
-    /// Follows the nearest neighbor from `start` for as long as there is a nearer one.
+    /// Follows the nearest neighbor from `entry_point` for as long as there is a nearer one.
     pub(super) fn descend(
         self,
         target: &Target,
-        start: u32,
+        entry_point: u32,
         memory: &mut WalkMemory,
     ) -> (u32, Walked) {
         let mut walked = Walked { compared: 1, ..Walked::default() };
         let end = self.layer.capacity() as u32;
-        let mut nearest = start;
+        let mut nearest = entry_point;
         memory.slots.clear();
-        memory.slots.push(self.layer.slot(start));
+        memory.slots.push(self.layer.slot(entry_point));
         self.space.distances(target, &memory.slots, &mut memory.distances);
         let mut least = memory.distances[0];
         loop {

@@ -16,7 +16,7 @@ use akidb_listener::ListenerOptions;
 use akidb_local::{IndexConfig, LocalConfig, LocalEngine, StorageConfig};
 use akidb_rest::{RestOptions, router};
 use akidb_service::{
-    Backend, EmbeddingConfig, EngineSettings, MlxSettings, Precision, Service, ServiceConfig,
+    Backend, EmbeddingConfig, MlxSettings, Precision, QueueSettings, Service, ServiceConfig,
 };
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
@@ -68,7 +68,7 @@ impl Node {
                 accept_token_ids: true,
                 dimension: Some(8),
                 threads: 1,
-                engine: EngineSettings::default(),
+                engine: QueueSettings::default(),
                 mlx: MlxSettings::default(),
             }),
             slow_request: None,

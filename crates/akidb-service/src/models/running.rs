@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use akidb_core::{Chunking, Error, ErrorCode, Result};
 use akidb_embedding::{
-    EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingEngine, InputType, ModelIdentity,
+    EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingQueue, InputType, ModelIdentity,
     PassageLength, RequestPart, Stage, StageTimer, mlx::Availability,
 };
 use tracing::{Instrument, Span};
@@ -17,12 +17,12 @@ const TEXTS_AT_ONCE: usize = 256;
 
 /// A running model.
 pub(crate) struct Model {
-    engine: EmbeddingEngine,
+    engine: EmbeddingQueue,
     backend: Backend,
 }
 
 impl Model {
-    pub(super) const fn new(engine: EmbeddingEngine, backend: Backend) -> Self {
+    pub(super) const fn new(engine: EmbeddingQueue, backend: Backend) -> Self {
         Self { engine, backend }
     }
 

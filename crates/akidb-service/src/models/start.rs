@@ -6,7 +6,7 @@ use std::{
 };
 
 use akidb_embedding::{
-    EmbeddingEngine, EmbeddingMetrics, LoadedModel, ModelError, ModelIdentity, ModelStore,
+    EmbeddingMetrics, EmbeddingQueue, LoadedModel, ModelError, ModelIdentity, ModelStore,
     Precision, Turns,
 };
 
@@ -81,7 +81,7 @@ pub(super) fn start(
     if let Some(expected) = expected.filter(|&expected| expected != found) {
         return Err(ModelStartError::WrongDimension { name: name.to_owned(), found, expected });
     }
-    let engine = EmbeddingEngine::start(loaded, config.engine.clone(), metrics, turns)?;
+    let engine = EmbeddingQueue::start(loaded, config.engine.clone(), metrics, turns)?;
     Ok(Model::new(engine, backend))
 }
 

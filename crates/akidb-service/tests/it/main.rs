@@ -22,8 +22,8 @@ use std::{
 use akidb_core::{ErrorCode, Limits, Result};
 use akidb_local::{IndexConfig, LocalConfig, LocalEngine, OpenError, StorageConfig};
 use akidb_service::{
-    Backend, CreateCollection, Door, EmbeddingConfig, EngineSettings, GivenId, MlxSettings,
-    NewDocument, Precision, RequestContext, Search, Service, ServiceConfig, Upsert,
+    Backend, CreateCollection, Door, EmbeddingConfig, GivenId, MlxSettings, NewDocument, Precision,
+    QueueSettings, RequestContext, Search, Service, ServiceConfig, Upsert,
 };
 use prometheus::Registry;
 
@@ -67,7 +67,7 @@ fn config(data_dir: &Path) -> Config {
             accept_token_ids: true,
             dimension: Some(32),
             threads: 1,
-            engine: EngineSettings::default(),
+            engine: QueueSettings::default(),
             mlx: MlxSettings::default(),
         }),
     }

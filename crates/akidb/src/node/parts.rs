@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use akidb_listener::ListenerOptions;
 use akidb_local::{IndexConfig, LocalConfig, StorageConfig};
 use akidb_rest::RestOptions;
-use akidb_service::{EmbeddingConfig, EngineSettings, MlxSettings, ServiceConfig};
+use akidb_service::{EmbeddingConfig, MlxSettings, QueueSettings, ServiceConfig};
 
 use crate::settings::{self, Backend, EmbeddingSettings, ServerSettings, Settings};
 
@@ -57,7 +57,7 @@ fn embedding(settings: &EmbeddingSettings) -> EmbeddingConfig {
         accept_token_ids: settings.accept_token_ids,
         dimension: settings.dimension,
         threads: settings.threads.unwrap_or_else(cores),
-        engine: EngineSettings {
+        engine: QueueSettings {
             batch_size: settings.batch_size,
             max_batch_tokens: settings.batch_tokens,
             queue_tokens: settings.queue_tokens,

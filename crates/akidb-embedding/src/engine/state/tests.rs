@@ -44,7 +44,7 @@ struct Done {
 
 struct World {
     state: State,
-    settings: EngineSettings,
+    settings: QueueSettings,
     start: Instant,
     now: Duration,
     running: Option<(Lane, Vec<Task>, Duration)>,
@@ -55,7 +55,7 @@ struct World {
 }
 
 impl World {
-    fn new(settings: EngineSettings) -> Self {
+    fn new(settings: QueueSettings) -> Self {
         Self {
             state: State::default(),
             settings,
@@ -171,10 +171,10 @@ fn batch_time(tokens: usize) -> Duration {
 
 /// The tokens of inserts that are done in a second when there are always more.
 fn capacity() -> f64 {
-    let unbounded = EngineSettings {
+    let unbounded = QueueSettings {
         bulk_wait: Duration::MAX,
         queue_tokens: usize::MAX,
-        ..EngineSettings::default()
+        ..QueueSettings::default()
     };
     let mut world = World::new(unbounded);
     (0..1_000).for_each(|_| drop(world.ask(INSERT, Lane::Bulk, 1_000 * SECOND, false)));
@@ -184,7 +184,7 @@ fn capacity() -> f64 {
 
 #[test]
 fn at_three_times_the_load_capacity_is_served_the_rest_refused_and_queries_are_as_fast() {
-    let (capacity, settings) = (capacity(), EngineSettings::default());
+    let (capacity, settings) = (capacity(), QueueSettings::default());
     for load in [3.0, 5.0] {
         let mut world = World::new(settings.clone());
         let refused = world.run(capacity * load, 120 * SECOND);
@@ -202,7 +202,7 @@ fn at_three_times_the_load_capacity_is_served_the_rest_refused_and_queries_are_a
 }
 
 /// Fills the lane until an insert is refused.
-fn overloaded(settings: EngineSettings) -> (World, EmbedError) {
+fn overloaded(settings: QueueSettings) -> (World, EmbedError) {
     let mut world = World::new(settings);
     world.run(3.0 * TOKENS_PER_SECOND, 30 * SECOND);
     let refused = loop {
@@ -216,9 +216,9 @@ fn overloaded(settings: EngineSettings) -> (World, EmbedError) {
 #[test]
 fn who_comes_back_when_told_is_let_in_and_who_comes_sooner_is_not() {
     for settings in [
-        EngineSettings::default(),
-        EngineSettings { bulk_wait: 2 * SECOND, ..EngineSettings::default() },
-        EngineSettings { queue_tokens: 40_000, ..EngineSettings::default() },
+        QueueSettings::default(),
+        QueueSettings { bulk_wait: 2 * SECOND, ..QueueSettings::default() },
+        QueueSettings { queue_tokens: 40_000, ..QueueSettings::default() },
     ] {
         let (mut world, refused) = overloaded(settings.clone());
         let EmbedError::QueueFull { retry_after, .. } = refused else { panic!("{refused:?}") };
@@ -238,7 +238,7 @@ fn who_comes_back_when_told_is_let_in_and_who_comes_sooner_is_not() {
 
 #[test]
 fn what_would_miss_its_own_deadline_is_refused_unless_it_goes_on_or_nothing_waits() {
-    let (mut world, _) = overloaded(EngineSettings::default());
+    let (mut world, _) = overloaded(QueueSettings::default());
     // Room by the wait that the lane allows, not by a deadline of two seconds.
     (0..3_000).for_each(|_| world.pass());
     let refused = world.ask(INSERT, Lane::Bulk, 2 * SECOND, false).unwrap_err();
@@ -262,7 +262,7 @@ fn what_would_miss_its_own_deadline_is_refused_unless_it_goes_on_or_nothing_wait
 
 #[test]
 fn until_the_speed_is_known_only_memory_bounds_the_queue_and_a_full_one_refuses_unread_texts() {
-    let mut world = World::new(EngineSettings::default());
+    let mut world = World::new(QueueSettings::default());
     let mut inserts = 0;
     let refused = loop {
         match world.insert() {
@@ -273,7 +273,7 @@ fn until_the_speed_is_known_only_memory_bounds_the_queue_and_a_full_one_refuses_
     assert_eq!(inserts, world.settings.queue_tokens / INSERT_TOKENS);
     let limit = QueueLimit::Tokens { tokens: world.settings.queue_tokens };
     assert!(matches!(refused, EmbedError::QueueFull { limit: found, .. } if found == limit));
-    let (mut world, _) = overloaded(EngineSettings::default());
+    let (mut world, _) = overloaded(QueueSettings::default());
     let (settings, now) = (world.settings.clone(), world.at());
     let demand = |lane| Demand { lane, deadline: None, following_tokens: 0, continues: false };
     let early =
