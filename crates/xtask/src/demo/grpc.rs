@@ -36,7 +36,7 @@ pub(super) async fn search_by_vector(address: SocketAddr, question: &str) -> Res
         collection: COLLECTION.to_owned(),
         search: Some(Search {
             query: Some(search::Query::Vector(Vector { values })),
-            limit: Some(HITS as u64),
+            limit: Some(HITS),
             ..Search::default()
         }),
     };
