@@ -9,6 +9,7 @@
 use std::{
     alloc::{Layout, handle_alloc_error},
     marker::PhantomData,
+    mem::MaybeUninit,
     ops::Range,
     ptr::NonNull,
     sync::{Arc, atomic::AtomicU32},
@@ -21,6 +22,9 @@ use crate::code_line::CodeLine;
 
 /// Bytes of a huge page on x86-64, and on AArch64 with its usual pages of 4 KiB.
 const HUGE_PAGE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Rows that a kernel is given in one call.
+pub(super) const ROWS_AT_ONCE: usize = 32;
 
 /// What rows are made of.
 ///
@@ -41,6 +45,18 @@ pub(super) struct Blocks<T> {
     row_len: usize,
     rows_log2: u32,
     blocks: Vec<Block>,
+    kind: PhantomData<T>,
+}
+
+/// Where the rows of blocks lie, in values that a loop over rows keeps in registers: through a
+/// reference, they are loaded and computed anew for every row.
+pub(super) struct Rows<'a, T> {
+    row_len: usize,
+    row_bytes: usize,
+    rows_log2: u32,
+    /// Of an index, the place of the row in its block.
+    within_mask: u32,
+    blocks: &'a [Block],
     kind: PhantomData<T>,
 }
 
@@ -74,6 +90,14 @@ impl<T> Clone for Blocks<T> {
         Self { blocks: self.blocks.clone(), ..*self }
     }
 }
+
+impl<T> Clone for Rows<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Rows<'_, T> {}
 
 impl<T: Plain> Blocks<T> {
     /// No rows, of `row_len` values each, in blocks of `1 << rows_log2` rows.
@@ -123,13 +147,19 @@ impl<T: Plain> Blocks<T> {
     /// A row, which must be within the capacity. A row never written is zeros.
     #[inline(always)]
     pub(super) fn row(&self, index: u32) -> &[T] {
-        let within = index as usize & ((1 << self.rows_log2) - 1);
-        let block = &self.blocks[(index >> self.rows_log2) as usize];
-        // SAFETY: a block has memory for `1 << rows_log2` rows, aligned for `T`, initialized as
-        // zeros or by a file, and any bytes are a `T`. Whoever writes keeps to `write`.
-        unsafe {
-            let begin = block.begin.add(within * self.row_bytes()).cast::<T>();
-            std::slice::from_raw_parts(begin.as_ptr(), self.row_len)
+        self.rows().row(index)
+    }
+
+    /// All rows, for a loop over some of them.
+    #[inline(always)]
+    pub(super) fn rows(&self) -> Rows<'_, T> {
+        Rows {
+            row_len: self.row_len,
+            row_bytes: self.row_bytes(),
+            rows_log2: self.rows_log2,
+            within_mask: (1 << self.rows_log2) - 1,
+            blocks: &self.blocks,
+            kind: PhantomData,
         }
     }
 
@@ -194,6 +224,34 @@ impl<T: Plain> Blocks<T> {
             }
         }
         bytes
+    }
+}
+
+impl<'a, T: Plain + 'a> Rows<'a, T> {
+    /// A row, as [`Blocks::row`].
+    #[inline(always)]
+    pub(super) fn row(self, index: u32) -> &'a [T] {
+        let within = (index & self.within_mask) as usize;
+        let block = &self.blocks[(index >> self.rows_log2) as usize];
+        // SAFETY: a block has memory for `1 << rows_log2` rows, aligned for `T`, initialized as
+        // zeros or by a file, and any bytes are a `T`. Whoever writes keeps to `write`.
+        unsafe {
+            let begin = block.begin.add(within * self.row_bytes).cast::<T>();
+            std::slice::from_raw_parts(begin.as_ptr(), self.row_len)
+        }
+    }
+
+    /// The rows of up to [`ROWS_AT_ONCE`] indexes, in their order; of more, of the first.
+    #[inline(always)]
+    pub(super) fn with<R>(self, indexes: &[u32], work: impl FnOnce(&[&'a [T]]) -> R) -> R {
+        // Filling all places first takes as long as comparing two codes.
+        let mut rows = [const { MaybeUninit::<&[T]>::uninit() }; ROWS_AT_ONCE];
+        let count = indexes.len().min(ROWS_AT_ONCE);
+        for (row, &index) in rows.iter_mut().zip(indexes) {
+            row.write(self.row(index));
+        }
+        // SAFETY: the first `count` places were written just now.
+        work(unsafe { rows[..count].assume_init_ref() })
     }
 }
 

@@ -17,6 +17,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::rotation::Rotation;
 use crate::{
+    code_kernel,
     code_line::{CodeLine, LINE_BYTES, lines_of},
     lane::{LANE_WIDTH, Lane},
 };
@@ -27,8 +28,8 @@ pub(super) const ZERO_CODE: u8 = 128;
 /// The largest size of a component in steps of the scale.
 const STEPS_MAX: f32 = 127.0;
 
-/// Lines whose bytes are added up in numbers of 16 bits.
-const LINES_SUMMED: usize = 128;
+/// Bytes that a kernel multiplies those of a code by, to add them up.
+static ONES: [CodeLine; 128] = [CodeLine([1; LINE_BYTES]); 128];
 
 /// How vectors of one graph become codes.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,12 +171,18 @@ impl Int8Coder {
 }
 
 impl Int8Target {
-    /// The distance to a row by the product that a kernel measured. Between equal codes it is 0,
+    /// The distance to each row by the product that a kernel measured. Between equal codes it is 0,
     /// under every metric but the inner product: each term is multiplied in the same order.
     #[inline(always)]
-    pub(super) fn distance(&self, product: i32, terms: RowTerms) -> f32 {
-        let product = self.slope * (product - self.bias) as f32;
-        self.base + self.weight * terms.term + terms.scale * product
+    pub(super) fn distances<const N: usize>(
+        &self,
+        products: [i32; N],
+        terms: [RowTerms; N],
+    ) -> [f32; N] {
+        std::array::from_fn(|at| {
+            let product = self.slope * (products[at] - self.bias) as f32;
+            self.base + self.weight * terms[at].term + terms[at].scale * product
+        })
     }
 }
 
@@ -205,7 +212,7 @@ fn write_code(components: &[f32], code: &mut [CodeLine]) -> f32 {
 fn squared_length(code: &[CodeLine], scale: f32) -> f32 {
     let squares = code.iter().map(|line| {
         let square = |&byte: &u8| {
-            let steps = i32::from(byte) - i32::from(ZERO_CODE);
+            let steps = i32::from(i16::from(byte) - i16::from(ZERO_CODE));
             steps * steps
         };
         line.0.iter().map(square).sum::<i32>()
@@ -230,25 +237,20 @@ fn bounded(scale: f32) -> f32 {
 }
 
 /// Turns stored bytes into signed ones.
-pub(super) fn to_signed(code: &mut [CodeLine]) {
+fn to_signed(code: &mut [CodeLine]) {
     for line in code {
         line.0.iter_mut().for_each(|byte| *byte ^= ZERO_CODE);
     }
 }
 
 /// The sum of signed bytes.
-pub(super) fn signed_sum(code: &[CodeLine]) -> i32 {
-    // So many bytes of -128 add up to less than a sum has room for.
-    code.chunks(LINES_SUMMED)
-        .map(|lines| {
-            let mut sums = [0_i16; LINE_BYTES];
-            for line in lines {
-                let bytes = line.0.map(|byte| i16::from(byte.cast_signed()));
-                sums.iter_mut().zip(bytes).for_each(|(sum, byte)| *sum += byte);
-            }
-            sums.into_iter().map(i32::from).sum::<i32>()
-        })
-        .sum()
+fn signed_sum(code: &[CodeLine]) -> i32 {
+    let sum = |lines: &[CodeLine]| {
+        let mut sum = [0];
+        (code_kernel::fastest().dot)(lines, &[&ONES], &mut sum);
+        sum[0]
+    };
+    code.chunks(ONES.len()).map(sum).sum()
 }
 
 /// The nearest step, plus 128. A component that is not a number becomes the lowest.
@@ -297,7 +299,11 @@ mod tests {
         let mut asked = vec![CodeLine::ZERO; Int8Coder::code_lines(row.len())];
         let target = coder.encode_query(query, &mut asked, &mut Vec::new());
         let (code, terms) = encoded(coder, row);
-        target.distance(product(&asked, &code), terms)
+        distance_of(target, product(&asked, &code), terms)
+    }
+
+    fn distance_of(target: Int8Target, product: i32, terms: RowTerms) -> f32 {
+        target.distances([product], [terms])[0]
     }
 
     fn product(asked: &[CodeLine], code: &[CodeLine]) -> i32 {
@@ -360,7 +366,7 @@ mod tests {
                 let (mut code, terms) = encoded(&coder, &row);
                 let stored = code.clone();
                 let target = coder.target_of_code(&mut code, terms);
-                assert_eq!(target.distance(product(&code, &stored), terms), 0.0);
+                assert_eq!(distance_of(target, product(&code, &stored), terms), 0.0);
                 assert_eq!(distance(&coder, &row, &row), 0.0);
             }
         }

@@ -9,14 +9,14 @@ use akidb_core::Metric;
 
 use super::{
     binary::{BinaryCoder, BinaryQuery},
-    blocks::{Blocks, prefetch},
+    blocks::{Blocks, ROWS_AT_ONCE, prefetch},
     int8::{Int8Coder, Int8Target, RowTerms},
     sketch::{SketchTarget, Sketches},
 };
 use crate::{Codes, code_kernel, code_line::CodeLine, exact::State, lane::Lane, scoring::Scoring};
 
 /// Slots measured in one call of a kernel.
-const BATCH_ROWS: usize = 32;
+const BATCH_ROWS: usize = ROWS_AT_ONCE;
 
 /// How the vectors of a graph are coded.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,7 +117,7 @@ impl Space<'_> {
             && bar < f32::INFINITY
         {
             sketches.retain_nearer(&target.sketch, slots, bar);
-            slots.iter().for_each(|&slot| self.prefetch(slot));
+            self.prefetch(slots);
         }
     }
 
@@ -133,7 +133,7 @@ impl Space<'_> {
     ) {
         if let Some(sketches) = self.sketches {
             sketches.find_nearer(&target.sketch, range, bar, nearer);
-            nearer.iter().for_each(|&slot| self.prefetch(slot));
+            self.prefetch(nearer);
         }
     }
 
@@ -208,7 +208,7 @@ impl Space<'_> {
     /// Puts the distance to each of `slots` in the same place of `distances`.
     #[inline]
     pub(super) fn distances(&self, target: &Target, slots: &[u32], distances: &mut Vec<f32>) {
-        distances.clear();
+        // What is left of the call before is overwritten.
         distances.resize(slots.len(), 0.0);
         for (slots, distances) in slots.chunks(BATCH_ROWS).zip(distances.chunks_mut(BATCH_ROWS)) {
             match self.coder {
@@ -221,15 +221,22 @@ impl Space<'_> {
 
     #[inline(always)]
     fn code_distances(&self, target: &Target, slots: &[u32], distances: &mut [f32]) {
-        let mut rows: [&[CodeLine]; BATCH_ROWS] = [&[]; BATCH_ROWS];
-        let mut measures = [0; BATCH_ROWS];
-        for (row, &slot) in rows.iter_mut().zip(slots) {
-            *row = self.codes.row(slot);
+        let mut products = [0; BATCH_ROWS];
+        let products = &mut products[..slots.len()];
+        let measure = code_kernel::fastest().dot;
+        self.codes.rows().with(slots, |rows| measure(&target.code, rows, products));
+        let terms = self.terms.rows();
+        let terms_of = |slot| terms.row(slot)[0];
+        let (fours, rest) = slots.as_chunks::<4>();
+        let (products, products_of_rest) = products.as_chunks::<4>();
+        let (distances, distances_of_rest) = distances.as_chunks_mut::<4>();
+        for ((distances, &products), &slots) in distances.iter_mut().zip(products).zip(fours) {
+            *distances = target.int8.distances(products, slots.map(terms_of));
         }
-        let measures = &mut measures[..slots.len()];
-        (code_kernel::fastest().dot)(&target.code, &rows[..slots.len()], measures);
-        for ((distance, &mut product), &slot) in distances.iter_mut().zip(measures).zip(slots) {
-            *distance = target.int8.distance(product, self.terms.row(slot)[0]);
+        for ((distance, &product), &slot) in
+            distances_of_rest.iter_mut().zip(products_of_rest).zip(rest)
+        {
+            [*distance] = target.int8.distances([product], [terms_of(slot)]);
         }
     }
 
@@ -265,20 +272,30 @@ impl Space<'_> {
     pub(super) fn prefetch_first(&self, target: &Target, slot: u32) {
         match self.sketches {
             Some(sketches) if target.sketch.is_set => prefetch(sketches.codes.row(slot)),
-            _ => self.prefetch(slot),
+            _ => self.prefetch(&[slot]),
         }
     }
 
-    /// Asks for what measuring a slot reads first.
+    /// Asks for what measuring some slots reads first.
     #[inline(always)]
-    pub(super) fn prefetch(&self, slot: u32) {
+    pub(super) fn prefetch(&self, slots: &[u32]) {
+        let (codes, terms) = (self.codes.rows(), self.terms.rows());
         match self.coder {
             Coder::Full => {}
             Coder::Int8(_) => {
-                prefetch(self.codes.row(slot));
-                prefetch(self.terms.row(slot));
+                // Terms first: most are near, and would wait behind codes that are far.
+                for &slot in slots {
+                    prefetch(&terms.row(slot)[..1]);
+                }
+                for &slot in slots {
+                    prefetch(codes.row(slot));
+                }
             }
-            Coder::Binary(_) => prefetch(self.codes.row(slot)),
+            Coder::Binary(_) => {
+                for &slot in slots {
+                    prefetch(codes.row(slot));
+                }
+            }
         }
     }
 

@@ -39,10 +39,9 @@ impl Visited {
         end: u32,
         unseen: &mut Vec<u32>,
     ) {
-        unseen.clear();
         let marks = &mut self.marks[..end as usize];
         if marks.is_empty() {
-            return;
+            return unseen.clear();
         }
         unseen.resize(indexes.len(), 0);
         let mut count = 0;

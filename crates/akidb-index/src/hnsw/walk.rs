@@ -118,7 +118,7 @@ impl LayerSearch<'_> {
         let WalkMemory { visited, ahead, .. } = memory;
         visited.insert_all(self.layer.places(node), end, ahead);
         if self.layer.is_base() {
-            ahead.iter().for_each(|&index| self.space.prefetch(index));
+            self.space.prefetch(ahead);
         }
     }
 
