@@ -314,8 +314,8 @@ pub enum EmbedError {
         /// The model's own dimension.
         limit: usize,
     },
-    /// A text cannot be tokenised.
-    #[error("text {index} cannot be tokenised: {reason}")]
+    /// A text cannot be tokenized.
+    #[error("text {index} cannot be tokenized: {reason}")]
     TokenizeFailed {
         /// The text's place in the request.
         index: usize,

@@ -90,7 +90,7 @@ impl<'r> Running<'r> {
             code,
             took_ms = milliseconds(took),
             queue_ms = milliseconds(times.of(Phase::Queue)),
-            tokenise_ms = milliseconds(times.of(Phase::Tokenise)),
+            tokenize_ms = milliseconds(times.of(Phase::Tokenize)),
             inference_ms = milliseconds(times.of(Phase::Inference)),
             index_ms = milliseconds(times.of(Phase::Index)),
             store_ms = milliseconds(times.of(Phase::Store)),

@@ -1,6 +1,6 @@
 //! Where the time of a request goes: added up while it runs, and a span of its trace for each part.
 //!
-//! What does not live here: what is done with it, which is `finished`'s. Tokenising, the queue and
+//! What does not live here: what is done with it, which is `finished`'s. Tokenizing, the queue and
 //! inference are timed by the embedding engine, in the same place.
 
 use std::{
@@ -24,7 +24,7 @@ pub(crate) enum Phase {
     /// Texts wait for a batch.
     Queue,
     /// Texts become tokens and passages.
-    Tokenise,
+    Tokenize,
     /// The model runs.
     Inference,
     /// The filter and the vector index are searched.
@@ -36,13 +36,13 @@ pub(crate) enum Phase {
 
 impl Phase {
     pub(crate) const ALL: [Self; 5] =
-        [Self::Queue, Self::Tokenise, Self::Inference, Self::Index, Self::Store];
+        [Self::Queue, Self::Tokenize, Self::Inference, Self::Index, Self::Store];
 
     /// The name, a label of the metrics.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Queue => "queue",
-            Self::Tokenise => "tokenise",
+            Self::Tokenize => "tokenize",
             Self::Inference => "inference",
             Self::Index => "index",
             Self::Store => "store",
@@ -72,7 +72,7 @@ impl RequestTimes {
         let nanoseconds = |time: &AtomicU64| Duration::from_nanos(time.load(Ordering::Relaxed));
         match phase {
             Phase::Queue => self.0.embedding.of(Stage::Queue),
-            Phase::Tokenise => self.0.embedding.of(Stage::Tokenize),
+            Phase::Tokenize => self.0.embedding.of(Stage::Tokenize),
             Phase::Inference => self.0.embedding.of(Stage::Inference),
             Phase::Index => nanoseconds(&self.0.index_ns),
             Phase::Store => nanoseconds(&self.0.store_ns),

@@ -124,7 +124,7 @@ pub(super) async fn tokenize_all(
         if failure.is_cancelled() {
             return Err(EmbedError::ShuttingDown);
         }
-        let reason = "the tokeniser panicked".to_owned();
+        let reason = "the tokenizer panicked".to_owned();
         Err(EmbedError::TokenizeFailed { index: 0, reason })
     })
 }

@@ -60,7 +60,7 @@ impl StageTimer {
     pub fn begin(stage: Stage, times: &Arc<EmbedTimes>, parent: &Span) -> Self {
         let span = match stage {
             Stage::Tokenize => {
-                tracing::debug_span!(target: TRACE_TARGET, parent: parent, "tokenise")
+                tracing::debug_span!(target: TRACE_TARGET, parent: parent, "tokenize")
             }
             Stage::Queue => tracing::debug_span!(target: TRACE_TARGET, parent: parent, "queue"),
             Stage::Inference => {

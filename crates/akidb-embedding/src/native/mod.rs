@@ -87,9 +87,9 @@ impl NativeEmbedder {
         if directory.is_quantized() {
             return Err(ModelError::WrongBackend {
                 directory: directory.path().to_owned(),
-                what: "running weights that MLX has quantised (config.json: quantization)",
+                what: "running weights that MLX has quantized (config.json: quantization)",
                 backend: "mlx",
-                hint: "set embedding.backend = \"mlx\", or use the model's unquantised weights",
+                hint: "set embedding.backend = \"mlx\", or use the model's unquantized weights",
             });
         }
         let pool = ThreadPoolBuilder::new()

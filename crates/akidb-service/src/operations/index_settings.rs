@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn hnsw_rs_is_not_quantised() {
+    fn hnsw_rs_is_not_quantized() {
         check(&[&[("engine", "hnsw_rs")]], "hnsw_rs 16 200 100 none");
         check(&[&[("engine", "hnsw_rs")], &[("m", "8")]], "hnsw_rs 8 200 100 none");
         check(&[&[("engine", "hnsw_rs"), ("quantization", "none")]], "hnsw_rs 16 200 100 none");

@@ -30,13 +30,13 @@ pub struct CreateCollection {
 pub struct GivenIndex {
     /// The name of an index engine.
     pub engine: Option<String>,
-    /// Neighbours of a vector in the graph.
+    /// Neighbors of a vector in the graph.
     pub m: Option<u64>,
     /// Candidates looked at when a vector is linked.
     pub ef_construction: Option<u64>,
     /// Candidates kept by a search that does not say how many.
     pub ef: Option<u64>,
-    /// The name of a quantisation.
+    /// The name of a quantization.
     pub quantization: Option<String>,
 }
 

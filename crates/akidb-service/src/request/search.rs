@@ -35,7 +35,7 @@ pub struct Search {
 /// How to search. What is absent is left to the settings of the collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SearchParams {
-    /// Candidates that a walk of the graph keeps: more find more of the true neighbours and take
+    /// Candidates that a walk of the graph keeps: more find more of the true neighbors and take
     /// longer. At least as many as there are hits to find are kept in any case. It says nothing
     /// where there is no walk.
     pub ef: Option<u64>,

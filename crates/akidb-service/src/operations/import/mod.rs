@@ -29,7 +29,7 @@ use crate::{
     RequestContext, Service,
 };
 
-/// Batches that are with the model at once: one runs, one is next, one is being tokenised, and one
+/// Batches that are with the model at once: one runs, one is next, one is being tokenized, and one
 /// more for a model that is faster than its texts are read.
 const BATCHES_EMBEDDING: usize = 4;
 /// Embedded batches that wait for the store.

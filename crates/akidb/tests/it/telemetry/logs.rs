@@ -41,10 +41,10 @@ async fn slow_requests_say_where_their_time_went() {
         assert_eq!(fields["collection"], "films");
         assert_eq!(fields["code"], "ok");
         let ms = |name: &str| fields[name].as_f64().unwrap_or_else(|| panic!("{name}: {fields}"));
-        let parts = ["queue_ms", "tokenise_ms", "inference_ms", "index_ms", "store_ms", "other_ms"];
+        let parts = ["queue_ms", "tokenize_ms", "inference_ms", "index_ms", "store_ms", "other_ms"];
         let sum: f64 = parts.iter().map(|part| ms(part)).sum();
         assert!((sum - ms("took_ms")).abs() < 0.1, "{fields}");
-        for part in ["tokenise_ms", "inference_ms", "store_ms"] {
+        for part in ["tokenize_ms", "inference_ms", "store_ms"] {
             assert!(ms(part) > 0.0, "{part}: {fields}");
         }
         assert_eq!(ms("index_ms"), 0.0);
