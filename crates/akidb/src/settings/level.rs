@@ -6,13 +6,16 @@ use crate::failure::{Failure, Result};
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 /// The parts of this program, by the names of their crates.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 14] = [
     "akidb",
+    "akidb_client",
     "akidb_core",
     "akidb_embedding",
+    "akidb_engine",
     "akidb_grpc",
     "akidb_index",
     "akidb_listener",
+    "akidb_local",
     "akidb_mlx_worker",
     "akidb_proto",
     "akidb_rest",
