@@ -111,7 +111,7 @@ pub enum IndexState {
 }
 
 impl IndexState {
-    /// Each of them, in the order of their severity.
+    /// Each of them.
     pub const ALL: [Self; 3] = [Self::Ready, Self::Building, Self::Rebuilding];
 
     /// The name on the wire.

@@ -102,32 +102,28 @@ async fn migrate(
 
 /// One connection that can only read, and that leaves the log where it is.
 pub(crate) async fn open_to_look(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .read_only(true)
-        .create_if_missing(false)
-        .pragma("query_only", "1")
-        .pragma("trusted_schema", "0")
-        .busy_timeout(Duration::from_secs(5));
-    Ok(SqliteConnection::connect_with(&options).await?)
+    Ok(SqliteConnection::connect_with(&options_to_read(path)).await?)
 }
 
 /// A pool of connections that can only read. They open when used and close when idle.
 pub(crate) fn open_readers(path: &Path, connections_max: u32) -> SqlitePool {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .read_only(true)
-        .create_if_missing(false)
-        .pragma("query_only", "1")
-        .pragma("trusted_schema", "0")
-        .row_buffer_size(256)
-        .busy_timeout(Duration::from_secs(5));
+    let options = options_to_read(path).row_buffer_size(256);
     SqlitePoolOptions::new()
         .min_connections(0)
         .max_connections(connections_max)
         .idle_timeout(Duration::from_secs(60))
         .test_before_acquire(false)
         .connect_lazy_with(options)
+}
+
+fn options_to_read(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .create_if_missing(false)
+        .pragma("query_only", "1")
+        .pragma("trusted_schema", "0")
+        .busy_timeout(Duration::from_secs(5))
 }
 
 async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
