@@ -22,10 +22,11 @@ use crate::{StoreError, connection};
 const HEAD_BYTES: usize = 100;
 const TAG_AT: usize = 68;
 
-/// What the head of the file of a database has in `application_id`; never 0, which new files have.
+/// What the head of the file of a database has in `application_id`: 31 bits of the hash of its id, and
+/// never 0, which new files have.
 pub(super) fn tag_of(database: Uuid) -> i32 {
-    let bytes = xxh3_64(database.as_bytes()).to_le_bytes();
-    i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]).max(1)
+    let bits = xxh3_64(database.as_bytes()) & 0x7fff_ffff;
+    i32::try_from(bits).unwrap_or(1).max(1)
 }
 
 /// The tag in the file alone, whatever the log says; 0 in one of a version that wrote none.
@@ -62,5 +63,19 @@ pub(super) async fn check(path: &Path) -> Result<(), StoreError> {
 async fn close(connection: SqliteConnection) {
     if let Err(error) = connection.close().await {
         tracing::debug!(%error, "a connection that only looked did not close in order");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn databases_have_tags_of_their_own() {
+        let tags: HashSet<i32> = (0..1_000).map(|id| tag_of(Uuid::from_u128(id))).collect();
+        assert_eq!(tags.len(), 1_000);
+        assert!(!tags.contains(&0));
     }
 }
