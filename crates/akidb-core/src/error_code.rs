@@ -74,6 +74,8 @@ error_codes! {
     MethodNotAllowed => "method_not_allowed", 405, 12, 64, false;
     /// No collection has this name.
     CollectionNotFound => "collection_not_found", 404, 5, 1, false;
+    /// The collection has no vector field of that name.
+    FieldNotFound => "field_not_found", 404, 5, 1, false;
     /// No document of the collection has this id.
     DocumentNotFound => "document_not_found", 404, 5, 1, false;
     /// The node's configuration lists no model of this name.

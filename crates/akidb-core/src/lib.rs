@@ -33,7 +33,7 @@ pub use json::{JsonFault, KEY_STANDS_TWICE, read_json, read_raw_json};
 pub use limits::Limits;
 pub use metadata::{InvalidMetadata, Metadata};
 pub use metric::{Metric, UnknownMetric};
-pub use name::{CollectionName, InvalidName};
+pub use name::{CollectionName, FieldName, InvalidFieldName, InvalidName};
 pub use passage::{Chunking, Passage, in_characters};
 pub use plan::{Codes, Strategy};
 pub use text::{InvalidText, check_text};

@@ -25,7 +25,7 @@ mod write;
 
 pub use engine::{Collection, SettingsChange, StorageEngine};
 pub use read::{Count, Matching, Rows, ScrollPage, ScrollPosition, ScrollRequest};
-pub use record::{CollectionRecord, CollectionSettings};
+pub use record::{CollectionRecord, CollectionSettings, VectorField};
 pub use search::{Effort, Found, Hit, HitPassage, Query, SearchPlan};
 pub use status::{
     CollectionStatus, EngineStatus, IndexProgress, IndexState, IndexStatus, LostWrites,

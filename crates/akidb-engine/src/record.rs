@@ -1,6 +1,10 @@
 //! What a collection is, and what of it can be changed.
 
-use akidb_core::{Chunking, CollectionName, Dimension, IndexSettings, Metric};
+use std::collections::BTreeMap;
+
+use akidb_core::{
+    Chunking, CollectionName, Dimension, Error, ErrorCode, FieldName, IndexSettings, Metric, Result,
+};
 use uuid::Uuid;
 
 /// One collection.
@@ -12,6 +16,24 @@ pub struct CollectionRecord {
     pub name: CollectionName,
     /// A line for people.
     pub description: Option<String>,
+    /// Its vector fields, by name: the unnamed one, where there is one, is the first.
+    pub fields: Vec<VectorField>,
+    /// The numbers of fields that were dropped and of which something may still be stored, ascending.
+    pub dropped_fields: Vec<u32>,
+    /// The highest number that a field of it ever had.
+    pub last_field: u32,
+    /// Milliseconds since the Unix epoch.
+    pub created_unix_ms: i64,
+}
+
+/// One vector field of a collection: vectors that are compared with each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VectorField {
+    /// Its identity in the collection: a name may be used again, a number never is. The unnamed
+    /// field has 0.
+    pub number: u32,
+    /// Its name.
+    pub name: FieldName,
     /// The length of its vectors.
     pub dimension: Dimension,
     /// How they are compared.
@@ -22,8 +44,6 @@ pub struct CollectionRecord {
     pub model: Option<String>,
     /// How its texts are cut, absent where they are truncated.
     pub chunking: Option<Chunking>,
-    /// Milliseconds since the Unix epoch.
-    pub created_unix_ms: i64,
 }
 
 /// What of a collection can be changed.
@@ -31,21 +51,102 @@ pub struct CollectionRecord {
 pub struct CollectionSettings {
     /// A line for people.
     pub description: Option<String>,
-    /// What searches its vectors, and how.
-    pub index: IndexSettings,
+    /// What searches the vectors of each field, and how.
+    pub indexes: BTreeMap<FieldName, IndexSettings>,
 }
 
 impl CollectionRecord {
+    /// A field.
+    ///
+    /// # Errors
+    /// `field_not_found`, which names those that there are.
+    pub fn field(&self, name: &FieldName) -> Result<&VectorField> {
+        self.fields.iter().find(|field| field.name == *name).ok_or_else(|| {
+            let named: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
+            let message = match named.as_slice() {
+                [""] => format!(
+                    "no vector field is named {:?}, there are none but the unnamed one",
+                    name.as_str()
+                ),
+                _ if name.is_unnamed() => {
+                    format!("there is no unnamed vector field, name one of {}", named.join(", "))
+                }
+                ["", named @ ..] | named => {
+                    format!(
+                        "no vector field is named {:?}, there are {}",
+                        name.as_str(),
+                        named.join(", ")
+                    )
+                }
+            };
+            Error::new(ErrorCode::FieldNotFound, message)
+        })
+    }
+
+    /// The field that requests mean which name none.
+    ///
+    /// # Errors
+    /// `field_not_found` where all fields have names.
+    pub fn unnamed_field(&self) -> Result<&VectorField> {
+        self.field(&FieldName::UNNAMED)
+    }
+
     /// What of it can be changed.
     #[must_use]
     pub fn settings(&self) -> CollectionSettings {
-        CollectionSettings { description: self.description.clone(), index: self.index }
+        let indexes = self.fields.iter().map(|field| (field.name.clone(), field.index));
+        CollectionSettings { description: self.description.clone(), indexes: indexes.collect() }
     }
 
     /// The same collection with other settings.
     #[must_use]
     pub fn with_settings(&self, settings: CollectionSettings) -> Self {
-        let CollectionSettings { description, index } = settings;
-        Self { description, index, ..self.clone() }
+        let CollectionSettings { description, indexes } = settings;
+        let mut changed = Self { description, ..self.clone() };
+        for field in &mut changed.fields {
+            field.index = indexes.get(&field.name).copied().unwrap_or(field.index);
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_is_not_there_is_answered_with_those_that_are() {
+        let names = |names: &[&str], wanted: &str| {
+            let fields = names.iter().map(|name| VectorField {
+                number: 0,
+                name: FieldName::new(name).unwrap(),
+                dimension: Dimension::new(2).unwrap(),
+                metric: Metric::Dot,
+                index: IndexSettings::default(),
+                model: None,
+                chunking: None,
+            });
+            let record = CollectionRecord {
+                uuid: Uuid::nil(),
+                name: CollectionName::new("films").unwrap(),
+                description: None,
+                fields: fields.collect(),
+                dropped_fields: Vec::new(),
+                last_field: 0,
+                created_unix_ms: 0,
+            };
+            let found = record.field(&FieldName::new(wanted).unwrap());
+            found.map(|field| field.name.to_string()).map_err(|error| error.message)
+        };
+        assert_eq!(names(&["", "own"], ""), Ok(String::new()));
+        assert_eq!(names(&["", "own"], "own"), Ok("own".to_owned()));
+        let cases: [(&[&str], &str, &str); 3] = [
+            (&[""], "own", "no vector field is named \"own\", there are none but the unnamed one"),
+            (&["", "own"], "title", "no vector field is named \"title\", there are own"),
+            (&["own", "title"], "", "there is no unnamed vector field, name one of own, title"),
+        ];
+        for (there, wanted, message) in cases {
+            assert_eq!(names(there, wanted), Err(message.to_owned()));
+        }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn fetch(
 ) -> Result<Fetched> {
     let seqs: Vec<Seq> = candidates.iter().map(|candidate| candidate.key.document).collect();
     let rows = open.store.by_seqs(&seqs, search.with_vector).await?;
-    let passages = match open.record.chunking {
+    let passages = match open.record.unnamed_field()?.chunking {
         Some(_) => {
             let vectors: Vec<Seq> = candidates.iter().map(|found| found.key.seq()).collect();
             Some(open.store.passage_spans(&vectors).await?)

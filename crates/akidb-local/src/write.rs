@@ -49,8 +49,8 @@ async fn reserve_memory(
     write: &Write,
 ) -> Result<Option<MemoryShare>> {
     let memory = &indexing.memory;
-    let bytes =
-        |vectors: u64| vector_bytes(record.dimension, &record.index).saturating_mul(vectors);
+    let field = record.unnamed_field()?;
+    let bytes = |vectors: u64| vector_bytes(field.dimension, &field.index).saturating_mul(vectors);
     match write {
         Write::Upsert(rows, _) => {
             let all = bytes(vectors_of(rows.iter()));

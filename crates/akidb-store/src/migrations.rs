@@ -16,7 +16,7 @@ macro_rules! files {
 
 const CATALOGUE: Files = files!(
     "catalogue": "0001_collections.sql", "0002_chunking.sql", "0003_index_settings.sql",
-    "0004_checksums.sql"
+    "0004_checksums.sql", "0005_fields.sql"
 );
 const COLLECTION: Files = files!(
     "collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql",
@@ -79,7 +79,60 @@ mod tests {
         let rows = opened.collections;
         let engine = akidb_core::IndexEngine::Exact;
         let kept = akidb_core::IndexSettings { engine, ..Default::default() };
-        assert_eq!(rows.iter().map(|row| row.index).collect::<Vec<_>>(), [kept]);
+        let fields = rows.iter().map(|row| row.unnamed_field().unwrap());
+        assert_eq!(fields.map(|field| field.index).collect::<Vec<_>>(), [kept]);
+    }
+
+    /// What was the only field of a collection is its field without a name, and a row that was
+    /// changed behind the back of that version is still noticed.
+    #[tokio::test]
+    async fn a_catalogue_of_one_field_a_collection_keeps_its_rows() {
+        for (metric, sound) in [("dot", true), ("l2", false)] {
+            let root = tempfile::tempdir().unwrap();
+            let directory = crate::DataDirectory::open(root.path()).unwrap();
+            let before = migrator(&CATALOGUE[..4]);
+            let path = directory.root().join("akidb.db");
+            let mut connection = crate::connection::open_writer(&path, &before).await.unwrap();
+            let uuid = uuid::Uuid::now_v7();
+            let values = format!(
+                "('{uuid}', 'old', NULL, 3, '{metric}', 'exact', NULL, 1, 9, 2, 16, \
+                 200, 100, 'int8', 5, {})",
+                sum_of_one_field(uuid)
+            );
+            let insert = sqlx::AssertSqlSafe(format!("INSERT INTO collections VALUES {values}"));
+            sqlx::query(insert).execute(&mut connection).await.unwrap();
+            sqlx::Connection::close(connection).await.unwrap();
+
+            let opened = crate::Catalogue::open(directory.into(), crate::FailStop::default());
+            let opened = opened.await.unwrap();
+            assert_eq!(opened.collections.len(), usize::from(sound), "{:?}", opened.findings);
+            if let Some(record) = opened.collections.first() {
+                let field = record.unnamed_field().unwrap();
+                assert_eq!((record.uuid, record.fields.len()), (uuid, 1));
+                assert_eq!((field.dimension.get(), field.metric), (3, akidb_core::Metric::Dot));
+                let cut = akidb_core::Chunking { tokens: 9, overlap: 2 };
+                assert_eq!(field.chunking, Some(cut));
+            }
+            let tables =
+                "SELECT count(*) FROM sqlite_master WHERE name = 'collections_of_one_field'";
+            let mut connection = crate::connection::open_to_look(&path).await.unwrap();
+            let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut connection).await.unwrap();
+            assert_eq!(tables, 0);
+        }
+    }
+
+    /// As that version made it, of the row of the test above.
+    fn sum_of_one_field(uuid: uuid::Uuid) -> i64 {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        for text in [Some("old"), None, Some("dot"), None, Some("exact"), Some("int8")] {
+            let length = text.map_or(u64::MAX, |text| text.len() as u64);
+            hash.update(&length.to_le_bytes());
+            hash.update(text.unwrap_or_default().as_bytes());
+        }
+        hash.update(uuid.as_bytes());
+        [16_u32, 200, 100, 9, 2].iter().for_each(|number| hash.update(&number.to_le_bytes()));
+        [3_u64, 1, 5].iter().for_each(|number| hash.update(&number.to_le_bytes()));
+        hash.digest().cast_signed()
     }
 
     /// The rows of each version must stay sound under the next one.

@@ -69,8 +69,8 @@ impl Entry {
     /// with settings of before.
     pub(super) async fn set(&self, record: CollectionRecord) {
         let _changing = self.changing.lock().await;
-        if let Some(open) = self.peek() {
-            open.projection.set_settings(record.index);
+        if let (Some(open), Ok(field)) = (self.peek(), record.unnamed_field()) {
+            open.projection.set_settings(field.index);
         }
         *self.record.write() = Arc::new(record);
     }

@@ -32,9 +32,10 @@ impl OpenCollection {
         config: &StorageConfig,
         indexing: &Indexing,
     ) -> Result<Self> {
+        let field = record.unnamed_field()?;
         let options = StoreOptions {
             readers_max: config.readers_per_collection,
-            vectors_per_document: match record.chunking {
+            vectors_per_document: match field.chunking {
                 None => VectorsPerDocument::One,
                 Some(_) => VectorsPerDocument::Several,
             },
@@ -47,9 +48,9 @@ impl OpenCollection {
         let context = Context {
             collection: record.uuid,
             folder: folder.join(INDEX_FOLDER),
-            dimension: record.dimension,
-            metric: record.metric,
-            settings: record.index,
+            dimension: field.dimension,
+            metric: field.metric,
+            settings: field.index,
             position: loader.position(),
             indexing: indexing.clone(),
         };

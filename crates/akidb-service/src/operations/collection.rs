@@ -3,10 +3,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use akidb_core::{
-    Chunking, CollectionName, Dimension, Error, ErrorCode, IndexSettings, Metric, Outcome, Result,
+    Chunking, CollectionName, Dimension, Error, ErrorCode, FieldName, IndexSettings, Metric,
+    Outcome, Result,
 };
 use akidb_embedding::ModelIdentity;
-use akidb_engine::{Collection, CollectionRecord, CollectionSettings, CollectionStatus};
+use akidb_engine::{
+    Collection, CollectionRecord, CollectionSettings, CollectionStatus, VectorField,
+};
 use uuid::Uuid;
 
 use super::{index_settings::changed, models::model_identity};
@@ -86,14 +89,18 @@ impl Service {
         self.run(context, Operation::UpdateCollection.on(name), async {
             let record = self.inner.engine.open(name)?.record();
             self.check_space()?;
-            let (dimension, ef_max) = (record.dimension, self.limits().result_window);
+            let dimension = record.unnamed_field()?.dimension;
+            let ef_max = self.limits().result_window;
             let change = move |before: CollectionSettings| {
                 let description = match request.description {
                     Some(description) => check_description(Some(description))?,
                     None => before.description,
                 };
-                let index = changed(before.index, &request.index, dimension, ef_max)?;
-                Ok(CollectionSettings { description, index })
+                let mut indexes = before.indexes;
+                if let Some(index) = indexes.get_mut(&FieldName::UNNAMED) {
+                    *index = changed(*index, &request.index, dimension, ef_max)?;
+                }
+                Ok(CollectionSettings { description, indexes })
             };
             let updated = self.inner.engine.update(name, Box::new(change), context.deadline);
             self.description_after_change(context, &*updated.await?).await
@@ -123,15 +130,22 @@ impl Service {
         let ef_max = self.limits().result_window;
         let index = changed(IndexSettings::default(), &request.index, dimension, ef_max)?;
         let chunking = request.chunking.map(|given| self.chunking_of(given, model.as_ref()));
-        Ok(CollectionRecord {
-            uuid: Uuid::now_v7(),
-            name,
-            description: check_description(request.description)?,
+        let field = VectorField {
+            number: 0,
+            name: FieldName::UNNAMED,
             dimension,
             metric,
             index,
             chunking: chunking.transpose()?,
             model: model.map(|model| serde_json::json!(model).to_string()),
+        };
+        Ok(CollectionRecord {
+            uuid: Uuid::now_v7(),
+            name,
+            description: check_description(request.description)?,
+            fields: vec![field],
+            dropped_fields: Vec::new(),
+            last_field: 0,
             created_unix_ms: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
@@ -217,14 +231,15 @@ async fn description_of(collection: &dyn Collection) -> Result<CollectionDescrip
 }
 
 fn summary_of(record: &CollectionRecord) -> Result<CollectionSummary> {
+    let field = record.unnamed_field()?;
     Ok(CollectionSummary {
         name: record.name.as_str().to_owned(),
         description: record.description.clone(),
-        model: model_identity(record)?,
-        dimension: record.dimension.get() as u64,
-        metric: record.metric,
-        index: record.index,
-        chunking: record.chunking,
+        model: model_identity(field)?,
+        dimension: field.dimension.get() as u64,
+        metric: field.metric,
+        index: field.index,
+        chunking: field.chunking,
         created_unix_ms: record.created_unix_ms,
     })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_embedding::ModelIdentity;
-use akidb_engine::{Collection, CollectionRecord};
+use akidb_engine::{Collection, VectorField};
 
 use crate::{
     InUse, ModelInfo, Operation, RequestContext, Service,
@@ -92,7 +92,7 @@ impl Service {
 
     /// The model of a collection, which must be the very one that made its vectors.
     pub(crate) fn model_of(&self, collection: &dyn Collection) -> Result<Arc<Model>> {
-        let Some(expected) = model_identity(&collection.record())? else {
+        let Some(expected) = model_identity(collection.record().unnamed_field()?)? else {
             let message = "the collection has no model to embed text with, give a vector";
             return Err(Error::new(ErrorCode::ModelMismatch, message));
         };
@@ -112,8 +112,11 @@ impl Service {
         let mut names = Vec::new();
         let all = self.inner.engine.collections();
         for record in &all {
-            if model_identity(record)?.is_some_and(|it| it.name == name) {
-                names.push(record.name.as_str());
+            for field in &record.fields {
+                if model_identity(field)?.is_some_and(|it| it.name == name) {
+                    names.push(record.name.as_str());
+                    break;
+                }
             }
         }
         if names.is_empty() {
@@ -130,14 +133,14 @@ impl Service {
     }
 }
 
-/// The model of a collection, absent for vectors only.
+/// The model of a field, absent for vectors only.
 ///
 /// # Errors
 /// When it is not what this service writes.
-pub(super) fn model_identity(record: &CollectionRecord) -> Result<Option<ModelIdentity>> {
-    let model = record.model.as_deref().map(serde_json::from_str).transpose();
+pub(super) fn model_identity(field: &VectorField) -> Result<Option<ModelIdentity>> {
+    let model = field.model.as_deref().map(serde_json::from_str).transpose();
     model.map_err(|error| {
-        let message = format!("the stored model of {} can not be read: {error}", record.name);
+        let message = format!("the stored model of a vector field can not be read: {error}");
         Error::new(ErrorCode::StorageFailed, message)
     })
 }

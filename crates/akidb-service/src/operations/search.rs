@@ -187,7 +187,8 @@ impl Service {
         match like {
             Like::Vector(vector) => {
                 let record = collection.record();
-                check_vector(&vector, record.dimension, record.metric)
+                let field = record.unnamed_field()?;
+                check_vector(&vector, field.dimension, field.metric)
                     .map_err(|fault| from_vector("vector".to_owned(), &fault))?;
                 Ok(of(vector))
             }

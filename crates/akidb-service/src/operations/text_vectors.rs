@@ -76,7 +76,7 @@ impl Service {
             ..EmbedOptions::default()
         };
         let mut cut = Vec::new();
-        if let Some(chunking) = collection.record().chunking {
+        if let Some(chunking) = collection.record().unnamed_field()?.chunking {
             let whole = owned();
             model.check_room(&whole, &options)?;
             let times = context.times.embedding();

@@ -71,13 +71,14 @@ impl Service {
             checked.map_err(|fault| from_text("text".to_owned(), &fault))?;
         }
         let record = collection.record();
+        let field = record.unnamed_field()?;
         match (vector, text) {
             (Some(vector), _) => {
-                check_vector(&vector, record.dimension, record.metric)
+                check_vector(&vector, field.dimension, field.metric)
                     .map_err(|fault| from_vector("vector".to_owned(), &fault))?;
                 Ok(Some(RowVectors::Given(vector)))
             }
-            (None, Some(text)) if record.model.is_some() => {
+            (None, Some(text)) if field.model.is_some() => {
                 let texts = [PlacedText { position: 0, text }];
                 let known =
                     self.text_vectors(collection, &texts, context).await.map_err(on_its_own)?;

@@ -227,14 +227,15 @@ impl Service {
             return Err(Error::at(ErrorCode::InvalidArgument, place.field("if_seq"), fault));
         }
         let record = collection.record();
+        let field = record.unnamed_field()?;
         if let Some(text) = &text {
             check_text(text, self.limits().text_bytes)
                 .map_err(|fault| from_text(place.field("text"), &fault))?;
         }
         match (&vector, &text) {
-            (Some(vector), _) => check_vector(vector, record.dimension, record.metric)
+            (Some(vector), _) => check_vector(vector, field.dimension, field.metric)
                 .map_err(|fault| from_vector(place.field("vector"), &fault))?,
-            (None, Some(_)) if record.model.is_none() => {
+            (None, Some(_)) if field.model.is_none() => {
                 let fault = "the collection has no model to embed text with, give a vector";
                 return Err(Error::at(ErrorCode::ModelMismatch, place.field("text"), fault));
             }

@@ -6,8 +6,8 @@
 
 use std::{fmt, fs, io, path::Path};
 
-use akidb_core::{Chunking, CollectionName, Dimension, IndexSettings};
-use akidb_engine::CollectionRecord;
+use akidb_core::{Chunking, CollectionName, Dimension, FieldName, IndexSettings};
+use akidb_engine::{CollectionRecord, VectorField};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -19,7 +19,11 @@ use crate::{StoreError, directory::replace_file};
 pub(crate) const FILE_NAME: &str = "collection.json";
 
 /// The version of the form of the file. A newer one is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// The version whose collections have one vector field each, among their own properties. It is read,
+/// and stands until the collection changes.
+const FORMAT_OF_ONE_FIELD: u32 = 1;
 
 /// A description and a model are far smaller.
 const BYTES_MAX: u64 = 1 << 20;
@@ -66,9 +70,44 @@ struct Envelope<'a> {
     collection: &'a RawValue,
 }
 
+/// What the content of each version has.
+#[derive(Deserialize)]
+struct Versioned {
+    format: u32,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
+    format: u32,
+    uuid: Uuid,
+    name: String,
+    description: Option<String>,
+    fields: Vec<Field>,
+    dropped_fields: Vec<u32>,
+    last_field: u32,
+    created_unix_ms: i64,
+    /// The change of the catalogue that this is of.
+    change: u64,
+    database: Option<DatabaseStamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Field {
+    number: u32,
+    name: String,
+    dimension: u64,
+    metric: String,
+    index: IndexSettings,
+    model: Option<Box<RawValue>>,
+    chunking: Option<Cut>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContentOfOneField {
+    #[expect(dead_code, reason = "looked at before, and none but known keys are taken")]
     format: u32,
     uuid: Uuid,
     name: String,
@@ -79,7 +118,6 @@ struct Content {
     model: Option<Box<RawValue>>,
     chunking: Option<Cut>,
     created_unix_ms: i64,
-    /// The change of the catalogue that this is of.
     change: u64,
     database: Option<DatabaseStamp>,
 }
@@ -105,8 +143,25 @@ pub(crate) fn read(folder: &Path) -> Result<Description, Undescribed> {
     if hash_of(text) != envelope.sha256 {
         return Err(damaged(&"its hash is not that of its content"));
     }
-    let content: Content = serde_json::from_str(text).map_err(|error| damaged(&error))?;
-    content.into_description().map_err(|error| damaged(&error))
+    read_content(text)
+        .map_err(|error| damaged(&error))?
+        .into_description()
+        .map_err(|error| damaged(&error))
+}
+
+fn read_content(text: &str) -> Result<Content, StoreError> {
+    const WHAT: &str = "description of a collection";
+    let Versioned { format } = valid(WHAT, serde_json::from_str(text))?;
+    match format {
+        FORMAT => valid(WHAT, serde_json::from_str(text)),
+        FORMAT_OF_ONE_FIELD => {
+            valid(WHAT, serde_json::from_str(text).map(ContentOfOneField::into_content))
+        }
+        _ => {
+            let fault = format!("is {format}, this version knows those up to {FORMAT}");
+            valid("format", Err(fault))
+        }
+    }
 }
 
 /// Writes the description of a folder, durably.
@@ -122,20 +177,70 @@ fn hash_of(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+impl ContentOfOneField {
+    fn into_content(self) -> Content {
+        let field = Field {
+            number: 0,
+            name: String::new(),
+            dimension: self.dimension,
+            metric: self.metric,
+            index: self.index,
+            model: self.model,
+            chunking: self.chunking,
+        };
+        Content {
+            format: FORMAT,
+            uuid: self.uuid,
+            name: self.name,
+            description: self.description,
+            fields: vec![field],
+            dropped_fields: Vec::new(),
+            last_field: 0,
+            created_unix_ms: self.created_unix_ms,
+            change: self.change,
+            database: self.database,
+        }
+    }
+}
+
+impl Field {
+    fn of(field: &VectorField) -> Result<Self, StoreError> {
+        let model = field.model.clone().map(RawValue::from_string).transpose();
+        Ok(Self {
+            number: field.number,
+            name: field.name.as_str().to_owned(),
+            dimension: field.dimension.get() as u64,
+            metric: field.metric.as_str().to_owned(),
+            index: field.index,
+            model: valid("model of a collection", model)?,
+            chunking: field.chunking.map(|Chunking { tokens, overlap }| Cut { tokens, overlap }),
+        })
+    }
+
+    fn into_field(self) -> Result<VectorField, StoreError> {
+        Ok(VectorField {
+            number: self.number,
+            name: valid("name of a field", FieldName::new(&self.name))?,
+            dimension: valid("dimension", Dimension::new(self.dimension))?,
+            metric: valid("metric", self.metric.parse())?,
+            index: self.index,
+            model: self.model.map(|model| model.get().to_owned()),
+            chunking: self.chunking.map(|Cut { tokens, overlap }| Chunking { tokens, overlap }),
+        })
+    }
+}
+
 impl Content {
     fn of(description: &Description) -> Result<Self, StoreError> {
         let Description { stamped: Stamped { row, change }, database } = description;
-        let model = row.model.clone().map(RawValue::from_string).transpose();
         Ok(Self {
             format: FORMAT,
             uuid: row.uuid,
             name: row.name.as_str().to_owned(),
             description: row.description.clone(),
-            dimension: row.dimension.get() as u64,
-            metric: row.metric.as_str().to_owned(),
-            index: row.index,
-            model: valid("model of a collection", model)?,
-            chunking: row.chunking.map(|Chunking { tokens, overlap }| Cut { tokens, overlap }),
+            fields: row.fields.iter().map(Field::of).collect::<Result<_, _>>()?,
+            dropped_fields: row.dropped_fields.clone(),
+            last_field: row.last_field,
             created_unix_ms: row.created_unix_ms,
             change: *change,
             database: *database,
@@ -143,19 +248,14 @@ impl Content {
     }
 
     fn into_description(self) -> Result<Description, StoreError> {
-        if self.format != FORMAT {
-            let fault = format!("is {}, this version knows {FORMAT}", self.format);
-            return valid("format", Err(fault));
-        }
+        let fields = self.fields.into_iter().map(Field::into_field);
         let row = CollectionRecord {
             uuid: self.uuid,
             name: valid("collection name", CollectionName::new(&self.name))?,
             description: self.description,
-            dimension: valid("dimension", Dimension::new(self.dimension))?,
-            metric: valid("metric", self.metric.parse())?,
-            index: self.index,
-            model: self.model.map(|model| model.get().to_owned()),
-            chunking: self.chunking.map(|Cut { tokens, overlap }| Chunking { tokens, overlap }),
+            fields: fields.collect::<Result<_, _>>()?,
+            dropped_fields: self.dropped_fields,
+            last_field: self.last_field,
             created_unix_ms: self.created_unix_ms,
         };
         let stamped = Stamped { row, change: self.change };
@@ -170,15 +270,29 @@ mod tests {
     use super::*;
 
     fn description() -> Description {
-        let row = CollectionRecord {
-            uuid: Uuid::from_u128(7),
-            name: CollectionName::new("films").unwrap(),
-            description: Some("\"line\"\n2".into()),
+        let unnamed = VectorField {
+            number: 0,
+            name: FieldName::UNNAMED,
             dimension: Dimension::new(384).unwrap(),
             metric: Metric::L2,
             index: IndexSettings { m: 32, ..IndexSettings::default() },
             model: Some(r#"{"name":"m","scale":0.10}"#.into()),
             chunking: Some(Chunking { tokens: 128, overlap: 3 }),
+        };
+        let named = VectorField {
+            number: 3,
+            name: FieldName::new("own").unwrap(),
+            model: None,
+            chunking: None,
+            ..unnamed.clone()
+        };
+        let row = CollectionRecord {
+            uuid: Uuid::from_u128(7),
+            name: CollectionName::new("films").unwrap(),
+            description: Some("\"line\"\n2".into()),
+            fields: vec![unnamed, named],
+            dropped_fields: vec![1, 4],
+            last_field: 5,
             created_unix_ms: -1,
         };
         let database = Some(DatabaseStamp { id: Uuid::from_u128(9), epoch: 2 });
@@ -205,5 +319,27 @@ mod tests {
             fs::write(&path, &sound[..length]).unwrap();
             assert!(matches!(read(folder.path()), Err(Undescribed::Damaged(_))), "{length}");
         }
+    }
+    /// As the version before wrote it, with the hash that it had.
+    #[test]
+    fn a_description_of_one_field_is_that_of_the_unnamed_field() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = r#"{"format":1,"uuid":"00000000-0000-0000-0000-000000000007","name":"films",
+            "description":null,"dimension":3,"metric":"dot","index":{"engine":"hnsw","m":16,
+            "ef_construction":200,"ef":100,"quantization":"int8"},"model":{"name":"m"},
+            "chunking":{"tokens":9,"overlap":1},"created_unix_ms":5,"change":4,"database":null}"#;
+        let envelope =
+            |text: &str| format!("{{\"sha256\": \"{}\", \"collection\": {text}}}\n", hash_of(text));
+        fs::write(folder.path().join(FILE_NAME), envelope(text)).unwrap();
+        let Stamped { row, change } = read(folder.path()).unwrap().stamped;
+        let field = row.unnamed_field().unwrap();
+        assert_eq!((change, row.fields.len(), row.last_field), (4, 1, 0));
+        assert_eq!((field.number, field.dimension.get(), field.metric), (0, 3, Metric::Dot));
+        assert_eq!(field.model.as_deref(), Some(r#"{"name":"m"}"#));
+        assert_eq!(field.chunking, Some(Chunking { tokens: 9, overlap: 1 }));
+        let newer = text.replace("\"format\":1", "\"format\":3");
+        fs::write(folder.path().join(FILE_NAME), envelope(&newer)).unwrap();
+        let Err(Undescribed::Damaged(reason)) = read(folder.path()) else { panic!("{newer}") };
+        assert!(reason.contains("is 3, this version knows those up to 2"), "{reason}");
     }
 }

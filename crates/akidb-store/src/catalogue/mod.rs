@@ -5,7 +5,9 @@
 //! itself (`description`). `recovery` compares the three at a start, and `plan` says what follows.
 
 mod description;
+mod field_row;
 mod mark;
+mod one_field;
 mod plan;
 mod recovery;
 mod row;

@@ -73,6 +73,8 @@ finding_kinds! {
 /// What was read.
 pub(crate) struct Found {
     pub(crate) rows: Vec<StoredRow>,
+    /// Whether rows have the form of before, and are to be written in that of now.
+    pub(crate) is_old: bool,
     /// Whether the catalogue is of the first version: its folders have no descriptions yet.
     pub(crate) is_first: bool,
     /// Changes that the mark knows of and the catalogue does not.
@@ -121,8 +123,9 @@ struct Planner {
 }
 
 pub(crate) fn plan(found: Found) -> Plan {
-    let Found { rows, is_first, changes_lost, rebuilt, folders } = found;
+    let Found { rows, is_old, is_first, changes_lost, rebuilt, folders } = found;
     let mut planner = Planner::new(rows, is_first);
+    planner.plan.rows_changed |= is_old;
     if let Some(reason) = rebuilt {
         planner.plan.rows_changed = true;
         planner.tell(FindingKind::Rebuilt, format!("the catalogue {reason} and is made anew"));
@@ -142,7 +145,7 @@ pub(crate) fn plan(found: Found) -> Plan {
 impl Planner {
     fn new(stored: Vec<StoredRow>, is_first: bool) -> Self {
         let mut planner = Self {
-            plan: Plan { rows_changed: is_first && !stored.is_empty(), ..Plan::default() },
+            plan: Plan::default(),
             rows: BTreeMap::new(),
             damaged: BTreeMap::new(),
             with_folder: HashSet::new(),

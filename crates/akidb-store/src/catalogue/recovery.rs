@@ -3,13 +3,13 @@
 
 use std::{fs, path::Path};
 
-use futures::TryStreamExt;
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     FILE_NAME,
     description::{self, Description, Undescribed},
     mark::{self, Mark},
+    one_field,
     plan::{Finding, FindingKind, Found, FoundFolder, Plan, plan},
     row::{self, Stamped, StoredRow},
 };
@@ -31,6 +31,8 @@ enum State {
 struct Read {
     state: State,
     rows: Vec<StoredRow>,
+    /// Whether some of the rows have the form of before.
+    is_old: bool,
     /// Why it can not be used any more, where it can not.
     fault: Option<String>,
 }
@@ -61,7 +63,8 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
         }
         Err(error) if is_damage(&error) => {
             let fault = format!("can not be read: {error}");
-            let read = Read { state: State::Damaged, rows: Vec::new(), fault: Some(fault) };
+            let read =
+                Read { state: State::Damaged, rows: Vec::new(), is_old: false, fault: Some(fault) };
             (None, read)
         }
         Err(error) => return Err(error),
@@ -95,7 +98,12 @@ pub(super) async fn inspect(root: &Path) -> Result<Vec<Finding>, StoreError> {
         let read = match read(&mut connection).await {
             Err(error) if is_damage(&error) => {
                 let fault = format!("can not be read: {error}");
-                Ok(Read { state: State::Damaged, rows: Vec::new(), fault: Some(fault) })
+                Ok(Read {
+                    state: State::Damaged,
+                    rows: Vec::new(),
+                    is_old: false,
+                    fault: Some(fault),
+                })
             }
             // It has no table of the state.
             Err(StoreError::Sqlite(_)) => return Ok(Vec::new()),
@@ -104,7 +112,7 @@ pub(super) async fn inspect(root: &Path) -> Result<Vec<Finding>, StoreError> {
         connection.close().await?;
         read?
     } else {
-        Read { state: State::First, rows: Vec::new(), fault: None }
+        Read { state: State::First, rows: Vec::new(), is_old: false, fault: None }
     };
     let found = found(root, read, is_there)?;
     Ok(plan(found.found).findings.into_iter().chain(found.findings).collect())
@@ -119,7 +127,7 @@ struct Compared {
 
 /// Looks at the folders and the mark.
 fn found(root: &Path, read: Read, is_there: bool) -> Result<Compared, StoreError> {
-    let Read { state, rows, fault } = read;
+    let Read { state, rows, is_old, fault } = read;
     let folders: Vec<FoundFolder> =
         folders(root)?.into_iter().map(|folder| look_into(root, folder)).collect();
     let of_rows = rows.iter().filter_map(|row| match row {
@@ -161,7 +169,7 @@ fn found(root: &Path, read: Read, is_there: bool) -> Result<Compared, StoreError
     // One that is made anew knows nothing, which is told as that.
     let changes_lost = if rebuilt.is_some() { 0 } else { marked.saturating_sub(known) };
     let is_first = state == State::First && is_there;
-    let found = Found { rows, is_first, changes_lost, rebuilt, folders };
+    let found = Found { rows, is_old, is_first, changes_lost, rebuilt, folders };
     Ok(Compared { found, last_change, findings })
 }
 
@@ -229,7 +237,8 @@ async fn save(
     last_change: u64,
 ) -> Result<u64, StoreError> {
     let is_new = state(connection).await? != State::Sound(last_change);
-    if !plan.rows_changed && !is_new {
+    let has_table_of_before = one_field::exist(connection).await?;
+    if !plan.rows_changed && !is_new && !has_table_of_before {
         return Ok(last_change);
     }
     let change = if plan.rows_changed { last_change + 1 } else { last_change };
@@ -238,11 +247,12 @@ async fn save(
     }
     let mut transaction = Connection::begin(&mut *connection).await?;
     if plan.rows_changed {
-        sqlx::query("DELETE FROM collections").execute(&mut *transaction).await?;
+        row::delete_all(&mut transaction).await?;
         for stamped in &plan.rows {
             row::insert(&mut transaction, stamped).await?;
         }
     }
+    one_field::drop_table(&mut transaction).await?;
     super::set_state(&mut transaction, change).await?;
     transaction.commit().await?;
     Ok(change)
@@ -270,20 +280,14 @@ async fn open_and_read(path: &Path) -> Result<(SqliteConnection, Read), StoreErr
 /// Reads all that can be read.
 async fn read(connection: &mut SqliteConnection) -> Result<Read, StoreError> {
     let state = state(connection).await?;
-    let (mut rows, mut fault) = (Vec::new(), None);
-    {
-        let mut stored = sqlx::query(row::SELECT).fetch(&mut *connection);
-        loop {
-            match stored.try_next().await.map_err(StoreError::from) {
-                Ok(Some(stored)) => rows.push(row::read(&stored, state == State::First)),
-                Ok(None) => break,
-                Err(error) if is_damage(&error) => {
-                    fault = Some(format!("can not be read to its end: {error}"));
-                    break;
-                }
-                Err(error) => return Err(error),
-            }
+    let mut rows = Vec::new();
+    let (mut fault, mut is_old) = (None, false);
+    match read_rows(connection, state == State::First, &mut rows).await {
+        Ok(of_before) => is_old = of_before,
+        Err(error) if is_damage(&error) => {
+            fault = Some(format!("can not be read to its end: {error}"));
         }
+        Err(error) => return Err(error),
     }
     let check = sqlx::query_scalar::<_, String>("PRAGMA integrity_check(1)");
     match check.fetch_one(connection).await.map_err(StoreError::from) {
@@ -292,7 +296,21 @@ async fn read(connection: &mut SqliteConnection) -> Result<Read, StoreError> {
         Err(error) if is_damage(&error) => fault = fault.or_else(|| Some(error.to_string())),
         Err(error) => return Err(error),
     }
-    Ok(Read { state, rows, fault })
+    Ok(Read { state, rows, is_old, fault })
+}
+
+/// Reads rows as long as that can be done, and says whether there are some of before.
+async fn read_rows(
+    connection: &mut SqliteConnection,
+    is_first: bool,
+    rows: &mut Vec<StoredRow>,
+) -> Result<bool, StoreError> {
+    if one_field::exist(connection).await? {
+        one_field::read_all(connection, is_first, rows).await?;
+    }
+    let is_old = !rows.is_empty();
+    row::read_all(connection, rows).await?;
+    Ok(is_old)
 }
 
 async fn state(connection: &mut SqliteConnection) -> Result<State, StoreError> {

@@ -1,11 +1,15 @@
-//! A collection as a row of the catalogue.
+//! A collection as rows of the catalogue: one of its own, and one of each of its vector fields.
 
-use akidb_core::{Chunking, CollectionName, Dimension, IndexSettings};
-use akidb_engine::CollectionRecord;
+use std::collections::HashMap;
+
+use akidb_core::CollectionName;
+use akidb_engine::{CollectionRecord, VectorField};
+use futures::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::field_row;
 use crate::StoreError;
 
 /// A collection, and the change of the catalogue that it was last written by.
@@ -28,44 +32,46 @@ pub(crate) enum StoredRow {
     },
 }
 
-pub(super) const SELECT: &str = "SELECT uuid, name, description, dimension, metric, model, \
-    created_unix_ms, chunk_tokens, chunk_overlap, index_engine, index_m, index_ef_construction, \
-    index_ef, index_quantization, change, checksum FROM collections ORDER BY name";
+const SELECT: &str = "SELECT uuid, name, description, last_field, created_unix_ms, change, checksum \
+    FROM collections ORDER BY name";
 
-const INSERT: &str = "INSERT INTO collections (uuid, name, description, dimension, metric, model, \
-    created_unix_ms, chunk_tokens, chunk_overlap, index_engine, index_m, index_ef_construction, \
-    index_ef, index_quantization, change, checksum) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+const SELECT_DROPPED: &str = "SELECT collection, number FROM dropped_fields ORDER BY number";
 
-/// Adds a row. One of the same name or uuid is an error.
+const INSERT: &str = "INSERT INTO collections \
+    (uuid, name, description, last_field, created_unix_ms, change, checksum) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+/// Adds a collection. One of the same name or uuid is an error.
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     stamped: &Stamped,
 ) -> Result<(), StoreError> {
     let Stamped { row, change } = stamped;
+    let uuid = row.uuid.to_string();
     sqlx::query(INSERT)
-        .bind(row.uuid.to_string())
+        .bind(&uuid)
         .bind(row.name.as_str())
         .bind(row.description.as_deref())
-        .bind(i64::try_from(row.dimension.get()).unwrap_or(i64::MAX))
-        .bind(row.metric.as_str())
-        .bind(row.model.as_deref())
+        .bind(row.last_field)
         .bind(row.created_unix_ms)
-        .bind(row.chunking.map(|chunking| chunking.tokens))
-        .bind(row.chunking.map(|chunking| chunking.overlap))
-        .bind(row.index.engine.as_str())
-        .bind(row.index.m)
-        .bind(row.index.ef_construction)
-        .bind(row.index.ef)
-        .bind(row.index.quantization.as_str())
         .bind(change.cast_signed())
         .bind(checksum(stamped))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    for field in &row.fields {
+        field_row::insert(connection, row.uuid, field).await?;
+    }
+    for number in &row.dropped_fields {
+        sqlx::query("INSERT INTO dropped_fields (collection, number) VALUES (?1, ?2)")
+            .bind(&uuid)
+            .bind(number)
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }
 
-/// Replaces the row of its uuid.
+/// Replaces the rows of its uuid.
 pub(super) async fn replace(
     connection: &mut SqliteConnection,
     stamped: &Stamped,
@@ -78,61 +84,76 @@ pub(super) async fn delete(
     connection: &mut SqliteConnection,
     uuid: Uuid,
 ) -> Result<(), StoreError> {
-    let delete = sqlx::query("DELETE FROM collections WHERE uuid = ?1").bind(uuid.to_string());
-    delete.execute(connection).await?;
+    for sql in [
+        "DELETE FROM dropped_fields WHERE collection = ?1",
+        "DELETE FROM fields WHERE collection = ?1",
+        "DELETE FROM collections WHERE uuid = ?1",
+    ] {
+        sqlx::query(sql).bind(uuid.to_string()).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 
-/// Reads a row. One without a checksum is of the first version, or damaged, as `is_first` says.
-pub(super) fn read(row: &SqliteRow, is_first: bool) -> StoredRow {
-    let stamped = read_columns(row).and_then(|stamped| {
-        let stored: Option<i64> = row.try_get(15)?;
-        match stored {
-            None if is_first => Ok(stamped),
-            Some(sum) if sum == checksum(&stamped) => Ok(stamped),
-            _ => Err(malformed("checksum", "it is not that of the row")),
-        }
-    });
-    stamped.map_or_else(
-        |error| {
-            let shown = |column: usize| {
-                let bytes: &[u8] = row.try_get_unchecked(column).unwrap_or_default();
-                String::from_utf8_lossy(bytes).chars().take(64).collect()
-            };
-            StoredRow::Damaged { uuid: shown(0), name: shown(1), reason: error.to_string() }
-        },
-        StoredRow::Sound,
-    )
+/// Removes all collections.
+pub(super) async fn delete_all(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    for sql in ["DELETE FROM dropped_fields", "DELETE FROM fields", "DELETE FROM collections"] {
+        sqlx::query(sql).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
-fn read_columns(row: &SqliteRow) -> Result<Stamped, StoreError> {
+/// What stands in the tables of fields, by the uuid of the collection.
+#[derive(Default)]
+struct Fields {
+    fields: HashMap<String, Vec<Result<VectorField, StoreError>>>,
+    dropped: HashMap<String, Vec<u32>>,
+}
+
+/// Adds the collections that can be read to `rows`.
+pub(super) async fn read_all(
+    connection: &mut SqliteConnection,
+    rows: &mut Vec<StoredRow>,
+) -> Result<(), StoreError> {
+    let mut found = Fields { fields: field_row::read_all(connection).await?, ..Fields::default() };
+    for row in sqlx::query(SELECT_DROPPED).fetch_all(&mut *connection).await? {
+        let number: i64 = row.try_get(1)?;
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        found.dropped.entry(row.try_get(0)?).or_default().push(number);
+    }
+    let mut stored = sqlx::query(SELECT).fetch(connection);
+    while let Some(row) = stored.try_next().await? {
+        let read = read(&row, &mut found).map(StoredRow::Sound);
+        rows.push(read.unwrap_or_else(|error| damaged(&row, &error)));
+    }
+    Ok(())
+}
+
+fn read(row: &SqliteRow, found: &mut Fields) -> Result<Stamped, StoreError> {
+    let uuid: &str = row.try_get(0)?;
+    let fields = found.fields.remove(uuid).unwrap_or_default();
     let stored = CollectionRecord {
-        uuid: valid("collection uuid", Uuid::try_parse(row.try_get(0)?))?,
+        uuid: valid("collection uuid", Uuid::try_parse(uuid))?,
         name: valid("collection name", CollectionName::new(row.try_get(1)?))?,
         description: row.try_get(2)?,
-        dimension: valid("dimension", {
-            let dimension: i64 = row.try_get(3)?;
-            Dimension::new(dimension.try_into().unwrap_or(u64::MAX))
-        })?,
-        metric: valid("metric", row.try_get::<&str, _>(4)?.parse())?,
-        model: row.try_get(5)?,
-        created_unix_ms: row.try_get(6)?,
-        chunking: {
-            let (tokens, overlap) = (row.try_get(7)?, row.try_get(8)?);
-            let read = |tokens: Option<u32>, overlap: Option<u32>| {
-                Some(Chunking { tokens: tokens?, overlap: overlap? })
-            };
-            read(tokens, overlap)
-        },
-        index: IndexSettings {
-            engine: valid("index engine", row.try_get::<&str, _>(9)?.parse())?,
-            m: row.try_get(10)?,
-            ef_construction: row.try_get(11)?,
-            ef: row.try_get(12)?,
-            quantization: valid("quantization", row.try_get::<&str, _>(13)?.parse())?,
-        },
+        fields: fields.into_iter().collect::<Result<_, _>>()?,
+        dropped_fields: found.dropped.remove(uuid).unwrap_or_default(),
+        last_field: row.try_get(3)?,
+        created_unix_ms: row.try_get(4)?,
     };
-    Ok(Stamped { row: stored, change: row.try_get::<i64, _>(14)?.cast_unsigned() })
+    let stamped = Stamped { row: stored, change: row.try_get::<i64, _>(5)?.cast_unsigned() };
+    match row.try_get::<i64, _>(6)? == checksum(&stamped) {
+        true => Ok(stamped),
+        false => Err(malformed("checksum", "it is not that of the row")),
+    }
+}
+
+/// What a row that can not be used says of itself in its first two columns.
+pub(super) fn damaged(row: &SqliteRow, error: &StoreError) -> StoredRow {
+    let shown = |column: usize| {
+        let bytes: &[u8] = row.try_get_unchecked(column).unwrap_or_default();
+        String::from_utf8_lossy(bytes).chars().take(64).collect()
+    };
+    StoredRow::Damaged { uuid: shown(0), name: shown(1), reason: error.to_string() }
 }
 
 pub(crate) fn valid<T, E: ToString>(
@@ -142,34 +163,33 @@ pub(crate) fn valid<T, E: ToString>(
     parsed.map_err(|reason| malformed(what, reason))
 }
 
-fn malformed(what: &'static str, reason: impl ToString) -> StoreError {
+pub(super) fn malformed(what: &'static str, reason: impl ToString) -> StoreError {
     StoreError::Malformed { what, reason: reason.to_string() }
 }
 
-/// XXH3 with 64 bits over every column, each with its length; what is absent has none.
+/// XXH3 with 64 bits over every column, and over which fields there are: one whose row is lost is
+/// noticed.
 fn checksum(Stamped { row, change }: &Stamped) -> i64 {
     let mut hash = Xxh3::new();
-    let mut text = |text: Option<&str>| {
-        let length = text.map_or(u64::MAX, |text| text.len() as u64);
-        hash.update(&length.to_le_bytes());
-        hash.update(text.unwrap_or_default().as_bytes());
-    };
-    text(Some(row.name.as_str()));
-    text(row.description.as_deref());
-    text(Some(row.metric.as_str()));
-    text(row.model.as_deref());
-    text(Some(row.index.engine.as_str()));
-    text(Some(row.index.quantization.as_str()));
     hash.update(row.uuid.as_bytes());
-    let chunking = row.chunking.map_or((u32::MAX, u32::MAX), |it| (it.tokens, it.overlap));
-    let IndexSettings { m, ef_construction, ef, .. } = row.index;
-    for number in [m, ef_construction, ef, chunking.0, chunking.1] {
+    update_with_text(&mut hash, Some(row.name.as_str()));
+    update_with_text(&mut hash, row.description.as_deref());
+    for number in [row.created_unix_ms.cast_unsigned(), *change, u64::from(row.last_field)] {
         hash.update(&number.to_le_bytes());
     }
-    for number in [row.dimension.get() as u64, row.created_unix_ms.cast_unsigned(), *change] {
+    hash.update(&(row.fields.len() as u64).to_le_bytes());
+    let fields = row.fields.iter().map(|field| field.number);
+    for number in fields.chain(row.dropped_fields.iter().copied()) {
         hash.update(&number.to_le_bytes());
     }
     hash.digest().cast_signed()
+}
+
+/// Adds a text with its length; what is absent has none.
+pub(super) fn update_with_text(hash: &mut Xxh3, text: Option<&str>) {
+    let length = text.map_or(u64::MAX, |text| text.len() as u64);
+    hash.update(&length.to_le_bytes());
+    hash.update(text.unwrap_or_default().as_bytes());
 }
 
 /// The checksum of the row of `state`.
@@ -182,46 +202,34 @@ pub(super) fn checksum_of_state(change: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use akidb_core::Metric;
-
     use super::*;
 
     #[test]
     fn every_column_counts() {
+        let field = field_row::tests::field();
         let row = CollectionRecord {
             uuid: Uuid::from_u128(1),
             name: CollectionName::new("a").unwrap(),
             description: None,
-            dimension: Dimension::new(2).unwrap(),
-            metric: Metric::Dot,
-            index: IndexSettings::default(),
-            model: None,
-            chunking: None,
+            fields: vec![field.clone()],
+            dropped_fields: vec![],
+            last_field: 3,
             created_unix_ms: 3,
         };
-        let index = |change: fn(&mut IndexSettings)| {
-            let mut index = row.index;
-            change(&mut index);
-            CollectionRecord { index, ..row.clone() }
+        let fields = |numbers: &[u32]| {
+            numbers.iter().map(|&number| VectorField { number, ..field.clone() }).collect()
         };
-        let chunking = |tokens, overlap| Some(Chunking { tokens, overlap });
         let rows = [
             row.clone(),
             CollectionRecord { uuid: Uuid::from_u128(2), ..row.clone() },
             CollectionRecord { name: CollectionName::new("b").unwrap(), ..row.clone() },
             CollectionRecord { description: Some(String::new()), ..row.clone() },
             CollectionRecord { description: Some("d".into()), ..row.clone() },
-            CollectionRecord { dimension: Dimension::new(3).unwrap(), ..row.clone() },
-            CollectionRecord { metric: Metric::L2, ..row.clone() },
-            CollectionRecord { model: Some("d".into()), ..row.clone() },
-            CollectionRecord { chunking: chunking(1, 2), ..row.clone() },
-            CollectionRecord { chunking: chunking(2, 1), ..row.clone() },
+            CollectionRecord { fields: fields(&[]), ..row.clone() },
+            CollectionRecord { fields: fields(&[2, 3]), ..row.clone() },
+            CollectionRecord { dropped_fields: vec![3], ..row.clone() },
+            CollectionRecord { last_field: 4, ..row.clone() },
             CollectionRecord { created_unix_ms: 4, ..row.clone() },
-            index(|index| index.m += 1),
-            index(|index| index.ef += 1),
-            index(|index| index.ef_construction += 1),
-            index(|index| index.engine = akidb_core::IndexEngine::Exact),
-            index(|index| index.quantization = akidb_core::Quantization::None),
         ];
         let mut sums: Vec<_> =
             rows.map(|row| checksum(&Stamped { row, change: 1 })).into_iter().collect();

@@ -8,9 +8,10 @@ use std::{
 };
 
 use akidb_core::{
-    Chunking, CollectionName, Dimension, IndexEngine, IndexSettings, Metric, Quantization,
+    Chunking, CollectionName, Dimension, FieldName, IndexEngine, IndexSettings, Metric,
+    Quantization,
 };
-use akidb_engine::CollectionRecord;
+use akidb_engine::{CollectionRecord, VectorField};
 use akidb_store::{Catalogue, DataDirectory, FailStop, Finding, OpenedCatalogue};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
@@ -21,11 +22,17 @@ pub(crate) fn collection(name: &str) -> CollectionRecord {
         uuid: Uuid::now_v7(),
         name: CollectionName::new(name).unwrap(),
         description: None,
-        dimension: Dimension::new(384).unwrap(),
-        metric: Metric::L2,
-        index: IndexSettings { m: 32, ..IndexSettings::default() },
-        model: Some(r#"{"name":"m"}"#.into()),
-        chunking: (name == "books").then_some(Chunking { tokens: 128, overlap: 0 }),
+        fields: vec![VectorField {
+            number: 0,
+            name: FieldName::UNNAMED,
+            dimension: Dimension::new(384).unwrap(),
+            metric: Metric::L2,
+            index: IndexSettings { m: 32, ..IndexSettings::default() },
+            model: Some(r#"{"name":"m"}"#.into()),
+            chunking: (name == "books").then_some(Chunking { tokens: 128, overlap: 0 }),
+        }],
+        dropped_fields: Vec::new(),
+        last_field: 0,
         created_unix_ms: 1_700_000_000_000,
     }
 }
@@ -108,7 +115,19 @@ async fn collections_survive_reopening_and_names_are_taken_once() {
         ef: 50,
         quantization: Quantization::None,
     };
-    let books = CollectionRecord { description: Some("printed".into()), index, ..books };
+    let title = VectorField {
+        number: 4,
+        name: FieldName::new("title").unwrap(),
+        model: None,
+        ..books.fields[0].clone()
+    };
+    let books = CollectionRecord {
+        description: Some("printed".into()),
+        fields: vec![VectorField { index, ..books.fields[0].clone() }, title],
+        dropped_fields: vec![1, 2],
+        last_field: 5,
+        ..books
+    };
     catalogue.change(&books).await.unwrap();
 
     let opened = reopened(opened).await;
@@ -225,10 +244,13 @@ async fn an_older_catalogue_is_noticed_and_what_it_lacks_is_taken_from_the_folde
 async fn damaged_rows_and_descriptions_are_taken_from_each_other() {
     let (root, rows) = three().await;
     for (sql, expected) in [
-        ("UPDATE collections SET dimension = 3 WHERE name = 'films'", "restored"),
+        ("UPDATE fields SET dimension = 3 WHERE chunk_tokens IS NULL", "restored"),
+        ("UPDATE fields SET name = 'title' WHERE chunk_tokens IS NULL", "restored"),
+        ("DELETE FROM fields WHERE chunk_tokens IS NULL", "restored"),
+        ("INSERT INTO dropped_fields SELECT uuid, 1 FROM collections", "restored"),
         ("UPDATE collections SET name = 'filmz' WHERE name = 'films'", "restored"),
         ("UPDATE collections SET name = '/' WHERE name = 'films'", "restored"),
-        ("UPDATE collections SET index_ef = 1, checksum = NULL WHERE name = 'films'", "restored"),
+        ("UPDATE collections SET last_field = 1, checksum = 0 WHERE name = 'films'", "restored"),
         ("DELETE FROM collections WHERE name = 'films'", "adopted"),
         ("UPDATE state SET change = 1", "changes_lost"),
     ] {

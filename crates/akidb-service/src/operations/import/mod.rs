@@ -115,7 +115,8 @@ impl Service {
             Error::new(ErrorCode::Overloaded, message)
         })?;
         let record = collection.record();
-        let window = match (record.chunking, model_identity(&record)?) {
+        let field = record.unnamed_field()?;
+        let window = match (field.chunking, model_identity(field)?) {
             (None, Some(model)) => model.max_tokens as usize,
             // Cut into passages, all of it is read.
             _ => usize::MAX,

@@ -1,0 +1,164 @@
+//! A vector field as a row of the catalogue.
+
+use std::collections::HashMap;
+
+use akidb_core::{Chunking, Dimension, FieldName, IndexSettings};
+use akidb_engine::VectorField;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use uuid::Uuid;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::row::{malformed, update_with_text, valid};
+use crate::StoreError;
+
+/// In the order of a record's fields.
+const SELECT: &str = "SELECT collection, number, name, dimension, metric, model, chunk_tokens, \
+    chunk_overlap, index_engine, index_m, index_ef_construction, index_ef, index_quantization, \
+    checksum FROM fields ORDER BY collection, name";
+
+const INSERT: &str = "INSERT INTO fields (collection, number, name, dimension, metric, model, \
+    chunk_tokens, chunk_overlap, index_engine, index_m, index_ef_construction, index_ef, \
+    index_quantization, checksum) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+
+/// Adds a field. One of the same name or number is an error.
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    collection: Uuid,
+    field: &VectorField,
+) -> Result<(), StoreError> {
+    sqlx::query(INSERT)
+        .bind(collection.to_string())
+        .bind(field.number)
+        .bind(field.name.as_str())
+        .bind(i64::try_from(field.dimension.get()).unwrap_or(i64::MAX))
+        .bind(field.metric.as_str())
+        .bind(field.model.as_deref())
+        .bind(field.chunking.map(|chunking| chunking.tokens))
+        .bind(field.chunking.map(|chunking| chunking.overlap))
+        .bind(field.index.engine.as_str())
+        .bind(field.index.m)
+        .bind(field.index.ef_construction)
+        .bind(field.index.ef)
+        .bind(field.index.quantization.as_str())
+        .bind(checksum(collection, field))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The fields of all collections, by what the rows say is the uuid of theirs.
+pub(super) async fn read_all(
+    connection: &mut SqliteConnection,
+) -> Result<HashMap<String, Vec<Result<VectorField, StoreError>>>, StoreError> {
+    let mut fields: HashMap<String, Vec<_>> = HashMap::new();
+    for row in sqlx::query(SELECT).fetch_all(connection).await? {
+        let collection: String = row.try_get_unchecked(0)?;
+        let field = read(&collection, &row);
+        fields.entry(collection).or_default().push(field);
+    }
+    Ok(fields)
+}
+
+fn read(collection: &str, row: &SqliteRow) -> Result<VectorField, StoreError> {
+    let collection = valid("collection uuid", Uuid::try_parse(collection))?;
+    let field = VectorField {
+        number: row.try_get(1)?,
+        name: valid("name of a field", FieldName::new(row.try_get(2)?))?,
+        dimension: valid("dimension", {
+            let dimension: i64 = row.try_get(3)?;
+            Dimension::new(dimension.try_into().unwrap_or(u64::MAX))
+        })?,
+        metric: valid("metric", row.try_get::<&str, _>(4)?.parse())?,
+        model: row.try_get(5)?,
+        chunking: {
+            let (tokens, overlap) = (row.try_get(6)?, row.try_get(7)?);
+            let read = |tokens: Option<u32>, overlap: Option<u32>| {
+                Some(Chunking { tokens: tokens?, overlap: overlap? })
+            };
+            read(tokens, overlap)
+        },
+        index: IndexSettings {
+            engine: valid("index engine", row.try_get::<&str, _>(8)?.parse())?,
+            m: row.try_get(9)?,
+            ef_construction: row.try_get(10)?,
+            ef: row.try_get(11)?,
+            quantization: valid("quantization", row.try_get::<&str, _>(12)?.parse())?,
+        },
+    };
+    match row.try_get::<i64, _>(13)? == checksum(collection, &field) {
+        true => Ok(field),
+        false => Err(malformed("checksum", "it is not that of the row of a field")),
+    }
+}
+
+/// XXH3 with 64 bits over every column.
+fn checksum(collection: Uuid, field: &VectorField) -> i64 {
+    let mut hash = Xxh3::new();
+    hash.update(collection.as_bytes());
+    for text in [
+        Some(field.name.as_str()),
+        Some(field.metric.as_str()),
+        field.model.as_deref(),
+        Some(field.index.engine.as_str()),
+        Some(field.index.quantization.as_str()),
+    ] {
+        update_with_text(&mut hash, text);
+    }
+    let chunking = field.chunking.map_or((u32::MAX, u32::MAX), |it| (it.tokens, it.overlap));
+    let IndexSettings { m, ef_construction, ef, .. } = field.index;
+    for number in [field.number, m, ef_construction, ef, chunking.0, chunking.1] {
+        hash.update(&number.to_le_bytes());
+    }
+    hash.update(&(field.dimension.get() as u64).to_le_bytes());
+    hash.digest().cast_signed()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use akidb_core::Metric;
+
+    use super::*;
+
+    pub(in super::super) fn field() -> VectorField {
+        VectorField {
+            number: 2,
+            name: FieldName::new("title").unwrap(),
+            dimension: Dimension::new(2).unwrap(),
+            metric: Metric::Dot,
+            index: IndexSettings::default(),
+            model: None,
+            chunking: None,
+        }
+    }
+
+    #[test]
+    fn every_column_counts() {
+        let field = field();
+        let index = |change: fn(&mut IndexSettings)| {
+            let mut index = field.index;
+            change(&mut index);
+            VectorField { index, ..field.clone() }
+        };
+        let chunking = |tokens, overlap| Some(Chunking { tokens, overlap });
+        let fields = [
+            field.clone(),
+            VectorField { number: 3, ..field.clone() },
+            VectorField { name: FieldName::UNNAMED, ..field.clone() },
+            VectorField { dimension: Dimension::new(3).unwrap(), ..field.clone() },
+            VectorField { metric: Metric::L2, ..field.clone() },
+            VectorField { model: Some("d".into()), ..field.clone() },
+            VectorField { chunking: chunking(1, 2), ..field.clone() },
+            VectorField { chunking: chunking(2, 1), ..field.clone() },
+            index(|index| index.m += 1),
+            index(|index| index.ef += 1),
+            index(|index| index.ef_construction += 1),
+            index(|index| index.engine = akidb_core::IndexEngine::Exact),
+            index(|index| index.quantization = akidb_core::Quantization::None),
+        ];
+        let mut sums: Vec<_> = fields.iter().map(|field| checksum(Uuid::nil(), field)).collect();
+        sums.push(checksum(Uuid::max(), &field));
+        let distinct: std::collections::HashSet<_> = sums.iter().collect();
+        assert_eq!(distinct.len(), sums.len());
+    }
+}
