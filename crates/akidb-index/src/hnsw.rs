@@ -32,6 +32,7 @@ mod insertion;
 mod int8;
 mod layer;
 mod linker;
+mod longest;
 mod order_watch;
 pub(crate) mod parts;
 mod plan;

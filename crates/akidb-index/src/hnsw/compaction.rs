@@ -98,6 +98,7 @@ impl Graph {
         if let Some(entry) = entry {
             graph.raise_entry(entry);
         }
+        graph.longest.look_at(compacted, scoring, 0..linked as u32);
         graph.set_linked_end(linked as u32);
         graph.settle(compacted, scoring, &cut_off, memories);
         graph

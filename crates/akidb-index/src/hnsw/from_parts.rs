@@ -130,6 +130,7 @@ impl HnswIndex {
         }
         graph.grow(|view| *view = View { codes, terms, sketches, twins, layers });
         graph.lock_linker().clone_from(&graph_header.upper_counts);
+        graph.longest.look_at(state, self.core.scoring(), 0..linked);
         graph.set_linked_end(linked);
         Ok(graph)
     }

@@ -12,6 +12,7 @@ use super::{
     blocks::Blocks,
     int8::RowTerms,
     layer::Layer,
+    longest::Longest,
     order_watch::OrderWatch,
     sketch::Sketches,
     space::{Coder, Space, Target},
@@ -67,6 +68,7 @@ pub(super) struct Graph {
     pub(super) order: OrderWatch,
     /// How many more candidates searches keep.
     pub(super) widening: Widening,
+    pub(super) longest: Longest,
     view: RwLock<Arc<View>>,
     /// Slots below this are linked, or were dead when their turn came.
     linked: AtomicU32,
@@ -111,6 +113,7 @@ impl Graph {
             measured_at: AtomicUsize::new(measured_at),
             order: OrderWatch::default(),
             widening: Widening::default(),
+            longest: Longest::default(),
             view: RwLock::new(Arc::new(view)),
             linked: AtomicU32::new(0),
             entry: AtomicU64::new(0),

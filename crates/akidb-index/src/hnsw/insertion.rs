@@ -109,10 +109,10 @@ impl Insertion<'_> {
         let state = self.space.state;
         if state.live_count() < state.slot_count() {
             let is_live = |slot| self.view.leads_to_live(state, slot);
-            layer_search.walk(&memory.target, start, budget, &mut memory.walk, is_live);
+            layer_search.walk(&memory.target, [start], budget, &mut memory.walk, is_live);
         }
         if state.live_count() == state.slot_count() || memory.walk.pool.kept() == 0 {
-            layer_search.walk(&memory.target, start, budget, &mut memory.walk, |_| true);
+            layer_search.walk(&memory.target, [start], budget, &mut memory.walk, |_| true);
         }
         let found = memory.walk.pool.returnable().filter(|&(_, found)| found != index);
         memory.candidates.clear();
@@ -228,7 +228,7 @@ impl Insertion<'_> {
         memory.selected.clear();
         // Where the layers above lead to another part of the graph, from the root.
         for start in [start, root] {
-            layer_search.walk(&memory.target, start, budget, &mut memory.walk, |_| true);
+            layer_search.walk(&memory.target, [start], budget, &mut memory.walk, |_| true);
             let found = memory.walk.pool.returnable().filter(|&(_, found)| tied(found));
             memory.selected.extend(found.map(|(_, index)| Link { index, pinned: false }));
             if !memory.selected.is_empty() {

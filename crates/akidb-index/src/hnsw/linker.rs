@@ -40,6 +40,7 @@ impl Graph {
         let (first, rest) = placements.split_at(serial);
         insert_all(insertion, first, memories);
         rest.par_chunks(NODES_A_TURN).for_each(|turn| insert_all(insertion, turn, memories));
+        self.longest.look_at(state, scoring, begin..end);
         self.set_linked_end(end.max(begin));
     }
 

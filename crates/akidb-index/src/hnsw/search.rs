@@ -119,10 +119,11 @@ impl Search<'_> {
         };
         let (start, descended) = self.view.descend_to(0, entry, self.space, target, walk);
         let layer_search = LayerSearch { space: self.space, layer: &self.view.layers[0] };
+        let starts = std::iter::once(start).chain(self.graph.longest.slots());
         let mut walked = if self.returns_all() {
-            layer_search.walk(target, start, budget, walk, |_| true)
+            layer_search.walk(target, starts, budget, walk, |_| true)
         } else {
-            layer_search.walk(target, start, budget, walk, |slot| self.is_returnable(slot))
+            layer_search.walk(target, starts, budget, walk, |slot| self.is_returnable(slot))
         };
         if self.view.twins.exist() && !walked.gave_up {
             self.offer_twins(budget, walk, representatives, &mut walked);

@@ -76,12 +76,12 @@ pub(super) struct LayerSearch<'a> {
 }
 
 impl LayerSearch<'_> {
-    /// Walks from `entry_point` and leaves the `ef` nearest nodes in the pool of `memory`, of those whose
-    /// slots are `returnable`. Other nodes are walked over.
+    /// Walks from the entry points and leaves the `ef` nearest nodes in the pool of `memory`, of those
+    /// whose slots are `returnable`. Other nodes are walked over.
     pub(super) fn walk(
         self,
         target: &Target,
-        entry_point: u32,
+        entry_points: impl IntoIterator<Item = u32>,
         mut budget: Budget,
         memory: &mut WalkMemory,
         returnable: impl Fn(u32) -> bool,
@@ -90,8 +90,10 @@ impl LayerSearch<'_> {
         memory.visited.begin(budget.end as usize);
         memory.pool.reset(budget.ef);
         memory.unseen.clear();
-        if entry_point < budget.end && memory.visited.insert(entry_point) {
-            memory.unseen.push(entry_point);
+        for entry_point in entry_points {
+            if entry_point < budget.end && memory.visited.insert(entry_point) {
+                memory.unseen.push(entry_point);
+            }
         }
         loop {
             match memory.pool.next_unexpanded() {

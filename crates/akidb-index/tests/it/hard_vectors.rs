@@ -195,3 +195,26 @@ fn searches_keep_more_candidates_where_the_graph_finds_less_with_those_of_the_de
         assert!(found >= plain - LOSS_MAX, "{found} of {plain} with {ef} candidates");
     }
 }
+
+#[test]
+fn a_vector_much_longer_than_all_others_is_found_though_it_was_linked_last() {
+    const COUNT: usize = 16_000;
+    let (mut vectors, queries) = (rows(1, COUNT, |_, _| ()), rows(2, QUERIES, |_, _| ()));
+    let last = &mut vectors[(COUNT - 1) * DIMENSION..];
+    last.iter_mut().for_each(|at| *at = 1_000.0_f32.copysign(*at));
+    let index =
+        HnswIndex::with_graph_min(DIMENSION, Metric::Dot, IndexSettings::default(), GRAPH_MIN);
+    index.append(0, &vectors);
+    while index.link(1_000) > 0 {}
+    let restarted = Parts::of(&index).put_together(GRAPH_MIN).expect("sound parts");
+    index.remove(&[0]);
+    let compacted = index.compacted().0;
+    for (name, index) in [("built", &index), ("restarted", &restarted), ("compacted", &compacted)] {
+        let missed = queries.chunks(DIMENSION).filter(|query| {
+            let request = SearchRequest::nearest(1);
+            let exact = index.search(query, &SearchRequest { exact: true, ..request }).neighbors;
+            index.search(query, &request).neighbors[0].slot != exact[0].slot
+        });
+        assert_eq!(missed.count(), 0, "{name}");
+    }
+}
