@@ -92,7 +92,7 @@ def encode(graph, tensor, config, state, layer):
     def vector(name):
         return graph.constant(f"{layer}.{name}", tensor(f"encoder.layer.{layer}.{name}"))
 
-    def normalise(added, onto, name, bias):
+    def normalize(added, onto, name, bias):
         inputs = [added, onto, vector(f"{name}.weight"), vector(f"{name}.bias"), vector(bias)]
         epsilon = config.get("layer_norm_eps", 1e-12)
         return graph.node("SkipLayerNormalization", inputs, [f"{layer}.{name}"], FUSED, epsilon=epsilon)
@@ -107,12 +107,12 @@ def encode(graph, tensor, config, state, layer):
         "Attention", [state, *qkv, "lengths"], [f"{layer}.context"], FUSED, num_heads=heads
     )
     gathered = graph.node("MatMul", [context, matrix("attention.output.dense")], [f"{layer}.attended"])
-    state = normalise(gathered, state, "attention.output.LayerNorm", "attention.output.dense.bias")
+    state = normalize(gathered, state, "attention.output.LayerNorm", "attention.output.dense.bias")
     wide = graph.node("MatMul", [state, matrix("intermediate.dense")], [f"{layer}.wide"])
     inputs = [wide, vector("intermediate.dense.bias")]
     active = graph.node("BiasGelu", inputs, [f"{layer}.active"], FUSED)
     narrow = graph.node("MatMul", [active, matrix("output.dense")], [f"{layer}.narrow"])
-    return normalise(narrow, state, "output.LayerNorm", "output.dense.bias")
+    return normalize(narrow, state, "output.LayerNorm", "output.dense.bias")
 
 
 def pool(graph, state):
@@ -127,11 +127,11 @@ def pool(graph, state):
     graph.node("LpNormalization", [mean], ["vectors"], axis=1, p=2)
 
 
-def quantise(plain, quantised):
+def quantize(plain, quantized):
     # The types of what the fused operators give out cannot be inferred; all of it is float.
     options = {"DefaultTensorType": TensorProto.FLOAT}
     kind = QuantType.QInt8
-    quantize_dynamic(plain, quantised, weight_type=kind, per_channel=True, extra_options=options)
+    quantize_dynamic(plain, quantized, weight_type=kind, per_channel=True, extra_options=options)
 
 
 def session(path, threads):
@@ -191,10 +191,10 @@ def main():
     directory, threads = pathlib.Path(sys.argv[1]), int(sys.argv[2])
     model, config = build(directory)
     with tempfile.TemporaryDirectory() as folder:
-        plain, quantised = (pathlib.Path(folder) / name for name in ("f32.onnx", "int8.onnx"))
+        plain, quantized = (pathlib.Path(folder) / name for name in ("f32.onnx", "int8.onnx"))
         onnx.save(model, plain)
-        quantise(plain, quantised)
-        engines = [Encoder(session(plain, threads)), Encoder(session(quantised, threads))]
+        quantize(plain, quantized)
+        engines = [Encoder(session(plain, threads)), Encoder(session(quantized, threads))]
     engines.append(Products(config))
     print(json.dumps({"onnxruntime": onnxruntime.__version__, "numpy": numpy.__version__}), flush=True)
 

@@ -1,7 +1,7 @@
 //! Benchmarks of AkiDB: its engine beside others in one run, correctness beside speed.
 //!
-//! What lives here: the measurements that the project's claims of speed rest on, one command each,
-//! which anyone can run. What does not: tests, and anything that the node needs.
+//! Scope: the measurements that the project's claims of speed rest on, one command each, which
+//! anyone can run. Out of scope: tests, and anything that the node needs.
 //!
 //! | module | what it is |
 //! |---|---|

@@ -1,6 +1,6 @@
 //! The process of a running node: the processor time that a run costs it, and when it is at rest.
 //!
-//! What does not live here: starting a node, see `started_node`.
+//! Out of scope: starting a node, see `started_node`.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! Other engines, in a Python process that answers JSON lines with JSON lines.
 //!
-//! What lives here: starting the process and talking to it. What does not: what is said; the
-//! scripts stand under `python/` and import only what the given environment has.
+//! Scope: starting the process and talking to it. Out of scope: what is said; the scripts stand
+//! under `python/` and import only what the given environment has.
 
 use std::{
     ffi::OsStr,

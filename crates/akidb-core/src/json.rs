@@ -1,7 +1,7 @@
 //! JSON read so that nothing of it is lost: a key that stands twice in an object, and an integer that
 //! does not fit 64 bits, are faults and not a choice of the reader.
 //!
-//! What does not live here: which values metadata and filters may have.
+//! Out of scope: which values metadata and filters may have.
 
 use serde_json::{Map, Number, Value, map::Entry, value::RawValue};
 

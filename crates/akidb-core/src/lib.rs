@@ -1,8 +1,8 @@
 //! The vocabulary of AkiDB.
 //!
-//! What lives here: types that carry their preconditions, the limits, the filter tree and the one
-//! table of error codes. What does not: anything that reads a file, a socket or a clock. `torture` is what tests alone
-//! ask for.
+//! Scope: types that carry their preconditions, the limits, the filter tree and the one table of
+//! error codes. Out of scope: anything that reads a file, a socket or a clock. `torture` is what
+//! tests alone ask for.
 
 mod condition;
 mod document;

@@ -1,6 +1,6 @@
 //! bfloat16: the upper half of a float, 8 bits of exponent and 7 of fraction.
 //!
-//! What does not live here: reading files, and arithmetic, which is done in `f32`.
+//! Out of scope: reading files, and arithmetic, which is done in `f32`.
 
 /// The nearest bfloat16, of two equally near ones the even one.
 ///

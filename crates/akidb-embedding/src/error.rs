@@ -1,6 +1,6 @@
 //! The errors of this crate: of models, of one batch, of one request.
 //!
-//! What does not live here: HTTP, gRPC and exit codes; the service maps these to its own.
+//! Out of scope: HTTP, gRPC and exit codes; the service maps these to its own.
 
 use std::{io, path::PathBuf, time::Duration};
 

@@ -1,6 +1,6 @@
 //! What a vector was made by: everything about a model that changes its vectors.
 //!
-//! What does not live here: where the model lies and which backend runs it.
+//! Out of scope: where the model lies and which backend runs it.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 

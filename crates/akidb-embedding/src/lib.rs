@@ -1,9 +1,9 @@
 //! Text to vectors: model directories, tokenizing, batching and the native encoder.
 //!
-//! What lives here: finding, importing and verifying models ([`ModelStore`]), reading them in
+//! Scope: finding, importing and verifying models ([`ModelStore`]), reading them in
 //! sentence-transformers' way ([`ModelDirectory`]), the backends behind [`Embedder`], and the
-//! [`EmbeddingQueue`] that queues, batches and runs texts on one owner thread. What does not:
-//! rules about requests (blank texts, sizes, rates), status codes, anything about collections.
+//! [`EmbeddingQueue`] that queues, batches and runs texts on one owner thread. Out of scope: rules
+//! about requests (blank texts, sizes, rates), status codes, anything about collections.
 
 mod bf16;
 mod embedder;

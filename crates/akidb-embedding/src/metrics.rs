@@ -1,6 +1,6 @@
 //! The metrics of embedding, named as dashboards and alerts expect them.
 //!
-//! What does not live here: the registry and how it is scraped.
+//! Out of scope: the registry and how it is scraped.
 
 use prometheus::{Counter, Histogram, IntCounter, IntGauge, exponential_buckets};
 

@@ -3,8 +3,8 @@
 //! A passage ends where a sentence does; one inside of which a sentence has to be cut, because no
 //! passage has room for it, ends where a word does, or else a token; never inside a character. What
 //! a passage repeats of the one before it are whole sentences, as many as there is room for beside
-//! the next one. Sentences are those of Unicode Standard Annex 29. What does not live here: where
-//! passages are stored, and how many a document may have.
+//! the next one. Sentences are those of Unicode Standard Annex 29. Out of scope: where passages are
+//! stored, and how many a document may have.
 
 use std::{iter, ops::Range};
 

@@ -1,6 +1,6 @@
 //! From the states of a text's tokens to its vector.
 //!
-//! What does not live here: how the states are made, and whether a vector is fit for use.
+//! Out of scope: how the states are made, and whether a vector is fit for use.
 
 use crate::identity::Pooling;
 

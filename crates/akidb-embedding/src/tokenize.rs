@@ -1,6 +1,6 @@
 //! Texts to token numbers, cut to what the model reads.
 //!
-//! What does not live here: padding (there is none), which prompt is meant, and refusing texts.
+//! Out of scope: padding (there is none), which prompt is meant, and refusing texts.
 
 use std::{fmt, ops::Range, str::FromStr};
 

@@ -1,9 +1,9 @@
 //! Vector indexes of AkiDB: synchronous, addressed by dense slots, rebuilt from the store at will.
 //!
-//! What lives here: the [`VectorIndex`] contract, the indexes behind it, the distance kernels, the
-//! index that answers filters, and the files that an index is kept in. What does not: documents,
-//! SQL, and any async runtime. An index holds derived data only; it can be thrown away and filled
-//! again from the store.
+//! Scope: the [`VectorIndex`] contract, the indexes behind it, the distance kernels, the index that
+//! answers filters, and the files that an index is kept in. Out of scope: documents, SQL, and any
+//! async runtime. An index holds derived data only; it can be thrown away and filled again from the
+//! store.
 //!
 //! | module | what it is |
 //! |---|---|

@@ -7,8 +7,8 @@
 //!
 //! It ends when the node does: its stdin ends, and on Linux the kernel kills it.
 //!
-//! What does not live here: what a model is, which the Python module knows; when to start and end
-//! a worker, which the node decides.
+//! Out of scope: what a model is, which the Python module knows; when to start and end a worker,
+//! which the node decides.
 
 mod answers;
 mod listener;

@@ -1,6 +1,6 @@
 //! The Python module `akidb_mlx.worker`, called with buffers of numbers.
 //!
-//! What does not live here: how often it is called, and what its failures mean to the node.
+//! Out of scope: how often it is called, and what its failures mean to the node.
 
 use std::time::Duration;
 

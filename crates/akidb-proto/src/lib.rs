@@ -1,7 +1,7 @@
 //! The generated gRPC types, clients and servers of `/proto`.
 //!
-//! What lives here: what the protobuf compiler makes, and its descriptors; one message is written by
-//! hand, see [`Struct`](collection::v1::Struct). What does not: any logic; `akidb-grpc` decodes and
+//! Scope: what the protobuf compiler makes, and its descriptors; one message is written by hand,
+//! see [`Struct`](collection::v1::Struct). Out of scope: any logic; `akidb-grpc` decodes and
 //! encodes. The comments of the `.proto` files are the reference.
 
 mod json_object;

@@ -1,7 +1,7 @@
 //! Where the time of a request goes: added up while it runs, and a span of its trace for each part.
 //!
-//! What does not live here: what is done with it, which is `finished`'s. Tokenizing, the queue and
-//! inference are timed by the embedding engine, in the same place.
+//! Out of scope: what is done with it, which is `finished`'s. Tokenizing, the queue and inference
+//! are timed by the embedding engine, in the same place.
 
 use std::{
     sync::{

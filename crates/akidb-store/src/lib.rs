@@ -1,7 +1,7 @@
 //! SQLite storage: the catalogue of collections, and one database per collection.
 //!
-//! This is the only crate that writes SQL. What lives here: the data directory and its lock,
-//! migrations, transactions, checksums. What does not: indexes, embedding, limits on requests.
+//! This is the only crate that writes SQL. Scope: the data directory and its lock, migrations,
+//! transactions, checksums. Out of scope: indexes, embedding, limits on requests.
 
 mod catalogue;
 mod checksum;

@@ -3,8 +3,8 @@
 //! SQLite cannot delete on a full disk: a deletion is a transaction, which the WAL must hold first.
 //! Writes are therefore refused while less than [`DiskSpace::min_free_bytes`] are free, and begin
 //! again by themselves. Other programs fill a disk too; for that there is a *ballast*, a file that
-//! is removed when hardly anything is left. What does not live here: what of the disk is looked at
-//! ([`room`]), and when something changes ([`watch`]).
+//! is removed when hardly anything is left. Out of scope: what of the disk is looked at ([`room`]),
+//! and when something changes ([`watch`]).
 
 mod ballast;
 mod room;

@@ -1,8 +1,8 @@
 //! Breaks a node from outside, in every way that a seed can name, and compares what it says with
 //! an oracle that has seen each request and each reply.
 //!
-//! What lives here: the oracle, the faults and the sets of them. What does not: anything of the
-//! node's own code; it is driven as a client drives it, and its disk as a disk would fail.
+//! Scope: the oracle, the faults and the sets of them. Out of scope: anything of the node's own
+//! code; it is driven as a client drives it, and its disk as a disk would fail.
 
 #![expect(
     clippy::print_stdout,

@@ -1,7 +1,7 @@
 //! How a command ends when it does not succeed: one message, one hint, one exit code.
 //!
-//! What lives here: the exit codes that are not in the error table of `akidb-core`. What does not:
-//! printing, which is the printer's.
+//! Scope: the exit codes that are not in the error table of `akidb-core`. Out of scope: printing,
+//! which is the printer's.
 
 use std::{error::Error as StdError, fmt, io};
 

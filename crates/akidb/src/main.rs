@@ -1,7 +1,7 @@
 //! The AkiDB node and its admin commands.
 //!
-//! What lives here: the command line, the configuration, starting and stopping a node, the client
-//! of a running one. What does not: rules, limits and status codes, which are the service's.
+//! Scope: the command line, the configuration, starting and stopping a node, the client of a
+//! running one. Out of scope: rules, limits and status codes, which are the service's.
 
 mod cli;
 mod commands;

@@ -1,7 +1,7 @@
 //! A node: the service and the doors in front of it, from settings to running, and back.
 //!
-//! What does not live here: signals and what is printed, which are the commands'; what settings
-//! mean to each part ([`parts`]); what a failed start means to a person ([`start_failure`]).
+//! Out of scope: signals and what is printed, which are the commands'; what settings mean to each
+//! part ([`parts`]); what a failed start means to a person ([`start_failure`]).
 
 mod parts;
 mod start_failure;

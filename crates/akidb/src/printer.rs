@@ -1,6 +1,6 @@
 //! The one place that writes to the terminal: data on stdout, everything else on stderr.
 //!
-//! What does not live here: what the data is, which the commands say, and the node's log.
+//! Out of scope: what the data is, which the commands say, and the node's log.
 
 use std::{
     fmt,

@@ -8,7 +8,7 @@
 //! | `judge` | ratios of readings, how sure they are, and what follows |
 //! | `report` | how that is told, to people and to programs |
 //!
-//! What does not live here: the measurements themselves, which are commands of `akidb-bench`.
+//! Out of scope: the measurements themselves, which are commands of `akidb-bench`.
 
 mod commits;
 mod compare;

@@ -1,7 +1,7 @@
 //! `cargo xtask dist`: an archive that runs on a machine of the same kind without a network.
 //!
-//! What lives here: what is in the archive and where. What does not: the licences of others
-//! ([`licences`]), packing ([`pack`]), and the proof that it runs ([`proof`]).
+//! Scope: what is in the archive and where. Out of scope: the licences of others ([`licences`]),
+//! packing ([`pack`]), and the proof that it runs ([`proof`]).
 
 mod licences;
 mod pack;

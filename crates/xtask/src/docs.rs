@@ -1,7 +1,7 @@
 //! `cargo xtask docs`: runs every command block of the documentation against real nodes, and checks
 //! every link between its pages.
 //!
-//! What lives here: which pages there are and what is said of them. What does not: reading Markdown
+//! Scope: which pages there are and what is said of them. Out of scope: reading Markdown
 //! ([`blocks`]), running one page ([`reader`]), links ([`links`]).
 //!
 //! The rules for a page: its `sh` and `python` blocks are run in order, the former in one shell, each

@@ -1,7 +1,8 @@
 //! What people and CI run in this repository besides cargo itself.
 //!
-//! What lives here: set-up, the demo, the test run, the checks before a merge, the comparison of
-//! two commits, the generated files. What does not: anything that the node needs, or that needs the node's own crates.
+//! Scope: set-up, the demo, the test run, the checks before a merge, the comparison of two commits,
+//! the generated files. Out of scope: anything that the node needs, or that needs the node's own
+//! crates.
 
 #![expect(
     clippy::print_stdout,

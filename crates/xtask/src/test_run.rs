@@ -1,8 +1,8 @@
 //! `cargo xtask test`: installs what the tests need, runs all of them whatever fails, and ends with
 //! one line of what did.
 //!
-//! What lives here: which parts there are and what each is given. What does not: the last line
-//! ([`report`]), which tests a run of nextest says have failed ([`results`]).
+//! Scope: which parts there are and what each is given. Out of scope: the last line ([`report`]),
+//! which tests a run of nextest says have failed ([`results`]).
 
 mod report;
 mod results;

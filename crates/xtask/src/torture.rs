@@ -1,6 +1,6 @@
 //! `cargo xtask torture` and `cargo xtask full`: builds a node and `akidb-torture`, and runs a set.
 //!
-//! What does not live here: the sets themselves, which are the crate's.
+//! Out of scope: the sets themselves, which are the crate's.
 
 use std::{
     ffi::OsString,

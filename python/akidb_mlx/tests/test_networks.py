@@ -73,7 +73,7 @@ def test_the_default_model_is_that_of_sentence_transformers() -> None:
     model = akidb_mlx.init_model(real_model())
     expected = read_vectors(RUST_DATA / "golden.f32", model.dimension)
     assert least_cosine(embed(model, texts), expected[: len(texts)]) >= (0.9999)
-    tokens = [len(ids) for ids in model.tokeniser.tokenise(texts)]
+    tokens = [len(ids) for ids in model.tokenizer.tokenize(texts)]
     assert tokens == golden["tokens"]
     for pooling, start in ((Pooling.CLS, len(texts)), (Pooling.MAX, len(texts) + others)):
         found = embed(model, texts[:others], pooling=pooling, normalize=False)
@@ -102,7 +102,7 @@ def test_prompts_stand_before_the_text() -> None:
 
 def test_qwen3_texts_end_with_its_token_also_when_cut() -> None:
     model = akidb_mlx.init_model(TINY["qwen3"])
-    for ids in model.tokeniser.tokenise(["a", "harbour " * 500]):
+    for ids in model.tokenizer.tokenize(["a", "harbour " * 500]):
         assert ids[-1] == 0
         assert len(ids) <= model.settings.max_tokens
 
@@ -111,7 +111,7 @@ def test_no_texts_make_no_vectors() -> None:
     assert len(akidb_mlx.embed_texts(akidb_mlx.init_model(TINY["roberta"]), [])) == 0
 
 
-def test_normalised_rows_have_length_1_and_others_do_not() -> None:
+def test_normalized_rows_have_length_1_and_others_do_not() -> None:
     encoder = open_encoder(TINY["bert"])
     normal, plain = encode(encoder, [[5, 6, 7]] * 2, normalize=[1, 0])
     assert sum(value * value for value in normal) == pytest.approx(1.0, abs=1e-6)

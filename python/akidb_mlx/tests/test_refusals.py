@@ -145,7 +145,7 @@ def test_files_that_are_not_there_or_damaged(
         open_encoder(directory)
 
 
-def test_a_model_without_a_tokeniser_embeds_tokens_but_no_texts(tmp_path: Path) -> None:
+def test_a_model_without_a_tokenizer_embeds_tokens_but_no_texts(tmp_path: Path) -> None:
     directory = tmp_path / "model"
     shutil.copytree(QWEN3, directory)
     (directory / "tokenizer.json").unlink()

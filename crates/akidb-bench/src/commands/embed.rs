@@ -1,7 +1,7 @@
 //! `akidb-bench embed`: texts a second that a node embeds for callers who wait for each answer.
 //!
-//! What does not live here: requests that come at a given rate whether or not others are answered,
-//! see `embed_load`, and the encoder without a node, see `encode`.
+//! Out of scope: requests that come at a given rate whether or not others are answered, see
+//! `embed_load`, and the encoder without a node, see `encode`.
 
 use std::sync::Arc;
 

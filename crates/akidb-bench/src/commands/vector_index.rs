@@ -1,8 +1,8 @@
 //! `akidb-bench vector-index`: our graph beside others, and beside a model of what it could be.
 //!
-//! What lives here: the vectors, and which measurements are made of them. Each measurement is a
-//! module: `recall` for whole searches, `filtered` for searches among some, `deleted` for what is
-//! left when half has gone.
+//! Scope: the vectors, and which measurements are made of them. Each measurement is a module:
+//! `recall` for whole searches, `filtered` for searches among some, `deleted` for what is left when
+//! half has gone.
 
 mod curve;
 mod deleted;

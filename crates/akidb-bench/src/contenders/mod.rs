@@ -1,7 +1,7 @@
 //! Exact searches by our index and by others, in this process and in Python.
 //!
-//! What lives here: who takes part, each measured around its own search alone. What does not: in
-//! which order they run and what is right (the command, `truth`).
+//! Scope: who takes part, each measured around its own search alone. Out of scope: in which order
+//! they run and what is right (the command, `truth`).
 
 mod akidb;
 mod best;

@@ -1,7 +1,7 @@
 //! Encoders of text, and the bare matrix products that are their limit, all over the same batches.
 //!
-//! What lives here: what takes part, and the arithmetic that a batch costs. What does not: in which
-//! order they run, and what is reported.
+//! Scope: what takes part, and the arithmetic that a batch costs. Out of scope: in which order they
+//! run, and what is reported.
 
 mod akidb;
 mod cost;

@@ -1,7 +1,7 @@
 //! Approximate searches by our graph and by those of others, each built and measured on one thread.
 //!
-//! What lives here: who takes part, and what one pass over all queries found and took. What does
-//! not: in which order they run, what is right, and what is made of the figures.
+//! Scope: who takes part, and what one pass over all queries found and took. Out of scope: in which
+//! order they run, what is right, and what is made of the figures.
 
 mod akidb;
 mod python;

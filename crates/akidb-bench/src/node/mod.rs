@@ -1,6 +1,6 @@
 //! A client of a running node, over REST and gRPC, with what the benchmarks need.
 //!
-//! What does not live here: retries. A benchmark that is refused has failed.
+//! Out of scope: retries. A benchmark that is refused has failed.
 
 mod grpc;
 mod rest;

@@ -4,7 +4,7 @@
 //! elsewhere. `matches` holds it against one document, `compare` says how two values relate, `instant`
 //! what a date is, `caseless` how text is found whatever its case. For an index, `fields` lists what
 //! filters can reach and `value_key` makes bytes of values that compare as they do. How a filter is
-//! answered quickly for a whole collection does not live here.
+//! answered quickly for a whole collection is out of scope.
 
 mod caseless;
 mod compare;

@@ -5,7 +5,7 @@
 //! refused at once, with the time after which there will be room, when those before it take longer
 //! than its lane allows, or when it would not be done by its own deadline.
 //!
-//! What does not live here: the speed, which `pace` measures, and clocks; the time is passed in.
+//! Out of scope: the speed, which `pace` measures, and clocks; the time is passed in.
 
 use std::time::{Duration, Instant};
 

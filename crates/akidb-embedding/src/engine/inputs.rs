@@ -1,6 +1,6 @@
 //! What is given to the engine, on its way to tokens; and vectors on their way to fewer values.
 //!
-//! What does not live here: the queue.
+//! Out of scope: the queue.
 
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
 //! The queue in front of a backend: admission, lanes, batches, deadlines.
 //!
-//! What lives here: [`EmbeddingQueue`], the handle. `inputs` makes tokens of what is given, `queue`
-//! holds what waits, `admission` says who may wait, `query_cache` holds the vectors of queries of
-//! late, `pace` says how much runs at once and how fast, `state` is these together; `request` gathers
-//! a request's answers, `times` says where its time went, `owner` is the threads that alone run the
-//! backend, `turns` is whose turn it is among several models. What does not: what a text may look like, and which model is meant; the service decides
-//! both.
+//! Scope: [`EmbeddingQueue`], the handle. `inputs` makes tokens of what is given, `queue` holds
+//! what waits, `admission` says who may wait, `query_cache` holds the vectors of queries of late,
+//! `pace` says how much runs at once and how fast, `state` is these together; `request` gathers a
+//! request's answers, `times` says where its time went, `owner` is the threads that alone run the
+//! backend, `turns` is whose turn it is among several models. Out of scope: what a text may look
+//! like, and which model is meant; the service decides both.
 
 mod admission;
 mod inputs;

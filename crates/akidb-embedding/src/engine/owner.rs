@@ -1,6 +1,6 @@
 //! The threads that run the backend: one for both lanes, or one for each.
 //!
-//! What does not live here: which texts share a batch; the queue decides.
+//! Out of scope: which texts share a batch; the queue decides.
 
 use std::{
     any::Any,

@@ -1,7 +1,7 @@
 //! How large the next batch may be, from the speed that was measured, how long it is held, and how
 //! fast what waits is done.
 //!
-//! What does not live here: what is in a batch; the time is passed in.
+//! Out of scope: what is in a batch; the time is passed in.
 
 use std::time::{Duration, Instant};
 

@@ -3,7 +3,7 @@
 //! Each running model has one of its own and alone fills it, so that a vector never reaches another
 //! model, and goes when its model does. What is found here is what the queue would have encoded:
 //! the same tokens, which prompt and truncation have shaped already, pooled and scaled in the same
-//! way. What does not live here: which requests ask it, and shortening vectors, which comes after.
+//! way. Out of scope: which requests ask it, and shortening vectors, which comes after.
 
 use std::{mem::size_of_val, sync::Arc};
 

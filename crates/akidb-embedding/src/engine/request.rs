@@ -1,6 +1,6 @@
 //! Gathers the answers to one request's texts.
 //!
-//! What does not live here: the order in which the texts run.
+//! Out of scope: the order in which the texts run.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,6 +1,6 @@
 //! What the handles and the owner threads share: the state behind its lock, and the way to stop.
 //!
-//! What does not live here: what is done with a batch.
+//! Out of scope: what is done with a batch.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},

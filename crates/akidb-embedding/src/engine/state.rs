@@ -1,7 +1,7 @@
 //! The queue and the pace of one engine: who is let in, and what runs next.
 //!
-//! What does not live here: locks, threads and clocks; the time is passed in, so that overload can
-//! be tried without one.
+//! Out of scope: locks, threads and clocks; the time is passed in, so that overload can be tried
+//! without one.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! Where the time of a request for embeddings goes.
 //!
-//! What does not live here: who reads it. A request that asks for its times passes an
-//! [`EmbedTimes`] along; the stages are also spans for whoever collects traces.
+//! Out of scope: who reads it. A request that asks for its times passes an [`EmbedTimes`] along;
+//! the stages are also spans for whoever collects traces.
 
 use std::{
     sync::{

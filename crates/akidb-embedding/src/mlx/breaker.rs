@@ -4,7 +4,7 @@
 //! minute the breaker is open: one is tried at a time, at a fixed and slow rate, until one has run
 //! a batch. So a fault costs the machine little, and its end is noticed within that pause.
 //!
-//! What does not live here: clocks; the time is passed in.
+//! Out of scope: clocks; the time is passed in.
 
 use std::{
     collections::VecDeque,

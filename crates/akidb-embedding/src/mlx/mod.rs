@@ -4,11 +4,11 @@
 //! process. So neither happens in the node: a worker that is silent, late or damaged is killed and
 //! another one started, and texts are refused with a reason meanwhile. See ADR 14.
 //!
-//! What lives here: [`MlxEmbedder`], the backend, over `pool`, which shares a batch among workers;
+//! Scope: [`MlxEmbedder`], the backend, over `pool`, which shares a batch among workers;
 //! `supervisor` keeps one worker running, when `breaker` says so; `worker` is one process, `pipe`
 //! the way to it and [`protocol`] what is said there; `interpreter` and `program` find what a
-//! worker needs, [`MlxFault`] says what is missing, and [`examine`] says all of it to a person.
-//! What does not: tokens and batches, which are the engine's.
+//! worker needs, [`MlxFault`] says what is missing, and [`examine`] says all of it to a person. Out
+//! of scope: tokens and batches, which are the engine's.
 
 mod availability;
 mod breaker;

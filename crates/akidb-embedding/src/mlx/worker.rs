@@ -1,6 +1,6 @@
 //! One worker: its process, the requests that were sent to it, and how it ends.
 //!
-//! What does not live here: when it is started and given up, which the supervisor decides.
+//! Out of scope: when it is started and given up, which the supervisor decides.
 
 use std::{
     env,

@@ -1,7 +1,7 @@
 //! Which network a model is.
 //!
-//! What does not live here: the networks' shapes, each in its own module, and pooling and prompts,
-//! which are sentence-transformers' own.
+//! Out of scope: the networks' shapes, each in its own module, and pooling and prompts, which are
+//! sentence-transformers' own.
 
 use std::path::Path;
 

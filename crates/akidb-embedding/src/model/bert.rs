@@ -1,6 +1,6 @@
 //! The shape of a BERT, RoBERTa or XLM-R encoder, and the tensors that it must have.
 //!
-//! What does not live here: running one.
+//! Out of scope: running one.
 
 use serde::Deserialize;
 

@@ -1,6 +1,6 @@
 //! `config.json` of transformers, setting by setting, with errors that name each.
 //!
-//! What does not live here: which settings an architecture has.
+//! Out of scope: which settings an architecture has.
 
 use std::path::{Path, PathBuf};
 

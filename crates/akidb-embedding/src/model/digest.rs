@@ -1,6 +1,6 @@
 //! SHA-256 of files.
 //!
-//! What does not live here: what the hashes are compared with.
+//! Out of scope: what the hashes are compared with.
 
 use std::{
     fmt::Write,

@@ -1,6 +1,6 @@
 //! Reading a model's small files with errors that name them.
 //!
-//! What does not live here: what the files mean.
+//! Out of scope: what the files mean.
 
 use std::{
     fs, io,

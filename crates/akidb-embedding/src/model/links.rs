@@ -1,8 +1,8 @@
 //! Links in a model's directory, which may not lead out of it.
 //!
 //! A model comes from somebody else. A link in it that was followed anywhere would show, copy and
-//! hash whatever file of this machine it names. What does not live here: archives, in which links
-//! are refused altogether.
+//! hash whatever file of this machine it names. Out of scope: archives, in which links are refused
+//! altogether.
 
 use std::{
     fs,

@@ -1,7 +1,7 @@
 //! A model's directory, read in sentence-transformers' way.
 //!
-//! What lives here: which files there are, what they say, and whether they fit together. What does
-//! not: where directories are looked for, and running a model.
+//! Scope: which files there are, what they say, and whether they fit together. Out of scope: where
+//! directories are looked for, and running a model.
 
 mod architecture;
 mod bert;

@@ -1,6 +1,6 @@
 //! The shape of a Qwen3 decoder, and the tensors that it must have.
 //!
-//! What does not live here: running one.
+//! Out of scope: running one.
 
 use serde::Deserialize;
 use serde_json::Value;

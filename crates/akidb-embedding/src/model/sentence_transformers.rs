@@ -1,7 +1,7 @@
 //! What sentence-transformers adds to a model: modules, pooling, prompts, the token limit.
 //!
-//! Follows sentence-transformers 6.2, which also reads what every earlier version wrote. What does
-//! not live here: `config.json`, which is transformers' own.
+//! Follows sentence-transformers 6.2, which also reads what every earlier version wrote. Out of
+//! scope: `config.json`, which is transformers' own.
 
 use std::{
     collections::BTreeMap,

@@ -1,6 +1,6 @@
 //! `tokenizer.json`, and what a model's other files change about it.
 //!
-//! What does not live here: cutting, counting, and special tokens around a text.
+//! Out of scope: cutting, counting, and special tokens around a text.
 
 use std::path::Path;
 

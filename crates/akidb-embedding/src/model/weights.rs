@@ -1,7 +1,7 @@
 //! Weights in safetensors files, read tensor by tensor.
 //!
-//! What does not live here: which tensors a network has, and how they are laid out for the kernels.
-//! Files are read in blocks, not mapped, so that no more of them lies in memory than is kept.
+//! Out of scope: which tensors a network has, and how they are laid out for the kernels. Files are
+//! read in blocks, not mapped, so that no more of them lies in memory than is kept.
 
 use std::{
     collections::{BTreeSet, HashMap},

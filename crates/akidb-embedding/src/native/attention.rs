@@ -4,7 +4,7 @@
 //! set-up. Here both products of a head go through one register-blocked kernel of `BLOCK_ROWS`
 //! rows and `BLOCK_VECTORS` vectors over operands that were copied into panels.
 //!
-//! What does not live here: the projections before and after.
+//! Out of scope: the projections before and after.
 
 use std::{array, f32::consts::LOG2_E, ops::Range};
 

@@ -1,6 +1,6 @@
 //! Threads that give way to the others of the process.
 //!
-//! What does not live here: what they do.
+//! Out of scope: what they do.
 
 /// How nice bulk threads are: at 10 they get a tenth of what a thread at 0 gets of the same core.
 #[cfg(target_os = "linux")]

@@ -1,7 +1,7 @@
 //! The encoder of BERT and RoBERTa: its weights, and the way of tokens through its layers.
 //!
 //! Devlin et al., "BERT: pre-training of deep bidirectional transformers", 2018, arXiv:1810.04805.
-//! What does not live here: threads, and the arithmetic inside a layer's parts.
+//! Out of scope: threads, and the arithmetic inside a layer's parts.
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rten_simd::SimdOp;

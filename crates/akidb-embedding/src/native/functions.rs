@@ -1,8 +1,7 @@
 //! Functions of single values, fitted for this use: fewer steps than the general ones, and no
 //! division.
 //!
-//! What does not live here: functions that are not in the way of every token, which are from
-//! `rten-vecmath`.
+//! Out of scope: functions that are not in the way of every token, which are from `rten-vecmath`.
 
 use std::f32::consts::LN_2;
 

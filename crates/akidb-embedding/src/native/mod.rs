@@ -4,7 +4,7 @@
 //! of them and no token is computed that no text has; attention alone looks at each text for
 //! itself.
 //!
-//! What does not live here: reading files, tokenizing, and checking the vectors.
+//! Out of scope: reading files, tokenizing, and checking the vectors.
 
 mod attention;
 mod background;

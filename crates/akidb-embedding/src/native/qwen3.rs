@@ -1,7 +1,7 @@
 //! The Qwen3 decoder: its weights, and the way of tokens through its layers.
 //!
-//! Yang et al., "Qwen3 technical report", 2025, arXiv:2505.09388. What does not live here: threads,
-//! and the arithmetic inside a layer's parts.
+//! Yang et al., "Qwen3 technical report", 2025, arXiv:2505.09388. Out of scope: threads, and the
+//! arithmetic inside a layer's parts.
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rten_simd::SimdOp;

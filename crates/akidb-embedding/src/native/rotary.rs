@@ -1,7 +1,7 @@
 //! Rotary positions (Su et al., "RoFormer", 2021, arXiv:2104.09864) of queries and keys.
 //!
 //! A head's values are the real parts of some numbers and then their imaginary parts, as in
-//! transformers. What does not live here: attention, and stretching a model's positions.
+//! transformers. Out of scope: attention, and stretching a model's positions.
 
 use rten_simd::{Isa, SimdOp};
 

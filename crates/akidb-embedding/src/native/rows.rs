@@ -1,6 +1,6 @@
 //! Operations on rows of states: gates and normalization.
 //!
-//! What does not live here: matrix products and attention.
+//! Out of scope: matrix products and attention.
 
 use rten_simd::{
     Isa, SimdIterable, SimdOp, SimdUnaryOp,

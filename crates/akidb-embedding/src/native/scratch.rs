@@ -1,6 +1,6 @@
 //! The memory that one thread works in; it only grows.
 //!
-//! What does not live here: what is kept in it.
+//! Out of scope: what is kept in it.
 
 use super::linear::QuantizedRows;
 

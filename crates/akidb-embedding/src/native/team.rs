@@ -1,9 +1,9 @@
 //! Cuts a batch into groups of texts and shares each group out among threads.
 //!
-//! Every thread has the same number of a group's tokens, whatever text they belong to: all work
-//! but attention looks at one token alone. For attention a thread reads the keys and values of a
-//! whole text, which others may have made; therefore all threads wait for each other once in each
-//! layer. What does not live here: what is done in a layer.
+//! Every thread has the same number of a group's tokens, whatever text they belong to: all work but
+//! attention looks at one token alone. For attention a thread reads the keys and values of a whole
+//! text, which others may have made; therefore all threads wait for each other once in each layer.
+//! Out of scope: what is done in a layer.
 
 use std::{mem, ops::Range};
 

@@ -5,7 +5,7 @@
 //! does them all by itself. Who is done early here waits awake for those who are not, and is there
 //! when the next step is handed out.
 //!
-//! What does not live here: what is done in a step, and the pool.
+//! Out of scope: what is done in a step, and the pool.
 
 use std::{
     hint,

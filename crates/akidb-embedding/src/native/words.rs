@@ -1,6 +1,6 @@
 //! The embeddings of the words of a vocabulary, which are looked up and never multiplied.
 //!
-//! What does not live here: positions, and what is done with the rows.
+//! Out of scope: positions, and what is done with the rows.
 
 use crate::{bf16, error::ModelError, identity::Precision, model::WeightFiles};
 

@@ -1,8 +1,8 @@
 //! Unpacking wheels, zips and tars that nobody vouches for.
 //!
 //! Only regular files that a model can be made of are written, below one directory, within limits.
-//! Everything that archives of models never hold makes the whole archive refused. What does not
-//! live here: finding the model in what was unpacked.
+//! Everything that archives of models never hold makes the whole archive refused. Out of scope:
+//! finding the model in what was unpacked.
 
 use std::{
     fs::{self, File},

@@ -1,6 +1,6 @@
 //! Listing, copying and syncing files.
 //!
-//! What does not live here: archives.
+//! Out of scope: archives.
 
 use std::{
     fs::{self, File},

@@ -1,6 +1,6 @@
 //! Bringing a model into the store, so that it is there whole or not at all.
 //!
-//! What does not live here: reading archives.
+//! Out of scope: reading archives.
 
 use std::{
     fs, io,

@@ -1,6 +1,6 @@
 //! What the files of an imported model were when it was imported.
 //!
-//! What does not live here: when a manifest is written, and what is done about damage.
+//! Out of scope: when a manifest is written, and what is done about damage.
 
 use std::{
     collections::BTreeMap,

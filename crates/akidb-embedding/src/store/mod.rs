@@ -1,6 +1,6 @@
 //! Where models lie: looking them up, listing, importing and verifying them.
 //!
-//! What does not live here: what is in a model's files.
+//! Out of scope: what is in a model's files.
 
 mod archive;
 mod copy;

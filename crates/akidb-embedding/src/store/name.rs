@@ -1,6 +1,6 @@
 //! The names of models.
 //!
-//! What does not live here: which names there are.
+//! Out of scope: which names there are.
 
 use std::path::Path;
 

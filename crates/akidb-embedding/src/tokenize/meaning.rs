@@ -1,7 +1,7 @@
 //! What a model's tokens say of a text: something, nothing, or something that the model does not
 //! know.
 //!
-//! What does not live here: what becomes of a text that says nothing.
+//! Out of scope: what becomes of a text that says nothing.
 
 use std::collections::HashSet;
 

@@ -5,7 +5,7 @@
 
 The model is all-MiniLM-L6-v2. `golden.json` holds the texts and the number of tokens that
 sentence-transformers reads of each; `golden.f32` holds little-endian rows of 384 values: the
-normalised mean of every text, then the first token and the maximum, neither normalised, of the
+normalized mean of every text, then the first token and the maximum, neither normalized, of the
 first `other_poolings` texts.
 """
 

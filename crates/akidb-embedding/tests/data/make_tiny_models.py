@@ -61,33 +61,33 @@ def make_texts() -> list[str]:
     return texts
 
 
-def train(tokeniser: tokenizers.Tokenizer, trainer: trainers.Trainer) -> tokenizers.Tokenizer:
-    tokeniser.train_from_iterator(make_texts()[len(ODD_TEXTS) :], trainer)
-    return tokeniser
+def train(tokenizer: tokenizers.Tokenizer, trainer: trainers.Trainer) -> tokenizers.Tokenizer:
+    tokenizer.train_from_iterator(make_texts()[len(ODD_TEXTS) :], trainer)
+    return tokenizer
 
 
 def byte_level(special_tokens: list[str], prefix: bool) -> tokenizers.Tokenizer:
-    tokeniser = tokenizers.Tokenizer(models.BPE())
+    tokenizer = tokenizers.Tokenizer(models.BPE())
     steps = [pre_tokenizers.ByteLevel(add_prefix_space=prefix, use_regex=prefix)]
     if not prefix:
         pattern = tokenizers.Regex(QWEN_SPLIT)
         steps.insert(0, pre_tokenizers.Split(pattern, behavior="isolated"))
-        tokeniser.normalizer = normalizers.NFC()
-    tokeniser.pre_tokenizer = pre_tokenizers.Sequence(steps)
-    tokeniser.decoder = decoders.ByteLevel()
+        tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
+    tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=320,
         special_tokens=special_tokens,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    return train(tokeniser, trainer)
+    return train(tokenizer, trainer)
 
 
-def qwen3_tokeniser() -> transformers.PreTrainedTokenizerFast:
-    tokeniser = byte_level(["<|endoftext|>", "<|im_start|>", "<|im_end|>"], prefix=False)
-    end = tokeniser.token_to_id("<|endoftext|>")
-    tokeniser.post_processor = processors.Sequence(
+def qwen3_tokenizer() -> transformers.PreTrainedTokenizerFast:
+    tokenizer = byte_level(["<|endoftext|>", "<|im_start|>", "<|im_end|>"], prefix=False)
+    end = tokenizer.token_to_id("<|endoftext|>")
+    tokenizer.post_processor = processors.Sequence(
         [
             processors.ByteLevel(trim_offsets=False),
             processors.TemplateProcessing(
@@ -98,7 +98,7 @@ def qwen3_tokeniser() -> transformers.PreTrainedTokenizerFast:
         ]
     )
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokeniser,
+        tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         padding_side="left",
@@ -109,15 +109,15 @@ def qwen3_tokeniser() -> transformers.PreTrainedTokenizerFast:
 ROBERTA_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 
-def roberta_tokeniser(tokeniser: tokenizers.Tokenizer) -> transformers.PreTrainedTokenizerFast:
-    tokeniser.post_processor = processors.TemplateProcessing(
+def roberta_tokenizer(tokenizer: tokenizers.Tokenizer) -> transformers.PreTrainedTokenizerFast:
+    tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>",
         pair="<s> $A </s> </s> $B </s>",
         special_tokens=[("<s>", 0), ("</s>", 2)],
     )
     names = ["bos_token", "pad_token", "eos_token", "unk_token", "mask_token"]
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokeniser,
+        tokenizer_object=tokenizer,
         cls_token="<s>",
         sep_token="</s>",
         model_max_length=MAX_TOKENS,
@@ -126,13 +126,13 @@ def roberta_tokeniser(tokeniser: tokenizers.Tokenizer) -> transformers.PreTraine
 
 
 def unigram() -> tokenizers.Tokenizer:
-    tokeniser = tokenizers.Tokenizer(models.Unigram())
-    tokeniser.normalizer = normalizers.NFKC()
-    tokeniser.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer = tokenizers.Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     trainer = trainers.UnigramTrainer(
         vocab_size=180, special_tokens=ROBERTA_TOKENS, unk_token="<unk>", show_progress=False
     )
-    return train(tokeniser, trainer)
+    return train(tokenizer, trainer)
 
 
 def randomise(network: torch.nn.Module, dtype: torch.dtype) -> None:
@@ -149,12 +149,12 @@ def randomise(network: torch.nn.Module, dtype: torch.dtype) -> None:
             weight.copy_(value.to(dtype).float())
 
 
-def save(name: str, network, tokeniser, pooling: str, dtype: torch.dtype, **options) -> None:
+def save(name: str, network, tokenizer, pooling: str, dtype: torch.dtype, **options) -> None:
     folder = FOLDER / name
     plain = FOLDER / "plain"
     randomise(network, dtype)
     network.save_pretrained(plain)
-    tokeniser.save_pretrained(plain)
+    tokenizer.save_pretrained(plain)
     transformer = Transformer(str(plain), model_kwargs={"dtype": torch.float32})
     size = network.config.hidden_size
     modules = [transformer, Pooling(size, pooling_mode=pooling), Normalize()]
@@ -176,9 +176,9 @@ def main() -> None:
     FOLDER.mkdir()
     texts = json.dumps(make_texts(), ensure_ascii=True, indent=1)
     (FOLDER / "texts.json").write_text(texts + "\n", encoding="utf-8")
-    tokeniser = qwen3_tokeniser()
+    tokenizer = qwen3_tokenizer()
     config = transformers.Qwen3Config(
-        vocab_size=len(tokeniser),
+        vocab_size=len(tokenizer),
         hidden_size=48,
         intermediate_size=80,
         num_hidden_layers=3,
@@ -188,13 +188,13 @@ def main() -> None:
         max_position_embeddings=128,
         rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
         tie_word_embeddings=True,
-        eos_token_id=tokeniser.convert_tokens_to_ids("<|endoftext|>"),
+        eos_token_id=tokenizer.convert_tokens_to_ids("<|endoftext|>"),
     )
     prompts = {"query": "Instruct: Find the passage that answers\nQuery:", "document": ""}
     save(
         "qwen3",
         transformers.Qwen3Model(config),
-        tokeniser,
+        tokenizer,
         "lasttoken",
         torch.float16,
         prompts=prompts,
@@ -210,16 +210,16 @@ def main() -> None:
         "type_vocab_size": 1,
         "layer_norm_eps": 1e-5,
     }
-    tokeniser = roberta_tokeniser(unigram())
-    config = transformers.XLMRobertaConfig(vocab_size=len(tokeniser), **shape)
+    tokenizer = roberta_tokenizer(unigram())
+    config = transformers.XLMRobertaConfig(vocab_size=len(tokenizer), **shape)
     network = transformers.XLMRobertaModel(config, add_pooling_layer=False)
-    save("xlm-roberta", network, tokeniser, "cls", torch.bfloat16)
-    tokeniser = roberta_tokeniser(byte_level(ROBERTA_TOKENS, prefix=True))
+    save("xlm-roberta", network, tokenizer, "cls", torch.bfloat16)
+    tokenizer = roberta_tokenizer(byte_level(ROBERTA_TOKENS, prefix=True))
     config = transformers.RobertaConfig(
-        vocab_size=len(tokeniser), hidden_act="gelu_new", **shape
+        vocab_size=len(tokenizer), hidden_act="gelu_new", **shape
     )
     network = transformers.RobertaModel(config, add_pooling_layer=False)
-    save("roberta", network, tokeniser, "mean", torch.bfloat16)
+    save("roberta", network, tokenizer, "mean", torch.bfloat16)
 
 
 main()

@@ -1,7 +1,7 @@
 //! An index as named sections of bytes, for a file, and back from a mapped one.
 //!
-//! What lives here: which sections there are, and the check of every length, range and number when
-//! they come back. What does not: files, checksums, names on disk. Numbers are little-endian.
+//! Scope: which sections there are, and the check of every length, range and number when they come
+//! back. Out of scope: files, checksums, names on disk. Numbers are little-endian.
 //!
 //! | section | what it holds |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! Waiting for room, for those who send much and had better be held back than refused.
 //!
-//! What does not live here: what there is no room in; the queue of a model and the admission of
-//! requests say so, and how long to wait.
+//! Out of scope: what there is no room in; the queue of a model and the admission of requests say
+//! so, and how long to wait.
 
 use std::time::{Duration, Instant};
 

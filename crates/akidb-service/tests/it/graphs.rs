@@ -32,7 +32,7 @@ async fn open(data_dir: &Path) -> Service {
 /// A vector that the id alone decides, around one of 20 centres.
 fn values(id: i64) -> Vec<f32> {
     let mut state = id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let centre = id % 20;
+    let center = id % 20;
     let mut next = || {
         state ^= state << 13;
         state ^= state >> 7;
@@ -40,7 +40,7 @@ fn values(id: i64) -> Vec<f32> {
         (state >> 40) as f32 / (1_u32 << 24) as f32 - 0.5
     };
     (0..DIMENSION)
-        .map(|at| next() + if at as i64 == centre % 16 { 1.0 + centre as f32 / 20.0 } else { 0.0 })
+        .map(|at| next() + if at as i64 == center % 16 { 1.0 + center as f32 / 20.0 } else { 0.0 })
         .collect()
 }
 

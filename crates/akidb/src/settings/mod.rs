@@ -1,7 +1,7 @@
 //! The configuration, resolved once into plain structs and passed down.
 //!
-//! What lives here: every key with its default. What does not: where values come from
-//! ([`sources`]), how they are merged and checked ([`resolve`]), what they do (the node).
+//! Scope: every key with its default. Out of scope: where values come from ([`sources`]), how they
+//! are merged and checked ([`resolve`]), what they do (the node).
 //!
 //! A key added here must be added to `config/akidb.toml` too; a test compares the two.
 

@@ -1,6 +1,6 @@
 //! Flags over environment over file over defaults, as one pure function.
 //!
-//! What does not live here: reading any of them ([`super::sources`]).
+//! Out of scope: reading any of them ([`super::sources`]).
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Where configuration comes from: flags, environment variables, one file.
 //!
-//! What does not live here: what wins over what, which is [`super::resolve`]'s.
+//! Out of scope: what wins over what, which is [`super::resolve`]'s.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 

@@ -1,8 +1,8 @@
 //! Variables that are meant for this program and would not be read.
 //!
-//! What does not live here: which variable sets which key ([`super::resolve`]). Not every variable
-//! with our prefix is ours: an orchestrator sets `AKIDB_PORT_8080_TCP` and the like where a service
-//! is called akidb. So only those are refused that are near to a name that is read.
+//! Out of scope: which variable sets which key ([`super::resolve`]). Not every variable with our
+//! prefix is ours: an orchestrator sets `AKIDB_PORT_8080_TCP` and the like where a service is
+//! called akidb. So only those are refused that are near to a name that is read.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! The log, lines on stderr as text for people or JSON for programs; and traces, where they are
 //! asked for.
 //!
-//! What does not live here: metrics, which the service keeps; spans, which the service opens, in the
-//! doors' name too.
+//! Out of scope: metrics, which the service keeps; spans, which the service opens, in the doors'
+//! name too.
 
 mod traces;
 

@@ -1,7 +1,7 @@
 """The steps of a network that are best done in another way on each kind of device.
 
 `PLAIN` is for processors and `FUSED` for Metal and CUDA, whose kernels do several steps at once and
-multiply 16-bit and quantised numbers as they are. On a processor MLX has fast products of 32-bit
+multiply 16-bit and quantized numbers as they are. On a processor MLX has fast products of 32-bit
 numbers only, so that there weights are widened as they are used: 1,024 rows by a matrix in 16 bits
 take a twentieth of the time so, and by one in 4 bits a fortieth.
 """
@@ -49,7 +49,7 @@ class Arithmetic:
     fewer heads, `[texts, heads of theirs, tokens, head_size]`; perhaps with a mask that is added to
     the scores, `[texts, 1, 1, tokens]`."""
     multiplies_packed: bool
-    """Whether quantised matrices are multiplied as they are."""
+    """Whether quantized matrices are multiplied as they are."""
     most_pass_tokens: int | None
     """The tokens of a pass beyond which it only gets slower, since its states leave the cache."""
     computes_in_half: bool

@@ -1,4 +1,4 @@
-"""A batch of tokenised texts as it comes over the worker's pipe, checked, and padded for MLX.
+"""A batch of tokenized texts as it comes over the worker's pipe, checked, and padded for MLX.
 
 Buffers are read where they lie: no list of numbers is made of the tokens.
 """

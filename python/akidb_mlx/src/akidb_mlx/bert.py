@@ -1,6 +1,6 @@
 """The BERT encoder and those of the RoBERTa family, in which every token sees all others.
 
-What does not live here: pooling and batching.
+Out of scope: pooling and batching.
 """
 
 import mlx.core as mx

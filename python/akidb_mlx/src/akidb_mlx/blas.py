@@ -1,8 +1,8 @@
 """A fast matrix product for MLX on Linux processors.
 
 The Linux wheel of mlx brings the reference BLAS, which reaches a twentieth of what OpenBLAS does.
-Loaded first and with global symbols, OpenBLAS takes its place. What does not live here: Metal and
-CUDA, which have their own products.
+Loaded first and with global symbols, OpenBLAS takes its place. Out of scope: Metal and CUDA, which
+have their own products.
 """
 
 import ctypes

@@ -1,6 +1,6 @@
 """The device that MLX works on, and how much memory it may keep.
 
-What does not live here: what is worked out.
+Out of scope: what is worked out.
 """
 
 import mlx.core as mx

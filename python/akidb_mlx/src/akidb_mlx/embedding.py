@@ -1,6 +1,6 @@
 """Texts to vectors in one call, for use from Python.
 
-What does not live here: AkiDB's own way, which tokenises in the node and batches many requests.
+Out of scope: AkiDB's own way, which tokenizes in the node and batches many requests.
 """
 
 import os
@@ -13,7 +13,7 @@ from .encoder import Encoder, EncoderOptions
 from .errors import MissingFileError
 from .pooling import Pooling
 from .sentence_transformers import SentenceTransformersConfig
-from .tokeniser import TextTokeniser
+from .tokenizer import TextTokenizer
 
 CACHE = "AKIDB_MODELS"
 """The environment variable that names the folder of models, else `~/.cache/akidb/models`."""
@@ -26,7 +26,7 @@ class EmbeddingModel:
     directory: Path
     encoder: Encoder
     settings: SentenceTransformersConfig
-    tokeniser: TextTokeniser
+    tokenizer: TextTokenizer
 
     @property
     def dimension(self) -> int:
@@ -54,8 +54,8 @@ def init_model(path_or_name: str | Path, options: EncoderOptions | None = None) 
         )
     encoder = Encoder.open(directory, options or EncoderOptions())
     settings = SentenceTransformersConfig.read(directory, encoder.network.max_tokens)
-    tokeniser = TextTokeniser.open(directory, encoder.architecture, settings)
-    return EmbeddingModel(directory, encoder, settings, tokeniser)
+    tokenizer = TextTokenizer.open(directory, encoder.architecture, settings)
+    return EmbeddingModel(directory, encoder, settings, tokenizer)
 
 
 def embed_texts(
@@ -75,7 +75,7 @@ def embed_texts(
     if not texts:
         return memoryview(b"").cast("f")
     prompt = model.settings.prompt_for(input_type)
-    token_ids = model.tokeniser.tokenise([prompt + text for text in texts])
+    token_ids = model.tokenizer.tokenize([prompt + text for text in texts])
     empty = next((text for text, ids in enumerate(token_ids) if not ids), None)
     if empty is not None:
         raise ValueError(f"text {empty} has no tokens")

@@ -1,6 +1,6 @@
 """An encoder: a model's network on a device, and batches of token numbers to vectors.
 
-What does not live here: texts, which others tokenise, and what a pooling is.
+Out of scope: texts, which others tokenize, and what a pooling is.
 """
 
 import threading
@@ -24,7 +24,7 @@ from .grouping import Group, group
 from .loading import Loader
 from .network import Network, PaddedBatch
 from .pooling import pool
-from .quantisation import Quantisation, QuantisationPlan
+from .quantization import Quantization, QuantizationPlan
 from .qwen3 import WORD_EMBEDDINGS as QWEN3_WORDS
 from .qwen3 import Qwen3Network
 from .qwen3_config import MODEL_TYPE as QWEN3_MODEL_TYPE
@@ -39,7 +39,7 @@ class EncoderOptions:
     """How a model is run."""
 
     precision: str = "f32"
-    """`f32`, `bf16` or `f16`: the values of weights that are not quantised; on graphics processors
+    """`f32`, `bf16` or `f16`: the values of weights that are not quantized; on graphics processors
     also of token states, which are in 32 bits on others."""
     cache_limit_bytes: int | None = None
     """The memory that MLX keeps for reuse."""
@@ -71,7 +71,7 @@ class Encoder:
 
     network: Network
     architecture: str
-    quantisation: Quantisation | None
+    quantization: Quantization | None
     device: mx.Device
     device_name: str
     weights_bytes: int
@@ -98,12 +98,12 @@ class Encoder:
         most_pass_tokens = arithmetic.most_pass_tokens or options.max_batch_tokens
         with mx.stream(device):
             loader_of = _LoaderOf(PRECISIONS[options.precision], arithmetic)
-            network, architecture, quantisation = _read_network(directory, loader_of)
+            network, architecture, quantization = _read_network(directory, loader_of)
             mx.eval(network.arrays)
         encoder = cls(
             network=network,
             architecture=architecture,
-            quantisation=quantisation,
+            quantization=quantization,
             device=device,
             device_name=device_name,
             weights_bytes=sum(array.nbytes for array in network.arrays),
@@ -208,18 +208,18 @@ class _LoaderOf:
     precision: mx.Dtype
     arithmetic: Arithmetic
 
-    def __call__(self, weights: Weights, plan: QuantisationPlan) -> Loader:
+    def __call__(self, weights: Weights, plan: QuantizationPlan) -> Loader:
         return Loader(weights, plan, self.precision, self.arithmetic)
 
 
 def _read_network(
     directory: Path, loader_of: _LoaderOf
-) -> tuple[Network, str, Quantisation | None]:
+) -> tuple[Network, str, Quantization | None]:
     if not directory.is_dir():
         raise MissingFileError(directory, "a model is a directory with config.json")
     file = ConfigFile.read(directory / "config.json")
     model_type = file.text("model_type")
-    plan = QuantisationPlan.read(file)
+    plan = QuantizationPlan.read(file)
     network: Network
     if model_type in BERT_MODEL_TYPES:
         bert = BertConfig.read(file)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import mlx.core as mx
 
-from .quantisation import Quantisation
+from .quantization import Quantization
 
 
 class Norm:
-    """Layer normalisation with a bias, root mean square normalisation without."""
+    """Layer normalization with a bias, root mean square normalization without."""
 
     __slots__ = ("bias", "epsilon", "weight")
 
@@ -25,11 +25,11 @@ class Norm:
         return [self.weight] if self.bias is None else [self.weight, self.bias]
 
     def layer(self, states: mx.array) -> mx.array:
-        """Normalise mean and variance of the last axis."""
+        """Normalize mean and variance of the last axis."""
         return mx.fast.layer_norm(states, self.weight, self.bias, self.epsilon)
 
     def root_mean_square(self, states: mx.array) -> mx.array:
-        """Normalise the mean square of the last axis."""
+        """Normalize the mean square of the last axis."""
         return mx.fast.rms_norm(states, self.weight, self.epsilon)
 
 
@@ -56,8 +56,8 @@ class Linear:
         return mx.addmm(self.bias, states, transposed)
 
 
-class QuantisedLinear(Linear):
-    """A matrix of quantised values."""
+class QuantizedLinear(Linear):
+    """A matrix of quantized values."""
 
     __slots__ = ("biases", "layout", "multiplies_packed", "packed", "scales")
 
@@ -67,7 +67,7 @@ class QuantisedLinear(Linear):
         scales: mx.array,
         biases: mx.array,
         bias: mx.array | None,
-        layout: Quantisation,
+        layout: Quantization,
         multiplies_packed: bool,
     ) -> None:
         self.packed, self.scales, self.biases = packed, scales, biases
@@ -114,13 +114,13 @@ class JoinedLinear(Linear):
             return parts[0]
         biases = [part.bias for part in parts if part.bias is not None]
         bias = mx.concatenate(biases) if biases else None
-        packed = [part for part in parts if isinstance(part, QuantisedLinear)]
+        packed = [part for part in parts if isinstance(part, QuantizedLinear)]
         if not packed:
             return Linear(mx.concatenate([part.transposed.T for part in parts]), bias)
         first = packed[0]
         if len(packed) < len(parts) or any(part.layout != first.layout for part in packed):
             return JoinedLinear(parts)
-        return QuantisedLinear(
+        return QuantizedLinear(
             mx.concatenate([part.packed for part in packed]),
             mx.concatenate([part.scales for part in packed]),
             mx.concatenate([part.biases for part in packed]),
@@ -158,13 +158,13 @@ class Words:
         return rows if rows.dtype == self.state_type else rows.astype(self.state_type)
 
 
-class QuantisedWords:
-    """The embeddings of words, quantised."""
+class QuantizedWords:
+    """The embeddings of words, quantized."""
 
     __slots__ = ("biases", "layout", "packed", "scales")
 
     def __init__(
-        self, packed: mx.array, scales: mx.array, biases: mx.array, layout: Quantisation
+        self, packed: mx.array, scales: mx.array, biases: mx.array, layout: Quantization
     ) -> None:
         self.packed, self.scales, self.biases, self.layout = packed, scales, biases, layout
 

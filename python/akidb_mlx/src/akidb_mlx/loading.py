@@ -1,6 +1,6 @@
 """From tensors in files to the parts of a network, as they are kept for an arithmetic.
 
-What does not live here: which parts a network has.
+Out of scope: which parts a network has.
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import mlx.core as mx
 
 from .arithmetic import Arithmetic
-from .layers import JoinedLinear, Linear, Norm, QuantisedLinear, QuantisedWords, Words
-from .quantisation import Quantisation, QuantisationPlan
+from .layers import JoinedLinear, Linear, Norm, QuantizedLinear, QuantizedWords, Words
+from .quantization import Quantization, QuantizationPlan
 from .weights import Weights
 
 
@@ -19,9 +19,9 @@ class Loader:
     """Takes parts out of weights."""
 
     weights: Weights
-    plan: QuantisationPlan
+    plan: QuantizationPlan
     precision: mx.Dtype
-    """The type of the values of matrices and words that are not quantised."""
+    """The type of the values of matrices and words that are not quantized."""
     arithmetic: Arithmetic
 
     @property
@@ -34,12 +34,12 @@ class Loader:
         return self.weights.take(name, [size]).astype(self.state_type)
 
     def norm(self, name: str, size: int, epsilon: float, has_bias: bool) -> Norm:
-        """Take what a normalisation multiplies by and adds."""
+        """Take what a normalization multiplies by and adds."""
         bias = self.vector(f"{name}.bias", size) if has_bias else None
         return Norm(self.vector(f"{name}.weight", size), bias, epsilon)
 
     def table(self, name: str, rows: int, columns: int) -> mx.array:
-        """Take a table of embeddings in 32 bits, quantised or not."""
+        """Take a table of embeddings in 32 bits, quantized or not."""
         layout = self._layout(name)
         if layout is None:
             return self.weights.take(f"{name}.weight", [rows, columns]).astype(mx.float32)
@@ -52,14 +52,14 @@ class Loader:
             bits=layout.bits,
         )
 
-    def words(self, name: str, rows: int, columns: int) -> Words | QuantisedWords:
+    def words(self, name: str, rows: int, columns: int) -> Words | QuantizedWords:
         """Take the embeddings of the words."""
         layout = self._layout(name)
         if layout is None:
             table = self.weights.take(f"{name}.weight", [rows, columns])
             return Words(table.astype(self.precision), self.state_type)
         packed, scales, biases = self._packed(name, rows, columns, layout)
-        return QuantisedWords(
+        return QuantizedWords(
             packed, scales.astype(self.state_type), biases.astype(self.state_type), layout
         )
 
@@ -83,16 +83,16 @@ class Loader:
         packed, scales, biases = self._packed(name, outputs, inputs, layout)
         scales, biases = scales.astype(self.state_type), biases.astype(self.state_type)
         packs = self.arithmetic.multiplies_packed
-        return QuantisedLinear(packed, scales, biases, bias, layout, packs)
+        return QuantizedLinear(packed, scales, biases, bias, layout, packs)
 
-    def _layout(self, name: str) -> Quantisation | None:
-        """Say how a matrix is quantised: one without scales is not, as MLX's loaders hold it."""
+    def _layout(self, name: str) -> Quantization | None:
+        """Say how a matrix is quantized: one without scales is not, as MLX's loaders hold it."""
         if not self.weights.has(f"{name}.scales"):
             return None
         return self.plan.of(self.weights.prefix + name)
 
     def _packed(
-        self, name: str, rows: int, columns: int, layout: Quantisation
+        self, name: str, rows: int, columns: int, layout: Quantization
     ) -> tuple[mx.array, mx.array, mx.array]:
         groups = [rows, columns // layout.group_size]
         packed = self.weights.take_packed(f"{name}.weight", [rows, layout.packed_columns(columns)])

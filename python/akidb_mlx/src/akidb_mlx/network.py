@@ -1,6 +1,6 @@
 """What every network does: token numbers to token states.
 
-What does not live here: pooling, batching, and the networks themselves.
+Out of scope: pooling, batching, and the networks themselves.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """From the states of texts' tokens to their vectors, always in 32 bits.
 
-What does not live here: shorter vectors (Matryoshka), and whether a vector is fit for use.
+Out of scope: shorter vectors (Matryoshka), and whether a vector is fit for use.
 """
 
 from collections.abc import Sequence

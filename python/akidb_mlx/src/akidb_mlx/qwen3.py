@@ -1,7 +1,7 @@
 """The Qwen3 decoder, in which a token sees those before it.
 
-Padding stands behind a text, so that no token of the text sees it. What does not live here: the
-last matrix, which turns states back into words; pooling; batching.
+Padding stands behind a text, so that no token of the text sees it. Out of scope: the last matrix,
+which turns states back into words; pooling; batching.
 """
 
 import mlx.core as mx

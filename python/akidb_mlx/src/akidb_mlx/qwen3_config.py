@@ -1,6 +1,6 @@
 """The shape of a Qwen3 decoder.
 
-What does not live here: running one.
+Out of scope: running one.
 """
 
 from dataclasses import dataclass

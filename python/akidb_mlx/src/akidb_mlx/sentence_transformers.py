@@ -1,7 +1,7 @@
 """What sentence-transformers adds to a model: pooling, prompts, the token limit.
 
-Follows sentence-transformers 6, as AkiDB's native backend does. What does not live here:
-`config.json`, which is transformers' own.
+Follows sentence-transformers 6, as AkiDB's native backend does. Out of scope: `config.json`, which
+is transformers' own.
 """
 
 from dataclasses import dataclass
@@ -61,8 +61,8 @@ class SentenceTransformersConfig:
         by_name = {name: text or "" for name, text in (prompts.get("prompts") or {}).items()}
         limit = transformer.get("max_seq_length")
         if limit is None:
-            tokeniser = _read_if_there(directory / "tokenizer_config.json")
-            limit = tokeniser.get("model_max_length") or network_max_tokens
+            tokenizer = _read_if_there(directory / "tokenizer_config.json")
+            limit = tokenizer.get("model_max_length") or network_max_tokens
         return cls(
             pooling=pooling,
             normalize=normalize,

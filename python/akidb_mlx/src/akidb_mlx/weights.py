@@ -1,6 +1,6 @@
 """Weights in safetensors files, taken tensor by tensor.
 
-What does not live here: which tensors a network has.
+Out of scope: which tensors a network has.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class Weights:
         return self._take(name, shape, _FLOATS, "F32, F16 or BF16")
 
     def take_packed(self, name: str, shape: Sequence[int]) -> mx.array:
-        """Take quantised values packed into 32-bit numbers."""
+        """Take quantized values packed into 32-bit numbers."""
         return self._take(name, shape, (mx.uint32,), "U32, packed by MLX")
 
     def _take(

@@ -1,6 +1,6 @@
 """What AkiDB's worker process calls: JSON for settings, buffers for everything else.
 
-What does not live here: the pipe to the node, which the worker itself serves.
+Out of scope: the pipe to the node, which the worker itself serves.
 """
 
 import json
@@ -28,7 +28,7 @@ class WorkerEncoder:
     def info(self) -> str:
         """Describe the model and what it runs on, as a JSON object."""
         encoder = self._encoder
-        quantisation = encoder.quantisation
+        quantization = encoder.quantization
         return json.dumps(
             {
                 "module_version": __version__,
@@ -40,7 +40,7 @@ class WorkerEncoder:
                 "dimension": encoder.network.hidden_size,
                 "max_tokens": encoder.network.max_tokens,
                 "vocabulary": encoder.network.vocabulary,
-                "quantization": asdict(quantisation) if quantisation else None,
+                "quantization": asdict(quantization) if quantization else None,
                 "weights_bytes": encoder.weights_bytes,
             }
         )

@@ -8,8 +8,8 @@
 //! The node asks and the worker answers, in order, with two exceptions: `Pong` overtakes a batch
 //! that runs, and `Farewell` says unasked why the worker is about to end.
 //!
-//! What lives here: [`frame`] the bytes, [`batch`] texts in and vectors out, and the messages that
-//! are JSON. What does not: pipes, deadlines and processes.
+//! Scope: [`frame`] the bytes, [`batch`] texts in and vectors out, and the messages that are JSON.
+//! Out of scope: pipes, deadlines and processes.
 
 mod batch;
 mod frame;

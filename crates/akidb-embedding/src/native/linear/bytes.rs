@@ -1,8 +1,8 @@
 //! Products of bytes: activations per row times weights per output, summed exactly.
 //!
 //! `Σ (q_a - zero_point) q_w = Σ q_a q_w - zero_point Σ q_w`, of which the last sum is known when
-//! the weights are packed. Multiplied by both steps that is the product. What does not live here:
-//! the sums themselves, which `dot` makes, and quantizing activations.
+//! the weights are packed. Multiplied by both steps that is the product. Out of scope: the sums
+//! themselves, which `dot` makes, and quantizing activations.
 
 use std::array;
 

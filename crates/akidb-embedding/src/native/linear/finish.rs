@@ -1,6 +1,6 @@
 //! The way of a product's values to where they are kept.
 //!
-//! What does not live here: making the values.
+//! Out of scope: making the values.
 
 use rten_simd::{
     Isa, Simd, SimdUnaryOp,

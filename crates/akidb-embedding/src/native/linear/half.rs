@@ -1,8 +1,8 @@
 //! Weights in bfloat16, which are widened in registers where a product uses them.
 //!
 //! A bfloat16 is the upper half of a float, so that two columns lie in one integer, and a shift and
-//! a mask make two vectors of floats of one vector of integers. What does not live here: the
-//! product, which is that of weights in `f32`.
+//! a mask make two vectors of floats of one vector of integers. Out of scope: the product, which is
+//! that of weights in `f32`.
 
 use rten_simd::{
     Isa, Simd,

@@ -1,8 +1,8 @@
 //! A matrix of weights with its biases, packed once for products with rows of states.
 //!
-//! What lives here: all precisions behind one call, and what happens to a product before it is
-//! written. What does not: threads; rows may be shared out among them, for no row of a product
-//! depends on another.
+//! Scope: all precisions behind one call, and what happens to a product before it is written. Out
+//! of scope: threads; rows may be shared out among them, for no row of a product depends on
+//! another.
 
 mod bytes;
 mod dot;

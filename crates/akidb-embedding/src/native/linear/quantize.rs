@@ -1,7 +1,7 @@
 //! Rows of states as bytes, each row by itself, so that no row depends on those beside it.
 //!
 //! A value `x` of a row becomes `round(x / scale) + zero_point`, where the row's least and greatest
-//! values, 0 between them, become 0 and 255. What does not live here: weights.
+//! values, 0 between them, become 0 and 255. Out of scope: weights.
 
 use rten_simd::{
     Isa, Simd, SimdOp,

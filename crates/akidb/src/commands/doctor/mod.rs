@@ -1,8 +1,8 @@
 //! `akidb doctor`: looks at what a node needs before one is started, and says what mends what is
 //! not as it must be.
 //!
-//! It changes nothing. What lives here: the order of the checks and how findings are shown. What is
-//! looked at is in `machine`, `catalogue` and `embedding`; what MLX needs, `akidb_embedding` knows.
+//! It changes nothing. Scope: the order of the checks and how findings are shown. What is looked at
+//! is in `machine`, `catalogue` and `embedding`; what MLX needs, `akidb_embedding` knows.
 
 mod catalogue;
 mod embedding;

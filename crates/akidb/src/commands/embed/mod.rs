@@ -1,7 +1,7 @@
 //! `akidb embed`: texts to vectors, from arguments, a file or stdin.
 //!
-//! What does not live here: reading lines ([`lines`]), what is written of them ([`vectors`]), the
-//! progress bar ([`progress`]). What a text may be is the node's to check.
+//! Out of scope: reading lines ([`lines`]), what is written of them ([`vectors`]), the progress bar
+//! ([`progress`]). What a text may be is the node's to check.
 
 mod lines;
 mod progress;

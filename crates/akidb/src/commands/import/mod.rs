@@ -1,7 +1,7 @@
 //! `akidb import`: a file to the import route of a node, as fast as the node takes it.
 //!
-//! What does not live here: what the file is ([`format`](mod@format)), reading it ([`input`]), what is on
-//! its way ([`sent`]), the failed lines ([`failed`]), the progress bar ([`progress`]). What a line may
+//! Out of scope: what the file is ([`format`](mod@format)), reading it ([`input`]), what is on its
+//! way ([`sent`]), the failed lines ([`failed`]), the progress bar ([`progress`]). What a line may
 //! hold is the node's to say.
 
 mod failed;

@@ -1,7 +1,7 @@
 //! Sums of products of bytes, by the best instructions that the processor has.
 //!
 //! Every way gives the same sums to the bit: they are exact, and a sum of `65_000` products of a
-//! `u8` and an `i8` fits 32 bits. What does not live here: what the bytes mean.
+//! `u8` and an `i8` fits 32 bits. Out of scope: what the bytes mean.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

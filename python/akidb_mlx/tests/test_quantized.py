@@ -17,10 +17,10 @@ LENGTHS = [1, 2, 7, 12, 16, 31, 48]
 EIGHT_BITS = {"bits": 8, "group_size": GROUP_SIZE}
 
 
-def quantise(
+def quantize(
     like: Path, bits: int, exceptions: dict[str, Any]
 ) -> tuple[dict[str, mx.array], dict[str, mx.array]]:
-    """Quantise every matrix; also give what the quantised values stand for."""
+    """Quantize every matrix; also give what the quantized values stand for."""
     packed: dict[str, mx.array] = {}
     widened: dict[str, mx.array] = {}
     for name, tensor in read_tensors(like).items():
@@ -41,7 +41,7 @@ def quantise(
 @BOTH
 @pytest.mark.parametrize("bits", [4, 8])
 @pytest.mark.parametrize("name", ["qwen3-causal", "bert"])
-def test_quantised_weights_are_what_they_stand_for(
+def test_quantized_weights_are_what_they_stand_for(
     name: str, bits: int, arithmetic: Arithmetic, tmp_path: Path
 ) -> None:
     layer = "model.layers.0" if name == "qwen3-causal" else "bert.encoder.layer.0"
@@ -52,27 +52,27 @@ def test_quantised_weights_are_what_they_stand_for(
         f"{layer}.attention.self.value": False,
         f"{layer}.output.dense": EIGHT_BITS,
     }
-    packed, widened = quantise(TINY[name], bits, exceptions)
+    packed, widened = quantize(TINY[name], bits, exceptions)
     settings = {"bits": bits, "group_size": GROUP_SIZE} | exceptions
-    quantised = write_model(tmp_path / "packed", TINY[name], packed, quantization=settings)
+    quantized = write_model(tmp_path / "packed", TINY[name], packed, quantization=settings)
     plain = write_model(tmp_path / "widened", TINY[name], widened)
-    encoder = Encoder.open(quantised, EncoderOptions(), arithmetic)
+    encoder = Encoder.open(quantized, EncoderOptions(), arithmetic)
     reference = open_encoder(plain)
     texts = random_texts(reference, LENGTHS)
     for pooling in range(4):
         found = encode(encoder, texts, pooling)
         assert least_cosine(found, encode(reference, texts, pooling)) >= 0.9999
-    assert encoder.quantisation is not None
-    assert (encoder.quantisation.bits, encoder.quantisation.group_size) == (bits, GROUP_SIZE)
+    assert encoder.quantization is not None
+    assert (encoder.quantization.bits, encoder.quantization.group_size) == (bits, GROUP_SIZE)
     assert encoder.weights_bytes < 0.6 * reference.weights_bytes
     # States in bfloat16 keep 8 bits of a value, those in float16 keep 11: what is lost is by that.
     for precision, least in (("f16", 0.999), ("bf16", 0.995)):
-        half = Encoder.open(quantised, EncoderOptions(precision=precision), arithmetic)
+        half = Encoder.open(quantized, EncoderOptions(precision=precision), arithmetic)
         assert least_cosine(encode(half, texts), encode(reference, texts)) >= least
 
 
 def test_a_layout_that_does_not_fit_the_tensors_is_refused(tmp_path: Path) -> None:
-    packed, _ = quantise(TINY["bert"], 4, {})
+    packed, _ = quantize(TINY["bert"], 4, {})
     wrong = {"bits": 8, "group_size": GROUP_SIZE}
     directory = write_model(tmp_path / "model", TINY["bert"], packed, quantization=wrong)
     with pytest.raises(WrongShapeError, match=r"word_embeddings\.weight has the shape \[120, 4\]"):
@@ -88,7 +88,7 @@ def test_a_layout_that_does_not_fit_the_tensors_is_refused(tmp_path: Path) -> No
         ({"quant_method": "gptq", "bits": 4}, "quant_method"),
     ],
 )
-def test_other_quantisations_are_refused(
+def test_other_quantizations_are_refused(
     settings: dict[str, object], key: str, tmp_path: Path
 ) -> None:
     tensors = read_tensors(TINY["bert"])

@@ -1,4 +1,4 @@
-"""How MLX's converters write quantised weights.
+"""How MLX's converters write quantized weights.
 
 Beside `NAME.weight`, whose rows hold `bits` bits a value packed into 32-bit numbers, lie
 `NAME.scales` and `NAME.biases` with a value for each `group_size` values of a row. `config.json`
@@ -16,8 +16,8 @@ _WORD_BITS = 32
 
 
 @dataclass(frozen=True)
-class Quantisation:
-    """The layout of one quantised matrix."""
+class Quantization:
+    """The layout of one quantized matrix."""
 
     bits: int
     group_size: int
@@ -28,14 +28,14 @@ class Quantisation:
 
 
 @dataclass(frozen=True)
-class QuantisationPlan:
-    """Which matrices of a model are quantised, and how."""
+class QuantizationPlan:
+    """Which matrices of a model are quantized, and how."""
 
-    default: Quantisation | None
-    exceptions: dict[str, Quantisation | None]
+    default: Quantization | None
+    exceptions: dict[str, Quantization | None]
 
     @classmethod
-    def read(cls, file: ConfigFile) -> "QuantisationPlan":
+    def read(cls, file: ConfigFile) -> "QuantizationPlan":
         """Read `quantization`, or what stands for it in newer files."""
         settings = file.get("quantization")
         if settings is None:
@@ -55,12 +55,12 @@ class QuantisationPlan:
         }
         return cls(default, exceptions)
 
-    def of(self, name: str) -> Quantisation | None:
-        """Say how the matrix `name`, spelt as in the weights, is quantised if it is at all."""
+    def of(self, name: str) -> Quantization | None:
+        """Say how the matrix `name`, spelt as in the weights, is quantized if it is at all."""
         return self.exceptions.get(name, self.default)
 
 
-def _layout(file: ConfigFile, key: str, settings: dict[str, Any]) -> Quantisation:
+def _layout(file: ConfigFile, key: str, settings: dict[str, Any]) -> Quantization:
     bits, group_size = settings.get("bits", 4), settings.get("group_size", 64)
     mode = settings.get("mode", "affine")
     if mode != "affine":
@@ -69,4 +69,4 @@ def _layout(file: ConfigFile, key: str, settings: dict[str, Any]) -> Quantisatio
         raise file.unsupported(f"{key}.bits", bits, ", ".join(map(str, _BITS)))
     if group_size not in _GROUP_SIZES:
         raise file.unsupported(f"{key}.group_size", group_size, ", ".join(map(str, _GROUP_SIZES)))
-    return Quantisation(bits, group_size)
+    return Quantization(bits, group_size)

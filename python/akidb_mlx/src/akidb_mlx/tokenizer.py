@@ -1,4 +1,4 @@
-"""Texts to token numbers, for use from Python; AkiDB's node tokenises for itself.
+"""Texts to token numbers, for use from Python; AkiDB's node tokenizes for itself.
 
 Needs the package `tokenizers`.
 """
@@ -17,24 +17,24 @@ _QWEN3_END = "<|endoftext|>"
 
 
 @dataclass(frozen=True)
-class TextTokeniser:
-    """The tokeniser of a model, which cuts the end off what is too long."""
+class TextTokenizer:
+    """The tokenizer of a model, which cuts the end off what is too long."""
 
     tokenizer: Any
 
     @classmethod
     def open(
         cls, directory: Path, architecture: str, settings: SentenceTransformersConfig
-    ) -> "TextTokeniser":
+    ) -> "TextTokenizer":
         """Read `tokenizer.json`; its own truncation and padding are overruled."""
         try:
             import tokenizers  # noqa: PLC0415 (only texts need it)
         except ImportError as error:
-            what_for = "texts are tokenised by the package tokenizers"
+            what_for = "texts are tokenized by the package tokenizers"
             raise MissingExtraError(what_for, "tokenizers") from error
         file = directory / "tokenizer.json"
         if not file.is_file():
-            raise MissingFileError(file, "a model that embeds texts has a fast tokeniser")
+            raise MissingFileError(file, "a model that embeds texts has a fast tokenizer")
         try:
             tokenizer = tokenizers.Tokenizer.from_file(str(file))
         except Exception as error:  # the library raises Exception itself
@@ -51,13 +51,13 @@ class TextTokeniser:
         tokenizer.enable_truncation(settings.max_tokens)
         return cls(tokenizer)
 
-    def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokenise texts, special tokens included."""
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokenize texts, special tokens included."""
         return [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
 
 
 def _end_texts(file: Path, tokenizers: Any, tokenizer: Any) -> None:
-    """End every text with Qwen3's token, unless the tokeniser ends texts with a token itself."""
+    """End every text with Qwen3's token, unless the tokenizer ends texts with a token itself."""
     if tokenizer.encode("a").special_tokens_mask[-1:] == [1]:
         return
     token = tokenizer.token_to_id(_QWEN3_END)
