@@ -1,6 +1,6 @@
 //! The one trait behind which the backends stand.
 //!
-//! Out of scope: tokenizing, queueing, and checking what comes out; the engine does.
+//! Out of scope: tokenizing, queueing, and checking what comes out; the queue does.
 
 use crate::{error::EncodeError, identity::Pooling, mlx::Availability};
 

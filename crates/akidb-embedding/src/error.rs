@@ -270,8 +270,8 @@ pub enum EmbedError {
     /// The deadline passed before the last text was embedded.
     #[error("the deadline passed before the texts were embedded")]
     DeadlineExceeded,
-    /// The engine takes no more requests.
-    #[error("the embedding engine is shutting down")]
+    /// The queue takes no more requests.
+    #[error("the embedding queue is shutting down")]
     ShuttingDown,
     /// Texts are longer than the model's window, and the request forbids to cut them.
     #[error(

@@ -7,7 +7,6 @@
 
 mod bf16;
 mod embedder;
-mod engine;
 mod error;
 mod hash_embedder;
 mod identity;
@@ -18,14 +17,11 @@ mod model;
 mod native;
 mod passages;
 mod pooling;
+mod queue;
 mod store;
 mod tokenize;
 
 pub use embedder::{Embedder, EncoderInput};
-pub use engine::{
-    EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingQueue, Lane, QueueSettings,
-    RequestPart, Stage, StageTimer, Turns,
-};
 pub use error::{EmbedError, EncodeError, ModelError, QueueLimit};
 pub use hash_embedder::HashEmbedder;
 pub use identity::{InputType, ModelIdentity, Pooling, Precision, Prompts, UnknownPooling};
@@ -34,5 +30,9 @@ pub use metrics::{EmbeddingMetricFamilies, EmbeddingMetrics};
 pub use model::ModelDirectory;
 pub use native::NativeEmbedder;
 pub use passages::PassageLength;
+pub use queue::{
+    EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingQueue, Lane, LaneLocks,
+    QueueSettings, RequestPart, Stage, StageTimer,
+};
 pub use store::{ImportMode, InstalledModel, ModelStore, VerifyReport};
 pub use tokenize::{TextTokenizer, TokenizedText, Truncate, UnknownToken, UnknownTruncate};

@@ -1,6 +1,6 @@
 //! A model that is ready to run: its identity, its tokenizer and its backend.
 //!
-//! Out of scope: queueing and batching, which the engine adds.
+//! Out of scope: queueing and batching, which the queue adds.
 
 use std::{fmt, path::Path, thread};
 

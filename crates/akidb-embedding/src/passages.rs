@@ -11,9 +11,9 @@ use std::{iter, ops::Range};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::{
-    engine::EmbeddingQueue,
     error::EmbedError,
     identity::InputType,
+    queue::EmbeddingQueue,
     tokenize::{TextTokenizer, TokenSpan},
 };
 

@@ -92,7 +92,7 @@ fn config() -> ServiceConfig {
             accept_token_ids: false,
             dimension: Some(8),
             threads: 1,
-            engine: QueueSettings::default(),
+            queue: QueueSettings::default(),
             mlx: MlxSettings::default(),
         }),
         slow_request: None,

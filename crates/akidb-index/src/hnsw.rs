@@ -12,7 +12,7 @@
 //! | `binary`, `rotation` | codes of one bit a component |
 //! | `sketch` | codes of bits beside those of bytes, for scans |
 //! | `calibration`, `order_watch` | which codes serve, as measured and as searches see it |
-//! | `space` | distances from a target to slots |
+//! | `distance_computer` | distances from a query to slots |
 //! | `layer`, `graph` | lists of neighbors, layers, codes and the entry |
 //! | `pool`, `visited`, `walk` | the walk over one layer |
 //! | `select`, `insertion`, `linker` | how nodes get their neighbors |
@@ -26,6 +26,7 @@ mod blocks;
 mod calibration;
 mod code_scan;
 mod compaction;
+mod distance_computer;
 mod from_parts;
 mod graph;
 mod insertion;
@@ -43,7 +44,6 @@ mod rotation;
 mod search;
 mod select;
 pub(crate) mod sketch;
-mod space;
 mod twins;
 mod visited;
 mod walk;
@@ -59,10 +59,10 @@ use parking_lot::{Mutex, RwLock};
 
 use self::{
     calibration::{Calibration, Coding},
+    distance_computer::Coder,
     graph::{Graph, Shape},
     linker::MemoryStore,
     search::{Search, SearchMemory},
-    space::Coder,
 };
 use crate::{
     Approach, Codes, ExactIndex, Found, IndexHeader, SearchRequest, Section, VectorIndex, Work,
@@ -292,7 +292,7 @@ impl HnswIndex {
         let mut search = Search {
             graph: &graph,
             view: &view,
-            space: view.space(&graph, &state, self.core.scoring()),
+            computer: view.computer(&graph, &state, self.core.scoring()),
             state: &state,
             query: &query,
             request,

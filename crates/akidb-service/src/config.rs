@@ -40,7 +40,7 @@ pub struct EmbeddingConfig {
     /// Threads of the native backend.
     pub threads: usize,
     /// The limits of the queue and of batches.
-    pub engine: QueueSettings,
+    pub queue: QueueSettings,
     /// The workers of the MLX backend.
     pub mlx: MlxSettings,
 }

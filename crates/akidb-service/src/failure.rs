@@ -15,13 +15,13 @@ pub(crate) fn from_embedding(error: &EmbedError, place_of: impl Fn(usize) -> Str
         EmbedError::ShuttingDown => Error::new(ErrorCode::ShuttingDown, message),
         EmbedError::TextsTooLong { texts, limit_tokens } => {
             too_long(texts, *limit_tokens, place_of).unwrap_or_else(|| {
-                // The engine names at least one.
+                // The queue names at least one.
                 Error::new(ErrorCode::LimitExceeded, message)
             })
         }
         EmbedError::NoTokens { indexes } => {
             let faults = indexes.iter().map(|i| from_text(place_of(*i), &InvalidText::Blank));
-            // The engine names at least one.
+            // The queue names at least one.
             Error::collect(faults.collect())
                 .unwrap_or_else(|| Error::new(ErrorCode::InvalidText, message))
         }

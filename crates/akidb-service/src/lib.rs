@@ -5,16 +5,16 @@
 
 mod config;
 mod failure;
-mod finished;
 mod import;
 mod metrics;
 mod models;
 mod operation;
 mod operations;
 mod request;
+mod request_record;
 mod request_span;
+mod request_times;
 mod service;
-mod times;
 
 pub use akidb_core::{Codes, Strategy};
 pub use akidb_embedding::{
@@ -33,5 +33,5 @@ pub use models::ModelStartError;
 pub use operation::Operation;
 pub use request::*;
 pub use request_span::RequestSpan;
+pub use request_times::RequestTimes;
 pub use service::{OpenError, Service};
-pub use times::RequestTimes;

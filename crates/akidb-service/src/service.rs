@@ -20,9 +20,9 @@ use tracing::{Instrument, field::Empty};
 use crate::{
     ComponentState, Door, DoorMetrics, ModelStartError, Operation, Readiness, RequestContext,
     ServiceConfig,
-    finished::{Running, Task},
     metrics::Metrics,
     models::Models,
+    request_record::{Running, Task},
 };
 
 /// What a client is told to wait when too many requests run.

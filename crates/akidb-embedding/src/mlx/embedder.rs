@@ -1,4 +1,4 @@
-//! The backend as the engine sees it.
+//! The backend as the queue sees it.
 
 use std::{
     path::PathBuf,

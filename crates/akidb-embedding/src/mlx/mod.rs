@@ -8,7 +8,7 @@
 //! `supervisor` keeps one worker running, when `breaker` says so; `worker` is one process, `pipe`
 //! the way to it and [`protocol`] what is said there; `interpreter` and `program` find what a
 //! worker needs, [`MlxFault`] says what is missing, and [`examine`] says all of it to a person. Out
-//! of scope: tokens and batches, which are the engine's.
+//! of scope: tokens and batches, which are the queue's.
 
 mod availability;
 mod breaker;

@@ -9,7 +9,7 @@
 use std::{array, f32::consts::LOG2_E, ops::Range};
 
 use super::{
-    functions::PowerOfTwo,
+    activations::PowerOfTwo,
     scratch::{AttentionScratch, at_least},
 };
 use rten_simd::{

@@ -12,8 +12,8 @@ use super::{
     linear::{Linear, Then},
     rows::LayerNorm,
     scratch::{Scratch, at_least},
-    team::Part,
-    words::Words,
+    thread_team::Part,
+    token_embeddings::TokenEmbeddings,
 };
 use crate::{
     error::ModelError,
@@ -28,7 +28,7 @@ const FEED_FORWARD_TOKENS: usize = 64;
 /// A whole encoder.
 pub(super) struct BertEncoder {
     config: BertConfig,
-    words: Words,
+    words: TokenEmbeddings,
     /// `[positions, hidden]`, the embedding of the first token type added to every row.
     position_embeddings: Vec<f32>,
     embedding_norm: LayerNorm,
@@ -64,7 +64,7 @@ impl BertEncoder {
         let layers = (0..config.layers).into_par_iter();
         let layers = layers.map(|number| Layer::load(weights, config, precision, number));
         Ok(Self {
-            words: Words::load(
+            words: TokenEmbeddings::load(
                 weights,
                 BertConfig::WORD_EMBEDDINGS,
                 [config.vocabulary, config.hidden_size],

@@ -6,18 +6,18 @@
 //!
 //! Out of scope: reading files, tokenizing, and checking the vectors.
 
+mod activations;
 mod attention;
-mod background;
 mod encoder;
-mod functions;
 mod linear;
 mod qwen3;
 mod rotary;
 mod rows;
 mod scratch;
-mod team;
-mod together;
-mod words;
+mod step_barrier;
+mod thread_priority;
+mod thread_team;
+mod token_embeddings;
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use self::{
     encoder::BertEncoder,
     qwen3::Qwen3Encoder,
     scratch::Scratch,
-    team::{Part, Team},
+    thread_team::{Part, ThreadTeam},
 };
 use crate::{
     embedder::{Embedder, EncoderInput, check_texts},
@@ -70,7 +70,7 @@ trait Encoder: Send + Sync {
 pub struct NativeEmbedder {
     architecture: Architecture,
     encoder: Arc<dyn Encoder>,
-    team: Team,
+    team: ThreadTeam,
 }
 
 impl NativeEmbedder {
@@ -113,7 +113,7 @@ impl NativeEmbedder {
                 }
             })
         })?;
-        Ok(Self { architecture, encoder, team: Team::new(pool) })
+        Ok(Self { architecture, encoder, team: ThreadTeam::new(pool) })
     }
 }
 
@@ -127,7 +127,7 @@ impl Embedder for NativeEmbedder {
         let pool = ThreadPoolBuilder::new()
             .num_threads(self.team.threads())
             .thread_name(|number| format!("akidb-bulk-{number}"))
-            .start_handler(|_| background::give_way())
+            .start_handler(|_| thread_priority::give_way())
             .build();
         let pool = pool
             .inspect_err(|error| tracing::warn!(%error, "no threads for bulk texts, they share those of queries"))
@@ -135,7 +135,7 @@ impl Embedder for NativeEmbedder {
         Some(Box::new(Self {
             architecture: self.architecture.clone(),
             encoder: Arc::clone(&self.encoder),
-            team: Team::new(pool),
+            team: ThreadTeam::new(pool),
         }))
     }
 

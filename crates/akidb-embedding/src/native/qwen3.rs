@@ -13,8 +13,8 @@ use super::{
     rotary::{Frequencies, NormalizeAndRotate},
     rows::{RmsNorm, gate},
     scratch::{Scratch, at_least},
-    team::Part,
-    words::Words,
+    thread_team::Part,
+    token_embeddings::TokenEmbeddings,
 };
 use crate::{
     error::ModelError,
@@ -29,7 +29,7 @@ const FEED_FORWARD_TOKENS: usize = 256;
 /// A whole decoder without its last matrix, which turns states back into words.
 pub(super) struct Qwen3Encoder {
     config: Qwen3Config,
-    words: Words,
+    words: TokenEmbeddings,
     layers: Vec<Layer>,
     norm: RmsNorm,
     frequencies: Frequencies,
@@ -58,7 +58,7 @@ impl Qwen3Encoder {
         let layers = (0..config.layers).into_par_iter();
         let layers = layers.map(|number| Layer::load(weights, config, precision, number));
         Ok(Self {
-            words: Words::load(
+            words: TokenEmbeddings::load(
                 weights,
                 Qwen3Config::WORD_EMBEDDINGS,
                 [vocabulary, hidden],

@@ -5,7 +5,7 @@ use std::fs;
 use akidb_embedding::{EmbedError, EmbedOptions, Embedding, Pooling, QueueSettings};
 use serde::Deserialize;
 
-use crate::support::{cosine, engine, real_model, workspace};
+use crate::support::{cosine, queue, real_model, workspace};
 
 const DIMENSION: usize = 384;
 const MAX_TOKENS: u32 = 256;
@@ -41,19 +41,19 @@ fn assert_same(embeddings: &[Embedding], expected: &[Vec<f32>], texts: &[String]
 #[tokio::test]
 async fn vectors_and_token_counts_are_those_of_sentence_transformers() {
     let (golden, vectors) = golden();
-    let engine = engine(real_model(2), QueueSettings::default());
+    let queue = queue(real_model(2), QueueSettings::default());
     // A text that spells a special token and nothing else has a vector only there.
     let (some, none): (Vec<usize>, Vec<usize>) =
         (0..golden.texts.len()).partition(|&at| golden.texts[at] != "[SEP]");
-    let refused = engine.embed(golden.texts.clone(), EmbedOptions::default()).await.unwrap_err();
+    let refused = queue.embed(golden.texts.clone(), EmbedOptions::default()).await.unwrap_err();
     assert!(matches!(&refused, EmbedError::NoTokens { indexes } if *indexes == none), "{refused}");
     let texts: Vec<String> = some.iter().map(|&at| golden.texts[at].clone()).collect();
     let vectors: Vec<Vec<f32>> = some.iter().map(|&at| vectors[at].clone()).collect();
-    let embeddings = engine.embed(texts.clone(), EmbedOptions::default()).await.unwrap();
+    let embeddings = queue.embed(texts.clone(), EmbedOptions::default()).await.unwrap();
     assert_same(&embeddings, &vectors, &texts);
     for ((embedding, &at), text) in embeddings.iter().zip(&some).zip(&texts) {
         assert_eq!(embedding.tokens, golden.tokens[at], "{text:?}");
-        let whole_text_tokens = engine.count_tokens(text, None).unwrap();
+        let whole_text_tokens = queue.count_tokens(text, None).unwrap();
         assert_eq!(embedding.truncated, whole_text_tokens > MAX_TOKENS, "{text:?}");
     }
 }
@@ -62,7 +62,7 @@ async fn vectors_and_token_counts_are_those_of_sentence_transformers() {
 async fn a_request_may_ask_for_another_pooling() {
     let (golden, vectors) = golden();
     let texts = &golden.texts[..golden.other_poolings];
-    let engine = engine(real_model(1), QueueSettings::default());
+    let queue = queue(real_model(1), QueueSettings::default());
     let mut others = vectors[golden.texts.len()..].chunks_exact(golden.other_poolings);
     for pooling in [Pooling::Cls, Pooling::Max] {
         let options = EmbedOptions {
@@ -70,18 +70,18 @@ async fn a_request_may_ask_for_another_pooling() {
             normalize: Some(false),
             ..EmbedOptions::default()
         };
-        let embeddings = engine.embed(texts.to_vec(), options).await.unwrap();
+        let embeddings = queue.embed(texts.to_vec(), options).await.unwrap();
         assert_same(&embeddings, others.next().unwrap(), texts);
     }
 }
 
 #[tokio::test]
 async fn long_texts_are_cut_at_the_limit_and_counted_whole() {
-    let engine = engine(real_model(1), QueueSettings::default());
+    let queue = queue(real_model(1), QueueSettings::default());
     for (words, truncated) in [(253, false), (254, false), (255, true), (5000, true)] {
         let text = "word ".repeat(words);
-        assert_eq!(engine.count_tokens(&text, None), Ok(u32::try_from(words).unwrap() + 2));
-        let embeddings = engine.embed(vec![text], EmbedOptions::default()).await.unwrap();
+        assert_eq!(queue.count_tokens(&text, None), Ok(u32::try_from(words).unwrap() + 2));
+        let embeddings = queue.embed(vec![text], EmbedOptions::default()).await.unwrap();
         assert_eq!(embeddings[0].truncated, truncated, "{words} words");
         assert!(embeddings[0].tokens <= MAX_TOKENS);
     }

@@ -1,11 +1,9 @@
-//! The crate from outside: engines, models on disk, and vectors against sentence-transformers.
+//! The crate from outside: queues, models on disk, and vectors against sentence-transformers.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod architectures;
 mod batch_independence;
-mod engine;
-mod engines_under_load;
 mod golden;
 mod metrics;
 mod model_directory;
@@ -13,6 +11,8 @@ mod model_store;
 mod options;
 mod passages;
 mod query_cache;
+mod queue;
+mod queues_under_load;
 mod sts_benchmark;
 mod support;
 mod tiny_models;

@@ -1,7 +1,7 @@
 //! The metrics as Prometheus reads them.
 
 use akidb_embedding::{
-    EmbedOptions, EmbeddingMetricFamilies, EmbeddingQueue, LoadedModel, QueueSettings, Turns,
+    EmbedOptions, EmbeddingMetricFamilies, EmbeddingQueue, LaneLocks, LoadedModel, QueueSettings,
 };
 use prometheus::{Registry, TextEncoder};
 
@@ -10,13 +10,17 @@ async fn every_metric_is_there_with_help_and_counts_what_it_says() {
     let registry = Registry::new();
     let metrics = EmbeddingMetricFamilies::register(&registry).unwrap();
     let settings = QueueSettings { queue_tokens: 1000, ..QueueSettings::default() };
-    let engine =
-        EmbeddingQueue::start(LoadedModel::hash(4), settings, metrics.of("tiny"), Turns::default())
-            .unwrap();
+    let queue = EmbeddingQueue::start(
+        LoadedModel::hash(4),
+        settings,
+        metrics.of("tiny"),
+        LaneLocks::default(),
+    )
+    .unwrap();
     let texts = vec!["one two".to_owned(), "word ".repeat(600)];
-    engine.embed(texts, EmbedOptions::default()).await.unwrap();
+    queue.embed(texts, EmbedOptions::default()).await.unwrap();
     let too_large = ["red ", "green ", "blue "].map(|word| word.repeat(600)).to_vec();
-    engine.embed(too_large, EmbedOptions::default()).await.unwrap_err();
+    queue.embed(too_large, EmbedOptions::default()).await.unwrap_err();
 
     let exposition = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
     let lines = [

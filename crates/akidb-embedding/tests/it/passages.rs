@@ -3,15 +3,15 @@
 use akidb_embedding::{EmbedError, PassageLength, QueueSettings};
 use proptest::{prelude::*, test_runner::TestRunner};
 
-use crate::support::{engine, real_model};
+use crate::support::{queue, real_model};
 
 /// Words that stay whole, words of many tokens, accents, several scripts, spelt special tokens.
 const TEXTS: &str = r"([a-z]{1,12}|[A-Zéïåßñ]{1,4}|[0-9]{1,9}|\[SEP\]|[漢字かな]{1,5}|[🦀👩‍🚀]|[\x00-\x20])( |[.!?] |\n|-)";
 
 #[tokio::test]
 async fn no_passage_is_cut_by_the_model_and_none_is_left_out() {
-    let engine = engine(real_model(1), QueueSettings::default());
-    let overhead = engine.passage_overhead(None).unwrap();
+    let queue = queue(real_model(1), QueueSettings::default());
+    let overhead = queue.passage_overhead(None).unwrap();
     assert_eq!(overhead, 2, "[CLS] and [SEP]");
     let texts = prop::collection::vec(TEXTS, 0..200);
     let strategy = (texts, 16_u32..64, 0_u32..32);
@@ -19,7 +19,7 @@ async fn no_passage_is_cut_by_the_model_and_none_is_left_out() {
     let checked = runner.run(&strategy, |(parts, tokens, overlap)| {
         let text: String = parts.concat();
         let length = PassageLength { tokens, overlap };
-        let passages = match engine.passages(&text, length, None) {
+        let passages = match queue.passages(&text, length, None) {
             // Of nothing but special tokens and control characters, no token remains.
             Err(EmbedError::NoTokens { .. }) => return Ok(()),
             passages => passages.unwrap(),
@@ -27,17 +27,17 @@ async fn no_passage_is_cut_by_the_model_and_none_is_left_out() {
         prop_assert_eq!(passages[0].start, 0);
         prop_assert_eq!(passages[passages.len() - 1].end, text.len());
         for passage in &passages {
-            let count = engine.count_tokens(&text[passage.clone()], None).unwrap();
+            let count = queue.count_tokens(&text[passage.clone()], None).unwrap();
             prop_assert!(count <= tokens, "{count} tokens in {:?}", &text[passage.clone()]);
         }
         for pair in passages.windows(2) {
             prop_assert!(pair[0].start < pair[1].start && pair[0].end < pair[1].end);
             prop_assert!(pair[1].start <= pair[0].end);
-            let shared = engine.count_tokens(&text[pair[1].start..pair[0].end], None).unwrap();
+            let shared = queue.count_tokens(&text[pair[1].start..pair[0].end], None).unwrap();
             prop_assert!(shared - overhead <= overlap);
         }
         Ok(())
     });
     checked.unwrap();
-    engine.shutdown().await;
+    queue.shutdown().await;
 }

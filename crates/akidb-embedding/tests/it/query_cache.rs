@@ -10,7 +10,7 @@ use akidb_embedding::{
     EncoderInput, HashEmbedder, InputType, Lane, LoadedModel, Pooling, QueueSettings, Truncate,
 };
 
-use crate::support::engine;
+use crate::support::queue;
 
 /// The hash backend, which can not encode a text of 13 tokens.
 struct CountingEmbedder {
@@ -37,7 +37,7 @@ impl Embedder for CountingEmbedder {
 }
 
 struct Fixture {
-    engine: EmbeddingQueue,
+    queue: EmbeddingQueue,
     encoded: Arc<AtomicUsize>,
 }
 
@@ -49,7 +49,7 @@ impl Fixture {
         let hash = HashEmbedder::new(4);
         model.embedder = Box::new(CountingEmbedder { hash, encoded: Arc::clone(&encoded) });
         let settings = QueueSettings { query_cache_bytes, ..QueueSettings::default() };
-        Self { engine: engine(model, settings), encoded }
+        Self { queue: queue(model, settings), encoded }
     }
 
     async fn embed(
@@ -57,7 +57,7 @@ impl Fixture {
         inputs: impl Into<EmbedInputs>,
         options: EmbedOptions,
     ) -> Result<Vec<Embedding>, EmbedError> {
-        self.engine.embed_inputs(inputs.into(), options).await
+        self.queue.embed_inputs(inputs.into(), options).await
     }
 
     /// The texts that the backend was given since this was asked last.
@@ -148,7 +148,7 @@ async fn a_text_that_fails_is_not_kept_and_those_beside_it_are() {
 async fn a_model_that_ends_answers_nothing_from_its_cache() {
     let fixture = Fixture::new(1 << 20);
     fixture.embed(texts(&["a ship"]), query()).await.unwrap();
-    fixture.engine.shutdown().await;
+    fixture.queue.shutdown().await;
     let refused = fixture.embed(texts(&["a ship"]), query()).await;
     assert_eq!(refused, Err(EmbedError::ShuttingDown));
 }

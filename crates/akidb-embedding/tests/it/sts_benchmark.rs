@@ -4,7 +4,7 @@ use std::{env, fs, path::PathBuf};
 
 use akidb_embedding::{EmbedOptions, Lane, Precision, QueueSettings};
 
-use crate::support::{cosine, engine, real_model_in, workspace};
+use crate::support::{cosine, queue, real_model_in, workspace};
 
 /// 0.8203 is what sentence-transformers reaches with all-MiniLM-L6-v2.
 const LEAST_SPEARMAN: f64 = 0.820;
@@ -41,9 +41,9 @@ async fn ranks_sentence_pairs_as_well_as_sentence_transformers() {
 
 /// The rank correlation of people's judgements with the cosines of pairs of texts.
 async fn spearman(precision: Precision, texts: Vec<String>, judgements: &[f64]) -> f64 {
-    let engine = engine(real_model_in(precision, 2), QueueSettings::default());
+    let queue = queue(real_model_in(precision, 2), QueueSettings::default());
     let options = EmbedOptions { lane: Lane::Bulk, ..EmbedOptions::default() };
-    let embeddings = engine.embed(texts, options).await.unwrap();
+    let embeddings = queue.embed(texts, options).await.unwrap();
     let cosines: Vec<f64> =
         embeddings.chunks_exact(2).map(|pair| cosine(&pair[0].values, &pair[1].values)).collect();
     pearson(&ranks(judgements), &ranks(&cosines))

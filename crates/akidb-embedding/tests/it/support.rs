@@ -7,7 +7,7 @@ use std::{
 };
 
 use akidb_embedding::{
-    EmbeddingMetricFamilies, EmbeddingQueue, LoadedModel, Precision, QueueSettings, Turns,
+    EmbeddingMetricFamilies, EmbeddingQueue, LaneLocks, LoadedModel, Precision, QueueSettings,
 };
 use prometheus::Registry;
 use safetensors::{Dtype, tensor::TensorView};
@@ -39,17 +39,17 @@ pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
-pub(crate) fn engine(model: LoadedModel, settings: QueueSettings) -> EmbeddingQueue {
-    engine_with_metrics(model, settings, &Registry::new())
+pub(crate) fn queue(model: LoadedModel, settings: QueueSettings) -> EmbeddingQueue {
+    queue_with_metrics(model, settings, &Registry::new())
 }
 
-pub(crate) fn engine_with_metrics(
+pub(crate) fn queue_with_metrics(
     model: LoadedModel,
     settings: QueueSettings,
     registry: &Registry,
 ) -> EmbeddingQueue {
     let metrics = EmbeddingMetricFamilies::register(registry).unwrap();
-    EmbeddingQueue::start(model, settings, metrics.of("test"), Turns::default()).unwrap()
+    EmbeddingQueue::start(model, settings, metrics.of("test"), LaneLocks::default()).unwrap()
 }
 
 pub(crate) fn cosine(one: &[f32], other: &[f32]) -> f64 {

@@ -61,7 +61,7 @@ impl Node {
                 accept_token_ids: true,
                 dimension: Some(32),
                 threads: 1,
-                engine: QueueSettings::default(),
+                queue: QueueSettings::default(),
                 mlx: MlxSettings::default(),
             }),
             slow_request: None,

@@ -9,11 +9,11 @@ use akidb_core::Quantization;
 
 use super::{
     binary::BinaryCoder,
+    distance_computer::{Coder, PreparedQuery},
     graph::{Graph, Shape},
     int8::{Int8Coder, medians},
     rotation::Rotation,
     sketch,
-    space::{Coder, Target},
 };
 use crate::{
     exact::State,
@@ -146,13 +146,13 @@ impl<'a> Calibration<'a> {
         let graph = Graph::new(self.shape, coder.clone(), None, row_lanes, 0);
         graph.write_codes(0, self.rows.iter().copied());
         let view = graph.view();
-        let space = view.space(&graph, self.state, self.scoring);
+        let computer = view.computer(&graph, self.state, self.scoring);
         let slots: Vec<u32> = (0..self.rows.len() as u32).collect();
-        let (mut target, mut distances) = (Target::default(), Vec::new());
+        let (mut prepared, mut distances) = (PreparedQuery::default(), Vec::new());
         let (mut found, mut wanted) = (0, 0);
         for probe in &self.probes {
-            space.prepare(self.rows[probe.at as usize], &mut target);
-            space.distances(&target, &slots, &mut distances);
+            computer.prepare(self.rows[probe.at as usize], &mut prepared);
+            computer.distances(&prepared, &slots, &mut distances);
             let mut order: Vec<(f32, u32)> =
                 distances.iter().copied().zip(slots.iter().copied()).collect();
             order.swap_remove(probe.at as usize);

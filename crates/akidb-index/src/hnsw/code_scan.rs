@@ -7,9 +7,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
+    distance_computer::PreparedQuery,
     pool::Pool,
     search::{Search, SearchMemory},
-    space::Target,
 };
 use crate::{Parallelism, Work};
 
@@ -41,16 +41,16 @@ pub(super) struct ScanMemory {
 impl Search<'_> {
     /// Fills the pool with the best of all slots that may be returned.
     pub(super) fn scan(&self, memory: &mut SearchMemory, work: &mut Work) {
-        let SearchMemory { walk, target, scan, .. } = memory;
+        let SearchMemory { walk, prepared, scan, .. } = memory;
         walk.pool.reset(self.ef);
         if self.returnable_max() >= SKETCHED_MIN {
-            self.space.prepare_sketch(self.query, target);
+            self.computer.prepare_sketch(self.query, prepared);
         }
         let end = self.state.slot_count() as u32;
         let parallel = self.request.parallelism == Parallelism::ThreadPool
             && self.returnable_max() >= PARALLEL_MIN_VECTORS;
         if !parallel {
-            work.compared += self.scan_range(0..end, target, scan, &mut walk.pool);
+            work.compared += self.scan_range(0..end, prepared, scan, &mut walk.pool);
             return;
         }
         let pieces: Vec<(Pool, u64)> = self
@@ -60,7 +60,7 @@ impl Search<'_> {
                 let mut pool = Pool::default();
                 pool.reset(self.ef);
                 let compared =
-                    self.scan_range(piece, target, &mut ScanMemory::default(), &mut pool);
+                    self.scan_range(piece, prepared, &mut ScanMemory::default(), &mut pool);
                 (pool, compared)
             })
             .collect();
@@ -72,23 +72,23 @@ impl Search<'_> {
 
     /// Offers the slots behind the graph, but those that the walk came upon, to the pool.
     pub(super) fn scan_tail(&self, memory: &mut SearchMemory, work: &mut Work) {
-        let SearchMemory { walk, target, scan, .. } = memory;
+        let SearchMemory { walk, prepared, scan, .. } = memory;
         let end = self.state.slot_count() as u32;
         let visited = &walk.visited;
         let tail = self.linked_end..end;
         walk.pool.shrink(self.ef);
         if tail.len().min(self.returnable_max()) >= SKETCHED_MIN {
-            self.space.prepare_sketch(self.query, target);
+            self.computer.prepare_sketch(self.query, prepared);
         }
         work.compared += match self.request.allowed {
             None => {
                 let is_unseen = |slot| !visited.contains(slot);
-                self.scan_run(tail, is_unseen, target, scan, &mut walk.pool)
+                self.scan_run(tail, is_unseen, prepared, scan, &mut walk.pool)
             }
             Some(allowed) if tail.is_empty() || allowed.is_empty() => 0,
             Some(allowed) => {
                 let unseen = allowed.range(tail).filter(|&slot| !visited.contains(slot));
-                self.scan_slots(unseen, target, scan, &mut walk.pool)
+                self.scan_slots(unseen, prepared, scan, &mut walk.pool)
             }
         };
     }
@@ -96,14 +96,14 @@ impl Search<'_> {
     fn scan_range(
         &self,
         range: Range<u32>,
-        target: &Target,
+        prepared: &PreparedQuery,
         memory: &mut ScanMemory,
         pool: &mut Pool,
     ) -> u64 {
         match self.request.allowed {
-            None => self.scan_run(range, |_| true, target, memory, pool),
+            None => self.scan_run(range, |_| true, prepared, memory, pool),
             Some(_) if range.is_empty() => 0,
-            Some(allowed) => self.scan_slots(allowed.range(range), target, memory, pool),
+            Some(allowed) => self.scan_slots(allowed.range(range), prepared, memory, pool),
         }
     }
 
@@ -113,20 +113,20 @@ impl Search<'_> {
         &self,
         range: Range<u32>,
         is_wanted: impl Fn(u32) -> bool,
-        target: &Target,
+        prepared: &PreparedQuery,
         memory: &mut ScanMemory,
         pool: &mut Pool,
     ) -> u64 {
-        if !self.space.is_sketched(target) {
+        if !self.computer.is_sketched(prepared) {
             let slots = range.filter(|&slot| is_wanted(slot));
-            return self.scan_slots(slots, target, memory, pool);
+            return self.scan_slots(slots, prepared, memory, pool);
         }
         let ScanMemory { asked, near, distances, .. } = memory;
         let mut begin = range.start;
         while begin < range.end || !near.is_empty() {
             let end = range.end.min((begin / BATCH_SLOTS as u32 + 1) * BATCH_SLOTS as u32);
-            self.space.find_nearer(target, begin..end, pool.bar(), asked);
-            self.measure(target, near, distances, pool);
+            self.computer.find_nearer(prepared, begin..end, pool.bar(), asked);
+            self.measure(prepared, near, distances, pool);
             asked.retain(|&slot| is_wanted(slot) && self.state.is_live(slot));
             near.clear();
             std::mem::swap(near, asked);
@@ -137,8 +137,14 @@ impl Search<'_> {
 
     /// Measures some slots and offers them to the pool.
     #[inline(always)]
-    fn measure(&self, target: &Target, slots: &[u32], distances: &mut Vec<f32>, pool: &mut Pool) {
-        self.space.distances(target, slots, distances);
+    fn measure(
+        &self,
+        prepared: &PreparedQuery,
+        slots: &[u32],
+        distances: &mut Vec<f32>,
+        pool: &mut Pool,
+    ) {
+        self.computer.distances(prepared, slots, distances);
         for (&distance, &slot) in distances.iter().zip(slots) {
             pool.offer(distance, slot, true);
         }
@@ -148,7 +154,7 @@ impl Search<'_> {
     fn scan_slots(
         &self,
         candidates: impl Iterator<Item = u32>,
-        target: &Target,
+        prepared: &PreparedQuery,
         memory: &mut ScanMemory,
         pool: &mut Pool,
     ) -> u64 {
@@ -160,9 +166,9 @@ impl Search<'_> {
             ahead.clear();
             ahead.extend(candidates.by_ref().take(BATCH_SLOTS));
             compared += ahead.len() as u64;
-            ahead.iter().for_each(|&slot| self.space.prefetch_first(target, slot));
-            self.measure(target, near, distances, pool);
-            self.space.retain_nearer(target, asked, pool.bar());
+            ahead.iter().for_each(|&slot| self.computer.prefetch_first(prepared, slot));
+            self.measure(prepared, near, distances, pool);
+            self.computer.retain_nearer(prepared, asked, pool.bar());
             near.clear();
             std::mem::swap(near, asked);
             std::mem::swap(asked, ahead);

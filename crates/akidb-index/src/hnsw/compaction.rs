@@ -7,12 +7,12 @@ use rayon::prelude::*;
 
 use super::{
     calibration::Coding,
+    distance_computer::DistanceComputer,
     graph::{Entry, Graph, View},
     insertion::{InsertMemory, Insertion},
     layer::{Layer, Link},
     linker::MemoryStore,
     repair::{choose_live, is_thinned},
-    space::Space,
     widening::Widening,
 };
 use crate::{exact::State, scoring::Scoring};
@@ -63,7 +63,7 @@ impl Graph {
         if old_view.twins.exist() {
             graph.copy_twins(&old_view, state, old_slots, &mut new_indexes[..linked_end as usize]);
         }
-        let space = old_view.space(self, state, scoring);
+        let computer = old_view.computer(self, state, scoring);
         let mut entry = None;
         let mut cut_off: Vec<u32> = Vec::new();
         for (at, old_layer) in old_view.layers.iter().enumerate() {
@@ -76,7 +76,7 @@ impl Graph {
             }
             let layers = &graph.view().layers;
             let repaired = copy_links(
-                space,
+                computer,
                 &old_view,
                 (old_layer, &layers[at]),
                 &new_indexes,
@@ -178,9 +178,9 @@ impl Graph {
     fn settle(&self, state: &State, scoring: Scoring, cut_off: &[u32], memories: &MemoryStore) {
         let Some(entry) = self.entry() else { return };
         let view = self.view();
-        let space = view.space(self, state, scoring);
+        let computer = view.computer(self, state, scoring);
         let end = self.linked_end();
-        let insertion = Insertion { graph: self, view: &view, space, end };
+        let insertion = Insertion { graph: self, view: &view, computer, end };
         let mut root = entry;
         for layer in (1..=entry.layer).rev() {
             root = Entry { layer: layer - 1, index: view.layers[layer].below(root.index) };
@@ -208,7 +208,7 @@ struct Repaired {
 /// Copies the lists of the nodes that have a new index, in parallel. Returns the nodes
 /// that got other neighbors.
 fn copy_links(
-    space: Space<'_>,
+    computer: DistanceComputer<'_>,
     old_view: &View,
     (old, new): (&Layer, &Layer),
     new_indexes: &[u32],
@@ -231,7 +231,7 @@ fn copy_links(
             if is_thinned(old, index, is_live) {
                 let repair = memory.repair();
                 let keeps = |link: Link| link.pinned && is_live(old.slot(link.index));
-                let had_enough = choose_live(space, old, index, is_live, keeps, repair);
+                let had_enough = choose_live(computer, old, index, is_live, keeps, repair);
                 let chosen = repair.select.chosen.iter().copied();
                 new.set_neighbors(new_index, chosen.filter_map(renamed));
                 repaired.push(Repaired { index: new_index, had_enough });

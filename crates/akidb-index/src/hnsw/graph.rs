@@ -10,12 +10,12 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use super::{
     binary::BinaryCoder,
     blocks::Blocks,
+    distance_computer::{Coder, DistanceComputer, PreparedQuery},
     int8::RowTerms,
     layer::Layer,
     longest::Longest,
     order_watch::OrderWatch,
     sketch::Sketches,
-    space::{Coder, Space, Target},
     twins::Twins,
     walk::{LayerSearch, WalkMemory, Walked},
     widening::Widening,
@@ -263,15 +263,15 @@ impl View {
     }
 
     /// How distances are measured over the codes of this view and the vectors of `state`.
-    pub(super) fn space<'a>(
+    pub(super) fn computer<'a>(
         &'a self,
         graph: &'a Graph,
         state: &'a State,
         scoring: Scoring,
-    ) -> Space<'a> {
+    ) -> DistanceComputer<'a> {
         let sketches = graph.sketcher.as_ref();
         let sketches = sketches.map(|coder| Sketches { coder, codes: &self.sketches });
-        Space {
+        DistanceComputer {
             coder: &graph.coder,
             codes: &self.codes,
             terms: &self.terms,
@@ -287,19 +287,19 @@ impl View {
             || (self.twins.has_some(slot) && self.twins.of(slot).any(|twin| state.is_live(twin)))
     }
 
-    /// From the entry down to a node of `layer` near the target; `None` in an empty graph.
+    /// From the entry down to a node of `layer` near the query; `None` in an empty graph.
     pub(super) fn descend_to(
         &self,
         layer: usize,
         entry: Entry,
-        space: Space<'_>,
-        target: &Target,
+        computer: DistanceComputer<'_>,
+        prepared: &PreparedQuery,
         memory: &mut WalkMemory,
     ) -> (u32, Walked) {
         let (mut node, mut walked) = (entry.index, Walked::default());
         for above in (layer + 1..=entry.layer).rev() {
-            let layer_search = LayerSearch { space, layer: &self.layers[above] };
-            let (nearest, done) = layer_search.descend(target, node, memory);
+            let layer_search = LayerSearch { computer, layer: &self.layers[above] };
+            let (nearest, done) = layer_search.descend(prepared, node, memory);
             walked = walked.and(done);
             node = layer_search.layer.below(nearest);
         }

@@ -5,11 +5,11 @@
 //! every node can be reached from every other, whatever is pruned later.
 
 use super::{
+    distance_computer::{DistanceComputer, PreparedQuery},
     graph::{Entry, Graph, View},
     layer::{INDEX_END, Layer, Link},
     repair::RepairMemory,
     select::{Candidate, SelectMemory, select},
-    space::{Space, Target},
     walk::{Budget, LayerSearch, WalkMemory},
 };
 
@@ -32,8 +32,8 @@ pub(super) struct Placement {
 #[derive(Default)]
 pub(super) struct InsertMemory {
     walk: WalkMemory,
-    target: Target,
-    neighbor: Target,
+    prepared: PreparedQuery,
+    neighbor: PreparedQuery,
     select: SelectMemory,
     candidates: Vec<Candidate>,
     selected: Vec<Link>,
@@ -54,7 +54,7 @@ impl InsertMemory {
 pub(super) struct Insertion<'a> {
     pub(super) graph: &'a Graph,
     pub(super) view: &'a View,
-    pub(super) space: Space<'a>,
+    pub(super) computer: DistanceComputer<'a>,
     pub(super) end: u32,
 }
 
@@ -65,10 +65,10 @@ impl Insertion<'_> {
         let Some(entry) = self.graph.entry() else {
             return self.graph.raise_entry(node.top);
         };
-        self.space.prepare_slot(node.slot, &mut memory.target);
+        self.computer.prepare_slot(node.slot, &mut memory.prepared);
         let top = node.top.layer.min(entry.layer);
         let (mut start, _) =
-            self.view.descend_to(top, entry, self.space, &memory.target, &mut memory.walk);
+            self.view.descend_to(top, entry, self.computer, &memory.prepared, &mut memory.walk);
         let mut index = node.top.index;
         for above in (top + 1..=node.top.layer).rev() {
             index = self.view.layers[above].below(index);
@@ -105,14 +105,14 @@ impl Insertion<'_> {
         let ef = self.graph.shape.ef_construction;
         let compared_max = (ef * COMPARED_PER_CANDIDATE_MAX) as u64;
         let budget = Budget { ef, end: self.end_of(at), compared_max, checkpoint: None };
-        let layer_search = LayerSearch { space: self.space, layer };
-        let state = self.space.state;
+        let layer_search = LayerSearch { computer: self.computer, layer };
+        let state = self.computer.state;
         if state.live_count() < state.slot_count() {
             let is_live = |slot| self.view.leads_to_live(state, slot);
-            layer_search.walk(&memory.target, [start], budget, &mut memory.walk, is_live);
+            layer_search.walk(&memory.prepared, [start], budget, &mut memory.walk, is_live);
         }
         if state.live_count() == state.slot_count() || memory.walk.pool.kept() == 0 {
-            layer_search.walk(&memory.target, [start], budget, &mut memory.walk, |_| true);
+            layer_search.walk(&memory.prepared, [start], budget, &mut memory.walk, |_| true);
         }
         let found = memory.walk.pool.returnable().filter(|&(_, found)| found != index);
         memory.candidates.clear();
@@ -129,11 +129,11 @@ impl Insertion<'_> {
     fn becomes_twin(&self, at: usize, slot: u32, memory: &InsertMemory) -> bool {
         let layer = &self.view.layers[at];
         let may_be_equal =
-            |near: &&Candidate| near.distance <= 0.0 || !self.space.puts_equal_first();
+            |near: &&Candidate| near.distance <= 0.0 || !self.computer.puts_equal_first();
         let near = memory.candidates.iter().take_while(may_be_equal);
         let mut slots = near.map(|near| layer.slot(near.link.index));
         let is_equal =
-            |near: &u32| self.space.are_equal(*near, slot) && self.space.state.is_live(*near);
+            |near: &u32| self.computer.are_equal(*near, slot) && self.computer.state.is_live(*near);
         let Some(representative) = slots.find(is_equal) else { return false };
         let _list = self.graph.lock_list(0, representative);
         self.view.twins.add(representative, slot);
@@ -145,7 +145,7 @@ impl Insertion<'_> {
     fn choose(&self, at: usize, index: u32, start: u32, memory: &mut InsertMemory) -> u32 {
         let layer = &self.view.layers[at];
         select(
-            self.space,
+            self.computer,
             layer,
             index,
             &mut memory.candidates,
@@ -162,9 +162,9 @@ impl Insertion<'_> {
     /// those that are pinned.
     pub(super) fn relink(&self, index: u32, memory: &mut InsertMemory) {
         let Some(entry) = self.graph.entry() else { return };
-        self.space.prepare_slot(index, &mut memory.target);
+        self.computer.prepare_slot(index, &mut memory.prepared);
         let (start, _) =
-            self.view.descend_to(0, entry, self.space, &memory.target, &mut memory.walk);
+            self.view.descend_to(0, entry, self.computer, &memory.prepared, &mut memory.walk);
         let pinned: Vec<Link> =
             self.view.layers[0].neighbors(index).filter(|link| link.pinned).collect();
         self.explore(0, index, start, memory);
@@ -218,17 +218,17 @@ impl Insertion<'_> {
         memory: &mut InsertMemory,
     ) {
         let Some(entry) = self.graph.entry() else { return };
-        self.space.prepare_slot(index, &mut memory.target);
+        self.computer.prepare_slot(index, &mut memory.prepared);
         let (start, _) =
-            self.view.descend_to(0, entry, self.space, &memory.target, &mut memory.walk);
+            self.view.descend_to(0, entry, self.computer, &memory.prepared, &mut memory.walk);
         let layer = &self.view.layers[0];
         let ef = self.graph.shape.ef_construction;
         let budget = Budget { ef, end: self.end, compared_max: u64::MAX, checkpoint: None };
-        let layer_search = LayerSearch { space: self.space, layer };
+        let layer_search = LayerSearch { computer: self.computer, layer };
         memory.selected.clear();
         // Where the layers above lead to another part of the graph, from the root.
         for start in [start, root] {
-            layer_search.walk(&memory.target, [start], budget, &mut memory.walk, |_| true);
+            layer_search.walk(&memory.prepared, [start], budget, &mut memory.walk, |_| true);
             let found = memory.walk.pool.returnable().filter(|&(_, found)| tied(found));
             memory.selected.extend(found.map(|(_, index)| Link { index, pinned: false }));
             if !memory.selected.is_empty() {
@@ -287,15 +287,15 @@ impl Insertion<'_> {
     fn prune(&self, at: usize, node: u32, added: Link, memory: &mut InsertMemory) {
         let layer = &self.view.layers[at];
         let InsertMemory { neighbor, select: selecting, slots, distances, pruned, .. } = memory;
-        self.space.prepare_slot(layer.slot(node), neighbor);
+        self.computer.prepare_slot(layer.slot(node), neighbor);
         let links = || layer.neighbors(node).chain([added]);
         slots.clear();
         slots.extend(links().map(|link| layer.slot(link.index)));
-        self.space.distances(neighbor, slots, distances);
+        self.computer.distances(neighbor, slots, distances);
         pruned.clear();
         pruned
             .extend(links().zip(&*distances).map(|(link, &distance)| Candidate { distance, link }));
-        select(self.space, layer, node, pruned, layer.degree(), selecting);
+        select(self.computer, layer, node, pruned, layer.degree(), selecting);
         layer.set_neighbors(node, selecting.chosen.iter().copied());
     }
 }

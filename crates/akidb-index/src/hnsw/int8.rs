@@ -55,7 +55,7 @@ pub(super) struct RowTerms {
 /// A vector over codes: its distance to a row is
 /// `base + weight * term + scale * (slope * (product - bias))`, of the row's `term` and `scale`.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Int8Target {
+pub(super) struct PreparedInt8 {
     /// What the zero of stored bytes adds to a product.
     bias: i32,
     base: f32,
@@ -109,7 +109,7 @@ impl Int8Coder {
         row: &[Lane],
         code: &mut [CodeLine],
         components: &mut Vec<f32>,
-    ) -> Int8Target {
+    ) -> PreparedInt8 {
         // What a query has in common with the center is multiplied exactly; codes take the rest.
         let (product, share) = match self.metric {
             Metric::Dot if self.center_squared > 0.0 => {
@@ -127,33 +127,33 @@ impl Int8Coder {
             Metric::Dot => (-product, share),
         };
         to_signed(code);
-        Int8Target { base, weight, ..self.target(code, scale) }
+        PreparedInt8 { base, weight, ..self.prepared(code, scale) }
     }
 
-    /// Makes a target of a stored code, which becomes signed bytes.
-    pub(super) fn target_of_code(&self, code: &mut [CodeLine], terms: RowTerms) -> Int8Target {
+    /// Makes a query of a stored code, which becomes signed bytes.
+    pub(super) fn prepared_of_code(&self, code: &mut [CodeLine], terms: RowTerms) -> PreparedInt8 {
         to_signed(code);
         let base = match self.metric {
             Metric::Cosine | Metric::L2 => terms.term,
             Metric::Dot => terms.term - self.center_squared as f32,
         };
-        Int8Target { base, weight: 1.0, ..self.target(code, terms.scale) }
+        PreparedInt8 { base, weight: 1.0, ..self.prepared(code, terms.scale) }
     }
 
-    fn target(&self, signed: &[CodeLine], scale: f32) -> Int8Target {
+    fn prepared(&self, signed: &[CodeLine], scale: f32) -> PreparedInt8 {
         let slope = match self.metric {
             Metric::L2 => -2.0 * scale,
             Metric::Cosine | Metric::Dot => -scale,
         };
         let bias = i32::from(ZERO_CODE) * signed_sum(signed);
-        Int8Target { bias, slope, scale, ..Int8Target::default() }
+        PreparedInt8 { bias, slope, scale, ..PreparedInt8::default() }
     }
 
     /// How far a distance may be off, up to a factor that is the same for all rows: rounding is in
     /// proportion to the scales.
-    pub(super) fn error_weight(&self, target: &Int8Target, terms: RowTerms) -> f32 {
+    pub(super) fn error_weight(&self, prepared: &PreparedInt8, terms: RowTerms) -> f32 {
         match self.metric {
-            Metric::Cosine | Metric::L2 => target.scale + terms.scale,
+            Metric::Cosine | Metric::L2 => prepared.scale + terms.scale,
             Metric::Dot => terms.scale,
         }
     }
@@ -170,7 +170,7 @@ impl Int8Coder {
     }
 }
 
-impl Int8Target {
+impl PreparedInt8 {
     /// The distance to each row by the product that a kernel measured. Between equal codes it is 0,
     /// under every metric but the inner product: each term is multiplied in the same order.
     #[inline(always)]
@@ -297,13 +297,13 @@ mod tests {
     /// The distance that a code gives.
     fn distance(coder: &Int8Coder, query: &[Lane], row: &[Lane]) -> f32 {
         let mut asked = vec![CodeLine::ZERO; Int8Coder::code_lines(row.len())];
-        let target = coder.encode_query(query, &mut asked, &mut Vec::new());
+        let prepared = coder.encode_query(query, &mut asked, &mut Vec::new());
         let (code, terms) = encoded(coder, row);
-        distance_of(target, product(&asked, &code), terms)
+        distance_of(prepared, product(&asked, &code), terms)
     }
 
-    fn distance_of(target: Int8Target, product: i32, terms: RowTerms) -> f32 {
-        target.distances([product], [terms])[0]
+    fn distance_of(prepared: PreparedInt8, product: i32, terms: RowTerms) -> f32 {
+        prepared.distances([product], [terms])[0]
     }
 
     fn product(asked: &[CodeLine], code: &[CodeLine]) -> i32 {
@@ -365,8 +365,8 @@ mod tests {
                 let row = row((0..20).map(|at| ((seed * 13 + at * 7) % 29) as f32 * 0.77));
                 let (mut code, terms) = encoded(&coder, &row);
                 let stored = code.clone();
-                let target = coder.target_of_code(&mut code, terms);
-                assert_eq!(distance_of(target, product(&code, &stored), terms), 0.0);
+                let prepared = coder.prepared_of_code(&mut code, terms);
+                assert_eq!(distance_of(prepared, product(&code, &stored), terms), 0.0);
                 assert_eq!(distance(&coder, &row, &row), 0.0);
             }
         }

@@ -34,8 +34,8 @@ impl Graph {
         let end = slot_end.min((begin as usize).saturating_add(vectors_max)) as u32;
         let placements = self.place(state, begin..end, &mut upper_counts);
         let view = self.view();
-        let space = view.space(self, state, scoring);
-        let insertion = Insertion { graph: self, view: &view, space, end };
+        let computer = view.computer(self, state, scoring);
+        let insertion = Insertion { graph: self, view: &view, computer, end };
         let serial = SERIAL_NODES.saturating_sub(begin as usize).min(placements.len());
         let (first, rest) = placements.split_at(serial);
         insert_all(insertion, first, memories);

@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     HnswIndex,
+    distance_computer::Coder,
     graph::{Entry, Graph},
-    space::Coder,
 };
 use crate::{Codes, VectorIndex, exact::State};
 

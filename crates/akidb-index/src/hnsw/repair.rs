@@ -10,12 +10,12 @@ use std::collections::HashSet;
 use rayon::prelude::*;
 
 use super::{
+    distance_computer::{DistanceComputer, PreparedQuery},
     graph::{Graph, Repairs},
     insertion::Insertion,
     layer::{Layer, Link},
     linker::MemoryStore,
     select::{Candidate, SelectMemory, select},
-    space::{Space, Target},
 };
 use crate::{exact::State, scoring::Scoring};
 
@@ -34,7 +34,7 @@ const NODES_A_TURN: usize = 256;
 /// What a repair needs, kept to be used again without allocating.
 #[derive(Default)]
 pub(super) struct RepairMemory {
-    target: Target,
+    prepared: PreparedQuery,
     seen: HashSet<u32>,
     /// Dead nodes to look behind.
     beyond: Vec<u32>,
@@ -59,7 +59,7 @@ pub(super) fn is_thinned(layer: &Layer, index: u32, is_live: impl Fn(u32) -> boo
 /// enough to choose from; where there was not, what is near may not be among it, as where a whole
 /// region died, and only a walk finds it.
 pub(super) fn choose_live(
-    space: Space<'_>,
+    computer: DistanceComputer<'_>,
     layer: &Layer,
     index: u32,
     is_live: impl Fn(u32) -> bool,
@@ -78,12 +78,12 @@ pub(super) fn choose_live(
     let is_enough = collect_beyond(layer, index, is_live_node, memory);
     memory.slots.clear();
     memory.slots.extend(memory.candidates.iter().map(|found| layer.slot(found.link.index)));
-    space.prepare_slot(layer.slot(index), &mut memory.target);
-    space.distances(&memory.target, &memory.slots, &mut memory.distances);
+    computer.prepare_slot(layer.slot(index), &mut memory.prepared);
+    computer.distances(&memory.prepared, &memory.slots, &mut memory.distances);
     for (candidate, &distance) in memory.candidates.iter_mut().zip(&memory.distances) {
         candidate.distance = distance;
     }
-    select(space, layer, index, &mut memory.candidates, layer.degree(), &mut memory.select);
+    select(computer, layer, index, &mut memory.candidates, layer.degree(), &mut memory.select);
     is_enough
 }
 
@@ -200,17 +200,17 @@ impl Graph {
         let stop =
             end.min((begin as usize).saturating_add(nodes_max).min(u32::MAX as usize) as u32);
         let view = self.view();
-        let space = view.space(self, state, scoring);
+        let computer = view.computer(self, state, scoring);
         let layer = &view.layers[0];
         let is_live = |slot| view.leads_to_live(state, slot);
-        let insertion = Insertion { graph: self, view: &view, space, end };
+        let insertion = Insertion { graph: self, view: &view, computer, end };
         let turns = (begin..stop).into_par_iter().step_by(NODES_A_TURN);
         turns.for_each(|turn| {
             let mut memory = memories.take();
             for index in turn..stop.min(turn + NODES_A_TURN as u32) {
                 if is_live(index) && is_thinned(layer, index, is_live) {
                     let repair = memory.repair();
-                    if !choose_live(space, layer, index, is_live, |link| link.pinned, repair) {
+                    if !choose_live(computer, layer, index, is_live, |link| link.pinned, repair) {
                         insertion.relink(index, &mut memory);
                         continue;
                     }

@@ -13,9 +13,9 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use super::{
     blocks::prefetch,
+    distance_computer::{Coder, PreparedQuery},
     pool::Pool,
     search::Search,
-    space::{Coder, Target},
 };
 use crate::{Neighbor, Work, lane::Lane, ranking::Ranking};
 
@@ -98,18 +98,18 @@ impl Search<'_> {
         &self,
         pool: &Pool,
         is_cut: bool,
-        target: &Target,
+        prepared: &PreparedQuery,
         memory: &mut RankMemory,
         ranking: &mut Ranking,
         work: &mut Work,
     ) -> bool {
         if !self.request.rescore {
             for (distance, slot) in pool.returnable() {
-                ranking.give(Neighbor { slot, score: self.space.score_of(distance) });
+                ranking.give(Neighbor { slot, score: self.computer.score_of(distance) });
             }
             return false;
         }
-        self.collect(pool, target, &mut memory.coded);
+        self.collect(pool, prepared, &mut memory.coded);
         let RankMemory { coded, waiting } = memory;
         waiting.clear();
         let mut errors = Errors { least: f32::INFINITY, most: f32::NEG_INFINITY };
@@ -138,11 +138,11 @@ impl Search<'_> {
         is_overturned
     }
 
-    fn collect(&self, pool: &Pool, target: &Target, coded: &mut Vec<Coded>) {
+    fn collect(&self, pool: &Pool, prepared: &PreparedQuery, coded: &mut Vec<Coded>) {
         coded.clear();
         coded.extend(pool.returnable().map(|(distance, slot)| {
-            let score = self.space.score_of(distance);
-            let weight = self.space.error_weight(target, slot);
+            let score = self.computer.score_of(distance);
+            let weight = self.computer.error_weight(prepared, slot);
             Coded { score, slot, weight, weight_max: weight }
         }));
         let mut weight_max = 0.0_f32;
@@ -164,7 +164,7 @@ impl Search<'_> {
             }
         }
         let mut scores = [0.0; BATCH_ROWS];
-        self.space.scoring.score(self.query, &rows[..count], &mut scores[..count]);
+        self.computer.scoring.score(self.query, &rows[..count], &mut scores[..count]);
         for (&place, &score) in places[..count].iter().zip(&scores) {
             let coded = batch[place];
             errors.see((score - coded.score) / coded.weight);
@@ -181,7 +181,7 @@ impl Search<'_> {
         waiting: &BinaryHeap<Nearest>,
     ) -> bool {
         let wanted = self.ef / SURE_ONE_IN;
-        let is_judged = matches!(self.space.coder, Coder::Int8(_))
+        let is_judged = matches!(self.computer.coder, Coder::Int8(_))
             && self.ef >= JUDGED_MIN
             && candidates >= self.ef;
         if !is_judged || sure >= wanted {

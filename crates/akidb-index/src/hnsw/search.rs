@@ -2,11 +2,11 @@
 
 use super::{
     code_scan::ScanMemory,
+    distance_computer::{DistanceComputer, PreparedQuery},
     graph::{Graph, View},
     plan::PlannedWalk,
     pool::Pool,
     rescoring::RankMemory,
-    space::{Space, Target},
     walk::{Budget, LayerSearch, WalkMemory, Walked},
 };
 use crate::{Approach, SearchRequest, Strategy, Work, exact::State, lane::Lane, ranking::Ranking};
@@ -15,7 +15,7 @@ use crate::{Approach, SearchRequest, Strategy, Work, exact::State, lane::Lane, r
 #[derive(Default)]
 pub(super) struct SearchMemory {
     pub(super) walk: WalkMemory,
-    pub(super) target: Target,
+    pub(super) prepared: PreparedQuery,
     pub(super) scan: ScanMemory,
     rank: RankMemory,
     /// Candidates that have twins.
@@ -33,7 +33,7 @@ pub(super) struct Round {
 pub(super) struct Search<'a> {
     pub(super) graph: &'a Graph,
     pub(super) view: &'a View,
-    pub(super) space: Space<'a>,
+    pub(super) computer: DistanceComputer<'a>,
     pub(super) state: &'a State,
     /// Padded, and scaled as the metric needs.
     pub(super) query: &'a [Lane],
@@ -54,7 +54,7 @@ pub(super) struct Search<'a> {
 impl Search<'_> {
     /// Walks the graph, scans what it does not hold, scores the best in full and gives them.
     pub(super) fn run(&self, memory: &mut SearchMemory, ranking: &mut Ranking) -> Round {
-        self.space.prepare(self.query, &mut memory.target);
+        self.computer.prepare(self.query, &mut memory.prepared);
         let mut work = Work { ef: self.ef, ..Work::default() };
         let found = super::plan::walk(self).is_some_and(|planned| {
             work.strategy = Strategy::Graph;
@@ -67,10 +67,10 @@ impl Search<'_> {
             }
             self.scan(memory, &mut work);
         }
-        let SearchMemory { walk, target, rank, .. } = memory;
+        let SearchMemory { walk, prepared, rank, .. } = memory;
         // A scan knows what it left out: nothing that it could not tell from that has its place yet.
         let is_cut = !found && self.returnable_max() > self.ef;
-        let is_overturned = self.rank(&walk.pool, is_cut, target, rank, ranking, &mut work);
+        let is_overturned = self.rank(&walk.pool, is_cut, prepared, rank, ranking, &mut work);
         Round { work, is_overturned }
     }
 
@@ -111,19 +111,19 @@ impl Search<'_> {
     }
 
     fn walk_layers(&self, budget: Budget, memory: &mut SearchMemory) -> Walked {
-        let SearchMemory { walk, target, representatives, .. } = memory;
+        let SearchMemory { walk, prepared, representatives, .. } = memory;
         let Some(entry) = self.graph.entry() else {
             walk.pool.reset(budget.ef);
             walk.visited.begin(budget.end as usize);
             return Walked::default();
         };
-        let (start, descended) = self.view.descend_to(0, entry, self.space, target, walk);
-        let layer_search = LayerSearch { space: self.space, layer: &self.view.layers[0] };
+        let (start, descended) = self.view.descend_to(0, entry, self.computer, prepared, walk);
+        let layer_search = LayerSearch { computer: self.computer, layer: &self.view.layers[0] };
         let starts = std::iter::once(start).chain(self.graph.longest.slots());
         let mut walked = if self.returns_all() {
-            layer_search.walk(target, starts, budget, walk, |_| true)
+            layer_search.walk(prepared, starts, budget, walk, |_| true)
         } else {
-            layer_search.walk(target, starts, budget, walk, |slot| self.is_returnable(slot))
+            layer_search.walk(prepared, starts, budget, walk, |slot| self.is_returnable(slot))
         };
         if self.view.twins.exist() && !walked.gave_up {
             self.offer_twins(budget, walk, representatives, &mut walked);

@@ -7,8 +7,8 @@
 use akidb_core::Metric;
 
 use super::{
+    distance_computer::{DistanceComputer, PreparedQuery},
     layer::{Layer, Link},
-    space::{Space, Target},
 };
 
 /// How much nearer to a candidate a chosen neighbor has to be to leave the candidate out; cosine and
@@ -29,7 +29,7 @@ pub(super) struct Candidate {
 /// What selecting needs, kept to be used again without allocating.
 #[derive(Default)]
 pub(super) struct SelectMemory {
-    target: Target,
+    prepared: PreparedQuery,
     chosen_slots: Vec<u32>,
     /// Under the inner product, their squared lengths.
     chosen_lengths: Vec<f32>,
@@ -53,7 +53,7 @@ const COMPARED_AT_ONCE: usize = 8;
 /// as one vector stands before nearly all where lengths are very unequal, the nearest of the others
 /// come too: a node with few neighbors is a dead end.
 pub(super) fn select(
-    space: Space<'_>,
+    computer: DistanceComputer<'_>,
     layer: &Layer,
     node: u32,
     candidates: &mut [Candidate],
@@ -69,22 +69,22 @@ pub(super) fn select(
     memory.chosen_slots.clear();
     memory.chosen_lengths.clear();
     memory.passed_over.clear();
-    let is_dot = space.scoring.metric() == Metric::Dot;
-    let own_length = if is_dot { memory.squared_length(space, layer.slot(node)) } else { 0.0 };
+    let is_dot = computer.scoring.metric() == Metric::Dot;
+    let own_length = if is_dot { memory.squared_length(computer, layer.slot(node)) } else { 0.0 };
     for candidate in &*candidates {
         let slot = layer.slot(candidate.link.index);
         let is_pinned = candidate.link.pinned;
         if !is_pinned && room == 0 {
             continue;
         }
-        let length = if is_dot { memory.squared_length(space, slot) } else { 0.0 };
+        let length = if is_dot { memory.squared_length(computer, slot) } else { 0.0 };
         let apart = if is_dot {
             own_length + length + 2.0 * candidate.distance
         } else {
             candidate.distance
         };
         if !is_pinned {
-            if is_behind_chosen(space, slot, length, apart, memory) {
+            if is_behind_chosen(computer, slot, length, apart, memory) {
                 memory.passed_over.push(candidate.link);
                 continue;
             }
@@ -101,9 +101,9 @@ pub(super) fn select(
 
 impl SelectMemory {
     /// The squared length of what a slot stands for, by its product with itself.
-    fn squared_length(&mut self, space: Space<'_>, slot: u32) -> f32 {
-        space.prepare_roughly(slot, &mut self.target);
-        space.distances(&self.target, &[slot], &mut self.distances);
+    fn squared_length(&mut self, computer: DistanceComputer<'_>, slot: u32) -> f32 {
+        computer.prepare_roughly(slot, &mut self.prepared);
+        computer.distances(&self.prepared, &[slot], &mut self.distances);
         -self.distances[0]
     }
 }
@@ -111,7 +111,7 @@ impl SelectMemory {
 /// Whether some chosen neighbor is so near to the candidate that it is not needed. Under the inner
 /// product near is meant in space: by products, one long vector would stand before all others.
 fn is_behind_chosen(
-    space: Space<'_>,
+    computer: DistanceComputer<'_>,
     slot: u32,
     squared_length: f32,
     apart: f32,
@@ -120,15 +120,15 @@ fn is_behind_chosen(
     if memory.chosen_slots.is_empty() {
         return false;
     }
-    let is_dot = space.scoring.metric() == Metric::Dot;
+    let is_dot = computer.scoring.metric() == Metric::Dot;
     let bar = apart / ALPHA;
     if !is_dot {
-        space.prepare_roughly(slot, &mut memory.target);
+        computer.prepare_roughly(slot, &mut memory.prepared);
     }
-    let SelectMemory { target, chosen_slots, chosen_lengths, distances, .. } = memory;
+    let SelectMemory { prepared, chosen_slots, chosen_lengths, distances, .. } = memory;
     let chunks = chosen_slots.chunks(COMPARED_AT_ONCE).zip(chosen_lengths.chunks(COMPARED_AT_ONCE));
     for (chosen, lengths) in chunks {
-        space.distances(target, chosen, distances);
+        computer.distances(prepared, chosen, distances);
         let is_nearer = if is_dot {
             let pairs = distances.iter().zip(lengths);
             pairs

@@ -41,7 +41,7 @@ pub(super) struct Sketches<'a> {
 
 /// A vector made ready to be compared with sketches; kept to be used again without allocating.
 #[derive(Default)]
-pub(super) struct SketchTarget {
+pub(super) struct PreparedSketch {
     planes: Vec<CodeLine>,
     components: Vec<f32>,
     /// Whether there is one.
@@ -70,8 +70,8 @@ pub fn code_bytes(dimension: usize, quantization: Quantization) -> usize {
 
 impl Sketches<'_> {
     /// Makes a padded and scaled row ready.
-    pub(super) fn prepare(&self, row: &[Lane], scoring: Scoring, target: &mut SketchTarget) {
-        let SketchTarget { planes, components, is_set, bound } = target;
+    pub(super) fn prepare(&self, row: &[Lane], scoring: Scoring, prepared: &mut PreparedSketch) {
+        let PreparedSketch { planes, components, is_set, bound } = prepared;
         let metric = scoring.metric();
         *is_set = true;
         let query = self.coder.encode_query(row, metric == Metric::L2, planes, components);
@@ -89,7 +89,7 @@ impl Sketches<'_> {
 
     /// Leaves out of `slots` those that are not nearer than `bar`, but for hardly any. A bound that
     /// is no number is no reason to.
-    pub(super) fn retain_nearer(&self, target: &SketchTarget, slots: &mut Vec<u32>, bar: f32) {
+    pub(super) fn retain_nearer(&self, prepared: &PreparedSketch, slots: &mut Vec<u32>, bar: f32) {
         let terms_at = bit_bytes(self.coder.center().len());
         let mut kept = 0;
         for begin in (0..slots.len()).step_by(ROWS_AT_ONCE) {
@@ -100,9 +100,9 @@ impl Sketches<'_> {
                 *row = self.codes.row(slot);
             }
             let (rows, measures) = (&rows[..count], &mut measures[..count]);
-            (code_kernel::fastest().bits)(&target.planes, rows, measures);
+            (code_kernel::fastest().bits)(&prepared.planes, rows, measures);
             for (at, (row, &mut measure)) in rows.iter().zip(measures).enumerate() {
-                let is_farther = target.bound.of(Terms::of(row, terms_at), measure) >= bar;
+                let is_farther = prepared.bound.of(Terms::of(row, terms_at), measure) >= bar;
                 slots[kept] = slots[begin + at];
                 kept += usize::from(!is_farther);
             }
@@ -114,7 +114,7 @@ impl Sketches<'_> {
     /// one block.
     pub(super) fn find_nearer(
         &self,
-        target: &SketchTarget,
+        prepared: &PreparedSketch,
         range: Range<u32>,
         bar: f32,
         nearer: &mut Vec<u32>,
@@ -130,8 +130,8 @@ impl Sketches<'_> {
             let end = range.end.min(begin + ROWS_AT_ONCE as u32);
             let run = CodeRun { rows: self.codes.run(begin..end), row_lines, terms_at };
             let count = (end - begin) as usize;
-            (kernels.bits_in_a_row)(&target.planes, run.rows, row_lines, &mut measures[..count]);
-            (kernels.bounds)(&target.bound, run, &measures[..count], &mut bounds[..count]);
+            (kernels.bits_in_a_row)(&prepared.planes, run.rows, row_lines, &mut measures[..count]);
+            (kernels.bounds)(&prepared.bound, run, &measures[..count], &mut bounds[..count]);
             for (slot, &bound) in (begin..end).zip(&bounds) {
                 nearer[kept] = slot;
                 // A bound that is no number is not below the bar, and no reason to leave one out.
@@ -212,8 +212,8 @@ mod tests {
                 unsafe { codes.write(slot, &code) };
             }
             let sketches = Sketches { coder: &coder, codes: &codes };
-            let mut target = SketchTarget::default();
-            sketches.prepare(query, scoring, &mut target);
+            let mut prepared = PreparedSketch::default();
+            sketches.prepare(query, scoring, &mut prepared);
             let distances: Vec<f32> =
                 rows.iter().map(|row| exact_distance(metric, scoring, query, row)).collect();
             let mut sorted = distances.clone();
@@ -221,11 +221,11 @@ mod tests {
             let bar = sorted[count / 8];
 
             let mut listed: Vec<u32> = (0..count as u32).collect();
-            sketches.retain_nearer(&target, &mut listed, bar);
+            sketches.retain_nearer(&prepared, &mut listed, bar);
             let mut found = Vec::new();
             let mut ranged = Vec::new();
             for begin in (0..count as u32).step_by(64) {
-                sketches.find_nearer(&target, begin..begin + 64, bar, &mut ranged);
+                sketches.find_nearer(&prepared, begin..begin + 64, bar, &mut ranged);
                 found.append(&mut ranged);
             }
             prop_assert_eq!(&listed, &found);

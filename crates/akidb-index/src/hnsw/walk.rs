@@ -1,4 +1,4 @@
-//! The walk over one layer towards a target, as in Malkov and Yashunin 2018, algorithm 2.
+//! The walk over one layer towards a query, as in Malkov and Yashunin 2018, algorithm 2.
 //!
 //! A walk is a hop ahead of itself: while the codes of one node's neighbors are on their way from
 //! memory, the next node is chosen among those known, and its neighbors are asked for too. So a node
@@ -6,9 +6,9 @@
 //! the same `ef`, and a comparison takes 26 ns in place of 34 (141,000 codes of 384 bytes, Zen 4).
 
 use super::{
+    distance_computer::{DistanceComputer, PreparedQuery},
     layer::Layer,
     pool::Pool,
-    space::{Space, Target},
     visited::Visited,
 };
 
@@ -71,7 +71,7 @@ impl Budget {
 /// A layer, and how to measure in it.
 #[derive(Clone, Copy)]
 pub(super) struct LayerSearch<'a> {
-    pub(super) space: Space<'a>,
+    pub(super) computer: DistanceComputer<'a>,
     pub(super) layer: &'a Layer,
 }
 
@@ -80,7 +80,7 @@ impl LayerSearch<'_> {
     /// whose slots are `returnable`. Other nodes are walked over.
     pub(super) fn walk(
         self,
-        target: &Target,
+        prepared: &PreparedQuery,
         entry_points: impl IntoIterator<Item = u32>,
         mut budget: Budget,
         memory: &mut WalkMemory,
@@ -108,7 +108,7 @@ impl LayerSearch<'_> {
                 None if memory.unseen.is_empty() => return walked,
                 None => {}
             }
-            walked.compared += self.offer_unseen(target, memory, &returnable);
+            walked.compared += self.offer_unseen(prepared, memory, &returnable);
             std::mem::swap(&mut memory.unseen, &mut memory.ahead);
             memory.ahead.clear();
         }
@@ -120,7 +120,7 @@ impl LayerSearch<'_> {
         let WalkMemory { visited, ahead, .. } = memory;
         visited.insert_all(self.layer.places(node), end, ahead);
         if self.layer.is_base() {
-            self.space.prefetch(ahead);
+            self.computer.prefetch(ahead);
         }
     }
 
@@ -128,7 +128,7 @@ impl LayerSearch<'_> {
     #[inline(always)]
     fn offer_unseen(
         self,
-        target: &Target,
+        prepared: &PreparedQuery,
         memory: &mut WalkMemory,
         returnable: &impl Fn(u32) -> bool,
     ) -> u64 {
@@ -139,7 +139,7 @@ impl LayerSearch<'_> {
             memory.slots.extend(memory.unseen.iter().map(|&index| self.layer.slot(index)));
             &memory.slots
         };
-        self.space.distances(target, slots, &mut memory.distances);
+        self.computer.distances(prepared, slots, &mut memory.distances);
         for ((&distance, &index), &slot) in memory.distances.iter().zip(&memory.unseen).zip(slots) {
             if distance < memory.pool.bar() {
                 self.layer.prefetch(index);
@@ -152,7 +152,7 @@ impl LayerSearch<'_> {
     /// Follows the nearest neighbor from `entry_point` for as long as there is a nearer one.
     pub(super) fn descend(
         self,
-        target: &Target,
+        prepared: &PreparedQuery,
         entry_point: u32,
         memory: &mut WalkMemory,
     ) -> (u32, Walked) {
@@ -161,7 +161,7 @@ impl LayerSearch<'_> {
         let mut nearest = entry_point;
         memory.slots.clear();
         memory.slots.push(self.layer.slot(entry_point));
-        self.space.distances(target, &memory.slots, &mut memory.distances);
+        self.computer.distances(prepared, &memory.slots, &mut memory.distances);
         let mut least = memory.distances[0];
         loop {
             let node = nearest;
@@ -171,7 +171,7 @@ impl LayerSearch<'_> {
             memory.unseen.extend(known.map(|link| link.index));
             memory.slots.clear();
             memory.slots.extend(memory.unseen.iter().map(|&index| self.layer.slot(index)));
-            self.space.distances(target, &memory.slots, &mut memory.distances);
+            self.computer.distances(prepared, &memory.slots, &mut memory.distances);
             walked.compared += memory.unseen.len() as u64;
             for (&distance, &index) in memory.distances.iter().zip(&memory.unseen) {
                 if distance < least {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
-use super::{HnswIndex, graph::Graph, space::Coder};
+use super::{HnswIndex, distance_computer::Coder, graph::Graph};
 use crate::{Approach, SearchRequest, VectorIndex, exact::State};
 
 /// Candidates of the walks that are measured: those of the default, whatever the settings say, as one

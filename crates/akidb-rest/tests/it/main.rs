@@ -68,7 +68,7 @@ impl Node {
                 accept_token_ids: true,
                 dimension: Some(8),
                 threads: 1,
-                engine: QueueSettings::default(),
+                queue: QueueSettings::default(),
                 mlx: MlxSettings::default(),
             }),
             slow_request: None,

@@ -15,7 +15,7 @@ use prometheus::{Encoder, IntGaugeVec, Opts, Registry, TextEncoder, exponential_
 
 pub use self::doors::{DoorMetrics, OpenConnection};
 use self::node::NodeMetrics;
-use crate::{Door, Operation, RequestTimes, times::Phase};
+use crate::{Door, Operation, RequestTimes, request_times::Phase};
 
 /// Bounds of the time of a request. 25 ms is one of them, since that is what searches are held to.
 pub(super) const REQUEST_SECONDS: [f64; 18] = [

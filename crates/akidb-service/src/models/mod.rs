@@ -13,7 +13,7 @@ use std::{
 };
 
 use akidb_core::{Error, ErrorCode, Result};
-use akidb_embedding::{ModelIdentity, Turns, mlx::Availability};
+use akidb_embedding::{LaneLocks, ModelIdentity, mlx::Availability};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
@@ -30,7 +30,7 @@ pub(crate) struct Models {
     metrics: Arc<Metrics>,
     default: String,
     /// Of the models at the processors.
-    turns: Turns,
+    lane_locks: LaneLocks,
     slots: RwLock<Slots>,
     /// Told after every change of a state.
     changed: watch::Sender<()>,
@@ -85,8 +85,14 @@ impl Models {
         }
         let slots = RwLock::new(Slots { by_name, is_closed: false });
         let changed = watch::Sender::new(());
-        let models =
-            Arc::new(Self { config, metrics, default, turns: Turns::default(), slots, changed });
+        let models = Arc::new(Self {
+            config,
+            metrics,
+            default,
+            lane_locks: LaneLocks::default(),
+            slots,
+            changed,
+        });
         for name in &at_start {
             models.begin_loading(name, true);
         }
@@ -261,15 +267,15 @@ impl Models {
             // It has no files, so it is there at once.
             self.note_loaded(
                 name,
-                start::start(&self.config, name, &self.metrics, self.turns.clone()),
+                start::start(&self.config, name, &self.metrics, self.lane_locks.clone()),
                 Duration::ZERO,
             );
             return;
         }
-        let (metrics, turns) = (Arc::clone(&self.metrics), self.turns.clone());
+        let (metrics, lane_locks) = (Arc::clone(&self.metrics), self.lane_locks.clone());
         let (config, name) = (self.config.clone(), name.to_owned());
         let loading = name.clone();
-        let start = move || start::start(&config, &loading, &metrics, turns);
+        let start = move || start::start(&config, &loading, &metrics, lane_locks);
         tokio::spawn(load(Arc::downgrade(self), name, start));
     }
 

@@ -1,4 +1,4 @@
-//! A model that runs: its engine, asked by everything that has a text.
+//! A model that runs: its queue, asked by everything that has a text.
 
 use std::{ops::Range, sync::Arc};
 
@@ -9,7 +9,9 @@ use akidb_embedding::{
 };
 use tracing::{Instrument, Span};
 
-use crate::{Backend, failure::from_embedding, operations::when_there_is_room, times::embed_span};
+use crate::{
+    Backend, failure::from_embedding, operations::when_there_is_room, request_times::embed_span,
+};
 
 /// Texts that one request has in the queue at once: a larger one goes in parts, so that it leaves
 /// room for others.
@@ -17,17 +19,17 @@ const TEXTS_AT_ONCE: usize = 256;
 
 /// A running model.
 pub(crate) struct Model {
-    engine: EmbeddingQueue,
+    queue: EmbeddingQueue,
     backend: Backend,
 }
 
 impl Model {
-    pub(super) const fn new(engine: EmbeddingQueue, backend: Backend) -> Self {
-        Self { engine, backend }
+    pub(super) const fn new(queue: EmbeddingQueue, backend: Backend) -> Self {
+        Self { queue, backend }
     }
 
     pub(crate) fn identity(&self) -> &ModelIdentity {
-        self.engine.identity()
+        self.queue.identity()
     }
 
     pub(super) const fn backend(&self) -> Backend {
@@ -36,12 +38,12 @@ impl Model {
 
     /// Why texts are refused right now, where they are.
     pub(super) fn unavailable(&self) -> Option<Arc<str>> {
-        self.engine.availability()?.reason()
+        self.queue.availability()?.reason()
     }
 
     /// Says when that changes; `None` where it does not.
     pub(super) fn availability(&self) -> Option<Availability> {
-        self.engine.availability().cloned()
+        self.queue.availability().cloned()
     }
 
     /// Embeds texts; `place_of` names each in errors.
@@ -89,14 +91,14 @@ impl Model {
         place_of: impl Fn(usize) -> String,
     ) -> Result<Vec<Embedding>> {
         let span = embed_span(&self.identity().name, part.len());
-        let embedded = self.engine.embed_inputs(part, options.clone()).instrument(span).await;
+        let embedded = self.queue.embed_inputs(part, options.clone()).instrument(span).await;
         embedded.map_err(|error| from_embedding(&error, place_of))
     }
 
     /// Refuses bulk texts where the queue would, before work is put into them.
     pub(crate) fn check_room(&self, texts: &[String], options: &EmbedOptions) -> Result<()> {
         let tokens = EmbedInputs::estimated_tokens_of(texts);
-        self.engine
+        self.queue
             .check_room(tokens, options)
             .map_err(|error| from_embedding(&error, |_| String::new()))
     }
@@ -110,10 +112,10 @@ impl Model {
         place_of: impl Fn(usize) -> String,
     ) -> Result<Vec<Vec<Range<usize>>>> {
         let _cutting = StageTimer::begin(Stage::Tokenize, &times, &Span::current());
-        let engine = self.engine.clone();
+        let queue = self.queue.clone();
         let length = PassageLength { tokens, overlap };
         let cut = move || {
-            let cut = |text: &String| engine.passages(text, length, Some(InputType::Document));
+            let cut = |text: &String| queue.passages(text, length, Some(InputType::Document));
             texts.iter().map(cut).collect::<Vec<_>>()
         };
         let cut = tokio::task::spawn_blocking(cut)
@@ -131,12 +133,12 @@ impl Model {
 
     /// The tokens of a passage that are not the text's.
     pub(crate) fn passage_overhead(&self) -> Result<u32> {
-        let overhead = self.engine.passage_overhead(Some(InputType::Document));
+        let overhead = self.queue.passage_overhead(Some(InputType::Document));
         overhead.map_err(|error| from_embedding(&error, |_| "chunking".to_owned()))
     }
 
     /// Runs what is queued and ends; later requests are refused.
     pub(super) async fn shutdown(&self) {
-        self.engine.shutdown().await;
+        self.queue.shutdown().await;
     }
 }

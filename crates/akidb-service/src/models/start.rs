@@ -6,8 +6,8 @@ use std::{
 };
 
 use akidb_embedding::{
-    EmbeddingMetrics, EmbeddingQueue, LoadedModel, ModelError, ModelIdentity, ModelStore,
-    Precision, Turns,
+    EmbeddingMetrics, EmbeddingQueue, LaneLocks, LoadedModel, ModelError, ModelIdentity,
+    ModelStore, Precision,
 };
 
 use super::Model;
@@ -69,7 +69,7 @@ pub(super) fn start(
     config: &EmbeddingConfig,
     name: &str,
     metrics: &Metrics,
-    turns: Turns,
+    lane_locks: LaneLocks,
 ) -> Result<Model, ModelStartError> {
     let expected = config.dimension.filter(|_| name == default_name(config));
     let metrics = metrics.embedding.of(name);
@@ -81,8 +81,8 @@ pub(super) fn start(
     if let Some(expected) = expected.filter(|&expected| expected != found) {
         return Err(ModelStartError::WrongDimension { name: name.to_owned(), found, expected });
     }
-    let engine = EmbeddingQueue::start(loaded, config.engine.clone(), metrics, turns)?;
-    Ok(Model::new(engine, backend))
+    let queue = EmbeddingQueue::start(loaded, config.queue.clone(), metrics, lane_locks)?;
+    Ok(Model::new(queue, backend))
 }
 
 /// Loads a model that has files, into the configured backend or the best one.

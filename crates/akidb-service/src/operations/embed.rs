@@ -5,7 +5,7 @@ use std::time::Instant;
 use akidb_core::{Error, ErrorCode, Limits, Result, check_text};
 use akidb_embedding::{EmbedInputs, EmbedOptions, Lane, Truncate};
 
-use super::room::when_there_is_room;
+use super::backpressure::when_there_is_room;
 use crate::{
     Embed, EmbedReply, EmbedRules, Operation, RequestContext, Service,
     failure::{above_limit, from_text},

@@ -1,5 +1,6 @@
 //! What can be asked of the service, a module for each kind of thing.
 
+mod backpressure;
 mod collection;
 mod delete;
 mod embed;
@@ -7,7 +8,6 @@ mod import;
 mod index_settings;
 mod models;
 mod read;
-mod room;
 mod search;
 mod selection;
 mod steps;
@@ -15,4 +15,4 @@ mod text_vectors;
 mod update;
 mod upsert;
 
-pub(crate) use room::when_there_is_room;
+pub(crate) use backpressure::when_there_is_room;

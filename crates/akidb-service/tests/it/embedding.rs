@@ -63,7 +63,7 @@ async fn a_request_of_several_parts_is_refused_before_the_first_or_not_at_all() 
     let data = tempfile::tempdir().unwrap();
     let mut config = config(data.path());
     // Less than two parts, so that those of different requests are in each other's way.
-    config.embedding.as_mut().unwrap().engine.queue_tokens = 1_000;
+    config.embedding.as_mut().unwrap().queue.queue_tokens = 1_000;
     let service = config.open().await;
     service.models_settled().await;
     let context = context();

@@ -133,7 +133,7 @@ async fn a_key_makes_the_same_ids_wherever_a_line_stands() {
 #[tokio::test]
 async fn a_full_queue_is_waited_for() {
     let (_folder, service) = service_with(|config| {
-        config.embedding.as_mut().unwrap().engine.queue_tokens = 700;
+        config.embedding.as_mut().unwrap().queue.queue_tokens = 700;
     })
     .await;
     let documents = (0..2_000).map(|i| text(i, &format!("one of many short notes {i}")));

@@ -67,7 +67,7 @@ fn config(data_dir: &Path) -> Config {
             accept_token_ids: true,
             dimension: Some(32),
             threads: 1,
-            engine: QueueSettings::default(),
+            queue: QueueSettings::default(),
             mlx: MlxSettings::default(),
         }),
     }

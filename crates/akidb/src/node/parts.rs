@@ -57,7 +57,7 @@ fn embedding(settings: &EmbeddingSettings) -> EmbeddingConfig {
         accept_token_ids: settings.accept_token_ids,
         dimension: settings.dimension,
         threads: settings.threads.unwrap_or_else(cores),
-        engine: QueueSettings {
+        queue: QueueSettings {
             batch_size: settings.batch_size,
             max_batch_tokens: settings.batch_tokens,
             queue_tokens: settings.queue_tokens,

@@ -8,7 +8,7 @@ use rten_simd::{
 };
 use rten_vecmath::{ApproxGelu, Swish};
 
-use crate::{model::Activation, native::functions::Gelu};
+use crate::{model::Activation, native::activations::Gelu};
 
 /// What is done with a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use akidb_engine::NewRow;
 
 use super::{RunningImport, batch::Batch};
 use crate::operations::{
-    room::when_there_is_room,
+    backpressure::when_there_is_room,
     upsert::{Checked, Tokens, on_its_own, rows_of},
 };
 

@@ -1,4 +1,4 @@
-//! Turns of several models at the processors: in each lane one batch runs at a time.
+//! The right of one of several models to the processors: in each lane one batch runs at a time.
 //!
 //! Every backend uses all threads it was given, so two batches at once would only slow each other
 //! down. The lanes do not wait for each other: a bulk batch runs where an interactive one leaves
@@ -8,13 +8,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Lane;
 
-/// What the engines of one node share; clones are the same.
+/// What the queues of one node share; clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Turns {
+pub struct LaneLocks {
     lanes: Arc<[Queue; 2]>,
 }
 
-/// Those who want a turn, first come, first served.
+/// Those who want the lane, first come, first served.
 #[derive(Debug, Default)]
 struct Queue {
     tickets: Mutex<Tickets>,
@@ -27,13 +27,13 @@ struct Tickets {
     served: u64,
 }
 
-/// A turn, which ends when it is dropped.
+/// The right of one batch, which ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn<'a>(&'a Queue);
+pub(super) struct LaneGuard<'a>(&'a Queue);
 
-impl Turns {
-    /// Waits for a turn in a lane.
-    pub(super) fn wait(&self, lane: Lane) -> Turn<'_> {
+impl LaneLocks {
+    /// Waits for the lane.
+    pub(super) fn wait(&self, lane: Lane) -> LaneGuard<'_> {
         let [interactive, bulk] = &*self.lanes;
         let queue = match lane {
             Lane::Interactive => interactive,
@@ -45,7 +45,7 @@ impl Turns {
         while tickets.served != own {
             tickets = queue.changed.wait(tickets).unwrap_or_else(PoisonError::into_inner);
         }
-        Turn(queue)
+        LaneGuard(queue)
     }
 }
 
@@ -55,7 +55,7 @@ impl Queue {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for LaneGuard<'_> {
     fn drop(&mut self) {
         self.0.lock().served += 1;
         self.0.changed.notify_all();
@@ -73,14 +73,14 @@ mod tests {
 
     #[test]
     fn one_at_a_time_in_each_lane() {
-        let turns = Turns::default();
+        let lane_locks = LaneLocks::default();
         let running = AtomicUsize::new(0);
-        let _bulk = turns.wait(Lane::Bulk);
+        let _bulk = lane_locks.wait(Lane::Bulk);
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..100 {
-                        let _turn = turns.wait(Lane::Interactive);
+                        let _lane_guard = lane_locks.wait(Lane::Interactive);
                         assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0);
                         thread::yield_now();
                         running.fetch_sub(1, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Distances of one graph: from a target, prepared once, to any slots.
+//! Distances of one graph: from a query, prepared once, to any slots.
 //!
 //! A distance is lower for closer vectors: one less the cosine, the negative inner product, or the
 //! squared Euclidean distance, from codes or from full vectors.
@@ -10,8 +10,8 @@ use akidb_core::Metric;
 use super::{
     binary::{BinaryCoder, BinaryQuery},
     blocks::{Blocks, ROWS_AT_ONCE, prefetch},
-    int8::{Int8Coder, Int8Target, RowTerms},
-    sketch::{SketchTarget, Sketches},
+    int8::{Int8Coder, PreparedInt8, RowTerms},
+    sketch::{PreparedSketch, Sketches},
 };
 use crate::{Codes, code_kernel, code_line::CodeLine, exact::State, lane::Lane, scoring::Scoring};
 
@@ -75,7 +75,7 @@ impl Coder {
 
 /// The codes and vectors of a graph at one moment.
 #[derive(Clone, Copy)]
-pub(super) struct Space<'a> {
+pub(super) struct DistanceComputer<'a> {
     pub(super) coder: &'a Coder,
     pub(super) codes: &'a Blocks<CodeLine>,
     /// What stands beside codes of bytes; without rows where there are others.
@@ -87,36 +87,36 @@ pub(super) struct Space<'a> {
 
 /// A vector made ready to be measured against others; kept to be used again without allocating.
 #[derive(Default)]
-pub(super) struct Target {
+pub(super) struct PreparedQuery {
     code: Vec<CodeLine>,
     row: Vec<Lane>,
     /// Over bytes.
-    int8: Int8Target,
+    int8: PreparedInt8,
     /// Over bits.
     binary: BinaryQuery,
     /// The inner product with the center, which codes of bits leave out.
     center_product: f32,
     components: Vec<f32>,
-    sketch: SketchTarget,
+    sketch: PreparedSketch,
 }
 
-impl Space<'_> {
+impl DistanceComputer<'_> {
     /// Makes a row that is ready to be measured ready for sketches too, where there are any.
-    pub(super) fn prepare_sketch(&self, row: &[Lane], target: &mut Target) {
+    pub(super) fn prepare_sketch(&self, row: &[Lane], prepared: &mut PreparedQuery) {
         if let Some(sketches) = self.sketches {
-            sketches.prepare(row, self.scoring, &mut target.sketch);
+            sketches.prepare(row, self.scoring, &mut prepared.sketch);
         }
     }
 
-    /// Leaves out of `slots` those that by their sketches are no nearer than `bar`, for a target that
+    /// Leaves out of `slots` those that by their sketches are no nearer than `bar`, for a query that
     /// is ready for sketches. Asks for the codes of the others.
     #[inline(always)]
-    pub(super) fn retain_nearer(&self, target: &Target, slots: &mut Vec<u32>, bar: f32) {
+    pub(super) fn retain_nearer(&self, prepared: &PreparedQuery, slots: &mut Vec<u32>, bar: f32) {
         if let Some(sketches) = self.sketches
-            && target.sketch.is_set
+            && prepared.sketch.is_set
             && bar < f32::INFINITY
         {
-            sketches.retain_nearer(&target.sketch, slots, bar);
+            sketches.retain_nearer(&prepared.sketch, slots, bar);
             self.prefetch(slots);
         }
     }
@@ -126,121 +126,126 @@ impl Space<'_> {
     #[inline(always)]
     pub(super) fn find_nearer(
         &self,
-        target: &Target,
+        prepared: &PreparedQuery,
         range: Range<u32>,
         bar: f32,
         nearer: &mut Vec<u32>,
     ) {
         if let Some(sketches) = self.sketches {
-            sketches.find_nearer(&target.sketch, range, bar, nearer);
+            sketches.find_nearer(&prepared.sketch, range, bar, nearer);
             self.prefetch(nearer);
         }
     }
 
-    /// Whether a target is ready for sketches.
-    pub(super) fn is_sketched(&self, target: &Target) -> bool {
-        self.sketches.is_some() && target.sketch.is_set
+    /// Whether a query is ready for sketches.
+    pub(super) fn is_sketched(&self, prepared: &PreparedQuery) -> bool {
+        self.sketches.is_some() && prepared.sketch.is_set
     }
 
     /// Makes a padded and scaled row ready.
-    pub(super) fn prepare(&self, row: &[Lane], target: &mut Target) {
-        target.sketch.is_set = false;
+    pub(super) fn prepare(&self, row: &[Lane], prepared: &mut PreparedQuery) {
+        prepared.sketch.is_set = false;
         match self.coder {
             Coder::Full => {
-                target.row.clear();
-                target.row.extend_from_slice(row);
+                prepared.row.clear();
+                prepared.row.extend_from_slice(row);
             }
             Coder::Int8(coder) => {
-                target.code.clear();
-                target.code.resize(self.codes.row_len(), CodeLine::ZERO);
-                let Target { code, components, .. } = &mut *target;
-                target.int8 = coder.encode_query(row, code, components);
+                prepared.code.clear();
+                prepared.code.resize(self.codes.row_len(), CodeLine::ZERO);
+                let PreparedQuery { code, components, .. } = &mut *prepared;
+                prepared.int8 = coder.encode_query(row, code, components);
             }
             Coder::Binary(coder) => {
                 let is_centered = self.scoring.metric() == Metric::L2;
-                let Target { code, components, .. } = &mut *target;
-                target.binary = coder.encode_query(row, is_centered, code, components);
+                let PreparedQuery { code, components, .. } = &mut *prepared;
+                prepared.binary = coder.encode_query(row, is_centered, code, components);
                 let mut product = [0.0];
                 if !is_centered {
                     self.scoring.measure(row, &[coder.center()], &mut product);
                 }
-                target.center_product = product[0];
+                prepared.center_product = product[0];
             }
         }
     }
 
     /// Makes a stored vector ready, from its code where there are codes.
-    pub(super) fn prepare_slot(&self, slot: u32, target: &mut Target) {
-        target.sketch.is_set = false;
+    pub(super) fn prepare_slot(&self, slot: u32, prepared: &mut PreparedQuery) {
+        prepared.sketch.is_set = false;
         match self.coder {
             Coder::Full => {
-                target.row.clear();
-                target.row.extend_from_slice(self.state.row_even_dead(slot));
+                prepared.row.clear();
+                prepared.row.extend_from_slice(self.state.row_even_dead(slot));
             }
             Coder::Int8(coder) => {
-                target.code.clear();
-                target.code.extend_from_slice(self.codes.row(slot));
-                target.int8 = coder.target_of_code(&mut target.code, self.terms.row(slot)[0]);
+                prepared.code.clear();
+                prepared.code.extend_from_slice(self.codes.row(slot));
+                prepared.int8 = coder.prepared_of_code(&mut prepared.code, self.terms.row(slot)[0]);
             }
             Coder::Binary(_) => match self.state.row(slot) {
-                Some(row) => self.prepare(row, target),
-                None => self.prepare_bits(slot, target),
+                Some(row) => self.prepare(row, prepared),
+                None => self.prepare_bits(slot, prepared),
             },
         }
     }
 
     /// Makes a stored vector ready to be compared with others of the graph: as
     /// [`prepare_slot`](Self::prepare_slot), but from bits alone where there are bits.
-    pub(super) fn prepare_roughly(&self, slot: u32, target: &mut Target) {
+    pub(super) fn prepare_roughly(&self, slot: u32, prepared: &mut PreparedQuery) {
         match self.coder {
-            Coder::Full | Coder::Int8(_) => self.prepare_slot(slot, target),
-            Coder::Binary(_) => self.prepare_bits(slot, target),
+            Coder::Full | Coder::Int8(_) => self.prepare_slot(slot, prepared),
+            Coder::Binary(_) => self.prepare_bits(slot, prepared),
         }
     }
 
-    fn prepare_bits(&self, slot: u32, target: &mut Target) {
+    fn prepare_bits(&self, slot: u32, prepared: &mut PreparedQuery) {
         let row_lanes = self.state.layout().row_lanes;
         let code = self.codes.row(slot);
-        target.binary = BinaryCoder::query_of_code(code, row_lanes, &mut target.code);
-        target.center_product = 0.0;
+        prepared.binary = BinaryCoder::query_of_code(code, row_lanes, &mut prepared.code);
+        prepared.center_product = 0.0;
     }
 
     /// Puts the distance to each of `slots` in the same place of `distances`.
     #[inline]
-    pub(super) fn distances(&self, target: &Target, slots: &[u32], distances: &mut Vec<f32>) {
+    pub(super) fn distances(
+        &self,
+        prepared: &PreparedQuery,
+        slots: &[u32],
+        distances: &mut Vec<f32>,
+    ) {
         // What is left of the call before is overwritten.
         distances.resize(slots.len(), 0.0);
         for (slots, distances) in slots.chunks(BATCH_ROWS).zip(distances.chunks_mut(BATCH_ROWS)) {
             match self.coder {
-                Coder::Full => self.full_distances(target, slots, distances),
-                Coder::Int8(_) => self.code_distances(target, slots, distances),
-                Coder::Binary(_) => self.bit_distances(target, slots, distances),
+                Coder::Full => self.full_distances(prepared, slots, distances),
+                Coder::Int8(_) => self.code_distances(prepared, slots, distances),
+                Coder::Binary(_) => self.bit_distances(prepared, slots, distances),
             }
         }
     }
 
     #[inline(always)]
-    fn code_distances(&self, target: &Target, slots: &[u32], distances: &mut [f32]) {
+    fn code_distances(&self, prepared: &PreparedQuery, slots: &[u32], distances: &mut [f32]) {
         let mut products = [0; BATCH_ROWS];
         let products = &mut products[..slots.len()];
         let measure = code_kernel::fastest().dot;
-        self.codes.rows().with(slots, |rows| measure(&target.code, rows, products));
+        self.codes.rows().with(slots, |rows| measure(&prepared.code, rows, products));
         let terms = self.terms.rows();
         let terms_of = |slot| terms.row(slot)[0];
         let (fours, rest) = slots.as_chunks::<4>();
         let (products, products_of_rest) = products.as_chunks::<4>();
         let (distances, distances_of_rest) = distances.as_chunks_mut::<4>();
         for ((distances, &products), &slots) in distances.iter_mut().zip(products).zip(fours) {
-            *distances = target.int8.distances(products, slots.map(terms_of));
+            *distances = prepared.int8.distances(products, slots.map(terms_of));
         }
         for ((distance, &product), &slot) in
             distances_of_rest.iter_mut().zip(products_of_rest).zip(rest)
         {
-            [*distance] = target.int8.distances([product], [terms_of(slot)]);
+            [*distance] = prepared.int8.distances([product], [terms_of(slot)]);
         }
     }
 
-    fn bit_distances(&self, target: &Target, slots: &[u32], distances: &mut [f32]) {
+    fn bit_distances(&self, prepared: &PreparedQuery, slots: &[u32], distances: &mut [f32]) {
         let mut rows: [&[CodeLine]; BATCH_ROWS] = [&[]; BATCH_ROWS];
         let mut measures = [0; BATCH_ROWS];
         for (row, &slot) in rows.iter_mut().zip(slots) {
@@ -249,29 +254,35 @@ impl Space<'_> {
         let (rows, measures) = (&rows[..slots.len()], &mut measures[..slots.len()]);
         let row_lanes = self.state.layout().row_lanes;
         let metric = self.scoring.metric();
-        target.binary.estimate(&target.code, rows, row_lanes, measures, |at, product, squared| {
-            let product = product + target.center_product;
-            distances[at] = match metric {
-                Metric::Cosine => 1.0 - product,
-                Metric::Dot => -product,
-                Metric::L2 => squared,
-            };
-        });
+        prepared.binary.estimate(
+            &prepared.code,
+            rows,
+            row_lanes,
+            measures,
+            |at, product, squared| {
+                let product = product + prepared.center_product;
+                distances[at] = match metric {
+                    Metric::Cosine => 1.0 - product,
+                    Metric::Dot => -product,
+                    Metric::L2 => squared,
+                };
+            },
+        );
     }
 
-    fn full_distances(&self, target: &Target, slots: &[u32], distances: &mut [f32]) {
+    fn full_distances(&self, prepared: &PreparedQuery, slots: &[u32], distances: &mut [f32]) {
         let mut rows: [&[Lane]; BATCH_ROWS] = [&[]; BATCH_ROWS];
         for (row, &slot) in rows.iter_mut().zip(slots) {
             *row = self.state.row_even_dead(slot);
         }
-        self.scoring.distances(&target.row, &rows[..slots.len()], distances);
+        self.scoring.distances(&prepared.row, &rows[..slots.len()], distances);
     }
 
     /// Asks for what [`retain_nearer`](Self::retain_nearer) reads of a slot, or else its code.
     #[inline(always)]
-    pub(super) fn prefetch_first(&self, target: &Target, slot: u32) {
+    pub(super) fn prefetch_first(&self, prepared: &PreparedQuery, slot: u32) {
         match self.sketches {
-            Some(sketches) if target.sketch.is_set => prefetch(sketches.codes.row(slot)),
+            Some(sketches) if prepared.sketch.is_set => prefetch(sketches.codes.row(slot)),
             _ => self.prefetch(&[slot]),
         }
     }
@@ -300,9 +311,9 @@ impl Space<'_> {
     }
 
     /// How far the distance to a slot may be off, up to a factor that is the same for all slots.
-    pub(super) fn error_weight(&self, target: &Target, slot: u32) -> f32 {
+    pub(super) fn error_weight(&self, prepared: &PreparedQuery, slot: u32) -> f32 {
         match self.coder {
-            Coder::Int8(coder) => coder.error_weight(&target.int8, self.terms.row(slot)[0]),
+            Coder::Int8(coder) => coder.error_weight(&prepared.int8, self.terms.row(slot)[0]),
             Coder::Full | Coder::Binary(_) => 1.0,
         }
     }
@@ -312,7 +323,7 @@ impl Space<'_> {
         self.scoring.metric() != Metric::Dot && !matches!(self.coder, Coder::Binary(_))
     }
 
-    /// Whether two slots are one and the same to all distances of this space.
+    /// Whether two slots are one and the same to all distances here.
     pub(super) fn are_equal(&self, a: u32, b: u32) -> bool {
         match self.coder {
             Coder::Full => self.state.row_even_dead(a) == self.state.row_even_dead(b),

@@ -1,4 +1,4 @@
-//! Threads that end a step together, so that none of them falls asleep between two steps.
+//! Threads that end a step barrier, so that none of them falls asleep between two steps.
 //!
 //! A thread of the pool that finds nothing to do sleeps after some microseconds, and to wake it
 //! takes longer than its share of a step of few tokens: the thread that hands out the shares then
@@ -21,12 +21,12 @@ const LOOKS: usize = 32;
 
 /// The threads that are at work on one step.
 #[derive(Debug, Default)]
-pub(super) struct Together {
+pub(super) struct StepBarrier {
     begun: AtomicUsize,
     done: AtomicUsize,
 }
 
-impl Together {
+impl StepBarrier {
     /// Does a share of the step, and waits for the shares that were begun meanwhile. One that was
     /// not begun yet may be this thread's own to do next, and is not waited for.
     pub(super) fn run(&self, share: impl FnOnce()) {
@@ -59,15 +59,16 @@ mod tests {
 
     #[test]
     fn who_has_not_begun_is_not_waited_for() {
-        Together::default().run_while(|| (), || panic!("nobody else works"));
+        StepBarrier::default().run_while(|| (), || panic!("nobody else works"));
     }
 
     #[test]
     fn who_works_is_waited_for() {
-        let (together, both_work, waits) = (Together::default(), Barrier::new(2), Barrier::new(2));
+        let (barrier, both_work, waits) =
+            (StepBarrier::default(), Barrier::new(2), Barrier::new(2));
         thread::scope(|scope| {
             scope.spawn(|| {
-                together.run(|| {
+                barrier.run(|| {
                     both_work.wait();
                     waits.wait();
                 });
@@ -83,18 +84,18 @@ mod tests {
             let work = || {
                 both_work.wait();
             };
-            together.run_while(work, is_worth_waiting);
-            assert!(!together.others_work());
+            barrier.run_while(work, is_worth_waiting);
+            assert!(!barrier.others_work());
         });
     }
 
     #[test]
     fn nobody_is_waited_for_for_ever() {
-        let (together, both_work, is_back) =
-            (Together::default(), Barrier::new(2), Barrier::new(2));
+        let (barrier, both_work, is_back) =
+            (StepBarrier::default(), Barrier::new(2), Barrier::new(2));
         thread::scope(|scope| {
             scope.spawn(|| {
-                together.run(|| {
+                barrier.run(|| {
                     both_work.wait();
                     is_back.wait();
                 });
@@ -107,8 +108,8 @@ mod tests {
             let work = || {
                 both_work.wait();
             };
-            together.run_while(work, is_worth_waiting);
-            assert!(together.others_work());
+            barrier.run_while(work, is_worth_waiting);
+            assert!(barrier.others_work());
             is_back.wait();
         });
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use akidb_core::ErrorCode;
 
-use crate::{Operation, RequestContext, metrics::Metrics, times::Phase};
+use crate::{Operation, RequestContext, metrics::Metrics, request_times::Phase};
 
 /// What stands for the outcome of a request whose client did not wait for it.
 const ABANDONED: &str = "abandoned";

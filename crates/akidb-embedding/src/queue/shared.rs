@@ -10,12 +10,12 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Lane, QueueSettings, Turns,
+    Lane, LaneLocks, QueueSettings,
     admission::Demand,
+    lane_locks::LaneGuard,
     query_cache::QueryCache,
-    queue::{Duty, Encoding, Task, Waiter},
     state::{Next, State},
-    turns::Turn,
+    tasks::{Duty, Encoding, Task, Waiter},
 };
 use crate::{error::EmbedError, metrics::EmbeddingMetrics};
 
@@ -23,11 +23,11 @@ use crate::{error::EmbedError, metrics::EmbeddingMetrics};
 pub(super) struct Shared {
     settings: QueueSettings,
     metrics: EmbeddingMetrics,
-    turns: Turns,
+    lane_locks: LaneLocks,
     state: Mutex<State>,
     /// Behind a lock of its own: what is found in it needs nothing of the queue.
     queries: Mutex<QueryCache>,
-    /// Signaled when a task is queued and when the engine is closed.
+    /// Signaled when a task is queued and when the queue is closed.
     changed: Condvar,
     /// Owner threads that have not ended.
     owners: watch::Sender<usize>,
@@ -38,16 +38,20 @@ pub(super) struct Batch<'a> {
     pub(super) lane: Lane,
     /// At least one.
     pub(super) tasks: Vec<Task>,
-    _turn: Turn<'a>,
+    _lane_guard: LaneGuard<'a>,
 }
 
 impl Shared {
-    pub(super) fn new(settings: QueueSettings, metrics: EmbeddingMetrics, turns: Turns) -> Self {
+    pub(super) fn new(
+        settings: QueueSettings,
+        metrics: EmbeddingMetrics,
+        lane_locks: LaneLocks,
+    ) -> Self {
         Self {
             queries: Mutex::new(QueryCache::new(settings.query_cache_bytes)),
             settings,
             metrics,
-            turns,
+            lane_locks,
             state: Mutex::default(),
             changed: Condvar::new(),
             owners: watch::Sender::new(0),
@@ -114,17 +118,17 @@ impl Shared {
         self.lock().refuse_early(request_tokens, demand, &self.settings, Instant::now())
     }
 
-    /// Waits for the next batch; `None` when the engine is closed and nothing waits.
+    /// Waits for the next batch; `None` when the queue is closed and nothing waits.
     pub(super) fn next_batch(&self, duty: Duty) -> Option<Batch<'_>> {
         loop {
             let lane = self.next_lane(duty)?;
             // What comes while other models have their turn is in the batch too.
-            let turn = self.turns.wait(lane);
+            let lane_guard = self.lane_locks.wait(lane);
             let mut state = self.lock();
             let tasks = state.take(lane, &self.settings, Instant::now());
             self.report_depth(&state);
             if !tasks.is_empty() {
-                return Some(Batch { lane, tasks, _turn: turn });
+                return Some(Batch { lane, tasks, _lane_guard: lane_guard });
             }
         }
     }
@@ -154,7 +158,7 @@ impl Shared {
 
     /// Notes that a batch was given up.
     pub(super) fn note_lost(&self, lane: Lane) {
-        self.lock().pace.note_lost(lane, Instant::now());
+        self.lock().throughput.note_lost(lane, Instant::now());
     }
 
     pub(super) fn close(&self) {
@@ -185,7 +189,7 @@ impl Shared {
     }
 }
 
-/// Closes the engine when its last handle goes.
+/// Closes the queue when its last handle goes.
 #[derive(Debug)]
 pub(super) struct CloseOnDrop(pub(super) Arc<Shared>);
 

@@ -13,9 +13,9 @@ use std::{
 };
 
 use super::{
-    queue::{Duty, Task, Waiter},
     request::PendingRequest,
     shared::Shared,
+    tasks::{Duty, Task, Waiter},
 };
 use crate::{
     embedder::{Embedder, EncoderInput},

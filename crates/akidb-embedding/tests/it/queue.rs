@@ -1,4 +1,4 @@
-//! The engine's behavior, with a backend that does as it is told.
+//! The queue's behavior, with a backend that does as it is told.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use akidb_embedding::{
 use prometheus::Registry;
 use tokio::task::JoinHandle;
 
-use crate::support::{engine, engine_with_metrics};
+use crate::support::{queue, queue_with_metrics};
 
 /// How long the tests wait for what must happen; no machine takes so long.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -71,7 +71,7 @@ fn word(word: &str) -> u32 {
 }
 
 struct Fixture {
-    engine: EmbeddingQueue,
+    queue: EmbeddingQueue,
     batches: Batches,
     started: Receiver<()>,
     permits: Sender<()>,
@@ -94,18 +94,18 @@ impl Fixture {
             permits: permits_receiver,
         });
         let registry = Registry::new();
-        let engine = engine_with_metrics(model, settings, &registry);
-        Self { engine, batches, started, permits, registry }
+        let queue = queue_with_metrics(model, settings, &registry);
+        Self { queue, batches, started, permits, registry }
     }
 
-    /// An engine of which nothing is held up.
+    /// A queue of which nothing is held up.
     fn open(settings: QueueSettings) -> Self {
         let fixture = Self::new(settings);
         fixture.permit(1000);
         fixture
     }
 
-    /// An engine that is busy with a first request of 1 token.
+    /// A queue that is busy with a first request of 1 token.
     async fn busy(settings: QueueSettings) -> (Self, Request) {
         let fixture = Self::new(settings);
         let first = fixture.spawn(&["first"], EmbedOptions::default()).await;
@@ -115,11 +115,11 @@ impl Fixture {
 
     /// Queues a request and returns when it is queued, or has run or failed.
     async fn spawn(&self, texts: &[&str], options: EmbedOptions) -> Request {
-        let engine = self.engine.clone();
+        let queue = self.queue.clone();
         let texts = texts.iter().map(|text| (*text).to_owned()).collect();
         let seen = || (self.queue_depth(), self.batches.lock().unwrap().len());
         let before = seen();
-        let request = tokio::spawn(async move { engine.embed(texts, options).await });
+        let request = tokio::spawn(async move { queue.embed(texts, options).await });
         let give_up_at = Instant::now() + PATIENCE;
         while seen() == before && !request.is_finished() {
             assert!(Instant::now() < give_up_at, "the request was not queued");
@@ -162,25 +162,25 @@ async fn answer(request: Request) -> Result<Vec<Embedding>, EmbedError> {
 
 #[tokio::test]
 async fn answers_come_in_order_with_counts() {
-    let engine = engine(LoadedModel::hash(8), QueueSettings::default());
+    let queue = queue(LoadedModel::hash(8), QueueSettings::default());
     let long = "word ".repeat(600);
     let texts = vec!["one".to_owned(), "one two".to_owned(), long, "one".to_owned()];
-    let embeddings = engine.embed(texts, EmbedOptions::default()).await.unwrap();
+    let embeddings = queue.embed(texts, EmbedOptions::default()).await.unwrap();
     let counts: Vec<(u32, bool)> =
         embeddings.iter().map(|embedding| (embedding.tokens, embedding.truncated)).collect();
     assert_eq!(counts, [(1, false), (2, false), (512, true), (1, false)]);
     assert_eq!(embeddings[0], embeddings[3]);
     assert_ne!(embeddings[0].values, embeddings[1].values);
-    assert_eq!((engine.dimension(), embeddings[0].values.len()), (8, 8));
-    assert_eq!(engine.embed(Vec::new(), EmbedOptions::default()).await, Ok(Vec::new()));
+    assert_eq!((queue.dimension(), embeddings[0].values.len()), (8, 8));
+    assert_eq!(queue.embed(Vec::new(), EmbedOptions::default()).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
 async fn pooling_and_normalizing_follow_the_request() {
-    let engine = engine(LoadedModel::hash(8), QueueSettings::default());
+    let queue = queue(LoadedModel::hash(8), QueueSettings::default());
     let embed = async |text: &str, pooling, normalize| {
         let options = EmbedOptions { pooling, normalize, ..EmbedOptions::default() };
-        engine.embed(vec![text.to_owned()], options).await.unwrap().remove(0).values
+        queue.embed(vec![text.to_owned()], options).await.unwrap().remove(0).values
     };
     let first = embed("one", None, Some(false)).await;
     assert_eq!(embed("one two", Some(Pooling::Cls), Some(false)).await, first);
@@ -323,7 +323,7 @@ async fn a_bad_text_fails_alone_with_its_index() {
 async fn shutting_down_runs_what_is_queued_and_refuses_the_rest() {
     let (fixture, first) = Fixture::busy(QueueSettings::default()).await;
     let queued = fixture.spawn(&["queued"], EmbedOptions::default()).await;
-    let mut shutdown = std::pin::pin!(fixture.engine.shutdown());
+    let mut shutdown = std::pin::pin!(fixture.queue.shutdown());
     tokio::select! {
         biased;
         () = &mut shutdown => panic!("it has ended before what is queued has run"),
@@ -335,15 +335,15 @@ async fn shutting_down_runs_what_is_queued_and_refuses_the_rest() {
     tokio::time::timeout(PATIENCE, shutdown).await.expect("no end");
     answer(first).await.unwrap();
     answer(queued).await.unwrap();
-    fixture.engine.shutdown().await;
+    fixture.queue.shutdown().await;
 }
 
 #[tokio::test]
 async fn dropping_the_last_handle_ends_the_thread() {
     let fixture = Fixture::open(QueueSettings::default());
-    let Fixture { engine, started, .. } = fixture;
-    let clone = engine.clone();
-    drop(engine);
+    let Fixture { queue, started, .. } = fixture;
+    let clone = queue.clone();
+    drop(queue);
     clone.embed(vec!["a".to_owned()], EmbedOptions::default()).await.unwrap();
     started.recv_timeout(PATIENCE).unwrap();
     drop(clone);
@@ -357,9 +357,9 @@ async fn the_prompt_of_the_input_type_goes_before_the_text() {
     let cases = [(Some(InputType::Query), 3), (Some(InputType::Document), 1), (None, 1)];
     for (input_type, tokens) in cases {
         let options = EmbedOptions { input_type, ..EmbedOptions::default() };
-        let embeddings = fixture.engine.embed(vec!["text".to_owned()], options).await.unwrap();
+        let embeddings = fixture.queue.embed(vec!["text".to_owned()], options).await.unwrap();
         assert_eq!(embeddings[0].tokens, tokens, "{input_type:?}");
-        assert_eq!(fixture.engine.count_tokens("text", input_type), Ok(tokens));
+        assert_eq!(fixture.queue.count_tokens("text", input_type), Ok(tokens));
     }
     fixture.assert_batches(&[&["ask"], &["text"], &["text"]]);
 }
@@ -391,27 +391,27 @@ async fn batches_are_as_large_as_their_time_allows() {
     let embedder = ScriptedEmbedder { batches: Arc::clone(&batches), started, permits: permitted };
     model.embedder = Box::new(embedder);
     let settings = QueueSettings { batch_time: time, ..QueueSettings::default() };
-    let engine = engine(model, settings);
+    let queue = queue(model, settings);
     let texts = ["a", "b", "c"].map(str::to_owned).to_vec();
-    engine.embed(texts, bulk()).await.unwrap();
+    queue.embed(texts, bulk()).await.unwrap();
     assert_eq!(batches.lock().unwrap().len(), 3);
 }
 
 #[tokio::test]
 async fn queries_and_bulk_run_at_the_same_time_and_make_the_same_vectors() {
-    let engine = engine(crate::support::real_model(2), QueueSettings::default());
+    let queue = queue(crate::support::real_model(2), QueueSettings::default());
     let text = "a ship meets an iceberg";
     let film = |i: usize| format!("the film number {i} is about a ship that meets an iceberg");
     let bulk_texts: Vec<String> = (0..100).map(film).chain([text.to_owned()]).collect();
     let import = tokio::spawn({
-        let engine = engine.clone();
-        async move { engine.embed(bulk_texts, bulk()).await }
+        let queue = queue.clone();
+        async move { queue.embed(bulk_texts, bulk()).await }
     });
-    let query = engine.embed(vec![text.to_owned()], EmbedOptions::default()).await.unwrap();
+    let query = queue.embed(vec![text.to_owned()], EmbedOptions::default()).await.unwrap();
     let imported = answer(import).await.unwrap();
     let cosine = crate::support::cosine(&query[0].values, &imported[100].values);
     assert!(cosine > 0.99999, "{cosine}");
-    engine.shutdown().await;
+    queue.shutdown().await;
 }
 
 #[tokio::test]
@@ -430,6 +430,6 @@ async fn when_the_backend_is_at_fault_the_whole_batch_fails_at_once() {
         assert_eq!(other.await.unwrap().unwrap_err(), expected);
         fixture.assert_batches(&[&["first"], &["fine", word, "good"]]);
         let after = fixture.spawn(&["after"], EmbedOptions::default()).await;
-        assert!(after.await.unwrap().is_ok(), "the engine goes on");
+        assert!(after.await.unwrap().is_ok(), "the queue goes on");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Lane, QueueSettings, queue::BatchLimit};
+use super::{Lane, QueueSettings, tasks::BatchLimit};
 
 /// The speed assumed until a batch was measured, in tokens a second: that of a slow model, so that
 /// the first batch is rather too small.
@@ -76,13 +76,13 @@ impl Drain {
 
 /// What batches and queries of late say about the next batch.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Throughput {
     interactive: Seen,
     bulk: Seen,
     last_query_at: Option<Instant>,
 }
 
-impl Pace {
+impl Throughput {
     /// A request has come into a lane, `is_first` where nothing else waits there.
     pub(super) fn note_arrival(&mut self, lane: Lane, is_first: bool, now: Instant) {
         if lane == Lane::Interactive {
@@ -204,72 +204,74 @@ mod tests {
 
     #[test]
     fn batches_take_the_target_time_at_the_measured_speed() {
-        let (mut pace, settings, now) = (Pace::default(), settings(), Instant::now());
-        let tokens = |pace: &Pace, now| pace.limit(Lane::Bulk, &settings, now).tokens;
-        assert_eq!(tokens(&pace, now), 100, "the assumed speed");
+        let (mut throughput, settings, now) = (Throughput::default(), settings(), Instant::now());
+        let tokens =
+            |throughput: &Throughput, now| throughput.limit(Lane::Bulk, &settings, now).tokens;
+        assert_eq!(tokens(&throughput, now), 100, "the assumed speed");
         for _ in 0..50 {
-            pace.note_batch(Lane::Bulk, 800, 1, 100 * MS, now);
+            throughput.note_batch(Lane::Bulk, 800, 1, 100 * MS, now);
         }
-        assert_eq!(tokens(&pace, now), 800);
-        pace.note_arrival(Lane::Bulk, true, now);
-        assert_eq!(tokens(&pace, now), 800, "only queries make batches short");
-        pace.note_arrival(Lane::Interactive, true, now);
-        assert_eq!(tokens(&pace, now), 80);
-        assert_eq!(pace.limit(Lane::Interactive, &settings, now).tokens, 80);
-        assert_eq!(tokens(&pace, now + settings.recent_queries), 800);
-        pace.note_batch(Lane::Bulk, 1_000_000, 1, MS, now);
-        let limit = pace.limit(Lane::Bulk, &settings, now + settings.recent_queries);
+        assert_eq!(tokens(&throughput, now), 800);
+        throughput.note_arrival(Lane::Bulk, true, now);
+        assert_eq!(tokens(&throughput, now), 800, "only queries make batches short");
+        throughput.note_arrival(Lane::Interactive, true, now);
+        assert_eq!(tokens(&throughput, now), 80);
+        assert_eq!(throughput.limit(Lane::Interactive, &settings, now).tokens, 80);
+        assert_eq!(tokens(&throughput, now + settings.recent_queries), 800);
+        throughput.note_batch(Lane::Bulk, 1_000_000, 1, MS, now);
+        let limit = throughput.limit(Lane::Bulk, &settings, now + settings.recent_queries);
         assert_eq!(limit, BatchLimit { texts: 64, tokens: settings.max_batch_tokens });
     }
 
     #[test]
     fn only_the_next_batch_of_several_requests_is_held_and_not_for_long() {
-        let (mut pace, settings, now) = (Pace::default(), settings(), Instant::now());
-        let hold = |pace: &Pace, arrivals, now| {
-            pace.hold_until(Lane::Interactive, arrivals, &settings, now)
+        let (mut throughput, settings, now) = (Throughput::default(), settings(), Instant::now());
+        let hold = |throughput: &Throughput, arrivals, now| {
+            throughput.hold_until(Lane::Interactive, arrivals, &settings, now)
         };
-        assert_eq!(hold(&pace, 1, now), None, "nothing has run yet");
-        pace.note_batch(Lane::Interactive, 10, 1, MS, now);
-        assert_eq!(hold(&pace, 1, now), None, "a lone request after a lone request");
-        pace.note_batch(Lane::Interactive, 10, 3, MS, now);
-        assert_eq!(hold(&pace, 1, now + MS), Some(now + 2 * MS));
-        assert_eq!(hold(&pace, 3, now + MS), None, "all have come");
-        assert_eq!(hold(&pace, 1, now + 2 * MS), None, "not for longer");
-        assert_eq!(pace.hold_until(Lane::Bulk, 1, &settings, now), None, "lanes do not mix");
+        assert_eq!(hold(&throughput, 1, now), None, "nothing has run yet");
+        throughput.note_batch(Lane::Interactive, 10, 1, MS, now);
+        assert_eq!(hold(&throughput, 1, now), None, "a lone request after a lone request");
+        throughput.note_batch(Lane::Interactive, 10, 3, MS, now);
+        assert_eq!(hold(&throughput, 1, now + MS), Some(now + 2 * MS));
+        assert_eq!(hold(&throughput, 3, now + MS), None, "all have come");
+        assert_eq!(hold(&throughput, 1, now + 2 * MS), None, "not for longer");
+        assert_eq!(throughput.hold_until(Lane::Bulk, 1, &settings, now), None, "lanes do not mix");
     }
 
     #[test]
     fn waiting_for_room_follows_the_speed_within_bounds() {
-        let mut pace = Pace::default();
-        let retry_after = |pace: &Pace, tokens| pace.retry_after(Lane::Bulk, tokens);
-        assert_eq!(retry_after(&pace, 2_000), Duration::from_secs(2));
-        assert_eq!(retry_after(&pace, 0), 100 * MS);
-        pace.note_batch(Lane::Bulk, 100, 1, Duration::from_secs(1), Instant::now());
-        assert_eq!(retry_after(&pace, 2_000), Duration::from_secs(20));
-        assert_eq!(retry_after(&pace, usize::MAX), Duration::from_secs(60));
+        let mut throughput = Throughput::default();
+        let retry_after =
+            |throughput: &Throughput, tokens| throughput.retry_after(Lane::Bulk, tokens);
+        assert_eq!(retry_after(&throughput, 2_000), Duration::from_secs(2));
+        assert_eq!(retry_after(&throughput, 0), 100 * MS);
+        throughput.note_batch(Lane::Bulk, 100, 1, Duration::from_secs(1), Instant::now());
+        assert_eq!(retry_after(&throughput, 2_000), Duration::from_secs(20));
+        assert_eq!(retry_after(&throughput, usize::MAX), Duration::from_secs(60));
     }
 
     #[test]
     fn the_drain_counts_pauses_between_batches_and_not_those_in_which_nothing_waits() {
-        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        let (mut throughput, mut now) = (Throughput::default(), Instant::now());
         let lane = Lane::Bulk;
         // Alone, it says nothing of what the lane can do.
-        pace.note_arrival(lane, true, now);
-        pace.note_taken(lane, 0);
-        pace.note_batch(lane, 5, 1, 50 * MS, now + 50 * MS);
-        assert_eq!(pace.drain(lane), None);
+        throughput.note_arrival(lane, true, now);
+        throughput.note_taken(lane, 0);
+        throughput.note_batch(lane, 5, 1, 50 * MS, now + 50 * MS);
+        assert_eq!(throughput.drain(lane), None);
         // After a long pause, batches of 100 tokens in 50 ms, every 100 ms: 1,000 a second.
         now += 60_000 * MS;
-        pace.note_arrival(lane, true, now);
+        throughput.note_arrival(lane, true, now);
         for _ in 0..5 {
-            pace.note_taken(lane, 1_000);
+            throughput.note_taken(lane, 1_000);
             now += 100 * MS;
-            pace.note_batch(lane, 100, 1, 50 * MS, now);
+            throughput.note_batch(lane, 100, 1, 50 * MS, now);
         }
-        let drain = pace.drain(lane).unwrap();
+        let drain = throughput.drain(lane).unwrap();
         assert!((drain - 1_000.0).abs() < 1.0, "{drain}");
-        assert_eq!(pace.time_of(lane, 3_000).as_millis(), 3_000);
-        assert_eq!(pace.drain(Lane::Interactive), None, "lanes do not mix");
+        assert_eq!(throughput.time_of(lane, 3_000).as_millis(), 3_000);
+        assert_eq!(throughput.drain(Lane::Interactive), None, "lanes do not mix");
     }
 
     /// Batches, queries and pauses in milliseconds, in any order.
@@ -281,7 +283,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_was_measured_the_next_batch_and_every_wait_are_bounded(steps in history()) {
-            let (mut pace, settings, mut now) = (Pace::default(), settings(), Instant::now());
+            let (mut throughput, settings, mut now) = (Throughput::default(), settings(), Instant::now());
             let mut last_query_at = None;
             // Of each lane, the slowest and the fastest batch in tokens a second.
             let mut speeds = [None::<(f64, f64)>; 2];
@@ -290,13 +292,13 @@ mod tests {
                 let took = Duration::from_millis(u64::from(pause_ms) + 1);
                 now += pause_ms * MS;
                 if is_batch {
-                    pace.note_batch(lane, tokens, requests, took, now);
+                    throughput.note_batch(lane, tokens, requests, took, now);
                     let speed = tokens as f64 / took.as_secs_f64();
                     let known = &mut speeds[usize::from(is_query)];
                     let (least, most) = known.unwrap_or((speed, speed));
                     *known = Some((least.min(speed), most.max(speed)));
                 } else {
-                    pace.note_arrival(lane, true, now);
+                    throughput.note_arrival(lane, true, now);
                     last_query_at = if is_query { Some(now) } else { last_query_at };
                 }
                 let queries_come = last_query_at.is_some_and(|at| now < at + settings.recent_queries);
@@ -304,15 +306,15 @@ mod tests {
                 for (lane, own, other) in [(Lane::Bulk, 0, 1), (Lane::Interactive, 1, 0)] {
                     let assumed = (ASSUMED_TOKENS_PER_SECOND, ASSUMED_TOKENS_PER_SECOND);
                     let (least, most) = speeds[own].or(speeds[other]).unwrap_or(assumed);
-                    let limit = pace.limit(lane, &settings, now);
+                    let limit = throughput.limit(lane, &settings, now);
                     let cap = settings.max_batch_tokens;
                     let at_least = ((least * target) as usize).saturating_sub(1).min(cap);
                     prop_assert!((at_least..=cap).contains(&limit.tokens), "{limit:?}");
                     prop_assert!(limit.tokens as f64 <= most * target + 1.0, "{limit:?} {most}");
-                    let held = pace.hold_until(lane, 0, &settings, now);
+                    let held = throughput.hold_until(lane, 0, &settings, now);
                     prop_assert!(held.is_none_or(|until| until <= now + settings.batch_timeout));
                 }
-                let wait = pace.retry_after(lane, tokens);
+                let wait = throughput.retry_after(lane, tokens);
                 prop_assert!((100 * MS..=60_000 * MS).contains(&wait), "{wait:?}");
             }
         }

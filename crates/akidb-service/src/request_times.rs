@@ -1,7 +1,7 @@
 //! Where the time of a request goes: added up while it runs, and a span of its trace for each part.
 //!
-//! Out of scope: what is done with it, which is `finished`'s. Tokenizing, the queue and inference
-//! are timed by the embedding engine, in the same place.
+//! Out of scope: what is done with it, which is `request_record`'s. Tokenizing, the queue and inference
+//! are timed by the embedding queue, in the same place.
 
 use std::{
     sync::{
@@ -62,7 +62,7 @@ struct Times {
 }
 
 impl RequestTimes {
-    /// What the embedding engine adds to.
+    /// What the embedding queue adds to.
     pub(crate) fn embedding(&self) -> Arc<EmbedTimes> {
         Arc::clone(&self.0.embedding)
     }

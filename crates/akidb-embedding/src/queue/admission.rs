@@ -5,11 +5,11 @@
 //! refused at once, with the time after which there will be room, when those before it take longer
 //! than its lane allows, or when it would not be done by its own deadline.
 //!
-//! Out of scope: the speed, which `pace` measures, and clocks; the time is passed in.
+//! Out of scope: the speed, which `throughput` measures, and clocks; the time is passed in.
 
 use std::time::{Duration, Instant};
 
-use super::{Lane, QueueSettings, pace::Pace};
+use super::{Lane, QueueSettings, throughput::Throughput};
 use crate::error::{EmbedError, QueueLimit};
 
 /// How much longer than foreseen a request may take before it misses its deadline: speeds are
@@ -46,9 +46,14 @@ impl Room {
     }
 
     /// The room for a request.
-    pub(super) fn of(demand: &Demand, pace: &Pace, settings: &QueueSettings, now: Instant) -> Self {
+    pub(super) fn of(
+        demand: &Demand,
+        throughput: &Throughput,
+        settings: &QueueSettings,
+        now: Instant,
+    ) -> Self {
         let in_memory = Self::in_memory(settings.queue_tokens);
-        let known = pace.drain(demand.lane).filter(|_| !demand.continues);
+        let known = throughput.drain(demand.lane).filter(|_| !demand.continues);
         let Some(tokens_per_second) = known else { return in_memory };
         let tokens_in = |time: Duration| (time.as_secs_f64() * tokens_per_second) as usize;
         let by_deadline = demand.deadline.map_or(usize::MAX, |deadline| {
@@ -79,7 +84,7 @@ impl Room {
         &self,
         (waiting_tokens, request_tokens): (usize, usize),
         demand: &Demand,
-        pace: &Pace,
+        throughput: &Throughput,
         settings: &QueueSettings,
         now: Instant,
     ) -> EmbedError {
@@ -87,7 +92,7 @@ impl Room {
         if request_tokens > in_memory {
             return EmbedError::RequestTooLarge { request_tokens, limit_tokens: in_memory };
         }
-        let time_of = |tokens| pace.time_of(demand.lane, tokens);
+        let time_of = |tokens| throughput.time_of(demand.lane, tokens);
         let limit = if waiting_tokens + request_tokens > in_memory {
             QueueLimit::Tokens { tokens: in_memory }
         } else if waiting_tokens > before {
@@ -100,7 +105,7 @@ impl Room {
             QueueLimit::Deadline { wait, left }
         };
         let retry_after =
-            pace.retry_after(demand.lane, self.missing(waiting_tokens, request_tokens));
+            throughput.retry_after(demand.lane, self.missing(waiting_tokens, request_tokens));
         EmbedError::QueueFull { request_tokens, waiting_tokens, limit, retry_after }
     }
 }

@@ -1,4 +1,4 @@
-//! What is given to the engine, on its way to tokens; and vectors on their way to fewer values.
+//! What is given to the queue, on its way to tokens; and vectors on their way to fewer values.
 //!
 //! Out of scope: the queue.
 

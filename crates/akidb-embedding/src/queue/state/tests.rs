@@ -7,9 +7,9 @@ use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
 use super::*;
 use crate::{
-    engine::{Embedding, request::PendingRequest},
     error::QueueLimit,
     identity::Pooling,
+    queue::{Embedding, request::PendingRequest},
 };
 
 const MS: Duration = Duration::from_millis(1);

@@ -9,7 +9,7 @@ use std::{mem::size_of_val, sync::Arc};
 
 use lru::LruCache;
 
-use super::queue::Encoding;
+use super::tasks::Encoding;
 
 /// Bytes that an entry takes besides its tokens and values: two counted boxes, the node of the list
 /// and its place in the table, with what allocators round up.

@@ -1,23 +1,23 @@
 //! The queue in front of a backend: admission, lanes, batches, deadlines.
 //!
-//! Scope: [`EmbeddingQueue`], the handle. `inputs` makes tokens of what is given, `queue` holds
+//! Scope: [`EmbeddingQueue`], the handle. `inputs` makes tokens of what is given, `tasks` holds
 //! what waits, `admission` says who may wait, `query_cache` holds the vectors of queries of late,
-//! `pace` says how much runs at once and how fast, `state` is these together; `request` gathers a
-//! request's answers, `times` says where its time went, `owner` is the threads that alone run the
-//! backend, `turns` is whose turn it is among several models. Out of scope: what a text may look
+//! `throughput` says how much runs at once and how fast, `state` is these together; `request` gathers a
+//! request's answers, `request_times` says where its time went, `owner` is the threads that alone run the
+//! backend, `lane_locks` is whose turn it is among several models. Out of scope: what a text may look
 //! like, and which model is meant; the service decides both.
 
 mod admission;
 mod inputs;
+mod lane_locks;
 mod owner;
-mod pace;
 mod query_cache;
-mod queue;
 mod request;
+mod request_times;
 mod shared;
 mod state;
-mod times;
-mod turns;
+mod tasks;
+mod throughput;
 
 use std::{
     future::Future,
@@ -32,14 +32,14 @@ use tracing::Span;
 use self::{
     admission::Demand,
     inputs::{check_dimensions, shorten, tokenize, tokenize_all},
-    queue::{Encoding, Waiter},
     request::PendingRequest,
     shared::{CloseOnDrop, Shared},
+    tasks::{Encoding, Waiter},
 };
 pub use self::{
     inputs::EmbedInputs,
-    times::{EmbedTimes, Stage, StageTimer},
-    turns::Turns,
+    lane_locks::LaneLocks,
+    request_times::{EmbedTimes, Stage, StageTimer},
 };
 use crate::{
     error::EmbedError,
@@ -50,7 +50,7 @@ use crate::{
     tokenize::{TextTokenizer, TokenizedText, Truncate},
 };
 
-/// The limits of an engine.
+/// The limits of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSettings {
     /// The most texts in a batch.
@@ -180,7 +180,7 @@ pub struct EmbeddingQueue {
 }
 
 impl EmbeddingQueue {
-    /// Starts the threads that own `model` from now on. The engines of one node share `turns`.
+    /// Starts the threads that own `model` from now on. The queues of one node share `lane_locks`.
     ///
     /// # Errors
     ///
@@ -189,10 +189,10 @@ impl EmbeddingQueue {
         model: LoadedModel,
         settings: QueueSettings,
         metrics: EmbeddingMetrics,
-        turns: Turns,
+        lane_locks: LaneLocks,
     ) -> io::Result<Self> {
         let LoadedModel { identity, tokenizer, embedder } = model;
-        let shared = Arc::new(Shared::new(settings, metrics.clone(), turns));
+        let shared = Arc::new(Shared::new(settings, metrics.clone(), lane_locks));
         let availability = embedder.availability();
         owner::start(embedder, Arc::clone(&shared))?;
         Ok(Self {
@@ -227,7 +227,7 @@ impl EmbeddingQueue {
         self.identity.dimension as usize
     }
 
-    /// The limits that the engine was started with.
+    /// The limits that the queue was started with.
     #[must_use]
     pub fn settings(&self) -> &QueueSettings {
         self.shared.settings()

@@ -1,4 +1,4 @@
-//! The queue and the pace of one engine: who is let in, and what runs next.
+//! The tasks and the throughput of one queue: who is let in, and what runs next.
 //!
 //! Out of scope: locks, threads and clocks; the time is passed in, so that overload can be tried
 //! without one.
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::{
     Lane, QueueSettings,
     admission::{Demand, Room},
-    pace::Pace,
-    queue::{Duty, Encoding, NoRoom, Task, TaskQueue, Waiter},
+    tasks::{Duty, Encoding, NoRoom, Task, TaskQueue, Waiter},
+    throughput::Throughput,
 };
 use crate::error::EmbedError;
 
@@ -17,7 +17,7 @@ use crate::error::EmbedError;
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) queue: TaskQueue,
-    pub(super) pace: Pace,
+    pub(super) throughput: Throughput,
     pub(super) is_closed: bool,
 }
 
@@ -44,15 +44,15 @@ impl State {
         if self.is_closed {
             return Err(EmbedError::ShuttingDown);
         }
-        let room = Room::of(demand, &self.pace, settings, now);
+        let room = Room::of(demand, &self.throughput, settings, now);
         let is_first = self.queue.lane_tokens(demand.lane) == 0;
         self.queue.admit(items, demand.lane, &room, now).map_err(
             |NoRoom { request_tokens, waiting_tokens }| {
                 let tokens = (waiting_tokens, request_tokens);
-                room.refusal(tokens, demand, &self.pace, settings, now)
+                room.refusal(tokens, demand, &self.throughput, settings, now)
             },
         )?;
-        self.pace.note_arrival(demand.lane, is_first, now);
+        self.throughput.note_arrival(demand.lane, is_first, now);
         Ok(())
     }
 
@@ -65,7 +65,7 @@ impl State {
         settings: &QueueSettings,
         now: Instant,
     ) -> Result<(), EmbedError> {
-        let room = Room::of(demand, &self.pace, settings, now);
+        let room = Room::of(demand, &self.throughput, settings, now);
         if room.fits(self.queue.lane_tokens(demand.lane), 1) {
             return Ok(());
         }
@@ -76,7 +76,7 @@ impl State {
         }
         // Whether it is too large for the queue at all, only its own tokens can say.
         let tokens = (waiting_tokens, request_tokens.min(settings.queue_tokens));
-        Err(room.refusal(tokens, demand, &self.pace, settings, now))
+        Err(room.refusal(tokens, demand, &self.throughput, settings, now))
     }
 
     /// What an owner thread does now.
@@ -84,20 +84,22 @@ impl State {
         let Some(lane) = self.queue.next_lane(duty, settings.bulk_ageing, now) else {
             return Next::Nothing;
         };
-        let limit = self.pace.limit(lane, settings, now);
+        let limit = self.throughput.limit(lane, settings, now);
         if self.is_closed || self.queue.lane_tokens(lane) >= limit.tokens {
             return Next::Batch(lane);
         }
         let arrivals = self.queue.arrivals(lane);
-        self.pace.hold_until(lane, arrivals, settings, now).map_or(Next::Batch(lane), Next::Hold)
+        self.throughput
+            .hold_until(lane, arrivals, settings, now)
+            .map_or(Next::Batch(lane), Next::Hold)
     }
 
     /// Takes the next batch of a lane; empty when nothing in it is wanted any more.
     pub(super) fn take(&mut self, lane: Lane, settings: &QueueSettings, now: Instant) -> Vec<Task> {
-        let limit = self.pace.limit(lane, settings, now);
+        let limit = self.throughput.limit(lane, settings, now);
         let tasks = self.queue.take_batch(lane, limit, now);
         if !tasks.is_empty() {
-            self.pace.note_taken(lane, self.queue.lane_tokens(lane));
+            self.throughput.note_taken(lane, self.queue.lane_tokens(lane));
         }
         tasks
     }
@@ -111,7 +113,7 @@ impl State {
         took: Duration,
         now: Instant,
     ) {
-        self.pace.note_batch(lane, tokens, requests, took, now);
+        self.throughput.note_batch(lane, tokens, requests, took, now);
     }
 }
 

@@ -9,7 +9,7 @@ use tracing::Span;
 
 use super::{
     Embedding,
-    times::{EmbedTimes, Stage, StageTimer},
+    request_times::{EmbedTimes, Stage, StageTimer},
 };
 use crate::error::EmbedError;
 

@@ -16,7 +16,7 @@ use rayon::{
 use super::{
     Encoder,
     scratch::{Scratch, at_least},
-    together::Together,
+    step_barrier::StepBarrier,
 };
 use crate::{embedder::EncoderInput, pooling};
 
@@ -24,7 +24,7 @@ use crate::{embedder::EncoderInput, pooling};
 const TOKENS_PER_THREAD: usize = 128;
 
 /// Threads and the memory that they work in, which is kept from batch to batch.
-pub(super) struct Team {
+pub(super) struct ThreadTeam {
     pool: ThreadPool,
     /// One for each thread.
     scratch: Vec<Scratch>,
@@ -72,7 +72,7 @@ impl Part<'_> {
     }
 }
 
-impl Team {
+impl ThreadTeam {
     /// All threads of `pool`.
     pub(super) fn new(pool: ThreadPool) -> Self {
         let scratch = (0..pool.current_num_threads()).map(|_| Scratch::default()).collect();
@@ -129,11 +129,11 @@ fn encode_group(
             if step < encoder.layers() { encoder.row_size() } else { encoder.hidden_size() };
         let rows = at_least(next, tokens * row_size);
         let shares = rows.par_chunks_mut(tokens_each * row_size);
-        let together = Together::default();
+        let barrier = StepBarrier::default();
         scratch.par_iter_mut().zip(shares).enumerate().for_each(|(member, (scratch, next))| {
             let first = member * tokens_each;
             let part = Part { texts, tokens: first..tokens.min(first + tokens_each) };
-            together.run(|| match step.checked_sub(1) {
+            barrier.run(|| match step.checked_sub(1) {
                 None => encoder.begin(&part, scratch, next),
                 Some(layer) => encoder.pass(layer, &part, present, scratch, next),
             });

@@ -1,7 +1,7 @@
 //! What waits, in two lanes, counted in tokens; equal texts wait once.
 //!
 //! Out of scope: locks, threads and clocks; the time is passed in. How large a batch may be is
-//! `pace`'s to say.
+//! `throughput`'s to say.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

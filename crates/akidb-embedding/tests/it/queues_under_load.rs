@@ -1,4 +1,4 @@
-//! Two engines that take turns, asked by many at once who are late, give up, or ask for too much.
+//! Two queues that take turns, asked by many at once who are late, give up, or ask for too much.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use akidb_embedding::{
     EmbedError, EmbedOptions, Embedder, Embedding, EmbeddingMetricFamilies, EmbeddingQueue,
-    EncodeError, EncoderInput, HashEmbedder, Lane, LoadedModel, QueueSettings, Turns,
+    EncodeError, EncoderInput, HashEmbedder, Lane, LaneLocks, LoadedModel, QueueSettings,
 };
 use prometheus::Registry;
 use proptest::prelude::*;
@@ -60,7 +60,7 @@ impl Embedder for SlowEmbedder {
 /// One who asks.
 #[derive(Clone, Debug)]
 struct Client {
-    engine: usize,
+    queue: usize,
     comes_after_ms: u64,
     lane: Lane,
     /// Each text as its number of words.
@@ -78,8 +78,8 @@ fn client() -> impl Strategy<Value = Client> {
         prop::option::weighted(0.3, 0..40_u64),
         prop::option::weighted(0.3, 0..20_u64),
     )
-        .prop_map(|(engine, comes_after_ms, lane, texts, deadline_ms, gives_up_after_ms)| {
-            Client { engine, comes_after_ms, lane, texts, deadline_ms, gives_up_after_ms }
+        .prop_map(|(queue, comes_after_ms, lane, texts, deadline_ms, gives_up_after_ms)| {
+            Client { queue, comes_after_ms, lane, texts, deadline_ms, gives_up_after_ms }
         })
 }
 
@@ -88,11 +88,11 @@ impl Client {
         self.texts.iter().map(|words| "word ".repeat(*words)).collect()
     }
 
-    async fn ask(self, engine: EmbeddingQueue) -> Result<(), String> {
+    async fn ask(self, queue: EmbeddingQueue) -> Result<(), String> {
         sleep(Duration::from_millis(self.comes_after_ms)).await;
         let deadline = self.deadline_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
         let options = EmbedOptions { lane: self.lane, deadline, ..EmbedOptions::default() };
-        let asking = engine.embed(self.texts(), options);
+        let asking = queue.embed(self.texts(), options);
         let outcome = match self.gives_up_after_ms {
             Some(ms) => match timeout(Duration::from_millis(ms), asking).await {
                 Ok(outcome) => outcome,
@@ -129,7 +129,7 @@ proptest! {
 
 /// What went wrong.
 async fn run(clients: Vec<Client>) -> Vec<String> {
-    let (turns, running) = (Turns::default(), Arc::default());
+    let (lane_locks, running) = (LaneLocks::default(), Arc::default());
     let settings = QueueSettings {
         queue_tokens: QUEUE_TOKENS,
         max_batch_tokens: 16,
@@ -138,23 +138,23 @@ async fn run(clients: Vec<Client>) -> Vec<String> {
     };
     let registry = Registry::new();
     let metrics = EmbeddingMetricFamilies::register(&registry).unwrap();
-    let engines = ["one", "other"].map(|name| {
+    let queues = ["one", "other"].map(|name| {
         let mut model = LoadedModel::hash(4);
         model.embedder = Box::new(SlowEmbedder::new(&running));
         let metrics = metrics.of(name);
-        EmbeddingQueue::start(model, settings.clone(), metrics, turns.clone()).unwrap()
+        EmbeddingQueue::start(model, settings.clone(), metrics, lane_locks.clone()).unwrap()
     });
     let asking: Vec<_> = clients
         .into_iter()
-        .map(|client| tokio::spawn(client.clone().ask(engines[client.engine].clone())))
+        .map(|client| tokio::spawn(client.clone().ask(queues[client.queue].clone())))
         .collect();
     let mut complaints = Vec::new();
     for asking in asking {
         complaints.extend(asking.await.unwrap().err());
     }
-    for engine in engines {
-        if timeout(PATIENCE, engine.shutdown()).await.is_err() {
-            complaints.push("an engine does not end".to_owned());
+    for queue in queues {
+        if timeout(PATIENCE, queue.shutdown()).await.is_err() {
+            complaints.push("a queue does not end".to_owned());
         }
     }
     complaints

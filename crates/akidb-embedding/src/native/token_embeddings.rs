@@ -5,13 +5,13 @@
 use crate::{bf16, error::ModelError, identity::Precision, model::WeightFiles};
 
 /// Row-major `[vocabulary, hidden]`.
-pub(super) enum Words {
+pub(super) enum TokenEmbeddings {
     Single(Vec<f32>),
     /// bfloat16
     Half(Vec<u16>),
 }
 
-impl Words {
+impl TokenEmbeddings {
     /// Reads the tensor of the shape `[vocabulary, hidden]`.
     pub(super) fn load(
         weights: &WeightFiles,
