@@ -130,10 +130,10 @@ impl<'de> Deserialize<'de> for NodeError {
             #[serde(default)]
             outcome: String,
             #[serde(default)]
-            violations: Vec<Place>,
+            violations: Vec<FieldFault>,
         }
         #[derive(Deserialize)]
-        struct Place {
+        struct FieldFault {
             field: String,
             description: String,
         }
@@ -144,7 +144,7 @@ impl<'de> Deserialize<'de> for NodeError {
             .find(|known| known.as_str() == outcome);
         let violations = violations.into_iter();
         let violations =
-            violations.map(|Place { field, description }| Violation { field, description });
+            violations.map(|FieldFault { field, description }| Violation { field, description });
         let violations = violations.collect();
         let (retry_after, request_id) = (None, None);
         Ok(Self { code, message, retryable, outcome, violations, retry_after, request_id })

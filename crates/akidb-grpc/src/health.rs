@@ -18,7 +18,7 @@ use tonic_health::pb::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Readiness {
     NotReady,
     Ready,
     Stopped,
@@ -27,19 +27,19 @@ enum State {
 /// Sets what the health service answers; clones share it. It starts as not ready.
 #[derive(Clone, Debug)]
 pub struct HealthHandle {
-    state: Arc<watch::Sender<State>>,
+    state: Arc<watch::Sender<Readiness>>,
 }
 
 impl HealthHandle {
     pub(crate) fn new() -> Self {
-        Self { state: Arc::new(watch::Sender::new(State::NotReady)) }
+        Self { state: Arc::new(watch::Sender::new(Readiness::NotReady)) }
     }
 
     /// Says whether the node is ready. Once the server stops, this has no effect any more.
     pub fn set_ready(&self, ready: bool) {
-        let wanted = if ready { State::Ready } else { State::NotReady };
+        let wanted = if ready { Readiness::Ready } else { Readiness::NotReady };
         self.state.send_if_modified(|state| {
-            let changes = *state != State::Stopped && *state != wanted;
+            let changes = *state != Readiness::Stopped && *state != wanted;
             if changes {
                 *state = wanted;
             }
@@ -49,7 +49,7 @@ impl HealthHandle {
 
     /// Not ready for good; watches end.
     pub(crate) fn stop(&self) {
-        self.state.send_replace(State::Stopped);
+        self.state.send_replace(Readiness::Stopped);
     }
 }
 
@@ -91,7 +91,7 @@ impl Health for HealthService {
 
 /// One client that waits for changes.
 struct Watch {
-    states: watch::Receiver<State>,
+    states: watch::Receiver<Readiness>,
     is_served: bool,
     sent: Option<ServingStatus>,
     ended: bool,
@@ -103,7 +103,7 @@ impl Watch {
         while !self.ended {
             self.states.changed().await.ok()?;
             let state = *self.states.borrow_and_update();
-            self.ended = state == State::Stopped;
+            self.ended = state == Readiness::Stopped;
             let unknown = ServingStatus::ServiceUnknown;
             let status = if self.is_served { serving_status(state) } else { unknown };
             if self.sent.replace(status) != Some(status) {
@@ -118,10 +118,10 @@ fn is_served(service: &str) -> bool {
     ["", COLLECTION_SERVICE, EMBEDDING_SERVICE].contains(&service)
 }
 
-fn serving_status(state: State) -> ServingStatus {
+fn serving_status(state: Readiness) -> ServingStatus {
     match state {
-        State::Ready => ServingStatus::Serving,
-        State::NotReady | State::Stopped => ServingStatus::NotServing,
+        Readiness::Ready => ServingStatus::Serving,
+        Readiness::NotReady | Readiness::Stopped => ServingStatus::NotServing,
     }
 }
 

@@ -18,7 +18,7 @@
 //! | `entry` | what of a value is posted, under which bytes |
 //! | `builder`, `interned` | from documents to a block |
 //! | `block`, `block_writer`, `merge` | blocks, and how they come from others |
-//! | `plan`, `evaluate`, `bits` | a filter made ready, and held against a block |
+//! | `compiled`, `evaluate`, `bits` | a filter made ready, and held against a block |
 //! | `state` | the blocks and removed slots of one moment |
 //! | `bytes` | all of it as bytes, and back from bytes that nobody vouches for |
 //! | `strings` | byte strings in one piece of memory |
@@ -28,12 +28,12 @@ mod block;
 mod block_writer;
 mod builder;
 mod bytes;
+mod compiled;
 mod entry;
 mod evaluate;
 mod interned;
 mod merge;
-mod plan;
-mod state;
+mod rows;
 mod strings;
 
 use std::{
@@ -47,7 +47,7 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
 pub use self::bytes::DamagedFilterIndex;
-use self::state::State;
+use self::rows::FilterRows;
 
 /// Bytes of the start that is kept of a string that is not kept whole.
 const LONG_STRING_START_BYTES: usize = 64;
@@ -89,7 +89,7 @@ pub struct FilterIndex {
     /// Held through each write, so that a writer can prepare before it takes `published`.
     writer: Mutex<()>,
     /// What searches take hold of. Locked only to clone or to replace the `Arc`.
-    published: RwLock<Arc<State>>,
+    published: RwLock<Arc<FilterRows>>,
 }
 
 impl Default for FilterIndex {
@@ -118,10 +118,10 @@ impl FilterIndex {
     /// An index with no slots.
     #[must_use]
     pub fn new() -> Self {
-        Self::holding(State::default())
+        Self::holding(FilterRows::default())
     }
 
-    fn holding(state: State) -> Self {
+    fn holding(state: FilterRows) -> Self {
         Self { writer: Mutex::new(()), published: RwLock::new(Arc::new(state)) }
     }
 
@@ -164,7 +164,7 @@ impl FilterIndex {
         documents: impl IntoIterator<Item = (Range<u32>, &'m DocumentId, &'m Metadata)>,
     ) {
         let _writer = self.writer.lock();
-        let mut state = State::clone(&self.snapshot());
+        let mut state = FilterRows::clone(&self.snapshot());
         state.insert(documents);
         self.publish(state);
     }
@@ -173,7 +173,7 @@ impl FilterIndex {
     /// memory is kept until the index is [compacted](Self::compacted).
     pub fn remove(&self, slots: &[u32]) {
         let _writer = self.writer.lock();
-        let mut state = State::clone(&self.snapshot());
+        let mut state = FilterRows::clone(&self.snapshot());
         state.remove(slots);
         self.publish(state);
     }
@@ -235,14 +235,14 @@ impl FilterIndex {
     }
 
     /// Has searches see another state. What is left of the one before is freed when none waits.
-    fn publish(&self, state: State) {
+    fn publish(&self, state: FilterRows) {
         let state = Arc::new(state);
         let before = std::mem::replace(&mut *self.published.write(), state);
         drop(before);
     }
 
     /// The state at this moment; later writes do not change it.
-    fn snapshot(&self) -> Arc<State> {
+    fn snapshot(&self) -> Arc<FilterRows> {
         Arc::clone(&self.published.read())
     }
 }

@@ -15,6 +15,7 @@
 //! | `distance_computer` | distances from a query to slots |
 //! | `layer`, `graph` | lists of neighbors, layers, codes and the entry |
 //! | `pool`, `visited`, `walk` | the walk over one layer |
+//! | `longest`, `widening` | where walks begin besides, and how many candidates they keep more |
 //! | `select`, `insertion`, `linker` | how nodes get their neighbors |
 //! | `twins` | equal vectors, of which one is a node |
 //! | `repair`, `compaction` | what happens to the neighbors of removed nodes |

@@ -17,7 +17,7 @@ const LINE_BYTES_MAX: usize = 64 << 10;
 /// Follows the bytes of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Heads {
-    state: State,
+    state: Reading,
     /// What has come of the line.
     line: Vec<u8>,
     head: Head,
@@ -28,7 +28,7 @@ pub(crate) struct Heads {
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-enum State {
+enum Reading {
     #[default]
     Head,
     /// So many bytes are left of a body or a chunk; then comes a size where it is one.
@@ -56,14 +56,14 @@ impl Heads {
     /// Follows some more bytes.
     pub(crate) fn follow(&mut self, mut bytes: &[u8]) {
         self.bytes = self.bytes.saturating_add(bytes.len()).min(PREFACE.len());
-        while !bytes.is_empty() && !matches!(self.state, State::Http2 | State::Lost) {
-            if let State::Body { bytes_left, is_chunk } = self.state {
+        while !bytes.is_empty() && !matches!(self.state, Reading::Http2 | Reading::Lost) {
+            if let Reading::Body { bytes_left, is_chunk } = self.state {
                 let taken = bytes.len().min(usize::try_from(bytes_left).unwrap_or(usize::MAX));
                 bytes = &bytes[taken..];
                 self.state = match (bytes_left - taken as u64, is_chunk) {
-                    (0, true) => State::ChunkSize,
-                    (0, false) => State::Head,
-                    (bytes_left, _) => State::Body { bytes_left, is_chunk },
+                    (0, true) => Reading::ChunkSize,
+                    (0, false) => Reading::Head,
+                    (bytes_left, _) => Reading::Body { bytes_left, is_chunk },
                 };
                 continue;
             }
@@ -72,7 +72,7 @@ impl Heads {
             self.line.extend_from_slice(&bytes[..taken]);
             bytes = &bytes[taken..];
             if self.line.len() > LINE_BYTES_MAX {
-                self.state = State::Lost;
+                self.state = Reading::Lost;
             } else if end.is_some() {
                 let line = std::mem::take(&mut self.line);
                 self.state = self.after_line(&line);
@@ -82,7 +82,7 @@ impl Heads {
 
     /// Whether the client began with all of the preface of HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {
-        self.state == State::Http2 && self.bytes == PREFACE.len()
+        self.state == Reading::Http2 && self.bytes == PREFACE.len()
     }
 
     /// What is wrong with the next head; to be asked for each request, in their order.
@@ -90,22 +90,22 @@ impl Heads {
         self.faults.pop_front().flatten()
     }
 
-    fn after_line(&mut self, line: &[u8]) -> State {
+    fn after_line(&mut self, line: &[u8]) -> Reading {
         let text = line.strip_suffix(b"\r\n");
         match self.state {
-            State::ChunkSize => match chunk_size(line) {
-                Some(0) => State::Trailers,
+            Reading::ChunkSize => match chunk_size(line) {
+                Some(0) => Reading::Trailers,
                 // The line feed behind a chunk belongs to it.
-                Some(size) => State::Body { bytes_left: size.saturating_add(2), is_chunk: true },
-                None => State::Lost,
+                Some(size) => Reading::Body { bytes_left: size.saturating_add(2), is_chunk: true },
+                None => Reading::Lost,
             },
-            State::Trailers if text == Some(b"") => State::Head,
-            State::Trailers => State::Trailers,
+            Reading::Trailers if text == Some(b"") => Reading::Head,
+            Reading::Trailers => Reading::Trailers,
             _ => self.after_head_line(line, text),
         }
     }
 
-    fn after_head_line(&mut self, line: &[u8], text: Option<&[u8]>) -> State {
+    fn after_head_line(&mut self, line: &[u8], text: Option<&[u8]>) -> Reading {
         let is_bare = text.is_none();
         let text = text.unwrap_or_else(|| line.strip_suffix(b"\n").unwrap_or(line));
         let head = &mut self.head;
@@ -115,23 +115,23 @@ impl Heads {
                 Some(format!("line {number} of the head ends with a line feed and no return"));
         }
         if head.lines == 0 && text == PREFACE_LINE {
-            return State::Http2;
+            return Reading::Http2;
         }
         if !text.is_empty() {
             head.lines += 1;
             head.note(text);
-            return State::Head;
+            return Reading::Head;
         }
         // Empty lines before a request are taken (RFC 9112, section 2.2).
         if head.lines == 0 && !is_bare {
-            return State::Head;
+            return Reading::Head;
         }
         let head = std::mem::take(head);
         let next = match (&head.fault, head.is_chunked, head.length) {
-            (Some(_), ..) => State::Lost,
-            (None, true, _) => State::ChunkSize,
-            (None, false, Some(bytes_left @ 1..)) => State::Body { bytes_left, is_chunk: false },
-            (None, false, _) => State::Head,
+            (Some(_), ..) => Reading::Lost,
+            (None, true, _) => Reading::ChunkSize,
+            (None, false, Some(bytes_left @ 1..)) => Reading::Body { bytes_left, is_chunk: false },
+            (None, false, _) => Reading::Head,
         };
         self.faults.push_back(head.fault);
         next

@@ -40,11 +40,11 @@ struct Table {
 #[derive(Debug)]
 pub(crate) struct Slot {
     table: Arc<Mutex<Table>>,
-    place: Place,
+    place: SlotHolder,
 }
 
 #[derive(Debug)]
-enum Place {
+enum SlotHolder {
     /// A connection that is served, and whom it counts for.
     Connection(Option<IpAddr>),
     /// A request of a client that is behind a proxy.
@@ -83,7 +83,7 @@ impl Slots {
         };
         let Some(refused) = refused else {
             table.served += 1;
-            return (self.slot(Place::Connection(client)), None);
+            return (self.slot(SlotHolder::Connection(client)), None);
         };
         if table.reserved.len() >= RESERVED
             && let Some((_, oldest)) = table.reserved.pop_front()
@@ -93,14 +93,14 @@ impl Slots {
         let (number, evicted) = (table.next_reserved, Arc::new(Notify::new()));
         table.next_reserved += 1;
         table.reserved.push_back((number, evicted.clone()));
-        (self.slot(Place::Reserved(number)), Some(Reserved { refused, evicted }))
+        (self.slot(SlotHolder::Reserved(number)), Some(Reserved { refused, evicted }))
     }
 
     /// A place for a request of a client that a proxy names.
     pub(crate) fn request(&self, client: IpAddr) -> Result<Slot, Error> {
         let client = counted(client);
         self.table.lock().count(client, self.max_of(client))?;
-        Ok(self.slot(Place::Request(client)))
+        Ok(self.slot(SlotHolder::Request(client)))
     }
 
     /// Whether what an address says of its own clients is believed.
@@ -115,7 +115,7 @@ impl Slots {
         }
     }
 
-    fn slot(&self, place: Place) -> Slot {
+    fn slot(&self, place: SlotHolder) -> Slot {
         Slot { table: self.table.clone(), place }
     }
 }
@@ -146,12 +146,12 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut table = self.table.lock();
         match self.place {
-            Place::Connection(client) => {
+            SlotHolder::Connection(client) => {
                 table.served -= 1;
                 client.into_iter().for_each(|client| table.release(client));
             }
-            Place::Request(client) => table.release(client),
-            Place::Reserved(number) => table.reserved.retain(|(other, _)| *other != number),
+            SlotHolder::Request(client) => table.release(client),
+            SlotHolder::Reserved(number) => table.reserved.retain(|(other, _)| *other != number),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     case::Context,
     files::Trust,
     node::{Launch, Node},
-    oracle::{Operation, Outcome, State, difference},
+    oracle::{Answered, Operation, State, difference},
     scene::files_below,
     workload::{Request, outcome},
 };
@@ -135,7 +135,7 @@ impl<'a> Judge<'a> {
             let operation = Operation::Upsert { collection: name.clone(), documents };
             let reply = Request::of(&operation, &state).send(&mut client);
             let outcome = outcome(&operation, &state, &reply).map_err(anyhow::Error::msg)?;
-            if outcome == Outcome::Done {
+            if outcome == Answered::Done {
                 operation.apply(&mut state);
             }
         }

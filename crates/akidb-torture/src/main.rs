@@ -33,7 +33,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{case::Part, node::Launch, results::Results, runner::Plan};
+use crate::{case::Part, node::Launch, results::Results, runner::RunRequest};
 
 /// Breaks a node from outside and compares what it says with an oracle.
 #[derive(Parser)]
@@ -138,7 +138,7 @@ fn run(command: Command) -> Result<()> {
         Command::Run(args) => runner::run(&plan(args)?),
         Command::Case(CaseArgs { part, number, common }) => {
             let cases = vec![(find(&part)?, number)];
-            runner::run(&Plan { cases, again: true, ..empty_plan(common, 1)? })
+            runner::run(&RunRequest { cases, again: true, ..empty_plan(common, 1)? })
         }
         Command::Summary { results } => {
             let summary = Results::open(&results)?.summary();
@@ -157,7 +157,7 @@ fn run(command: Command) -> Result<()> {
     }
 }
 
-fn plan(args: RunArgs) -> Result<Plan> {
+fn plan(args: RunArgs) -> Result<RunRequest> {
     let RunArgs { common, set, parts, shard, jobs, again, minutes } = args;
     let parts: Vec<&Part> = match parts.is_empty() {
         true => parts::ALL.iter().collect(),
@@ -171,12 +171,12 @@ fn plan(args: RunArgs) -> Result<Plan> {
         );
     }
     let budget = minutes.map(|minutes| Duration::from_secs(minutes * 60));
-    Ok(Plan { cases, again, budget, ..empty_plan(common, jobs)? })
+    Ok(RunRequest { cases, again, budget, ..empty_plan(common, jobs)? })
 }
 
-fn empty_plan(common: Common, jobs: usize) -> Result<Plan> {
+fn empty_plan(common: Common, jobs: usize) -> Result<RunRequest> {
     let Common { akidb, results, seed } = common;
-    Ok(Plan {
+    Ok(RunRequest {
         cases: Vec::new(),
         seed,
         jobs,

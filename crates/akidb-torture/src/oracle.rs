@@ -149,7 +149,7 @@ impl Operation {
 
 /// How an operation ended, as far as its client knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Answered {
     /// Answered with success.
     Done,
     /// Answered `not_applied`.
@@ -192,16 +192,16 @@ impl Oracle {
     }
 
     /// Takes what became of an operation.
-    pub(crate) fn note(&mut self, operation: &Operation, outcome: &Outcome) {
+    pub(crate) fn note(&mut self, operation: &Operation, outcome: &Answered) {
         match outcome {
-            Outcome::NotApplied => {}
-            Outcome::Done => self.states.iter_mut().for_each(|state| operation.apply(state)),
-            Outcome::Lines { done, unknown } => {
+            Answered::NotApplied => {}
+            Answered::Done => self.states.iter_mut().for_each(|state| operation.apply(state)),
+            Answered::Lines { done, unknown } => {
                 let done = operation.lines(done);
                 self.states.iter_mut().for_each(|state| done.apply(state));
                 self.branch(&operation.lines(unknown));
             }
-            Outcome::Unknown => self.branch(operation),
+            Answered::Unknown => self.branch(operation),
         }
     }
 
@@ -287,7 +287,7 @@ mod tests {
         let mut oracle = Oracle::new(State::new());
         let create =
             Operation::Create { collection: "c".to_owned(), form: Form::Vectors, description: 1 };
-        oracle.note(&create, &Outcome::Done);
+        oracle.note(&create, &Answered::Done);
         oracle
     }
 
@@ -295,13 +295,13 @@ mod tests {
     fn an_unknown_write_may_be_there_and_one_that_was_not_applied_may_not() {
         let mut oracle = started();
         let before = oracle.state().clone();
-        oracle.note(&upsert(1, 1), &Outcome::Unknown);
+        oracle.note(&upsert(1, 1), &Answered::Unknown);
         let mut after = before.clone();
         upsert(1, 1).apply(&mut after);
         assert!(oracle.allows(&before).is_ok() && oracle.allows(&after).is_ok());
 
         let mut oracle = started();
-        oracle.note(&upsert(1, 1), &Outcome::NotApplied);
+        oracle.note(&upsert(1, 1), &Answered::NotApplied);
         let told = oracle.allows(&after).unwrap_err();
         assert!(told.contains("c/1 Version { number: 1, patch: 0 } appeared"), "{told}");
     }
@@ -318,9 +318,9 @@ mod tests {
             Err(_) => Ok(()),
         };
         assert_eq!(oracle.fitting(is_gone).unwrap_err(), "c is there");
-        oracle.note(&Operation::Drop { collection: "c".to_owned() }, &Outcome::Unknown);
+        oracle.note(&Operation::Drop { collection: "c".to_owned() }, &Answered::Unknown);
         assert!(oracle.fitting(is_there).is_ok() && oracle.fitting(is_gone).is_ok());
-        oracle.note(&Operation::Drop { collection: "c".to_owned() }, &Outcome::Done);
+        oracle.note(&Operation::Drop { collection: "c".to_owned() }, &Answered::Done);
         assert_eq!(oracle.fitting(is_there).unwrap_err(), "c is not there");
     }
 
@@ -329,7 +329,7 @@ mod tests {
         let mut oracle = started();
         let documents = vec![(1, 1), (2, 2), (3, 3)];
         oracle
-            .note(&Operation::Import { collection: "c".to_owned(), documents }, &Outcome::Unknown);
+            .note(&Operation::Import { collection: "c".to_owned(), documents }, &Answered::Unknown);
         assert_eq!(oracle.states.len(), 4);
         let mut seen = started().state().clone();
         upsert(2, 2).apply(&mut seen);

@@ -23,7 +23,7 @@ use crate::{
 const FOLDERS_KEPT: usize = 20;
 
 /// What to run.
-pub(crate) struct Plan {
+pub(crate) struct RunRequest {
     /// Each case: its part and its number.
     pub(crate) cases: Vec<(&'static Part, u64)>,
     /// The seed.
@@ -41,7 +41,7 @@ pub(crate) struct Plan {
 }
 
 /// Runs the plan; an error where something did not hold.
-pub(crate) fn run(plan: &Plan) -> Result<()> {
+pub(crate) fn run(plan: &RunRequest) -> Result<()> {
     let results = Results::open(&plan.folder)?;
     let path = results.path().to_owned();
     let left: Vec<_> = plan
@@ -92,7 +92,7 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
 }
 
 /// Runs one case in a folder of its own.
-fn run_case(plan: &Plan, part: &Part, number: u64, shared: &Path) -> Result<Record> {
+fn run_case(plan: &RunRequest, part: &Part, number: u64, shared: &Path) -> Result<Record> {
     let work = plan.folder.join("work");
     fs::create_dir_all(&work)?;
     let folder = tempfile::Builder::new().prefix(part.name).tempdir_in(&work)?;
@@ -127,7 +127,7 @@ fn run_case(plan: &Plan, part: &Part, number: u64, shared: &Path) -> Result<Reco
     })
 }
 
-fn keep(plan: &Plan, part: &Part, number: u64, folder: tempfile::TempDir) -> Result<()> {
+fn keep(plan: &RunRequest, part: &Part, number: u64, folder: tempfile::TempDir) -> Result<()> {
     let findings = plan.folder.join("findings");
     fs::create_dir_all(&findings)?;
     if fs::read_dir(&findings)?.count() < FOLDERS_KEPT {

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use crate::{
     client::Client,
     document::Form,
-    oracle::{Operation, Oracle, Outcome, State},
+    oracle::{Answered, Operation, Oracle, State},
     workload::{Request, belongs_to},
 };
 
@@ -44,7 +44,7 @@ pub(crate) fn must_do(
     if !reply.is_success() || !is_done {
         bail!("{operation:?} was answered {}: {}", reply.status, reply.text);
     }
-    oracle.note(operation, &Outcome::Done);
+    oracle.note(operation, &Answered::Done);
     Ok(())
 }
 

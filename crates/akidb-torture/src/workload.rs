@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{Client, Reply},
     document::{FILTERS, Form, describe, document, wire_id},
-    oracle::{EF_DEFAULT, Operation, Oracle, Outcome, State},
+    oracle::{Answered, EF_DEFAULT, Operation, Oracle, State},
 };
 
 /// Ids that one worker has in a collection.
@@ -49,7 +49,7 @@ impl Worker {
         for _ in 0..operations {
             let operation = self.next(oracle.state());
             let reply = Request::of(&operation, oracle.state()).send(client);
-            if take(oracle, &operation, &reply)? == Outcome::Unknown {
+            if take(oracle, &operation, &reply)? == Answered::Unknown {
                 bail!("{operation:?} was not answered: {reply:?}");
             }
         }
@@ -246,7 +246,7 @@ pub(crate) fn take(
     oracle: &mut Oracle,
     operation: &Operation,
     reply: &io::Result<Reply>,
-) -> Result<Outcome> {
+) -> Result<Answered> {
     let outcome = oracle.fitting(|state| outcome(operation, state, reply));
     let outcome = outcome.map_err(anyhow::Error::msg)?;
     oracle.note(operation, &outcome);
@@ -259,15 +259,15 @@ pub(crate) fn outcome(
     operation: &Operation,
     state: &State,
     reply: &io::Result<Reply>,
-) -> Result<Outcome, String> {
-    let Ok(reply) = reply else { return Ok(Outcome::Unknown) };
+) -> Result<Answered, String> {
+    let Ok(reply) = reply else { return Ok(Answered::Unknown) };
     if let Operation::Import { documents, .. } = operation
         && reply.status == 200
     {
         return Ok(outcome_of_import(documents.len(), reply));
     }
     if reply.is_success() {
-        return Ok(Outcome::Done);
+        return Ok(Answered::Done);
     }
     let expected = match operation {
         Operation::Create { collection, .. } if state.contains_key(collection) => 409,
@@ -280,8 +280,10 @@ pub(crate) fn outcome(
         _ => 0,
     };
     match reply.outcome() {
-        "unknown" => Ok(Outcome::Unknown),
-        "not_applied" if reply.status == expected || reply.status >= 500 => Ok(Outcome::NotApplied),
+        "unknown" => Ok(Answered::Unknown),
+        "not_applied" if reply.status == expected || reply.status >= 500 => {
+            Ok(Answered::NotApplied)
+        }
         other => Err(format!(
             "{operation:?} was answered {} {:?} with outcome {other:?}",
             reply.status,
@@ -291,7 +293,7 @@ pub(crate) fn outcome(
 }
 
 /// An import answers each line; what it does not answer may be there, in the order of the lines.
-fn outcome_of_import(lines: usize, reply: &Reply) -> Outcome {
+fn outcome_of_import(lines: usize, reply: &Reply) -> Answered {
     let (mut done, mut unknown): (Vec<_>, Vec<_>) = (Vec::new(), (0..lines).collect());
     for answer in reply.text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let Some(line) = answer["line"].as_u64().and_then(|line| usize::try_from(line).ok()) else {
@@ -306,8 +308,8 @@ fn outcome_of_import(lines: usize, reply: &Reply) -> Outcome {
         }
     }
     match done.len() == lines {
-        true => Outcome::Done,
-        false => Outcome::Lines { done, unknown },
+        true => Answered::Done,
+        false => Answered::Lines { done, unknown },
     }
 }
 

@@ -12,7 +12,7 @@ use std::{env, ffi::OsString, path::PathBuf, process::Command};
 use anyhow::{Result, bail};
 
 use self::{
-    report::{Outcome, Report},
+    report::{PartResult, Report},
     results::Results,
 };
 use crate::{
@@ -68,9 +68,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report.end()
 }
 
-fn documentation() -> Result<Outcome> {
+fn documentation() -> Result<PartResult> {
     process::run(cargo().args(["test", "--doc", "--workspace", "--quiet", "--no-fail-fast"]))?;
-    Ok(Outcome::Passed)
+    Ok(PartResult::Passed)
 }
 
 /// What is installed and built before the first test.
@@ -90,26 +90,26 @@ impl Setup {
         self.models_dir.join(model::NAME)
     }
 
-    fn module(&self) -> Result<Outcome> {
+    fn module(&self) -> Result<PartResult> {
         self.mlx.test_module(&self.model_dir())?;
-        Ok(Outcome::Passed)
+        Ok(PartResult::Passed)
     }
 
-    fn pages(&self) -> Result<Outcome> {
+    fn pages(&self) -> Result<PartResult> {
         let (akidb, models_dir) = (self.akidb.clone(), self.models_dir.clone());
         docs::check(&docs::Tools { akidb, models_dir, python: self.python.clone() }, &[])?;
-        Ok(Outcome::Passed)
+        Ok(PartResult::Passed)
     }
 
     /// Last, so that no other test shares the machine with it.
-    fn torture(&self) -> Result<Outcome> {
+    fn torture(&self) -> Result<PartResult> {
         torture::quick(&self.akidb)?;
-        Ok(Outcome::Passed)
+        Ok(PartResult::Passed)
     }
 
-    fn texts_by_mlx(&self, args: &[OsString]) -> Result<Outcome> {
+    fn texts_by_mlx(&self, args: &[OsString]) -> Result<PartResult> {
         if !self.mlx.is_fast() {
-            return Ok(Outcome::Skipped("they take too long without OpenBLAS, see above"));
+            return Ok(PartResult::Skipped("they take too long without OpenBLAS, see above"));
         }
         self.nextest(args, |command| {
             command.args(BY_MLX).env("AKIDB_TEST_BACKEND", "mlx");
@@ -117,7 +117,7 @@ impl Setup {
     }
 
     /// All tests that the arguments ask for. A failure names each that failed.
-    fn nextest(&self, args: &[OsString], adjust: impl FnOnce(&mut Command)) -> Result<Outcome> {
+    fn nextest(&self, args: &[OsString], adjust: impl FnOnce(&mut Command)) -> Result<PartResult> {
         let profile = args.get(1).filter(|_| names_profile(args));
         let results = Results::of_profile(profile.and_then(|name| name.to_str()))?;
         let mut command = process::with_python(program(&self.nextest));
@@ -137,7 +137,7 @@ impl Setup {
         adjust(&mut command);
         let ran = process::run(&mut command);
         match (ran, results.failed()) {
-            (Ok(()), _) => Ok(Outcome::Passed),
+            (Ok(()), _) => Ok(PartResult::Passed),
             (Err(err), names) if names.is_empty() => Err(err),
             (Err(_), names) => bail!("{}", report::list(&names)),
         }

@@ -70,13 +70,13 @@ pub(crate) struct EmbedReport {
     load_after: Option<f64>,
     words: u16,
     batch: u16,
-    runs: Vec<Outcome>,
+    runs: Vec<Totals>,
     verdict: Verdict,
 }
 
 /// What one door did at one concurrency.
 #[derive(Serialize)]
-struct Outcome {
+struct Totals {
     door: &'static str,
     concurrency: u16,
     texts: usize,
@@ -122,7 +122,7 @@ struct Embedding<'a> {
 }
 
 impl Embedding<'_> {
-    async fn measure(&self, endpoint: &Endpoint, concurrency: u16) -> anyhow::Result<Outcome> {
+    async fn measure(&self, endpoint: &Endpoint, concurrency: u16) -> anyhow::Result<Totals> {
         let door = endpoint.door.as_str();
         let mut client = endpoint.connect().await?;
         // Also the warm-up: the first requests of a node are slower than others.
@@ -135,7 +135,7 @@ impl Embedding<'_> {
         let requests = self.texts.len().div_ceil(batch);
         let run = load::run(endpoint, concurrency.into(), requests, job).await?;
         let node_cpu_s = self.process.cpu_s_since(before)?;
-        Ok(Outcome {
+        Ok(Totals {
             door,
             concurrency,
             texts: self.texts.len(),

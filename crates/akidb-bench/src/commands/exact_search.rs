@@ -70,7 +70,7 @@ pub(crate) struct ExactSearchReport {
     queries: u16,
     bytes_read_a_search: usize,
     memory_bandwidth: Bandwidth,
-    contenders: Vec<Outcome>,
+    contenders: Vec<Totals>,
     skipped: Vec<String>,
     goal_ms: Option<f64>,
     verdict: Verdict,
@@ -78,7 +78,7 @@ pub(crate) struct ExactSearchReport {
 
 /// What one contender did.
 #[derive(Serialize)]
-struct Outcome {
+struct Totals {
     name: String,
     threads: usize,
     recall: f64,
@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExactSearchReport> {
 
     let ours_ms = Percentiles::of(&measured[0].times).median_ms;
     let bytes = task.vectors.bytes();
-    let outcomes: Vec<Outcome> = contenders
+    let outcomes: Vec<Totals> = contenders
         .iter()
         .zip(measured)
         .map(|(contender, measured)| outcome(contender.as_ref(), &measured, bytes, ours_ms))
@@ -186,9 +186,9 @@ fn measure(
     Ok(measured)
 }
 
-fn outcome(contender: &dyn Contender, measured: &Measured, bytes: usize, ours_ms: f64) -> Outcome {
+fn outcome(contender: &dyn Contender, measured: &Measured, bytes: usize, ours_ms: f64) -> Totals {
     let times = Percentiles::of(&measured.times);
-    Outcome {
+    Totals {
         name: contender.name(),
         threads: contender.threads(),
         recall: measured.hits as f64 / measured.wanted as f64,
@@ -216,8 +216,7 @@ impl Report for ExactSearchReport {
             "x akidb",
         ];
         let rows = self.contenders.iter().map(|outcome| {
-            let Outcome { name, threads, recall, times, cpu_median_ms, gb_s, times_akidb } =
-                outcome;
+            let Totals { name, threads, recall, times, cpu_median_ms, gb_s, times_akidb } = outcome;
             [
                 name.clone(),
                 threads.to_string(),

@@ -58,13 +58,13 @@ pub(crate) struct FilterIndexReport {
     write_ms: f64,
     read_ms: f64,
     compact_ms: f64,
-    filters: Vec<Outcome>,
+    filters: Vec<Totals>,
     verdict: Verdict,
 }
 
 /// What one filter took.
 #[derive(Serialize)]
-struct Outcome {
+struct Totals {
     name: &'static str,
     matches: u64,
     right: bool,
@@ -158,7 +158,7 @@ fn answer(
     index: &FilterIndex,
     documents: &[Filterable],
     repetitions: u16,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Totals> {
     let filter = Filter::parse(filter, &Limits::default()).context("a filter of the benchmark")?;
     let one_by_one = Stopwatch::start();
     let matching = (0..).zip(documents).filter(|(_, (id, of))| filter.matches(id, of));
@@ -172,7 +172,7 @@ fn answer(
         times.push(watch.stop().cpu);
         right &= matching.certain == expected && matching.unsure.is_empty();
     }
-    Ok(Outcome {
+    Ok(Totals {
         name,
         matches: expected.len(),
         right,
@@ -190,7 +190,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 impl Report for FilterIndexReport {
     fn parts(&self) -> Vec<String> {
         let rows = self.filters.iter().map(|outcome| {
-            let Outcome { name, matches, right, cpu, one_by_one_cpu_ms } = outcome;
+            let Totals { name, matches, right, cpu, one_by_one_cpu_ms } = outcome;
             [
                 (*name).to_owned(),
                 matches.to_string(),

@@ -67,7 +67,7 @@ pub(crate) struct ImportReport {
     machine: Machine,
     load_after: Option<f64>,
     texts: String,
-    runs: Vec<Outcome>,
+    runs: Vec<Totals>,
     /// How many times as fast the second import was.
     rerun_times: f64,
     faults: Vec<String>,
@@ -76,7 +76,7 @@ pub(crate) struct ImportReport {
 
 /// What one way of sending did.
 #[derive(Serialize)]
-struct Outcome {
+struct Totals {
     way: String,
     documents: u64,
     seconds: f64,
@@ -124,7 +124,7 @@ async fn measure(
     node: &Node,
     arguments: &Arguments,
     texts: &[String],
-) -> anyhow::Result<Vec<Outcome>> {
+) -> anyhow::Result<Vec<Totals>> {
     let mut runs = Vec::new();
     let name = format!("bench-import-{}", process::id());
     node.create(&name).await?;
@@ -147,7 +147,7 @@ async fn measure(
     Ok(runs)
 }
 
-fn faults(arguments: &Arguments, runs: &[Outcome], rerun_times: f64) -> Vec<String> {
+fn faults(arguments: &Arguments, runs: &[Totals], rerun_times: f64) -> Vec<String> {
     let missing = runs.iter().filter(|run| run.counted != run.documents).map(|run| {
         format!("{}: {} of {} documents are there", run.way, run.counted, run.documents)
     });
@@ -179,14 +179,14 @@ impl Node {
         name: &str,
         documents: usize,
         sending: impl Future<Output = anyhow::Result<()>>,
-    ) -> anyhow::Result<Outcome> {
+    ) -> anyhow::Result<Totals> {
         let before = self.counters().await?;
         let started = Instant::now();
         sending.await?;
         let seconds = started.elapsed().as_secs_f64();
         let after = self.counters().await?;
         let tokens = after.tokens - before.tokens;
-        Ok(Outcome {
+        Ok(Totals {
             way,
             documents: documents as u64,
             seconds,

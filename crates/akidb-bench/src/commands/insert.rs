@@ -79,14 +79,14 @@ pub(crate) struct InsertReport {
     dimension: u16,
     batch: u16,
     disk: Option<Disk>,
-    runs: Vec<Outcome>,
+    runs: Vec<Totals>,
     skipped: Vec<&'static str>,
     verdict: Verdict,
 }
 
 /// What one engine did in one run.
 #[derive(Serialize)]
-struct Outcome {
+struct Totals {
     engine: String,
     concurrency: u16,
     durability: String,
@@ -136,7 +136,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<InsertReport> {
         dimension: arguments.dimension,
         batch: arguments.batch,
         disk,
-        verdict: Verdict::of(runs.iter().all(Outcome::is_right)),
+        verdict: Verdict::of(runs.iter().all(Totals::is_right)),
         runs,
         skipped: skipped(arguments),
     })
@@ -156,7 +156,7 @@ fn probe_disk(arguments: &Arguments) -> anyhow::Result<Option<Disk>> {
     Disk::probe(directory, bytes).map(Some)
 }
 
-fn measure_others(arguments: &Arguments, vectors: &Dataset) -> anyhow::Result<Vec<Outcome>> {
+fn measure_others(arguments: &Arguments, vectors: &Dataset) -> anyhow::Result<Vec<Totals>> {
     let Some(python) = &arguments.python else { return Ok(Vec::new()) };
     progress("inserting into other engines");
     let task = other_engines::Task {
@@ -167,7 +167,7 @@ fn measure_others(arguments: &Arguments, vectors: &Dataset) -> anyhow::Result<Ve
     };
     let directory = arguments.disk_probe.clone().unwrap_or_else(std::env::temp_dir);
     let others = other_engines::run(&task, python, &directory)?.into_iter();
-    Ok(others.map(|other| Outcome::of_other(other, arguments)).collect())
+    Ok(others.map(|other| Totals::of_other(other, arguments)).collect())
 }
 
 /// One run into one collection of a node.
@@ -180,7 +180,7 @@ struct Insertion<'a> {
 }
 
 impl Insertion<'_> {
-    async fn measure(&self) -> anyhow::Result<Outcome> {
+    async fn measure(&self) -> anyhow::Result<Totals> {
         let door = self.endpoint.door.as_str();
         let name = format!("bench-insert-{}-{door}-{}", process::id(), self.concurrency);
         progress(format_args!("inserting over {door}, {} requests at once", self.concurrency));
@@ -203,21 +203,16 @@ impl Insertion<'_> {
         name: &str,
         batches: usize,
         job: InsertJob,
-    ) -> anyhow::Result<Outcome> {
+    ) -> anyhow::Result<Totals> {
         self.process.settled(client, name).await?;
         let before = self.process.cpu_s()?;
         let run = load::run(self.endpoint, self.concurrency.into(), batches, job).await?;
         self.process.settled(client, name).await?;
         let node_cpu_s = self.process.cpu_s_since(before)?;
-        Ok(Outcome { node_cpu_s, ..self.verified(client, name, &run).await? })
+        Ok(Totals { node_cpu_s, ..self.verified(client, name, &run).await? })
     }
 
-    async fn verified(
-        &self,
-        client: &mut Client,
-        name: &str,
-        run: &Run,
-    ) -> anyhow::Result<Outcome> {
+    async fn verified(&self, client: &mut Client, name: &str, run: &Run) -> anyhow::Result<Totals> {
         let (mut got, mut found_first) = (0, 0);
         for row in samples(self.vectors.len()) {
             let vector = self.vectors.vector(row);
@@ -233,7 +228,7 @@ impl Insertion<'_> {
         };
         let engine = format!("akidb over {}", self.endpoint.door.as_str());
         let durability = "commit with fsync (synchronous=FULL)".to_owned();
-        Ok(Outcome::new(engine, durability, self.concurrency, run, &measured))
+        Ok(Totals::new(engine, durability, self.concurrency, run, &measured))
     }
 }
 
@@ -269,7 +264,7 @@ struct Measured {
     found_first: usize,
 }
 
-impl Outcome {
+impl Totals {
     fn new(
         engine: String,
         durability: String,
@@ -333,7 +328,7 @@ impl Report for InsertReport {
         parts.push(self.runs_part());
         parts.push("documents/s in each tenth of a run:".to_owned());
         parts.push(self.windows_part());
-        let durability = |run: &Outcome| format!("{}: {}", run.engine, run.durability);
+        let durability = |run: &Totals| format!("{}: {}", run.engine, run.durability);
         let mut promises: Vec<_> = self.runs.iter().map(durability).collect();
         promises.dedup();
         parts.push("what an acknowledgement promises:".to_owned());

@@ -75,13 +75,13 @@ pub(crate) struct SearchReport {
     dimension: u16,
     metric: Metric,
     limit: u16,
-    runs: Vec<Outcome>,
+    runs: Vec<Totals>,
     verdict: Verdict,
 }
 
 /// What one door did at one concurrency.
 #[derive(Serialize)]
-struct Outcome {
+struct Totals {
     door: &'static str,
     concurrency: u16,
     searches: usize,
@@ -127,7 +127,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    async fn measure_all(&self, endpoints: &[Endpoint]) -> anyhow::Result<Vec<Outcome>> {
+    async fn measure_all(&self, endpoints: &[Endpoint]) -> anyhow::Result<Vec<Totals>> {
         let name = format!("bench-search-{}", process::id());
         let mut client = endpoints[0].connect().await?;
         let dimension = self.vectors.dimension();
@@ -142,7 +142,7 @@ impl Bench<'_> {
         client: &mut Client,
         name: &str,
         endpoints: &[Endpoint],
-    ) -> anyhow::Result<Vec<Outcome>> {
+    ) -> anyhow::Result<Vec<Totals>> {
         progress("filling the collection");
         for first in (0..self.vectors.len()).step_by(BATCH) {
             let rows = first..(first + BATCH).min(self.vectors.len());
@@ -176,7 +176,7 @@ impl Bench<'_> {
         name: &str,
         concurrency: u16,
         recall: f64,
-    ) -> anyhow::Result<Outcome> {
+    ) -> anyhow::Result<Totals> {
         let door = endpoint.door.as_str();
         progress(format_args!("searching over {door}, {concurrency} at once"));
         let job = SearchJob {
@@ -189,7 +189,7 @@ impl Bench<'_> {
         let before = self.process.cpu_s()?;
         let run = load::run(endpoint, concurrency.into(), searches, job).await?;
         let node_cpu_s = self.process.cpu_s_since(before)?;
-        Ok(Outcome {
+        Ok(Totals {
             door,
             concurrency,
             searches,

@@ -18,13 +18,13 @@ impl Filter {
     /// wrong type, or is deeper or larger than `filter_depth` and `filter_nodes`.
     pub fn parse(json: &Value, limits: &Limits) -> Result<Self, FilterError> {
         let mut parser = Parser { nodes_left: limits.filter_nodes, limits };
-        parser.conditions(json, &Place::root(), 1)
+        parser.conditions(json, &Path::root(), 1)
     }
 }
 
 /// Where the parser stands, printed only when something is wrong there.
-struct Place<'a> {
-    parent: Option<&'a Place<'a>>,
+struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
     step: Step<'a>,
 }
 
@@ -33,21 +33,21 @@ enum Step<'a> {
     Index(usize),
 }
 
-impl<'a> Place<'a> {
-    fn root() -> Place<'static> {
-        Place { parent: None, step: Step::Key("filter") }
+impl<'a> Path<'a> {
+    fn root() -> Path<'static> {
+        Path { parent: None, step: Step::Key("filter") }
     }
 
-    fn key(&'a self, key: &'a str) -> Place<'a> {
-        Place { parent: Some(self), step: Step::Key(key) }
+    fn key(&'a self, key: &'a str) -> Path<'a> {
+        Path { parent: Some(self), step: Step::Key(key) }
     }
 
-    fn index(&'a self, index: usize) -> Place<'a> {
-        Place { parent: Some(self), step: Step::Index(index) }
+    fn index(&'a self, index: usize) -> Path<'a> {
+        Path { parent: Some(self), step: Step::Index(index) }
     }
 
     fn path(&self) -> String {
-        let parent = self.parent.map(Place::path);
+        let parent = self.parent.map(Path::path);
         match (parent, &self.step) {
             (Some(parent), Step::Key(key)) => {
                 format!("{parent}.{}", key.chars().take(80).collect::<String>())
@@ -105,7 +105,7 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn enter(&mut self, place: &Place<'_>, depth: usize) -> Result<(), FilterError> {
+    fn enter(&mut self, place: &Path<'_>, depth: usize) -> Result<(), FilterError> {
         if depth > self.limits.filter_depth {
             let depth_max = self.limits.filter_depth;
             return place.fault(format!("is nested deeper than {depth_max} levels"));
@@ -123,7 +123,7 @@ impl Parser<'_> {
     fn conditions(
         &mut self,
         json: &Value,
-        place: &Place<'_>,
+        place: &Path<'_>,
         depth: usize,
     ) -> Result<Filter, FilterError> {
         self.enter(place, depth)?;
@@ -155,7 +155,7 @@ impl Parser<'_> {
     fn list(
         &mut self,
         json: &Value,
-        place: &Place<'_>,
+        place: &Path<'_>,
         depth: usize,
     ) -> Result<Vec<Filter>, FilterError> {
         match json {
@@ -172,7 +172,7 @@ impl Parser<'_> {
         &mut self,
         path: &str,
         json: &Value,
-        place: &Place<'_>,
+        place: &Path<'_>,
         depth: usize,
     ) -> Result<Filter, FilterError> {
         if let Some(fault) = foreign::fault_of_word(path, json) {
@@ -192,7 +192,7 @@ impl Parser<'_> {
         }
     }
 
-    fn id(&mut self, json: &Value, place: &Place<'_>, depth: usize) -> Result<Filter, FilterError> {
+    fn id(&mut self, json: &Value, place: &Path<'_>, depth: usize) -> Result<Filter, FilterError> {
         match json {
             Value::Object(object) => self.operators(Subject::Id, object, place, depth),
             Value::Array(_) => {
@@ -209,7 +209,7 @@ impl Parser<'_> {
         &mut self,
         subject: Subject<'_>,
         object: &Map<String, Value>,
-        place: &Place<'_>,
+        place: &Path<'_>,
         depth: usize,
     ) -> Result<Filter, FilterError> {
         self.enter(place, depth)?;
@@ -226,7 +226,7 @@ impl Parser<'_> {
         subject: Subject<'_>,
         operator: &str,
         json: &Value,
-        place: &Place<'_>,
+        place: &Path<'_>,
         depth: usize,
     ) -> Result<Filter, FilterError> {
         let mut one = || Ok(vec![self.operand(subject, json, place, depth)?]);
@@ -273,7 +273,7 @@ impl Parser<'_> {
         subject: Subject<'_>,
         relation: Ordered,
         json: &Value,
-        place: &Place<'_>,
+        place: &Path<'_>,
         depth: usize,
     ) -> Result<Filter, FilterError> {
         if !matches!(json, Value::Number(_) | Value::String(_)) {
@@ -285,7 +285,7 @@ impl Parser<'_> {
     fn text<'j>(
         &mut self,
         json: &'j Value,
-        place: &Place<'_>,
+        place: &Path<'_>,
         depth: usize,
     ) -> Result<&'j str, FilterError> {
         self.enter(place, depth)?;
@@ -299,7 +299,7 @@ impl Parser<'_> {
         &mut self,
         subject: Subject<'_>,
         json: &Value,
-        place: &Place<'_>,
+        place: &Path<'_>,
         depth: usize,
     ) -> Result<Vec<Operand>, FilterError> {
         let Value::Array(items) = json else {
@@ -329,7 +329,7 @@ impl Parser<'_> {
         &mut self,
         subject: Subject<'_>,
         json: &Value,
-        place: &Place<'_>,
+        place: &Path<'_>,
         depth: usize,
     ) -> Result<Operand, FilterError> {
         self.count_parts(json, place, depth)?;
@@ -348,7 +348,7 @@ impl Parser<'_> {
     fn count_parts(
         &mut self,
         json: &Value,
-        place: &Place<'_>,
+        place: &Path<'_>,
         depth: usize,
     ) -> Result<(), FilterError> {
         self.enter(place, depth)?;
@@ -368,7 +368,7 @@ impl Parser<'_> {
 fn check_bounds(
     tests: &[Filter],
     object: &Map<String, Value>,
-    place: &Place<'_>,
+    place: &Path<'_>,
 ) -> Result<(), FilterError> {
     let bounds = || {
         tests.iter().zip(object.keys()).filter_map(|(test, operator)| match test {

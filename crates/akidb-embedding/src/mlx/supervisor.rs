@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The place of one worker.
 #[derive(Debug)]
 pub(super) struct Slot {
-    state: Mutex<State>,
+    state: Mutex<SupervisorState>,
     changed: Condvar,
     is_closed: Arc<AtomicBool>,
     /// Told after every change.
@@ -42,14 +42,14 @@ pub(super) trait OnChange: std::fmt::Debug + Send + Sync {
 }
 
 #[derive(Debug)]
-struct State {
-    place: Place,
+struct SupervisorState {
+    place: WorkerSlot,
     /// A worker has run a batch since the thread last looked.
     has_run: bool,
 }
 
 #[derive(Debug)]
-enum Place {
+enum WorkerSlot {
     /// The first worker is not there yet.
     Starting,
     /// None is there; the next one is started then.
@@ -72,7 +72,7 @@ enum Duty {
 
 impl Slot {
     pub(super) fn new(is_closed: Arc<AtomicBool>, on_change: Box<dyn OnChange>) -> Self {
-        let state = Mutex::new(State { place: Place::Starting, has_run: false });
+        let state = Mutex::new(SupervisorState { place: WorkerSlot::Starting, has_run: false });
         Self { state, changed: Condvar::new(), is_closed, on_change }
     }
 
@@ -80,9 +80,9 @@ impl Slot {
     pub(super) fn take(&self) -> Option<Box<Worker>> {
         let mut state = self.lock();
         loop {
-            match std::mem::replace(&mut state.place, Place::Taken) {
-                Place::Idle(worker) => return Some(worker),
-                Place::Taken if !self.is_closed() => state = self.wait(state, LOOK_EVERY),
+            match std::mem::replace(&mut state.place, WorkerSlot::Taken) {
+                WorkerSlot::Idle(worker) => return Some(worker),
+                WorkerSlot::Taken if !self.is_closed() => state = self.wait(state, LOOK_EVERY),
                 other => {
                     state.place = other;
                     return None;
@@ -98,18 +98,18 @@ impl Slot {
     pub(super) fn give_back(&self, worker: Box<Worker>, has_run: bool) {
         let mut state = self.lock();
         state.has_run |= has_run;
-        state.place = Place::Idle(worker);
+        state.place = WorkerSlot::Idle(worker);
     }
 
     /// Puts a worker there that is new, or was looked at.
     fn put(&self, worker: Box<Worker>) {
-        self.lock().place = Place::Idle(worker);
+        self.lock().place = WorkerSlot::Idle(worker);
         self.changed.notify_all();
     }
 
     /// Gives back a worker that has to be ended, for this reason.
     pub(super) fn give_up(&self, worker: Box<Worker>, failure: CallFailure, reason: Arc<str>) {
-        self.lock().place = Place::Broken(worker, failure, reason);
+        self.lock().place = WorkerSlot::Broken(worker, failure, reason);
         self.changed.notify_all();
         self.on_change.changed();
     }
@@ -117,20 +117,20 @@ impl Slot {
     /// Why there is no worker, and how long until the next one is started.
     pub(super) fn down(&self) -> Option<(Arc<str>, Duration)> {
         match &self.lock().place {
-            Place::Down { reason, next_start } => {
+            WorkerSlot::Down { reason, next_start } => {
                 let left = next_start.saturating_duration_since(Instant::now());
                 Some((Arc::clone(reason), left))
             }
-            Place::Broken(.., reason) => Some((Arc::clone(reason), Duration::ZERO)),
-            Place::Starting => Some((Arc::from("the MLX worker is starting"), Duration::ZERO)),
-            Place::Idle(_) | Place::Taken => None,
+            WorkerSlot::Broken(.., reason) => Some((Arc::clone(reason), Duration::ZERO)),
+            WorkerSlot::Starting => Some((Arc::from("the MLX worker is starting"), Duration::ZERO)),
+            WorkerSlot::Idle(_) | WorkerSlot::Taken => None,
         }
     }
 
     /// Waits until the first worker is there or could not be started.
     pub(super) fn wait_for_first(&self) {
         let mut state = self.lock();
-        while matches!(state.place, Place::Starting) && !self.is_closed() {
+        while matches!(state.place, WorkerSlot::Starting) && !self.is_closed() {
             state = self.wait(state, LOOK_EVERY);
         }
     }
@@ -146,35 +146,35 @@ impl Slot {
         loop {
             if self.is_closed() {
                 // The worker goes with the state.
-                state.place = Place::Starting;
+                state.place = WorkerSlot::Starting;
                 return Duty::End;
             }
-            let wait = match std::mem::replace(&mut state.place, Place::Taken) {
-                Place::Starting => {
-                    state.place = Place::Starting;
+            let wait = match std::mem::replace(&mut state.place, WorkerSlot::Taken) {
+                WorkerSlot::Starting => {
+                    state.place = WorkerSlot::Starting;
                     return Duty::Start;
                 }
-                Place::Broken(worker, failure, reason) => {
+                WorkerSlot::Broken(worker, failure, reason) => {
                     let next_start = Instant::now();
-                    state.place = Place::Down { reason, next_start };
+                    state.place = WorkerSlot::Down { reason, next_start };
                     return Duty::Bury(worker, failure);
                 }
-                Place::Down { reason, next_start } => {
+                WorkerSlot::Down { reason, next_start } => {
                     let left = next_start.saturating_duration_since(Instant::now());
-                    state.place = Place::Down { reason, next_start };
+                    state.place = WorkerSlot::Down { reason, next_start };
                     if left.is_zero() {
                         return Duty::Start;
                     }
                     left
                 }
-                Place::Idle(worker) if since.elapsed() >= LOOK_EVERY => {
+                WorkerSlot::Idle(worker) if since.elapsed() >= LOOK_EVERY => {
                     return Duty::Look(worker);
                 }
-                Place::Idle(worker) => {
-                    state.place = Place::Idle(worker);
+                WorkerSlot::Idle(worker) => {
+                    state.place = WorkerSlot::Idle(worker);
                     LOOK_EVERY
                 }
-                Place::Taken => LOOK_EVERY,
+                WorkerSlot::Taken => LOOK_EVERY,
             };
             state = self.wait(state, wait);
         }
@@ -184,11 +184,15 @@ impl Slot {
         self.is_closed.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SupervisorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, time: Duration) -> MutexGuard<'a, State> {
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, SupervisorState>,
+        time: Duration,
+    ) -> MutexGuard<'a, SupervisorState> {
         self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
     }
 }
@@ -301,7 +305,7 @@ impl Supervisor {
         let next_start = self.breaker.note_end(now);
         self.metrics.count_end(kind);
         let reason: Arc<str> = reason.into();
-        self.slot.lock().place = Place::Down { reason, next_start };
+        self.slot.lock().place = WorkerSlot::Down { reason, next_start };
         self.slot.changed.notify_all();
         self.slot.on_change.changed();
     }

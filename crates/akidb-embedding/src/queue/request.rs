@@ -18,12 +18,12 @@ type Answer = Result<Vec<Embedding>, EmbedError>;
 /// A request of which some texts are not embedded yet.
 #[derive(Debug)]
 pub(super) struct PendingRequest {
-    state: Mutex<State>,
+    state: Mutex<Answers>,
     times: Arc<EmbedTimes>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Answers {
     embeddings: Vec<Option<Embedding>>,
     missing: usize,
     /// Taken when the request is answered, be it with an error.
@@ -36,7 +36,7 @@ struct State {
     span: Span,
 }
 
-impl State {
+impl Answers {
     /// Takes the way to answer, with which the request is over.
     fn settle(&mut self) -> Option<oneshot::Sender<Answer>> {
         self.stage = None;
@@ -50,7 +50,7 @@ impl PendingRequest {
     pub(super) fn new(texts: usize, times: Arc<EmbedTimes>) -> (Self, oneshot::Receiver<Answer>) {
         let (reply, answer) = oneshot::channel();
         let span = Span::current();
-        let state = State {
+        let state = Answers {
             embeddings: (0..texts).map(|_| None).collect(),
             missing: texts,
             reply: Some(reply),
@@ -86,7 +86,7 @@ impl PendingRequest {
         self.with_state(|state| drop(state.settle()));
     }
 
-    fn enter(&self, state: &mut State, stage: Stage) {
+    fn enter(&self, state: &mut Answers, stage: Stage) {
         // The stage before ends first, so that none of the time counts twice.
         state.stage = None;
         if state.reply.is_some() {
@@ -125,7 +125,7 @@ impl PendingRequest {
         });
     }
 
-    fn with_state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+    fn with_state<T>(&self, act: impl FnOnce(&mut Answers) -> T) -> T {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -14,7 +14,7 @@ use super::{
     admission::Demand,
     lane_locks::LaneGuard,
     query_cache::QueryCache,
-    state::{Next, State},
+    state::{Next, QueueState},
     tasks::{Duty, Encoding, Task, Waiter},
 };
 use crate::{error::EmbedError, metrics::EmbeddingMetrics};
@@ -24,7 +24,7 @@ pub(super) struct Shared {
     settings: QueueSettings,
     metrics: EmbeddingMetrics,
     lane_locks: LaneLocks,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// Behind a lock of its own: what is found in it needs nothing of the queue.
     queries: Mutex<QueryCache>,
     /// Signaled when a task is queued and when the queue is closed.
@@ -180,11 +180,11 @@ impl Shared {
         let _ = self.owners.subscribe().wait_for(|owners| *owners == 0).await;
     }
 
-    fn report_depth(&self, state: &State) {
+    fn report_depth(&self, state: &QueueState) {
         self.metrics.queue_depth.set(i64::try_from(state.queue.len()).unwrap_or(i64::MAX));
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,7 +15,7 @@ use crate::error::EmbedError;
 
 /// What waits, and what was seen of what has run.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct QueueState {
     pub(super) queue: TaskQueue,
     pub(super) throughput: Throughput,
     pub(super) is_closed: bool,
@@ -32,7 +32,7 @@ pub(super) enum Next {
     Nothing,
 }
 
-impl State {
+impl QueueState {
     /// Queues all texts of a request, or none.
     pub(super) fn admit(
         &mut self,

@@ -9,7 +9,7 @@ use super::{
     BLOCK_WEIGHT_BYTES_MAX, FilterIndex,
     block::{Block, RUN_SLOTS},
     block_writer::BlockWriter,
-    entry::{self, PRESENT, Place, SEVERAL},
+    entry::{self, PRESENT, SEVERAL, ValuePlace},
     interned::Interned,
 };
 
@@ -91,9 +91,9 @@ impl BlockBuilder {
         *seen = self.document;
         self.post(path, if is_first { PRESENT } else { SEVERAL }, slots);
         let mut post = |entry: &[u8]| self.post(path, entry, slots);
-        entry::for_each(value, Place::Value, &mut post);
+        entry::for_each(value, ValuePlace::Value, &mut post);
         for element in value.as_array().into_iter().flatten() {
-            entry::for_each(element, Place::Element, &mut post);
+            entry::for_each(element, ValuePlace::Element, &mut post);
         }
     }
 

@@ -14,7 +14,7 @@ use roaring::RoaringBitmap;
 
 use super::{
     block::{Block, RUN_SLOTS},
-    state::State,
+    rows::FilterRows,
     strings::Strings,
 };
 
@@ -45,7 +45,7 @@ pub enum DamagedFilterIndex {
     },
 }
 
-pub(super) fn write(state: &State, output: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(state: &FilterRows, output: &mut impl Write) -> io::Result<()> {
     output.write_all(MAGIC)?;
     let dead = state.dead();
     write_u32s(output, &[VERSION, state.slot_count(), dead.serialized_size() as u32])?;
@@ -97,7 +97,7 @@ fn write_all<T: Copy, const BYTES: usize>(
 
 type Result<T> = std::result::Result<T, DamagedFilterIndex>;
 
-pub(super) fn read(bytes: &[u8]) -> Result<State> {
+pub(super) fn read(bytes: &[u8]) -> Result<FilterRows> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DamagedFilterIndex::Foreign)?;
     let mut input = Input { rest };
     let found = input.u32()?;
@@ -115,7 +115,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<State> {
         blocks.push(Arc::new(block));
     }
     if input.rest.is_empty() {
-        Ok(State::new(blocks, dead, slot_count))
+        Ok(FilterRows::new(blocks, dead, slot_count))
     } else {
         Err(DamagedFilterIndex::Length)
     }

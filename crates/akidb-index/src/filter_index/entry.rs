@@ -33,7 +33,7 @@ pub(super) enum Kind {
 
 /// Where a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ValuePlace {
     /// The path leads to it.
     Value,
     /// It is an element of a list that the path leads to.
@@ -51,11 +51,11 @@ pub(super) const SEVERAL: &[u8] = &[0x01];
 const STRING_TAG: u8 = 0xFF;
 
 /// The tag of a kind at a place.
-pub(super) fn tag(place: Place, kind: Kind) -> u8 {
+pub(super) fn tag(place: ValuePlace, kind: Kind) -> u8 {
     match (place, kind) {
-        (Place::Value, Kind::String) => STRING_TAG,
-        (Place::Value, _) => kind as u8,
-        (Place::Element, _) => kind as u8 + 0x10,
+        (ValuePlace::Value, Kind::String) => STRING_TAG,
+        (ValuePlace::Value, _) => kind as u8,
+        (ValuePlace::Element, _) => kind as u8 + 0x10,
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) fn end_of(tag: u8) -> Vec<u8> {
 }
 
 /// Calls `post` with every entry of a value: one, or for a date two.
-pub(super) fn for_each(value: &Value, place: Place, post: &mut impl FnMut(&[u8])) {
+pub(super) fn for_each(value: &Value, place: ValuePlace, post: &mut impl FnMut(&[u8])) {
     let mut entry = Vec::with_capacity(64);
     equality(value, place, &mut entry);
     post(&entry);
@@ -83,15 +83,15 @@ pub(super) fn for_each(value: &Value, place: Place, post: &mut impl FnMut(&[u8])
 pub(super) fn of_id(id: &DocumentId, entry: &mut Vec<u8>) {
     match id {
         DocumentId::Integer(id) => {
-            entry.push(tag(Place::Value, Kind::Number));
+            entry.push(tag(ValuePlace::Value, Kind::Number));
             value_key::number(&Number::from(*id), entry);
         }
-        DocumentId::Text(id) => text(id, Place::Value, entry),
+        DocumentId::Text(id) => text(id, ValuePlace::Value, entry),
     }
 }
 
 /// The entry of what equals an operand.
-pub(super) fn of_operand(operand: &Operand, place: Place, entry: &mut Vec<u8>) {
+pub(super) fn of_operand(operand: &Operand, place: ValuePlace, entry: &mut Vec<u8>) {
     match operand.value() {
         // A date among the operands of ids is text as well.
         Value::String(given)
@@ -103,14 +103,14 @@ pub(super) fn of_operand(operand: &Operand, place: Place, entry: &mut Vec<u8>) {
     }
 }
 
-fn text(text: &str, place: Place, entry: &mut Vec<u8>) {
+fn text(text: &str, place: ValuePlace, entry: &mut Vec<u8>) {
     entry.push(tag(place, Kind::String));
     entry.extend_from_slice(text.as_bytes());
 }
 
 /// The entry by which a value equals others. Values that are kept whole have the same one exactly
 /// where they are equal.
-pub(super) fn equality(value: &Value, place: Place, entry: &mut Vec<u8>) {
+pub(super) fn equality(value: &Value, place: ValuePlace, entry: &mut Vec<u8>) {
     let begin = |entry: &mut Vec<u8>, kind| entry.push(tag(place, kind));
     match value {
         Value::Null => begin(entry, Kind::Null),
@@ -153,7 +153,7 @@ const _: () = assert!(value_key::DATE_BYTES_MAX <= FilterIndex::STRING_BYTES_MAX
 
 /// Whether the entry of [`equality`] is of a value that is not kept whole.
 pub(super) fn is_cut(entry: &[u8]) -> bool {
-    let of_kind = |kind| [Place::Value, Place::Element].map(|place| tag(place, kind));
+    let of_kind = |kind| [ValuePlace::Value, ValuePlace::Element].map(|place| tag(place, kind));
     let tags = [of_kind(Kind::LongCompound), of_kind(Kind::LongString)];
     entry.first().is_some_and(|first| tags.as_flattened().contains(first))
 }

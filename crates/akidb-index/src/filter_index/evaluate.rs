@@ -9,8 +9,8 @@ use super::{
     bits::{Bits, Interval},
     block::Block,
     builder::LONG_PATHS,
-    entry::{Kind, PRESENT, Place, SEVERAL, tag},
-    plan::{Condition, Keys, Part, Plan, Spans},
+    compiled::{CompiledFilter, Condition, Keys, Part, Spans},
+    entry::{Kind, PRESENT, SEVERAL, ValuePlace, tag},
 };
 
 /// A block and what several conditions need of it.
@@ -25,26 +25,28 @@ impl<'b> Evaluation<'b> {
     }
 
     /// Which slots of the block match.
-    pub(super) fn run(&self, plan: &Plan<'_>) -> Interval {
-        match plan {
-            Plan::All(plans) => {
+    pub(super) fn run(&self, filter: &CompiledFilter<'_>) -> Interval {
+        match filter {
+            CompiledFilter::All(parts) => {
                 let mut all = Interval::exactly(self.universe.clone());
-                for plan in plans {
+                for filter in parts {
                     if all.maybe().is_empty() {
                         break;
                     }
-                    all.and(&self.run(plan));
+                    all.and(&self.run(filter));
                 }
                 all
             }
-            Plan::Any(plans) => {
+            CompiledFilter::Any(parts) => {
                 let mut any = Interval::exactly(self.none());
-                plans.iter().for_each(|plan| any.or(&self.run(plan)));
+                parts.iter().for_each(|filter| any.or(&self.run(filter)));
                 any
             }
-            Plan::Not(plan) => self.run(plan).complement(&self.universe),
-            Plan::Field { path, condition } => self.condition(&self.block.field(path), condition),
-            Plan::LongPath { holds_if_absent } => self.long_path(*holds_if_absent),
+            CompiledFilter::Not(filter) => self.run(filter).complement(&self.universe),
+            CompiledFilter::Field { path, condition } => {
+                self.condition(&self.block.field(path), condition)
+            }
+            CompiledFilter::LongPath { holds_if_absent } => self.long_path(*holds_if_absent),
         }
     }
 
@@ -139,9 +141,9 @@ impl<'b> Evaluation<'b> {
     fn text(&self, field: &Range<usize>, text: &memchr::memmem::Finder<'_>) -> Interval {
         let mut sure = self.none();
         let mut unsure = self.none();
-        let short = self.block.tagged(field, tag(Place::Value, Kind::String));
+        let short = self.block.tagged(field, tag(ValuePlace::Value, Kind::String));
         self.text_in_entries(short, text, &mut sure);
-        for long in self.block.tagged(field, tag(Place::Value, Kind::LongString)) {
+        for long in self.block.tagged(field, tag(ValuePlace::Value, Kind::LongString)) {
             let entry = self.block.entries.get(long);
             let start = entry.get(1..=LONG_STRING_START_BYTES).unwrap_or_default();
             let bits = if text.find(start).is_some() { &mut sure } else { &mut unsure };
@@ -154,7 +156,7 @@ impl<'b> Evaluation<'b> {
     fn caseless(&self, field: &Range<usize>, part: &Caseless) -> Interval {
         let mut sure = self.none();
         let mut unsure = self.none();
-        for place in [Place::Value, Place::Element] {
+        for place in [ValuePlace::Value, ValuePlace::Element] {
             for short in self.block.tagged(field, tag(place, Kind::String)) {
                 let text = self.block.entries.get(short).get(1..).unwrap_or_default();
                 if part.is_in(&String::from_utf8_lossy(text)) {

@@ -121,14 +121,14 @@ enum Cell {
 
 #[derive(Debug, Default)]
 struct ArrayScan {
-    place: Place,
+    place: LinePart,
     depth: usize,
     in_string: bool,
     is_escaped: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum LinePart {
     #[default]
     Before,
     Within,
@@ -185,7 +185,7 @@ impl Framer {
     /// [`FrameFault`] where a list was not ended.
     pub fn finish(&mut self) -> Result<Option<Framed>, FrameFault> {
         match &self.scan {
-            Scan::Array(ArrayScan { place: Place::Behind, .. }) => Ok(None),
+            Scan::Array(ArrayScan { place: LinePart::Behind, .. }) => Ok(None),
             Scan::Array(_) => Err(FrameFault("the list does not end with ]")),
             Scan::Lines | Scan::Csv(_) => {
                 let end = End { at: self.buffer.len(), is_last: true };
@@ -308,15 +308,15 @@ impl ArrayScan {
     fn find(&mut self, bytes: &[u8]) -> Result<Found, FrameFault> {
         let blank = bytes.len() - bytes.trim_ascii_start().len();
         match self.place {
-            Place::Within => Ok(self.end(bytes).map_or(Found::Nothing, Found::End)),
+            LinePart::Within => Ok(self.end(bytes).map_or(Found::Nothing, Found::End)),
             _ if bytes.is_empty() => Ok(Found::Nothing),
             _ if blank == bytes.len() => Ok(Found::Skip(blank)),
-            Place::Before if bytes[blank] == b'[' => {
-                self.place = Place::Within;
+            LinePart::Before if bytes[blank] == b'[' => {
+                self.place = LinePart::Within;
                 Ok(Found::Skip(blank + 1))
             }
-            Place::Before => Err(FrameFault("it does not begin with [, as a list does")),
-            Place::Behind => Err(FrameFault("something follows behind the list")),
+            LinePart::Before => Err(FrameFault("it does not begin with [, as a list does")),
+            LinePart::Behind => Err(FrameFault("something follows behind the list")),
         }
     }
 
@@ -330,7 +330,7 @@ impl ArrayScan {
                 b'{' | b'[' => self.depth += 1,
                 b',' if self.depth == 0 => return Some(End { at, is_last: false }),
                 b']' if self.depth == 0 => {
-                    self.place = Place::Behind;
+                    self.place = LinePart::Behind;
                     return Some(End { at, is_last: true });
                 }
                 b'}' | b']' => self.depth = self.depth.saturating_sub(1),

@@ -22,7 +22,7 @@ use crate::{
     client::Reply,
     document::Form,
     node::Node,
-    oracle::{Operation, Oracle, Outcome, State},
+    oracle::{Answered, Operation, Oracle, State},
     scene::{Left, Scene, copy},
     shim::{CallError, Failure, IS_AVAILABLE, Shim, kind},
     workload::{Mix, Request, Worker, take},
@@ -268,7 +268,7 @@ impl Trial {
             if client_leaves {
                 // A node that is gone already did not take it.
                 let _ = request.send_and_leave(&mut client);
-                oracle.note(&operation, &Outcome::Unknown);
+                oracle.note(&operation, &Answered::Unknown);
                 wait_until_quiet(shim)?;
                 continue;
             }
@@ -341,7 +341,7 @@ impl Trial {
                 let outcome = take(oracle, &operation, &reply)?;
                 // What may be dropped may be not there.
                 let is_gone = reply.as_ref().is_ok_and(|reply| reply.status == 404);
-                if outcome != Outcome::Done && !is_gone {
+                if outcome != Answered::Done && !is_gone {
                     refused = Some((name, reply.map(|reply| reply.text).unwrap_or_default()));
                 }
             }

@@ -17,7 +17,7 @@ use crate::{
     client::Client,
     disk::{Disk, Event, Unsynced, read_trace},
     node::Node,
-    oracle::{Operation, Oracle, Outcome, State},
+    oracle::{Answered, Operation, Oracle, State},
     shared::{SHARED, part_of},
     shim::{IS_AVAILABLE, Shim},
     workload::{Mix, Request, Worker, take},
@@ -33,7 +33,7 @@ struct Mark {
     before: u64,
     after: u64,
     operation: Operation,
-    outcome: Outcome,
+    outcome: Answered,
 }
 
 /// What was recorded.
@@ -140,7 +140,7 @@ fn work(mut worker: Worker, mut client: Client, shim: &Shim) -> Result<Vec<Mark>
         let reply = request.send(&mut client);
         let after = shim.records()?;
         let outcome = take(&mut oracle, &operation, &reply)?;
-        if outcome == Outcome::Unknown {
+        if outcome == Answered::Unknown {
             bail!("{operation:?} was not answered on a sound disk: {reply:?}");
         }
         marks.push(Mark { before, after, operation, outcome });
@@ -203,7 +203,7 @@ fn check(context: &Context, image: &Path, recording: &Recording, position: usize
         for mark in marks.iter().filter(|mark| mark.before < position as u64) {
             let is_answered = mark.after <= position as u64;
             let outcome = match &mark.outcome {
-                Outcome::Done | Outcome::Lines { .. } if !is_answered => &Outcome::Unknown,
+                Answered::Done | Answered::Lines { .. } if !is_answered => &Answered::Unknown,
                 outcome => outcome,
             };
             oracle.note(&mark.operation, outcome);

@@ -12,7 +12,7 @@ use crate::{
     case::{Context, Tally, count},
     client::Client,
     node::Node,
-    oracle::{Operation, Oracle, Outcome},
+    oracle::{Answered, Operation, Oracle},
     scene::{Scene, copy},
     shared::part_of,
     workload::{Mix, Request, Worker, take},
@@ -110,15 +110,15 @@ fn write(
         let outcome = match &reply {
             // Refused in time: nothing of it was done, and the reply says so.
             Ok(reply) if matches!(reply.status, 422 | 429) && reply.outcome() == "not_applied" => {
-                Outcome::NotApplied
+                Answered::NotApplied
             }
             _ => take(oracle, &operation, &reply)?,
         };
         let is_text = matches!(operation, Operation::Upsert { .. }) && name != "s-vectors";
-        if fault == Fault::NoModel && is_text && outcome != Outcome::NotApplied {
+        if fault == Fault::NoModel && is_text && outcome != Answered::NotApplied {
             bail!("a text was taken without a model: {reply_text}");
         }
-        refused += u64::from(outcome == Outcome::NotApplied);
+        refused += u64::from(outcome == Answered::NotApplied);
     }
     Ok(refused)
 }

@@ -9,7 +9,7 @@ use crate::{
     agree::agree,
     case::{Context, Tally, count},
     node::{Node, Starting},
-    oracle::{Oracle, Outcome, State},
+    oracle::{Answered, Oracle, State},
     shared::{create_shared, part_of},
     workload::{Mix, Request, Worker, take},
 };
@@ -104,13 +104,13 @@ fn write(
         let reply = Request::of(&operation, state).send(&mut client);
         let outcome = take(oracle, &operation, &reply)?;
         match outcome {
-            Outcome::Done => {
+            Answered::Done => {
                 written.requests += 1;
                 written.documents += operation.document_count();
             }
-            Outcome::NotApplied => {}
+            Answered::NotApplied => {}
             // The node goes away within moments; what was in flight stays unknown.
-            Outcome::Unknown | Outcome::Lines { .. } => return Ok(written),
+            Answered::Unknown | Answered::Lines { .. } => return Ok(written),
         }
     }
 }

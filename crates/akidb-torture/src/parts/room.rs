@@ -15,7 +15,7 @@ use crate::{
     case::{Context, Tally, count},
     client::Client,
     node::Node,
-    oracle::{Operation, Oracle, Outcome},
+    oracle::{Answered, Operation, Oracle},
     scene::Scene,
     scene::copy,
     shared::SHARED,
@@ -142,7 +142,7 @@ impl Filling<'_> {
             let operation = Operation::Delete { collection: name.to_owned(), ids };
             let reply = Request::of(&operation, self.oracle.state()).send(client);
             let outcome = take(self.oracle, &operation, &reply)?;
-            if outcome != Outcome::Done && self.oracle.state().contains_key(name) {
+            if outcome != Answered::Done && self.oracle.state().contains_key(name) {
                 let refused = self.shim.refused()?;
                 bail!("a delete on a full disk is refused ({refused} calls): {reply:?}");
             }
@@ -157,7 +157,7 @@ impl Filling<'_> {
             let operation = Operation::Upsert { collection: "s-vectors".to_owned(), documents };
             let reply = Request::of(&operation, self.oracle.state()).send(client);
             let outcome = take(self.oracle, &operation, &reply)?;
-            if outcome == Outcome::Done {
+            if outcome == Answered::Done {
                 return Ok(());
             }
             if started.elapsed() > WRITABLE_WITHIN {

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// Where a value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Source {
     /// In the configuration file.
     File(PathBuf),
     /// In an environment variable.
@@ -22,7 +22,7 @@ pub(crate) enum Place {
     Flag(&'static str),
 }
 
-impl Place {
+impl Source {
     /// The key as it is written at such a place.
     fn spelling(&self, key: &str) -> String {
         match self {
@@ -32,7 +32,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "file {}", path.display()),
@@ -43,7 +43,7 @@ impl fmt::Display for Place {
 }
 
 /// A key that does not exist, with the nearest one that does.
-pub(super) fn unknown_key(key: &str, value: &Value, place: &Place, known: &[String]) -> Failure {
+pub(super) fn unknown_key(key: &str, value: &Value, place: &Source, known: &[String]) -> Failure {
     let in_section = format!("{key}.");
     if known.iter().any(|known| known.starts_with(&in_section)) {
         let found = value.to_actual();
@@ -60,7 +60,7 @@ pub(super) fn unknown_key(key: &str, value: &Value, place: &Place, known: &[Stri
 }
 
 /// A text of no characters, which no key takes: a variable that was set to nothing, most often.
-pub(super) fn empty_value(key: &str, place: &Place) -> Failure {
+pub(super) fn empty_value(key: &str, place: &Source) -> Failure {
     Failure::configuration(format!("{key} is empty in {place}"))
         .hint("leave it out, or unset the variable, for its default")
 }

@@ -13,7 +13,7 @@ use figment::{
 
 use super::{
     Settings,
-    fault::{self, Place},
+    fault::{self, Source},
     level,
     sources::Sources,
     variables,
@@ -116,7 +116,7 @@ fn check(settings: &Settings) -> Result {
 
 /// Values of one origin.
 struct Layer {
-    place: Place,
+    place: Source,
     values: Dict,
 }
 
@@ -151,16 +151,16 @@ fn layers(sources: &Sources, defaults: &Figment) -> Result<Vec<Layer>> {
             Failure::configuration(format!("{} is not TOML: {error}", path.display()))
                 .hint("the shipped akidb.toml has every key in its form")
         })?;
-        layers.push(Layer { place: Place::File(path.clone()), values });
+        layers.push(Layer { place: Source::File(path.clone()), values });
     }
     let environment = environment_keys(&sources.environment);
     let environment = environment
         .into_iter()
-        .map(|(name, key, value)| (Place::Variable(name.to_owned()), key, value));
+        .map(|(name, key, value)| (Source::Variable(name.to_owned()), key, value));
     let flags = sources
         .flags
         .iter()
-        .map(|flag| (Place::Flag(flag.name), flag.key.to_owned(), flag.value.as_str()));
+        .map(|flag| (Source::Flag(flag.name), flag.key.to_owned(), flag.value.as_str()));
     for (place, key, text) in environment.chain(flags) {
         let Value::Dict(_, values) = nest(&key, typed_value(text, &key, defaults)) else {
             continue;

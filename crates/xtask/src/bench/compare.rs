@@ -11,7 +11,7 @@ use tokio::runtime;
 
 use super::{
     commits::{Commits, Programs},
-    measure::{Measure, Place},
+    measure::{Measure, NodeFolder},
     report::{Report, Series},
 };
 use crate::{build::Profile, model, process::interrupted, workspace};
@@ -90,7 +90,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     report.skipped = skipped;
     eprintln!("{}", report.heading());
     let programs = report.commits.build(&folder, options.profile)?;
-    let place = Place {
+    let place = NodeFolder {
         bench: programs.bench.clone(),
         models_dir,
         folder: folder.join("node"),
@@ -153,7 +153,7 @@ fn create(path: &Path) -> Result<File> {
 async fn all_turns(
     turns: u32,
     measures: &[Measure],
-    place: &Place,
+    place: &NodeFolder,
     programs: &Programs,
 ) -> Result<Vec<Series>> {
     let mut series = Vec::new();

@@ -26,7 +26,7 @@ pub(super) enum Measure {
 }
 
 /// Where a node runs, and what all measurements have in common.
-pub(super) struct Place {
+pub(super) struct NodeFolder {
     /// `akidb-bench`.
     pub(super) bench: PathBuf,
     pub(super) models_dir: PathBuf,
@@ -98,8 +98,8 @@ impl Measure {
     }
 
     /// Runs it with a node, one reading for each door.
-    pub(super) async fn run(self, place: &Place, akidb: &Path) -> Result<Vec<Reading>> {
-        let Place { models_dir, folder, .. } = place;
+    pub(super) async fn run(self, place: &NodeFolder, akidb: &Path) -> Result<Vec<Reading>> {
+        let NodeFolder { models_dir, folder, .. } = place;
         let mut node = Node::start_with(akidb, models_dir, folder, self.settings())?;
         let addresses = node.ready().await?;
         let mut bench = program(&place.bench);

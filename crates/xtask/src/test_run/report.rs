@@ -7,7 +7,7 @@ const NAMES_LISTED: usize = 12;
 
 /// How a part ended that did not fail.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum PartResult {
     Passed,
     /// Why it cannot run on this machine.
     Skipped(&'static str),
@@ -16,15 +16,15 @@ pub(super) enum Outcome {
 /// What has run so far.
 #[derive(Default)]
 pub(super) struct Report {
-    parts: Vec<(&'static str, Result<Outcome>)>,
+    parts: Vec<(&'static str, Result<PartResult>)>,
 }
 
 impl Report {
     /// Ends a part. One that failed lets the next ones run.
-    pub(super) fn add(&mut self, part: &'static str, outcome: Result<Outcome>) {
+    pub(super) fn add(&mut self, part: &'static str, outcome: Result<PartResult>) {
         match &outcome {
-            Ok(Outcome::Passed) => {}
-            Ok(Outcome::Skipped(reason)) => eprintln!("SKIPPED: {part}: {reason}"),
+            Ok(PartResult::Passed) => {}
+            Ok(PartResult::Skipped(reason)) => eprintln!("SKIPPED: {part}: {reason}"),
             Err(err) => eprintln!("FAILED: {part}: {err:#}"),
         }
         self.parts.push((part, outcome));
@@ -36,7 +36,7 @@ impl Report {
         match found {
             Ok(Some(found)) => Some(found),
             Ok(None) => {
-                self.add(part, Ok(Outcome::Skipped("it is not installed")));
+                self.add(part, Ok(PartResult::Skipped("it is not installed")));
                 None
             }
             Err(err) => {
@@ -48,7 +48,7 @@ impl Report {
 
     /// Prints the last line, or answers it as the error.
     pub(super) fn end(self) -> Result<()> {
-        let skipped = self.named(|outcome| matches!(outcome, Ok(Outcome::Skipped(_))));
+        let skipped = self.named(|outcome| matches!(outcome, Ok(PartResult::Skipped(_))));
         let skipped = match skipped.as_str() {
             "" => String::new(),
             names => format!("; skipped: {names}"),
@@ -62,12 +62,12 @@ impl Report {
         if !failed.is_empty() {
             bail!("failed: {}{skipped}", failed.join(", "));
         }
-        let passed = self.named(|outcome| matches!(outcome, Ok(Outcome::Passed)));
+        let passed = self.named(|outcome| matches!(outcome, Ok(PartResult::Passed)));
         println!("\npassed: {passed}{skipped}");
         Ok(())
     }
 
-    fn named(&self, is_wanted: impl Fn(&Result<Outcome>) -> bool) -> String {
+    fn named(&self, is_wanted: impl Fn(&Result<PartResult>) -> bool) -> String {
         let wanted = self.parts.iter().filter(|(_, outcome)| is_wanted(outcome));
         wanted.map(|(part, _)| *part).collect::<Vec<_>>().join(", ")
     }
@@ -98,8 +98,8 @@ mod tests {
     fn one_line_names_every_part_that_failed() {
         let mut report = Report::default();
         report.add("pages", Err(anyhow!("README.md\nof the block").context("README.md")));
-        report.add("texts by MLX", Ok(Outcome::Skipped("no OpenBLAS")));
-        report.add("documentation tests", Ok(Outcome::Passed));
+        report.add("texts by MLX", Ok(PartResult::Skipped("no OpenBLAS")));
+        report.add("documentation tests", Ok(PartResult::Passed));
         report.add("tests", Err(anyhow!("it a::b, it c::d")));
         let line = report.end().unwrap_err().to_string();
         let expected = "failed: pages (README.md), tests (it a::b, it c::d); skipped: texts by MLX";
@@ -110,7 +110,7 @@ mod tests {
     fn nothing_failed_where_a_part_was_skipped() {
         let mut report = Report::default();
         assert_eq!(report.fetched::<PathBuf>("Prometheus", Ok(None)), None);
-        report.add("tests", Ok(Outcome::Passed));
+        report.add("tests", Ok(PartResult::Passed));
         assert!(report.end().is_ok());
         let mut report = Report::default();
         assert_eq!(report.fetched::<PathBuf>("Prometheus", Err(anyhow!("no network"))), None);

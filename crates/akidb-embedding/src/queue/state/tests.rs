@@ -43,7 +43,7 @@ struct Done {
 }
 
 struct World {
-    state: State,
+    state: QueueState,
     settings: QueueSettings,
     start: Instant,
     now: Duration,
@@ -57,7 +57,7 @@ struct World {
 impl World {
     fn new(settings: QueueSettings) -> Self {
         Self {
-            state: State::default(),
+            state: QueueState::default(),
             settings,
             start: Instant::now(),
             now: Duration::ZERO,

@@ -14,11 +14,11 @@ use crate::failure::Failure;
 #[derive(Clone)]
 pub(super) struct Sent {
     keeps: bool,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<Unacknowledged>>,
 }
 
 #[derive(Default)]
-struct State {
+struct Unacknowledged {
     documents: VecDeque<Document>,
     /// The first of all, which is the header of CSV.
     first: Option<BytesMut>,
@@ -84,7 +84,7 @@ impl Sent {
         self.lock().failure.take()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Unacknowledged> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,10 +14,10 @@ use super::{
     bits::Bits,
     block::{Block, RUN_SLOTS},
     builder::{BlockBuilder, LONG_PATHS},
+    compiled::CompiledFilter,
     entry::PRESENT,
     evaluate::Evaluation,
     merge::{merged, renumbered},
-    plan::Plan,
 };
 
 /// The fewest slots to which a run is cut where documents are large.
@@ -25,7 +25,7 @@ const RUN_SLOTS_MIN: u32 = 64;
 
 /// The content of an index at one moment. A clone shares all of it.
 #[derive(Clone, Default)]
-pub(super) struct State {
+pub(super) struct FilterRows {
     /// In the order of their slots, which do not overlap.
     blocks: Vec<Arc<Block>>,
     /// Slots that were removed, and those below `slot_count` that were never inserted.
@@ -33,7 +33,7 @@ pub(super) struct State {
     slot_count: u32,
 }
 
-impl State {
+impl FilterRows {
     pub(super) fn new(blocks: Vec<Arc<Block>>, dead: RoaringBitmap, slot_count: u32) -> Self {
         Self { blocks, dead: Arc::new(dead), slot_count }
     }
@@ -112,7 +112,7 @@ impl State {
     }
 
     pub(super) fn matching(&self, filter: &Filter) -> Matching {
-        let plan = Plan::of(filter);
+        let plan = CompiledFilter::of(filter);
         let mut matching = Matching::default();
         for block in &self.blocks {
             let mut interval = Evaluation::of(block).run(&plan);

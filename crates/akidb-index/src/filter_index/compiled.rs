@@ -7,14 +7,14 @@ use serde_json::Value;
 use super::{
     FilterIndex, LONG_STRING_START_BYTES,
     builder::IDS,
-    entry::{self, Kind, Place, end_of, tag},
+    entry::{self, Kind, ValuePlace, end_of, tag},
 };
 
 /// A filter over entries.
-pub(super) enum Plan<'f> {
-    All(Vec<Plan<'f>>),
-    Any(Vec<Plan<'f>>),
-    Not(Box<Plan<'f>>),
+pub(super) enum CompiledFilter<'f> {
+    All(Vec<CompiledFilter<'f>>),
+    Any(Vec<CompiledFilter<'f>>),
+    Not(Box<CompiledFilter<'f>>),
     Field {
         path: &'f [u8],
         condition: Condition<'f>,
@@ -54,7 +54,7 @@ pub(super) struct Part<'f> {
     pub(super) text: Option<Finder<'f>>,
 }
 
-impl<'f> Plan<'f> {
+impl<'f> CompiledFilter<'f> {
     pub(super) fn of(filter: &'f Filter) -> Self {
         match filter {
             Filter::And(filters) => Self::All(filters.iter().map(Self::of).collect()),
@@ -84,7 +84,7 @@ fn holds_if_absent(test: &Test) -> bool {
 fn condition(test: &Test) -> Condition<'_> {
     match test {
         Test::AnyOf(operands) => Condition::AnyOf {
-            keys: Keys::of(operands, &[Place::Value, Place::Element]),
+            keys: Keys::of(operands, &[ValuePlace::Value, ValuePlace::Element]),
             or_absent: holds_if_absent(test),
         },
         Test::Ordered(relation, operand) => Condition::Within(Spans::of(*relation, operand)),
@@ -96,7 +96,7 @@ fn condition(test: &Test) -> Condition<'_> {
 }
 
 impl Keys {
-    fn of(operands: &[Operand], places: &[Place]) -> Self {
+    fn of(operands: &[Operand], places: &[ValuePlace]) -> Self {
         let mut keys = Self::default();
         for operand in operands {
             for &place in places {
@@ -113,7 +113,7 @@ impl Keys {
 
 impl<'f> Part<'f> {
     fn of(operand: &'f Operand) -> Self {
-        let elements = Keys::of(std::slice::from_ref(operand), &[Place::Element]);
+        let elements = Keys::of(std::slice::from_ref(operand), &[ValuePlace::Element]);
         Self { elements, text: operand.value().as_str().map(Finder::new) }
     }
 }
@@ -122,7 +122,7 @@ impl Spans {
     /// The entries that stand so towards the operand, as values and as elements.
     fn of(relation: Ordered, operand: &Operand) -> Self {
         let mut spans = Self::default();
-        for place in [Place::Value, Place::Element] {
+        for place in [ValuePlace::Value, ValuePlace::Element] {
             match operand.value() {
                 Value::Number(number) => {
                     let mut key = vec![tag(place, Kind::Number)];
@@ -148,7 +148,7 @@ impl Spans {
         let beginning =
             |tag: u8, start: &[u8]| ([&[tag], start].concat(), [&[tag], start, &[0xFF]].concat());
         let mut spans = Self::default();
-        for place in [Place::Value, Place::Element] {
+        for place in [ValuePlace::Value, ValuePlace::Element] {
             let long = tag(place, Kind::LongString);
             spans.sure.push(beginning(tag(place, Kind::String), prefix));
             match prefix.get(..LONG_STRING_START_BYTES) {
@@ -161,7 +161,7 @@ impl Spans {
         spans
     }
 
-    fn add_text(&mut self, relation: Ordered, place: Place, text: &str) {
+    fn add_text(&mut self, relation: Ordered, place: ValuePlace, text: &str) {
         let mut key = vec![tag(place, Kind::String)];
         key.extend_from_slice(text.as_bytes());
         self.sure.push(span(relation, key));
