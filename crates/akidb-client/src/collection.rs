@@ -49,12 +49,22 @@ impl<'a> Collection<'a> {
         self.client.send(Request::get(&self.path(&[]))).await
     }
 
-    /// Changes its settings.
+    /// Gives it another name. This one is of its old name then: ask for the new one.
+    pub async fn rename(&self, name: &str) -> Result<CollectionDescription, RequestError> {
+        let update =
+            CollectionUpdate { name: Some(name.to_owned()), ..CollectionUpdate::default() };
+        self.client.send(Request::patch(&self.path(&[])).json(&update)).await
+    }
+
+    /// Changes its settings, or its name.
     pub async fn update(
         &self,
         update: &CollectionUpdate,
     ) -> Result<CollectionDescription, RequestError> {
-        self.client.send(Request::patch(&self.path(&[])).json(update).repeatable()).await
+        let request = Request::patch(&self.path(&[])).json(update);
+        // A second renaming would not find it.
+        let request = if update.name.is_none() { request.repeatable() } else { request };
+        self.client.send(request).await
     }
 
     /// Drops it, with all that is in it.

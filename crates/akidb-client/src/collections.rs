@@ -9,6 +9,7 @@ use crate::{Client, ModelIdentity, Request, RequestError};
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct NewCollection {
     /// 1 to 64 of `A-Z a-z 0-9 _ -`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// The loaded model that embeds its texts; the node's default one where neither it nor
     /// `dimension` is given.
@@ -87,6 +88,9 @@ pub struct Chunking {
 /// Other settings for a collection; what is absent stays as it is.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CollectionUpdate {
+    /// Another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// A line for people; the empty one removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -212,6 +216,20 @@ impl Client {
         collection: &NewCollection,
     ) -> Result<CollectionDescription, RequestError> {
         self.send(Request::post(&["v1", "collections"]).json(collection)).await
+    }
+
+    /// The collection of this name, which is created where there is none. One that is there must be
+    /// what would be created; its description and index are compared where they are given.
+    ///
+    /// # Errors
+    /// The node's own, such as `collection_differs`, or no answer.
+    pub async fn put_collection(
+        &self,
+        collection: &NewCollection,
+    ) -> Result<CollectionDescription, RequestError> {
+        // The name stands in the path.
+        let body = NewCollection { name: String::new(), ..collection.clone() };
+        self.send(Request::put(&["v1", "collections", &collection.name]).json(&body)).await
     }
 
     /// All collections.

@@ -36,6 +36,12 @@ impl Request {
         Self::new(Method::POST, path)
     }
 
+    /// Makes something be there.
+    #[must_use]
+    pub fn put(path: &[&str]) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
     /// Changes something.
     #[must_use]
     pub fn patch(path: &[&str]) -> Self {
@@ -50,7 +56,7 @@ impl Request {
 
     pub(crate) fn new(method: Method, path: &[&str]) -> Self {
         Self {
-            repeatable: method == Method::GET,
+            repeatable: method == Method::GET || method == Method::PUT,
             method,
             path: path.iter().map(|&part| part.to_owned()).collect(),
             query: Vec::new(),

@@ -82,6 +82,8 @@ error_codes! {
     ModelNotFound => "model_not_found", 404, 5, 1, false;
     /// A collection of this name exists already.
     CollectionExists => "collection_exists", 409, 6, 1, false;
+    /// A collection of this name exists, with other settings than those that were asked for.
+    CollectionDiffers => "collection_differs", 409, 6, 1, false;
     /// A document of this id exists already, where the write was to make one.
     DocumentExists => "document_exists", 409, 6, 1, false;
     /// A collection uses the model, which is therefore not unloaded.

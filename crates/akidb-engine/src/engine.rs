@@ -41,11 +41,13 @@ pub trait StorageEngine: Debug + Send + Sync {
         deadline: Instant,
     ) -> Result<Arc<dyn Collection>>;
 
-    /// Changes the settings of a collection. What they need, such as another index, may be made
-    /// after this has returned.
+    /// Changes the settings of a collection, its name among them. What they need, such as another
+    /// index, may be made after this has returned. Whoever holds the collection goes on under its
+    /// new name.
     ///
     /// # Errors
-    /// When there is none of the name, the change is refused, or storage fails.
+    /// When there is none of the name, the change is refused, the new name is taken, or storage
+    /// fails.
     async fn update(
         &self,
         name: &str,

@@ -49,6 +49,8 @@ pub struct VectorField {
 /// What of a collection can be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectionSettings {
+    /// Its name.
+    pub name: CollectionName,
     /// A line for people.
     pub description: Option<String>,
     /// What searches the vectors of each field, and how.
@@ -95,14 +97,18 @@ impl CollectionRecord {
     #[must_use]
     pub fn settings(&self) -> CollectionSettings {
         let indexes = self.fields.iter().map(|field| (field.name.clone(), field.index));
-        CollectionSettings { description: self.description.clone(), indexes: indexes.collect() }
+        CollectionSettings {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            indexes: indexes.collect(),
+        }
     }
 
     /// The same collection with other settings.
     #[must_use]
     pub fn with_settings(&self, settings: CollectionSettings) -> Self {
-        let CollectionSettings { description, indexes } = settings;
-        let mut changed = Self { description, ..self.clone() };
+        let CollectionSettings { name, description, indexes } = settings;
+        let mut changed = Self { name, description, ..self.clone() };
         for field in &mut changed.fields {
             field.index = indexes.get(&field.name).copied().unwrap_or(field.index);
         }

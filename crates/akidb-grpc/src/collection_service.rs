@@ -1,7 +1,9 @@
 //! The handlers of `akidb.collection.v1.CollectionService`: decode, call, encode.
 
 use akidb_proto::collection::v1::{collection_service_server::CollectionService, *};
-use akidb_service::{CountReply, DeleteReply, GetDocuments, Include, Service, UpdateReply};
+use akidb_service::{
+    CountReply, DeleteReply, GetDocuments, Include, PutReply, Service, UpdateReply,
+};
 use futures::{StreamExt, stream::BoxStream};
 use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
@@ -66,6 +68,20 @@ impl CollectionService for CollectionDoor {
         call.reply(collection.map(|made| CreateCollectionResponse { collection: Some(made) }))
     }
 
+    async fn put_collection(
+        &self,
+        request: Request<PutCollectionRequest>,
+    ) -> Reply<PutCollectionResponse> {
+        let (call, message) = Call::open(request)?;
+        let asked = message.collection.unwrap_or_default();
+        let asked = call.decoded(decode::create_collection(asked))?;
+        let reply = self.service.put_collection(&call.context(), asked).await;
+        call.reply(reply.map(|PutReply { collection, created }| PutCollectionResponse {
+            collection: Some(encode::description(collection)),
+            created,
+        }))
+    }
+
     async fn list_collections(
         &self,
         request: Request<ListCollectionsRequest>,
@@ -91,8 +107,8 @@ impl CollectionService for CollectionDoor {
         request: Request<UpdateCollectionRequest>,
     ) -> Reply<UpdateCollectionResponse> {
         let (call, message) = Call::open(request)?;
-        let asked = decode::update_collection(message.description, message.index);
-        let reply = self.service.update_collection(&call.context(), &message.name, asked).await;
+        let (name, asked) = decode::update_collection(message);
+        let reply = self.service.update_collection(&call.context(), &name, asked).await;
         let collection = reply.map(encode::description);
         call.reply(collection.map(|new| UpdateCollectionResponse { collection: Some(new) }))
     }

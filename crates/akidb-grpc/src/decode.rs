@@ -37,11 +37,12 @@ pub(crate) fn create_collection(given: wire::CreateCollectionRequest) -> Result<
     })
 }
 
+/// The collection, and what becomes of it.
 pub(crate) fn update_collection(
-    description: Option<String>,
-    index_given: Option<wire::IndexSettings>,
-) -> UpdateCollection {
-    UpdateCollection { description, index: index(index_given) }
+    given: wire::UpdateCollectionRequest,
+) -> (String, UpdateCollection) {
+    let wire::UpdateCollectionRequest { name, description, index: settings, new_name } = given;
+    (name, UpdateCollection { name: new_name, description, index: index(settings) })
 }
 
 fn index(given: Option<wire::IndexSettings>) -> GivenIndex {

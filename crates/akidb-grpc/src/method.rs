@@ -50,6 +50,7 @@ impl Method {
 fn collection(method: &str) -> Option<Method> {
     Some(match method {
         "CreateCollection" => write(Operation::CreateCollection),
+        "PutCollection" => write(Operation::PutCollection),
         "ListCollections" => read(Operation::ListCollections),
         "GetCollection" => read(Operation::DescribeCollection),
         "UpdateCollection" => write(Operation::UpdateCollection),

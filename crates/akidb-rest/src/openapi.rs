@@ -6,7 +6,6 @@ mod examples;
 use std::collections::BTreeMap;
 
 use akidb_core::ErrorCode;
-use http::StatusCode;
 use utoipa::openapi::{
     Components, ComponentsBuilder, Content, Header, HttpMethod, InfoBuilder, LicenseBuilder,
     OpenApi, OpenApiBuilder, Paths, PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
@@ -87,6 +86,7 @@ fn method(verb: Verb) -> HttpMethod {
     match verb {
         Verb::Get => HttpMethod::Get,
         Verb::Post => HttpMethod::Post,
+        Verb::Put => HttpMethod::Put,
         Verb::Patch => HttpMethod::Patch,
         Verb::Delete => HttpMethod::Delete,
     }
@@ -204,6 +204,10 @@ fn answers(answers: Answers) -> Vec<(String, Response)> {
         Answers::Json(status, described) => {
             vec![(status.as_str().to_owned(), json("The answer.", described))]
         }
+        Answers::Put(described) => vec![
+            ("200".to_owned(), json("It was there.", described)),
+            ("201".to_owned(), json("It is new.", described)),
+        ],
         Answers::Readiness(described) => vec![
             ("200".to_owned(), json("All components are ready.", described)),
             ("503".to_owned(), json("A component is not ready.", described)),
@@ -227,10 +231,16 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
         _ if route.exempt => false,
         405 => false,
         409 => {
-            // A name or an id that is taken, a model that is in use.
-            matches!(route.answers, Answers::Json(StatusCode::CREATED, _))
-                || route.operation == akidb_service::Operation::UnloadModel
-                || route.conditional
+            // A name or an id that is taken, other settings than those that were asked for, a model
+            // that is in use.
+            use akidb_service::Operation::{
+                CreateCollection, PutCollection, UnloadModel, UpdateCollection,
+            };
+            route.conditional
+                || matches!(
+                    route.operation,
+                    CreateCollection | PutCollection | UnloadModel | UpdateCollection
+                )
         }
         412 => route.conditional,
         413 | 415 => route.body.is_some(),
@@ -255,6 +265,7 @@ fn components() -> Components {
 fn wire_types(route: &Route) -> impl Iterator<Item = Described> + use<> {
     let answer = match route.answers {
         Answers::Json(_, described)
+        | Answers::Put(described)
         | Answers::JsonLines(described)
         | Answers::Readiness(described) => Some(described),
         Answers::Text | Answers::Page | Answers::AnyJson => None,

@@ -22,6 +22,7 @@ use crate::{
 pub(crate) enum Verb {
     Get,
     Post,
+    Put,
     Patch,
     Delete,
 }
@@ -37,6 +38,7 @@ impl Verb {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
             Self::Patch => MethodFilter::PATCH,
             Self::Delete => MethodFilter::DELETE,
         }
@@ -84,6 +86,8 @@ pub(crate) struct Described {
 pub(crate) enum Answers {
     /// JSON of this shape.
     Json(StatusCode, Described),
+    /// JSON of this shape about what was there with 200, and about what is new with 201.
+    Put(Described),
     /// JSON of this shape with 200, and the same shape with 503.
     Readiness(Described),
     /// Plain text.
@@ -227,6 +231,11 @@ impl Route {
     /// Answers JSON about something new.
     pub(crate) const fn creates<T: ToSchema>(self) -> Self {
         Self { answers: Answers::Json(StatusCode::CREATED, described::<T>()), ..self }
+    }
+
+    /// Answers JSON about something that is there or is new.
+    pub(crate) const fn puts<T: ToSchema>(self) -> Self {
+        Self { answers: Answers::Put(described::<T>()), ..self }
     }
 
     /// Answers JSON about something that has begun and goes on.

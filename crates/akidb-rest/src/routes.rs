@@ -28,9 +28,10 @@ use crate::{
         CountBody, CreateCollectionBody, DeleteAnswer, DeleteBody, DocumentAnswer,
         DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody, ImportAnswer, ModelAnswer,
         ModelListAnswer, NewDocumentBody, OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody,
-        OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody, ReadyAnswer, ScrollAnswer,
-        ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody, UpdateAnswer,
-        UpdateBody, UpdateCollectionBody, UpsertAnswer, UpsertBody, VersionAnswer,
+        OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody, PutCollectionBody,
+        ReadyAnswer, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody,
+        SearchBody, UpdateAnswer, UpdateBody, UpdateCollectionBody, UpsertAnswer, UpsertBody,
+        VersionAnswer,
     },
 };
 
@@ -175,6 +176,12 @@ pub(crate) static ROUTES: &[Route] = &[
         .operation(Operation::CreateCollection)
         .body::<CreateCollectionBody>()
         .creates::<CollectionAnswer>(),
+    route!(Put "/v1/collections/{name}" => collections::put,
+        "put_collection",
+        "The collection of a name, created where there is none; one that is there must be equal.")
+        .operation(Operation::PutCollection)
+        .body::<PutCollectionBody>()
+        .puts::<CollectionAnswer>(),
     route!(Get "/v1/collections" => collections::list, "list_collections", "List all collections.")
         .operation(Operation::ListCollections)
         .answers::<CollectionListAnswer>(),
@@ -278,7 +285,7 @@ pub(crate) static ROUTES: &[Route] = &[
         .operation(Operation::DescribeCollection)
         .answers::<CollectionAnswer>(),
     route!(Patch "/v1/collections/{name}" => collections::update,
-        "update_collection", "Change the settings of a collection.")
+        "update_collection", "Change the settings of a collection, or its name.")
         .operation(Operation::UpdateCollection)
         .body::<UpdateCollectionBody>()
         .answers::<CollectionAnswer>(),

@@ -25,7 +25,7 @@ mod user_schema;
 
 pub(crate) use collection::{
     CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CreateCollectionBody,
-    UpdateCollectionBody,
+    PutCollectionBody, UpdateCollectionBody,
 };
 pub(crate) use document::{
     CountAnswer, CountBody, DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, GetBody,

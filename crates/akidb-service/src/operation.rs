@@ -27,6 +27,8 @@ macro_rules! operations {
 operations! {
     /// A new collection.
     CreateCollection => "create_collection";
+    /// A collection that is there or is made.
+    PutCollection => "put_collection";
     /// The list of collections.
     ListCollections => "list_collections";
     /// One collection with its state.
@@ -82,6 +84,7 @@ impl Operation {
                 | Self::PatchMetadata
                 | Self::Delete
                 | Self::CreateCollection
+                | Self::PutCollection
                 | Self::UpdateCollection
                 | Self::DeleteCollection
         )

@@ -43,7 +43,7 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     /// Run a node: REST and gRPC over one data directory
     Serve(serve::ServeArgs),
-    /// Create, list, show, change and delete collections
+    /// Create, list, show, change, rename and delete collections
     #[command(
         subcommand,
         after_help = "Examples:

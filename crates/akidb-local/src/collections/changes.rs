@@ -5,7 +5,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use akidb_core::{Error, ErrorCode, Outcome, Result};
+use akidb_core::{CollectionName, Error, ErrorCode, Outcome, Result};
 use akidb_engine::{CollectionRecord, SettingsChange};
 use akidb_store::StoreError;
 use tokio::{sync::MutexGuard, time::Instant};
@@ -54,11 +54,8 @@ impl Collections {
         deadline: Instant,
     ) -> Result<Arc<Entry>> {
         let _changing = self.begin_change(deadline).await?;
+        self.check_free(&record.name)?;
         let count = self.by_name.read().len();
-        if self.by_name.read().contains_key(record.name.as_str()) {
-            let message = format!("a collection named {:?} exists already", record.name.as_str());
-            return Err(Error::new(ErrorCode::CollectionExists, message));
-        }
         if count >= collections_max {
             let message = format!("the node has {count} collections, its limit `collections`");
             return Err(Error::new(ErrorCode::LimitExceeded, message));
@@ -82,11 +79,34 @@ impl Collections {
         let entry = self.find(name)?;
         let record = entry.record();
         let after = record.with_settings(change(record.settings())?);
-        if after != *record {
-            self.catalogue.change(&after).await.map_err(|error| self.not_written(error))?;
-            entry.set(after).await;
+        if after == *record {
+            return Ok(entry);
         }
+        if after.name != record.name {
+            self.check_free(&after.name)?;
+        }
+        self.catalogue.change(&after).await.map_err(|error| self.not_written(error))?;
+        let renamed = after.name.as_str().to_owned();
+        entry.set(after).await;
+        self.rename(record.name.as_str(), renamed);
         Ok(entry)
+    }
+
+    /// Refuses a name that is taken.
+    fn check_free(&self, name: &CollectionName) -> Result<()> {
+        if self.by_name.read().contains_key(name.as_str()) {
+            let message = format!("a collection named {:?} exists already", name.as_str());
+            return Err(Error::new(ErrorCode::CollectionExists, message));
+        }
+        Ok(())
+    }
+
+    /// Under one lock, so that at every moment one of the two names is known.
+    fn rename(&self, before: &str, after: String) {
+        let mut by_name = self.by_name.write();
+        if let Some(entry) = by_name.remove(before) {
+            by_name.insert(after, entry);
+        }
     }
 
     /// Out of the catalogue first, then out of reach of those who ask for it by name. The folder

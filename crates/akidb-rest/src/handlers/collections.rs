@@ -1,6 +1,6 @@
 //! Collections.
 
-use akidb_service::Service;
+use akidb_service::{PutReply, Service};
 use axum::{
     extract::State,
     response::{AppendHeaders, IntoResponse, Response},
@@ -14,7 +14,7 @@ use crate::{
     json::{Json, Reply},
     wire::{
         CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CreateCollectionBody,
-        UpdateCollectionBody,
+        PutCollectionBody, UpdateCollectionBody,
     },
 };
 
@@ -27,6 +27,19 @@ pub(crate) async fn create(
     let answer = CollectionAnswer::from(collection);
     let location = AppendHeaders([(header::LOCATION, answer.location())]);
     Ok((location, Reply::new(answer).with_status(StatusCode::CREATED)).into_response())
+}
+
+pub(crate) async fn put(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<PutCollectionBody>,
+) -> Result<Response, Failure> {
+    let request = body.of(call.collection.clone());
+    let PutReply { collection, created } = service.put_collection(&call.context, request).await?;
+    let answer = CollectionAnswer::from(collection);
+    let location = AppendHeaders([(header::LOCATION, answer.location())]);
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((location, Reply::new(answer).with_status(status)).into_response())
 }
 
 pub(crate) async fn list(

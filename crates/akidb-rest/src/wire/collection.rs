@@ -71,6 +71,39 @@ impl From<CreateCollectionBody> for CreateCollection {
     }
 }
 
+/// A collection that is to be there. What is fixed once it is made must be equal in one that is there;
+/// its index and description are compared where they are given.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PutCollection, example = json!({"metric": "cosine"}))]
+pub(crate) struct PutCollectionBody {
+    /// The loaded model that embeds its texts. Where neither model nor dimension is given, the
+    /// node's default model.
+    model: Option<String>,
+    /// The length of its vectors, where it has no model.
+    #[schema(minimum = 1, maximum = 16_384)]
+    dimension: Option<u64>,
+    /// `cosine` (default), `dot` or `l2`.
+    #[schema(schema_with = super::schema::metric)]
+    metric: Option<String>,
+    #[schema(value_type = Option<IndexBody>)]
+    index: Option<Object<IndexBody>>,
+    /// Cuts texts into passages, each with a vector of its own; where absent, texts are truncated
+    /// to the model's window.
+    #[schema(value_type = Option<ChunkingSettings>)]
+    chunking: Option<Object<ChunkingSettings>>,
+    /// A line for people.
+    description: Option<String>,
+}
+
+impl PutCollectionBody {
+    /// The request for the collection of this name.
+    pub(crate) fn of(self, name: String) -> CreateCollection {
+        let Self { model, dimension, metric, index, chunking, description } = self;
+        CreateCollectionBody { name, model, dimension, metric, index, chunking, description }.into()
+    }
+}
+
 /// Other settings for a collection; what is absent stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +111,9 @@ impl From<CreateCollectionBody> for CreateCollection {
     "description": "films up to 2024", "index": {"ef": 200}
 }))]
 pub(crate) struct UpdateCollectionBody {
+    /// Another name, 1 to 64 of `A-Z a-z 0-9 _ -`. The one of before is free then.
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    name: Option<String>,
     /// A line for people; `null` or the empty string removes it.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
@@ -90,6 +126,7 @@ pub(crate) struct UpdateCollectionBody {
 impl From<UpdateCollectionBody> for UpdateCollection {
     fn from(body: UpdateCollectionBody) -> Self {
         Self {
+            name: body.name,
             description: body.description.map(Option::unwrap_or_default),
             index: given_index(body.index),
         }

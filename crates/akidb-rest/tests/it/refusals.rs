@@ -14,7 +14,7 @@ async fn unknown_routes_and_methods_are_typed() {
     for line in ["GET /no-such-page", "POST /v1/embedding", "GET /v1/collections/films/export"] {
         node.refused(line, "", (404, "route_not_found", "")).await;
     }
-    node.refused("PUT /v1/collections/films", "", (405, "method_not_allowed", "")).await;
+    node.refused("PUT /v1/collections/films/search", "", (405, "method_not_allowed", "")).await;
     let answer = node.send("PUT /v1/collections", "").await;
     assert_eq!(answer.headers["allow"], "POST,GET,HEAD");
 }

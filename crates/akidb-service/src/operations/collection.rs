@@ -75,11 +75,11 @@ impl Service {
         .await
     }
 
-    /// Changes settings of a collection, all that are given or none. Where the index has to be built
+    /// Changes settings of a collection, its name among them, all that are given or none. Where the index has to be built
     /// again, this goes on when it returns.
     ///
     /// # Errors
-    /// When there is none of the name, or a value is not allowed.
+    /// When there is none of the name, the new name is taken, or a value is not allowed.
     pub async fn update_collection(
         &self,
         context: &RequestContext,
@@ -91,7 +91,9 @@ impl Service {
             self.check_space()?;
             let dimension = record.unnamed_field()?.dimension;
             let ef_max = self.limits().result_window;
+            let renamed = request.name.as_deref().map(name_of).transpose()?;
             let change = move |before: CollectionSettings| {
+                let name = renamed.unwrap_or(before.name);
                 let description = match request.description {
                     Some(description) => check_description(Some(description))?,
                     None => before.description,
@@ -100,7 +102,7 @@ impl Service {
                 if let Some(index) = indexes.get_mut(&FieldName::UNNAMED) {
                     *index = changed(*index, &request.index, dimension, ef_max)?;
                 }
-                Ok(CollectionSettings { description, indexes })
+                Ok(CollectionSettings { name, description, indexes })
             };
             let updated = self.inner.engine.update(name, Box::new(change), context.deadline);
             self.description_after_change(context, &*updated.await?).await
@@ -117,9 +119,8 @@ impl Service {
         self.run(context, Operation::DeleteCollection.on(name), delete).await
     }
 
-    fn record_of(&self, request: CreateCollection) -> Result<CollectionRecord> {
-        let name = CollectionName::new(&request.name)
-            .map_err(|fault| Error::at(ErrorCode::InvalidName, "name", fault))?;
+    pub(super) fn record_of(&self, request: CreateCollection) -> Result<CollectionRecord> {
+        let name = name_of(&request.name)?;
         let metric = match request.metric.as_deref() {
             Some(metric) => metric
                 .parse()
@@ -205,7 +206,7 @@ impl Service {
     }
 
     /// What became of a collection by a change that is done, whether or not that can be told in time.
-    async fn description_after_change(
+    pub(super) async fn description_after_change(
         &self,
         context: &RequestContext,
         collection: &dyn Collection,
@@ -217,7 +218,12 @@ impl Service {
     }
 }
 
-async fn description_of(collection: &dyn Collection) -> Result<CollectionDescription> {
+/// A name that is given to a collection.
+fn name_of(given: &str) -> Result<CollectionName> {
+    CollectionName::new(given).map_err(|fault| Error::at(ErrorCode::InvalidName, "name", fault))
+}
+
+pub(super) async fn description_of(collection: &dyn Collection) -> Result<CollectionDescription> {
     let CollectionStatus { document_count, last_seq, disk_bytes, index, lost_writes } =
         collection.status().await?;
     Ok(CollectionDescription {

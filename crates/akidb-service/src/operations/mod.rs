@@ -7,6 +7,7 @@ mod embed;
 mod import;
 mod index_settings;
 mod models;
+mod put_collection;
 mod read;
 mod search;
 mod selection;

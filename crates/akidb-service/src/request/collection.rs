@@ -24,6 +24,15 @@ pub struct CreateCollection {
     pub description: Option<String>,
 }
 
+/// A collection that was there, or was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutReply {
+    /// The collection.
+    pub collection: CollectionDescription,
+    /// Whether it was made.
+    pub created: bool,
+}
+
 /// How to index vectors, as a door decoded it; the service checks it. What is absent has its default
 /// in a new collection and stays as it is in others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +61,8 @@ pub struct GivenChunking {
 /// Asks for other settings of a collection. Absent fields stay as they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateCollection {
+    /// Another name.
+    pub name: Option<String>,
     /// A line for people; the empty string removes it.
     pub description: Option<String>,
     /// How its vectors are indexed. The index is built again where it has to be, while searches go

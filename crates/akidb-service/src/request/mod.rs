@@ -11,7 +11,7 @@ mod search;
 
 pub use collection::{
     CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, GivenIndex,
-    UpdateCollection,
+    PutReply, UpdateCollection,
 };
 pub use context::{Door, RequestContext};
 pub use document::{

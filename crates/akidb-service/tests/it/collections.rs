@@ -8,7 +8,7 @@ use std::{
 use akidb_core::{ErrorCode, Metric, Outcome};
 use akidb_local::{OpenError, StorageConfig};
 use akidb_service::{
-    CreateCollection, Door, GivenId, GivenIndex, RequestContext, Service, UpdateCollection,
+    CreateCollection, Door, GivenId, GivenIndex, RequestContext, Scroll, Service, UpdateCollection,
 };
 
 use crate::{Config, config, context, create, found, near, open, put, refused, text, vector};
@@ -37,6 +37,58 @@ async fn a_collection_is_there_after_a_restart() {
     let names: Vec<_> =
         service.list_collections(&context()).await.unwrap().into_iter().map(|c| c.name).collect();
     assert_eq!(names, ["texts", "vectors"]);
+}
+
+fn renamed(name: &str) -> UpdateCollection {
+    UpdateCollection { name: Some(name.into()), ..UpdateCollection::default() }
+}
+
+#[tokio::test]
+async fn whoever_reads_a_collection_goes_on_when_it_is_renamed() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    create(&service, "films", Some(2)).await;
+    put(&service, "films", (1..=3).map(|id| vector(id, &[1.0, 0.0])).collect()).await;
+    let page =
+        |cursor| Scroll { filter: None, limit: Some(2), cursor, include: Default::default() };
+    let first = service.scroll(&context(), "films", page(None)).await.unwrap();
+    let changed = service.update_collection(&context(), "films", renamed("movies")).await.unwrap();
+    assert_eq!((changed.summary.name.as_str(), changed.document_count), ("movies", 3));
+    let second = service.scroll(&context(), "movies", page(first.next_cursor)).await.unwrap();
+    assert_eq!(second.documents.len(), 1);
+    let gone = service.describe_collection(&context(), "films").await;
+    refused(gone, ErrorCode::CollectionNotFound, "");
+    // The name is free, and a renaming that fails changes nothing else either.
+    create(&service, "films", Some(2)).await;
+    let taken = UpdateCollection { description: Some("new".into()), ..renamed("films") };
+    let taken = service.update_collection(&context(), "movies", taken).await;
+    refused(taken, ErrorCode::CollectionExists, "");
+    let movies = service.describe_collection(&context(), "movies").await.unwrap();
+    assert_eq!(movies.summary.description, None);
+    service.shutdown().await;
+    drop(service);
+    let service = open(data.path()).await;
+    assert_eq!(service.readiness().findings, []);
+    assert_eq!(found(&service, "movies", near(&[1.0, 0.0])).await.len(), 3);
+}
+
+#[tokio::test]
+async fn one_of_many_puts_creates_a_collection_and_the_others_find_it() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    let put = |dimension| {
+        let service = service.clone();
+        let name = "films".into();
+        let request = CreateCollection { name, dimension, ..CreateCollection::default() };
+        tokio::spawn(async move { service.put_collection(&context(), request).await })
+    };
+    let mut created = 0;
+    for reply in (0..16).map(|_| put(Some(2))).collect::<Vec<_>>() {
+        created += u32::from(reply.await.unwrap().unwrap().created);
+    }
+    assert_eq!(created, 1);
+    let other = put(Some(3)).await.unwrap();
+    refused(other, ErrorCode::CollectionDiffers, "dimension");
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@
 //! name says that it was dropped or never handed out, a row where its folder says so, or where the
 //! catalogue is known to have lost changes and there is no folder.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashSet},
+};
 
 use akidb_core::{
     CollectionName,
@@ -138,6 +141,7 @@ pub(crate) fn plan(found: Found) -> Plan {
         planner.look_at(folder);
     }
     planner.look_at_rows_without_folder(changes_lost > 0);
+    planner.settle_names();
     planner.adopt();
     planner.finish()
 }
@@ -220,14 +224,17 @@ impl Planner {
                 self.tell(FindingKind::Redescribed, detail);
             }
             Ok(described) if described.stamped.change > stamped.change => {
-                let row = CollectionRecord { name: name.clone(), ..described.stamped.row };
-                let is_same = row == stamped.row;
-                *stamped = Stamped { row, change: described.stamped.change };
+                let is_same = described.stamped.row == stamped.row;
+                *stamped = described.stamped;
+                let renamed = stamped.row.name.clone();
                 self.plan.rows_changed = true;
                 if !is_same {
-                    let detail = format!(
+                    let mut detail = format!(
                         "the settings of {name} are taken from its folder, the catalogue had older ones"
                     );
+                    if renamed != name {
+                        detail += &format!("; it is called {renamed}");
+                    }
                     self.tell(FindingKind::Restored, detail);
                 }
             }
@@ -287,10 +294,40 @@ impl Planner {
         }
     }
 
-    /// Takes up the collections that the catalogue did not name, the oldest first.
+    /// Leaves a name that several rows claim to the one that was written last: the others are from
+    /// before a rename that was lost.
+    fn settle_names(&mut self) {
+        let mut newest_first: Vec<_> =
+            self.rows.values().map(|it| (Reverse(it.change), it.row.uuid)).collect();
+        newest_first.sort_unstable();
+        let mut taken = HashSet::new();
+        for (_, uuid) in newest_first {
+            let Some(stamped) = self.rows.get(&uuid) else { continue };
+            let claimed = stamped.row.name.clone();
+            if taken.insert(claimed.clone()) {
+                continue;
+            }
+            let name = self.free_name(&stamped.row);
+            let detail = format!(
+                "the folder {uuid} is called {name} now, {claimed} is the newer name of another one"
+            );
+            self.tell(FindingKind::Restored, detail);
+            self.plan.rows_changed = true;
+            self.plan.describe.insert(uuid);
+            if let Some(stamped) = self.rows.get_mut(&uuid) {
+                stamped.row.name = name;
+                stamped.change = 0;
+            }
+        }
+    }
+
+    /// Takes up the collections that the catalogue did not name, those that were written last first: a
+    /// name that several claim is theirs, the others are from before a rename.
     fn adopt(&mut self) {
         let mut unknown = std::mem::take(&mut self.unknown);
-        unknown.sort_by_key(|it| (it.stamped.row.created_unix_ms, it.stamped.row.uuid));
+        unknown.sort_by_key(|Description { stamped: Stamped { row, change }, .. }| {
+            (Reverse(*change), row.created_unix_ms, row.uuid)
+        });
         for Description { stamped, .. } in unknown {
             let row = stamped.row;
             let uuid = row.uuid;

@@ -240,6 +240,57 @@ async fn an_older_catalogue_is_noticed_and_what_it_lacks_is_taken_from_the_folde
     assert_eq!(kinds(&reopened(opened).await.findings), [""; 0]);
 }
 
+fn named(row: &CollectionRecord, name: &str) -> CollectionRecord {
+    CollectionRecord { name: CollectionName::new(name).unwrap(), ..row.clone() }
+}
+
+/// Whatever is lost of the catalogue, a name is that of the collection which was last given it.
+#[tokio::test]
+async fn no_name_of_before_a_renaming_comes_back() {
+    let (root, rows) = three().await;
+    let path = root.path().join("akidb.db");
+    let described = |row: &CollectionRecord| {
+        root.path().join("collections").join(row.uuid.to_string()).join("collection.json")
+    };
+    let older = fs::read(&path).unwrap();
+    let undescribed = fs::read(described(&rows[0])).unwrap();
+    let opened = open(root.path()).await;
+    let printed = named(&rows[0], "printed");
+    // The second one takes the name that the first one had.
+    let books = named(&rows[1], "books");
+    for row in [&printed, &books] {
+        opened.catalogue.change(row).await.unwrap();
+    }
+    close(opened).await;
+
+    let sound = fs::read(&path).unwrap();
+    for lost in [None, Some(&older)] {
+        match lost {
+            None => fs::remove_file(&path).unwrap(),
+            Some(older) => fs::write(&path, older).unwrap(),
+        }
+        let opened = open(root.path()).await;
+        assert_eq!(opened.collections, [books.clone(), printed.clone(), rows[2].clone()]);
+        close(opened).await;
+        fs::write(&path, &sound).unwrap();
+    }
+    // Where the folder was not told of its new name either, nobody knows it, but the old one is taken.
+    let digits = &rows[0].uuid.simple().to_string()[24..];
+    let kept_apart = named(&rows[0], &format!("books-{digits}"));
+    for lost in [None, Some(&older)] {
+        fs::write(described(&rows[0]), &undescribed).unwrap();
+        match lost {
+            None => fs::remove_file(&path).unwrap(),
+            Some(older) => fs::write(&path, older).unwrap(),
+        }
+        let opened = open(root.path()).await;
+        assert_eq!(opened.collections, [books.clone(), kept_apart.clone(), rows[2].clone()]);
+        let opened = reopened(opened).await;
+        assert_eq!(kinds(&opened.findings), [""; 0]);
+        close(opened).await;
+    }
+}
+
 #[tokio::test]
 async fn damaged_rows_and_descriptions_are_taken_from_each_other() {
     let (root, rows) = three().await;

@@ -84,6 +84,17 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
     let counted = run_json(&["document", "count", "films"], "");
     assert_eq!(counted["count"], 4);
 
+    assert_eq!(
+        run_json(&["collection", "create", "films", "--if-absent"], "")["document_count"],
+        4
+    );
+    let other = run(&["collection", "create", "films", "--if-absent", "--dimension", "3"], "");
+    assert_failed(&other, 1, &["collection_differs", "model: is none"]);
+    let renamed = run_json(&["collection", "rename", "films", "movies"], "");
+    assert_eq!((&renamed["name"], &renamed["document_count"]), (&value!("movies"), &value!(4)));
+    assert_failed(&run(&["collection", "show", "films"], ""), 1, &["collection_not_found"]);
+    assert!(run(&["collection", "rename", "movies", "films"], "").status.success());
+
     assert_eq!(run_json(&["collection", "show", "films"], "")["document_count"], 4);
     let table = String::from_utf8(run(&["collection", "list"], "").stdout).unwrap();
     assert!(table.contains("films") && table.contains("cosine"), "{table}");

@@ -18,6 +18,7 @@ fn the_help_of_every_command() {
         "collection list",
         "collection show",
         "collection update",
+        "collection rename",
         "collection delete",
         "document",
         "document get",

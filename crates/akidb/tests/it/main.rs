@@ -13,6 +13,7 @@ mod import;
 mod import_formats;
 mod meaning;
 mod mlx;
+mod names;
 mod node;
 mod old_data;
 mod openai;

@@ -16,7 +16,16 @@ impl RestClient {
 
     /// The answer of a node that may be gone: `None` where there was none.
     pub(crate) async fn try_post(&self, path: &str, body: &Value) -> Option<Value> {
-        match self.0.send(Request::post(&parts(path)).json(body)).await {
+        self.answered(path, Request::post(&parts(path)).json(body)).await
+    }
+
+    /// The same for a change.
+    pub(crate) async fn try_patch(&self, path: &str, body: &Value) -> Option<Value> {
+        self.answered(path, Request::patch(&parts(path)).json(body)).await
+    }
+
+    async fn answered(&self, path: &str, request: Request) -> Option<Value> {
+        match self.0.send(request).await {
             Ok(answer) => Some(answer),
             Err(RequestError::Node(error)) => panic!("{path}: {error}"),
             Err(_) => None,

@@ -60,7 +60,12 @@ async fn documents_are_stored_found_changed_and_deleted() {
     let described = films.update(&update).await.unwrap();
     assert_eq!((described.description.as_deref(), described.document_count), (Some("old"), 0));
     assert_eq!(films.describe().await.unwrap().index.state, IndexState::Ready);
-    films.drop().await.unwrap();
+    assert_eq!(client.put_collection(&new).await.unwrap().description.as_deref(), Some("old"));
+    let differs = NewCollection::with_vectors("films", 3, Metric::L2);
+    let differs = client.put_collection(&differs).await.unwrap_err();
+    assert_eq!(differs.code(), Some(ErrorCode::CollectionDiffers));
+    assert_eq!(films.rename("movies").await.unwrap().name, "movies");
+    client.collection("movies").drop().await.unwrap();
     assert!(client.collections().await.unwrap().is_empty());
 }
 

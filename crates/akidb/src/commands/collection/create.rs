@@ -21,11 +21,15 @@ use crate::{
   $ akidb collection create books --chunk-tokens 128 --chunk-overlap 16
   $ akidb collection create faces --dimension 512 --metric l2
   $ akidb collection create words --m 32 --ef 200
+  $ akidb collection create films --if-absent
 
 Without --model and --dimension the node's own model embeds the texts of the collection.")]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
     settings: CollectionSettings,
+    /// Take a collection of this name that is there, where it has these settings
+    #[arg(long)]
+    if_absent: bool,
     #[command(flatten)]
     node: NodeArgs,
 }
@@ -34,6 +38,7 @@ pub(crate) struct CreateArgs {
 #[derive(Args, Debug, Serialize)]
 struct CollectionSettings {
     /// 1 to 64 of A-Z a-z 0-9 _ -
+    #[serde(skip_serializing_if = "String::is_empty")]
     name: String,
     /// The model that embeds its texts
     #[arg(long, value_name = "NAME")]
@@ -79,7 +84,7 @@ impl Chunking {
 }
 
 pub(super) async fn run(
-    args: CreateArgs,
+    mut args: CreateArgs,
     configuration: &ConfigurationArgs,
     printer: Printer,
 ) -> Result {
@@ -89,9 +94,17 @@ pub(super) async fn run(
     } else {
         Opening::NEW_DIRECTORY.with_model()
     };
+    let request = if args.if_absent {
+        // The name stands in the path.
+        let name = std::mem::take(&mut args.settings.name);
+        let [version, collections] = COLLECTIONS;
+        Request::put(&[version, collections, &name])
+    } else {
+        Request::post(&COLLECTIONS)
+    };
+    let request = request.json(&args.settings);
     let collection: Value = with_node(&args.node, configuration, opening, async |client| {
-        let request = Request::post(&COLLECTIONS).json(&args.settings);
-        Ok(waiting("creating the collection", client.send(request)).await?)
+        Ok(waiting("creating the collection", client.send(request.clone())).await?)
     })
     .await?;
     printer.answer(&collection, || show::properties(&collection))

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod index;
 mod list;
+mod rename;
 mod show;
 mod update;
 
@@ -23,6 +24,8 @@ pub(crate) enum CollectionCommand {
     Show(show::ShowArgs),
     /// Change the description or the index of a collection
     Update(update::UpdateArgs),
+    /// Give a collection another name
+    Rename(rename::RenameArgs),
     /// Delete a collection and all that is in it
     Delete(delete::DeleteArgs),
 }
@@ -37,6 +40,7 @@ pub(crate) async fn run(
         CollectionCommand::List(args) => list::run(args, configuration, printer).await,
         CollectionCommand::Show(args) => show::run(args, configuration, printer).await,
         CollectionCommand::Update(args) => update::run(args, configuration, printer).await,
+        CollectionCommand::Rename(args) => rename::run(args, configuration, printer).await,
         CollectionCommand::Delete(args) => delete::run(args, configuration, printer).await,
     }
 }

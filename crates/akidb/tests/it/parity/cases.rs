@@ -88,6 +88,16 @@ pub(crate) fn collections() -> Vec<Case> {
         works(UpdateCollection, FILMS, json!({"description": ""})).with("/description", Value::Null),
         works(UpdateCollection, FLAT, json!({"description": null})).with("/description", Value::Null),
         works(DescribeCollection, FILMS, json!({})).with("/document_count", json!(0)),
+        works(PutCollection, "put", json!({"dimension": 3, "index": {"ef": 50}})).with("/created", json!(true)).with("/index/ef", json!(50)),
+        works(PutCollection, "put", json!({"dimension": 3})).with("/created", json!(false)).with("/index/ef", json!(50)),
+        works(PutCollection, "put", json!({"dimension": 3, "metric": "COSINE", "index": {"m": 16, "ef": 50}, "description": ""})).with("/created", json!(false)),
+        works(PutCollection, FILMS, json!({"model": "hash"})).with("/created", json!(false)),
+        works(PutCollection, FILMS, json!({})).with("/created", json!(false)),
+        works(UpdateCollection, "put", json!({"name": "renamed", "description": "once put"})).with("/name", json!("renamed")).with("/description", json!("once put")),
+        works(UpdateCollection, "renamed", json!({"name": "renamed"})).with("/name", json!("renamed")),
+        works(PutCollection, "put", json!({"dimension": 2})).with("/created", json!(true)),
+        works(DeleteCollection, "put", json!({})),
+        works(DeleteCollection, "renamed", json!({})),
         works(DeleteCollection, &"x".repeat(64), json!({})),
         works(DeleteCollection, "0-_Z", json!({})).with("/deleted", json!(true)),
         works(ListCollections, "", json!({})).with("/collections/0/name", json!(DOTS)),
@@ -322,6 +332,17 @@ pub(crate) fn wrong_collections() -> Vec<Case> {
         refused(CreateCollection, "", json!({"name": "a", "chunking": {"tokens": u64::MAX}}), InvalidArgument, "chunking.tokens: "),
         refused(CreateCollection, "", json!({"name": "a", "chunking": {"tokens": 100, "overlap": 51}}), InvalidArgument, "chunking.overlap: must be at most 50"),
         refused(CreateCollection, "", json!({"name": "a", "dimension": 3, "chunking": {}}), InvalidArgument, "chunking: the collection has no model"),
+        refused(PutCollection, FILMS, json!({"dimension": 3}), CollectionDiffers, "model: is none, the collection has hash"),
+        refused(PutCollection, POINTS, json!({"dimension": 4, "metric": "l2", "description": "a"}), CollectionDiffers, "dimension: is 4, the collection has 3 (and 2 more)"),
+        refused(PutCollection, POINTS, json!({"dimension": 3, "index": {"m": 8, "quantization": "none"}}), CollectionDiffers, "index.m: is 8, the collection has 16 (and 1 more)"),
+        refused(PutCollection, DOTS, json!({"dimension": 3, "metric": "dot", "index": {"m": 16}}), CollectionDiffers, "index.engine: is hnsw, the collection has exact"),
+        refused(PutCollection, FILMS, json!({"chunking": {"tokens": 100}}), CollectionDiffers, "chunking: is passages of 100 tokens, 0 of them shared, the collection has none"),
+        refused(PutCollection, FILMS, json!({"model": "nope"}), ModelNotFound, "no model named \"nope\""),
+        refused(PutCollection, FILMS, json!({"model": "hash", "dimension": 9}), DimensionMismatch, "dimension: is 9"),
+        refused(UpdateCollection, FILMS, json!({"name": POINTS}), CollectionExists, "\"points\" exists"),
+        refused(UpdateCollection, FILMS, json!({"name": POINTS, "description": "not applied"}), CollectionExists, "\"points\" exists"),
+        refused(UpdateCollection, FILMS, json!({"name": "a/b"}), InvalidName, "name: \"a/b\" is not"),
+        refused(UpdateCollection, FILMS, json!({"name": ""}), InvalidName, "name: \"\" is not"),
         refused(UpdateCollection, FILMS, json!({"description": "\0"}), InvalidArgument, "description: "),
         refused(UpdateCollection, FILMS, json!({"description": "é".repeat(513)}), InvalidArgument, "has 1026 bytes"),
     ];
@@ -333,6 +354,9 @@ pub(crate) fn wrong_collections() -> Vec<Case> {
     // A URL can not have `.` and `..` as a part: clients take them as steps.
     let in_paths = wrong_names.into_iter().filter(|name| !matches!(*name, "." | ".."));
     let named = in_paths.map(|name| (name, InvalidName)).chain([("nothing", CollectionNotFound), ("FILMS", CollectionNotFound)]);
+    for name in wrong_names.into_iter().filter(|name| !matches!(*name, "." | "..")) {
+        cases.push(refused(PutCollection, name, json!({"dimension": 3}), InvalidName, "name: "));
+    }
     for (name, code) in named {
         let requests = [
             (DescribeCollection, json!({})),

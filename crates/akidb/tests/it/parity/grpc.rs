@@ -57,6 +57,12 @@ impl GrpcDoor {
             Message::CreateCollection(message) => from_wire::described(
                 client.create_collection(message).await?.into_inner().collection,
             ),
+            Message::PutCollection(message) => {
+                let reply = client.put_collection(message).await?.into_inner();
+                let mut described = from_wire::described(reply.collection);
+                described["created"] = reply.created.into();
+                described
+            }
             Message::ListCollections(message) => {
                 let listed = client.list_collections(message).await?.into_inner().collections;
                 let listed: Vec<_> = listed.into_iter().map(from_wire::summary).collect();

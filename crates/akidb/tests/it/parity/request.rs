@@ -19,6 +19,7 @@ pub(crate) const MADE_ID: &str = "$made";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     CreateCollection,
+    PutCollection,
     ListCollections,
     DescribeCollection,
     UpdateCollection,

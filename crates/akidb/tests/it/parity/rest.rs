@@ -47,8 +47,15 @@ impl RestDoor {
             let body = body.to_string().replace(&format!("{NAN:?}"), "1e39");
             sent = sent.header("content-type", "application/json").body(body);
         }
+        let response = sent.send().await.unwrap();
+        if request.operation == Operation::PutCollection {
+            let created = response.status() == 201;
+            let mut answer = read(response, if created { 201 } else { 200 }, request).await?;
+            answer["created"] = created.into();
+            return Ok(answer);
+        }
         let created = request.operation == Operation::CreateCollection;
-        read(sent.send().await.unwrap(), if created { 201 } else { 200 }, request).await
+        read(response, if created { 201 } else { 200 }, request).await
     }
 }
 
@@ -62,6 +69,7 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
         Operation::Embed => (Method::POST, "/embed".to_owned()),
         Operation::CreateCollection => (Method::POST, "/v1/collections".to_owned()),
         Operation::ListCollections => (Method::GET, "/v1/collections".to_owned()),
+        Operation::PutCollection => (Method::PUT, at("")),
         Operation::DescribeCollection => (Method::GET, at("")),
         Operation::UpdateCollection => (Method::PATCH, at("")),
         Operation::DeleteCollection => (Method::DELETE, at("")),
@@ -81,7 +89,7 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
         Operation::DeleteDocument => (Method::DELETE, at(&document_path(&take("id").unwrap()))),
         Operation::UpdateDocuments => (Method::PATCH, at("/documents")),
     };
-    let has_body = matches!(method, Method::POST) || method == Method::PATCH;
+    let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
     (method, path, key, has_body.then_some(body))
 }
 

@@ -238,7 +238,8 @@ fn broken_http(script: &mut Script) {
     script.refused(&format!("GET {ONE}?type=integer&limit=5"), "", UnknownField, "limit: ");
     script.refused(&format!("GET {ONE}?include=%ff"), "", MalformedRequest, "include: ");
     script.refused(&format!("{SEARCH}?limit=1"), body, UnknownField, "limit: ");
-    script.refused("PUT /v1/collections/films", "{}", MethodNotAllowed, "does not answer PUT");
+    script.refused("PUT /v1/collections", "{}", MethodNotAllowed, "does not answer PUT");
+    script.refused("PUT /v1/collections/films", r#"{"name":"films"}"#, UnknownField, "name: ");
     script.refused("GET /v1/collections/films/search", "", MethodNotAllowed, "does not answer GET");
     script.refused("DELETE /v1/collections", "", MethodNotAllowed, "does not answer DELETE");
     script.refused("TRACE /v1/collections", "", MethodNotAllowed, "does not answer TRACE");

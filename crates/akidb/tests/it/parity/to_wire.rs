@@ -18,6 +18,7 @@ const UNKNOWN: i32 = 99;
 /// A message, by the method it is for.
 pub(crate) enum Message {
     CreateCollection(wire::CreateCollectionRequest),
+    PutCollection(wire::PutCollectionRequest),
     ListCollections(wire::ListCollectionsRequest),
     GetCollection(wire::GetCollectionRequest),
     UpdateCollection(wire::UpdateCollectionRequest),
@@ -42,6 +43,14 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
     let mut body = Fields::of(&request.body)?;
     let message = match request.operation {
         Operation::CreateCollection => Message::CreateCollection(create_collection(&mut body)?),
+        Operation::PutCollection => {
+            // REST has the name in the path.
+            if body.0.insert("name".to_owned(), collection.into()).is_some() {
+                return None;
+            }
+            let collection = Some(create_collection(&mut body)?);
+            Message::PutCollection(wire::PutCollectionRequest { collection })
+        }
         Operation::ListCollections => Message::ListCollections(wire::ListCollectionsRequest {}),
         Operation::DescribeCollection => {
             Message::GetCollection(wire::GetCollectionRequest { name: collection })
@@ -57,6 +66,7 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
                 name: collection,
                 description,
                 index: body.optional("index", index_settings)?,
+                new_name: body.optional("name", text)?,
             })
         }
         Operation::DeleteCollection => {
