@@ -152,7 +152,8 @@ impl<'de> Deserialize<'de> for NodeError {
 }
 
 /// An error and its causes on one line; a cause that its parent already quotes is left out.
-fn chain(error: &dyn Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -62,7 +62,7 @@ pub use self::{
         Status, Updated, UpsertResult, Upserted,
     },
     embed::{Embed, Embedding, Embeddings, Usage},
-    error::{NodeError, RequestError},
+    error::{NodeError, RequestError, chain},
     id::Id,
     import::{Import, ImportAnswer, ImportAnswers, ImportSummary},
     lines::AnswerLines,

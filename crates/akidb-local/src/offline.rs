@@ -2,5 +2,5 @@
 
 pub use akidb_store::{
     Catalogue, DataDirectory, DatabaseFault, DiskSpace, FailStop, Repair, StoreError, Survey,
-    collection_names, compact, repair, set_aside_count, survey,
+    collection_names, compact, repair, set_aside_folders, survey,
 };

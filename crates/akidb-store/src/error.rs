@@ -108,6 +108,16 @@ pub enum StoreError {
         /// The database that the log is of.
         log_of: uuid::Uuid,
     },
+    /// There is nothing for a log to be of, and SQLite would remove it.
+    #[error(
+        "the log {} is there and its database is empty or missing; nothing was changed; hint: put \
+         documents.db back from a copy of both, or move the log away to begin without documents",
+        log.display()
+    )]
+    LogAlone {
+        /// The log.
+        log: PathBuf,
+    },
     /// No space left; the write was rolled back.
     #[error("the disk is full")]
     Full,
@@ -280,6 +290,7 @@ impl From<StoreError> for Error {
             StoreError::DamagedPage { .. }
             | StoreError::ForeignDatabase { .. }
             | StoreError::MixedDatabase { .. }
+            | StoreError::LogAlone { .. }
             | StoreError::Locked { .. }
             | StoreError::Io { .. }
             | StoreError::SqliteTooOld { .. }

@@ -18,7 +18,7 @@ mod space;
 
 pub use catalogue::{Catalogue, Finding, FindingKind, OpenedCatalogue};
 pub use collection_names::collection_names;
-pub use directory::{DataDirectory, set_aside_count};
+pub use directory::{DataDirectory, set_aside_count, set_aside_folders};
 pub use documents::{
     CommittedChange, DatabaseFault, DocumentStore, Loader, LostRange, Matching, Page, PageRequest,
     PassageSpans, Position, Repair, StoreOptions, StoredVector, Survey, VectorKey,

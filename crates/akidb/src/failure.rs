@@ -5,6 +5,7 @@
 
 use std::{error::Error as StdError, fmt, io};
 
+use akidb_client::chain;
 use akidb_core::ErrorCode;
 
 /// The result of every command.
@@ -129,20 +130,6 @@ impl fmt::Display for Failure {
 }
 
 impl StdError for Failure {}
-
-/// An error and its causes on one line; a cause that its parent already quotes is left out.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
-}
 
 #[cfg(test)]
 mod tests {

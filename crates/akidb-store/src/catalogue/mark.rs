@@ -44,6 +44,12 @@ pub(crate) fn read(root: &Path) -> Mark {
     }
 }
 
+/// Whether both copies say this and nothing else.
+pub(crate) fn is_whole(root: &Path, change: u64) -> bool {
+    let sound = encode(change);
+    FILE_NAMES.iter().all(|name| fs::read(root.join(name)).is_ok_and(|bytes| bytes == sound))
+}
+
 /// Writes both copies durably, one after the other, so that one is whole at every moment. One that
 /// is not there yet gets its name with its content: a power cut leaves no empty file under it.
 pub(crate) fn write(root: &Path, change: u64) -> Result<(), StoreError> {
@@ -103,6 +109,10 @@ mod tests {
         assert_eq!(read(root.path()), Mark::Change(300));
         fs::write(&first, [9; 16]).unwrap();
         assert_eq!(read(root.path()), Mark::Change(300));
+        assert!(!is_whole(root.path(), 300));
+        write(root.path(), 300).unwrap();
+        assert!(is_whole(root.path(), 300));
+        fs::write(&first, [9; 16]).unwrap();
         fs::write(&second, []).unwrap();
         assert_eq!(read(root.path()), Mark::Damaged);
         fs::remove_file(&first).unwrap();

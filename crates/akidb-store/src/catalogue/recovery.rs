@@ -204,7 +204,12 @@ async fn carry_out(
         }
     }
     let change = save(connection, plan, last_change).await?;
-    if mark::read(directory.root()) != Mark::Change(change) {
+    if !mark::is_whole(directory.root(), change) {
+        if mark::read(directory.root()) == Mark::Change(change) {
+            tracing::warn!(
+                "one copy of the catalogue's mark is damaged or behind and is written anew"
+            );
+        }
         mark::write(directory.root(), change)?;
     }
     super::checkpoint(connection).await;

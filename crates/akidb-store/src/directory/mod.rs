@@ -22,7 +22,9 @@ use self::lock::Lock;
 use crate::StoreError;
 
 const COLLECTIONS: &str = "collections";
-const LOST_AND_FOUND: &str = "lost+found";
+/// Where it is moved to, the first where that can be done: of a data directory that is a file system
+/// of its own, `lost+found` may be root's.
+const SET_ASIDE: [&str; 2] = ["lost+found", "set-aside"];
 const NEW: &str = "new";
 const DROPPED: &str = "dropped";
 
@@ -146,17 +148,22 @@ impl DataDirectory {
         }
     }
 
-    /// Moves a file or folder of the data directory to `lost+found`, and returns where it is then.
+    /// Moves a file or folder of the data directory to `lost+found`, or else to `set-aside`, and
+    /// returns where it is then.
     pub(crate) fn set_aside(&self, path: &Path) -> Result<PathBuf, StoreError> {
-        let lost = self.root.join(LOST_AND_FOUND);
-        create_private(&lost)?;
+        let [first, second] = SET_ASIDE.map(|name| self.root.join(name));
+        self.move_into(&first, path).or_else(|_| self.move_into(&second, path))
+    }
+
+    fn move_into(&self, lost: &Path, path: &Path) -> Result<PathBuf, StoreError> {
+        create_private(lost)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let numbered = (1..).map(|number| lost.join(format!("{name}.{number}")));
         let mut places = std::iter::once(lost.join(&*name)).chain(numbered);
         let free = places.find(|place| fs::symlink_metadata(place).is_err());
         let place = free.unwrap_or_else(|| lost.join(&*name));
         rename(path, &place)?;
-        sync_directory(&lost)?;
+        sync_directory(lost)?;
         sync_directory(path.parent().unwrap_or(&self.root))?;
         Ok(place)
     }
@@ -217,7 +224,17 @@ impl fmt::Display for Folder {
 /// How many files and folders were set aside in a data directory and are still there.
 #[must_use]
 pub fn set_aside_count(root: &Path) -> u64 {
-    fs::read_dir(root.join(LOST_AND_FOUND)).into_iter().flatten().flatten().count() as u64
+    set_aside_folders(root).iter().map(|(_, entries)| entries).sum()
+}
+
+/// The folders of a data directory with files that were set aside, and how many there are in each.
+#[must_use]
+pub fn set_aside_folders(root: &Path) -> Vec<(PathBuf, u64)> {
+    let folders = SET_ASIDE.map(|name| root.join(name)).into_iter().map(|folder| {
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten().count() as u64;
+        (folder, entries)
+    });
+    folders.filter(|(_, entries)| *entries > 0).collect()
 }
 
 fn create_private(path: &Path) -> Result<(), StoreError> {
@@ -343,5 +360,19 @@ mod tests {
             assert_eq!(place, directory.root().join("lost+found").join(expected));
         }
         assert_eq!(set_aside_count(root.path()), 3);
+    }
+
+    #[test]
+    fn where_lost_and_found_can_not_be_used_another_folder_is() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(root.path()).unwrap();
+        let lost = root.path().join("lost+found");
+        fs::write(&lost, "not ours").unwrap();
+        let other = directory.root().join("collections/other");
+        fs::create_dir(&other).unwrap();
+        let place = directory.set_aside(&other).unwrap();
+        assert_eq!(place, directory.root().join("set-aside/other"));
+        assert_eq!(set_aside_folders(root.path()), [(root.path().join("set-aside"), 1)]);
+        assert_eq!(fs::read(&lost).unwrap(), b"not ours");
     }
 }

@@ -42,9 +42,15 @@ pub(super) fn is_untagged(path: &Path) -> bool {
     tag_in_file(path).is_ok_and(|tag| tag == 0)
 }
 
-/// Refuses a file beside the log of another database. One of which nobody can tell is let through:
-/// what is wrong with it shows when it is opened.
+/// Refuses a file beside the log of another database, and a log whose file is empty or gone, which
+/// SQLite would remove. A file of which nobody can tell is let through: what is wrong with it shows when
+/// it is opened.
 pub(super) async fn check(path: &Path) -> Result<(), StoreError> {
+    let bytes = |path: &Path| path.metadata().map_or(0, |it| it.len());
+    let log = path.with_extension("db-wal");
+    if bytes(path) == 0 && bytes(&log) > 0 {
+        return Err(StoreError::LogAlone { log });
+    }
     let Ok(tag) = tag_in_file(path) else { return Ok(()) };
     if tag == 0 {
         return Ok(());

@@ -176,3 +176,38 @@ async fn a_file_beside_the_log_of_another_database_is_refused_and_nothing_is_cha
     first.close().await;
     second.close().await;
 }
+
+/// SQLite removes the log of a database that is empty, and with it what was acknowledged since the log
+/// was last copied into the file.
+#[tokio::test]
+async fn a_log_without_its_database_is_kept_and_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _changes) = open(folder.path()).await;
+    let copy = loop {
+        upsert(&store, vec![row(id("a"), 1.0)]).await;
+        let copy = copy_of(folder.path());
+        if has_log(copy.path()) {
+            break copy;
+        }
+    };
+    store.close().await;
+    let (file, log) = (copy.path().join("documents.db"), copy.path().join("documents.db-wal"));
+    let (sound, logged) = (std::fs::read(&file).unwrap(), std::fs::read(&log).unwrap());
+    for emptied in [true, false] {
+        if emptied {
+            std::fs::write(&file, "").unwrap();
+        } else {
+            std::fs::remove_file(&file).unwrap();
+        }
+        let opened = DocumentStore::open(copy.path(), options()).await.map(|_| ());
+        assert!(matches!(opened, Err(StoreError::LogAlone { .. })), "{opened:?}");
+        assert_eq!(akidb_store::survey(copy.path()).await.unwrap().faults[0].kind, "database");
+        assert!(akidb_store::repair(copy.path()).await.is_err());
+        assert_eq!(file.exists(), emptied);
+        assert_eq!(std::fs::read(&log).unwrap(), logged);
+    }
+    std::fs::write(&file, sound).unwrap();
+    let (store, _changes) = open(copy.path()).await;
+    assert_eq!(store.by_ids(&[id("a")], false).await.unwrap().documents.len(), 1);
+    store.close().await;
+}

@@ -1,11 +1,12 @@
 //! What storage or a service that does not open means to the person who started it.
 
+use akidb_client::chain;
 use akidb_core::ErrorCode;
 use akidb_embedding::ModelError;
 use akidb_local::{OpenError, offline::StoreError};
 use akidb_service::ModelStartError;
 
-use crate::failure::{ExitStatus, Failure, chain};
+use crate::failure::{ExitStatus, Failure};
 
 const MAKE_ROOM: &str = "make room on the disk, then start again; nothing is lost";
 const INSTALLED: &str = "`akidb model list` shows the installed models";

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use akidb_embedding::mlx::Finding;
-use akidb_local::offline::{Catalogue, set_aside_count};
+use akidb_local::offline::{Catalogue, set_aside_folders};
 
 const SUBJECT: &str = "catalogue";
 
@@ -19,11 +19,9 @@ pub(super) async fn look(data_dir: &Path) -> Vec<Finding> {
             &format!("cannot be read: {error}; hint: start a node, its log says what it can do"),
         )],
     };
-    let set_aside = set_aside_count(data_dir);
-    if set_aside > 0 {
-        let place = data_dir.join("lost+found");
+    for (place, entries) in set_aside_folders(data_dir) {
         let message = format!(
-            "{} has {set_aside} entries that nobody knew; hint: look at them, and move them away",
+            "{} has {entries} entries that nobody knew; hint: look at them, and move them away",
             place.display()
         );
         findings.push(Finding::bad(SUBJECT, &message));

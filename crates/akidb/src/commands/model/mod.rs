@@ -7,11 +7,12 @@ mod status;
 mod unload;
 mod verify;
 
+use akidb_client::chain;
 use akidb_embedding::{ModelError, ModelStore};
 use clap::{Args, Subcommand};
 
 use crate::{
-    failure::{ExitStatus, Failure, Result, chain},
+    failure::{ExitStatus, Failure, Result},
     printer::Printer,
     settings::{ConfigurationArgs, Flag, Sources, resolve},
     waiting::waiting,
