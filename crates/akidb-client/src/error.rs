@@ -1,8 +1,8 @@
 //! Why a request has no answer.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
-use akidb_core::{ErrorCode, Outcome, Violation};
+use akidb_core::{ErrorCode, Outcome, Violation, chain};
 use serde::Deserialize;
 
 /// Why a request has no answer.
@@ -149,19 +149,4 @@ impl<'de> Deserialize<'de> for NodeError {
         let (retry_after, request_id) = (None, None);
         Ok(Self { code, message, retryable, outcome, violations, retry_after, request_id })
     }
-}
-
-/// An error and its causes on one line; a cause that its parent already quotes is left out.
-#[must_use]
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
 }

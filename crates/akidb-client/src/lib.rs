@@ -62,7 +62,7 @@ pub use self::{
         Status, Updated, UpsertResult, Upserted,
     },
     embed::{Embed, Embedding, Embeddings, Usage},
-    error::{NodeError, RequestError, chain},
+    error::{NodeError, RequestError},
     id::Id,
     import::{Import, ImportAnswer, ImportAnswers, ImportSummary},
     lines::AnswerLines,

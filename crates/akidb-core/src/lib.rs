@@ -25,7 +25,7 @@ mod vector;
 
 pub use condition::{Conflict, WriteMode};
 pub use document::{DamagedDocument, Document, DocumentId, InvalidDocumentId, Seq};
-pub use error::{Error, Outcome, Result, Violation};
+pub use error::{Error, Outcome, Result, Violation, chain};
 pub use error_code::ErrorCode;
 pub use filter::{Caseless, Filter, FilterError, Operand, Ordered, Test, value_key};
 pub use index_settings::{IndexEngine, IndexSettings, Quantization, UnknownIndexSetting};

@@ -5,8 +5,7 @@
 
 use std::{error::Error as StdError, fmt, io};
 
-use akidb_client::chain;
-use akidb_core::ErrorCode;
+use akidb_core::{ErrorCode, chain};
 
 /// The result of every command.
 pub(crate) type Result<T = (), E = Failure> = std::result::Result<T, E>;

@@ -1,7 +1,6 @@
 //! What storage or a service that does not open means to the person who started it.
 
-use akidb_client::chain;
-use akidb_core::ErrorCode;
+use akidb_core::{ErrorCode, chain};
 use akidb_embedding::ModelError;
 use akidb_local::{OpenError, offline::StoreError};
 use akidb_service::ModelStartError;

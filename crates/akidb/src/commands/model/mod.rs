@@ -7,7 +7,7 @@ mod status;
 mod unload;
 mod verify;
 
-use akidb_client::chain;
+use akidb_core::chain;
 use akidb_embedding::{ModelError, ModelStore};
 use clap::{Args, Subcommand};
 
