@@ -44,6 +44,14 @@ impl<'a> Collection<'a> {
         Self { client, name }
     }
 
+    pub(crate) const fn client(&self) -> &'a Client {
+        self.client
+    }
+
+    pub(crate) const fn name(&self) -> &'a str {
+        self.name
+    }
+
     /// Its settings and its state now.
     pub async fn describe(&self) -> Result<CollectionDescription, RequestError> {
         self.client.send(Request::get(&self.path(&[]))).await

@@ -105,6 +105,9 @@ pub struct CollectionUpdate {
 pub struct ListedCollection {
     /// Its name.
     pub name: String,
+    /// Its other names.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// A line for people.
     pub description: Option<String>,
     /// What embeds its texts.
@@ -127,6 +130,9 @@ pub struct ListedCollection {
 pub struct CollectionDescription {
     /// Its name.
     pub name: String,
+    /// Its other names.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// A line for people.
     pub description: Option<String>,
     /// What embeds its texts.

@@ -30,6 +30,7 @@
 //!
 //! The feature `process` starts a node as a process of its own, for tests and measurements.
 
+mod aliases;
 mod client;
 mod collection;
 mod collections;
@@ -51,6 +52,7 @@ mod search;
 pub use akidb_core::{ErrorCode, Metric, Outcome, Violation};
 
 pub use self::{
+    aliases::{Alias, AliasAction},
     client::{Client, InvalidUrl},
     collection::Collection,
     collections::{

@@ -76,12 +76,18 @@ error_codes! {
     CollectionNotFound => "collection_not_found", 404, 5, 1, false;
     /// The collection has no vector field of that name.
     FieldNotFound => "field_not_found", 404, 5, 1, false;
+    /// No alias has this name.
+    AliasNotFound => "alias_not_found", 404, 5, 1, false;
     /// No document of the collection has this id.
     DocumentNotFound => "document_not_found", 404, 5, 1, false;
     /// The node's configuration lists no model of this name.
     ModelNotFound => "model_not_found", 404, 5, 1, false;
     /// A collection of this name exists already.
     CollectionExists => "collection_exists", 409, 6, 1, false;
+    /// The name is an alias already.
+    AliasExists => "alias_exists", 409, 6, 1, false;
+    /// The collection has an alias, or is named by one: it is dropped by its own name, without aliases.
+    CollectionAliased => "collection_aliased", 409, 9, 1, false;
     /// A collection of this name exists, with other settings than those that were asked for.
     CollectionDiffers => "collection_differs", 409, 6, 1, false;
     /// A document of this id exists already, where the write was to make one.

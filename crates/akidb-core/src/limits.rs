@@ -61,6 +61,10 @@ limits! {
     result_window = 10_000;
     /// Collections on the node.
     collections = 100_000;
+    /// Aliases on the node.
+    aliases = 1_000;
+    /// Changes of aliases in one request.
+    batch_aliases = 100;
     /// Requests running at once; more are refused as overloaded.
     concurrent_requests = 512;
 }

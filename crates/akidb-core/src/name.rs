@@ -89,6 +89,13 @@ impl fmt::Display for FieldName {
     }
 }
 
+/// Names are ordered and compared as their texts.
+impl std::borrow::Borrow<str> for CollectionName {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for CollectionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

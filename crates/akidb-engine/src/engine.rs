@@ -6,8 +6,9 @@ use akidb_core::{DocumentId, Filter, Result};
 use async_trait::async_trait;
 
 use crate::{
-    Applied, CollectionRecord, CollectionSettings, CollectionStatus, Count, EngineStatus, Found,
-    KnownText, Matching, Query, Rows, ScrollPage, ScrollRequest, TextHash, Write,
+    Alias, AliasAction, Applied, CollectionRecord, CollectionSettings, CollectionStatus, Count,
+    EngineStatus, Found, KnownText, Matching, Query, Rows, ScrollPage, ScrollRequest, TextHash,
+    Write,
 };
 
 /// What new settings are made of the present ones, or why they can not be.
@@ -24,7 +25,7 @@ pub trait StorageEngine: Debug + Send + Sync {
     /// Every collection, by name.
     fn collections(&self) -> Vec<Arc<CollectionRecord>>;
 
-    /// The collection of a name.
+    /// The collection of a name, which may be an alias here and wherever a collection is named.
     ///
     /// # Errors
     /// When there is none, or the name is none that a collection can have.
@@ -55,10 +56,25 @@ pub trait StorageEngine: Debug + Send + Sync {
         deadline: Instant,
     ) -> Result<Arc<dyn Collection>>;
 
+    /// Every alias, by name.
+    fn aliases(&self) -> Vec<Alias>;
+
+    /// Changes aliases in the order of `actions`, all or none; answers every alias that there is then.
+    ///
+    /// # Errors
+    /// When an alias or a collection is not as an action requires it, whose place is named as
+    /// `actions[i]`, there would be more than `aliases_max`, or storage fails.
+    async fn change_aliases(
+        &self,
+        actions: Vec<AliasAction>,
+        aliases_max: usize,
+        deadline: Instant,
+    ) -> Result<Vec<Alias>>;
+
     /// Drops a collection with everything in it.
     ///
     /// # Errors
-    /// When there is none of the name, or storage fails.
+    /// When there is none of the name, it is named by an alias or has one, or storage fails.
     async fn delete(&self, name: &str, deadline: Instant) -> Result<()>;
 
     /// Whether writes that take room are taken now.

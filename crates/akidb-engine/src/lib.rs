@@ -9,12 +9,14 @@
 //! |---|---|
 //! | `engine` | the two traits: all collections, and one of them |
 //! | `record` | what a collection is |
+//! | `alias` | other names of collections |
 //! | `write` | changes of documents, and what became of them |
 //! | `read` | documents by id, by filter and page by page |
 //! | `search` | what is near to a vector |
 //! | `status` | what storage says of itself |
 //! | `text_hash` | what names a text by its content |
 
+mod alias;
 mod engine;
 mod read;
 mod record;
@@ -23,6 +25,7 @@ mod status;
 mod text_hash;
 mod write;
 
+pub use alias::{Alias, AliasAction};
 pub use engine::{Collection, SettingsChange, StorageEngine};
 pub use read::{Count, Matching, Rows, ScrollPage, ScrollPosition, ScrollRequest};
 pub use record::{CollectionRecord, CollectionSettings, VectorField};

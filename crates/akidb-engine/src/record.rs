@@ -14,6 +14,8 @@ pub struct CollectionRecord {
     pub uuid: Uuid,
     /// Its name.
     pub name: CollectionName,
+    /// Its other names, in their order.
+    pub aliases: Vec<CollectionName>,
     /// A line for people.
     pub description: Option<String>,
     /// Its vector fields, by name: the unnamed one, where there is one, is the first.
@@ -135,6 +137,7 @@ mod tests {
             let record = CollectionRecord {
                 uuid: Uuid::nil(),
                 name: CollectionName::new("films").unwrap(),
+                aliases: Vec::new(),
                 description: None,
                 fields: fields.collect(),
                 dropped_fields: Vec::new(),

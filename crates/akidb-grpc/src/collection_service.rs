@@ -113,6 +113,27 @@ impl CollectionService for CollectionDoor {
         call.reply(collection.map(|new| UpdateCollectionResponse { collection: Some(new) }))
     }
 
+    async fn list_aliases(
+        &self,
+        request: Request<ListAliasesRequest>,
+    ) -> Reply<ListAliasesResponse> {
+        let (call, message) = Call::open(request)?;
+        let reply = self.service.aliases(&call.context(), message.collection.as_deref()).await;
+        let aliases = reply.map(encode::aliases);
+        call.reply(aliases.map(|aliases| ListAliasesResponse { aliases }))
+    }
+
+    async fn change_aliases(
+        &self,
+        request: Request<ChangeAliasesRequest>,
+    ) -> Reply<ChangeAliasesResponse> {
+        let (call, message) = Call::open(request)?;
+        let actions = message.actions.into_iter().map(decode::alias_action).collect();
+        let reply = self.service.change_aliases(&call.context(), actions).await;
+        let aliases = reply.map(encode::aliases);
+        call.reply(aliases.map(|aliases| ChangeAliasesResponse { aliases }))
+    }
+
     async fn delete_collection(
         &self,
         request: Request<DeleteCollectionRequest>,

@@ -8,9 +8,9 @@ use akidb_proto::{
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    CreateCollection, DeleteDocuments, Embed, GetDocuments, GivenChunking, GivenId, GivenIndex,
-    Include, InputType, NewDocument, PatchDocument, Pooling, Scroll, Search, SearchParams,
-    Truncate, UpdateCollection, UpdateDocuments, Upsert,
+    CreateCollection, DeleteDocuments, Embed, GetDocuments, GivenAlias, GivenAliasAction,
+    GivenChunking, GivenId, GivenIndex, Include, InputType, NewDocument, PatchDocument, Pooling,
+    Scroll, Search, SearchParams, Truncate, UpdateCollection, UpdateDocuments, Upsert,
 };
 use serde_json::{Map, Value};
 
@@ -43,6 +43,20 @@ pub(crate) fn update_collection(
 ) -> (String, UpdateCollection) {
     let wire::UpdateCollectionRequest { name, description, index: settings, new_name } = given;
     (name, UpdateCollection { name: new_name, description, index: index(settings) })
+}
+
+/// A change of an alias. An absent one is empty, which the service refuses.
+pub(crate) fn alias_action(given: wire::AliasAction) -> GivenAliasAction {
+    use wire::alias_action::Action;
+    let named = |wire::Alias { alias, collection }| Some(GivenAlias { alias, collection });
+    let mut action = GivenAliasAction::default();
+    match given.action {
+        Some(Action::Create(given)) => action.create = named(given),
+        Some(Action::Set(given)) => action.set = named(given),
+        Some(Action::Delete(given)) => action.delete = Some(given.alias),
+        None => {}
+    }
+    action
 }
 
 fn index(given: Option<wire::IndexSettings>) -> GivenIndex {

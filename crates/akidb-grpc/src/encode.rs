@@ -8,9 +8,9 @@ use akidb_proto::{
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    CollectionDescription, CollectionSummary, EmbedReply, Hit, Include, IndexState, IndexStatus,
-    LostWrites, ModelIdentity, ModelInfo, ModelState, Pooling, SearchPlan, SearchReply, Strategy,
-    UpsertReply, UpsertResult, UpsertStatus,
+    Alias, CollectionDescription, CollectionSummary, EmbedReply, Hit, Include, IndexState,
+    IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelState, Pooling, SearchPlan,
+    SearchReply, Strategy, UpsertReply, UpsertResult, UpsertStatus,
 };
 
 use crate::value;
@@ -71,6 +71,7 @@ pub(crate) fn summary(given: CollectionSummary) -> wire::CollectionSummary {
     };
     wire::CollectionSummary {
         name: given.name,
+        aliases: given.aliases,
         description: given.description,
         model: given.model.map(identity),
         dimension: given.dimension,
@@ -82,6 +83,14 @@ pub(crate) fn summary(given: CollectionSummary) -> wire::CollectionSummary {
             overlap: Some(chunking.overlap.into()),
         }),
     }
+}
+
+pub(crate) fn aliases(given: Vec<Alias>) -> Vec<wire::Alias> {
+    let aliases = given.into_iter().map(|Alias { alias, collection }| wire::Alias {
+        alias: alias.as_str().to_owned(),
+        collection: collection.as_str().to_owned(),
+    });
+    aliases.collect()
 }
 
 fn identity(given: ModelIdentity) -> embedding_wire::ModelIdentity {

@@ -54,6 +54,8 @@ fn collection(method: &str) -> Option<Method> {
         "ListCollections" => read(Operation::ListCollections),
         "GetCollection" => read(Operation::DescribeCollection),
         "UpdateCollection" => write(Operation::UpdateCollection),
+        "ListAliases" => read(Operation::ListAliases),
+        "ChangeAliases" => write(Operation::ChangeAliases),
         "DeleteCollection" => write(Operation::DeleteCollection),
         "UpsertDocuments" => write(Operation::Upsert),
         "StreamUpsertDocuments" => write(Operation::Upsert).streaming(),

@@ -9,8 +9,8 @@ use std::{
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_engine::{
-    Collection, CollectionRecord, EngineStatus, SettingsChange, StorageEngine, StorageFinding,
-    UnopenedCollection,
+    Alias, AliasAction, Collection, CollectionRecord, EngineStatus, SettingsChange, StorageEngine,
+    StorageFinding, UnopenedCollection,
 };
 use akidb_store::{DataDirectory, DiskSpace, StoreError};
 use async_trait::async_trait;
@@ -89,7 +89,7 @@ impl LocalEngine {
 #[async_trait]
 impl StorageEngine for LocalEngine {
     fn collections(&self) -> Vec<Arc<CollectionRecord>> {
-        self.collections.all().iter().map(|entry| entry.record()).collect()
+        self.collections.records()
     }
 
     fn open(&self, name: &str) -> Result<Arc<dyn Collection>> {
@@ -113,6 +113,19 @@ impl StorageEngine for LocalEngine {
         deadline: Instant,
     ) -> Result<Arc<dyn Collection>> {
         Ok(self.collection(self.collections.change(name, change, deadline.into()).await?))
+    }
+
+    fn aliases(&self) -> Vec<Alias> {
+        self.collections.aliases()
+    }
+
+    async fn change_aliases(
+        &self,
+        actions: Vec<AliasAction>,
+        aliases_max: usize,
+        deadline: Instant,
+    ) -> Result<Vec<Alias>> {
+        self.collections.change_aliases(actions, aliases_max, deadline.into()).await
     }
 
     async fn delete(&self, name: &str, deadline: Instant) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The handlers: decode, call one method of the service, encode.
 
+pub(crate) mod aliases;
 pub(crate) mod collections;
 pub(crate) mod documents;
 pub(crate) mod embed;

@@ -124,7 +124,7 @@ fn tag(route: &Route) -> &'static str {
         _ if matches!(route.operation, Delete | DeleteCollection) => "deletion",
         path if path.contains("/document") || path.ends_with("/import") => "documents",
         path if path.contains("/search") => "search",
-        path if path.contains("/collections") => "collections",
+        path if path.contains("/collections") || path.contains("/aliases") => "collections",
         "/embed" => "embedding",
         "/v1/embeddings" | "/v1/models" | "/v1/models/{id}" => "openai",
         path if path.contains("/models") => "models",
@@ -234,12 +234,18 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
             // A name or an id that is taken, other settings than those that were asked for, a model
             // that is in use.
             use akidb_service::Operation::{
-                CreateCollection, PutCollection, UnloadModel, UpdateCollection,
+                ChangeAliases, CreateCollection, DeleteCollection, PutCollection, UnloadModel,
+                UpdateCollection,
             };
             route.conditional
                 || matches!(
                     route.operation,
-                    CreateCollection | PutCollection | UnloadModel | UpdateCollection
+                    ChangeAliases
+                        | CreateCollection
+                        | DeleteCollection
+                        | PutCollection
+                        | UnloadModel
+                        | UpdateCollection
                 )
         }
         412 => route.conditional,

@@ -19,19 +19,19 @@ use crate::{
     encoding::compressing,
     envelope::{catching_panics, enveloped},
     fallback,
-    handlers::{collections, documents, embed, models, node, openai, search},
+    handlers::{aliases, collections, documents, embed, models, node, openai, search},
     import,
     route::{ErrorShape, QueryParameter, RequestHeader, Route, Takes, Verb},
     state::RestState,
     wire::{
-        AliveAnswer, CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CountAnswer,
-        CountBody, CreateCollectionBody, DeleteAnswer, DeleteBody, DocumentAnswer,
-        DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody, ImportAnswer, ModelAnswer,
-        ModelListAnswer, NewDocumentBody, OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody,
-        OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody, PutCollectionBody,
-        ReadyAnswer, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody,
-        SearchBody, UpdateAnswer, UpdateBody, UpdateCollectionBody, UpsertAnswer, UpsertBody,
-        VersionAnswer,
+        AliasListAnswer, AliveAnswer, ChangeAliasesBody, CollectionAnswer, CollectionDeletedAnswer,
+        CollectionListAnswer, CountAnswer, CountBody, CreateCollectionBody, DeleteAnswer,
+        DeleteBody, DocumentAnswer, DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody,
+        ImportAnswer, ModelAnswer, ModelListAnswer, NewDocumentBody, OpenAiEmbeddingsAnswer,
+        OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody,
+        PutCollectionBody, ReadyAnswer, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer,
+        SearchBatchBody, SearchBody, UpdateAnswer, UpdateBody, UpdateCollectionBody, UpsertAnswer,
+        UpsertBody, VersionAnswer,
     },
 };
 
@@ -185,6 +185,18 @@ pub(crate) static ROUTES: &[Route] = &[
     route!(Get "/v1/collections" => collections::list, "list_collections", "List all collections.")
         .operation(Operation::ListCollections)
         .answers::<CollectionListAnswer>(),
+    route!(Post "/v1/aliases" => aliases::change,
+        "change_aliases", "Create, switch and delete aliases, all in one step.")
+        .operation(Operation::ChangeAliases)
+        .body::<ChangeAliasesBody>()
+        .answers::<AliasListAnswer>(),
+    route!(Get "/v1/aliases" => aliases::list, "list_aliases", "List all aliases.")
+        .operation(Operation::ListAliases)
+        .answers::<AliasListAnswer>(),
+    route!(Get "/v1/collections/{name}/aliases" => aliases::list_of_collection,
+        "list_collection_aliases", "List the aliases of a collection.")
+        .operation(Operation::ListAliases)
+        .answers::<AliasListAnswer>(),
     route!(Post "/v1/collections/{name}/documents" => documents::upsert,
         "upsert", "Insert or replace documents, all or none.")
         .operation(Operation::Upsert)

@@ -3,6 +3,7 @@
 //! A wire type only says which names and JSON types there are; the service says which values are
 //! allowed.
 
+mod alias;
 mod collection;
 mod document;
 mod document_write;
@@ -23,6 +24,7 @@ mod schema;
 mod search;
 mod user_schema;
 
+pub(crate) use alias::{AliasListAnswer, ChangeAliasesBody};
 pub(crate) use collection::{
     CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CreateCollectionBody,
     PutCollectionBody, UpdateCollectionBody,

@@ -22,7 +22,8 @@ pub use akidb_embedding::{
     mlx::MlxSettings,
 };
 pub use akidb_engine::{
-    Hit, HitPassage, IndexProgress, IndexState, IndexStatus, LostWrites, SearchPlan, StorageFinding,
+    Alias, Hit, HitPassage, IndexProgress, IndexState, IndexStatus, LostWrites, SearchPlan,
+    StorageFinding,
 };
 pub use config::{Backend, EmbeddingConfig, ServiceConfig};
 pub use import::{

@@ -35,6 +35,10 @@ operations! {
     DescribeCollection => "describe_collection";
     /// Other settings for a collection.
     UpdateCollection => "update_collection";
+    /// The list of aliases.
+    ListAliases => "list_aliases";
+    /// Other aliases.
+    ChangeAliases => "change_aliases";
     /// The end of a collection.
     DeleteCollection => "delete_collection";
     /// Documents in.
@@ -85,6 +89,7 @@ impl Operation {
                 | Self::Delete
                 | Self::CreateCollection
                 | Self::PutCollection
+                | Self::ChangeAliases
                 | Self::UpdateCollection
                 | Self::DeleteCollection
         )

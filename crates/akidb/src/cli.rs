@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        collection, completions, config, doctor, document, embed, import, man, model, ready,
+        alias, collection, completions, config, doctor, document, embed, import, man, model, ready,
         reference, repair, search, serve, verify,
     },
     printer::OutputFormat,
@@ -51,6 +51,13 @@ pub(crate) enum Command {
   $ akidb collection list"
     )]
     Collection(collection::CollectionCommand),
+    /// List and change the aliases of collections
+    #[command(
+        subcommand,
+        after_help = "Example:
+  $ akidb alias change --set cinema=films-2024"
+    )]
+    Alias(alias::AliasCommand),
     /// Show, change, delete and count documents
     #[command(
         subcommand,

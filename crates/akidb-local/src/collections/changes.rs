@@ -5,8 +5,8 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use akidb_core::{CollectionName, Error, ErrorCode, Outcome, Result};
-use akidb_engine::{CollectionRecord, SettingsChange};
+use akidb_core::{Error, ErrorCode, Outcome, Result};
+use akidb_engine::{Alias, AliasAction, CollectionRecord, SettingsChange};
 use akidb_store::StoreError;
 use tokio::{sync::MutexGuard, time::Instant};
 use tracing::Instrument;
@@ -41,6 +41,19 @@ impl Collections {
         self.detached(async move { this.change_whole(&name, change, deadline).await }).await
     }
 
+    /// Changes aliases, all or none.
+    pub(crate) async fn change_aliases(
+        self: &Arc<Self>,
+        actions: Vec<AliasAction>,
+        aliases_max: usize,
+        deadline: Instant,
+    ) -> Result<Vec<Alias>> {
+        let this = Arc::clone(self);
+        let change =
+            async move { this.change_aliases_whole(&actions, aliases_max, deadline).await };
+        self.detached(change).await
+    }
+
     /// Drops a collection; its disk is free when this returns, unless its files can not be removed.
     pub(crate) async fn drop(self: &Arc<Self>, name: &str, deadline: Instant) -> Result<()> {
         let (this, name) = (Arc::clone(self), name.to_owned());
@@ -54,17 +67,19 @@ impl Collections {
         deadline: Instant,
     ) -> Result<Arc<Entry>> {
         let _changing = self.begin_change(deadline).await?;
-        self.check_free(&record.name)?;
-        let count = self.by_name.read().len();
+        let count = {
+            let names = self.names.read();
+            names.check_free(&record.name)?;
+            names.count()
+        };
         if count >= collections_max {
             let message = format!("the node has {count} collections, its limit `collections`");
             return Err(Error::new(ErrorCode::LimitExceeded, message));
         }
         let folder = self.catalogue.directory().collection(record.uuid);
         self.catalogue.create(&record).await.map_err(|error| self.not_written(error))?;
-        let name = record.name.as_str().to_owned();
         let entry = Arc::new(Entry::new(record, folder));
-        self.by_name.write().insert(name, Arc::clone(&entry));
+        self.names.write().insert(Arc::clone(&entry));
         self.count();
         Ok(entry)
     }
@@ -83,30 +98,46 @@ impl Collections {
             return Ok(entry);
         }
         if after.name != record.name {
-            self.check_free(&after.name)?;
+            self.names.read().check_free(&after.name)?;
         }
         self.catalogue.change(&after).await.map_err(|error| self.not_written(error))?;
-        let renamed = after.name.as_str().to_owned();
-        entry.set(after).await;
-        self.rename(record.name.as_str(), renamed);
+        let settings = CollectionRecord { name: record.name.clone(), ..after.clone() };
+        if settings != *record {
+            entry.set(settings).await;
+        }
+        if after.name != record.name {
+            // Under one lock, so that at every moment one of the two names is known.
+            let mut names = self.names.write();
+            names.remove(&record.name);
+            entry.set_names(after);
+            names.insert(Arc::clone(&entry));
+        }
         Ok(entry)
     }
 
-    /// Refuses a name that is taken.
-    fn check_free(&self, name: &CollectionName) -> Result<()> {
-        if self.by_name.read().contains_key(name.as_str()) {
-            let message = format!("a collection named {:?} exists already", name.as_str());
-            return Err(Error::new(ErrorCode::CollectionExists, message));
+    async fn change_aliases_whole(
+        &self,
+        actions: &[AliasAction],
+        aliases_max: usize,
+        deadline: Instant,
+    ) -> Result<Vec<Alias>> {
+        let _changing = self.begin_change(deadline).await?;
+        let changed = self.names.read().with_actions(actions, aliases_max)?;
+        let after = changed.touched.iter().map(|(entry, aliases)| CollectionRecord {
+            aliases: aliases.clone(),
+            ..CollectionRecord::clone(&entry.record())
+        });
+        let after: Vec<_> = after.collect();
+        if !after.is_empty() {
+            self.catalogue.change_all(&after).await.map_err(|error| self.not_written(error))?;
         }
-        Ok(())
-    }
-
-    /// Under one lock, so that at every moment one of the two names is known.
-    fn rename(&self, before: &str, after: String) {
-        let mut by_name = self.by_name.write();
-        if let Some(entry) = by_name.remove(before) {
-            by_name.insert(after, entry);
+        // Under one lock, so that others see all of it or nothing.
+        let mut names = self.names.write();
+        for ((entry, _), record) in changed.touched.iter().zip(after) {
+            entry.set_names(record);
         }
+        names.set_aliases(changed);
+        Ok(names.aliases().collect())
     }
 
     /// Out of the catalogue first, then out of reach of those who ask for it by name. The folder
@@ -114,11 +145,11 @@ impl Collections {
     async fn drop_whole(&self, name: &str, deadline: Instant) -> Result<()> {
         let entry = {
             let _changing = self.begin_change(deadline).await?;
-            let entry = self.find(name)?;
+            let entry = Arc::clone(self.names.read().find_to_drop(name)?);
             let dropped = self.catalogue.drop(entry.record().uuid).await;
             // A drop makes room: whoever asked takes up that the disk is full, and tries again.
             dropped.map_err(|error| self.indexing.space.explain(error))?;
-            self.by_name.write().remove(name);
+            self.names.write().remove(&entry.record().name);
             entry.set_dropped();
             entry
         };

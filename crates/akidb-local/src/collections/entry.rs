@@ -75,6 +75,11 @@ impl Entry {
         *self.record.write() = Arc::new(record);
     }
 
+    /// Takes other names, which an opening does not look at.
+    pub(super) fn set_names(&self, record: CollectionRecord) {
+        *self.record.write() = Arc::new(record);
+    }
+
     /// Refuses whoever still holds the entry of a collection that was dropped.
     pub(super) fn check_not_dropped(&self) -> Result<()> {
         if self.dropped.load(Ordering::Acquire) {

@@ -1,16 +1,17 @@
 //! The collections of a node: known by name, opened on first use, closed when idle.
 //!
-//! `entry` is one collection and its opening, `open` what an open one holds, `changes` what changes
+//! `names` is what they are called, `entry` is one collection and its opening, `open` what an open one holds, `changes` what changes
 //! which collections there are. What is asked of documents lives in the operations, not here.
 
 mod changes;
 mod entry;
+mod names;
 mod open;
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use akidb_core::{CollectionName, Error, ErrorCode, Result};
-use akidb_engine::{IndexProgress, IndexState, IndexStatus};
+use akidb_core::{Error, ErrorCode, Result};
+use akidb_engine::{Alias, CollectionRecord, IndexProgress, IndexState, IndexStatus};
 use akidb_store::{Catalogue, DataDirectory, DiskSpace, FailStop, Finding, OpenedCatalogue};
 use futures::future::BoxFuture;
 use parking_lot::RwLock;
@@ -19,6 +20,7 @@ use tokio::sync::Mutex;
 pub(crate) use entry::Entry;
 pub(crate) use open::OpenCollection;
 
+use self::names::Names;
 use crate::{
     IndexConfig, StorageConfig,
     index_memory::IndexMemory,
@@ -31,7 +33,7 @@ pub(crate) struct Collections {
     catalogue: Catalogue,
     config: StorageConfig,
     pub(crate) indexing: Indexing,
-    by_name: RwLock<BTreeMap<String, Arc<Entry>>>,
+    names: RwLock<Names>,
     /// What of the catalogue was not as it was left.
     findings: Vec<Finding>,
     /// Held while the catalogue changes, so that a name is taken once.
@@ -56,9 +58,9 @@ impl Collections {
         metrics.count_findings(&findings);
         let entries = collections.into_iter().map(|record| {
             let folder = catalogue.directory().collection(record.uuid);
-            (record.name.as_str().to_owned(), Arc::new(Entry::new(record, folder)))
+            Arc::new(Entry::new(record, folder))
         });
-        let by_name = RwLock::new(entries.collect());
+        let names = RwLock::new(Names::of(entries));
         let maintainer = Maintainer::start().map_err(|error| {
             Error::new(ErrorCode::Internal, format!("cannot start the threads of indexes: {error}"))
         })?;
@@ -74,7 +76,7 @@ impl Collections {
             catalogue,
             config,
             indexing,
-            by_name,
+            names,
             findings,
             changing: Mutex::default(),
             running: Arc::default(),
@@ -93,13 +95,19 @@ impl Collections {
         akidb_store::set_aside_count(self.catalogue.directory().root())
     }
 
-    /// The collection of a name.
+    /// The collection of a name, be it its own or an alias.
     pub(crate) fn find(&self, name: &str) -> Result<Arc<Entry>> {
-        CollectionName::new(name)
-            .map_err(|fault| Error::at(ErrorCode::InvalidName, "collection", fault))?;
-        self.by_name.read().get(name).cloned().ok_or_else(|| {
-            Error::new(ErrorCode::CollectionNotFound, format!("no collection is named {name:?}"))
-        })
+        self.names.read().find(name).cloned()
+    }
+
+    /// What the collections are, by name and as of one moment.
+    pub(crate) fn records(&self) -> Vec<Arc<CollectionRecord>> {
+        self.names.read().all().map(|entry| entry.record()).collect()
+    }
+
+    /// Every alias, by name.
+    pub(crate) fn aliases(&self) -> Vec<Alias> {
+        self.names.read().aliases().collect()
     }
 
     /// Opens a collection where it is not open. The opening goes on when whoever asked is gone: who
@@ -158,7 +166,7 @@ impl Collections {
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
-        self.by_name.read().values().cloned().collect()
+        self.names.read().all().cloned().collect()
     }
 
     /// Closes what was not used for the configured time.

@@ -138,6 +138,9 @@ impl From<UpdateCollectionBody> for UpdateCollection {
 #[schema(as = CollectionSummary)]
 struct CollectionSummaryAnswer {
     name: String,
+    /// Its other names; absent where it has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aliases: Vec<String>,
     /// A line for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
@@ -168,6 +171,7 @@ impl From<CollectionSummary> for CollectionSummaryAnswer {
     fn from(summary: CollectionSummary) -> Self {
         Self {
             name: summary.name,
+            aliases: summary.aliases,
             description: summary.description,
             model: summary.model.map(ModelIdentityAnswer::from),
             dimension: summary.dimension,

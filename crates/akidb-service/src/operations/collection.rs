@@ -113,7 +113,7 @@ impl Service {
     /// Drops a collection; its disk is free when this returns.
     ///
     /// # Errors
-    /// When there is none of the name.
+    /// When there is none of the name, it is named by an alias, or has one.
     pub async fn delete_collection(&self, context: &RequestContext, name: &str) -> Result<()> {
         let delete = self.inner.engine.delete(name, context.deadline);
         self.run(context, Operation::DeleteCollection.on(name), delete).await
@@ -143,6 +143,7 @@ impl Service {
         Ok(CollectionRecord {
             uuid: Uuid::now_v7(),
             name,
+            aliases: Vec::new(),
             description: check_description(request.description)?,
             fields: vec![field],
             dropped_fields: Vec::new(),
@@ -240,6 +241,7 @@ fn summary_of(record: &CollectionRecord) -> Result<CollectionSummary> {
     let field = record.unnamed_field()?;
     Ok(CollectionSummary {
         name: record.name.as_str().to_owned(),
+        aliases: record.aliases.iter().map(|alias| alias.as_str().to_owned()).collect(),
         description: record.description.clone(),
         model: model_identity(field)?,
         dimension: field.dimension.get() as u64,

@@ -1,5 +1,6 @@
 //! What can be asked of the service, a module for each kind of thing.
 
+mod aliases;
 mod backpressure;
 mod collection;
 mod delete;

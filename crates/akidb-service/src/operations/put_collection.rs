@@ -56,7 +56,12 @@ impl Service {
                     return Ok(PutReply { collection, created: true });
                 }
                 // Somebody made it meanwhile.
-                Err(error) if error.code == ErrorCode::CollectionExists => {
+                Err(error)
+                    if matches!(
+                        error.code,
+                        ErrorCode::CollectionExists | ErrorCode::AliasExists
+                    ) =>
+                {
                     if attempt == ATTEMPTS_MAX {
                         return Err(error);
                     }

@@ -75,6 +75,8 @@ pub struct UpdateCollection {
 pub struct CollectionSummary {
     /// Its name.
     pub name: String,
+    /// Its other names, in their order.
+    pub aliases: Vec<String>,
     /// A line for people.
     pub description: Option<String>,
     /// What embeds its texts; absent where only vectors are accepted.

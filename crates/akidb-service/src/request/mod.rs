@@ -1,5 +1,6 @@
 //! What the doors ask and what the service answers, before any wire format.
 
+mod alias;
 mod collection;
 mod context;
 mod document;
@@ -9,6 +10,7 @@ mod model;
 mod node;
 mod search;
 
+pub use alias::{GivenAlias, GivenAliasAction};
 pub use collection::{
     CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, GivenIndex,
     PutReply, UpdateCollection,

@@ -82,6 +82,9 @@ struct Content {
     format: u32,
     uuid: Uuid,
     name: String,
+    /// Absent where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    aliases: Vec<String>,
     description: Option<String>,
     fields: Vec<Field>,
     dropped_fields: Vec<u32>,
@@ -192,6 +195,7 @@ impl ContentOfOneField {
             format: FORMAT,
             uuid: self.uuid,
             name: self.name,
+            aliases: Vec::new(),
             description: self.description,
             fields: vec![field],
             dropped_fields: Vec::new(),
@@ -237,6 +241,7 @@ impl Content {
             format: FORMAT,
             uuid: row.uuid,
             name: row.name.as_str().to_owned(),
+            aliases: row.aliases.iter().map(|alias| alias.as_str().to_owned()).collect(),
             description: row.description.clone(),
             fields: row.fields.iter().map(Field::of).collect::<Result<_, _>>()?,
             dropped_fields: row.dropped_fields.clone(),
@@ -252,6 +257,7 @@ impl Content {
         let row = CollectionRecord {
             uuid: self.uuid,
             name: valid("collection name", CollectionName::new(&self.name))?,
+            aliases: super::row::aliases(&self.aliases)?,
             description: self.description,
             fields: fields.collect::<Result<_, _>>()?,
             dropped_fields: self.dropped_fields,
@@ -289,6 +295,7 @@ mod tests {
         let row = CollectionRecord {
             uuid: Uuid::from_u128(7),
             name: CollectionName::new("films").unwrap(),
+            aliases: ["a", "b"].map(|alias| CollectionName::new(alias).unwrap()).into(),
             description: Some("\"line\"\n2".into()),
             fields: vec![unnamed, named],
             dropped_fields: vec![1, 4],

@@ -67,7 +67,8 @@ pub struct OpenedCatalogue {
 /// One change.
 enum Change<'a> {
     Insert(&'a CollectionRecord),
-    Replace(&'a CollectionRecord),
+    /// Replaces the rows of these.
+    Replace(&'a [CollectionRecord]),
     Delete(Uuid),
 }
 
@@ -149,10 +150,21 @@ impl Catalogue {
     /// # Errors
     /// After [`StoreError::CommitUnknown`] it may be replaced; after any other it is not.
     pub async fn change(&self, row: &CollectionRecord) -> Result<(), StoreError> {
+        self.change_all(std::slice::from_ref(row)).await
+    }
+
+    /// Replaces the rows of collections in one commit, and describes their folders in this order.
+    ///
+    /// # Errors
+    /// After [`StoreError::CommitUnknown`] they may be replaced; after any other none is.
+    pub async fn change_all(&self, rows: &[CollectionRecord]) -> Result<(), StoreError> {
         let _on_panic = self.fail_stop.on_panic("changing a collection");
         let mut state = self.state.lock().await;
-        self.commit(&mut state, Change::Replace(row)).await?;
-        recovery::describe(&self.directory, &Stamped { row: row.clone(), change: state.change });
+        self.commit(&mut state, Change::Replace(rows)).await?;
+        for row in rows {
+            let stamped = Stamped { row: row.clone(), change: state.change };
+            recovery::describe(&self.directory, &stamped);
+        }
         Ok(())
     }
 
@@ -264,7 +276,15 @@ async fn apply(
     let stamped = |row: &CollectionRecord| Stamped { row: row.clone(), change: number };
     match change {
         Change::Insert(row) => row::insert(connection, &stamped(row)).await?,
-        Change::Replace(row) => row::replace(connection, &stamped(row)).await?,
+        // All out first: an alias goes from one to another.
+        Change::Replace(rows) => {
+            for row in rows {
+                row::delete(connection, row.uuid).await?;
+            }
+            for row in rows {
+                row::insert(connection, &stamped(row)).await?;
+            }
+        }
         Change::Delete(uuid) => row::delete(connection, uuid).await?,
     }
     set_state(connection, number).await

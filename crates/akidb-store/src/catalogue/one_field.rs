@@ -68,6 +68,7 @@ fn read(row: &SqliteRow, is_first: bool) -> Result<StoredRow, StoreError> {
     let row = CollectionRecord {
         uuid,
         name,
+        aliases: Vec::new(),
         description,
         fields: vec![field],
         dropped_fields: Vec::new(),

@@ -294,31 +294,49 @@ impl Planner {
         }
     }
 
-    /// Leaves a name that several rows claim to the one that was written last: the others are from
-    /// before a rename that was lost.
+    /// Leaves a name that several rows claim, be it as an alias, to the one that was written last: the
+    /// others are from before a change that was lost.
     fn settle_names(&mut self) {
         let mut newest_first: Vec<_> =
             self.rows.values().map(|it| (Reverse(it.change), it.row.uuid)).collect();
         newest_first.sort_unstable();
         let mut taken = HashSet::new();
         for (_, uuid) in newest_first {
-            let Some(stamped) = self.rows.get(&uuid) else { continue };
+            let Some(mut stamped) = self.rows.get(&uuid).cloned() else { continue };
             let claimed = stamped.row.name.clone();
-            if taken.insert(claimed.clone()) {
-                continue;
+            if !taken.insert(claimed.clone()) {
+                stamped.row.name = self.free_name(&stamped.row);
+                taken.insert(stamped.row.name.clone());
+                let detail = format!(
+                    "the folder {uuid} is called {} now, {claimed} is the newer name of another one",
+                    stamped.row.name
+                );
+                self.tell(FindingKind::Restored, detail);
             }
-            let name = self.free_name(&stamped.row);
-            let detail = format!(
-                "the folder {uuid} is called {name} now, {claimed} is the newer name of another one"
-            );
-            self.tell(FindingKind::Restored, detail);
-            self.plan.rows_changed = true;
-            self.plan.describe.insert(uuid);
-            if let Some(stamped) = self.rows.get_mut(&uuid) {
-                stamped.row.name = name;
-                stamped.change = 0;
+            let name = stamped.row.name.clone();
+            stamped.row.aliases.retain(|alias| {
+                let is_free = taken.insert(alias.clone());
+                if !is_free {
+                    self.tell_alias_taken(alias, &name);
+                }
+                is_free
+            });
+            if self.rows.get(&uuid).is_some_and(|before| before.row != stamped.row) {
+                self.plan.rows_changed = true;
+                self.plan.describe.insert(uuid);
+                self.rows.insert(uuid, Stamped { change: 0, ..stamped });
             }
         }
+    }
+
+    fn tell_alias_taken(&mut self, alias: &CollectionName, of: &CollectionName) {
+        let detail =
+            format!("{alias} is no alias of {of} any more, it is the newer name of another one");
+        self.tell(FindingKind::Restored, detail);
+    }
+
+    fn is_free(&self, name: &CollectionName) -> bool {
+        self.rows.values().all(|it| it.row.name != *name && !it.row.aliases.contains(name))
     }
 
     /// Takes up the collections that the catalogue did not name, those that were written last first: a
@@ -329,9 +347,16 @@ impl Planner {
             (Reverse(*change), row.created_unix_ms, row.uuid)
         });
         for Description { stamped, .. } in unknown {
-            let row = stamped.row;
+            let mut row = stamped.row;
             let uuid = row.uuid;
             let name = self.free_name(&row);
+            let (kept, taken): (Vec<_>, Vec<_>) = std::mem::take(&mut row.aliases)
+                .into_iter()
+                .partition(|alias| *alias != name && self.is_free(alias));
+            row.aliases = kept;
+            for alias in &taken {
+                self.tell_alias_taken(alias, &name);
+            }
             let was_damaged = self.damaged.remove(&uuid.to_string()).is_some();
             let detail = match (was_damaged, name == row.name) {
                 (true, _) => format!("the row of {name} was damaged, it is taken from its folder"),
@@ -357,9 +382,8 @@ impl Planner {
         let digits = &uuid[uuid.len() - DIGITS..];
         let kept: String = row.name.as_str().chars().take(CHARS_MAX - DIGITS - 1).collect();
         let names = [row.name.as_str().to_owned(), format!("{kept}-{digits}"), uuid.clone()];
-        let is_free = |name: &CollectionName| self.rows.values().all(|it| it.row.name != *name);
         let mut names = names.iter().filter_map(|name| CollectionName::new(name).ok());
-        names.find(is_free).unwrap_or_else(|| row.name.clone())
+        names.find(|name| self.is_free(name)).unwrap_or_else(|| row.name.clone())
     }
 
     fn finish(mut self) -> Plan {

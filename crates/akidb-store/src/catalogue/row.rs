@@ -37,6 +37,8 @@ const SELECT: &str = "SELECT uuid, name, description, last_field, created_unix_m
 
 const SELECT_DROPPED: &str = "SELECT collection, number FROM dropped_fields ORDER BY number";
 
+const SELECT_ALIASES: &str = "SELECT collection, alias FROM aliases ORDER BY alias";
+
 const INSERT: &str = "INSERT INTO collections \
     (uuid, name, description, last_field, created_unix_ms, change, checksum) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -68,16 +70,15 @@ pub(super) async fn insert(
             .execute(&mut *connection)
             .await?;
     }
+    for alias in &row.aliases {
+        // In place of one that leads to no collection, which only damage makes.
+        sqlx::query("INSERT OR REPLACE INTO aliases (alias, collection) VALUES (?1, ?2)")
+            .bind(alias.as_str())
+            .bind(&uuid)
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
-}
-
-/// Replaces the rows of its uuid.
-pub(super) async fn replace(
-    connection: &mut SqliteConnection,
-    stamped: &Stamped,
-) -> Result<(), StoreError> {
-    delete(connection, stamped.row.uuid).await?;
-    insert(connection, stamped).await
 }
 
 pub(super) async fn delete(
@@ -85,6 +86,7 @@ pub(super) async fn delete(
     uuid: Uuid,
 ) -> Result<(), StoreError> {
     for sql in [
+        "DELETE FROM aliases WHERE collection = ?1",
         "DELETE FROM dropped_fields WHERE collection = ?1",
         "DELETE FROM fields WHERE collection = ?1",
         "DELETE FROM collections WHERE uuid = ?1",
@@ -96,15 +98,26 @@ pub(super) async fn delete(
 
 /// Removes all collections.
 pub(super) async fn delete_all(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    for sql in ["DELETE FROM dropped_fields", "DELETE FROM fields", "DELETE FROM collections"] {
+    for sql in [
+        "DELETE FROM aliases",
+        "DELETE FROM dropped_fields",
+        "DELETE FROM fields",
+        "DELETE FROM collections",
+    ] {
         sqlx::query(sql).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-/// What stands in the tables of fields, by the uuid of the collection.
+pub(super) fn aliases(names: &[String]) -> Result<Vec<CollectionName>, StoreError> {
+    names.iter().map(|name| valid("alias", CollectionName::new(name))).collect()
+}
+
+/// What stands in the tables beside that of collections, by the uuid of the collection.
 #[derive(Default)]
-struct Fields {
+struct Beside {
+    /// In their order; whether they are names is not known yet.
+    aliases: HashMap<String, Vec<String>>,
     fields: HashMap<String, Vec<Result<VectorField, StoreError>>>,
     dropped: HashMap<String, Vec<u32>>,
 }
@@ -114,11 +127,14 @@ pub(super) async fn read_all(
     connection: &mut SqliteConnection,
     rows: &mut Vec<StoredRow>,
 ) -> Result<(), StoreError> {
-    let mut found = Fields { fields: field_row::read_all(connection).await?, ..Fields::default() };
+    let mut found = Beside { fields: field_row::read_all(connection).await?, ..Beside::default() };
     for row in sqlx::query(SELECT_DROPPED).fetch_all(&mut *connection).await? {
         let number: i64 = row.try_get(1)?;
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         found.dropped.entry(row.try_get(0)?).or_default().push(number);
+    }
+    for row in sqlx::query(SELECT_ALIASES).fetch_all(&mut *connection).await? {
+        found.aliases.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
     }
     let mut stored = sqlx::query(SELECT).fetch(connection);
     while let Some(row) = stored.try_next().await? {
@@ -128,12 +144,13 @@ pub(super) async fn read_all(
     Ok(())
 }
 
-fn read(row: &SqliteRow, found: &mut Fields) -> Result<Stamped, StoreError> {
+fn read(row: &SqliteRow, found: &mut Beside) -> Result<Stamped, StoreError> {
     let uuid: &str = row.try_get(0)?;
     let fields = found.fields.remove(uuid).unwrap_or_default();
     let stored = CollectionRecord {
         uuid: valid("collection uuid", Uuid::try_parse(uuid))?,
         name: valid("collection name", CollectionName::new(row.try_get(1)?))?,
+        aliases: aliases(&found.aliases.remove(uuid).unwrap_or_default())?,
         description: row.try_get(2)?,
         fields: fields.into_iter().collect::<Result<_, _>>()?,
         dropped_fields: found.dropped.remove(uuid).unwrap_or_default(),
@@ -167,8 +184,9 @@ pub(super) fn malformed(what: &'static str, reason: impl ToString) -> StoreError
     StoreError::Malformed { what, reason: reason.to_string() }
 }
 
-/// XXH3 with 64 bits over every column, and over which fields there are: one whose row is lost is
-/// noticed.
+/// XXH3 with 64 bits over every column, over which fields there are, and over the aliases: one whose row
+/// is lost is noticed. Aliases come last, so that rows without any have the sums of before there were
+/// some.
 fn checksum(Stamped { row, change }: &Stamped) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(row.uuid.as_bytes());
@@ -181,6 +199,9 @@ fn checksum(Stamped { row, change }: &Stamped) -> i64 {
     let fields = row.fields.iter().map(|field| field.number);
     for number in fields.chain(row.dropped_fields.iter().copied()) {
         hash.update(&number.to_le_bytes());
+    }
+    for alias in &row.aliases {
+        update_with_text(&mut hash, Some(alias.as_str()));
     }
     hash.digest().cast_signed()
 }
@@ -210,6 +231,7 @@ mod tests {
         let row = CollectionRecord {
             uuid: Uuid::from_u128(1),
             name: CollectionName::new("a").unwrap(),
+            aliases: vec![],
             description: None,
             fields: vec![field.clone()],
             dropped_fields: vec![],
@@ -223,6 +245,12 @@ mod tests {
             row.clone(),
             CollectionRecord { uuid: Uuid::from_u128(2), ..row.clone() },
             CollectionRecord { name: CollectionName::new("b").unwrap(), ..row.clone() },
+            CollectionRecord { aliases: aliases(&["b".into()]).unwrap(), ..row.clone() },
+            CollectionRecord {
+                aliases: aliases(&["b".into(), "c".into()]).unwrap(),
+                ..row.clone()
+            },
+            CollectionRecord { aliases: aliases(&["bc".into()]).unwrap(), ..row.clone() },
             CollectionRecord { description: Some(String::new()), ..row.clone() },
             CollectionRecord { description: Some("d".into()), ..row.clone() },
             CollectionRecord { fields: fields(&[]), ..row.clone() },

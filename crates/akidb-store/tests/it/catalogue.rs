@@ -21,6 +21,7 @@ pub(crate) fn collection(name: &str) -> CollectionRecord {
     CollectionRecord {
         uuid: Uuid::now_v7(),
         name: CollectionName::new(name).unwrap(),
+        aliases: vec![],
         description: None,
         fields: vec![VectorField {
             number: 0,
@@ -289,6 +290,77 @@ async fn no_name_of_before_a_renaming_comes_back() {
         assert_eq!(kinds(&opened.findings), [""; 0]);
         close(opened).await;
     }
+}
+
+fn aliased(row: &CollectionRecord, aliases: &[&str]) -> CollectionRecord {
+    let aliases = aliases.iter().map(|alias| CollectionName::new(alias).unwrap());
+    CollectionRecord { aliases: aliases.collect(), ..row.clone() }
+}
+
+/// An alias is as durable as what it names, and leads to what it was set to last.
+#[tokio::test]
+async fn aliases_come_back_with_their_collections_and_only_to_the_last_one() {
+    let (root, rows) = three().await;
+    let path = root.path().join("akidb.db");
+    let described = |row: &CollectionRecord| {
+        root.path().join("collections").join(row.uuid.to_string()).join("collection.json")
+    };
+    let opened = open(root.path()).await;
+    let before = [aliased(&rows[0], &["old", "print"]), aliased(&rows[1], &["cinema"])];
+    opened.catalogue.change_all(&before).await.unwrap();
+    close(opened).await;
+    let older = fs::read(&path).unwrap();
+    let stale = fs::read(described(&rows[0])).unwrap();
+    let opened = open(root.path()).await;
+    // One goes to another collection, and one is the name of a collection then.
+    let films = aliased(&rows[1], &["cinema", "print"]);
+    let old = named(&rows[2], "old");
+    let after = [films.clone(), aliased(&rows[0], &[])];
+    opened.catalogue.change_all(&after).await.unwrap();
+    opened.catalogue.change(&old).await.unwrap();
+    let opened = reopened(opened).await;
+    let after = [after[1].clone(), films.clone(), old.clone()];
+    assert_eq!((&opened.collections, kinds(&opened.findings)), (&after.to_vec(), vec![]));
+    close(opened).await;
+
+    let sound = fs::read(&path).unwrap();
+    for is_stale in [false, true] {
+        for lost in [None, Some(&older)] {
+            match lost {
+                None => fs::remove_file(&path).unwrap(),
+                Some(older) => fs::write(&path, older).unwrap(),
+            }
+            if is_stale {
+                // Killed before the one that loses its aliases was described, and the disk is bad.
+                fs::write(described(&rows[0]), &stale).unwrap();
+            }
+            let opened = open(root.path()).await;
+            assert_eq!(opened.collections, after, "stale: {is_stale}");
+            let opened = reopened(opened).await;
+            assert_eq!(kinds(&opened.findings), [""; 0]);
+            close(opened).await;
+            fs::write(&path, &sound).unwrap();
+        }
+    }
+    for sql in [
+        "DELETE FROM aliases WHERE alias = 'cinema'",
+        "UPDATE aliases SET alias = 'kino' WHERE alias = 'cinema'",
+        "UPDATE aliases SET alias = '/' WHERE alias = 'cinema'",
+        "INSERT INTO aliases SELECT 'kino', uuid FROM collections WHERE name = 'books'",
+        "UPDATE aliases SET collection = (SELECT uuid FROM collections WHERE name = 'books')",
+    ] {
+        tamper(root.path(), sql).await;
+        let opened = open(root.path()).await;
+        assert_eq!(opened.collections, after, "{sql}");
+        assert!(kinds(&opened.findings).contains(&"restored"), "{sql}: {:?}", opened.findings);
+        assert_eq!(kinds(&reopened(opened).await.findings), [""; 0], "{sql}");
+    }
+    // One that leads nowhere is in nobody's way.
+    tamper(root.path(), "INSERT INTO aliases VALUES ('nowhere', 'nothing')").await;
+    let opened = open(root.path()).await;
+    assert_eq!((&opened.collections, kinds(&opened.findings)), (&after.to_vec(), vec![]));
+    opened.catalogue.change(&aliased(&old, &["nowhere"])).await.unwrap();
+    assert_eq!(reopened(opened).await.collections[2], aliased(&old, &["nowhere"]));
 }
 
 #[tokio::test]

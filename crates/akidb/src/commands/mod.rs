@@ -1,5 +1,6 @@
 //! One file per command: its arguments, what it asks, how it shows the answer.
 
+pub(crate) mod alias;
 pub(crate) mod collection;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -32,6 +33,7 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
     match cli.command {
         Command::Serve(args) => serve::run(args, configuration, printer).await,
         Command::Collection(command) => collection::run(command, configuration, printer).await,
+        Command::Alias(command) => alias::run(command, configuration, printer).await,
         Command::Document(command) => document::run(command, configuration, printer).await,
         Command::Import(args) => import::run(args, configuration, printer).await,
         Command::Search(args) => search::run(*args, configuration, printer).await,

@@ -90,6 +90,16 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
     );
     let other = run(&["collection", "create", "films", "--if-absent", "--dimension", "3"], "");
     assert_failed(&other, 1, &["collection_differs", "model: is none"]);
+    let aliases = run_json(&["alias", "change", "--create", "cinema=films"], "");
+    assert_eq!(aliases["aliases"], value!([{"alias": "cinema", "collection": "films"}]));
+    assert_eq!(run_json(&["document", "count", "cinema"], "")["count"], 4);
+    assert_eq!(run_json(&["alias", "list", "films"], "")["aliases"][0]["alias"], "cinema");
+    assert_failed(&run(&["alias", "list", "flims"], ""), 1, &["did you mean films?"]);
+    assert_failed(&run(&["alias", "change", "--set", "cinema"], ""), 64, &["ALIAS=COLLECTION"]);
+    assert_failed(&run(&["collection", "delete", "films"], ""), 1, &["collection_aliased"]);
+    let change = ["alias", "change", "--delete", "cinema", "--set", "kino=films"];
+    assert_eq!(run_json(&change, "")["aliases"][0]["alias"], "kino");
+    assert!(run(&["alias", "change", "--delete", "kino"], "").status.success());
     let renamed = run_json(&["collection", "rename", "films", "movies"], "");
     assert_eq!((&renamed["name"], &renamed["document_count"]), (&value!("movies"), &value!(4)));
     assert_failed(&run(&["collection", "show", "films"], ""), 1, &["collection_not_found"]);

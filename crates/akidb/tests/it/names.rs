@@ -67,3 +67,71 @@ async fn a_renaming_that_is_killed_leaves_one_of_both_names() {
     }
     assert!(round > CYCLES, "hardly anything was renamed: {round} times");
 }
+
+/// What both aliases name after a round: each the other one of two collections.
+fn named_in(round: u64) -> [&'static str; 2] {
+    if round % 2 == 0 { ["first", "second"] } else { ["second", "first"] }
+}
+
+/// Switches both aliases at once, round after round, until the node is gone; the last round that was
+/// answered.
+async fn switch_until_killed(client: RestClient, mut round: u64) -> u64 {
+    loop {
+        let [a, b] = named_in(round + 1);
+        let actions = [("a", a), ("b", b)]
+            .map(|(alias, collection)| json!({"set": {"alias": alias, "collection": collection}}));
+        let answer = client.try_post("/v1/aliases", &json!({"actions": actions})).await;
+        if answer.is_none() {
+            return round;
+        }
+        round += 1;
+    }
+}
+
+/// Asks by an alias until the node is gone. Whatever is switched meanwhile, there is always an answer.
+async fn ask_until_killed(client: RestClient) {
+    while client.try_post("/v1/collections/a/documents/count", &json!({})).await.is_some() {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_of_aliases_that_is_killed_is_made_whole_or_not_at_all() {
+    let (_folder, data_dir) = scratch();
+    let mut random = StdRng::seed_from_u64(13);
+    let mut node = Node::start(&data_dir);
+    let client = RestClient::new(&node);
+    for (name, count) in [("first", 1), ("second", 2)] {
+        client.post("/v1/collections", json!({"name": name, "dimension": 2})).await;
+        let documents: Vec<_> = (0..count).map(|id| json!({"id": id, "vector": [1, 1]})).collect();
+        let path = format!("/v1/collections/{name}/documents");
+        client.post(&path, json!({"documents": documents})).await;
+    }
+    let actions = json!([
+        {"create": {"alias": "a", "collection": "first"}},
+        {"create": {"alias": "b", "collection": "second"}},
+    ]);
+    client.post("/v1/aliases", json!({"actions": actions})).await;
+
+    let mut round = 0;
+    for cycle in 0..CYCLES {
+        let client = RestClient::new(&node);
+        let switching = tokio::spawn(switch_until_killed(client.clone(), round));
+        let asking = tokio::spawn(ask_until_killed(client));
+        tokio::time::sleep(Duration::from_millis(random.random_range(5..100))).await;
+        node.signal(Signal::KILL);
+        let answered = switching.await.unwrap();
+        asking.await.unwrap();
+        node.wait();
+        node = Node::start(&data_dir);
+        let client = RestClient::new(&node);
+        let listed = client.get("/v1/aliases").await;
+        let names = ["/aliases/0/collection", "/aliases/1/collection"];
+        let found = names.map(|pointer| listed.pointer(pointer).unwrap().as_str().unwrap());
+        assert_eq!(listed["aliases"].as_array().unwrap().len(), 2, "cycle {cycle}: {listed}");
+        let is_next = found == named_in(answered + 1);
+        assert!(is_next || found == named_in(answered), "cycle {cycle}, {answered}: {listed}");
+        round = answered + u64::from(is_next);
+        let count = client.post("/v1/collections/a/documents/count", json!({})).await;
+        assert_eq!(count["count"], if found[0] == "first" { 1 } else { 2 }, "cycle {cycle}");
+    }
+    assert!(round > CYCLES, "hardly anything was switched: {round} times");
+}

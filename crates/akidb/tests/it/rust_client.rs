@@ -1,9 +1,9 @@
 //! The Rust client against a real node: every typed method once, and what errors keep.
 
 use akidb_client::{
-    Client, CollectionUpdate, Embed, ErrorCode, GetDocuments, Id, Import, ImportAnswer, IndexState,
-    Metric, ModelState, NewCollection, NewDocument, Part, Patch, Readiness, RequestError, Search,
-    Status,
+    AliasAction, Client, CollectionUpdate, Embed, ErrorCode, GetDocuments, Id, Import,
+    ImportAnswer, IndexState, Metric, ModelState, NewCollection, NewDocument, Part, Patch,
+    Readiness, RequestError, Search, Status,
 };
 use futures::stream;
 use serde_json::json;
@@ -64,6 +64,17 @@ async fn documents_are_stored_found_changed_and_deleted() {
     let differs = NewCollection::with_vectors("films", 3, Metric::L2);
     let differs = client.put_collection(&differs).await.unwrap_err();
     assert_eq!(differs.code(), Some(ErrorCode::CollectionDiffers));
+    let aliases = client.change_aliases(&[AliasAction::set("cinema", "films")]).await.unwrap();
+    assert_eq!((aliases[0].alias.as_str(), aliases[0].collection.as_str()), ("cinema", "films"));
+    let cinema = client.collection("cinema");
+    assert_eq!(cinema.describe().await.unwrap().aliases, ["cinema"]);
+    assert_eq!(
+        (cinema.aliases().await.unwrap(), client.aliases().await.unwrap()),
+        (aliases.clone(), aliases)
+    );
+    assert_eq!(films.drop().await.unwrap_err().code(), Some(ErrorCode::CollectionAliased));
+    let delete = AliasAction::Delete { alias: "cinema".to_owned() };
+    assert!(client.change_aliases(&[delete]).await.unwrap().is_empty());
     assert_eq!(films.rename("movies").await.unwrap().name, "movies");
     client.collection("movies").drop().await.unwrap();
     assert!(client.collections().await.unwrap().is_empty());

@@ -202,6 +202,7 @@ pub(crate) fn summary(given: wire::CollectionSummary) -> Value {
     };
     object([
         ("name", Some(given.name.into())),
+        ("aliases", (!given.aliases.is_empty()).then(|| given.aliases.into())),
         ("description", given.description.map(Value::from)),
         ("model", given.model.map(identity)),
         ("dimension", Some(given.dimension.into())),
@@ -223,6 +224,14 @@ fn index_settings(given: wire::IndexSettings) -> Value {
         ("ef", given.ef.map(Value::from)),
         ("quantization", given.quantization.map(Value::from)),
     ])
+}
+
+pub(crate) fn aliases(given: Vec<wire::Alias>) -> Value {
+    let aliases = given.into_iter();
+    let aliases: Vec<_> = aliases
+        .map(|wire::Alias { alias, collection }| json!({"alias": alias, "collection": collection}))
+        .collect();
+    json!({"aliases": aliases})
 }
 
 pub(crate) fn described(given: Option<wire::CollectionDescription>) -> Value {

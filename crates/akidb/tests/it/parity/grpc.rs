@@ -74,6 +74,12 @@ impl GrpcDoor {
             Message::UpdateCollection(message) => from_wire::described(
                 client.update_collection(message).await?.into_inner().collection,
             ),
+            Message::ListAliases(message) => {
+                from_wire::aliases(client.list_aliases(message).await?.into_inner().aliases)
+            }
+            Message::ChangeAliases(message) => {
+                from_wire::aliases(client.change_aliases(message).await?.into_inner().aliases)
+            }
             Message::DeleteCollection(message) => {
                 client.delete_collection(message).await?;
                 json!({"deleted": true})

@@ -49,6 +49,7 @@ fn replacements() -> Vec<Value> {
 fn good() -> Vec<Request> {
     vec![
         Request::new(Operation::CreateCollection, "", json!({"name": "new", "dimension": 8, "model": "hash", "metric": "dot", "index": {"engine": "hnsw", "m": 8, "ef_construction": 100, "ef": 50, "quantization": "none"}, "description": "d"})),
+        Request::new(Operation::ChangeAliases, "", json!({"actions": [{"set": {"alias": "a", "collection": "films"}}, {"delete": {"alias": "a"}}]})),
         Request::new(Operation::PutCollection, "films", json!({"model": "hash", "index": {"engine": "hnsw"}})),
         Request::new(Operation::UpdateCollection, "films", json!({"description": "d", "index": {"engine": "hnsw_rs", "ef": 50}})),
         Request::new(Operation::Upsert, "films", json!({"idempotency_key": "k", "documents": [{"id": "m", "text": "a", "metadata": {"k": "v"}}, {"vector": [1, 2, 3, 4, 5, 6, 7, 8]}]})),

@@ -23,6 +23,8 @@ pub(crate) enum Operation {
     ListCollections,
     DescribeCollection,
     UpdateCollection,
+    ListAliases,
+    ChangeAliases,
     DeleteCollection,
     Upsert,
     GetDocument,

@@ -72,6 +72,11 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
         Operation::PutCollection => (Method::PUT, at("")),
         Operation::DescribeCollection => (Method::GET, at("")),
         Operation::UpdateCollection => (Method::PATCH, at("")),
+        Operation::ListAliases if request.collection.is_empty() => {
+            (Method::GET, "/v1/aliases".to_owned())
+        }
+        Operation::ListAliases => (Method::GET, at("/aliases")),
+        Operation::ChangeAliases => (Method::POST, "/v1/aliases".to_owned()),
         Operation::DeleteCollection => (Method::DELETE, at("")),
         Operation::Upsert => (Method::POST, at("/documents")),
         Operation::GetDocuments => (Method::POST, at("/documents/get")),

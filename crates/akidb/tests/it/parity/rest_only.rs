@@ -239,6 +239,9 @@ fn broken_http(script: &mut Script) {
     script.refused(&format!("GET {ONE}?include=%ff"), "", MalformedRequest, "include: ");
     script.refused(&format!("{SEARCH}?limit=1"), body, UnknownField, "limit: ");
     script.refused("PUT /v1/collections", "{}", MethodNotAllowed, "does not answer PUT");
+    script.refused("POST /v1/aliases", r#"{"actions":[{"create":{"alias":"a","collection":"films"},"delete":{"alias":"a"}}]}"#, InvalidArgument, "actions[0]: exactly one of create, set and delete");
+    script.refused("POST /v1/aliases", r#"{"actions":[{"create":["a","films"]}]}"#, MalformedRequest, "actions[0].create: ");
+    script.refused("POST /v1/aliases", r#"{"actions":[{"set":{"alias":"a","colection":"films"}}]}"#, UnknownField, "actions[0].set.colection: ");
     script.refused("PUT /v1/collections/films", r#"{"name":"films"}"#, UnknownField, "name: ");
     script.refused("GET /v1/collections/films/search", "", MethodNotAllowed, "does not answer GET");
     script.refused("DELETE /v1/collections", "", MethodNotAllowed, "does not answer DELETE");

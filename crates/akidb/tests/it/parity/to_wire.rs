@@ -22,6 +22,8 @@ pub(crate) enum Message {
     ListCollections(wire::ListCollectionsRequest),
     GetCollection(wire::GetCollectionRequest),
     UpdateCollection(wire::UpdateCollectionRequest),
+    ListAliases(wire::ListAliasesRequest),
+    ChangeAliases(wire::ChangeAliasesRequest),
     DeleteCollection(wire::DeleteCollectionRequest),
     Upsert(wire::UpsertDocumentsRequest),
     GetDocument(wire::GetDocumentRequest),
@@ -69,6 +71,12 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
                 new_name: body.optional("name", text)?,
             })
         }
+        Operation::ListAliases => Message::ListAliases(wire::ListAliasesRequest {
+            collection: (!collection.is_empty()).then_some(collection),
+        }),
+        Operation::ChangeAliases => Message::ChangeAliases(wire::ChangeAliasesRequest {
+            actions: body.required("actions", |value| each(value, alias_action))?,
+        }),
         Operation::DeleteCollection => {
             Message::DeleteCollection(wire::DeleteCollectionRequest { name: collection })
         }
@@ -250,6 +258,30 @@ fn any(value: &Value) -> wire::Value {
         },
     };
     wire::Value { kind: Some(kind) }
+}
+
+fn alias_action(value: &Value) -> Option<wire::AliasAction> {
+    use wire::alias_action::Action;
+    let named = |value: &Value| {
+        let mut fields = Fields::of(value)?;
+        let alias = fields.required("alias", text)?;
+        let collection = fields.required("collection", text)?;
+        fields.end()?;
+        Some(wire::Alias { alias, collection })
+    };
+    let deleted = |value: &Value| {
+        let mut fields = Fields::of(value)?;
+        let alias = fields.required("alias", text)?;
+        fields.end()?;
+        Some(wire::DeleteAlias { alias })
+    };
+    let mut fields = Fields::of(value)?;
+    let create = fields.optional("create", named)?.map(Action::Create);
+    let set = fields.optional("set", named)?.map(Action::Set);
+    let delete = fields.optional("delete", deleted)?.map(Action::Delete);
+    fields.end()?;
+    let action = one_of(one_of(create, set)?, delete)?;
+    Some(wire::AliasAction { action })
 }
 
 fn include(value: &Value) -> Option<wire::Include> {
