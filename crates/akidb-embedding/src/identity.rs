@@ -46,6 +46,15 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// The one of the native backend where none is asked for: as good as `f32` on every retrieval set
+    /// that was measured, and several times as fast.
+    pub const NATIVE_DEFAULT: Self = Self::Int8;
+    /// The same for MLX, which has no products of bytes.
+    pub const MLX_DEFAULT: Self = Self::F32;
+
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
+
     /// The canonical name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

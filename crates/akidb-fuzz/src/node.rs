@@ -4,9 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use akidb_core::Limits;
 use akidb_local::{LocalConfig, LocalEngine};
-use akidb_service::{
-    Backend, EmbeddingConfig, MlxSettings, Precision, QueueSettings, Service, ServiceConfig,
-};
+use akidb_service::{Backend, EmbeddingConfig, MlxSettings, QueueSettings, Service, ServiceConfig};
 use axum::Router;
 use http::Request;
 use tempfile::TempDir;
@@ -88,7 +86,7 @@ fn config() -> ServiceConfig {
             loadable_models: Vec::new(),
             models_dir: std::path::PathBuf::new(),
             model_path: None,
-            precision: Precision::F32,
+            precision: None,
             accept_token_ids: false,
             dimension: Some(8),
             threads: 1,

@@ -31,8 +31,9 @@ pub struct EmbeddingConfig {
     pub models_dir: PathBuf,
     /// The directory of the default model, looked at instead of `models_dir`.
     pub model_path: Option<PathBuf>,
-    /// The arithmetic of the model's matrices.
-    pub precision: Precision,
+    /// The arithmetic of the models' matrices; where absent `int8` by the native backend and `f32` by
+    /// MLX. Collections of other precisions are served in theirs.
+    pub precision: Option<Precision>,
     /// Whether clients that send token ids are known to number tokens as the model does.
     pub accept_token_ids: bool,
     /// Refuse a default model of another dimension. The dimension of the hash backend.

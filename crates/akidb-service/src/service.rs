@@ -22,6 +22,7 @@ use crate::{
     ServiceConfig,
     metrics::Metrics,
     models::Models,
+    operations::models_of_collections,
     request_record::{Running, Task},
 };
 
@@ -73,7 +74,9 @@ impl Service {
         let metrics = Metrics::register(registry)
             .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
         let metrics = Arc::new(metrics);
-        let models = config.embedding.map(|config| Models::open(config, Arc::clone(&metrics)));
+        let models = config.embedding.map(|config| {
+            Models::open(config, Arc::clone(&metrics), models_of_collections(&*engine))
+        });
         let models = models.transpose()?;
         let inner = Inner {
             permits: Semaphore::new(permits(&config.limits)),

@@ -13,9 +13,7 @@ use akidb_proto::{
     },
     embedding::v1::embedding_service_client::EmbeddingServiceClient,
 };
-use akidb_service::{
-    Backend, EmbeddingConfig, MlxSettings, Precision, QueueSettings, Service, ServiceConfig,
-};
+use akidb_service::{Backend, EmbeddingConfig, MlxSettings, QueueSettings, Service, ServiceConfig};
 use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -57,7 +55,7 @@ impl Node {
                 loadable_models: Vec::new(),
                 models_dir: PathBuf::new(),
                 model_path: None,
-                precision: Precision::F32,
+                precision: None,
                 accept_token_ids: true,
                 dimension: Some(32),
                 threads: 1,

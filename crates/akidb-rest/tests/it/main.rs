@@ -15,9 +15,7 @@ use akidb_core::Limits;
 use akidb_listener::ListenerOptions;
 use akidb_local::{IndexConfig, LocalConfig, LocalEngine, StorageConfig};
 use akidb_rest::{RestOptions, router};
-use akidb_service::{
-    Backend, EmbeddingConfig, MlxSettings, Precision, QueueSettings, Service, ServiceConfig,
-};
+use akidb_service::{Backend, EmbeddingConfig, MlxSettings, QueueSettings, Service, ServiceConfig};
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -64,7 +62,7 @@ impl Node {
                 loadable_models: Vec::new(),
                 models_dir: PathBuf::new(),
                 model_path: None,
-                precision: Precision::F32,
+                precision: None,
                 accept_token_ids: true,
                 dimension: Some(8),
                 threads: 1,

@@ -1,8 +1,10 @@
 //! The models of the node: those that the configuration lists, each loaded or not.
 //!
-//! `start` makes a running model of a name, `running` is one. Which model a request means is
+//! `start` makes a running model of a name, `running` is one, `precisions` says in which others it runs
+//! for collections of before. Which model a request means is
 //! decided here; what is done with it is the operations'.
 
+mod precisions;
 mod running;
 mod start;
 
@@ -29,6 +31,8 @@ pub(crate) struct Models {
     config: EmbeddingConfig,
     metrics: Arc<Metrics>,
     default: String,
+    /// The models of the collections that there were at start.
+    of_collections: Vec<ModelIdentity>,
     /// Of the models at the processors.
     lane_locks: LaneLocks,
     slots: RwLock<Slots>,
@@ -43,10 +47,30 @@ struct Slots {
     is_closed: bool,
 }
 
+impl Slots {
+    /// The name of a model in its precision, where that one is beside the configured one.
+    fn name_of(&self, identity: &ModelIdentity) -> String {
+        let other = precisions::name_of(&identity.name, identity.precision);
+        if self.by_name.contains_key(&other) { other } else { identity.name.clone() }
+    }
+}
+
 struct Slot {
     state: State,
     /// Whether the node is not ready without it: it is loaded at start and was not unloaded.
     is_required: bool,
+}
+
+impl Slot {
+    const UNLOADED: Self = Self { state: State::Unloaded, is_required: false };
+}
+
+/// Shows the metrics of a model from the start, all at zero.
+fn show_zeros(metrics: &Metrics, name: &str) {
+    metrics.models.ready.with_label_values(&[name]).set(0);
+    metrics.models.wanted.with_label_values(&[name]).set(0);
+    metrics.models.load_seconds.with_label_values(&[name]).set(0.0);
+    let _ = metrics.embedding.of(name);
 }
 
 enum State {
@@ -65,6 +89,7 @@ impl Models {
     pub(crate) fn open(
         config: EmbeddingConfig,
         metrics: Arc<Metrics>,
+        of_collections: Vec<ModelIdentity>,
     ) -> std::result::Result<Arc<Self>, ModelStartError> {
         let default = start::default_name(&config).to_owned();
         let at_start = [&default].into_iter().chain(&config.additional_models);
@@ -74,14 +99,8 @@ impl Models {
         }
         let mut by_name = BTreeMap::new();
         for name in at_start.iter().chain(&config.loadable_models) {
-            by_name
-                .entry(name.clone())
-                .or_insert(Slot { state: State::Unloaded, is_required: false });
-            metrics.models.ready.with_label_values(&[name]).set(0);
-            metrics.models.wanted.with_label_values(&[name]).set(0);
-            metrics.models.load_seconds.with_label_values(&[name]).set(0.0);
-            // So that its metrics are there from the start, all at zero.
-            let _ = metrics.embedding.of(name);
+            by_name.entry(name.clone()).or_insert(Slot::UNLOADED);
+            show_zeros(&metrics, name);
         }
         let slots = RwLock::new(Slots { by_name, is_closed: false });
         let changed = watch::Sender::new(());
@@ -89,6 +108,7 @@ impl Models {
             config,
             metrics,
             default,
+            of_collections,
             lane_locks: LaneLocks::default(),
             slots,
             changed,
@@ -120,7 +140,8 @@ impl Models {
             );
             return Err(Error::new(ErrorCode::ModelMismatch, message));
         };
-        let model = ready(&expected.name, slot)?;
+        let name = slots.name_of(expected);
+        let model = ready(&name, slots.by_name.get(&name).unwrap_or(slot))?;
         if model.identity() == expected {
             return Ok(model);
         }
@@ -135,6 +156,11 @@ impl Models {
             loaded.precision,
         );
         Err(Error::new(ErrorCode::ModelMismatch, message))
+    }
+
+    /// The name under which the model of a collection is listed.
+    pub(crate) fn listed_name(&self, identity: &ModelIdentity) -> String {
+        self.slots.read().name_of(identity)
     }
 
     /// Every model of the configuration, by name.
@@ -319,7 +345,11 @@ impl Models {
                 let seconds = self.metrics.models.load_seconds.with_label_values(&[name]);
                 seconds.set(took.as_secs_f64());
                 let availability = model.availability();
+                let others = self.list_precisions_beside(model.identity());
                 self.set(name, State::Ready(Arc::new(model)));
+                for (other, is_required) in others {
+                    self.begin_loading(&other, is_required);
+                }
                 if let Some(availability) = availability {
                     tokio::spawn(follow(Arc::downgrade(self), name.to_owned(), availability));
                 }
@@ -329,6 +359,21 @@ impl Models {
                 self.set(name, State::Failed(Arc::new(error)));
             }
         }
+    }
+
+    /// Lists a model also in each other precision that a collection was embedded in; returns their
+    /// names, and whether the node is not ready without them.
+    fn list_precisions_beside(&self, loaded: &ModelIdentity) -> Vec<(String, bool)> {
+        let mut slots = self.slots.write();
+        let is_required = slots.by_name.get(&loaded.name).is_some_and(|slot| slot.is_required);
+        let precisions = precisions::beside(loaded, &self.of_collections, &self.config);
+        let names = precisions.into_iter().map(|it| precisions::name_of(&loaded.name, it));
+        let new: Vec<String> = names.filter(|name| !slots.by_name.contains_key(name)).collect();
+        for name in &new {
+            show_zeros(&self.metrics, name);
+            slots.by_name.insert(name.clone(), Slot { is_required, ..Slot::UNLOADED });
+        }
+        new.into_iter().map(|name| (name, is_required)).collect()
     }
 
     fn set(&self, name: &str, state: State) {

@@ -10,7 +10,7 @@ use akidb_embedding::{
     ModelStore, Precision,
 };
 
-use super::Model;
+use super::{Model, precisions};
 use crate::{Backend, EmbeddingConfig, metrics::Metrics};
 
 /// The default model of the hash backend, which has no files and so no name of its own.
@@ -71,10 +71,12 @@ pub(super) fn start(
     metrics: &Metrics,
     lane_locks: LaneLocks,
 ) -> Result<Model, ModelStartError> {
-    let expected = config.dimension.filter(|_| name == default_name(config));
     let metrics = metrics.embedding.of(name);
+    let (name, precision) = precisions::parts_of(name);
+    let precision = precision.or(config.precision);
+    let expected = config.dimension.filter(|_| name == default_name(config));
     let (loaded, backend) = match locate(config, name)? {
-        Some(directory) => load(config, &directory, name, &metrics)?,
+        Some(directory) => load(config, &directory, name, precision, &metrics)?,
         None => (hash(name, expected), Backend::Hash),
     };
     let ModelIdentity { dimension: found, .. } = loaded.identity;
@@ -90,13 +92,16 @@ fn load(
     config: &EmbeddingConfig,
     directory: &Path,
     name: &str,
+    precision: Option<Precision>,
     metrics: &EmbeddingMetrics,
 ) -> Result<(LoadedModel, Backend), ModelStartError> {
-    let native = || LoadedModel::native(directory, name, config.precision, config.threads);
-    let mlx = || LoadedModel::mlx(directory, name, config.precision, &config.mlx, metrics);
+    let native_precision = precision.unwrap_or(Precision::NATIVE_DEFAULT);
+    let mlx_precision = precision.unwrap_or(Precision::MLX_DEFAULT);
+    let native = || LoadedModel::native(directory, name, native_precision, config.threads);
+    let mlx = || LoadedModel::mlx(directory, name, mlx_precision, &config.mlx, metrics);
     match config.backend {
         Backend::Mlx => Ok((mlx()?, Backend::Mlx)),
-        Backend::Auto if config.precision != Precision::Int8 => {
+        Backend::Auto if precision != Some(Precision::Int8) => {
             let loaded = mlx()?;
             let availability = loaded.embedder.availability();
             match availability.and_then(|availability| availability.reason()) {

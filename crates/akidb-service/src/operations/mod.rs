@@ -18,3 +18,4 @@ mod update;
 mod upsert;
 
 pub(crate) use backpressure::when_there_is_room;
+pub(crate) use models::models_of_collections;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_embedding::ModelIdentity;
-use akidb_engine::{Collection, VectorField};
+use akidb_engine::{Collection, StorageEngine, VectorField};
 
 use crate::{
     InUse, ModelInfo, Operation, RequestContext, Service,
@@ -34,13 +34,17 @@ impl Service {
         self.run(context, Operation::Models, async { self.all_models()?.info(name) }).await
     }
 
-    /// What the vectors of the models are that can be used now, by name.
+    /// What the vectors of the models are that can be used now, under the names that requests give.
     ///
     /// # Errors
     /// When the node takes no requests.
     pub async fn ready_models(&self, context: &RequestContext) -> Result<Vec<ModelIdentity>> {
         let models = self.models(context).await?.into_iter();
-        Ok(models.filter_map(|model| model.identity).collect())
+        let ready = models.filter_map(|model| {
+            let identity = model.identity?;
+            Some(ModelIdentity { name: model.name, ..identity })
+        });
+        Ok(ready.collect())
     }
 
     /// What the vectors of a model are.
@@ -49,7 +53,8 @@ impl Service {
     /// When the configuration does not list it, or it can not be used now.
     pub async fn ready_model(&self, context: &RequestContext, name: &str) -> Result<ModelIdentity> {
         self.run(context, Operation::Models, async {
-            Ok(self.model_named(Some(name))?.identity().clone())
+            let identity = self.model_named(Some(name))?.identity().clone();
+            Ok(ModelIdentity { name: name.to_owned(), ..identity })
         })
         .await
     }
@@ -78,7 +83,7 @@ impl Service {
             let models = self.all_models()?;
             models.info(Some(name))?;
             if in_use == InUse::Refuse {
-                self.refuse_when_used(name)?;
+                self.refuse_when_used(models, name)?;
             }
             models.unload(name).await
         })
@@ -108,12 +113,12 @@ impl Service {
         self.inner.models.as_ref().ok_or_else(no_model)
     }
 
-    fn refuse_when_used(&self, name: &str) -> Result<()> {
+    fn refuse_when_used(&self, models: &Models, name: &str) -> Result<()> {
         let mut names = Vec::new();
         let all = self.inner.engine.collections();
         for record in &all {
             for field in &record.fields {
-                if model_identity(field)?.is_some_and(|it| it.name == name) {
+                if model_identity(field)?.is_some_and(|it| models.listed_name(&it) == name) {
                     names.push(record.name.as_str());
                     break;
                 }
@@ -131,6 +136,13 @@ impl Service {
         );
         Err(Error::new(ErrorCode::ModelInUse, message))
     }
+}
+
+/// The models of all collections. One that can not be read is an error of the requests that need it.
+pub(crate) fn models_of_collections(engine: &dyn StorageEngine) -> Vec<ModelIdentity> {
+    let records = engine.collections();
+    let fields = records.iter().flat_map(|record| &record.fields);
+    fields.filter_map(|field| model_identity(field).ok().flatten()).collect()
 }
 
 /// The model of a field, absent for vectors only.

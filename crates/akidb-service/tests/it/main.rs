@@ -22,7 +22,7 @@ use std::{
 use akidb_core::{ErrorCode, Limits, Result};
 use akidb_local::{IndexConfig, LocalConfig, LocalEngine, OpenError, StorageConfig};
 use akidb_service::{
-    Backend, CreateCollection, Door, EmbeddingConfig, GivenId, MlxSettings, NewDocument, Precision,
+    Backend, CreateCollection, Door, EmbeddingConfig, GivenId, MlxSettings, NewDocument,
     QueueSettings, RequestContext, Search, Service, ServiceConfig, Upsert,
 };
 use prometheus::Registry;
@@ -63,7 +63,7 @@ fn config(data_dir: &Path) -> Config {
             loadable_models: Vec::new(),
             models_dir: PathBuf::new(),
             model_path: None,
-            precision: Precision::F32,
+            precision: None,
             accept_token_ids: true,
             dimension: Some(32),
             threads: 1,

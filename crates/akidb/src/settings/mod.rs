@@ -126,7 +126,7 @@ pub(crate) struct EmbeddingSettings {
     pub(crate) loadable_models: Vec<String>,
     pub(crate) models_dir: PathBuf,
     pub(crate) model_path: Option<PathBuf>,
-    pub(crate) precision: Precision,
+    pub(crate) precision: Option<Precision>,
     pub(crate) accept_token_ids: bool,
     #[serde(deserialize_with = "positive_if_given")]
     pub(crate) dimension: Option<u32>,
@@ -278,7 +278,7 @@ impl Settings {
                 loadable_models: Vec::new(),
                 models_dir: home_path(environment, "XDG_CACHE_HOME", ".cache", "akidb/models"),
                 model_path: None,
-                precision: Precision::F32,
+                precision: None,
                 accept_token_ids: false,
                 dimension: None,
                 threads: None,

@@ -143,3 +143,40 @@ fn by_id(documents: &Value) -> BTreeMap<String, Value> {
     let documents = documents.as_array().unwrap().iter();
     documents.map(|document| (document["id"].to_string(), document.clone())).collect()
 }
+
+/// `int8` took the place of `f32` as the default of the native backend. `texts.tar.gz` holds three
+/// texts that 0.1.0 embedded with its default.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_in_the_default_precision_of_0_1_0_are_served_beside_those_of_today() {
+    let (folder, data_dir) = scratch();
+    tar::Archive::new(written_by("0.1.0", "texts.tar.gz")).unpack(folder.path()).unwrap();
+    let node = Node::start_with(&data_dir, Backend::Native, |command| {
+        command.env("AKIDB_EMBEDDING__BACKEND", "native");
+    });
+    let client = RestClient::new(&node);
+    client.post("/v1/collections", json!({"name": "new"})).await;
+    let precision_of = async |name: &str| {
+        let described = client.get(&format!("/v1/collections/{name}")).await;
+        described["model"]["precision"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(precision_of("texts").await, "f32");
+    assert_eq!(precision_of("new").await, "int8");
+    let search = json!({"text": "sailing on water", "limit": 1});
+    let found = client.post("/v1/collections/texts/search", search.clone()).await;
+    assert_eq!(found["hits"][0]["id"], 1, "{found}");
+    let score = found["hits"][0]["score"].as_f64().unwrap();
+    assert!((score - 0.440_051_6).abs() < SCORE_TOLERANCE, "{score} is not of f32");
+    let texts = json!({"documents": [{"id": 4, "text": "The sail fills with wind."}]});
+    for collection in ["texts", "new"] {
+        let path = format!("/v1/collections/{collection}");
+        client.post(&format!("{path}/documents"), texts.clone()).await;
+        let found = client.post(&format!("{path}/search"), search.clone()).await;
+        assert_eq!(found["hits"][0]["id"], 4, "{collection}: {found}");
+    }
+    let models = client.get("/v1/models").await;
+    let models = models["data"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap());
+    assert_eq!(models.collect::<Vec<_>>(), ["all-minilm-l6-v2", "all-minilm-l6-v2:f32"]);
+    let refused = node.akidb(["model", "unload", "all-minilm-l6-v2:f32"]);
+    assert!(stderr(&refused).contains("is used by the collections texts"), "{}", stderr(&refused));
+    assert!(node.stop().success());
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use akidb_embedding::{
-    ModelDirectory, ModelError, ModelStore,
+    ModelDirectory, ModelError, ModelStore, Precision,
     mlx::{self, Finding},
 };
 
@@ -36,7 +36,11 @@ pub(super) fn look(settings: &EmbeddingSettings) -> Vec<Finding> {
     }
     let workers = node::workers(&settings.mlx, settings.batch_tokens);
     let opened = default.as_ref().ok().map(|directory| (directory, settings.model.as_str()));
-    findings.extend(mlx::examine(&workers, opened, settings.precision));
+    findings.extend(mlx::examine(
+        &workers,
+        opened,
+        settings.precision.unwrap_or(Precision::MLX_DEFAULT),
+    ));
     findings
 }
 
