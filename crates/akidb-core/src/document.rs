@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Metadata, Passage};
+use crate::{FieldName, Metadata, Passage};
 
 /// The number of a write within its collection: every stored row version has its own.
 ///
@@ -107,8 +107,23 @@ pub struct Document {
     pub vector: Option<Vec<f32>>,
     /// Where vectors were asked for and the text was cut into passages: these, in their order.
     pub passages: Vec<Passage>,
+    /// What it has in named vector fields, by name.
+    pub fields: Vec<DocumentField>,
     /// The sequence number of this version.
     pub seq: Seq,
+}
+
+/// What a document has in one named vector field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentField {
+    /// The field.
+    pub name: FieldName,
+    /// The text that stands there, where there is one.
+    pub text: Option<String>,
+    /// The vector, where it was asked for and there is one for the whole text.
+    pub vector: Option<Vec<f32>>,
+    /// Where vectors were asked for and the text was cut into passages: these, in their order.
+    pub passages: Vec<Passage>,
 }
 
 /// A stored document whose row fails its checksum or stands on a page that can not be read. At least

@@ -90,6 +90,8 @@ error_codes! {
     CollectionAliased => "collection_aliased", 409, 9, 1, false;
     /// A collection of this name exists, with other settings than those that were asked for.
     CollectionDiffers => "collection_differs", 409, 6, 1, false;
+    /// The collection has another vector field of that name.
+    FieldExists => "field_exists", 409, 6, 1, false;
     /// A document of this id exists already, where the write was to make one.
     DocumentExists => "document_exists", 409, 6, 1, false;
     /// A collection uses the model, which is therefore not unloaded.

@@ -24,7 +24,7 @@ mod trace;
 mod vector;
 
 pub use condition::{Conflict, WriteMode};
-pub use document::{DamagedDocument, Document, DocumentId, InvalidDocumentId, Seq};
+pub use document::{DamagedDocument, Document, DocumentField, DocumentId, InvalidDocumentId, Seq};
 pub use error::{Error, Outcome, Result, Violation, chain};
 pub use error_code::ErrorCode;
 pub use filter::{Caseless, Filter, FilterError, Operand, Ordered, Test, value_key};

@@ -16,6 +16,9 @@ pub struct InvalidDimension {
 }
 
 impl Dimension {
+    /// The smallest dimension.
+    pub const ONE: Self = Self(1);
+
     /// The largest dimension.
     pub const MAX: u16 = 16_384;
 

@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, fmt::Debug, sync::Arc, time::Instant};
 
-use akidb_core::{DocumentId, Filter, Result};
+use akidb_core::{DocumentId, FieldName, Filter, Result};
 use async_trait::async_trait;
 
 use crate::{
     Alias, AliasAction, Applied, CollectionRecord, CollectionSettings, CollectionStatus, Count,
     EngineStatus, Found, KnownText, Matching, Query, Rows, ScrollPage, ScrollRequest, TextHash,
-    Write,
+    VectorField, Write,
 };
 
 /// What new settings are made of the present ones, or why they can not be.
@@ -70,6 +70,29 @@ pub trait StorageEngine: Debug + Send + Sync {
         aliases_max: usize,
         deadline: Instant,
     ) -> Result<Vec<Alias>>;
+
+    /// Adds a vector field, in which no document has a vector yet. Its number is the engine's to give.
+    ///
+    /// # Errors
+    /// When there is no such collection, it has a field of that name, or storage fails.
+    async fn add_field(
+        &self,
+        collection: &str,
+        field: VectorField,
+        deadline: Instant,
+    ) -> Result<Arc<dyn Collection>>;
+
+    /// Drops a vector field with all vectors and texts in it, in one step as far as anybody can see.
+    /// Documents stay.
+    ///
+    /// # Errors
+    /// When there is no such collection or field, or storage fails.
+    async fn drop_field(
+        &self,
+        collection: &str,
+        field: &FieldName,
+        deadline: Instant,
+    ) -> Result<Arc<dyn Collection>>;
 
     /// Drops a collection with everything in it.
     ///
@@ -136,16 +159,20 @@ pub trait Collection: Debug + Send + Sync {
     /// When a read fails.
     async fn matching(&self, filter: &Filter) -> Result<Matching>;
 
-    /// The texts of these hashes that it has sound vectors of.
+    /// The texts of these hashes that a field, by its number, has sound vectors of.
     ///
     /// # Errors
-    /// When the read fails.
-    async fn known_texts(&self, hashes: &[TextHash]) -> Result<HashMap<TextHash, KnownText>>;
+    /// When the read fails, or there is no such field.
+    async fn known_texts(
+        &self,
+        field: u32,
+        hashes: &[TextHash],
+    ) -> Result<HashMap<TextHash, KnownText>>;
 
-    /// The documents that are nearest to a vector.
+    /// The documents that are nearest to a vector in a field.
     ///
     /// # Errors
-    /// When a read fails.
+    /// When a read fails, or there is no such field.
     async fn search(&self, query: Query) -> Result<Found>;
 
     /// Its state.

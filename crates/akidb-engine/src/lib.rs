@@ -36,6 +36,6 @@ pub use status::{
 };
 pub use text_hash::{EmbeddedText, TextHash};
 pub use write::{
-    Applied, ConflictsStop, KnownText, NewRow, OneDocument, PassageVector, Patch, PatchVersions,
-    RowVectors, UpsertRules, Write, Written, conflict_at,
+    Applied, ConflictsStop, FieldPatch, FieldRow, KnownText, NewRow, OneDocument, PassageVector,
+    Patch, PatchVersions, RowVectors, UpsertRules, Write, Written, conflict_at,
 };

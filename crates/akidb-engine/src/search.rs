@@ -7,7 +7,9 @@ use akidb_core::{DamagedDocument, Document, DocumentId, Filter, Strategy};
 /// Asks for the documents that are nearest to a vector.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// What they are compared with, of the collection's dimension.
+    /// The number of the field whose vectors are compared.
+    pub field: u32,
+    /// What they are compared with, of the field's dimension.
     pub vector: Arc<Vec<f32>>,
     /// Which ones, all where absent.
     pub filter: Option<Filter>,

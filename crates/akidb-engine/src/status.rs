@@ -1,6 +1,8 @@
 //! What storage says of itself: of one collection, of its index, of all of it.
 
-use akidb_core::{Codes, CollectionName, Seq};
+use std::collections::BTreeMap;
+
+use akidb_core::{Codes, CollectionName, FieldName, Seq};
 
 /// The state of a collection now.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,8 +13,8 @@ pub struct CollectionStatus {
     pub last_seq: Seq,
     /// Bytes of everything that it has on the disk.
     pub disk_bytes: u64,
-    /// Its vector index.
-    pub index: IndexStatus,
+    /// The vector index of each of its fields, by the field's number.
+    pub indexes: BTreeMap<u32, IndexStatus>,
     /// Acknowledged writes that are missing.
     pub lost_writes: Vec<LostWrites>,
 }
@@ -66,6 +68,8 @@ pub struct StorageFinding {
 pub struct IndexProgress {
     /// The collection's name.
     pub collection: String,
+    /// The field's name.
+    pub field: FieldName,
     /// What is being done.
     pub state: IndexState,
     /// How much of it is done, 0 to 1.

@@ -18,10 +18,23 @@ pub struct NewRow {
     pub text: Option<String>,
     /// The metadata.
     pub metadata: Metadata,
-    /// Its vectors.
-    pub vectors: RowVectors,
+    /// Its vectors in the unnamed field, absent where it has none there.
+    pub vectors: Option<RowVectors>,
+    /// What it has in named fields, each once.
+    pub fields: Vec<FieldRow>,
     /// The version that it must replace.
     pub if_seq: Option<Seq>,
+}
+
+/// What a document has in a named field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldRow {
+    /// The number of the field.
+    pub field: u32,
+    /// The text.
+    pub text: Option<String>,
+    /// Its vectors.
+    pub vectors: RowVectors,
 }
 
 /// What an upsert requires, and what becomes of it where a document is not so.
@@ -68,12 +81,28 @@ pub struct Patch {
     pub document: OneDocument,
     /// Another text.
     pub text: Option<String>,
-    /// Other vectors.
+    /// Other vectors in the unnamed field.
     pub vectors: Option<RowVectors>,
+    /// What becomes of named fields, by their numbers, each once.
+    pub fields: Vec<(u32, FieldPatch)>,
     /// A merge patch (RFC 7396) of the metadata.
     pub merge: Map<String, Value>,
     /// What the result must keep to.
     pub limits: Arc<Limits>,
+}
+
+/// A change of what a document has in one named field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldPatch {
+    /// It has nothing there any more.
+    Remove,
+    /// It has these vectors there.
+    Change {
+        /// Another text; the one that it has stays where absent.
+        text: Option<String>,
+        /// The vectors.
+        vectors: RowVectors,
+    },
 }
 
 /// A change of the metadata of several documents.
@@ -145,6 +174,24 @@ pub struct PassageVector {
     pub bytes: Option<Range<usize>>,
     /// The vector, of the collection's dimension.
     pub vector: Vec<f32>,
+}
+
+impl NewRow {
+    /// How many vectors it has, in all fields.
+    #[must_use]
+    pub fn vector_count(&self) -> usize {
+        let of_fields = self.fields.iter().map(|field| &field.vectors);
+        self.vectors.iter().chain(of_fields).map(RowVectors::count).sum()
+    }
+
+    /// The numbers that its version takes: one, and one for each further passage of the field that
+    /// has the most.
+    #[must_use]
+    pub fn numbers(&self) -> u64 {
+        let unnamed = self.vectors.as_ref().map_or(1, RowVectors::count);
+        let most = self.fields.iter().map(|field| field.vectors.count()).fold(unnamed, usize::max);
+        most.max(1) as u64
+    }
 }
 
 impl RowVectors {

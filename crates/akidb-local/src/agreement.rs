@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use akidb_core::{DocumentId, Filter, Result, Seq};
 use akidb_index::SearchRequest;
-use akidb_store::{DocumentStore, PageRequest};
+use akidb_store::{DocumentStore, PageRequest, Placed};
 
-use crate::{collections::OpenCollection, projection::Projection};
+use crate::{
+    collections::OpenCollection,
+    projection::{Projection, Projections},
+};
 
 /// Documents read at once.
 const PAGE_ROWS: usize = 1_000;
@@ -16,7 +19,7 @@ pub(crate) const AT_OPENING_MAX: u64 = 100_000;
 
 impl OpenCollection {
     pub(crate) async fn disagreements(&self) -> Result<Vec<String>> {
-        disagreements(&self.store, &self.projection).await
+        disagreements(&self.store, &self.projections).await
     }
 }
 
@@ -31,7 +34,7 @@ struct Scrolled {
 
 pub(crate) async fn disagreements(
     store: &DocumentStore,
-    projection: &Projection,
+    projections: &Projections,
 ) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let scrolled = scrolled(store).await?;
@@ -48,8 +51,9 @@ pub(crate) async fn disagreements(
     let matching: BTreeSet<Seq> = matching.into_iter().collect();
     expect("filtering", matching.intersection(&scrolled.sound).count() as u64, sound);
     expect("filtering", matching.len() as u64, sound);
-    let indexed = projection.matching(&everything);
-    let indexed: BTreeSet<Seq> = indexed.certain().into_iter().chain(indexed.unsure).collect();
+    let indexed = projections.matching(&everything).into_iter();
+    let indexed = indexed.flat_map(|part| part.certain().into_iter().chain(part.unsure));
+    let indexed: BTreeSet<Seq> = indexed.collect();
     expect("the filter index", indexed.intersection(&scrolled.sound).count() as u64, sound);
 
     let mut got = BTreeSet::new();
@@ -59,15 +63,23 @@ pub(crate) async fn disagreements(
     }
     expect("getting", got.intersection(&scrolled.sound).count() as u64, sound);
 
-    let searched = searched(projection);
-    let left_out = projection.unsearchable();
-    let searchable = |seqs: &BTreeSet<Seq>| seqs.difference(&left_out).count() as u64;
-    let hits = searched.intersection(&scrolled.sound).filter(|seq| !left_out.contains(seq));
-    expect("searching", hits.count() as u64, searchable(&scrolled.sound));
-    let known = |seq: &&Seq| scrolled.sound.contains(seq) || scrolled.damaged.contains(seq);
-    let gone = searched.iter().filter(|seq| !known(seq)).count();
-    if gone > 0 {
-        found.push(format!("searching gives {gone} documents that are not there"));
+    for (number, projection) in projections.fields() {
+        let there: BTreeSet<Seq> = store.placed(Placed::In(number)).await?.into_iter().collect();
+        let sound: BTreeSet<Seq> = scrolled.sound.intersection(&there).copied().collect();
+        let name = projection.field().map(|field| field.name.clone()).unwrap_or_default();
+        let of_field = if name.is_unnamed() { String::new() } else { format!(" in {name}") };
+        let searched = searched(&projection);
+        let left_out = projection.unsearchable();
+        let hits = searched.intersection(&sound).filter(|seq| !left_out.contains(seq)).count();
+        let should = sound.difference(&left_out).count();
+        if hits != should {
+            found.push(format!("searching{of_field} gives {hits} documents, a scroll {should}"));
+        }
+        let known = |seq: &&Seq| sound.contains(seq) || scrolled.damaged.contains(seq);
+        let gone = searched.iter().filter(|seq| !known(seq)).count();
+        if gone > 0 {
+            found.push(format!("searching{of_field} gives {gone} documents that are not there"));
+        }
     }
     Ok(found)
 }

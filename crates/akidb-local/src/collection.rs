@@ -72,7 +72,7 @@ impl Collection for LocalCollection {
             None => Ok(Count { count: open.store.document_count(), unknown_fields: Vec::new() }),
             Some(filter) => {
                 let count = matching::count(&open, filter).await?;
-                let unknown_fields = open.projection.unknown_fields(Some(filter));
+                let unknown_fields = open.projections.unknown_fields(Some(filter));
                 Ok(Count { count, unknown_fields })
             }
         }
@@ -81,12 +81,16 @@ impl Collection for LocalCollection {
     async fn matching(&self, filter: &Filter) -> Result<Matching> {
         let open = self.opened().await?;
         let found = matching::versions(&open, filter).await?;
-        let unknown_fields = open.projection.unknown_fields(Some(filter));
+        let unknown_fields = open.projections.unknown_fields(Some(filter));
         Ok(Matching { versions: found.versions, unknown_fields })
     }
 
-    async fn known_texts(&self, hashes: &[TextHash]) -> Result<HashMap<TextHash, KnownText>> {
-        Ok(self.opened().await?.store.known_texts(hashes).await?)
+    async fn known_texts(
+        &self,
+        field: u32,
+        hashes: &[TextHash],
+    ) -> Result<HashMap<TextHash, KnownText>> {
+        Ok(self.opened().await?.store.known_texts(field, hashes).await?)
     }
 
     async fn search(&self, query: Query) -> Result<Found> {
@@ -96,13 +100,16 @@ impl Collection for LocalCollection {
 
     async fn status(&self) -> Result<CollectionStatus> {
         let open = self.opened().await?;
-        let disk_bytes = self.entry.index_disk_bytes();
         let lost = open.store.lost().iter();
+        let indexes = open.projections.statuses().into_iter().map(|(field, status)| {
+            let disk_bytes = self.entry.index_disk_bytes(field);
+            (field, IndexStatus { disk_bytes, ..status })
+        });
         Ok(CollectionStatus {
             document_count: open.store.document_count(),
             last_seq: open.store.last_seq(),
             disk_bytes: self.entry.disk_bytes(),
-            index: IndexStatus { disk_bytes, ..open.projection.status() },
+            indexes: indexes.collect(),
             lost_writes: lost
                 .map(|range| LostWrites { first_seq: range.first.0, last_seq: range.last.0 })
                 .collect(),

@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_core::{Error, ErrorCode, Result};
+use akidb_core::{Error, ErrorCode, FieldName, Result};
 use akidb_engine::{
     Alias, AliasAction, Collection, CollectionRecord, EngineStatus, SettingsChange, StorageEngine,
-    StorageFinding, UnopenedCollection,
+    StorageFinding, UnopenedCollection, VectorField,
 };
 use akidb_store::{DataDirectory, DiskSpace, StoreError};
 use async_trait::async_trait;
@@ -126,6 +126,27 @@ impl StorageEngine for LocalEngine {
         deadline: Instant,
     ) -> Result<Vec<Alias>> {
         self.collections.change_aliases(actions, aliases_max, deadline.into()).await
+    }
+
+    async fn add_field(
+        &self,
+        collection: &str,
+        field: VectorField,
+        deadline: Instant,
+    ) -> Result<Arc<dyn Collection>> {
+        let added = self.collections.add_field(collection, field, deadline.into());
+        Ok(self.collection(added.await?))
+    }
+
+    async fn drop_field(
+        &self,
+        collection: &str,
+        field: &FieldName,
+        deadline: Instant,
+    ) -> Result<Arc<dyn Collection>> {
+        let collections = &self.collections;
+        let drop = || collections.drop_field(collection, field, deadline.into());
+        Ok(self.collection(collections.making_room(drop).await?))
     }
 
     async fn delete(&self, name: &str, deadline: Instant) -> Result<()> {

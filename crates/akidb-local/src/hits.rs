@@ -6,7 +6,10 @@ use akidb_core::{DamagedDocument, Document, Result, Seq, in_characters};
 use akidb_engine::{Hit, HitPassage, Query};
 use akidb_store::PassageSpans;
 
-use crate::{collections::OpenCollection, projection::Candidate};
+use crate::{
+    collections::OpenCollection,
+    projection::{Candidate, FieldIdentity, Projection},
+};
 
 /// What the store has of the candidates.
 pub(crate) struct Fetched {
@@ -21,15 +24,17 @@ pub(crate) struct Fetched {
 /// The documents of the candidates.
 pub(crate) async fn fetch(
     open: &OpenCollection,
+    projection: &Projection,
     candidates: &[Candidate],
     search: &Query,
 ) -> Result<Fetched> {
     let seqs: Vec<Seq> = candidates.iter().map(|candidate| candidate.key.document).collect();
     let rows = open.store.by_seqs(&seqs, search.with_vector).await?;
-    let passages = match open.record.unnamed_field()?.chunking {
-        Some(_) => {
+    let field = projection.field();
+    let passages = match field.filter(|field| field.cuts_texts) {
+        Some(field) => {
             let vectors: Vec<Seq> = candidates.iter().map(|found| found.key.seq()).collect();
-            Some(open.store.passage_spans(&vectors).await?)
+            Some((field, open.store.passage_spans(field.number, &vectors).await?))
         }
         None => None,
     };
@@ -41,7 +46,7 @@ pub(crate) async fn fetch(
     for &Candidate { key, score } in candidates {
         let Some(document) = by_seq.remove(&key.document) else { continue };
         let passage = match &passages {
-            Some(passages) => passage_of(&document, key.seq(), passages),
+            Some((field, passages)) => passage_of(text_in(&document, field), key.seq(), passages),
             None => Passage::None,
         };
         let passage = match passage {
@@ -74,14 +79,25 @@ enum Passage {
     Damaged,
 }
 
-fn passage_of(document: &Document, vector: Seq, spans: &PassageSpans) -> Passage {
+/// The text that a document has in a field.
+fn text_in<'d>(document: &'d Document, field: &FieldIdentity) -> &'d str {
+    let text = match field.number {
+        0 => document.text.as_deref(),
+        _ => {
+            let mut named = document.fields.iter();
+            named.find(|it| it.name == field.name).and_then(|it| it.text.as_deref())
+        }
+    };
+    text.unwrap_or_default()
+}
+
+fn passage_of(text: &str, vector: Seq, spans: &PassageSpans) -> Passage {
     let bytes = match spans.sound.get(&vector) {
         Some(Some(bytes)) => bytes,
         Some(None) => return Passage::None,
         None if spans.damaged.contains(&vector) => return Passage::Damaged,
         None => return Passage::Gone,
     };
-    let text = document.text.as_deref().unwrap_or_default();
     let characters = in_characters(text, [bytes.clone()]).and_then(|mut all| all.pop());
     match characters.zip(text.get(bytes.clone())) {
         Some((characters, text)) => {

@@ -54,12 +54,15 @@ pub(crate) async fn settle(
 /// When a read fails.
 pub(crate) async fn versions(open: &OpenCollection, filter: &Filter) -> Result<MatchingVersions> {
     let (found, settled) = look(open, filter).await?;
-    let mut versions = found.certain();
-    if !settled.matching.is_empty() {
-        versions.extend(&settled.matching);
+    let mut parts = found.iter().map(Matching::certain);
+    let mut versions = parts.next().unwrap_or_default();
+    let (in_first, others) = (versions.len(), parts.flatten().chain(settled.matching));
+    versions.extend(others);
+    if versions.len() > in_first {
         versions.sort_unstable();
     }
-    Ok(MatchingVersions { versions, damaged: settled.damaged, as_of: found.as_of })
+    let as_of = found.iter().map(|part| part.as_of).min().unwrap_or_default();
+    Ok(MatchingVersions { versions, damaged: settled.damaged, as_of })
 }
 
 /// How many documents match.
@@ -68,15 +71,17 @@ pub(crate) async fn versions(open: &OpenCollection, filter: &Filter) -> Result<M
 /// When a read fails.
 pub(crate) async fn count(open: &OpenCollection, filter: &Filter) -> Result<u64> {
     let (found, settled) = look(open, filter).await?;
-    Ok(found.certain_count() + settled.matching.len() as u64)
+    let certain: u64 = found.iter().map(Matching::certain_count).sum();
+    Ok(certain + settled.matching.len() as u64)
 }
 
-/// What the filter index says, and what became of the documents that it is unsure of.
-async fn look(open: &OpenCollection, filter: &Filter) -> Result<(Matching, Settled)> {
+/// What the filter indexes say, and what became of the documents that they are unsure of.
+async fn look(open: &OpenCollection, filter: &Filter) -> Result<(Vec<Matching>, Settled)> {
     let mut attempt = 1;
     loop {
-        let found = open.projection.matching(filter);
-        let settled = settle(&open.store, filter, &found.unsure).await?;
+        let found = open.projections.matching(filter);
+        let unsure: Vec<Seq> = found.iter().flat_map(|part| part.unsure.iter().copied()).collect();
+        let settled = settle(&open.store, filter, &unsure).await?;
         if settled.is_whole || attempt == ATTEMPTS_MAX {
             return Ok((found, settled));
         }

@@ -36,7 +36,7 @@ pub(crate) async fn scroll(
     Ok(ScrollPage {
         rows: page.rows,
         next: page.next.map(|after| ScrollPosition { after, through }),
-        unknown_fields: open.projection.unknown_fields(filter),
+        unknown_fields: open.projections.unknown_fields(filter),
     })
 }
 

@@ -18,7 +18,7 @@ use crate::{
     hits::{Fetched, fetch},
     matching::settle,
     metrics::Metrics,
-    projection::{FoundDocuments, View},
+    projection::{FoundDocuments, Projection, View},
 };
 
 /// How often a search is repeated when documents that it found were replaced meanwhile.
@@ -81,18 +81,19 @@ impl Searched {
 /// is never changed, so what is fetched is what was found, or is missing.
 ///
 /// # Errors
-/// When a read fails.
+/// When a read fails, or there is no such field.
 pub(crate) async fn search(
     open: &OpenCollection,
     query: &Query,
     metrics: &Metrics,
 ) -> Result<Found> {
+    let projection = open.projections.of(query.field)?;
     let mut searched = Searched::default();
     let mut attempt = 1;
     loop {
         let began = Instant::now();
         let in_index = async {
-            let view = settled(open, query.filter.as_ref()).await?;
+            let view = settled(open, &projection, query.filter.as_ref()).await?;
             let filtered = Instant::now();
             Ok::<_, Error>((find(view, query, metrics).await?, filtered))
         };
@@ -100,10 +101,10 @@ pub(crate) async fn search(
         let (found, filtered) = in_index.instrument(span).await?;
         let found_at = Instant::now();
         if found.has_work {
-            open.projection.do_what_waits();
+            projection.do_what_waits();
         }
         let span = tracing::debug_span!(target: TRACE_TARGET, "store");
-        let fetched = fetch(open, &found.candidates, query).instrument(span);
+        let fetched = fetch(open, &projection, &found.candidates, query).instrument(span);
         let Fetched { hits, damaged, missing } = fetched.await?;
         searched.add(&found, [began, filtered, found_at, Instant::now()]);
         if missing == 0 || attempt == ATTEMPTS_MAX {
@@ -111,8 +112,8 @@ pub(crate) async fn search(
                 hits,
                 damaged,
                 degraded: searched.degraded,
-                unsearchable: open.projection.unsearchable_count(),
-                unknown_fields: open.projection.unknown_fields(query.filter.as_ref()),
+                unsearchable: projection.unsearchable_count(),
+                unknown_fields: open.projections.unknown_fields(query.filter.as_ref()),
                 plan: searched.plan,
             });
         }
@@ -155,8 +156,12 @@ async fn find(view: View, query: &Query, metrics: &Metrics) -> Result<FoundDocum
 
 /// What a search can find, with the documents looked at of which nothing else tells whether they
 /// match.
-async fn settled(open: &OpenCollection, filter: Option<&Filter>) -> Result<View> {
-    let mut view = open.projection.view(filter);
+async fn settled(
+    open: &OpenCollection,
+    projection: &Projection,
+    filter: Option<&Filter>,
+) -> Result<View> {
+    let mut view = projection.view(filter);
     let unsure = view.unsure();
     if let Some(filter) = filter.filter(|_| !unsure.is_empty()) {
         let settled = settle(&open.store, filter, &unsure).await?;

@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, time::Instant};
 
-use akidb_core::{DocumentId, ErrorCode, Result};
-use akidb_engine::{Applied, CollectionRecord, NewRow, Write};
+use akidb_core::{DocumentId, Error, ErrorCode, Result};
+use akidb_engine::{Applied, CollectionRecord, NewRow, RowVectors, Write};
 
 use crate::{
     collections::OpenCollection,
@@ -25,6 +25,7 @@ pub(crate) async fn write(
     write: Write,
     deadline: Instant,
 ) -> Result<Applied> {
+    check_placed(record, &write)?;
     let frees_space = write.frees_space();
     if !frees_space {
         indexing.space.check()?;
@@ -40,7 +41,18 @@ pub(crate) async fn write(
     written
 }
 
-/// Memory for what a write adds to the index. One that adds nothing, or only replaces what is
+/// Refuses a document without a vector where every document has one in the only field that there ever
+/// was: nothing would find it.
+fn check_placed(record: &CollectionRecord, write: &Write) -> Result<()> {
+    let Write::Upsert(rows, _) = write else { return Ok(()) };
+    if record.last_field == 0 && rows.iter().any(|row| row.vectors.is_none()) {
+        let message = "a document has no vector in the only field of the collection";
+        return Err(Error::new(ErrorCode::InvalidArgument, message));
+    }
+    Ok(())
+}
+
+/// Memory for what a write adds to the indexes. One that adds nothing, or only replaces what is
 /// there, always has it: it is how a collection at its limit gets below it again.
 async fn reserve_memory(
     open: &OpenCollection,
@@ -49,19 +61,17 @@ async fn reserve_memory(
     write: &Write,
 ) -> Result<Option<MemoryShare>> {
     let memory = &indexing.memory;
-    let field = record.unnamed_field()?;
-    let bytes = |vectors: u64| vector_bytes(field.dimension, &field.index).saturating_mul(vectors);
     match write {
         Write::Upsert(rows, _) => {
-            let all = bytes(vectors_of(rows.iter()));
+            let all = bytes_of(record, rows.iter());
             let refusal = match memory.reserve(all) {
                 Ok(share) => return Ok(Some(share)),
                 Err(refusal) => refusal,
             };
-            open.projection.do_what_waits();
+            open.projections.do_what_waits();
             let present = present(open, rows).await?;
             let new = rows.iter().filter(|row| !present.contains(&row.id));
-            match bytes(vectors_of(new)) {
+            match bytes_of(record, new) {
                 0 => Ok(Some(memory.count(all))),
                 new if new == all => Err(refusal),
                 new => memory.reserve(new).map(Some),
@@ -69,8 +79,11 @@ async fn reserve_memory(
         }
         // The index takes in other versions before it takes out those of before.
         Write::PatchVersions(patch) => {
-            let vectors = open.projection.vectors_of(&patch.versions);
-            Ok(Some(memory.count(bytes(vectors))))
+            let bytes = open.projections.fields().into_iter().map(|(number, projection)| {
+                let vectors = projection.vectors_of(&patch.versions);
+                vectors.saturating_mul(bytes_in(record, number))
+            });
+            Ok(Some(memory.count(bytes.fold(0, u64::saturating_add))))
         }
         Write::Patch(_) | Write::DeleteIds(_) | Write::DeleteOne(_) | Write::DeleteVersions(_) => {
             Ok(None)
@@ -78,8 +91,23 @@ async fn reserve_memory(
     }
 }
 
-fn vectors_of<'r>(rows: impl Iterator<Item = &'r NewRow>) -> u64 {
-    rows.map(|row| row.vectors.count() as u64).sum()
+/// Bytes that one vector takes in the index of a field; none where the field is no more.
+fn bytes_in(record: &CollectionRecord, field: u32) -> u64 {
+    let field = record.fields.iter().find(|it| it.number == field);
+    field.map_or(0, |field| vector_bytes(field.dimension, &field.index))
+}
+
+/// Bytes that the vectors of documents take in the indexes.
+fn bytes_of<'r>(record: &CollectionRecord, rows: impl Iterator<Item = &'r NewRow>) -> u64 {
+    let in_unnamed = bytes_in(record, 0);
+    let of_row = |row: &NewRow| {
+        let unnamed = row.vectors.as_ref().map_or(0, RowVectors::count) as u64;
+        let named = row.fields.iter().map(|field| {
+            (field.vectors.count() as u64).saturating_mul(bytes_in(record, field.field))
+        });
+        named.fold(unnamed.saturating_mul(in_unnamed), u64::saturating_add)
+    };
+    rows.map(of_row).fold(0, u64::saturating_add)
 }
 
 /// Which of the documents are there already.

@@ -6,14 +6,15 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::documents::{PassageColumns, Position};
 
-/// The checksum of a row of `documents`. Rows without `first_seq` keep the checksum that they had
-/// before the column was there.
+/// The checksum of a row of `documents`. Rows without `first_seq` or `fields` keep the checksum that
+/// they had before the column was there.
 pub(crate) fn of_document(
     seq: Seq,
     id: &DocumentId,
     text: Option<&[u8]>,
     metadata: &[u8],
     first_seq: Option<i64>,
+    fields: Option<&str>,
 ) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(&seq.0.to_le_bytes());
@@ -33,6 +34,17 @@ pub(crate) fn of_document(
         hash.update(b"f");
         hash.update(&first_seq.to_le_bytes());
     }
+    if let Some(fields) = fields {
+        update_with_length(&mut hash, b'v', fields.as_bytes());
+    }
+    hash.digest().cast_signed()
+}
+
+/// The checksum of the text of a named field.
+pub(crate) fn of_text(seq: Seq, text: &[u8]) -> i64 {
+    let mut hash = Xxh3::new();
+    hash.update(&seq.0.to_le_bytes());
+    update_with_length(&mut hash, b'x', text);
     hash.digest().cast_signed()
 }
 
@@ -118,15 +130,20 @@ mod tests {
             of_lost_writes(Seq(1), Seq(2)),
             of_lost_writes(Seq(1), Seq(3)),
             of_lost_writes(Seq(2), Seq(2)),
-            of_document(Seq(1), &id, Some(b"bc"), b"{}", None),
-            of_document(Seq(2), &id, Some(b"bc"), b"{}", None),
-            of_document(Seq(2), &id, Some(b"bc"), b"{}", Some(1)),
-            of_document(Seq(2), &id, Some(b"bc"), b"{}", Some(0)),
-            of_document(Seq(1), &DocumentId::Integer(97), Some(b"bc"), b"{}", None),
-            of_document(Seq(1), &ab, Some(b"c"), b"{}", None),
-            of_document(Seq(1), &id, None, b"{}", None),
-            of_document(Seq(1), &id, Some(b""), b"{}", None),
-            of_document(Seq(1), &id, Some(b"bc"), b"{ }", None),
+            of_document(Seq(1), &id, Some(b"bc"), b"{}", None, None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", Some(1), None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", Some(0), None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, Some("")),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, Some("0,3")),
+            of_text(Seq(1), b"bc"),
+            of_text(Seq(2), b"bc"),
+            of_text(Seq(1), b"cb"),
+            of_document(Seq(1), &DocumentId::Integer(97), Some(b"bc"), b"{}", None, None),
+            of_document(Seq(1), &ab, Some(b"c"), b"{}", None, None),
+            of_document(Seq(1), &id, None, b"{}", None, None),
+            of_document(Seq(1), &id, Some(b""), b"{}", None, None),
+            of_document(Seq(1), &id, Some(b"bc"), b"{ }", None, None),
             of_vector(Seq(1), b"abcd", None, None),
             of_vector(Seq(2), b"abcd", None, None),
             of_vector(Seq(1), b"abcd", Some(&embedded), None),

@@ -150,6 +150,12 @@ pub enum StoreError {
     /// Documents are not as the write requires them; nothing was written.
     #[error("documents are not as the write requires them: {}", conflicts(.0))]
     Conflicts(Vec<(usize, Conflict)>),
+    /// The vector field that was named is dropped.
+    #[error("the vector field was dropped")]
+    FieldDropped {
+        /// The number that it had.
+        number: u32,
+    },
     /// The writer can not apply a patch.
     #[error(transparent)]
     Metadata(#[from] akidb_core::InvalidMetadata),
@@ -272,6 +278,7 @@ impl From<StoreError> for Error {
                 Self::new(ErrorCode::StorageFull, message).with_retry_after(RETRY_AFTER_FULL)
             }
             StoreError::Damaged { .. } => Self::new(ErrorCode::DocumentDamaged, message),
+            StoreError::FieldDropped { .. } => Self::new(ErrorCode::FieldNotFound, message),
             StoreError::Expired => Self::new(ErrorCode::DeadlineExceeded, message),
             StoreError::Closed => Self::new(ErrorCode::ShuttingDown, message),
             StoreError::Metadata(fault) => Self::at(ErrorCode::InvalidMetadata, "metadata", fault),

@@ -20,7 +20,7 @@ const CATALOGUE: Files = files!(
 );
 const COLLECTION: Files = files!(
     "collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql",
-    "0004_history.sql", "0005_unknown_tokens.sql"
+    "0004_history.sql", "0005_unknown_tokens.sql", "0006_fields.sql"
 );
 
 /// Brings `akidb.db` up to date.
@@ -153,7 +153,8 @@ mod tests {
             hash.digest().cast_signed()
         };
         let id = akidb_core::DocumentId::Integer(5);
-        let document_sum = crate::checksum::of_document(akidb_core::Seq(1), &id, None, b"{}", None);
+        let document_sum =
+            crate::checksum::of_document(akidb_core::Seq(1), &id, None, b"{}", None, None);
         sqlx::query("INSERT INTO documents VALUES (1, 5, NULL, '{}', ?1)")
             .bind(document_sum)
             .execute(&mut connection)
@@ -173,6 +174,7 @@ mod tests {
         let options = crate::StoreOptions {
             readers_max: 1,
             vectors_per_document: crate::VectorsPerDocument::One,
+            fields: Vec::new(),
             metrics,
             fail_stop: crate::FailStop::default(),
         };
@@ -181,8 +183,10 @@ mod tests {
         let position = loader.position();
         assert_eq!((position.epoch, position.seq), (1, akidb_core::Seq(1)));
         let mut vectors = Vec::new();
-        let damaged =
-            loader.vectors(akidb_core::Seq(0), |stored| vectors.push(stored.vector)).await.unwrap();
+        let damaged = loader
+            .vectors(0, akidb_core::Seq(0), |stored| vectors.push(stored.vector))
+            .await
+            .unwrap();
         assert_eq!((damaged, vectors), (vec![], vec![vec![1.0]]));
         let store = loader.start(|_| {});
         let rows = store.by_ids(&[id], true).await.unwrap();

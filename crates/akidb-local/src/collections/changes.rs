@@ -155,10 +155,10 @@ impl Collections {
         };
         self.count();
         let open = entry.take_when_unused(DROP_WAIT_MAX).await;
-        let projection = open.as_ref().map(|open| open.projection.clone());
-        if let Some(projection) = projection.or_else(|| Some(entry.peek()?.projection.clone())) {
+        let projections = open.as_ref().map(|open| Arc::clone(&open.projections));
+        if let Some(open) = projections.or_else(|| Some(Arc::clone(&entry.peek()?.projections))) {
             // A snapshot that began after the folder has its new name would be of nothing.
-            projection.abandon();
+            open.abandon();
         }
         self.catalogue.put_away(entry.record().uuid).await?;
         if let Some(open) = open {
@@ -169,7 +169,7 @@ impl Collections {
     }
 
     /// What a change of the catalogue met. A full disk is a state of the node from then on.
-    fn not_written(&self, error: StoreError) -> Error {
+    pub(super) fn not_written(&self, error: StoreError) -> Error {
         let error = Error::from(self.indexing.space.explain(error));
         if error.code == ErrorCode::StorageFull {
             self.indexing.space.note_full();
@@ -178,7 +178,7 @@ impl Collections {
     }
 
     /// Waits for its turn, until the deadline: nothing is done by then.
-    async fn begin_change(&self, deadline: Instant) -> Result<MutexGuard<'_, ()>> {
+    pub(super) async fn begin_change(&self, deadline: Instant) -> Result<MutexGuard<'_, ()>> {
         let turn = tokio::time::timeout_at(deadline, self.changing.lock()).await;
         turn.map_err(|_| Error::too_late())
     }

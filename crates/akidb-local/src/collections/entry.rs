@@ -15,11 +15,11 @@ use akidb_store::{Catalogue, DocumentStore};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
-use super::{OpenCollection, open::INDEX_FOLDER};
+use super::OpenCollection;
 use crate::{
     StorageConfig,
     disk::size_of,
-    projection::{Indexing, Kept},
+    projection::{Indexing, Kept, index_folder},
 };
 
 /// A collection that the catalogue has.
@@ -69,8 +69,8 @@ impl Entry {
     /// with settings of before.
     pub(super) async fn set(&self, record: CollectionRecord) {
         let _changing = self.changing.lock().await;
-        if let (Some(open), Ok(field)) = (self.peek(), record.unnamed_field()) {
-            open.projection.set_settings(field.index);
+        if let Some(open) = self.peek() {
+            open.projections.set_settings(&record.fields);
         }
         *self.record.write() = Arc::new(record);
     }
@@ -226,9 +226,14 @@ impl Entry {
         }
     }
 
-    /// Bytes of the files of its index.
-    pub(crate) fn index_disk_bytes(&self) -> u64 {
-        size_of(&self.folder.join(INDEX_FOLDER))
+    /// Where the files of a field's index are.
+    pub(super) fn index_folder(&self, field: u32) -> PathBuf {
+        index_folder(&self.folder, field)
+    }
+
+    /// Bytes of the files of a field's index.
+    pub(crate) fn index_disk_bytes(&self, field: u32) -> u64 {
+        size_of(&self.index_folder(field))
     }
 
     /// Bytes of all files of the collection.

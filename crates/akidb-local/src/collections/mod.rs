@@ -1,10 +1,11 @@
 //! The collections of a node: known by name, opened on first use, closed when idle.
 //!
 //! `names` is what they are called, `entry` is one collection and its opening, `open` what an open one holds, `changes` what changes
-//! which collections there are. What is asked of documents lives in the operations, not here.
+//! which collections there are, `fields` which fields one has. What is asked of documents lives in the operations, not here.
 
 mod changes;
 mod entry;
+mod fields;
 mod names;
 mod open;
 
@@ -132,7 +133,12 @@ impl Collections {
             self.close_least_recently_used().await;
             // Opening makes files, for which the ballast may have to go.
             self.indexing.space.look();
-            self.making_room(|| entry.open(&self.catalogue, &self.config, &self.indexing)).await
+            let open = || entry.open(&self.catalogue, &self.config, &self.indexing);
+            let opened = self.making_room(open).await;
+            if opened.is_ok() && !entry.record().dropped_fields.is_empty() {
+                tokio::spawn(Arc::clone(&self).finish_drops(entry));
+            }
+            opened
         })
     }
 
@@ -196,19 +202,27 @@ impl Collections {
 
     /// The indexes of open collections that are not what their settings ask for yet, by name.
     pub(crate) fn indexes_being_built(&self) -> Vec<IndexProgress> {
-        let being_built = |entry: Arc<Entry>| {
-            let IndexStatus { state, progress, .. } = entry.peek()?.projection.status();
-            let collection = entry.record().name.as_str().to_owned();
-            (state != IndexState::Ready).then_some(IndexProgress { collection, state, progress })
-        };
-        self.all().into_iter().filter_map(being_built).collect()
+        let mut being_built = Vec::new();
+        for (entry, open) in self.all().iter().filter_map(|entry| Some((entry, entry.peek()?))) {
+            for (_, projection) in open.projections.fields() {
+                let IndexStatus { state, progress, .. } = projection.status();
+                if state != IndexState::Ready {
+                    let collection = entry.record().name.as_str().to_owned();
+                    let field = projection.field().map(|field| field.name.clone());
+                    let field = field.unwrap_or_default();
+                    being_built.push(IndexProgress { collection, field, state, progress });
+                }
+            }
+        }
+        being_built
     }
 
     /// Brings the gauges up to date.
     pub(crate) fn count(&self) {
         let entries = self.all();
         let open: Vec<_> = entries.iter().filter_map(|entry| entry.peek()).collect();
-        let indexes: Vec<_> = open.iter().map(|open| open.projection.status()).collect();
+        let indexes = open.iter().flat_map(|open| open.projections.statuses());
+        let indexes: Vec<_> = indexes.map(|(_, status)| status).collect();
         let documents = entries.iter().filter_map(|entry| entry.document_count()).sum();
         self.indexing.metrics.count_indexes(indexes.iter().map(|index| index.state));
         let sum = |of: fn(&IndexStatus) -> u64| indexes.iter().map(of).sum::<u64>();

@@ -3,24 +3,40 @@
 use std::{path::Path, sync::Arc};
 
 use akidb_core::Result;
-use akidb_engine::CollectionRecord;
-use akidb_store::{Catalogue, CommittedChange, DocumentStore, StoreOptions, VectorsPerDocument};
+use akidb_engine::{CollectionRecord, VectorField};
+use akidb_store::{
+    Catalogue, CommittedChange, DocumentStore, StoreOptions, StoredField, VectorsPerDocument,
+};
 
 use crate::{
     StorageConfig,
     agreement::AT_OPENING_MAX,
     metrics::Metrics,
-    projection::{Context, Indexing, Kept, Projection, load},
+    projection::{Indexing, Kept, Projections},
 };
-
-/// The folder of an index's files, in that of its collection.
-pub(super) const INDEX_FOLDER: &str = "vectors";
 
 /// An open collection.
 pub(crate) struct OpenCollection {
-    pub(crate) record: Arc<CollectionRecord>,
+    /// As it was when the collection was opened.
+    record: Arc<CollectionRecord>,
     pub(crate) store: DocumentStore,
-    pub(crate) projection: Projection,
+    pub(crate) projections: Arc<Projections>,
+}
+
+/// A named field as the store has it.
+pub(super) fn stored_field(field: &VectorField) -> StoredField {
+    StoredField {
+        number: field.number,
+        name: field.name.clone(),
+        vectors_per_document: vectors_per_document(field),
+    }
+}
+
+const fn vectors_per_document(field: &VectorField) -> VectorsPerDocument {
+    match field.chunking {
+        None => VectorsPerDocument::One,
+        Some(_) => VectorsPerDocument::Several,
+    }
 }
 
 impl OpenCollection {
@@ -32,34 +48,25 @@ impl OpenCollection {
         config: &StorageConfig,
         indexing: &Indexing,
     ) -> Result<Self> {
-        let field = record.unnamed_field()?;
+        let unnamed = record.unnamed_field().ok();
+        let named = record.fields.iter().filter(|field| field.number > 0);
         let options = StoreOptions {
             readers_max: config.readers_per_collection,
-            vectors_per_document: match field.chunking {
-                None => VectorsPerDocument::One,
-                Some(_) => VectorsPerDocument::Several,
-            },
+            vectors_per_document: unnamed.map(vectors_per_document).unwrap_or_default(),
+            fields: named.map(stored_field).collect(),
             metrics: indexing.metrics.store.clone(),
             fail_stop: indexing.fail_stop.clone(),
         };
         let opened = DocumentStore::open(folder, options).await;
         let mut loader = opened.map_err(|error| indexing.space.explain(error))?;
         catalogue.stamp(record.uuid, loader.position());
-        let context = Context {
-            collection: record.uuid,
-            folder: folder.join(INDEX_FOLDER),
-            dimension: field.dimension,
-            metric: field.metric,
-            settings: field.index,
-            position: loader.position(),
-            indexing: indexing.clone(),
-        };
-        let projection = load(context, &mut loader).await?;
+        let projections = Projections::open(&record, folder, &mut loader, indexing).await?;
         // An index that has more than the database has raised its epoch.
         catalogue.stamp(record.uuid, loader.position());
         let has_damage = loader.has_damage();
-        let store = loader.start(follow(projection.clone(), Arc::clone(&indexing.metrics)));
-        let open = Self { record, store, projection };
+        let projections = Arc::new(projections);
+        let store = loader.start(follow(Arc::clone(&projections), Arc::clone(&indexing.metrics)));
+        let open = Self { record, store, projections };
         if has_damage {
             // On the heap, as every request that may open a collection holds its future.
             Box::pin(open.look_whether_answers_agree()).await?;
@@ -83,7 +90,7 @@ impl OpenCollection {
     /// again.
     pub(super) async fn close(self, kept: Kept) {
         self.store.close().await;
-        let closing = tokio::task::spawn_blocking(move || self.projection.close(kept));
+        let closing = tokio::task::spawn_blocking(move || self.projections.close(kept));
         if let Err(error) = closing.await {
             tracing::error!(%error, "an index did not close in order");
         }
@@ -92,12 +99,12 @@ impl OpenCollection {
 
 /// What the writer calls after each commit.
 fn follow(
-    projection: Projection,
+    projections: Arc<Projections>,
     metrics: Arc<Metrics>,
 ) -> impl FnMut(CommittedChange) + Send + 'static {
     move |change| {
         let timer = metrics.indexes.append_seconds.start_timer();
-        projection.apply(&change);
+        projections.apply(change);
         timer.observe_duration();
     }
 }

@@ -8,10 +8,10 @@ use akidb_core::{
     torture::{PlantedFault, has_fault},
 };
 use akidb_index::SnapshotFolder;
-use akidb_store::{CommittedChange, Loader, StoreError, StoredVector};
+use akidb_store::{CommittedChange, Loader, Placed, StoreError, StoredVector, VectorKey};
 
 use super::{
-    Context, Projection,
+    Context, Over, Projection, STANDS_FOR_DOCUMENT,
     generation::{Filterable, Generation},
     maintenance::{Contained, Maintenance},
     snapshot::{self, Written},
@@ -27,7 +27,7 @@ pub(crate) async fn load(mut context: Context, loader: &mut Loader) -> Result<Pr
         restored(context.clone(), loader.is_renewed()).await?;
     let had_any = latest.is_some();
     let fitting = match latest {
-        Some(written) => match catch_up(written, loader).await? {
+        Some(written) => match catch_up(written, &context.over, loader).await? {
             CaughtUp::Fits(generation, contained, unsearchable) => {
                 // Where one was damaged, another one is to be written whether or not anything is
                 // new.
@@ -138,7 +138,7 @@ enum CaughtUp {
 }
 
 /// Brings a snapshot's generation, which is of this database and epoch, in step with the store.
-async fn catch_up(written: Written, loader: &mut Loader) -> Result<CaughtUp> {
+async fn catch_up(written: Written, over: &Over, loader: &mut Loader) -> Result<CaughtUp> {
     let Written { generation, contained, mut unsearchable } = written;
     let covered = Seq(contained.applied_seq);
     let trusts_counts = has_fault(PlantedFault::TrustEqualCounts);
@@ -151,7 +151,7 @@ async fn catch_up(written: Written, loader: &mut Loader) -> Result<CaughtUp> {
     if covered == loader.last_seq() {
         return Ok(CaughtUp::Fits(generation, contained, unsearchable));
     }
-    let stored = loader.documents().await?;
+    let stored = loader.documents(placed(over)).await?;
     let indexed = generation.live_documents();
     let is_missing = |seq: &&Seq| **seq <= covered && indexed.binary_search(seq).is_err();
     if stored.iter().filter(is_missing).any(|seq| !unsearchable.contains(seq)) {
@@ -160,7 +160,7 @@ async fn catch_up(written: Written, loader: &mut Loader) -> Result<CaughtUp> {
     unsearchable.retain(|seq| stored.binary_search(seq).is_ok());
     let removed = indexed.into_iter().filter(|seq| stored.binary_search(seq).is_err());
     generation.remove_documents(&removed.collect::<Vec<_>>());
-    unsearchable.extend(fill(&generation, covered, loader).await?);
+    unsearchable.extend(fill(&generation, covered, over, loader).await?);
     Ok(CaughtUp::Fits(generation, contained, unsearchable))
 }
 
@@ -171,19 +171,56 @@ async fn from_store_alone(
     loader: &mut Loader,
 ) -> Result<(Generation, BTreeSet<Seq>)> {
     let mut generation = Generation::new(context.new_index(), context.settings);
-    let unsearchable = fill(&generation, Seq(0), loader).await?;
+    let unsearchable = fill(&generation, Seq(0), &context.over, loader).await?;
     generation.graph_due = generation.index.slot_count();
     Ok((generation, unsearchable.into_iter().collect()))
 }
 
 /// Adds what the store has after a sequence number, and returns the documents of which it has not
 /// all vectors or no metadata.
-async fn fill(generation: &Generation, after: Seq, loader: &mut Loader) -> Result<Vec<Seq>> {
+async fn fill(
+    generation: &Generation,
+    after: Seq,
+    over: &Over,
+    loader: &mut Loader,
+) -> Result<Vec<Seq>> {
     let first = generation.index.slot_count();
+    let incomplete = match over {
+        Over::Field(field) => fill_vectors(generation, after, field.number, loader).await?,
+        Over::Documents => {
+            let mut documents = loader.documents(Placed::NotInUnnamed).await?;
+            documents.retain(|document| *document > after);
+            for documents in documents.chunks(LOAD_ROWS) {
+                generation.apply(&CommittedChange {
+                    added: documents.iter().copied().map(VectorKey::of).collect(),
+                    added_vectors: vec![STANDS_FOR_DOCUMENT; documents.len()],
+                    ..CommittedChange::default()
+                });
+            }
+            Vec::new()
+        }
+    };
+    let unreadable = fill_filters(generation, first, after, over, loader).await?;
+    Ok(incomplete.into_iter().chain(unreadable).collect())
+}
+
+const fn placed(over: &Over) -> Placed {
+    match over {
+        Over::Field(field) => Placed::In(field.number),
+        Over::Documents => Placed::NotInUnnamed,
+    }
+}
+
+async fn fill_vectors(
+    generation: &Generation,
+    after: Seq,
+    field: u32,
+    loader: &mut Loader,
+) -> Result<Vec<Seq>> {
     let dimension = generation.index.dimension();
     let mut pending = CommittedChange::default();
     let mut wrong_dimension = None;
-    let loaded = loader.vectors(after, |StoredVector { key, vector }| {
+    let loaded = loader.vectors(field, after, |StoredVector { key, vector }| {
         if vector.len() != dimension {
             wrong_dimension = Some(key.seq());
             return;
@@ -200,19 +237,19 @@ async fn fill(generation: &Generation, after: Seq, loader: &mut Loader) -> Resul
         let message = format!("the stored vector {seq} has another dimension than its collection");
         return Err(Error::new(ErrorCode::StorageFailed, message));
     }
-    let unreadable = fill_filters(generation, first, after, loader).await?;
-    Ok(incomplete.into_iter().chain(unreadable).collect())
+    Ok(incomplete)
 }
 
 async fn fill_filters(
     generation: &Generation,
     first: usize,
     after: Seq,
+    over: &Over,
     loader: &mut Loader,
 ) -> std::result::Result<Vec<Seq>, StoreError> {
     let mut from = first;
     let mut pending: Vec<Filterable> = Vec::with_capacity(LOAD_ROWS);
-    let loaded = loader.metadata(after, |document, id, metadata| {
+    let loaded = loader.metadata(placed(over), after, |document, id, metadata| {
         pending.push((document, id, metadata));
         if pending.len() == LOAD_ROWS {
             from = generation.append_filters(from, &pending);

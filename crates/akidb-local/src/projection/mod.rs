@@ -1,4 +1,4 @@
-//! What searches of one collection run over, kept in step with its store.
+//! What searches of one vector field run over, kept in step with the store of its collection.
 //!
 //! The store names row versions and the passages of one by sequence number, the indexes by dense
 //! slots. This is where the two meet, and where what was found by several passages becomes one
@@ -6,6 +6,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `all` | the projections of all fields of a collection |
 //! | `keys` | which vector stands in which slot |
 //! | `generation` | vectors, keys and filters over the same slots |
 //! | `search` | a search of a generation, as documents |
@@ -16,6 +17,7 @@
 //! | `snapshot` | a generation as files |
 //! | `load` | a generation from the files and the store, when a collection opens |
 
+mod all;
 mod generation;
 mod keys;
 mod load;
@@ -30,27 +32,27 @@ mod tests;
 
 use std::{
     collections::BTreeSet,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use akidb_core::{Dimension, IndexSettings, Metric, Seq};
+use akidb_core::{Dimension, IndexEngine, IndexSettings, Metric, Seq};
 use akidb_engine::{IndexState, IndexStatus};
 use akidb_index::{VectorIndex, open_engine};
 use akidb_store::{CommittedChange, DiskSpace, FailStop, Position, VectorKey};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
-use self::{generation::Generation, maintenance::Maintenance};
 pub(crate) use self::{
-    load::load,
+    all::{FieldIdentity, Projections, index_folder},
     maintainer::Maintainer,
     matching::Matching,
     search::{FoundDocuments, View},
 };
+use self::{generation::Generation, maintenance::Maintenance};
 use crate::{
     IndexThresholds,
     index_memory::{IndexMemory, MemoryShare, held_bytes},
@@ -64,13 +66,14 @@ pub(crate) struct Candidate {
     pub(crate) score: f32,
 }
 
-/// The searchable vectors of one collection; clones share them.
+/// The searchable vectors of one field; clones share them.
 #[derive(Clone)]
 pub(crate) struct Projection {
     shared: Arc<Shared>,
 }
 
 pub(crate) struct Shared {
+    over: Over,
     dimension: Dimension,
     metric: Metric,
     current: RwLock<Arc<Generation>>,
@@ -116,6 +119,25 @@ pub(crate) struct Indexing {
 }
 
 impl Context {
+    /// Of the documents without a vector in the unnamed field. There are no files of it.
+    fn of_documents(
+        collection: Uuid,
+        folder: &Path,
+        position: Position,
+        indexing: Indexing,
+    ) -> Self {
+        Self {
+            collection,
+            over: Over::Documents,
+            folder: folder.join("documents"),
+            dimension: Dimension::ONE,
+            metric: Metric::Dot,
+            settings: IndexSettings { engine: IndexEngine::Exact, ..IndexSettings::default() },
+            position,
+            indexing,
+        }
+    }
+
     /// An index without slots.
     fn new_index(&self) -> Box<dyn VectorIndex> {
         new_index(self.dimension, self.metric, &self.settings, self.indexing.thresholds)
@@ -139,10 +161,24 @@ pub(crate) enum Kept {
     No,
 }
 
-/// What a collection's indexes are made with.
+/// What a projection is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The vectors of a field.
+    Field(FieldIdentity),
+    /// Documents that have no vector in the unnamed field. Each has a slot, where the same number
+    /// stands for it, so that filters and what is removed go the way of all others.
+    Documents,
+}
+
+/// What stands in the slot of a document without a vector.
+const STANDS_FOR_DOCUMENT: f32 = 1.0;
+
+/// What a field's index is made with.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) collection: Uuid,
+    pub(crate) over: Over,
     /// Where its snapshots are.
     pub(crate) folder: PathBuf,
     pub(crate) dimension: Dimension,
@@ -161,6 +197,7 @@ impl Projection {
         unsearchable: BTreeSet<Seq>,
     ) -> Self {
         let shared = Shared {
+            over: context.over,
             dimension: context.dimension,
             metric: context.metric,
             current: RwLock::new(Arc::new(generation)),

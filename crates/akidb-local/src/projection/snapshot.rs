@@ -16,7 +16,10 @@ use akidb_store::Position;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Shared, generation::Generation, keys::Keys, maintenance::Contained};
+use super::{
+    Context, FieldIdentity, Over, Shared, generation::Generation, keys::Keys,
+    maintenance::Contained,
+};
 
 /// Sections that only grow within a generation.
 const APPENDED: [&str; 3] = ["vectors", "seqs", "passages"];
@@ -42,13 +45,18 @@ pub(super) struct Written {
 /// another one. Its settings may be others than those of the collection by now: it is
 /// used until the index for them is built.
 pub(super) fn identity(context: &Context) -> String {
-    let Context { collection, dimension, metric, position, .. } = context;
+    let Context { collection, over, dimension, metric, position, .. } = context;
     let Position { database, epoch, .. } = position;
     // Counts alone are compared then.
     let epoch = if has_fault(PlantedFault::TrustEqualCounts) { &0 } else { epoch };
+    let field = match over {
+        Over::Field(FieldIdentity { number: 0, .. }) => String::new(),
+        Over::Field(FieldIdentity { number, .. }) => format!(", field {number}"),
+        Over::Documents => ", documents".to_owned(),
+    };
     format!(
         "collection {collection}, database {database}, epoch {epoch}, {dimension} dimensions, \
-         {metric}"
+         {metric}{field}"
     )
 }
 

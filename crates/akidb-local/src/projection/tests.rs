@@ -13,6 +13,7 @@ fn projection() -> (Projection, tempfile::TempDir) {
     let metrics = Arc::new(Metrics::register(&prometheus::Registry::new()).unwrap());
     let context = Context {
         collection: Uuid::nil(),
+        over: Over::Documents,
         dimension: Dimension::new(2).unwrap(),
         metric: Metric::Dot,
         settings: IndexSettings::default(),
@@ -49,6 +50,7 @@ fn change(added: &[u64], removed: &[u64]) -> CommittedChange {
         added_documents: added.iter().map(|&seq| (Seq(seq), id(seq), metadata(seq))).collect(),
         removed: removed.iter().map(|&seq| Seq(seq)).collect(),
         last_seq: Seq(added.iter().chain(removed).copied().max().unwrap_or(0)),
+        ..CommittedChange::default()
     }
 }
 

@@ -147,6 +147,7 @@ mod tests {
     fn what_a_person_should_know_is_listed_by_a_ready_node() {
         let index = IndexProgress {
             collection: "films".to_owned(),
+            field: Default::default(),
             state: IndexState::Rebuilding,
             progress: 0.4,
         };

@@ -225,14 +225,14 @@ fn name_of(given: &str) -> Result<CollectionName> {
 }
 
 pub(super) async fn description_of(collection: &dyn Collection) -> Result<CollectionDescription> {
-    let CollectionStatus { document_count, last_seq, disk_bytes, index, lost_writes } =
+    let CollectionStatus { document_count, last_seq, disk_bytes, indexes, lost_writes } =
         collection.status().await?;
     Ok(CollectionDescription {
         summary: summary_of(&collection.record())?,
         document_count,
         last_seq: last_seq.0,
         disk_bytes,
-        index,
+        index: indexes.get(&0).copied().unwrap_or_default(),
         lost_writes,
     })
 }

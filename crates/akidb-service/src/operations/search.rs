@@ -113,6 +113,7 @@ impl Service {
         let QueryVector { vector, itself, unknown_tokens } =
             self.query_vector(context, collection, wanted.like).await?;
         let query = Query {
+            field: 0,
             vector: Arc::new(vector),
             filter: wanted.filter.filter(|filter| !filter.is_always_true()),
             itself,

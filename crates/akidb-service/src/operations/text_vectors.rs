@@ -32,7 +32,7 @@ impl Service {
             return Ok(Vec::new());
         }
         let hashes: Vec<TextHash> = texts.iter().map(|placed| TextHash::of(placed.text)).collect();
-        let known = context.in_store(collection.known_texts(&hashes));
+        let known = context.in_store(collection.known_texts(0, &hashes));
         let mut vectors = known.await?;
         let mut missing: Vec<usize> = Vec::new();
         let mut waiting = HashMap::new();

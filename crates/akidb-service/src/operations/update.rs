@@ -45,6 +45,7 @@ impl Service {
                 document: OneDocument { ids: ids.clone(), if_seq: if_seq.map(Seq) },
                 text,
                 vectors,
+                fields: Vec::new(),
                 merge: metadata.unwrap_or_default(),
                 limits: Arc::clone(&self.inner.limits),
             };

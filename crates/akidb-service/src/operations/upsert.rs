@@ -293,7 +293,8 @@ pub(super) fn rows_of(
             }
         };
         all_tokens.push(tokens);
-        Ok(NewRow { id, text, metadata, vectors, if_seq })
+        let (vectors, fields) = (Some(vectors), Vec::new());
+        Ok(NewRow { id, text, metadata, vectors, fields, if_seq })
     });
     let rows = rows.collect::<Result<_>>()?;
     Ok((rows, all_tokens))

@@ -8,11 +8,13 @@
 use std::path::Path;
 
 use akidb_core::Seq;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row, SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    LostRange, identity,
+    LostRange,
+    field::{self, Table},
+    identity,
     row::{read_seq, seq_to_sql},
     tidy::truncate_log,
 };
@@ -254,11 +256,12 @@ fn read_position(row: &SqliteRow) -> Result<Stored, StoreError> {
 /// The highest number that a row has, as far as that can be read.
 pub(super) async fn highest_seq(connection: &mut SqliteConnection) -> Result<Seq, StoreError> {
     let mut highest = Seq(0);
-    for sql in [
-        "SELECT max(seq) FROM documents",
-        "SELECT max(seq) FROM vectors",
-        "SELECT max(last_seq) FROM lost_writes",
-    ] {
+    let of_vectors = "SELECT max(seq) FROM vectors ";
+    let numbers = field::numbers(connection).await?.into_iter();
+    let of_fields = numbers.map(|number| Table(number).sql(of_vectors));
+    let others =
+        ["SELECT max(seq) FROM documents", of_vectors, "SELECT max(last_seq) FROM lost_writes"];
+    for sql in others.map(SqlSafeStr::into_sql_str).into_iter().chain(of_fields) {
         match sqlx::query(sql).fetch_one(&mut *connection).await.map_err(StoreError::from) {
             Ok(row) => highest = highest.max(read_seq(&row, 0)?),
             Err(error) if error.is_damaged_page() => {}

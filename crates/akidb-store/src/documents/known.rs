@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write as _};
 use akidb_core::Seq;
 use akidb_engine::{KnownText, RowVectors, TextHash};
 
-use super::{DocumentStore, read::json_list, row::read_seq, vectors::vectors_of};
+use super::{DocumentStore, field::Table, read::json_list, row::read_seq, vectors::vectors_of};
 use crate::StoreError;
 
 /// The newest document of each hash. One of many equal texts is enough, and where an older one is
@@ -15,25 +15,28 @@ const SELECT_KNOWN: &str = "SELECT k.seq FROM json_each(?1) AS wanted JOIN vecto
      ORDER BY newest.seq DESC LIMIT 1)";
 
 impl DocumentStore {
-    /// The texts of these hashes that the collection has sound vectors of.
+    /// The texts of these hashes that a field, by its number, has sound vectors of.
     ///
     /// # Errors
-    /// When the read fails.
+    /// When the read fails, or the field was dropped.
     pub async fn known_texts(
         &self,
+        field: u32,
         hashes: &[TextHash],
     ) -> Result<HashMap<TextHash, KnownText>, StoreError> {
+        let table = Table(field);
+        let per_document = self.fields().per_document(table)?;
         let hashes: Vec<String> = hashes.iter().map(hexadecimal).collect();
         // One moment, so that no document goes between its number and its vectors.
         let mut snapshot = self.readers.begin().await?;
-        let documents = sqlx::query(SELECT_KNOWN).bind(json_list(&hashes));
+        let documents = sqlx::query(table.sql(SELECT_KNOWN)).bind(json_list(&hashes));
         let documents = documents.fetch_all(&mut *snapshot).await?;
         let documents: Vec<Seq> =
             documents.iter().map(|row| read_seq(row, 0)).collect::<Result<_, _>>()?;
         if documents.is_empty() {
             return Ok(HashMap::new());
         }
-        let vectors = vectors_of(&mut snapshot, &documents, self.vectors_per_document).await?;
+        let vectors = vectors_of(&mut snapshot, &documents, table, per_document).await?;
         let mut known = HashMap::with_capacity(vectors.len());
         for (seq, vectors) in vectors {
             match vectors {
@@ -71,6 +74,7 @@ mod tests {
         let options = StoreOptions {
             readers_max: 1,
             vectors_per_document: VectorsPerDocument::One,
+            fields: Vec::new(),
             metrics,
             fail_stop: crate::FailStop::default(),
         };

@@ -6,12 +6,14 @@ use std::{
 };
 
 use akidb_core::{DocumentId, Metadata, Seq};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use parking_lot::RwLock;
+use sqlx::{Row, SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::{mpsc, watch};
 
 use super::{
     CommittedChange, DocumentStore, LostRange, Position, QUEUE_WRITES_MAX, StoreOptions,
     StoredVector, Totals,
+    field::{self, Fields, Placement, Placements, Table},
     history::{self, History},
     identity,
     read::ids_of,
@@ -49,6 +51,25 @@ pub struct Loader {
     totals: Totals,
     has_damage: bool,
     options: StoreOptions,
+    fields: Fields,
+}
+
+/// Documents, by where they have vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// In a field, by its number: 0 is the one without a name.
+    In(u32),
+    /// Not in the field without a name.
+    NotInUnnamed,
+}
+
+impl Placed {
+    fn is(self, placement: &Placement) -> bool {
+        match self {
+            Self::In(number) => placement.has(Table(number)).is_some(),
+            Self::NotInUnnamed => placement.has(Table::UNNAMED).is_none(),
+        }
+    }
 }
 
 impl DocumentStore {
@@ -67,7 +88,17 @@ impl DocumentStore {
         let last_seq = history.position.seq;
         let totals = Totals { documents: 0.into(), last_seq: last_seq.0.into() };
         let has_damage = history.renewed || !history.faults.is_empty();
-        let mut loader = Loader { path, connection, history, totals, has_damage, options };
+        let fields = options.fields.iter().cloned();
+        let unnamed = Fields { unnamed: options.vectors_per_document, ..Fields::default() };
+        let fields = fields.fold(unnamed, |fields, field| fields.with(field));
+        if history.unwritable.is_none() {
+            let numbers = field::numbers(&mut connection).await?;
+            let missing = fields.named.iter().filter(|it| !numbers.contains(&it.number));
+            for field in missing {
+                Table(field.number).create(&mut connection).await?;
+            }
+        }
+        let mut loader = Loader { path, connection, history, totals, has_damage, options, fields };
         let documents = loader.count().await?;
         loader.totals.documents.store(documents, Ordering::Relaxed);
         Ok(loader)
@@ -162,21 +193,27 @@ impl Loader {
     async fn count(&mut self) -> Result<u64, StoreError> {
         let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM documents");
         match count.fetch_one(&mut self.connection).await.map_err(StoreError::from) {
-            Err(error) if error.is_damaged_page() => Ok(self.documents().await?.len() as u64),
+            Err(error) if error.is_damaged_page() => Ok(self.versions().await?.len() as u64),
             count => Ok(count?.cast_unsigned()),
         }
     }
 
-    /// The row versions that there are, ascending. They are read from an index, which is a small
+    /// The row versions that are placed so, ascending. They are read from indexes, which are a small
     /// part of the database.
     ///
     /// # Errors
     /// When the read fails.
-    pub async fn documents(&mut self) -> Result<Vec<Seq>, StoreError> {
+    pub async fn documents(&mut self, placed: Placed) -> Result<Vec<Seq>, StoreError> {
+        let all = self.versions().await?;
+        let placements = Placements::read(&mut self.connection, self.history.position.seq).await?;
+        Ok(placements.placed(placed, all))
+    }
+
+    async fn versions(&mut self) -> Result<Vec<Seq>, StoreError> {
         row_versions(&mut self.connection, self.history.position.seq).await
     }
 
-    /// Gives id and metadata of every row version after `after` to `visit`, ascending. Checksums are
+    /// Gives id and metadata of the row versions after `after` that are placed so to `visit`, ascending. Checksums are
     /// not compared, as that would read every text: a row that is damaged is found and not served.
     /// Metadata that are no JSON are empty. Returns the row versions of which nothing can be read.
     ///
@@ -184,12 +221,18 @@ impl Loader {
     /// When the read fails.
     pub async fn metadata(
         &mut self,
+        placed: Placed,
         after: Seq,
         mut visit: impl FnMut(Seq, DocumentId, Metadata) + Send,
     ) -> Result<Vec<Seq>, StoreError> {
-        let sql = "SELECT seq, id, metadata FROM documents WHERE seq >= ?1 ORDER BY seq";
+        let sql = "SELECT seq, id, metadata, fields FROM documents WHERE seq >= ?1 ORDER BY seq";
         let mut unusable = Vec::new();
         let read = |row: &SqliteRow, seq: Seq| {
+            let fields: Option<&[u8]> = row.try_get_unchecked(3)?;
+            let fields = fields.map(|fields| String::from_utf8_lossy(fields).into_owned());
+            if !placed.is(&Placement(fields)) {
+                return Ok(true);
+            }
             // One that can not be read is the id of no document: the empty text.
             let id = row.try_get_unchecked(1).map(|StoredId(id)| id);
             let id = id.unwrap_or_else(|_| DocumentId::Text(String::new()));
@@ -203,7 +246,7 @@ impl Loader {
             Ok(true)
         };
         let last = self.history.position.seq;
-        let unreadable = walk(&mut self.connection, sql, after, last, read).await?;
+        let unreadable = walk(&mut self.connection, sql.into_sql_str(), after, last, read).await?;
         for (seq, error) in &unusable {
             self.options.metrics.damaged_rows.inc();
             tracing::error!(%seq, %error, "stored metadata can not be read or filtered by");
@@ -212,25 +255,27 @@ impl Loader {
         if unreadable.is_empty() {
             return Ok(Vec::new());
         }
-        let mut documents = self.documents().await?;
+        let mut documents = self.documents(placed).await?;
         documents.retain(|seq| unreadable.iter().any(|range| range.contains(&seq.0)));
         Ok(documents)
     }
 
-    /// Gives every vector after `after` to `visit`, by ascending sequence number, and returns the
-    /// documents after it of which a vector is damaged or missing and was left out. Vectors
-    /// without a document are left out as well.
+    /// Gives every vector of a field, by its number, after `after` to `visit`, by ascending sequence
+    /// number, and returns the documents after it of which a vector there is damaged or missing and
+    /// was left out. Vectors without a document are left out as well.
     ///
     /// # Errors
-    /// When the read fails.
+    /// When the read fails, or there is no such field.
     pub async fn vectors(
         &mut self,
+        field: u32,
         after: Seq,
         mut visit: impl FnMut(StoredVector) + Send,
     ) -> Result<Vec<Seq>, StoreError> {
-        let mut documents = self.documents().await?;
+        let table = Table(field);
+        let mut documents = self.documents(Placed::In(field)).await?;
         documents.retain(|document| *document > after);
-        let per_document = self.options.vectors_per_document;
+        let per_document = self.fields.per_document(table)?;
         let sql = match per_document {
             VectorsPerDocument::One => SELECT_ONE,
             VectorsPerDocument::Several => SELECT_VECTORS,
@@ -254,7 +299,7 @@ impl Loader {
             Ok(true)
         };
         let last = self.history.position.seq;
-        let unreadable = walk(&mut self.connection, sql, after, last, read).await?;
+        let unreadable = walk(&mut self.connection, table.sql(sql), after, last, read).await?;
         let incomplete = expected.incomplete();
         self.has_damage |= damaged > 0 || !incomplete.is_empty() || !unreadable.is_empty();
         self.options.metrics.damaged_rows.inc_by(damaged.max(incomplete.len() as u64));
@@ -289,7 +334,8 @@ impl Loader {
     #[must_use]
     pub fn start(self, committed: impl FnMut(CommittedChange) + Send + 'static) -> DocumentStore {
         let (queue, jobs) = mpsc::channel(QUEUE_WRITES_MAX);
-        let (emptying, asked) = mpsc::channel(1);
+        let (orders, ordered) = mpsc::channel(1);
+        let fields = Arc::new(RwLock::new(self.fields));
         let totals = Arc::new(self.totals);
         let opened_at = self.history.position;
         let (publish, published) = watch::channel(opened_at.seq);
@@ -299,11 +345,11 @@ impl Loader {
             totals: Arc::clone(&totals),
             published: publish,
             opened_at,
-            vectors_per_document: self.options.vectors_per_document,
+            fields: Arc::clone(&fields),
             metrics: self.options.metrics.clone(),
             has_damage: self.has_damage,
             tidy: Tidy::new(self.has_damage),
-            emptying: asked,
+            orders: ordered,
             unwritable: self.history.unwritable,
             fail_stop: self.options.fail_stop,
             committed: Box::new(committed),
@@ -311,13 +357,13 @@ impl Loader {
         DocumentStore {
             readers: connection::open_readers(&self.path, self.options.readers_max),
             queue,
-            emptying,
+            orders,
             writer: tokio::spawn(writer.run(jobs)),
             totals,
             published,
             opened_at,
             lost: self.history.lost,
-            vectors_per_document: self.options.vectors_per_document,
+            fields,
             metrics: self.options.metrics,
         }
     }
@@ -387,7 +433,8 @@ mod tests {
             id: DocumentId::Integer(id),
             text: None,
             metadata: Metadata::default(),
-            vectors: RowVectors::Given(vec![1.0; values]),
+            vectors: Some(RowVectors::Given(vec![1.0; values])),
+            fields: Vec::new(),
             if_seq: None,
         };
         let deadline = Instant::now() + Duration::from_secs(600);
@@ -402,6 +449,7 @@ mod tests {
         let options = StoreOptions {
             readers_max: 1,
             vectors_per_document: VectorsPerDocument::One,
+            fields: Vec::new(),
             metrics,
             fail_stop: FailStop::default(),
         };

@@ -2,10 +2,13 @@
 //! small pool.
 
 mod create;
+mod field;
+mod field_rows;
 mod history;
 mod identity;
 mod known;
 mod load;
+mod orders;
 mod page;
 mod passages;
 mod read;
@@ -18,23 +21,30 @@ mod vectors;
 mod walk;
 mod writer;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use akidb_core::{DocumentId, Metadata, Seq};
 use akidb_engine::{Applied, Write};
+use parking_lot::RwLock;
 use sqlx::SqlitePool;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
     time::Instant,
 };
 
 use crate::{FailStop, StoreError, StoreMetrics};
+use field::Fields;
+pub use field::StoredField;
 pub use history::Position;
-pub use load::Loader;
+pub use load::{Loader, Placed};
+use orders::Order;
 pub use page::{Matching, Page, PageRequest};
 pub use passages::PassageSpans;
 pub use repair::{Repair, compact, repair};
@@ -52,8 +62,11 @@ const QUEUE_WRITES_MAX: usize = 256;
 pub struct StoreOptions {
     /// Connections that read at once.
     pub readers_max: u32,
-    /// Whether documents may have several vectors. Fixed for the life of a collection.
+    /// Whether documents may have several vectors in the unnamed field. Fixed for the life of a
+    /// collection.
     pub vectors_per_document: VectorsPerDocument,
+    /// The named fields. Tables that are not there are made.
+    pub fields: Vec<StoredField>,
     /// Where it reports.
     pub metrics: StoreMetrics,
     /// Told of commits whose outcome is unknown.
@@ -63,17 +76,39 @@ pub struct StoreOptions {
 /// What one commit changed, for the indexes: first add, then remove.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CommittedChange {
-    /// The vectors of new row versions, ascending.
+    /// The vectors of new row versions in the unnamed field, ascending.
     pub added: Vec<VectorKey>,
     /// Their values, row-major.
     pub added_vectors: Vec<f32>,
-    /// The new row versions and what filters ask of them, their ids and their metadata; ascending.
+    /// The new row versions that have vectors there and what filters ask of them, their ids and their
+    /// metadata; ascending.
     pub added_documents: Vec<(Seq, DocumentId, Metadata)>,
+    /// The same of those that have none there.
+    pub added_without_vector: Vec<(Seq, DocumentId, Metadata)>,
+    /// What came to named fields, by their numbers.
+    pub fields: BTreeMap<u32, AddedToField>,
     /// Row versions that are gone, among them some of `added` where one commit wrote an id twice.
     pub removed: Vec<Seq>,
     /// The last sequence number in use after it. Deletes use numbers up as well, so that no two
     /// states of a database have the same.
     pub last_seq: Seq,
+}
+
+/// What one commit added to a named field.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddedToField {
+    /// The vectors of new row versions, ascending.
+    pub added: Vec<VectorKey>,
+    /// Their values, row-major.
+    pub added_vectors: Vec<f32>,
+    /// The new row versions that have any, and what filters ask of them; ascending.
+    pub added_documents: Vec<(Seq, DocumentId, Metadata)>,
+}
+
+impl CommittedChange {
+    fn of_field(&mut self, number: u32) -> &mut AddedToField {
+        self.fields.entry(number).or_default()
+    }
 }
 
 /// Acknowledged writes that are missing, both ends included.
@@ -97,15 +132,15 @@ struct Totals {
 pub struct DocumentStore {
     readers: SqlitePool,
     queue: mpsc::Sender<Job>,
-    /// Asks the writer to empty the log.
-    emptying: mpsc::Sender<oneshot::Sender<()>>,
+    /// What the writer is to do beside writes.
+    orders: mpsc::Sender<Order>,
     writer: JoinHandle<()>,
     totals: Arc<Totals>,
     /// The last sequence number that the indexes have, which may be behind the database.
     published: watch::Receiver<Seq>,
     opened_at: Position,
     lost: Vec<LostRange>,
-    vectors_per_document: VectorsPerDocument,
+    fields: Arc<RwLock<Fields>>,
     metrics: StoreMetrics,
 }
 
@@ -123,17 +158,6 @@ impl DocumentStore {
         reply.await.unwrap_or_else(|_| {
             Err(StoreError::CommitUnknown { reason: "the writer has stopped".into() })
         })
-    }
-
-    /// Copies the write-ahead log into the database and gives its disk back, as far as nobody reads
-    /// what is in it. The log is emptied by itself too, once no write has come for a moment; this is
-    /// for a disk that is full now.
-    pub async fn empty_log(&self) {
-        let (done, emptied) = oneshot::channel();
-        // A writer that has ended has emptied its log.
-        if self.emptying.send(done).await.is_ok() {
-            let _ = emptied.await;
-        }
     }
 
     /// Waits until the indexes have a row version that was read. A commit can be read a moment before

@@ -12,11 +12,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use akidb_core::{DamagedDocument, Document, Filter, Seq};
 use akidb_engine::Rows;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::{SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     DocumentStore,
-    read::{Keys, json_list},
+    field::Fields,
+    read::{Keys, Parts, Reader, json_list},
     row::{read_seq, seq_to_sql},
     walk::{row_versions, walk},
 };
@@ -83,22 +84,33 @@ impl DocumentStore {
     /// # Errors
     /// When the read fails.
     pub async fn page(&self, request: PageRequest<'_>) -> Result<Page, StoreError> {
-        let page = self.read_page(request).await?;
+        let page = loop {
+            let fields = self.fields();
+            match self.read_page(request, &fields).await {
+                // It has met tables that are gone.
+                Err(StoreError::Sqlite(_)) if self.lacks_some_of(&fields) => {}
+                page => break page?,
+            }
+        };
         self.shown(page.rows.documents.iter().map(|document| document.seq).max()).await;
         Ok(page)
     }
 
-    async fn read_page(&self, request: PageRequest<'_>) -> Result<Page, StoreError> {
+    async fn read_page(
+        &self,
+        request: PageRequest<'_>,
+        fields: &Fields,
+    ) -> Result<Page, StoreError> {
         let mut snapshot = self.readers.begin().await?;
         let looked_up = match request.matching {
             Some(matching) if self.are_few(matching.versions, request.limit) => {
-                self.look_up(&mut snapshot, &request, matching.versions).await?
+                self.look_up((&mut snapshot, fields), &request, matching.versions).await?
             }
             _ => None,
         };
         let mut found = match looked_up {
             Some(found) => found,
-            None => self.walk_over(&mut snapshot, &request).await?,
+            None => self.walk_over((&mut snapshot, fields), &request).await?,
         };
         let more = found.len() > request.limit;
         found.truncate(request.limit);
@@ -126,7 +138,7 @@ impl DocumentStore {
     /// version is gone, and another one of its document may have come, or the table can not be read.
     async fn look_up(
         &self,
-        snapshot: &mut SqliteConnection,
+        (snapshot, fields): (&mut SqliteConnection, &Fields),
         request: &PageRequest<'_>,
         versions: &[Seq],
     ) -> Result<Option<Vec<(Seq, Found)>>, StoreError> {
@@ -148,13 +160,13 @@ impl DocumentStore {
         numbers.retain(|(number, _)| *number > request.after && *number <= request.through);
         numbers.sort_unstable();
         numbers.truncate(request.limit.saturating_add(1));
-        self.rows_of(snapshot, &numbers, request).await.map(Some)
+        self.rows_of((snapshot, fields), &numbers, request).await.map(Some)
     }
 
     /// The same, found among all documents.
     async fn walk_over(
         &self,
-        snapshot: &mut SqliteConnection,
+        (snapshot, fields): (&mut SqliteConnection, &Fields),
         request: &PageRequest<'_>,
     ) -> Result<Vec<(Seq, Found)>, StoreError> {
         let mut found: Vec<(Seq, Found)> = Vec::new();
@@ -170,7 +182,8 @@ impl DocumentStore {
                 numbers.retain(|(_, seq)| *seq > as_of || versions.binary_search(seq).is_ok());
             }
             for numbers in numbers.chunks(wanted) {
-                found.extend(self.rows_of(snapshot, numbers, request).await?);
+                let rows = self.rows_of((&mut *snapshot, fields), numbers, request);
+                found.extend(rows.await?);
                 if found.len() > request.limit {
                     break;
                 }
@@ -185,13 +198,14 @@ impl DocumentStore {
     /// The rows of numbers that are wanted, in their order.
     async fn rows_of(
         &self,
-        snapshot: &mut SqliteConnection,
+        (connection, fields): (&mut SqliteConnection, &Fields),
         numbers: &[(Seq, Seq)],
         request: &PageRequest<'_>,
     ) -> Result<Vec<(Seq, Found)>, StoreError> {
         let seqs: Vec<Seq> = numbers.iter().map(|(_, seq)| *seq).collect();
         let keys = Keys::Seqs(&seqs);
-        let rows = self.reader(snapshot).rows(keys, request.with_vector).await?;
+        let mut reader = Reader { connection, fields, metrics: &self.metrics };
+        let rows = reader.rows(keys, Parts::of(request.with_vector)).await?.rows;
         let sound = rows.documents.into_iter().map(|document| (document.seq, Ok(document)));
         let mut by_seq: HashMap<Seq, Found> = sound.collect();
         by_seq.extend(rows.damaged.into_iter().filter_map(|row| Some((row.seq?, Err(row)))));
@@ -246,7 +260,8 @@ impl DocumentStore {
             Ok(true)
         };
         let last = self.last_seq();
-        if !walk(connection, NUMBERS_IN_TABLE, Seq(0), last, visit).await?.is_empty() {
+        if !walk(connection, NUMBERS_IN_TABLE.into_sql_str(), Seq(0), last, visit).await?.is_empty()
+        {
             // Of those that can not be read, the number is their sequence number as far as is known.
             for seq in row_versions(connection, last).await? {
                 numbers.entry(seq).or_insert(seq);
@@ -274,6 +289,7 @@ mod tests {
         let options = StoreOptions {
             readers_max: 1,
             vectors_per_document: VectorsPerDocument::One,
+            fields: Vec::new(),
             metrics,
             fail_stop: crate::FailStop::default(),
         };

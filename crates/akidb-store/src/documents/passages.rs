@@ -6,6 +6,7 @@ use akidb_core::Seq;
 
 use super::{
     DocumentStore, VectorsPerDocument,
+    field::Table,
     read::json_list,
     row::{passage_columns, read_seq, read_vector, vector_columns},
 };
@@ -29,13 +30,20 @@ const SELECT_SPANS: &str = concat!(
 );
 
 impl DocumentStore {
-    /// Where the passages of vectors stand. Vectors that are gone are absent.
+    /// Where the passages of vectors of a field, by its number, stand. Vectors that are gone are absent.
     ///
     /// # Errors
-    /// When the read fails.
-    pub async fn passage_spans(&self, vectors: &[Seq]) -> Result<PassageSpans, StoreError> {
+    /// When the read fails, or the field was dropped.
+    pub async fn passage_spans(
+        &self,
+        field: u32,
+        vectors: &[Seq],
+    ) -> Result<PassageSpans, StoreError> {
+        self.fields().per_document(Table(field))?;
         let vectors: Vec<u64> = vectors.iter().map(|seq| seq.0).collect();
-        let rows = sqlx::query(SELECT_SPANS).bind(json_list(&vectors)).fetch_all(&self.readers);
+        let rows = sqlx::query(Table(field).sql(SELECT_SPANS))
+            .bind(json_list(&vectors))
+            .fetch_all(&self.readers);
         let mut spans = PassageSpans::default();
         for row in rows.await? {
             let seq = read_seq(&row, 0)?;

@@ -8,12 +8,17 @@ use std::collections::HashMap;
 use akidb_core::{DamagedDocument, Document, DocumentId, Filter, Seq};
 use akidb_engine::Rows;
 use futures::TryStreamExt;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::{SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    DocumentStore, VectorsPerDocument,
-    row::{StoredId, document_columns, read_document, read_seq, read_vector, vector_columns},
-    vectors::{put_into, vectors_of},
+    DocumentStore, Placed, VectorsPerDocument,
+    field::{Fields, Placement, Placements, Table},
+    field_rows::{texts_alone, with_vectors},
+    row::{
+        DocumentRow, StoredId, document_columns, read_document, read_seq, read_vector,
+        vector_columns,
+    },
+    vectors::{as_given, vectors_of},
     walk::{row_versions, walk},
 };
 use crate::{StoreError, StoreMetrics};
@@ -57,7 +62,7 @@ const BY_SEQS: Selects = selects!("WHERE d.seq IN (SELECT value FROM json_each(?
 pub(super) const ALL: &str = select!("WHERE d.seq >= ?1 ORDER BY d.seq");
 
 /// Where the vector stands behind the document's columns.
-const VECTOR_COLUMN: usize = 6;
+const VECTOR_COLUMN: usize = 7;
 
 /// The ids of row versions, from the index of ids: the second place where an id stands.
 const IDS_OF: &str = "SELECT seq, id FROM documents INDEXED BY sqlite_autoindex_documents_1 \
@@ -105,10 +110,69 @@ impl<'k> Keys<'k> {
     }
 }
 
+/// How much of a document is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parts {
+    /// Its row of `documents`.
+    Row,
+    /// And its texts in named fields.
+    Texts,
+    /// And all of its vectors.
+    Vectors,
+}
+
+impl Parts {
+    pub(super) const fn of(with_vector: bool) -> Self {
+        if with_vector { Self::Vectors } else { Self::Texts }
+    }
+}
+
+/// Rows, and where each of the sound ones has vectors.
+#[derive(Default)]
+pub(super) struct FoundRows {
+    pub(super) rows: Rows,
+    /// In the order of the documents.
+    pub(super) placements: Vec<Placement>,
+}
+
+impl FoundRows {
+    /// Takes sound documents out for which there is no part, and names them among the damaged.
+    fn keep(
+        self,
+        mut whole: impl FnMut(Document, &Placement) -> Result<Document, DamagedDocument>,
+    ) -> Self {
+        let mut kept = Self {
+            rows: Rows { damaged: self.rows.damaged, ..Rows::default() },
+            ..Self::default()
+        };
+        for (document, placement) in self.rows.documents.into_iter().zip(self.placements) {
+            match whole(document, &placement) {
+                Ok(document) => {
+                    kept.rows.documents.push(document);
+                    kept.placements.push(placement);
+                }
+                Err(damaged) => kept.rows.damaged.push(damaged),
+            }
+        }
+        kept
+    }
+
+    /// The versions of the sound documents, and where they have vectors.
+    pub(super) fn versions(&self) -> Vec<(Seq, Placement)> {
+        let seqs = self.rows.documents.iter().map(|document| document.seq);
+        seqs.zip(self.placements.iter().cloned()).collect()
+    }
+}
+
+/// What is said of a document of which a part is damaged.
+pub(super) fn damaged_part(document: &Document) -> DamagedDocument {
+    DamagedDocument { id: Some(document.id.clone()), seq: Some(document.seq) }
+}
+
 /// Reads documents over one connection.
 pub(super) struct Reader<'c> {
     pub(super) connection: &'c mut SqliteConnection,
-    pub(super) vectors_per_document: VectorsPerDocument,
+    pub(super) fields: &'c Fields,
     pub(super) metrics: &'c StoreMetrics,
 }
 
@@ -117,17 +181,16 @@ impl Reader<'_> {
     pub(super) async fn rows(
         &mut self,
         keys: Keys<'_>,
-        with_vector: bool,
-    ) -> Result<Rows, StoreError> {
-        let mut found = match self.rows_at_once(keys, with_vector).await {
-            Err(error) if error.is_damaged_page() => {
-                self.rows_one_by_one(keys, with_vector).await?
-            }
+        parts: Parts,
+    ) -> Result<FoundRows, StoreError> {
+        let mut found = match self.rows_at_once(keys, parts).await {
+            Err(error) if error.is_damaged_page() => self.rows_one_by_one(keys, parts).await?,
             rows => rows?,
         };
-        if !found.damaged.is_empty() {
-            self.name(&mut found.damaged).await?;
-            for row in &found.damaged {
+        let damaged = &mut found.rows.damaged;
+        if !damaged.is_empty() {
+            self.name(damaged).await?;
+            for row in damaged {
                 self.metrics.damaged_rows.inc();
                 tracing::error!(document = %row, "a stored document is damaged and is not served");
             }
@@ -138,16 +201,17 @@ impl Reader<'_> {
     async fn rows_one_by_one(
         &mut self,
         keys: Keys<'_>,
-        with_vector: bool,
-    ) -> Result<Rows, StoreError> {
-        let mut found = Rows::default();
+        parts: Parts,
+    ) -> Result<FoundRows, StoreError> {
+        let mut found = FoundRows::default();
         for key in keys.one_by_one() {
-            match self.rows_at_once(key, with_vector).await {
-                Ok(rows) => {
-                    found.documents.extend(rows.documents);
-                    found.damaged.extend(rows.damaged);
+            match self.rows_at_once(key, parts).await {
+                Ok(FoundRows { rows, placements }) => {
+                    found.rows.documents.extend(rows.documents);
+                    found.rows.damaged.extend(rows.damaged);
+                    found.placements.extend(placements);
                 }
-                Err(error) if error.is_damaged_page() => found.damaged.extend(key.damaged()),
+                Err(error) if error.is_damaged_page() => found.rows.damaged.extend(key.damaged()),
                 Err(error) => return Err(error),
             }
         }
@@ -157,44 +221,71 @@ impl Reader<'_> {
     async fn rows_at_once(
         &mut self,
         keys: Keys<'_>,
-        with_vector: bool,
-    ) -> Result<Rows, StoreError> {
+        parts: Parts,
+    ) -> Result<FoundRows, StoreError> {
         let selects = keys.selects();
-        let joined = with_vector && self.vectors_per_document == VectorsPerDocument::One;
+        let with_vector = parts == Parts::Vectors;
+        let joined = with_vector && self.fields.unnamed == VectorsPerDocument::One;
         let sql = if joined { selects.with_vector } else { selects.documents };
         let mut rows = sqlx::query(sql).bind(keys.json()).fetch(&mut *self.connection);
-        let mut found = Rows::default();
+        let mut found = FoundRows::default();
         while let Some(row) = rows.try_next().await? {
             let read = match read_document(&row)? {
                 Ok(document) if joined => with_its_vector(&row, document)?,
                 read => read,
             };
             match read {
-                Ok(document) => found.documents.push(document),
-                Err(damaged) => found.damaged.push(damaged),
+                Ok(DocumentRow { document, placement }) => {
+                    found.rows.documents.push(document);
+                    found.placements.push(placement);
+                }
+                Err(damaged) => found.rows.damaged.push(damaged),
             }
         }
         drop(rows);
         if with_vector && !joined {
-            return self.with_passages(found).await;
+            found = self.with_passages(found).await?;
         }
-        Ok(found)
+        if parts == Parts::Row || self.fields.named.is_empty() {
+            return Ok(found);
+        }
+        self.with_named(found, parts).await
     }
 
-    async fn with_passages(&mut self, found: Rows) -> Result<Rows, StoreError> {
-        let Rows { documents, mut damaged } = found;
-        let seqs: Vec<Seq> = documents.iter().map(|document| document.seq).collect();
-        let mut vectors = vectors_of(self.connection, &seqs, self.vectors_per_document).await?;
-        let mut sound = Vec::with_capacity(documents.len());
-        for document in documents {
-            let row = DamagedDocument { id: Some(document.id.clone()), seq: Some(document.seq) };
-            let vectors = vectors.remove(&document.seq).flatten();
-            match vectors.and_then(|vectors| put_into(vectors, document)) {
-                Some(document) => sound.push(document),
-                None => damaged.push(row),
+    async fn with_passages(&mut self, found: FoundRows) -> Result<FoundRows, StoreError> {
+        let seqs: Vec<Seq> = found.rows.documents.iter().map(|document| document.seq).collect();
+        let per_document = self.fields.unnamed;
+        let mut vectors = vectors_of(self.connection, &seqs, Table::UNNAMED, per_document).await?;
+        Ok(found.keep(|document, placement| {
+            if placement.has(Table::UNNAMED).is_none() {
+                return Ok(document);
             }
-        }
-        Ok(Rows { documents: sound, damaged })
+            let vectors = vectors.remove(&document.seq).flatten();
+            match vectors.and_then(|vectors| as_given(vectors, document.text.as_deref())) {
+                Some((vector, passages)) => Ok(Document { vector, passages, ..document }),
+                None => Err(damaged_part(&document)),
+            }
+        }))
+    }
+
+    /// Adds what the documents have in named fields.
+    async fn with_named(
+        &mut self,
+        found: FoundRows,
+        parts: Parts,
+    ) -> Result<FoundRows, StoreError> {
+        let versions = found.versions();
+        let mut named = match parts {
+            Parts::Vectors => with_vectors(self.connection, self.fields, &versions).await?,
+            Parts::Row | Parts::Texts => {
+                texts_alone(self.connection, self.fields, &versions).await?
+            }
+        };
+        Ok(found.keep(|document, _| match named.remove(&document.seq) {
+            None => Ok(document),
+            Some(Some(fields)) => Ok(Document { fields, ..document }),
+            Some(None) => Err(damaged_part(&document)),
+        }))
     }
 
     /// Looks up ids in the index of ids: a damaged row may say another one of itself, or none.
@@ -219,7 +310,9 @@ impl Reader<'_> {
         let visit = |row: &SqliteRow, seq| {
             let read = read_document(row)?;
             match &read {
-                Ok(document) if filter.matches(&document.id, &document.metadata) => {
+                Ok(DocumentRow { document, .. })
+                    if filter.matches(&document.id, &document.metadata) =>
+                {
                     matching.push(seq);
                 }
                 Ok(_) => {}
@@ -227,7 +320,7 @@ impl Reader<'_> {
             }
             Ok(read.is_ok())
         };
-        let unreadable = walk(self.connection, ALL, Seq(0), last, visit).await?;
+        let unreadable = walk(self.connection, ALL.into_sql_str(), Seq(0), last, visit).await?;
         if !unreadable.is_empty() {
             for seq in row_versions(self.connection, last).await? {
                 if unreadable.iter().any(|range| range.contains(&seq.0)) {
@@ -263,21 +356,45 @@ impl DocumentStore {
     }
 
     async fn read(&self, keys: Keys<'_>, with_vector: bool) -> Result<Rows, StoreError> {
-        // Passages are read after their documents, which must be of the same moment.
-        if with_vector && self.vectors_per_document == VectorsPerDocument::Several {
-            let mut snapshot = self.readers.begin().await?;
-            return self.reader(&mut snapshot).rows(keys, with_vector).await;
+        loop {
+            let fields = self.fields();
+            match self.read_once(&fields, keys, with_vector).await {
+                // It has met tables that are gone.
+                Err(StoreError::Sqlite(_)) if self.lacks_some_of(&fields) => {}
+                rows => return rows,
+            }
         }
-        let mut connection = self.readers.acquire().await?;
-        self.reader(&mut connection).rows(keys, with_vector).await
     }
 
-    pub(super) fn reader<'c>(&'c self, connection: &'c mut SqliteConnection) -> Reader<'c> {
-        Reader {
-            connection,
-            vectors_per_document: self.vectors_per_document,
-            metrics: &self.metrics,
+    async fn read_once(
+        &self,
+        fields: &Fields,
+        keys: Keys<'_>,
+        with_vector: bool,
+    ) -> Result<Rows, StoreError> {
+        let parts = Parts::of(with_vector);
+        let metrics = &self.metrics;
+        // What is read after the documents must be of the same moment.
+        let several = with_vector && fields.unnamed == VectorsPerDocument::Several;
+        if several || !fields.named.is_empty() {
+            let mut snapshot = self.readers.begin().await?;
+            let mut reader = Reader { connection: &mut snapshot, fields, metrics };
+            return Ok(reader.rows(keys, parts).await?.rows);
         }
+        let mut connection = self.readers.acquire().await?;
+        let mut reader = Reader { connection: &mut connection, fields, metrics };
+        Ok(reader.rows(keys, parts).await?.rows)
+    }
+
+    /// The fields that there are now.
+    pub(super) fn fields(&self) -> Fields {
+        self.fields.read().clone()
+    }
+
+    /// Whether one of these fields was dropped meanwhile.
+    pub(super) fn lacks_some_of(&self, fields: &Fields) -> bool {
+        let now = self.fields();
+        fields.named.iter().any(|field| now.named(field.number).is_err())
     }
 
     /// The row versions that match, ascending. A damaged one matches nothing.
@@ -286,10 +403,23 @@ impl DocumentStore {
     /// When the read fails.
     pub async fn matching(&self, filter: &Filter) -> Result<Vec<Seq>, StoreError> {
         let mut connection = self.readers.acquire().await?;
-        let (matching, _) = self.reader(&mut connection).matching(filter, self.last_seq()).await?;
+        let (fields, metrics) = (Fields::default(), &self.metrics);
+        let mut reader = Reader { connection: &mut connection, fields: &fields, metrics };
+        let (matching, _) = reader.matching(filter, self.last_seq()).await?;
         drop(connection);
         self.shown(matching.last().copied()).await;
         Ok(matching)
+    }
+
+    /// The row versions that are placed so, ascending, as the indexes of documents say.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn placed(&self, placed: Placed) -> Result<Vec<Seq>, StoreError> {
+        let mut snapshot = self.readers.begin().await?;
+        let all = row_versions(&mut snapshot, self.last_seq()).await?;
+        let placements = Placements::read(&mut snapshot, self.last_seq()).await?;
+        Ok(placements.placed(placed, all))
     }
 
     /// Says that a document was found by a vector whose checksum is wrong.
@@ -325,12 +455,18 @@ pub(super) async fn ids_of(
 
 fn with_its_vector(
     row: &SqliteRow,
-    document: Document,
-) -> Result<Result<Document, DamagedDocument>, StoreError> {
-    let seq = read_seq(row, 0)?;
-    Ok(match read_vector(row, seq, VECTOR_COLUMN, VectorsPerDocument::One)? {
-        Some(row) => Ok(Document { vector: Some(row.vector), ..document }),
-        None => Err(DamagedDocument { id: Some(document.id), seq: Some(seq) }),
+    found: DocumentRow,
+) -> Result<Result<DocumentRow, DamagedDocument>, StoreError> {
+    let DocumentRow { document, placement } = found;
+    if placement.has(Table::UNNAMED).is_none() {
+        return Ok(Ok(DocumentRow { document, placement }));
+    }
+    Ok(match read_vector(row, document.seq, VECTOR_COLUMN, VectorsPerDocument::One)? {
+        Some(row) => {
+            let document = Document { vector: Some(row.vector), ..document };
+            Ok(DocumentRow { document, placement })
+        }
+        None => Err(damaged_part(&document)),
     })
 }
 

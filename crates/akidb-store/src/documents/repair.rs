@@ -15,12 +15,13 @@ use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
 use super::{
-    DatabaseFault, Position, Survey, history, identity,
+    DatabaseFault, Position, Survey,
+    field::{self, Fields, Table},
+    history, identity,
     load::FILE_NAME,
-    read::{Keys, Reader, json_list},
+    read::{Keys, Parts, Reader, json_list},
     survey::look_at_rows,
     tidy::truncate_log,
-    vectors::VectorsPerDocument,
 };
 use crate::{
     StoreError, StoreMetrics, connection, directory::sync_directory, high_water, migrations,
@@ -104,8 +105,12 @@ async fn copy(
         .bind(old.display().to_string())
         .execute(&mut connection)
         .await?;
+    let numbers = field::numbers_in(&mut connection, "old").await?;
+    for &number in &numbers {
+        Table(number).create(&mut connection).await?;
+    }
     for seqs in sound.chunks(COPIED_ROWS) {
-        copy_rows(&mut connection, seqs).await?;
+        copy_rows(&mut connection, seqs, &numbers).await?;
     }
     // A range that can not be read was told of when it was found.
     let lost = sqlx::query(
@@ -119,11 +124,15 @@ async fn copy(
     }
     sqlx::query("DETACH old").execute(&mut connection).await?;
     // Of two rows of one id, which only damage makes, the newer is there.
-    sqlx::query(
-        "DELETE FROM vectors WHERE ifnull(document_seq, seq) NOT IN (SELECT seq FROM documents)",
-    )
-    .execute(&mut connection)
-    .await?;
+    let of_vectors =
+        "DELETE FROM vectors WHERE ifnull(document_seq, seq) NOT IN (SELECT seq FROM documents)";
+    let of_texts = "DELETE FROM texts WHERE seq NOT IN (SELECT seq FROM documents)";
+    sqlx::query(of_vectors).execute(&mut connection).await?;
+    for sql in
+        numbers.into_iter().flat_map(|it| [of_vectors, of_texts].map(|sql| Table(it).sql(sql)))
+    {
+        sqlx::query(sql).execute(&mut connection).await?;
+    }
     history::store(&mut connection, position, None).await?;
     let saved: i64 =
         sqlx::query_scalar("SELECT count(*) FROM documents").fetch_one(&mut connection).await?;
@@ -134,19 +143,37 @@ async fn copy(
     Ok(saved.cast_unsigned())
 }
 
-async fn copy_rows(connection: &mut SqliteConnection, seqs: &[Seq]) -> Result<(), StoreError> {
+async fn copy_rows(
+    connection: &mut SqliteConnection,
+    seqs: &[Seq],
+    numbers: &[u32],
+) -> Result<(), StoreError> {
     let seqs = json_list(&seqs.iter().map(|seq| seq.0).collect::<Vec<_>>());
     let mut transaction = connection.begin().await?;
     // Both are of this version, so every column has its place, also those of versions to come.
-    for sql in [
-        "INSERT OR REPLACE INTO main.documents SELECT * FROM old.documents \
-         WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq",
-        "INSERT INTO main.vectors SELECT * FROM old.vectors \
-         WHERE seq IN (SELECT value FROM json_each(?1))",
-        "INSERT INTO main.vectors SELECT * FROM old.vectors \
-         WHERE document_seq IN (SELECT value FROM json_each(?1))",
-    ] {
-        sqlx::query(sql).bind(&seqs).execute(&mut *transaction).await?;
+    let wanted = "IN (SELECT value FROM json_each(?1))";
+    let copied = |table: &str, column: &str| {
+        format!("INSERT INTO main.{table} SELECT * FROM old.{table} WHERE {column} {wanted}")
+    };
+    let mut statements = vec![
+        format!(
+            "INSERT OR REPLACE INTO main.documents SELECT * FROM old.documents \
+             WHERE seq {wanted} ORDER BY seq"
+        ),
+        copied("vectors", "seq"),
+        copied("vectors", "document_seq"),
+    ];
+    for number in numbers {
+        let (vectors, texts) = (format!("vectors_{number}"), format!("texts_{number}"));
+        statements.extend([
+            copied(&vectors, "seq"),
+            copied(&vectors, "document_seq"),
+            copied(&texts, "seq"),
+        ]);
+    }
+    for sql in statements {
+        let copy = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&seqs);
+        copy.execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
     Ok(())
@@ -168,9 +195,9 @@ async fn write_readable(
     let path = kept_in.join(READABLE);
     let mut file = BufWriter::new(File::create(&path).map_err(StoreError::io("creating", &path))?);
     for seqs in survey.without_vectors.chunks(COPIED_ROWS) {
-        let vectors_per_document = VectorsPerDocument::One;
-        let mut reader = Reader { connection: &mut *old, vectors_per_document, metrics: &metrics };
-        for document in reader.rows(Keys::Seqs(seqs), false).await?.documents {
+        let fields = Fields::default();
+        let mut reader = Reader { connection: &mut *old, fields: &fields, metrics: &metrics };
+        for document in reader.rows(Keys::Seqs(seqs), Parts::Row).await?.rows.documents {
             let mut line = serde_json::json!({
                 "id": document.id,
                 "metadata": document.metadata.into_object(),

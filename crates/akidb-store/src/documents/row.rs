@@ -14,7 +14,10 @@ use sqlx::{
     sqlite::{SqliteArgumentsBuffer, SqliteRow, SqliteTypeInfo},
 };
 
-use super::vectors::{PassageColumns, VectorKey, VectorsPerDocument};
+use super::{
+    field::Placement,
+    vectors::{PassageColumns, VectorKey, VectorsPerDocument},
+};
 use crate::{StoreError, checksum};
 
 /// A row of `vectors`, read while a collection opens.
@@ -29,31 +32,42 @@ pub struct StoredVector {
 /// The columns that [`read_document`] reads, without the vector.
 macro_rules! document_columns {
     () => {
-        "d.seq, d.id, d.text, d.metadata, d.checksum, d.first_seq"
+        "d.seq, d.id, d.text, d.metadata, d.checksum, d.first_seq, d.fields"
     };
 }
 pub(super) use document_columns;
+
+/// A sound row of `documents`.
+pub(super) struct DocumentRow {
+    pub(super) document: Document,
+    pub(super) placement: Placement,
+}
 
 /// A row of `documents`: `Ok` when its checksum is right, `Err` with what it says of itself when
 /// not.
 pub(super) fn read_document(
     row: &SqliteRow,
-) -> Result<Result<Document, DamagedDocument>, StoreError> {
+) -> Result<Result<DocumentRow, DamagedDocument>, StoreError> {
     let seq = read_seq(row, 0)?;
     let id = row.try_get_unchecked(1).ok().map(|StoredId(id)| id);
     let text: Option<&[u8]> = row.try_get_unchecked(2)?;
     let metadata: Option<&[u8]> = row.try_get_unchecked(3)?;
     let stored: Option<i64> = row.try_get_unchecked(4)?;
     let first_seq: Option<i64> = row.try_get_unchecked(5)?;
+    let fields: Option<&[u8]> = row.try_get_unchecked(6)?;
     let sound = || {
         let (id, metadata) = (id.clone()?, metadata?);
-        let sum = checksum::of_document(seq, &id, text, metadata, first_seq);
+        let fields = fields.map(str::from_utf8).transpose().ok()?;
+        let sum = checksum::of_document(seq, &id, text, metadata, first_seq, fields);
         if stored != Some(sum) && !has_fault(PlantedFault::SkipRowChecksum) {
             return None;
         }
         let text = text.map(|text| String::from_utf8(text.to_vec())).transpose().ok()?;
         let metadata: Metadata = serde_json::from_slice(metadata).ok()?;
-        Some(Document { id, text, metadata, vector: None, passages: Vec::new(), seq })
+        let (passages, of_fields) = (Vec::new(), Vec::new());
+        let document =
+            Document { id, text, metadata, vector: None, passages, fields: of_fields, seq };
+        Some(DocumentRow { document, placement: Placement(fields.map(str::to_owned)) })
     };
     Ok(sound().ok_or_else(|| DamagedDocument { id: id.clone(), seq: Some(seq) }))
 }

@@ -3,13 +3,15 @@
 use std::{collections::HashSet, path::Path};
 
 use akidb_core::{DamagedDocument, Seq};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row, SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
+    field::{self, Placements, Table},
+    field_rows::{ALL_TEXTS, read_text},
     history, identity,
     load::{Expected, FILE_NAME, SELECT_VECTORS},
     read::{ALL, ids_of},
-    row::{read_document, read_seq, read_vector},
+    row::{DocumentRow, read_document, read_seq, read_vector},
     vectors::VectorsPerDocument,
     walk::{BY_ID, BY_NUMBER, ascending, row_versions, walk},
 };
@@ -113,7 +115,7 @@ async fn look_at_pages(
     }
 }
 
-/// Every row of both tables, and both indexes of documents.
+/// Every row of all tables, and both indexes of documents.
 pub(super) async fn look_at_rows(
     connection: &mut SqliteConnection,
     last: Seq,
@@ -121,15 +123,19 @@ pub(super) async fn look_at_rows(
 ) -> Result<(), StoreError> {
     let mut damaged: Vec<DamagedDocument> = Vec::new();
     let mut readable = Vec::new();
-    let visit = |row: &SqliteRow, seq| {
-        let read = read_document(row)?;
-        match &read {
-            Ok(_) => readable.push(seq),
-            Err(row) => damaged.push(row.clone()),
+    let mut placements = Placements::default();
+    let visit = |row: &SqliteRow, seq| match read_document(row)? {
+        Ok(DocumentRow { placement, .. }) => {
+            readable.push(seq);
+            placements.add(seq, placement);
+            Ok(true)
         }
-        Ok(read.is_ok())
+        Err(row) => {
+            damaged.push(row);
+            Ok(false)
+        }
     };
-    walk(connection, ALL, Seq(0), last, visit).await?;
+    walk(connection, ALL.into_sql_str(), Seq(0), last, visit).await?;
     let in_table = ascending(
         readable.iter().copied().chain(damaged.iter().filter_map(|row| row.seq)).collect(),
     );
@@ -137,10 +143,21 @@ pub(super) async fn look_at_rows(
     look_at_index(connection, "documents_by_number", BY_NUMBER, &in_table, found).await?;
     look_at_index(connection, "the index of ids", BY_ID, &in_table, found).await?;
     let all = ascending(in_table.iter().copied().chain(indexed).collect());
-    let incomplete: HashSet<Seq> =
-        look_at_vectors(connection, last, &all, found).await?.into_iter().collect();
-
     let sound_rows: HashSet<Seq> = readable.into_iter().collect();
+    // Of these nothing tells where they have vectors.
+    let unsound: Vec<Seq> = all.iter().filter(|seq| !sound_rows.contains(seq)).copied().collect();
+    let mut incomplete: HashSet<Seq> = HashSet::new();
+    let numbers = field::numbers(connection).await?;
+    for table in std::iter::once(Table::UNNAMED).chain(numbers.into_iter().map(Table)) {
+        let mut expected = placements.in_field(table, all.clone());
+        expected = ascending(expected.into_iter().chain(unsound.iter().copied()).collect());
+        incomplete.extend(look_at_vectors(connection, table, last, &expected, found).await?);
+        if table != Table::UNNAMED {
+            let with_text = placements.with_text(table);
+            incomplete.extend(look_at_texts(connection, table, last, with_text).await?);
+        }
+    }
+
     let faulty: Vec<u64> = all
         .iter()
         .filter(|seq| !sound_rows.contains(seq) || incomplete.contains(seq))
@@ -202,9 +219,28 @@ async fn look_at_index(
     Ok(())
 }
 
-/// The documents of which a vector is damaged or missing.
+/// Those of some documents whose text in a field is damaged or missing.
+async fn look_at_texts(
+    connection: &mut SqliteConnection,
+    table: Table,
+    last: Seq,
+    mut expected: Vec<Seq>,
+) -> Result<Vec<Seq>, StoreError> {
+    let mut sound = HashSet::new();
+    let visit = |row: &SqliteRow, seq| {
+        let is_sound = read_text(row)?.is_some();
+        sound.extend(is_sound.then_some(seq));
+        Ok(is_sound)
+    };
+    walk(connection, table.sql(ALL_TEXTS), Seq(0), last, visit).await?;
+    expected.retain(|seq| !sound.contains(seq));
+    Ok(expected)
+}
+
+/// The documents of which a vector in a field is damaged or missing.
 async fn look_at_vectors(
     connection: &mut SqliteConnection,
+    table: Table,
     last: Seq,
     documents: &[Seq],
     found: &mut Survey,
@@ -221,7 +257,7 @@ async fn look_at_vectors(
         orphans += u64::from(!expected.takes(document, seq, count));
         Ok(true)
     };
-    walk(connection, SELECT_VECTORS, Seq(0), last, visit).await?;
+    walk(connection, table.sql(SELECT_VECTORS), Seq(0), last, visit).await?;
     if orphans > 0 {
         found.note("vector", format!("{orphans} vectors are of no document"));
     }

@@ -1,17 +1,23 @@
 //! The SQL of writes, inside one transaction of the writer.
 
-use std::{collections::HashMap, mem, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem,
+    sync::LazyLock,
+};
 
-use akidb_core::{Conflict, DamagedDocument, Document, DocumentId, Seq, WriteMode};
+use akidb_core::{Conflict, DamagedDocument, Document, DocumentField, DocumentId, Seq, WriteMode};
 use akidb_engine::{
-    Applied, ConflictsStop, NewRow, OneDocument, Patch, PatchVersions, RowVectors, Rows,
+    Applied, ConflictsStop, FieldPatch, FieldRow, NewRow, OneDocument, Patch, PatchVersions, Rows,
     UpsertRules, Write, Written,
 };
 use sqlx::SqliteConnection;
 
 use super::{
     CommittedChange, Position, VectorsPerDocument,
-    read::{Keys, Reader, json_list},
+    field::{Fields, Placement, Table},
+    field_rows::{insert_text, rows_in_fields},
+    read::{FoundRows, Keys, Parts, Reader, damaged_part, json_list},
     row::{StoredId, read_seq, seq_to_sql},
     vectors::{NewVector, VectorColumns, rows_of, vectors_of},
 };
@@ -20,44 +26,57 @@ use crate::{StoreError, StoreMetrics, checksum};
 /// Rows inserted by one statement: enough that its fixed cost does not count.
 const ROWS_A_STATEMENT: usize = 64;
 
-static INSERT_DOCUMENTS: LazyLock<String> =
-    LazyLock::new(|| insert(INSERT_DOCUMENTS_HEAD, "(?, ?, ?, ?, ?, ?)"));
-const INSERT_DOCUMENTS_HEAD: &str =
-    "INSERT INTO documents (seq, id, text, metadata, checksum, first_seq) VALUES ";
-const INSERT_DOCUMENT: &str = "INSERT INTO documents (seq, id, text, metadata, checksum, first_seq) \
-     VALUES (?, ?, ?, ?, ?, ?)";
-static INSERT_OWN_VECTORS: LazyLock<InsertVectors> =
-    LazyLock::new(|| InsertVectors::new("seq, vector, checksum", "(?, ?, ?)"));
-static INSERT_VECTORS: LazyLock<InsertVectors> = LazyLock::new(|| {
-    InsertVectors::new(
-        "seq, vector, checksum, text_hash, tokens, truncated, unknown_tokens",
+static INSERT_DOCUMENTS: LazyLock<Insert> = LazyLock::new(|| {
+    Insert::new("documents (seq, id, text, metadata, checksum, first_seq)", "(?, ?, ?, ?, ?, ?)")
+});
+/// Of documents that are elsewhere than in the field without a name alone.
+static INSERT_PLACED_DOCUMENTS: LazyLock<Insert> = LazyLock::new(|| {
+    Insert::new(
+        "documents (seq, id, text, metadata, checksum, first_seq, fields)",
         "(?, ?, ?, ?, ?, ?, ?)",
     )
 });
-static INSERT_PASSAGES: LazyLock<InsertVectors> = LazyLock::new(|| {
-    InsertVectors::new(
-        "seq, vector, checksum, text_hash, tokens, truncated, unknown_tokens, \
-         document_seq, passages, start_byte, end_byte",
+static INSERT_OWN_VECTORS: LazyLock<Insert> =
+    LazyLock::new(|| Insert::new("vectors (seq, vector, checksum)", "(?, ?, ?)"));
+static INSERT_VECTORS: LazyLock<Insert> = LazyLock::new(|| {
+    Insert::new(
+        "vectors (seq, vector, checksum, text_hash, tokens, truncated, unknown_tokens)",
+        "(?, ?, ?, ?, ?, ?, ?)",
+    )
+});
+static INSERT_PASSAGES: LazyLock<Insert> = LazyLock::new(|| {
+    Insert::new(
+        "vectors (seq, vector, checksum, text_hash, tokens, truncated, unknown_tokens, \
+         document_seq, passages, start_byte, end_byte)",
         "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
 });
 
 /// The statement for one row and for many.
-struct InsertVectors {
+struct Insert {
     one: String,
     many: String,
 }
 
-impl InsertVectors {
-    fn new(columns: &str, row: &str) -> Self {
-        let head = format!("INSERT INTO vectors ({columns}) VALUES ");
-        Self { one: format!("{head}{row}"), many: insert(&head, row) }
+impl Insert {
+    fn new(table_and_columns: &str, row: &str) -> Self {
+        let head = format!("INSERT INTO {table_and_columns} VALUES ");
+        let rows = [row; ROWS_A_STATEMENT].join(", ");
+        Self { one: format!("{head}{row}"), many: format!("{head}{rows}") }
+    }
+
+    /// For a whole chunk, or for one row.
+    fn statement(&'static self, is_full: bool) -> &'static str {
+        if is_full { &self.many } else { &self.one }
     }
 }
 
-fn insert(head: &str, row: &str) -> String {
-    format!("{head}{}", [row; ROWS_A_STATEMENT].join(", "))
-}
+/// What of row versions goes in each field.
+const DELETE_VECTORS: [&str; 3] = [
+    "DELETE FROM vectors WHERE seq IN (SELECT value FROM json_each(?1))",
+    "DELETE FROM vectors WHERE document_seq IN (SELECT value FROM json_each(?1))",
+    "DELETE FROM texts WHERE seq IN (SELECT value FROM json_each(?1))",
+];
 
 /// What of a stored document stays when it is replaced, and what goes.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +94,7 @@ pub(super) struct Transaction<'c> {
     pub(super) begun_at: Position,
     pub(super) last_seq: Seq,
     pub(super) change: CommittedChange,
-    pub(super) vectors_per_document: VectorsPerDocument,
+    pub(super) fields: &'c Fields,
     pub(super) metrics: &'c StoreMetrics,
 }
 
@@ -122,6 +141,9 @@ impl Transaction<'_> {
         mut rows: Vec<NewRow>,
         rules: UpsertRules,
     ) -> Result<Vec<Result<Written, Conflict>>, StoreError> {
+        for field in rows.iter().flat_map(|row| &row.fields) {
+            self.fields.named(field.field)?;
+        }
         let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
         let existing = self.existing(&json_list(&ids)).await?;
         let mut next_seq = self.last_seq.0 + 1;
@@ -129,7 +151,7 @@ impl Transaction<'_> {
             let stored = existing.get(&row.id).map(|existing| existing.seq);
             rules.mode.check(stored, row.if_seq)?;
             let seq = Seq(next_seq);
-            next_seq += row.vectors.count() as u64;
+            next_seq += row.numbers();
             Ok(Written { created: stored.is_none(), seq })
         };
         let outcomes: Vec<Result<Written, Conflict>> = rows.iter().map(outcome).collect();
@@ -155,9 +177,17 @@ impl Transaction<'_> {
     fn announce(&mut self, mut last_seq: Seq, rows: &mut [NewRow]) {
         for row in rows {
             let seq = Seq(last_seq.0 + 1);
+            last_seq.0 += row.numbers();
             let metadata = mem::take(&mut row.metadata);
-            self.change.added_documents.push((seq, row.id.clone(), metadata));
-            last_seq.0 += row.vectors.count() as u64;
+            for field in &row.fields {
+                let document = (seq, row.id.clone(), metadata.clone());
+                self.change.of_field(field.field).added_documents.push(document);
+            }
+            let documents = match row.vectors {
+                Some(_) => &mut self.change.added_documents,
+                None => &mut self.change.added_without_vector,
+            };
+            documents.push((seq, row.id.clone(), metadata));
         }
     }
 
@@ -167,19 +197,31 @@ impl Transaction<'_> {
         rows: &[NewRow],
         existing: &HashMap<DocumentId, Existing>,
     ) -> Result<(), StoreError> {
+        let first = Seq(self.last_seq.0 + 1);
         let mut vectors = Vec::with_capacity(rows.len());
+        let mut in_fields: BTreeMap<Table, Vec<NewVector<'_>>> = BTreeMap::new();
         let full = rows.len() == ROWS_A_STATEMENT;
-        for rows in rows.chunks(if full { ROWS_A_STATEMENT } else { 1 }) {
-            let mut documents =
-                sqlx::query(if full { INSERT_DOCUMENTS.as_str() } else { INSERT_DOCUMENT });
-            for row in rows {
+        let placements: Vec<Placement> = rows.iter().map(Placement::of).collect();
+        // A column that is NULL takes its time too.
+        let placed = placements.iter().any(|placement| placement.0.is_some());
+        let insert = if placed { &INSERT_PLACED_DOCUMENTS } else { &INSERT_DOCUMENTS };
+        let rows_at_once = if full { ROWS_A_STATEMENT } else { 1 };
+        for (rows, placements) in rows.chunks(rows_at_once).zip(placements.chunks(rows_at_once)) {
+            let mut documents = sqlx::query(insert.statement(full));
+            for (row, Placement(fields)) in rows.iter().zip(placements) {
                 let seq = Seq(self.last_seq.0 + 1);
                 let metadata = row.metadata.to_json();
                 let text = row.text.clone();
                 let first_seq = existing.get(&row.id).map(|existing| seq_to_sql(existing.number));
                 let text_bytes = text.as_deref().map(str::as_bytes);
-                let sum =
-                    checksum::of_document(seq, &row.id, text_bytes, metadata.as_bytes(), first_seq);
+                let sum = checksum::of_document(
+                    seq,
+                    &row.id,
+                    text_bytes,
+                    metadata.as_bytes(),
+                    first_seq,
+                    fields.as_deref(),
+                );
                 documents = documents
                     .bind(seq_to_sql(seq))
                     .bind(StoredId(row.id.clone()))
@@ -187,16 +229,52 @@ impl Transaction<'_> {
                     .bind(metadata)
                     .bind(sum)
                     .bind(first_seq);
+                if placed {
+                    documents = documents.bind(fields.clone());
+                }
                 // The passages of a document take the numbers that follow.
-                self.last_seq.0 += row.vectors.count() as u64;
-                vectors.extend(rows_of(&row.vectors, seq));
+                self.last_seq.0 += row.numbers();
+                vectors.extend(row.vectors.iter().flat_map(|vectors| rows_of(vectors, seq)));
+                for field in &row.fields {
+                    let rows = in_fields.entry(Table(field.field)).or_default();
+                    rows.extend(rows_of(&field.vectors, seq));
+                }
             }
             documents.execute(&mut *self.connection).await?;
         }
-        self.insert_vectors(&vectors).await
+        self.insert_vectors(Table::UNNAMED, &vectors).await?;
+        for (table, vectors) in in_fields {
+            self.insert_vectors(table, &vectors).await?;
+        }
+        self.insert_texts(first, rows).await
     }
 
-    async fn insert_vectors(&mut self, vectors: &[NewVector<'_>]) -> Result<(), StoreError> {
+    /// The texts of named fields of rows that begin at a number.
+    async fn insert_texts(&mut self, first: Seq, rows: &[NewRow]) -> Result<(), StoreError> {
+        let mut seq = first;
+        for row in rows {
+            for field in &row.fields {
+                if let Some(text) = &field.text {
+                    insert_text(self.connection, Table(field.field), seq, text).await?;
+                }
+            }
+            seq.0 += row.numbers();
+        }
+        Ok(())
+    }
+
+    async fn insert_vectors(
+        &mut self,
+        table: Table,
+        vectors: &[NewVector<'_>],
+    ) -> Result<(), StoreError> {
+        let (added, values) = match table {
+            Table::UNNAMED => (&mut self.change.added, &mut self.change.added_vectors),
+            Table(number) => {
+                let change = self.change.of_field(number);
+                (&mut change.added, &mut change.added_vectors)
+            }
+        };
         for chunk in vectors.chunks(ROWS_A_STATEMENT) {
             let columns = VectorColumns::of(chunk);
             let insert = match columns {
@@ -206,11 +284,11 @@ impl Transaction<'_> {
             };
             let full = chunk.len() == ROWS_A_STATEMENT;
             for rows in chunk.chunks(if full { ROWS_A_STATEMENT } else { 1 }) {
-                let mut query = sqlx::query(if full { &*insert.many } else { &*insert.one });
+                let mut query = sqlx::query(table.sql(insert.statement(full)));
                 for row in rows {
                     query = row.bind_to(query, columns);
-                    self.change.added.push(row.key);
-                    self.change.added_vectors.extend_from_slice(row.vector);
+                    added.push(row.key);
+                    values.extend_from_slice(row.vector);
                 }
                 query.execute(&mut *self.connection).await?;
             }
@@ -311,16 +389,21 @@ impl Transaction<'_> {
             return Ok(());
         }
         let seqs_json = json_list(&seqs.iter().map(|seq| seq.0).collect::<Vec<_>>());
-        for sql in [
-            "DELETE FROM vectors WHERE seq IN (SELECT value FROM json_each(?1))",
-            "DELETE FROM vectors WHERE document_seq IN (SELECT value FROM json_each(?1))",
-            "DELETE FROM documents WHERE seq IN (SELECT value FROM json_each(?1))",
-        ] {
-            let of_passages = sql.contains("document_seq");
-            if !of_passages || self.vectors_per_document == VectorsPerDocument::Several {
-                sqlx::query(sql).bind(&seqs_json).execute(&mut *self.connection).await?;
+        for (table, per_document) in self.fields.tables() {
+            for sql in DELETE_VECTORS {
+                let of_passages = sql.contains("document_seq");
+                let of_texts = sql.contains("texts");
+                if (of_passages && per_document == VectorsPerDocument::One)
+                    || (of_texts && table == Table::UNNAMED)
+                {
+                    continue;
+                }
+                let delete = sqlx::query(table.sql(sql)).bind(&seqs_json);
+                delete.execute(&mut *self.connection).await?;
             }
         }
+        let delete = "DELETE FROM documents WHERE seq IN (SELECT value FROM json_each(?1))";
+        sqlx::query(delete).bind(&seqs_json).execute(&mut *self.connection).await?;
         self.change.removed.extend_from_slice(seqs);
         Ok(())
     }
@@ -348,29 +431,42 @@ impl Transaction<'_> {
 
     /// Changes a document under a new sequence number, or leaves it as it is where nothing changes.
     async fn patch(&mut self, patch: Patch) -> Result<Option<Document>, StoreError> {
+        for (number, _) in &patch.fields {
+            self.fields.named(*number)?;
+        }
         let Some((_, seq)) = self.find(&patch.document).await? else { return Ok(None) };
-        let (mut documents, damaged) = self.documents(&[seq]).await?;
+        let (mut stored, damaged) = self.stored(&[seq]).await?;
         if !damaged.is_empty() {
             return Err(StoreError::Damaged { rows: damaged });
         }
-        let Some((document, vectors)) = documents.pop() else { return Ok(None) };
-        let metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
-        let text = patch.text.or_else(|| document.text.clone());
-        let new_vectors = patch.vectors.unwrap_or_else(|| vectors.clone());
-        if (&metadata, &text, &new_vectors) == (&document.metadata, &document.text, &vectors) {
-            return Ok(Some(document));
-        }
-        let row = NewRow {
-            id: document.id,
-            text: text.clone(),
-            metadata: metadata.clone(),
-            vectors: new_vectors,
-            if_seq: None,
+        let Some(Stored { document, row }) = stored.pop() else { return Ok(None) };
+        let changed = NewRow {
+            metadata: row.metadata.patched(&patch.merge, &patch.limits)?,
+            text: patch.text.or_else(|| row.text.clone()),
+            vectors: patch.vectors.or_else(|| row.vectors.clone()),
+            fields: patched_fields(row.fields.clone(), patch.fields),
+            ..row.clone()
         };
-        let id = row.id.clone();
-        let written = self.upsert(vec![row], UpsertRules::default()).await?;
+        if changed == row {
+            let fields = self.texts_of(&row);
+            return Ok(Some(Document { fields, ..document }));
+        }
+        let (text, metadata) = (changed.text.clone(), changed.metadata.clone());
+        let fields = self.texts_of(&changed);
+        let written = self.upsert(vec![changed], UpsertRules::default()).await?;
         let seq = written.into_iter().flatten().next().map_or(self.last_seq, |row| row.seq);
-        Ok(Some(Document { id, text, metadata, vector: None, passages: Vec::new(), seq }))
+        let (vector, passages) = (None, Vec::new());
+        Ok(Some(Document { text, metadata, vector, passages, fields, seq, ..document }))
+    }
+
+    /// The texts that a row has in named fields, as a read without vectors gives them.
+    fn texts_of(&self, row: &NewRow) -> Vec<DocumentField> {
+        let named = self.fields.named.iter().filter_map(|field| {
+            let text = row.fields.iter().find(|it| it.field == field.number)?.text.clone();
+            let (name, vector, passages) = (field.name.clone(), None, Vec::new());
+            text.is_some().then_some(DocumentField { name, text, vector, passages })
+        });
+        named.collect()
     }
 
     /// Changes the metadata of several documents, those aside that can not be read. All rows are read and
@@ -379,11 +475,10 @@ impl Transaction<'_> {
         let present = self.present(&patch.versions).await?;
         let mut rows = Vec::with_capacity(present.len());
         for seqs in present.chunks(ROWS_A_STATEMENT) {
-            for (document, vectors) in self.documents(seqs).await?.0 {
-                let metadata = document.metadata.patched(&patch.merge, &patch.limits)?;
-                if metadata != document.metadata {
-                    let Document { id, text, .. } = document;
-                    rows.push(NewRow { id, text, metadata, vectors, if_seq: None });
+            for Stored { row, .. } in self.stored(seqs).await?.0 {
+                let metadata = row.metadata.patched(&patch.merge, &patch.limits)?;
+                if metadata != row.metadata {
+                    rows.push(NewRow { metadata, ..row });
                 }
             }
         }
@@ -392,29 +487,61 @@ impl Transaction<'_> {
         Ok(changed)
     }
 
-    /// Documents and their vectors by sequence number, and those that are damaged.
-    async fn documents(
+    /// Row versions with all that they have, and those that are damaged.
+    async fn stored(
         &mut self,
         seqs: &[Seq],
-    ) -> Result<(Vec<(Document, RowVectors)>, Vec<DamagedDocument>), StoreError> {
-        let Rows { documents, mut damaged } = self.reader().rows(Keys::Seqs(seqs), false).await?;
-        let mut vectors = vectors_of(self.connection, seqs, self.vectors_per_document).await?;
+    ) -> Result<(Vec<Stored>, Vec<DamagedDocument>), StoreError> {
+        let fields = self.fields;
+        let (connection, metrics) = (&mut *self.connection, self.metrics);
+        let mut reader = Reader { connection, fields, metrics };
+        let found = reader.rows(Keys::Seqs(seqs), Parts::Row).await?;
+        let versions = found.versions();
+        let FoundRows { rows: Rows { documents, mut damaged }, placements } = found;
+        let connection = &mut *self.connection;
+        let mut vectors = vectors_of(connection, seqs, Table::UNNAMED, fields.unnamed).await?;
+        let mut named = match fields.named.is_empty() {
+            true => HashMap::new(),
+            false => rows_in_fields(connection, fields, &versions).await?,
+        };
         let mut sound = Vec::with_capacity(documents.len());
-        for document in documents {
-            let named = DamagedDocument { id: Some(document.id.clone()), seq: Some(document.seq) };
-            match vectors.remove(&document.seq).flatten() {
-                Some(vectors) => sound.push((document, vectors)),
-                None => damaged.push(named),
+        for (document, placement) in documents.into_iter().zip(placements) {
+            let vectors = vectors.remove(&document.seq).flatten();
+            let is_whole = vectors.is_some() || placement.has(Table::UNNAMED).is_none();
+            match named.remove(&document.seq).unwrap_or_else(|| Some(Vec::new())) {
+                Some(fields) if is_whole => {
+                    let row = NewRow {
+                        id: document.id.clone(),
+                        text: document.text.clone(),
+                        metadata: document.metadata.clone(),
+                        vectors,
+                        fields,
+                        if_seq: None,
+                    };
+                    sound.push(Stored { document, row });
+                }
+                _ => damaged.push(damaged_part(&document)),
             }
         }
         Ok((sound, damaged))
     }
+}
 
-    fn reader(&mut self) -> Reader<'_> {
-        Reader {
-            connection: &mut *self.connection,
-            vectors_per_document: self.vectors_per_document,
-            metrics: self.metrics,
+/// A row version, and the row that would write the same.
+struct Stored {
+    document: Document,
+    row: NewRow,
+}
+
+/// What a document has in named fields after a change.
+fn patched_fields(mut rows: Vec<FieldRow>, patches: Vec<(u32, FieldPatch)>) -> Vec<FieldRow> {
+    for (field, patch) in patches {
+        let at = rows.iter().position(|row| row.field == field);
+        let before = at.map(|at| rows.remove(at));
+        if let FieldPatch::Change { text, vectors } = patch {
+            let text = text.or_else(|| before.and_then(|row| row.text));
+            rows.insert(at.unwrap_or(rows.len()), FieldRow { field, text, vectors });
         }
     }
+    rows
 }

@@ -5,12 +5,13 @@ use std::{
     ops::Range,
 };
 
-use akidb_core::{Document, Passage, Seq, in_characters};
+use akidb_core::{Passage, Seq, in_characters};
 use akidb_engine::{EmbeddedText, KnownText, PassageVector, RowVectors};
 use futures::TryStreamExt;
 use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
 
 use super::{
+    field::Table,
     read::json_list,
     row::{
         VectorRow, passage_columns, read_seq, read_vector, seq_to_sql, vector_columns,
@@ -39,6 +40,12 @@ pub struct VectorKey {
 }
 
 impl VectorKey {
+    /// The first vector of a document.
+    #[must_use]
+    pub const fn of(document: Seq) -> Self {
+        Self { document, passage: 0 }
+    }
+
     /// The vector's own sequence number: that of the document for the first passage, and the
     /// numbers that follow for the others.
     #[must_use]
@@ -135,24 +142,27 @@ pub(super) fn rows_of(vectors: &RowVectors, document: Seq) -> impl Iterator<Item
     given.chain(known.into_iter().flat_map(move |known| rows_of_text(known, document)))
 }
 
-/// Puts the vectors into a document that was asked for with them. `None` where a passage is
-/// not in the text.
-pub(super) fn put_into(vectors: RowVectors, document: Document) -> Option<Document> {
+/// Vectors as a document gives them: one for the whole text, or those of its passages. `None` where
+/// a passage is not in the text.
+pub(super) fn as_given(
+    vectors: RowVectors,
+    text: Option<&str>,
+) -> Option<(Option<Vec<f32>>, Vec<Passage>)> {
     let mut passages = match vectors {
-        RowVectors::Given(vector) => return Some(Document { vector: Some(vector), ..document }),
+        RowVectors::Given(vector) => return Some((Some(vector), Vec::new())),
         RowVectors::Embedded(known) => known.passages,
     };
     if let [PassageVector { bytes: None, vector }] = passages.as_mut_slice() {
-        return Some(Document { vector: Some(std::mem::take(vector)), ..document });
+        return Some((Some(std::mem::take(vector)), Vec::new()));
     }
-    let text = document.text.as_deref()?;
+    let text = text?;
     let bytes = passages.iter().map(|passage| passage.bytes.clone());
     let characters = in_characters(text, bytes.collect::<Option<Vec<_>>>()?)?;
     let passages = characters.into_iter().zip(passages);
     let passages = passages
         .map(|(characters, passage)| Passage { characters, vector: passage.vector })
         .collect();
-    Some(Document { passages, ..document })
+    Some((None, passages))
 }
 
 /// From the rows of a document, in their order; `None` where one is damaged or missing.
@@ -210,11 +220,12 @@ const SELECT_SEVERAL: &str = concat!(
      OR v.document_seq IN (SELECT value FROM json_each(?1)) ORDER BY v.seq"
 );
 
-/// The vectors of row versions. Those of which a row is damaged or missing are `None`, those that
+/// The vectors of row versions in a field. Those of which a row is damaged or missing are `None`, those that
 /// have no row at all are absent.
 pub(super) async fn vectors_of(
     connection: &mut SqliteConnection,
     documents: &[Seq],
+    table: Table,
     per_document: VectorsPerDocument,
 ) -> Result<HashMap<Seq, Option<RowVectors>>, StoreError> {
     let sql = match per_document {
@@ -224,7 +235,8 @@ pub(super) async fn vectors_of(
     let wanted: HashSet<Seq> = documents.iter().copied().collect();
     let documents: Vec<u64> = documents.iter().map(|seq| seq.0).collect();
     let mut found: HashMap<Seq, Vec<(Seq, Option<VectorRow>)>> = HashMap::new();
-    let mut rows = sqlx::query(sql).bind(json_list(&documents)).fetch(connection);
+    let query = sqlx::query(table.sql(sql));
+    let mut rows = query.bind(json_list(&documents)).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let seq = read_seq(&row, 0)?;
         let document = match per_document {

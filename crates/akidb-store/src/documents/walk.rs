@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use akidb_core::Seq;
 use futures::TryStreamExt;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::{SqlSafeStr, SqlStr, SqliteConnection, sqlite::SqliteRow};
 
 use super::row::{read_seq, seq_to_sql};
 use crate::StoreError;
@@ -22,7 +22,7 @@ pub(super) type Unreadable = Vec<RangeInclusive<u64>>;
 /// for what follows it.
 pub(super) async fn walk(
     connection: &mut SqliteConnection,
-    sql: &'static str,
+    sql: SqlStr,
     after: Seq,
     last: Seq,
     mut visit: impl FnMut(&SqliteRow, Seq) -> Result<bool, StoreError> + Send,
@@ -32,7 +32,7 @@ pub(super) async fn walk(
     let mut from = Seq(after.0 + 1);
     loop {
         let mut seen = None;
-        let mut rows = sqlx::query(sql).bind(seq_to_sql(from)).fetch(&mut *connection);
+        let mut rows = sqlx::query(sql.clone()).bind(seq_to_sql(from)).fetch(&mut *connection);
         let ended = loop {
             match rows.try_next().await.map_err(StoreError::from) {
                 Ok(Some(row)) => {
@@ -88,7 +88,7 @@ pub(super) async fn row_versions(
         found.push(seq);
         Ok(false)
     };
-    walk(connection, IN_TABLE, Seq(0), last, in_table).await?;
+    walk(connection, IN_TABLE.into_sql_str(), Seq(0), last, in_table).await?;
     Ok(ascending(found))
 }
 

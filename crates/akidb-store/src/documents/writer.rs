@@ -10,7 +10,8 @@ use akidb_core::{
     Seq,
     torture::{PlantedFault, has_fault},
 };
-use akidb_engine::{Applied, Write};
+use akidb_engine::{Applied, NewRow, Write};
+use parking_lot::RwLock;
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -18,7 +19,9 @@ use tokio::{
 };
 
 use super::{
-    CommittedChange, Position, Totals, VectorsPerDocument,
+    CommittedChange, Position, Totals,
+    field::Fields,
+    orders::Order,
     tidy::{Tidy, truncate_log},
     transaction::Transaction,
 };
@@ -47,7 +50,7 @@ impl Job {
 
     fn rows(&self) -> usize {
         match &self.write {
-            Write::Upsert(rows, _) => rows.iter().map(|row| row.vectors.count()).sum(),
+            Write::Upsert(rows, _) => rows.iter().map(NewRow::vector_count).sum(),
             Write::DeleteIds(ids) => ids.len(),
             Write::DeleteVersions(versions) => versions.len(),
             Write::PatchVersions(patch) => patch.versions.len(),
@@ -65,13 +68,14 @@ pub(super) struct Writer {
     pub(super) published: watch::Sender<Seq>,
     /// Where the database was when it was opened.
     pub(super) opened_at: Position,
-    pub(super) vectors_per_document: VectorsPerDocument,
+    /// Shared with those who read.
+    pub(super) fields: Arc<RwLock<Fields>>,
     pub(super) metrics: StoreMetrics,
     /// Whether a page is known that can not be read: a write that meets it fails alone.
     pub(super) has_damage: bool,
     pub(super) tidy: Tidy,
-    /// Who wants the log to be empty now, and waits for it.
-    pub(super) emptying: mpsc::Receiver<oneshot::Sender<()>>,
+    /// What is wanted beside writes, and waited for.
+    pub(super) orders: mpsc::Receiver<Order>,
     /// Why no write is taken, where the database is too damaged for that.
     pub(super) unwritable: Option<String>,
     pub(super) fail_stop: FailStop,
@@ -129,18 +133,14 @@ impl Writer {
                     }
                     return job;
                 }
-                Some(done) = self.emptying.recv() => {
-                    self.empty_log().await;
-                    // Whoever asked may be gone.
-                    let _ = done.send(());
-                }
+                Some(order) = self.orders.recv() => self.carry_out(order).await,
                 () = is_due => self.tidy.step(&mut self.connection).await,
             }
         }
     }
 
     /// A log that can not be emptied now is emptied later.
-    async fn empty_log(&mut self) {
+    pub(super) async fn empty_log(&mut self) {
         if self.unwritable.is_some() {
             return;
         }
@@ -234,12 +234,13 @@ impl Writer {
     /// Everything between BEGIN and COMMIT.
     async fn apply_all(&mut self, writes: Vec<Write>) -> Result<(GroupResult, Seq), StoreError> {
         let last_seq = Seq(self.totals.last_seq.load(Ordering::Acquire));
+        let fields = self.fields.read().clone();
         let mut transaction = Transaction {
             connection: &mut self.connection,
             begun_at: Position { seq: last_seq, ..self.opened_at },
             last_seq,
             change: CommittedChange::default(),
-            vectors_per_document: self.vectors_per_document,
+            fields: &fields,
             metrics: &self.metrics,
         };
         let mut results = Vec::with_capacity(writes.len());
@@ -270,7 +271,8 @@ impl Writer {
     /// Makes a commit visible: counts first, then the indexes, and the replies after that,
     /// also those of reads that met it already.
     fn publish(&mut self, change: CommittedChange, took: Duration) {
-        let added = change.added.iter().filter(|vector| vector.passage == 0).count() as u64;
+        let without_vector = change.added_without_vector.len();
+        let added = (change.added_documents.len() + without_vector) as u64;
         let removed = change.removed.len() as u64;
         self.totals.documents.fetch_add(added, Ordering::AcqRel);
         self.totals.documents.fetch_sub(removed, Ordering::AcqRel);
@@ -284,7 +286,7 @@ impl Writer {
 
     async fn refuse_all(self, mut jobs: mpsc::Receiver<Job>) {
         // Nobody is to wait for a log that is never emptied.
-        mem::drop(self.emptying);
+        mem::drop(self.orders);
         while let Some(job) = jobs.recv().await {
             self.metrics.queue_depth.dec();
             send(job.reply, Err(StoreError::Poisoned));
@@ -327,6 +329,7 @@ fn breaks_transaction(error: &StoreError) -> bool {
         error,
         StoreError::Metadata(_)
             | StoreError::Damaged { .. }
+            | StoreError::FieldDropped { .. }
             | StoreError::Conflict(_)
             | StoreError::Conflicts(_)
     )

@@ -2,7 +2,7 @@
 
 use akidb_core::{DocumentId, Filter, Limits, Seq};
 use akidb_engine::{Applied, Patch, RowVectors, Write};
-use akidb_store::{DocumentStore, Matching, Page, PageRequest};
+use akidb_store::{DocumentStore, Matching, Page, PageRequest, Placed};
 use serde_json::json;
 
 use crate::{id, keys, metadata, open, options, row, upsert, vector, write};
@@ -27,7 +27,7 @@ async fn documents_come_back_as_given_after_reopening() {
         let stored = found.documents.iter().find(|document| document.id == given.id).unwrap();
         assert_eq!(stored.text, given.text);
         assert_eq!(stored.metadata, given.metadata);
-        assert_eq!(stored.vector.clone().map(RowVectors::Given), Some(given.vectors));
+        assert_eq!(stored.vector.clone().map(RowVectors::Given), given.vectors);
     }
     assert!(store.by_ids(&[id("6")], false).await.unwrap().documents.is_empty());
 }
@@ -187,20 +187,23 @@ async fn every_vector_is_given_to_the_index_when_opening() {
     store.close().await;
     let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let mut loaded = Vec::new();
-    assert_eq!(loader.vectors(Seq(0), |stored| loaded.push(stored)).await.unwrap(), []);
+    assert_eq!(loader.vectors(0, Seq(0), |stored| loaded.push(stored)).await.unwrap(), []);
     assert_eq!(loaded.len(), 299);
     assert!(loaded.is_sorted_by_key(|stored| stored.key));
     assert_eq!(loaded[10].vector, vector(11.0));
 
     assert_eq!((loader.last_seq(), loader.document_count()), (Seq(301), 299));
     assert!(!loader.has_damage());
-    let documents = loader.documents().await.unwrap();
+    let documents = loader.documents(Placed::In(0)).await.unwrap();
     assert!(documents.iter().eq(loaded.iter().map(|stored| &stored.key.document)));
     let mut later = Vec::new();
-    loader.vectors(Seq(298), |stored| later.push(stored.key.document)).await.unwrap();
+    loader.vectors(0, Seq(298), |stored| later.push(stored.key.document)).await.unwrap();
     assert_eq!(later, [Seq(299), Seq(300)]);
     let mut values = Vec::new();
-    loader.metadata(Seq(298), |seq, _, metadata| values.push((seq, metadata))).await.unwrap();
+    loader
+        .metadata(Placed::In(0), Seq(298), |seq, _, metadata| values.push((seq, metadata)))
+        .await
+        .unwrap();
     let value = |value| metadata(json!({"value": value}));
     assert_eq!(values, [(Seq(299), value(298.0)), (Seq(300), value(299.0))]);
 }

@@ -17,13 +17,13 @@ fn embedded(name: &str, text: &str, value: f32) -> NewRow {
     let passages = vec![PassageVector { bytes: None, vector: vector(value) }];
     NewRow {
         text: Some(text.into()),
-        vectors: RowVectors::Embedded(KnownText { passages, embedded }),
+        vectors: Some(RowVectors::Embedded(KnownText { passages, embedded })),
         ..row(id(name), value)
     }
 }
 
 fn known(row: &NewRow) -> KnownText {
-    let RowVectors::Embedded(known) = &row.vectors else { panic!("{row:?}") };
+    let Some(RowVectors::Embedded(known)) = &row.vectors else { panic!("{row:?}") };
     known.clone()
 }
 
@@ -38,12 +38,12 @@ async fn an_embedded_text_is_known_after_reopening_and_as_long_as_a_row_has_it()
 
     let (store, _changes) = open(folder.path()).await;
     let hashes = ["one", "two", "three", "text 4"].map(TextHash::of);
-    let found = store.known_texts(&hashes).await.unwrap();
+    let found = store.known_texts(0, &hashes).await.unwrap();
     assert_eq!(found.len(), 2);
     assert_eq!(found[&hashes[0]].passages[0].vector[0].to_bits(), f32::NAN.to_bits());
     assert_eq!(found[&hashes[1]], known(&b));
     write(&store, Write::DeleteIds(vec![id("c"), id("a")])).await.unwrap();
-    let found = store.known_texts(&hashes).await.unwrap();
+    let found = store.known_texts(0, &hashes).await.unwrap();
     assert_eq!(found.keys().collect::<Vec<_>>(), [&hashes[1]]);
 }
 
@@ -57,10 +57,10 @@ async fn a_patch_keeps_what_is_known_and_an_own_vector_ends_it() {
     let patch = crate::patch_of(id("a"), serde_json::json!({"seen": true}));
     write(&store, Write::Patch(patch)).await.unwrap();
     assert_eq!(store.last_seq(), Seq(2));
-    assert_eq!(store.known_texts(&[hash]).await.unwrap()[&hash], known(&first));
-    let own = NewRow { vectors: RowVectors::Given(vector(1.0)), ..first };
+    assert_eq!(store.known_texts(0, &[hash]).await.unwrap()[&hash], known(&first));
+    let own = NewRow { vectors: Some(RowVectors::Given(vector(1.0))), ..first };
     upsert(&store, vec![own]).await;
-    assert!(store.known_texts(&[hash]).await.unwrap().is_empty());
+    assert!(store.known_texts(0, &[hash]).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -81,14 +81,14 @@ async fn a_damaged_row_is_not_used_again_and_a_newer_one_is() {
     ] {
         tamper(folder.path(), sql).await;
         let (store, _changes) = open(folder.path()).await;
-        assert!(store.known_texts(&[hash, other]).await.unwrap().is_empty(), "{sql}");
+        assert!(store.known_texts(0, &[hash, other]).await.unwrap().is_empty(), "{sql}");
         store.close().await;
     }
     tamper(folder.path(), "UPDATE vectors SET text_hash = x'7692c3ad3540bb803c020b3aee66cd88'")
         .await;
     let (store, _changes) = open(folder.path()).await;
-    assert!(store.known_texts(&[hash]).await.unwrap().is_empty());
+    assert!(store.known_texts(0, &[hash]).await.unwrap().is_empty());
     let newer = NewRow { id: id("b"), ..good };
     upsert(&store, vec![newer.clone()]).await;
-    assert_eq!(store.known_texts(&[hash]).await.unwrap()[&hash], known(&newer));
+    assert_eq!(store.known_texts(0, &[hash]).await.unwrap()[&hash], known(&newer));
 }

@@ -6,6 +6,7 @@ mod commits;
 mod conditions;
 mod damage;
 mod documents;
+mod fields;
 mod grouping;
 mod known_texts;
 mod pages;
@@ -26,6 +27,7 @@ fn options() -> StoreOptions {
     StoreOptions {
         readers_max: 2,
         vectors_per_document: VectorsPerDocument::One,
+        fields: Vec::new(),
         metrics,
         fail_stop: FailStop::default(),
     }
@@ -79,7 +81,8 @@ fn row(id: impl Into<DocumentId>, value: f32) -> NewRow {
         id: id.into(),
         text: Some(format!("text {value}")),
         metadata: metadata(serde_json::json!({"value": value})),
-        vectors: RowVectors::Given(vector(value)),
+        vectors: Some(RowVectors::Given(vector(value))),
+        fields: Vec::new(),
         if_seq: None,
     }
 }
@@ -90,6 +93,7 @@ fn patch_of(id: impl Into<DocumentId>, merge: serde_json::Value) -> Patch {
         document: OneDocument { ids: vec![id.into()], if_seq: None },
         text: None,
         vectors: None,
+        fields: Vec::new(),
         merge: merge.as_object().unwrap().clone(),
         limits: Limits::default().into(),
     }

@@ -155,7 +155,7 @@ async fn vectors_on_other_pages_are_searched_and_a_repair_saves_what_is_whole() 
     let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let mut loaded = BTreeSet::new();
     let unsearchable =
-        loader.vectors(Seq(0), |stored| _ = loaded.insert(stored.key.document)).await.unwrap();
+        loader.vectors(0, Seq(0), |stored| _ = loaded.insert(stored.key.document)).await.unwrap();
     assert!(loader.has_damage());
     assert!(unsearchable.contains(&Seq(901)) && unsearchable.len() < 400);
     assert_eq!(loaded.len() + unsearchable.len(), COUNT);

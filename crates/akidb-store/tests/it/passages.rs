@@ -45,7 +45,7 @@ fn known(value: f32) -> KnownText {
 fn cut(name: &str, value: f32) -> NewRow {
     NewRow {
         text: Some(TEXT.into()),
-        vectors: RowVectors::Embedded(known(value)),
+        vectors: Some(RowVectors::Embedded(known(value))),
         ..row(id(name), value)
     }
 }
@@ -66,7 +66,7 @@ async fn loaded(folder: &Path) -> (Vec<Seq>, Vec<(VectorKey, f32)>) {
     let mut loader = DocumentStore::open(folder, several()).await.unwrap();
     let mut found = Vec::new();
     let visit = |stored: akidb_store::StoredVector| found.push((stored.key, stored.vector[0]));
-    let damaged = loader.vectors(Seq(0), visit).await.unwrap();
+    let damaged = loader.vectors(0, Seq(0), visit).await.unwrap();
     loader.start(|_| {}).close().await;
     (damaged, found)
 }
@@ -102,7 +102,7 @@ async fn passages_come_back_in_order_beside_own_vectors() {
     assert_eq!(scrolled[1].passages, passages(20.0));
     let without = store.by_seqs(&[Seq(1)], false).await.unwrap().documents.remove(0);
     assert_eq!((without.vector, without.passages), (None, vec![]));
-    let spans = store.passage_spans(&[Seq(2), Seq(4), Seq(99)]).await.unwrap();
+    let spans = store.passage_spans(0, &[Seq(2), Seq(4), Seq(99)]).await.unwrap();
     assert_eq!(spans.sound.len(), 2);
     assert_eq!((&spans.sound[&Seq(2)], &spans.sound[&Seq(4)]), (&Some(4..9), &None));
 }
@@ -137,7 +137,7 @@ async fn a_text_is_known_with_all_of_its_passages_or_not_at_all() {
     let hash = TextHash::of(TEXT);
     let (store, _changes) = open(folder.path()).await;
     upsert(&store, vec![row(id("own"), 1.0), cut("a", 10.0)]).await;
-    assert_eq!(store.known_texts(&[hash]).await.unwrap()[&hash], known(10.0));
+    assert_eq!(store.known_texts(0, &[hash]).await.unwrap()[&hash], known(10.0));
     store.close().await;
     for sql in [
         "UPDATE vectors SET start_byte = 5 WHERE seq = 3",
@@ -149,7 +149,7 @@ async fn a_text_is_known_with_all_of_its_passages_or_not_at_all() {
     ] {
         tamper(folder.path(), sql).await;
         let (store, _changes) = open(folder.path()).await;
-        assert!(store.known_texts(&[hash]).await.unwrap().is_empty(), "{sql}");
+        assert!(store.known_texts(0, &[hash]).await.unwrap().is_empty(), "{sql}");
         let rows = store.by_ids(&[id("a"), id("own")], true).await.unwrap();
         assert_eq!((rows.documents.len(), rows.damaged), (1, vec![damaged("a", 2)]), "{sql}");
         store.close().await;
@@ -166,7 +166,7 @@ async fn a_damaged_passage_is_left_out_alone_and_named() {
     let expected = vec![(key(1, 1), 11.0), (key(1, 2), 12.0)];
     assert_eq!(loaded(folder.path()).await, (vec![Seq(1)], expected));
     let (store, _changes) = open(folder.path()).await;
-    let spans = store.passage_spans(&[Seq(1), Seq(2)]).await.unwrap();
+    let spans = store.passage_spans(0, &[Seq(1), Seq(2)]).await.unwrap();
     assert_eq!((spans.damaged, &spans.sound[&Seq(2)]), (vec![Seq(1)], &Some(4..9)));
     let patch = crate::patch_of(id("a"), serde_json::json!({}));
     assert!(write(&store, Write::Patch(patch)).await.is_err());
