@@ -28,7 +28,7 @@ pub use identity::{InputType, ModelIdentity, Pooling, Precision, Prompts, Unknow
 pub use loaded_model::LoadedModel;
 pub use metrics::{EmbeddingMetricFamilies, EmbeddingMetrics};
 pub use model::ModelDirectory;
-pub use native::NativeEmbedder;
+pub use native::{NativeEmbedder, int8_instructions};
 pub use passages::PassageLength;
 pub use queue::{
     EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingQueue, Lane, LaneLocks,

@@ -68,6 +68,8 @@ pub(crate) struct EncodeReport {
     machine: Machine,
     load_after: Option<f64>,
     threads: usize,
+    /// The instructions of our products of bytes.
+    int8_instructions: &'static str,
     /// To read, hash and pack the weights, from the page cache where they are there.
     load_ms: Vec<(Precision, f64)>,
     cells: Vec<Cell>,
@@ -103,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<EncodeReport> {
         machine,
         load_after: machine::load(),
         threads,
+        int8_instructions: akidb_embedding::int8_instructions(),
         load_ms,
         cells,
         skipped,
@@ -140,6 +143,7 @@ impl Report for EncodeReport {
         let mut parts = vec![
             format!("encode: {} threads each, medians, padding not counted", self.threads),
             format!("machine: {}", self.machine.line()),
+            format!("akidb multiplies bytes by {}", self.int8_instructions),
             self.load_line(),
             table(heads, rows),
             "limit: the best bare matrix product over the same rows and weights, in operations. Of \

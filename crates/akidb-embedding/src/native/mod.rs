@@ -25,6 +25,7 @@ use rayon::ThreadPoolBuilder;
 
 use self::{
     encoder::BertEncoder,
+    linear::Dot,
     qwen3::Qwen3Encoder,
     scratch::Scratch,
     thread_team::{Part, ThreadTeam},
@@ -73,6 +74,13 @@ pub struct NativeEmbedder {
     team: ThreadTeam,
 }
 
+/// The instructions that multiply bytes on this processor, as their makers call them. Any others
+/// that it has give the same vectors to the bit.
+#[must_use]
+pub fn int8_instructions() -> &'static str {
+    Dot::best().instructions()
+}
+
 impl NativeEmbedder {
     /// Loads the weights of `directory`, to be run in `precision` on `threads` threads, at least 1.
     ///
@@ -113,6 +121,9 @@ impl NativeEmbedder {
                 }
             })
         })?;
+        if precision == Precision::Int8 {
+            tracing::info!(instructions = int8_instructions(), threads, "int8 on this processor");
+        }
         Ok(Self { architecture, encoder, team: ThreadTeam::new(pool) })
     }
 }

@@ -106,6 +106,12 @@ impl ThreadTeam {
         });
     }
 
+    /// Multiplies bytes by these instructions, which the processor has.
+    #[cfg(test)]
+    pub(super) fn multiply_by(&mut self, dot: super::linear::Dot) {
+        self.scratch.iter_mut().for_each(|scratch| scratch.quantized.dot = dot);
+    }
+
     /// The values that memory is held for.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {

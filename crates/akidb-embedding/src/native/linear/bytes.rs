@@ -4,18 +4,16 @@
 //! the weights are packed. Multiplied by both steps that is the product. Out of scope: the sums
 //! themselves, which `dot` makes, and quantizing activations.
 
-use std::array;
-
 use rten_simd::{
     Isa, SimdOp,
     ops::{BitOps, NumOps, ToFloat},
 };
 
 use super::{
-    Linear, PANEL, blocks,
-    dot::{Dot, GROUP, PanelGroup, Sums},
+    Linear, PANEL,
+    dot::{GROUP, LINE, PanelLine, Sums},
     finish::{Then, finish_row},
-    quantize::QuantizedRows,
+    quantize::{QuantizedRows, depth},
 };
 
 /// The greatest magnitude of a quantized weight.
@@ -23,24 +21,22 @@ const GREATEST: f32 = 127.0;
 
 /// Weights as panels.
 pub(super) struct BytePanels {
-    /// `[panels, depth]`, a group of inputs of all columns; what no output or input has is 0.
-    groups: Vec<PanelGroup>,
+    /// `[panels, depth]`; what no output or input has is 0.
+    lines: Vec<PanelLine>,
     /// The value of 1 in a column.
     steps: Vec<f32>,
     /// The sum of a column.
     column_sums: Vec<i32>,
-    dot: Dot,
 }
 
 impl BytePanels {
     pub(super) fn pack(weights: &[f32], inputs: usize) -> Self {
-        let (outputs, depth) = (weights.len() / inputs, inputs.div_ceil(GROUP));
+        let (outputs, depth) = (weights.len() / inputs, depth(inputs));
         let columns = outputs.next_multiple_of(PANEL);
         let mut panels = Self {
-            groups: vec![PanelGroup::default(); columns / PANEL * depth],
+            lines: vec![PanelLine::default(); columns / PANEL * depth],
             steps: vec![0.0; columns],
             column_sums: vec![0; columns],
-            dot: Dot::best(),
         };
         for (column, row) in weights.chunks_exact(inputs).enumerate() {
             let greatest = row.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
@@ -49,8 +45,9 @@ impl BytePanels {
             for (input, weight) in row.iter().enumerate() {
                 // Within 127, as no weight is greater than the greatest.
                 let quantized = (weight / step).round_ties_even() as i8;
-                let group = &mut panels.groups[column / PANEL * depth + input / GROUP];
-                group.0[column % PANEL][input % GROUP] = quantized;
+                let (group, part) = (input / GROUP, input % GROUP);
+                let line = &mut panels.lines[column / PANEL * depth + group / LINE];
+                line.0[group % LINE][column % PANEL][part] = quantized;
                 panels.column_sums[column] += i32::from(quantized);
             }
         }
@@ -81,17 +78,14 @@ impl SimdOp for Product<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(mut self, isa: I) {
-        let depth = self.linear.inputs.div_ceil(GROUP);
-        let dot = self.panels.dot;
+        let dot = self.input.dot;
         let mut sums = Sums::default();
-        for (panel, groups) in self.panels.groups.chunks_exact(depth).enumerate() {
-            for (first, count) in blocks(self.input.rows(), dot.rows()) {
-                // In the rows that a block has not, the first one is repeated, and not read.
-                let rows =
-                    array::from_fn(|row| self.input.row(first + if row < count { row } else { 0 }));
-                dot.multiply(&rows, count, groups, &mut sums);
-                for row in 0..count {
-                    self.finish(isa, panel, first + row, &sums.0[row]);
+        for (panel, lines) in self.panels.lines.chunks_exact(depth(self.linear.inputs)).enumerate()
+        {
+            for (first, count) in dot.blocks(self.input.len()) {
+                dot.multiply(self.input.rows(first..first + count), lines, &mut sums);
+                for (row, sums) in sums.0.iter().take(count).enumerate() {
+                    self.finish(isa, panel, first + row, sums);
                 }
             }
         }

@@ -89,7 +89,7 @@ impl<R: PanelRow> Product<'_, R> {
         let inputs = self.linear.inputs;
         let rows = self.input.len() / inputs;
         for (panel, weights) in self.panels.chunks_exact(inputs).enumerate() {
-            for (first, count) in blocks(rows, most_rows) {
+            for (first, count) in blocks(rows, most_rows, 1) {
                 macro_rules! block {
                     ($($rows:literal)*) => {
                         match count {

@@ -12,7 +12,7 @@ mod half;
 mod quantize;
 
 use self::{bytes::BytePanels, float::FloatPanels, half::HalfRow};
-pub(super) use self::{finish::Then, quantize::QuantizedRows};
+pub(super) use self::{dot::Dot, finish::Then, quantize::QuantizedRows};
 use crate::identity::Precision;
 
 /// The outputs of a panel: the columns that a kernel works on at once.
@@ -73,14 +73,12 @@ impl Linear {
     }
 }
 
-/// Cuts `rows` rows into blocks of about the same size, `most` at the most; gives the first row and
-/// the rows of each.
-fn blocks(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = rows.div_ceil(most);
-    (0..count).map(move |block| {
-        let first = block * rows / count;
-        (first, (block + 1) * rows / count - first)
-    })
+/// Cuts `rows` rows into blocks of about the same size, `most` at the most, that begin at multiples
+/// of `granule`, which divides `most`; gives the first row and the rows of each.
+fn blocks(rows: usize, most: usize, granule: usize) -> impl Iterator<Item = (usize, usize)> {
+    let (granules, count) = (rows.div_ceil(granule), rows.div_ceil(most));
+    let first = move |block: usize| rows.min(block * granules / count * granule);
+    (0..count).map(move |block| (first(block), first(block + 1) - first(block)))
 }
 
 #[cfg(test)]

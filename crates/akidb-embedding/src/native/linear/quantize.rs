@@ -3,19 +3,26 @@
 //! A value `x` of a row becomes `round(x / scale) + zero_point`, where the row's least and greatest
 //! values, 0 between them, become 0 and 255. Out of scope: weights.
 
+use std::ops::Range;
+
 use rten_simd::{
     Isa, Simd, SimdOp,
     ops::{BitOps, FloatOps, NarrowSaturate, NumOps},
 };
 
-use super::dot::GROUP;
+use super::dot::{Dot, GROUP, InputLine, LINE, Rows};
 
-/// Quantized rows; the memory is kept from use to use.
-#[derive(Debug, Default)]
+/// The inputs of a line.
+const LINE_INPUTS: usize = GROUP * LINE;
+
+/// Quantized rows and the way in which they are multiplied; the memory is kept from use to use.
+#[derive(Debug)]
 pub(in crate::native) struct QuantizedRows {
-    /// `[rows, depth]`, groups of inputs; inputs that no row has are 0.
-    bytes: Vec<[u8; GROUP]>,
+    /// `[rows, depth]`; inputs that no row has are 0.
+    lines: Vec<InputLine>,
     scales: Vec<Scale>,
+    /// Any way gives the same sums.
+    pub(in crate::native) dot: Dot,
 }
 
 /// How a row was quantized.
@@ -30,22 +37,23 @@ pub(super) struct Scale {
 impl QuantizedRows {
     /// Quantizes `input`, row-major `[rows, inputs]`.
     pub(super) fn fill(&mut self, input: &[f32], inputs: usize) {
-        let (rows, depth) = (input.len() / inputs, inputs.div_ceil(GROUP));
-        // What is there is written over, up to the end of a last group that is not full.
-        self.bytes.resize(rows * depth, [0; GROUP]);
+        let (rows, depth) = (input.len() / inputs, depth(inputs));
+        // What is there is written over, up to the end of a last line that is not full.
+        self.lines.resize(rows * depth, InputLine::default());
         self.scales.resize(rows, Scale::default());
-        let bytes = &mut self.bytes[..];
-        Quantize { input, inputs, bytes, scales: &mut self.scales }.dispatch();
+        let lines = &mut self.lines[..];
+        Quantize { input, inputs, lines, scales: &mut self.scales }.dispatch();
     }
 
-    pub(super) fn rows(&self) -> usize {
+    /// The number of rows.
+    pub(super) fn len(&self) -> usize {
         self.scales.len()
     }
 
-    /// A row's groups of inputs.
-    pub(super) fn row(&self, row: usize) -> &[[u8; GROUP]] {
-        let depth = self.bytes.len() / self.scales.len();
-        &self.bytes[row * depth..][..depth]
+    /// Some of the rows.
+    pub(super) fn rows(&self, range: Range<usize>) -> Rows<'_> {
+        let depth = self.lines.len() / self.scales.len();
+        Rows::new(&self.lines[range.start * depth..range.end * depth], depth)
     }
 
     pub(super) fn scale(&self, row: usize) -> Scale {
@@ -55,14 +63,25 @@ impl QuantizedRows {
     /// The values that memory is held for.
     #[cfg(test)]
     pub(in crate::native) fn capacity(&self) -> usize {
-        self.bytes.capacity() * GROUP + self.scales.capacity()
+        self.lines.capacity() * LINE_INPUTS + self.scales.capacity()
     }
+}
+
+impl Default for QuantizedRows {
+    fn default() -> Self {
+        Self { lines: Vec::new(), scales: Vec::new(), dot: Dot::best() }
+    }
+}
+
+/// The lines of a row of `inputs` values.
+pub(super) fn depth(inputs: usize) -> usize {
+    inputs.div_ceil(LINE_INPUTS)
 }
 
 struct Quantize<'a> {
     input: &'a [f32],
     inputs: usize,
-    bytes: &'a mut [[u8; GROUP]],
+    lines: &'a mut [InputLine],
     scales: &'a mut [Scale],
 }
 
@@ -71,14 +90,15 @@ impl SimdOp for Quantize<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        let depth = self.inputs.div_ceil(GROUP);
-        let rows = self.input.chunks_exact(self.inputs).zip(self.bytes.chunks_exact_mut(depth));
-        for ((row, bytes), scale) in rows.zip(self.scales) {
+        let rows = self.input.chunks_exact(self.inputs);
+        let lines = self.lines.chunks_exact_mut(depth(self.inputs));
+        for ((row, lines), scale) in rows.zip(lines).zip(self.scales) {
             *scale = range(isa, row);
-            let bytes = bytes.as_flattened_mut();
-            let (filled, rest) = bytes.split_at_mut(row.len());
-            quantize(isa, row, *scale, filled);
-            rest.fill(0);
+            for (values, line) in row.chunks(LINE_INPUTS).zip(lines) {
+                let (filled, rest) = line.0.as_flattened_mut().split_at_mut(values.len());
+                quantize(isa, values, *scale, filled);
+                rest.fill(0);
+            }
         }
     }
 }

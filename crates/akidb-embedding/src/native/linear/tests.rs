@@ -32,8 +32,14 @@ fn reference(input: &[f32], weights: &[f32], bias: &[f32], inputs: usize) -> Vec
 }
 
 fn applied(linear: &Linear, input: &[f32], then: Then, present: f32) -> Vec<f32> {
+    applied_by(Dot::best(), linear, input, then, present)
+}
+
+fn applied_by(dot: Dot, linear: &Linear, input: &[f32], then: Then, present: f32) -> Vec<f32> {
     let mut output = vec![present; input.len() / linear.inputs * linear.outputs];
-    linear.apply(input, &mut output, then, &mut QuantizedRows::default());
+    let mut quantized = QuantizedRows::default();
+    quantized.dot = dot;
+    linear.apply(input, &mut output, then, &mut quantized);
     output
 }
 
@@ -75,6 +81,38 @@ fn a_row_does_not_depend_on_those_beside_it() {
             {
                 assert_eq!(applied(&linear, part, then, 0.0), expected, "{precision}, {rows} rows");
             }
+        }
+    }
+}
+
+#[test]
+fn every_way_gives_the_same_products_of_bytes_of_any_number_of_rows() {
+    for (inputs, outputs) in [(384, 100), (70, 33)] {
+        let weights = pseudo_random(outputs * inputs, 5);
+        let linear = Linear::pack(Precision::Int8, &weights, pseudo_random(outputs, 9));
+        let input = pseudo_random(64 * inputs, 1);
+        for then in [Then::Store, Then::Add, Then::Activate(Activation::Gelu)] {
+            let expected = applied_by(Dot::Portable, &linear, &input, then, 3.0);
+            for (dot, rows) in Dot::present().flat_map(|dot| (1..=64).map(move |rows| (dot, rows)))
+            {
+                let found = applied_by(dot, &linear, &input[..rows * inputs], then, 3.0);
+                assert_eq!(found, expected[..rows * outputs], "{dot:?}, {rows} rows");
+            }
+        }
+    }
+}
+
+#[test]
+fn blocks_cover_all_rows_once() {
+    for (most, granule) in [(12, 1), (32, 16), (1, 1)] {
+        for rows in 0..100 {
+            let mut next = 0;
+            for (first, count) in blocks(rows, most, granule) {
+                assert_eq!((first, first % granule), (next, 0));
+                assert!((1..=most).contains(&count), "{count} of {rows} rows");
+                next += count;
+            }
+            assert_eq!(next, rows);
         }
     }
 }

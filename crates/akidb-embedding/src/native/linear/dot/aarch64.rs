@@ -13,7 +13,7 @@ use std::{
     array,
 };
 
-use super::{GROUP, PanelGroup, Rows, Sums};
+use super::{PanelLine, Rows, Sums};
 
 /// The vectors of 4 columns in a panel.
 const VECTORS: usize = 8;
@@ -23,11 +23,11 @@ pub(super) fn has_dot() -> bool {
 }
 
 #[inline]
-pub(super) fn multiply_dot(rows: &Rows<'_>, count: usize, panel: &[PanelGroup], sums: &mut Sums) {
+pub(super) fn multiply_dot(rows: Rows<'_>, panel: &[PanelLine], sums: &mut Sums) {
     debug_assert!(has_dot());
     // SAFETY: `Dot::present` gives this way only where `has_dot` said yes.
     unsafe {
-        match count {
+        match rows.len() {
             1 => dot::<1>(rows, panel, sums),
             2 => dot::<2>(rows, panel, sums),
             _ => dot::<3>(rows, panel, sums),
@@ -36,23 +36,26 @@ pub(super) fn multiply_dot(rows: &Rows<'_>, count: usize, panel: &[PanelGroup], 
 }
 
 #[target_feature(enable = "neon,dotprod")]
-fn dot<const ROWS: usize>(rows: &Rows<'_>, panel: &[PanelGroup], sums: &mut Sums) {
-    let rows: [&[[u8; GROUP]]; ROWS] = array::from_fn(|row| &rows[row][..panel.len()]);
+fn dot<const ROWS: usize>(rows: Rows<'_>, panel: &[PanelLine], sums: &mut Sums) {
+    let rows: [_; ROWS] = array::from_fn(|row| &rows.row(row)[..panel.len()]);
     let sign = vdupq_n_u8(0x80);
     let mut blocks = [[vdupq_n_s32(0); VECTORS]; ROWS];
     let mut offsets = [vdupq_n_s32(0); VECTORS];
-    for (index, group) in panel.iter().enumerate() {
-        let inputs = rows.map(|row| {
-            let inputs = vreinterpretq_u8_u32(vdupq_n_u32(u32::from_le_bytes(row[index])));
-            vreinterpretq_s8_u8(veorq_u8(inputs, sign))
-        });
-        let group: *const i8 = (&raw const *group).cast();
-        for vector in 0..VECTORS {
-            // SAFETY: a panel's group has the size of eight vectors.
-            let weights = unsafe { vld1q_s8(group.add(vector * 16)) };
-            offsets[vector] = vpadalq_s16(offsets[vector], vpaddlq_s8(weights));
-            for (inputs, block) in inputs.iter().zip(&mut blocks) {
-                block[vector] = sdot(block[vector], *inputs, weights);
+    for (line, groups) in panel.iter().enumerate() {
+        let lines = rows.map(|row| &row[line].0);
+        for (index, group) in groups.0.iter().enumerate() {
+            let inputs = lines.map(|row| {
+                let inputs = vreinterpretq_u8_u32(vdupq_n_u32(u32::from_le_bytes(row[index])));
+                vreinterpretq_s8_u8(veorq_u8(inputs, sign))
+            });
+            let group: *const i8 = (&raw const *group).cast();
+            for vector in 0..VECTORS {
+                // SAFETY: a group of a panel has the size of eight vectors.
+                let weights = unsafe { vld1q_s8(group.add(vector * 16)) };
+                offsets[vector] = vpadalq_s16(offsets[vector], vpaddlq_s8(weights));
+                for (inputs, block) in inputs.iter().zip(&mut blocks) {
+                    block[vector] = sdot(block[vector], *inputs, weights);
+                }
             }
         }
     }
