@@ -48,6 +48,7 @@ mod reply;
 mod request;
 mod retries;
 mod search;
+mod tasks;
 
 pub use akidb_core::{ErrorCode, Metric, Outcome, Violation};
 
@@ -73,6 +74,7 @@ pub use self::{
     request::Request,
     retries::Retries,
     search::{Hit, HitPassage, Hits, Search, SearchParams, SearchPlan},
+    tasks::{Task, TaskError, TaskState},
 };
 
 /// The example of the guide, which the tests compile.

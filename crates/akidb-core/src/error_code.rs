@@ -80,6 +80,8 @@ error_codes! {
     AliasNotFound => "alias_not_found", 404, 5, 1, false;
     /// No document of the collection has this id.
     DocumentNotFound => "document_not_found", 404, 5, 1, false;
+    /// No task has this id, be it that it ended long ago.
+    TaskNotFound => "task_not_found", 404, 5, 1, false;
     /// The node's configuration lists no model of this name.
     ModelNotFound => "model_not_found", 404, 5, 1, false;
     /// A collection of this name exists already.
@@ -94,6 +96,10 @@ error_codes! {
     FieldExists => "field_exists", 409, 6, 1, false;
     /// A document of this id exists already, where the write was to make one.
     DocumentExists => "document_exists", 409, 6, 1, false;
+    /// A task is at it already.
+    TaskRunning => "task_running", 409, 9, 1, false;
+    /// The task has ended, so that it can not be cancelled.
+    TaskEnded => "task_ended", 409, 9, 1, false;
     /// A collection uses the model, which is therefore not unloaded.
     ModelInUse => "model_in_use", 409, 9, 1, false;
     /// The document is not of the version that the write requires (`if_seq`, `If-Match`).

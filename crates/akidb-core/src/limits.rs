@@ -65,6 +65,12 @@ limits! {
     aliases = 1_000;
     /// Changes of aliases in one request.
     batch_aliases = 100;
+    /// Tasks that wait or run.
+    tasks = 100;
+    /// Tasks that have ended and can still be asked for; the oldest are forgotten.
+    ended_tasks = 1_000;
+    /// Days after which an ended task is forgotten, when another one begins or ends.
+    ended_task_days = 30;
     /// Requests running at once; more are refused as overloaded.
     concurrent_requests = 512;
 }

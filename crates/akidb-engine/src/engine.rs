@@ -4,11 +4,12 @@ use std::{collections::HashMap, fmt::Debug, sync::Arc, time::Instant};
 
 use akidb_core::{DocumentId, FieldName, Filter, Result};
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::{
-    Alias, AliasAction, Applied, CollectionRecord, CollectionSettings, CollectionStatus, Count,
-    EngineStatus, Found, KnownText, Matching, Query, Rows, ScrollPage, ScrollRequest, TextHash,
-    VectorField, Write,
+    Alias, AliasAction, Applied, CollectionRecord, CollectionSettings, CollectionStatus, CopyWork,
+    Count, EngineStatus, Found, KnownText, Matching, Progress, Query, Rows, ScrollPage,
+    ScrollRequest, TaskRecord, TextHash, VectorField, WorkEnd, Write,
 };
 
 /// What new settings are made of the present ones, or why they can not be.
@@ -99,6 +100,28 @@ pub trait StorageEngine: Debug + Send + Sync {
     /// # Errors
     /// When there is none of the name, it is named by an alias or has one, or storage fails.
     async fn delete(&self, name: &str, deadline: Instant) -> Result<()>;
+
+    /// Makes a collection of all that another one has, as of one moment, while writes go on. It is there
+    /// when it is whole. Nothing is left of one that is stopped, fails, or that a node before has begun.
+    ///
+    /// # Errors
+    /// When what is copied is not there any more, there is no room, the name is taken when it is
+    /// whole, there are `collections_max` collections by then, or storage fails.
+    async fn copy(
+        &self,
+        copy: CopyWork,
+        collections_max: usize,
+        progress: Progress,
+    ) -> Result<WorkEnd>;
+
+    /// Every task that is kept, in the order of their ids.
+    fn tasks(&self) -> Vec<Arc<TaskRecord>>;
+
+    /// Keeps a task as it is now, in place of the record of its id, and forgets others in the same step.
+    ///
+    /// # Errors
+    /// When storage fails.
+    async fn keep_task(&self, task: TaskRecord, forgotten: Vec<Uuid>) -> Result<()>;
 
     /// Whether writes that take room are taken now.
     ///

@@ -10,6 +10,7 @@
 //! | `engine` | the two traits: all collections, and one of them |
 //! | `record` | what a collection is |
 //! | `alias` | other names of collections |
+//! | `task` | work that outlives its request, and what is kept of it |
 //! | `write` | changes of documents, and what became of them |
 //! | `read` | documents by id, by filter and page by page |
 //! | `search` | what is near to a vector |
@@ -22,6 +23,7 @@ mod read;
 mod record;
 mod search;
 mod status;
+mod task;
 mod text_hash;
 mod write;
 
@@ -34,6 +36,7 @@ pub use status::{
     CollectionStatus, EngineStatus, IndexProgress, IndexState, IndexStatus, LostWrites,
     StorageFinding, UnopenedCollection,
 };
+pub use task::{CopyWork, Progress, TaskError, TaskRecord, TaskState, TaskWork, WorkEnd};
 pub use text_hash::{EmbeddedText, TextHash};
 pub use write::{
     Applied, ConflictsStop, FieldPatch, FieldRow, KnownText, NewRow, OneDocument, PassageVector,

@@ -134,6 +134,34 @@ impl CollectionService for CollectionDoor {
         call.reply(aliases.map(|aliases| ChangeAliasesResponse { aliases }))
     }
 
+    async fn copy_collection(
+        &self,
+        request: Request<CopyCollectionRequest>,
+    ) -> Reply<CopyCollectionResponse> {
+        let (call, CopyCollectionRequest { collection, to }) = Call::open(request)?;
+        let reply = self.service.copy_collection(&call.context(), &collection, &to).await;
+        call.reply(reply.map(|task| CopyCollectionResponse { task: Some(encode::task(task)) }))
+    }
+
+    async fn list_tasks(&self, request: Request<ListTasksRequest>) -> Reply<ListTasksResponse> {
+        let (call, _) = Call::open(request)?;
+        let reply = self.service.tasks(&call.context()).await;
+        let tasks = reply.map(|all| all.into_iter().map(encode::task).collect());
+        call.reply(tasks.map(|tasks| ListTasksResponse { tasks }))
+    }
+
+    async fn get_task(&self, request: Request<GetTaskRequest>) -> Reply<GetTaskResponse> {
+        let (call, message) = Call::open(request)?;
+        let reply = self.service.task(&call.context(), &message.id).await;
+        call.reply(reply.map(|task| GetTaskResponse { task: Some(encode::task(task)) }))
+    }
+
+    async fn cancel_task(&self, request: Request<CancelTaskRequest>) -> Reply<CancelTaskResponse> {
+        let (call, message) = Call::open(request)?;
+        let reply = self.service.cancel_task(&call.context(), &message.id).await;
+        call.reply(reply.map(|task| CancelTaskResponse { task: Some(encode::task(task)) }))
+    }
+
     async fn delete_collection(
         &self,
         request: Request<DeleteCollectionRequest>,

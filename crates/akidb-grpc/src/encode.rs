@@ -10,7 +10,8 @@ use akidb_proto::{
 use akidb_service::{
     Alias, CollectionDescription, CollectionSummary, EmbedReply, Hit, Include, IndexState,
     IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelState, Pooling, SearchPlan,
-    SearchReply, Strategy, UpsertReply, UpsertResult, UpsertStatus,
+    SearchReply, Strategy, TaskInfo, TaskKind, TaskProgressState, UpsertReply, UpsertResult,
+    UpsertStatus,
 };
 
 use crate::value;
@@ -91,6 +92,35 @@ pub(crate) fn aliases(given: Vec<Alias>) -> Vec<wire::Alias> {
         collection: collection.as_str().to_owned(),
     });
     aliases.collect()
+}
+
+pub(crate) fn task(given: TaskInfo) -> wire::Task {
+    let kind = match given.kind {
+        TaskKind::Copy => wire::TaskKind::Copy,
+        TaskKind::BuildIndex => wire::TaskKind::BuildIndex,
+        TaskKind::LoadModel => wire::TaskKind::LoadModel,
+    };
+    let state = match given.state {
+        TaskProgressState::Pending => wire::TaskState::Pending,
+        TaskProgressState::Running => wire::TaskState::Running,
+        TaskProgressState::Succeeded => wire::TaskState::Succeeded,
+        TaskProgressState::Failed => wire::TaskState::Failed,
+        TaskProgressState::Cancelled => wire::TaskState::Cancelled,
+    };
+    wire::Task {
+        id: given.id,
+        kind: kind.into(),
+        state: state.into(),
+        progress: given.progress,
+        collection: given.collection,
+        to: given.to,
+        model: given.model,
+        error: given
+            .error
+            .map(|(code, message)| wire::TaskError { code: code.as_str().to_owned(), message }),
+        created_unix_ms: given.created_unix_ms,
+        ended_unix_ms: given.ended_unix_ms,
+    }
 }
 
 fn identity(given: ModelIdentity) -> embedding_wire::ModelIdentity {

@@ -9,12 +9,14 @@ use std::{
 
 use akidb_core::{Error, ErrorCode, FieldName, Result};
 use akidb_engine::{
-    Alias, AliasAction, Collection, CollectionRecord, EngineStatus, SettingsChange, StorageEngine,
-    StorageFinding, UnopenedCollection, VectorField,
+    Alias, AliasAction, Collection, CollectionRecord, CopyWork, EngineStatus, Progress,
+    SettingsChange, StorageEngine, StorageFinding, TaskRecord, UnopenedCollection, VectorField,
+    WorkEnd,
 };
 use akidb_store::{DataDirectory, DiskSpace, StoreError};
 use async_trait::async_trait;
 use prometheus::Registry;
+use uuid::Uuid;
 
 use crate::{
     LocalConfig,
@@ -152,6 +154,23 @@ impl StorageEngine for LocalEngine {
     async fn delete(&self, name: &str, deadline: Instant) -> Result<()> {
         let collections = &self.collections;
         collections.making_room(|| collections.drop(name, deadline.into())).await
+    }
+
+    async fn copy(
+        &self,
+        copy: CopyWork,
+        collections_max: usize,
+        progress: Progress,
+    ) -> Result<WorkEnd> {
+        self.collections.copy(copy, collections_max, progress).await
+    }
+
+    fn tasks(&self) -> Vec<Arc<TaskRecord>> {
+        self.collections.tasks()
+    }
+
+    async fn keep_task(&self, task: TaskRecord, forgotten: Vec<Uuid>) -> Result<()> {
+        self.collections.keep_task(task, forgotten).await
     }
 
     fn check_space(&self) -> Result<()> {

@@ -8,6 +8,7 @@ pub(crate) mod models;
 pub(crate) mod node;
 pub(crate) mod openai;
 pub(crate) mod search;
+pub(crate) mod tasks;
 
 use crate::{failure::Failure, json::Reply};
 

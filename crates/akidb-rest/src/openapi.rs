@@ -42,7 +42,7 @@ may help (`retryable`), and whether anything was applied (`outcome`).";
 
 /// The areas of the API in the order of the page, where each example succeeds that is sent after
 /// those above it: what deletes stands below what reads, and what unloads a model below what embeds.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("collections", "Sets of documents with one model or one length of vectors."),
     ("documents", "Texts, vectors and metadata."),
     ("search", "By a text, by a vector, or by a document that is stored."),
@@ -50,6 +50,10 @@ const TAGS: [(&str, &str); 8] = [
     ("embedding", "Texts to vectors."),
     ("openai", "Texts to vectors for the clients of OpenAI, with their shapes and errors."),
     ("node", "Health, metrics and this description."),
+    (
+        "tasks",
+        "What goes on for longer than a request: copies, indexes that are built, models that are loaded.",
+    ),
     ("models", "What embeds: the models of the configuration, into memory and out of it."),
 ];
 
@@ -128,6 +132,7 @@ fn tag(route: &Route) -> &'static str {
         "/embed" => "embedding",
         "/v1/embeddings" | "/v1/models" | "/v1/models/{id}" => "openai",
         path if path.contains("/models") => "models",
+        path if path.contains("/tasks") => "tasks",
         _ => "node",
     }
 }
@@ -234,13 +239,15 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
             // A name or an id that is taken, other settings than those that were asked for, a model
             // that is in use.
             use akidb_service::Operation::{
-                ChangeAliases, CreateCollection, DeleteCollection, PutCollection, UnloadModel,
-                UpdateCollection,
+                CancelTask, ChangeAliases, CopyCollection, CreateCollection, DeleteCollection,
+                PutCollection, UnloadModel, UpdateCollection,
             };
             route.conditional
                 || matches!(
                     route.operation,
-                    ChangeAliases
+                    CancelTask
+                        | ChangeAliases
+                        | CopyCollection
                         | CreateCollection
                         | DeleteCollection
                         | PutCollection

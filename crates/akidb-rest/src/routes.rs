@@ -19,19 +19,19 @@ use crate::{
     encoding::compressing,
     envelope::{catching_panics, enveloped},
     fallback,
-    handlers::{aliases, collections, documents, embed, models, node, openai, search},
+    handlers::{aliases, collections, documents, embed, models, node, openai, search, tasks},
     import,
     route::{ErrorShape, QueryParameter, RequestHeader, Route, Takes, Verb},
     state::RestState,
     wire::{
         AliasListAnswer, AliveAnswer, ChangeAliasesBody, CollectionAnswer, CollectionDeletedAnswer,
-        CollectionListAnswer, CountAnswer, CountBody, CreateCollectionBody, DeleteAnswer,
-        DeleteBody, DocumentAnswer, DocumentListAnswer, EmbedAnswer, EmbedBody, GetBody,
-        ImportAnswer, ModelAnswer, ModelListAnswer, NewDocumentBody, OpenAiEmbeddingsAnswer,
-        OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody,
-        PutCollectionBody, ReadyAnswer, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer,
-        SearchBatchBody, SearchBody, UpdateAnswer, UpdateBody, UpdateCollectionBody, UpsertAnswer,
-        UpsertBody, VersionAnswer,
+        CollectionListAnswer, CopyCollectionBody, CountAnswer, CountBody, CreateCollectionBody,
+        DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, EmbedAnswer, EmbedBody,
+        GetBody, ImportAnswer, ModelAnswer, ModelListAnswer, NewDocumentBody,
+        OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer,
+        PatchDocumentBody, PutCollectionBody, ReadyAnswer, ScrollAnswer, ScrollBody, SearchAnswer,
+        SearchBatchAnswer, SearchBatchBody, SearchBody, TaskAnswer, TaskListAnswer, UpdateAnswer,
+        UpdateBody, UpdateCollectionBody, UpsertAnswer, UpsertBody, VersionAnswer,
     },
 };
 
@@ -197,6 +197,12 @@ pub(crate) static ROUTES: &[Route] = &[
         "list_collection_aliases", "List the aliases of a collection.")
         .operation(Operation::ListAliases)
         .answers::<AliasListAnswer>(),
+    route!(Post "/v1/collections/{name}/copy" => tasks::copy_collection,
+        "copy_collection",
+        "Begin to copy a collection, as it is at one moment. The copy is there when the task has succeeded.")
+        .operation(Operation::CopyCollection)
+        .body::<CopyCollectionBody>()
+        .begins::<TaskAnswer>(),
     route!(Post "/v1/collections/{name}/documents" => documents::upsert,
         "upsert", "Insert or replace documents, all or none.")
         .operation(Operation::Upsert)
@@ -305,6 +311,17 @@ pub(crate) static ROUTES: &[Route] = &[
         "delete_collection", "Delete a collection and all of its documents.")
         .operation(Operation::DeleteCollection)
         .answers::<CollectionDeletedAnswer>(),
+    route!(Get "/v1/tasks" => tasks::list,
+        "list_tasks", "List what goes on, and tasks that have ended, the newest first.")
+        .operation(Operation::Tasks)
+        .answers::<TaskListAnswer>(),
+    route!(Get "/v1/tasks/{id}" => tasks::describe, "describe_task", "Describe a task.")
+        .operation(Operation::Tasks)
+        .answers::<TaskAnswer>(),
+    route!(Post "/v1/tasks/{id}/cancel" => tasks::cancel,
+        "cancel_task", "Cancel a task; answers when nothing is left of it.")
+        .operation(Operation::CancelTask)
+        .answers::<TaskAnswer>(),
     route!(Get "/v1/admin/models" => models::list,
         "list_models", "List the models and their states.")
         .operation(Operation::Models)

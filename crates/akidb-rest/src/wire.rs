@@ -22,6 +22,7 @@ mod object;
 mod openai;
 mod schema;
 mod search;
+mod task;
 mod user_schema;
 
 pub(crate) use alias::{AliasListAnswer, ChangeAliasesBody};
@@ -52,6 +53,7 @@ pub(crate) use openai::{
     OpenAiModelListAnswer,
 };
 pub(crate) use search::{SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody};
+pub(crate) use task::{CopyCollectionBody, TaskAnswer, TaskListAnswer};
 
 use std::time::Duration;
 

@@ -15,6 +15,7 @@ mod request_record;
 mod request_span;
 mod request_times;
 mod service;
+mod tasks;
 
 pub use akidb_core::{Codes, Strategy};
 pub use akidb_embedding::{

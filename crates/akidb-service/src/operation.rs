@@ -67,6 +67,12 @@ operations! {
     LoadModel => "load_model";
     /// A model out of memory.
     UnloadModel => "unload_model";
+    /// A copy of a collection, begun.
+    CopyCollection => "copy_collection";
+    /// The tasks and how far they are.
+    Tasks => "tasks";
+    /// The end of a task that is not wanted any more.
+    CancelTask => "cancel_task";
     /// A request that is none of the above: an unknown route or method.
     Unknown => "unknown";
 }
@@ -90,6 +96,8 @@ impl Operation {
                 | Self::CreateCollection
                 | Self::PutCollection
                 | Self::ChangeAliases
+                | Self::CopyCollection
+                | Self::CancelTask
                 | Self::UpdateCollection
                 | Self::DeleteCollection
         )

@@ -15,7 +15,7 @@ const COLLECTION_CHARS_MAX: usize = 64;
 
 /// What a request asks of what.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Task<'r> {
+pub(crate) struct Asked<'r> {
     pub(crate) operation: Operation,
     /// As the client wrote it, empty where the operation has none.
     pub(crate) collection: &'r str,
@@ -23,18 +23,18 @@ pub(crate) struct Task<'r> {
 
 impl Operation {
     /// This operation on a collection.
-    pub(crate) const fn on(self, collection: &str) -> Task<'_> {
-        Task { operation: self, collection }
+    pub(crate) const fn on(self, collection: &str) -> Asked<'_> {
+        Asked { operation: self, collection }
     }
 }
 
-impl From<Operation> for Task<'_> {
+impl From<Operation> for Asked<'_> {
     fn from(operation: Operation) -> Self {
         operation.on("")
     }
 }
 
-impl<'r> Task<'r> {
+impl<'r> Asked<'r> {
     /// The collection, no longer than a name can be.
     pub(crate) fn collection(&self) -> Option<&'r str> {
         let end = self.collection.char_indices().nth(COLLECTION_CHARS_MAX).map(|(at, _)| at);
@@ -46,7 +46,7 @@ impl<'r> Task<'r> {
 /// A request that runs. One that is dropped before it ends was abandoned by its client.
 pub(crate) struct Running<'r> {
     context: &'r RequestContext,
-    task: Task<'r>,
+    asked: Asked<'r>,
     metrics: &'r Metrics,
     slow: Option<Duration>,
     started: Instant,
@@ -56,18 +56,18 @@ pub(crate) struct Running<'r> {
 impl<'r> Running<'r> {
     pub(crate) fn begin(
         context: &'r RequestContext,
-        task: Task<'r>,
+        asked: Asked<'r>,
         metrics: &'r Metrics,
         slow: Option<Duration>,
     ) -> Self {
-        Self { context, task, metrics, slow, started: Instant::now(), has_ended: false }
+        Self { context, asked, metrics, slow, started: Instant::now(), has_ended: false }
     }
 
     /// Notes the end: no code where all went well.
     pub(crate) fn end(mut self, code: Option<ErrorCode>) {
         self.has_ended = true;
         let took = self.started.elapsed();
-        let operation = self.task.operation;
+        let operation = self.asked.operation;
         self.metrics.observe(operation, took);
         self.metrics.count(self.context.door, operation, code);
         if operation.has_phases() {
@@ -78,15 +78,15 @@ impl<'r> Running<'r> {
 
     fn log_if_slow(&self, code: &str, took: Duration) {
         let is_slow = self.slow.is_some_and(|slow| took >= slow);
-        if !is_slow || !self.task.operation.has_phases() {
+        if !is_slow || !self.asked.operation.has_phases() {
             return;
         }
         let times = &self.context.times;
         let known: Duration = Phase::ALL.into_iter().map(|phase| times.of(phase)).sum();
         tracing::warn!(
             door = self.context.door.as_str(),
-            operation = self.task.operation.as_str(),
-            collection = self.task.collection(),
+            operation = self.asked.operation.as_str(),
+            collection = self.asked.collection(),
             code,
             took_ms = milliseconds(took),
             queue_ms = milliseconds(times.of(Phase::Queue)),
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_name_in_the_log_is_no_longer_than_names_are() {
-        assert_eq!(Task::from(Operation::Embed).collection(), None);
+        assert_eq!(Asked::from(Operation::Embed).collection(), None);
         assert_eq!(Operation::Search.on("films").collection(), Some("films"));
         let long = "é".repeat(100);
         assert_eq!(Operation::Search.on(&long).collection().unwrap().chars().count(), 64);

@@ -23,7 +23,8 @@ use crate::{
     metrics::Metrics,
     models::Models,
     operations::models_of_collections,
-    request_record::{Running, Task},
+    request_record::{Asked, Running},
+    tasks::Tasks,
 };
 
 /// What a client is told to wait when too many requests run.
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) engine: Arc<dyn StorageEngine>,
     /// Absent where embedding is disabled.
     pub(crate) models: Option<Arc<Models>>,
+    pub(crate) tasks: Arc<Tasks>,
     permits: Semaphore,
     pub(crate) imports: Semaphore,
     slow_request: Option<Duration>,
@@ -78,11 +80,13 @@ impl Service {
             Models::open(config, Arc::clone(&metrics), models_of_collections(&*engine))
         });
         let models = models.transpose()?;
+        let limits = Arc::new(config.limits);
         let inner = Inner {
-            permits: Semaphore::new(permits(&config.limits)),
-            imports: Semaphore::new(config.limits.concurrent_imports.min(Semaphore::MAX_PERMITS)),
+            permits: Semaphore::new(permits(&limits)),
+            imports: Semaphore::new(limits.concurrent_imports.min(Semaphore::MAX_PERMITS)),
             slow_request: config.slow_request,
-            limits: Arc::new(config.limits),
+            tasks: Tasks::open(Arc::clone(&engine), Arc::clone(&limits)),
+            limits,
             metrics,
             engine,
             models,
@@ -213,6 +217,7 @@ impl Service {
         if let Some(models) = &self.inner.models {
             models.shutdown().await;
         }
+        self.inner.tasks.shutdown().await;
         self.inner.engine.close().await;
         drop(drained);
     }
@@ -224,17 +229,17 @@ impl Service {
     pub(crate) async fn run<'r, T>(
         &self,
         context: &'r RequestContext,
-        task: impl Into<Task<'r>>,
+        asked: impl Into<Asked<'r>>,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let task = task.into();
-        let operation = task.operation;
-        let running = Running::begin(context, task, &self.inner.metrics, self.inner.slow_request);
+        let asked = asked.into();
+        let operation = asked.operation;
+        let running = Running::begin(context, asked, &self.inner.metrics, self.inner.slow_request);
         let span = tracing::debug_span!(
             target: TRACE_TARGET,
             "operation",
             otel.name = operation.as_str(),
-            collection = task.collection(),
+            collection = asked.collection(),
             code = Empty,
         );
         let result = self.admitted(context, operation, work).instrument(span.clone()).await;

@@ -129,6 +129,19 @@ pub enum StoreError {
         /// What is kept.
         min_free_bytes: u64,
     },
+    /// Less space left than something large takes beside what is kept free; nothing was tried.
+    #[error(
+        "{needed_bytes} bytes are needed, the disk of the data directory has {free_bytes} left and \
+         keeps {min_free_bytes} (storage.min_free)"
+    )]
+    NoSpaceFor {
+        /// What is needed.
+        needed_bytes: u64,
+        /// What is left.
+        free_bytes: u64,
+        /// What is kept.
+        min_free_bytes: u64,
+    },
     /// The write waited in the queue until its deadline; nothing was written.
     #[error("the write was not started before its deadline")]
     Expired,
@@ -273,6 +286,9 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         match error {
+            StoreError::NoSpaceFor { .. } => {
+                Self::new(ErrorCode::StorageFull, message).with_retry_after(RETRY_AFTER_FULL)
+            }
             StoreError::Full | StoreError::LowSpace { .. } => {
                 let message = format!("{message}; deletes and searches go on");
                 Self::new(ErrorCode::StorageFull, message).with_retry_after(RETRY_AFTER_FULL)

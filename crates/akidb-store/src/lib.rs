@@ -20,9 +20,9 @@ pub use catalogue::{Catalogue, Finding, FindingKind, OpenedCatalogue};
 pub use collection_names::collection_names;
 pub use directory::{DataDirectory, set_aside_count, set_aside_folders};
 pub use documents::{
-    AddedToField, CommittedChange, DatabaseFault, DocumentStore, Loader, LostRange, Matching, Page,
-    PageRequest, PassageSpans, Placed, Position, Repair, StoreOptions, StoredField, StoredVector,
-    Survey, VectorKey, VectorsPerDocument, compact, repair, survey,
+    AddedToField, CommittedChange, CopyWatch, DatabaseFault, DocumentStore, Loader, LostRange,
+    Matching, Page, PageRequest, PassageSpans, Placed, Position, Repair, StoreOptions, StoredField,
+    StoredVector, Survey, VectorKey, VectorsPerDocument, compact, repair, survey,
 };
 pub use error::StoreError;
 pub use fail_stop::FailStop;

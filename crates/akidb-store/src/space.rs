@@ -112,6 +112,21 @@ impl DiskSpace {
         Err(StoreError::LowSpace { free_bytes: state.room.free_bytes, min_free_bytes })
     }
 
+    /// Whether so many bytes more leave what is kept free.
+    ///
+    /// # Errors
+    /// [`StoreError::LowSpace`] where no writes are taken, [`StoreError::NoSpaceFor`].
+    pub fn check_for(&self, needed_bytes: u64) -> Result<(), StoreError> {
+        self.check()?;
+        let state = self.lock();
+        let (free_bytes, min_free_bytes) =
+            (state.room.free_bytes, state.watch.min_free_bytes(state.room));
+        if free_bytes.saturating_sub(min_free_bytes) < needed_bytes {
+            return Err(StoreError::NoSpaceFor { needed_bytes, free_bytes, min_free_bytes });
+        }
+        Ok(())
+    }
+
     /// Takes up that a write met a full disk, be it that the last look was too long ago or that a
     /// quota leaves less than the disk has. The ballast stays for what makes room.
     pub fn note_full(&self) {

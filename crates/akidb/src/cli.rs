@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     commands::{
         alias, collection, completions, config, doctor, document, embed, import, man, model, ready,
-        reference, repair, search, serve, verify,
+        reference, repair, search, serve, task, verify,
     },
     printer::OutputFormat,
     settings::ConfigurationArgs,
@@ -43,7 +43,7 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     /// Run a node: REST and gRPC over one data directory
     Serve(serve::ServeArgs),
-    /// Create, list, show, change, rename and delete collections
+    /// Create, list, show, change, rename, copy and delete collections
     #[command(
         subcommand,
         after_help = "Examples:
@@ -58,6 +58,13 @@ pub(crate) enum Command {
   $ akidb alias change --set cinema=films-2024"
     )]
     Alias(alias::AliasCommand),
+    /// List, show and cancel what goes on for longer than a request
+    #[command(
+        subcommand,
+        after_help = "Example:
+  $ akidb task list"
+    )]
+    Task(task::TaskCommand),
     /// Show, change, delete and count documents
     #[command(
         subcommand,

@@ -5,11 +5,12 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use akidb_core::{Error, ErrorCode, Outcome, Result};
-use akidb_engine::{Alias, AliasAction, CollectionRecord, SettingsChange};
+use akidb_core::{CollectionName, Error, ErrorCode, Outcome, Result};
+use akidb_engine::{Alias, AliasAction, CollectionRecord, SettingsChange, TaskRecord};
 use akidb_store::StoreError;
 use tokio::{sync::MutexGuard, time::Instant};
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::{Collections, Entry};
 use crate::projection::Kept;
@@ -67,21 +68,44 @@ impl Collections {
         deadline: Instant,
     ) -> Result<Arc<Entry>> {
         let _changing = self.begin_change(deadline).await?;
-        let count = {
-            let names = self.names.read();
-            names.check_free(&record.name)?;
-            names.count()
-        };
-        if count >= collections_max {
-            let message = format!("the node has {count} collections, its limit `collections`");
-            return Err(Error::new(ErrorCode::LimitExceeded, message));
-        }
+        self.check_new(&record.name, collections_max)?;
         let folder = self.catalogue.directory().collection(record.uuid);
         self.catalogue.create(&record).await.map_err(|error| self.not_written(error))?;
         let entry = Arc::new(Entry::new(record, folder));
         self.names.write().insert(Arc::clone(&entry));
         self.count();
         Ok(entry)
+    }
+
+    /// Whether there may be another collection, of this name.
+    pub(super) fn check_new(&self, name: &CollectionName, collections_max: usize) -> Result<()> {
+        let names = self.names.read();
+        names.check_free(name)?;
+        let count = names.count();
+        if count >= collections_max {
+            let message = format!("the node has {count} collections, its limit `collections`");
+            return Err(Error::new(ErrorCode::LimitExceeded, message));
+        }
+        Ok(())
+    }
+
+    /// Keeps a task, and forgets others.
+    pub(crate) async fn keep_task(
+        self: &Arc<Self>,
+        task: TaskRecord,
+        forgotten: Vec<Uuid>,
+    ) -> Result<()> {
+        let this = Arc::clone(self);
+        let keep = async move {
+            let _changing = this.changing.lock().await;
+            let kept = this.catalogue.keep_task(&task, &forgotten).await;
+            kept.map_err(|error| this.not_written(error))?;
+            let mut tasks = this.tasks.write();
+            tasks.retain(|id, _| !forgotten.contains(id));
+            tasks.insert(task.id, Arc::new(task));
+            Ok(())
+        };
+        self.detached(keep).await
     }
 
     async fn change_whole(

@@ -89,6 +89,10 @@ impl Entry {
         Ok(())
     }
 
+    pub(super) fn is_dropped(&self) -> bool {
+        self.dropped.load(Ordering::Acquire)
+    }
+
     pub(super) fn set_dropped(&self) {
         self.dropped.store(true, Ordering::Release);
     }

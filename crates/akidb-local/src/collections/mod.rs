@@ -1,22 +1,24 @@
 //! The collections of a node: known by name, opened on first use, closed when idle.
 //!
 //! `names` is what they are called, `entry` is one collection and its opening, `open` what an open one holds, `changes` what changes
-//! which collections there are, `fields` which fields one has. What is asked of documents lives in the operations, not here.
+//! which collections there are, `copies` makes one of another, `fields` which fields one has. What is asked of documents lives in the operations, not here.
 
 mod changes;
+mod copies;
 mod entry;
 mod fields;
 mod names;
 mod open;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use akidb_core::{Error, ErrorCode, Result};
-use akidb_engine::{Alias, CollectionRecord, IndexProgress, IndexState, IndexStatus};
+use akidb_engine::{Alias, CollectionRecord, IndexProgress, IndexState, IndexStatus, TaskRecord};
 use akidb_store::{Catalogue, DataDirectory, DiskSpace, FailStop, Finding, OpenedCatalogue};
 use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 pub(crate) use entry::Entry;
 pub(crate) use open::OpenCollection;
@@ -35,6 +37,7 @@ pub(crate) struct Collections {
     config: StorageConfig,
     pub(crate) indexing: Indexing,
     names: RwLock<Names>,
+    tasks: RwLock<BTreeMap<Uuid, Arc<TaskRecord>>>,
     /// What of the catalogue was not as it was left.
     findings: Vec<Finding>,
     /// Held while the catalogue changes, so that a name is taken once.
@@ -55,7 +58,7 @@ impl Collections {
         let fail_stop = FailStop::default();
         let opened = Catalogue::open(Arc::new(directory), fail_stop.clone()).await;
         let opened = opened.map_err(|error| space.explain(error))?;
-        let OpenedCatalogue { catalogue, collections, findings } = opened;
+        let OpenedCatalogue { catalogue, collections, tasks, findings } = opened;
         metrics.count_findings(&findings);
         let entries = collections.into_iter().map(|record| {
             let folder = catalogue.directory().collection(record.uuid);
@@ -78,6 +81,7 @@ impl Collections {
             config,
             indexing,
             names,
+            tasks: RwLock::new(tasks.into_iter().map(|task| (task.id, Arc::new(task))).collect()),
             findings,
             changing: Mutex::default(),
             running: Arc::default(),
@@ -109,6 +113,11 @@ impl Collections {
     /// Every alias, by name.
     pub(crate) fn aliases(&self) -> Vec<Alias> {
         self.names.read().aliases().collect()
+    }
+
+    /// Every task that is kept, in the order of their ids.
+    pub(crate) fn tasks(&self) -> Vec<Arc<TaskRecord>> {
+        self.tasks.read().values().cloned().collect()
     }
 
     /// Opens a collection where it is not open. The opening goes on when whoever asked is gone: who

@@ -17,8 +17,8 @@ impl Service {
         context: &RequestContext,
         collection: Option<&str>,
     ) -> Result<Vec<Alias>> {
-        let task = Operation::ListAliases.on(collection.unwrap_or_default());
-        self.run(context, task, async {
+        let asked = Operation::ListAliases.on(collection.unwrap_or_default());
+        self.run(context, asked, async {
             let only = collection.map(|name| self.inner.engine.open(name)).transpose()?;
             let only = only.map(|collection| collection.record().name.clone());
             let mut aliases = self.inner.engine.aliases();

@@ -13,6 +13,7 @@ mod read;
 mod search;
 mod selection;
 mod steps;
+mod tasks;
 mod text_vectors;
 mod update;
 mod upsert;

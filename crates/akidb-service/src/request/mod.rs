@@ -9,6 +9,7 @@ mod id;
 mod model;
 mod node;
 mod search;
+mod task;
 
 pub use alias::{GivenAlias, GivenAliasAction};
 pub use collection::{
@@ -26,3 +27,4 @@ pub use id::GivenId;
 pub use model::{InUse, ModelInfo, ModelState};
 pub use node::{ComponentState, Readiness};
 pub use search::{Search, SearchParams, SearchReply};
+pub use task::{TaskInfo, TaskKind, TaskProgressState};

@@ -11,6 +11,7 @@ mod one_field;
 mod plan;
 mod recovery;
 mod row;
+mod task_row;
 
 use std::{
     path::{Path, PathBuf},
@@ -18,7 +19,7 @@ use std::{
 };
 
 use akidb_core::torture::{PlantedFault, has_fault};
-use akidb_engine::CollectionRecord;
+use akidb_engine::{CollectionRecord, TaskRecord};
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -28,7 +29,7 @@ use self::{
     description::{DatabaseStamp, Description},
     row::Stamped,
 };
-use crate::{DataDirectory, DocumentStore, FailStop, Position, StoreError};
+use crate::{CopyWatch, DataDirectory, DocumentStore, FailStop, Position, StoreError, documents};
 
 const FILE_NAME: &str = "akidb.db";
 
@@ -60,6 +61,8 @@ pub struct OpenedCatalogue {
     pub catalogue: Catalogue,
     /// Every collection, by name.
     pub collections: Vec<CollectionRecord>,
+    /// Every task that is kept.
+    pub tasks: Vec<TaskRecord>,
     /// What was not as it was left; it is put right, and in the log.
     pub findings: Vec<Finding>,
 }
@@ -70,6 +73,8 @@ enum Change<'a> {
     /// Replaces the rows of these.
     Replace(&'a [CollectionRecord]),
     Delete(Uuid),
+    /// Keeps a task, and forgets others.
+    Task(&'a TaskRecord, &'a [Uuid]),
 }
 
 impl Catalogue {
@@ -93,6 +98,7 @@ impl Catalogue {
         Ok(OpenedCatalogue {
             catalogue: Self { directory, state: Mutex::new(state), fail_stop },
             collections: recovered.rows.into_iter().map(|stamped| stamped.row).collect(),
+            tasks: recovered.tasks,
             findings: recovered.findings,
         })
     }
@@ -119,30 +125,97 @@ impl Catalogue {
     pub async fn create(&self, row: &CollectionRecord) -> Result<PathBuf, StoreError> {
         let _on_panic = self.fail_stop.on_panic("making a collection");
         let mut state = self.state.lock().await;
-        let made = match self.make_folder(row, state.change + 1).await {
-            Ok(()) => self.commit(&mut state, Change::Insert(row)).await,
+        let made = match self.make_folder(row.uuid).await {
+            Ok(()) => self.hand_out(&mut state, row).await,
             Err(error) => Err(error),
         };
+        self.finish(&mut state, row.uuid, made)
+    }
+
+    /// Writes all that a collection has, as of one moment, into the folder of one that nobody is given
+    /// yet, and says whether it is whole. Nothing else waits for it.
+    ///
+    /// # Errors
+    /// When a page can not be read, or the disk fails or is full. Nothing is left then, as where it
+    /// is stopped.
+    pub async fn begin_copy(
+        &self,
+        uuid: Uuid,
+        of: Uuid,
+        watch: &impl CopyWatch,
+    ) -> Result<bool, StoreError> {
+        // Of an attempt of before.
+        self.abandon(uuid);
+        let copied = match self.directory.begin_collection(uuid) {
+            Ok(folder) => documents::copy(&self.directory.collection(of), &folder, watch).await,
+            Err(error) => Err(error),
+        };
+        if !matches!(copied, Ok(true)) {
+            self.abandon(uuid);
+        }
+        copied
+    }
+
+    /// Makes a collection of a folder that [`Catalogue::begin_copy`] has filled. The caller has checked
+    /// that the name is free.
+    ///
+    /// # Errors
+    /// As [`Catalogue::create`].
+    pub async fn finish_copy(&self, row: &CollectionRecord) -> Result<(), StoreError> {
+        let _on_panic = self.fail_stop.on_panic("making a copy of a collection");
+        let mut state = self.state.lock().await;
+        let made = self.hand_out(&mut state, row).await;
+        self.finish(&mut state, row.uuid, made).map(drop)
+    }
+
+    /// Removes the folder of a collection that nobody was given.
+    pub fn abandon(&self, uuid: Uuid) {
+        // Its name says what it is, whether or not it can be removed now.
+        if let Err(error) = self.directory.abandon_collection(uuid) {
+            tracing::warn!(%error, "the rest of a failed creation stays until the restart");
+        }
+    }
+
+    /// Keeps a task in place of the record of its id, and forgets others.
+    ///
+    /// # Errors
+    /// After [`StoreError::CommitUnknown`] it may be kept; after any other it is not.
+    pub async fn keep_task(&self, task: &TaskRecord, forgotten: &[Uuid]) -> Result<(), StoreError> {
+        let _on_panic = self.fail_stop.on_panic("keeping a task");
+        let mut state = self.state.lock().await;
+        self.commit(&mut state, Change::Task(task, forgotten)).await
+    }
+
+    async fn make_folder(&self, uuid: Uuid) -> Result<(), StoreError> {
+        let folder = self.directory.begin_collection(uuid)?;
+        DocumentStore::create(&folder).await
+    }
+
+    /// Describes the folder of a new collection, and adds its row.
+    async fn hand_out(&self, state: &mut State, row: &CollectionRecord) -> Result<(), StoreError> {
+        let stamped = Stamped { row: row.clone(), change: state.change + 1 };
+        let folder = self.directory.new_collection(row.uuid);
+        description::write(&folder, &Description { stamped, database: None })?;
+        self.commit(state, Change::Insert(row)).await
+    }
+
+    /// Gives the folder of a new collection its name, or removes it.
+    fn finish(
+        &self,
+        state: &mut State,
+        uuid: Uuid,
+        made: Result<(), StoreError>,
+    ) -> Result<PathBuf, StoreError> {
         match made {
             Ok(()) => {}
             Err(error @ StoreError::CommitUnknown { .. }) => return Err(error),
             Err(error) => {
-                // Its name says that nobody was given it, whether or not it can be removed now.
-                if let Err(error) = self.directory.abandon_collection(row.uuid) {
-                    tracing::warn!(%error, "the rest of a failed creation stays until the restart");
-                }
+                self.abandon(uuid);
                 return Err(error);
             }
         }
-        let finished = self.directory.finish_collection(row.uuid);
-        finished.map_err(|error| self.unknown(&mut state, &error.to_string()))
-    }
-
-    async fn make_folder(&self, row: &CollectionRecord, change: u64) -> Result<(), StoreError> {
-        let folder = self.directory.begin_collection(row.uuid)?;
-        DocumentStore::create(&folder).await?;
-        let stamped = Stamped { row: row.clone(), change };
-        description::write(&folder, &Description { stamped, database: None })
+        let finished = self.directory.finish_collection(uuid);
+        finished.map_err(|error| self.unknown(state, &error.to_string()))
     }
 
     /// Replaces the row of a collection.
@@ -283,6 +356,12 @@ async fn apply(
             }
             for row in rows {
                 row::insert(connection, &stamped(row)).await?;
+            }
+        }
+        Change::Task(task, forgotten) => {
+            task_row::replace(connection, task).await?;
+            for id in forgotten {
+                task_row::delete(connection, *id).await?;
             }
         }
         Change::Delete(uuid) => row::delete(connection, uuid).await?,

@@ -3,6 +3,7 @@
 
 use std::{fs, path::Path};
 
+use akidb_engine::TaskRecord;
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     one_field,
     plan::{Finding, FindingKind, Found, FoundFolder, Plan, plan},
     row::{self, Stamped, StoredRow},
+    task_row::{self, StoredTasks},
 };
 use crate::{
     DataDirectory, StoreError, connection,
@@ -31,6 +33,7 @@ enum State {
 struct Read {
     state: State,
     rows: Vec<StoredRow>,
+    tasks: StoredTasks,
     /// Whether some of the rows have the form of before.
     is_old: bool,
     /// Why it can not be used any more, where it can not.
@@ -42,6 +45,7 @@ pub(super) struct Recovered {
     pub(super) connection: SqliteConnection,
     pub(super) change: u64,
     pub(super) rows: Vec<Stamped>,
+    pub(super) tasks: Vec<TaskRecord>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -54,7 +58,7 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
         // SQLite would remove it unread.
         set_files_aside(directory, &["akidb.db-wal"], &mut findings)?;
     }
-    let (connection, read) = match open_and_read(&path).await {
+    let (connection, mut read) = match open_and_read(&path).await {
         Ok((connection, read)) if read.fault.is_none() => (Some(connection), read),
         Ok((connection, read)) => {
             // Not closed in order: nothing is written to it any more.
@@ -63,18 +67,32 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
         }
         Err(error) if is_damage(&error) => {
             let fault = format!("can not be read: {error}");
-            let read =
-                Read { state: State::Damaged, rows: Vec::new(), is_old: false, fault: Some(fault) };
+            let read = Read {
+                state: State::Damaged,
+                rows: Vec::new(),
+                tasks: StoredTasks::default(),
+                is_old: false,
+                fault: Some(fault),
+            };
             (None, read)
         }
         Err(error) => return Err(error),
     };
+    let tasks = std::mem::take(&mut read.tasks);
+    findings.extend(damaged_tasks(&tasks));
     let mut connection = match connection {
-        Some(connection) => connection,
+        Some(mut connection) => {
+            task_row::delete_damaged(&mut connection, &tasks.damaged).await?;
+            connection
+        }
         None => {
             let files = [FILE_NAME, "akidb.db-wal", "akidb.db-shm"];
             set_files_aside(directory, &files, &mut findings)?;
-            connection::open_writer(&path, &migrations::catalogue()).await?
+            let mut connection = connection::open_writer(&path, &migrations::catalogue()).await?;
+            for task in &tasks.sound {
+                task_row::replace(&mut connection, task).await?;
+            }
+            connection
         }
     };
     crate::directory::sync_directory(directory.root())?;
@@ -84,7 +102,7 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
     findings.append(&mut plan.findings);
     findings.extend(found.findings);
     let change = carry_out(directory, &mut connection, &mut plan, &findings, last_change).await?;
-    Ok(Recovered { connection, change, rows: plan.rows, findings })
+    Ok(Recovered { connection, change, rows: plan.rows, tasks: tasks.sound, findings })
 }
 
 /// What a start would find, without changing anything. Nothing is told of a catalogue of an earlier
@@ -101,6 +119,7 @@ pub(super) async fn inspect(root: &Path) -> Result<Vec<Finding>, StoreError> {
                 Ok(Read {
                     state: State::Damaged,
                     rows: Vec::new(),
+                    tasks: StoredTasks::default(),
                     is_old: false,
                     fault: Some(fault),
                 })
@@ -112,10 +131,27 @@ pub(super) async fn inspect(root: &Path) -> Result<Vec<Finding>, StoreError> {
         connection.close().await?;
         read?
     } else {
-        Read { state: State::First, rows: Vec::new(), is_old: false, fault: None }
+        Read {
+            state: State::First,
+            rows: Vec::new(),
+            tasks: StoredTasks::default(),
+            is_old: false,
+            fault: None,
+        }
     };
+    let of_tasks: Vec<_> = damaged_tasks(&read.tasks).collect();
     let found = found(root, read, is_there)?;
-    Ok(plan(found.found).findings.into_iter().chain(found.findings).collect())
+    let planned = plan(found.found).findings;
+    Ok(of_tasks.into_iter().chain(planned).chain(found.findings).collect())
+}
+
+/// Tasks that nobody can tell of any more. What they made and did not end is no collection.
+fn damaged_tasks(tasks: &StoredTasks) -> impl Iterator<Item = Finding> + use<'_> {
+    tasks.damaged.iter().map(|(id, reason)| {
+        let id = String::from_utf8_lossy(id);
+        let detail = format!("a task that says it is {id:?} is damaged: {reason}");
+        Finding { kind: FindingKind::Removed, detail }
+    })
 }
 
 struct Compared {
@@ -127,7 +163,7 @@ struct Compared {
 
 /// Looks at the folders and the mark.
 fn found(root: &Path, read: Read, is_there: bool) -> Result<Compared, StoreError> {
-    let Read { state, rows, is_old, fault } = read;
+    let Read { state, rows, is_old, fault, .. } = read;
     let folders: Vec<FoundFolder> =
         folders(root)?.into_iter().map(|folder| look_into(root, folder)).collect();
     let of_rows = rows.iter().filter_map(|row| match row {
@@ -294,6 +330,13 @@ async fn read(connection: &mut SqliteConnection) -> Result<Read, StoreError> {
         }
         Err(error) => return Err(error),
     }
+    let tasks = match task_row::read_all(connection).await {
+        Err(error) if is_damage(&error) => {
+            fault = fault.or_else(|| Some(format!("can not be read to its end: {error}")));
+            StoredTasks::default()
+        }
+        tasks => tasks?,
+    };
     let check = sqlx::query_scalar::<_, String>("PRAGMA integrity_check(1)");
     match check.fetch_one(connection).await.map_err(StoreError::from) {
         Ok(said) if said == "ok" => {}
@@ -301,7 +344,7 @@ async fn read(connection: &mut SqliteConnection) -> Result<Read, StoreError> {
         Err(error) if is_damage(&error) => fault = fault.or_else(|| Some(error.to_string())),
         Err(error) => return Err(error),
     }
-    Ok(Read { state, rows, is_old, fault })
+    Ok(Read { state, rows, tasks, is_old, fault })
 }
 
 /// Reads rows as long as that can be done, and says whether there are some of before.

@@ -83,7 +83,8 @@ impl DataDirectory {
         Folder::Collection(uuid).path(&self.root)
     }
 
-    fn new_collection(&self, uuid: Uuid) -> PathBuf {
+    /// Where the files of a collection are that nobody is given yet.
+    pub(crate) fn new_collection(&self, uuid: Uuid) -> PathBuf {
         Folder::New(uuid).path(&self.root)
     }
 

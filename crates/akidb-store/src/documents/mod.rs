@@ -1,6 +1,7 @@
 //! One collection's `documents.db`: opened by a loader, then written by one task and read by a
 //! small pool.
 
+mod copy;
 mod create;
 mod field;
 mod field_rows;
@@ -40,6 +41,8 @@ use tokio::{
 };
 
 use crate::{FailStop, StoreError, StoreMetrics};
+pub use copy::CopyWatch;
+pub(crate) use copy::copy;
 use field::Fields;
 pub use field::StoredField;
 pub use history::Position;

@@ -8,10 +8,12 @@ use std::{
 };
 
 use akidb_core::{
-    Chunking, CollectionName, Dimension, FieldName, IndexEngine, IndexSettings, Metric,
+    Chunking, CollectionName, Dimension, ErrorCode, FieldName, IndexEngine, IndexSettings, Metric,
     Quantization,
 };
-use akidb_engine::{CollectionRecord, VectorField};
+use akidb_engine::{
+    CollectionRecord, CopyWork, TaskError, TaskRecord, TaskState, TaskWork, VectorField,
+};
 use akidb_store::{Catalogue, DataDirectory, FailStop, Finding, OpenedCatalogue};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
@@ -361,6 +363,59 @@ async fn aliases_come_back_with_their_collections_and_only_to_the_last_one() {
     assert_eq!((&opened.collections, kinds(&opened.findings)), (&after.to_vec(), vec![]));
     opened.catalogue.change(&aliased(&old, &["nowhere"])).await.unwrap();
     assert_eq!(reopened(opened).await.collections[2], aliased(&old, &["nowhere"]));
+}
+
+fn task(number: u128, state: TaskState) -> TaskRecord {
+    let name = |name: &str| CollectionName::new(name).unwrap();
+    let work = CopyWork {
+        of: Uuid::from_u128(1),
+        of_name: name("films"),
+        uuid: Uuid::from_u128(2),
+        name: name("copy"),
+    };
+    let has_failed = state == TaskState::Failed;
+    TaskRecord {
+        id: Uuid::from_u128(number),
+        work: TaskWork::Copy(work),
+        state,
+        error: has_failed
+            .then(|| TaskError { code: ErrorCode::StorageFull, message: "it is full".into() }),
+        created_unix_ms: 5,
+        ended_unix_ms: has_failed.then_some(-6),
+    }
+}
+
+#[tokio::test]
+async fn tasks_are_kept_until_they_are_forgotten_and_a_damaged_one_is_told_of_and_removed() {
+    let (root, rows) = three().await;
+    let opened = open(root.path()).await;
+    let [first, second, third] =
+        [task(1, TaskState::Running), task(2, TaskState::Failed), task(3, TaskState::Cancelled)];
+    for task in [&first, &second, &third] {
+        opened.catalogue.keep_task(task, &[]).await.unwrap();
+    }
+    let first = TaskRecord { state: TaskState::Succeeded, ended_unix_ms: Some(7), ..first };
+    opened.catalogue.keep_task(&first, &[third.id]).await.unwrap();
+    let opened = reopened(opened).await;
+    assert_eq!((&opened.tasks, kinds(&opened.findings)), (&vec![first.clone(), second], vec![]));
+    close(opened).await;
+    for sql in [
+        "UPDATE tasks SET state = 'running' WHERE state = 'failed'",
+        "UPDATE tasks SET id = 'ÿ' WHERE state = 'failed'",
+        "UPDATE tasks SET error_code = 'internal' WHERE state = 'failed'",
+        "UPDATE tasks SET ended_unix_ms = NULL WHERE state = 'failed'",
+        "UPDATE tasks SET kind = 'move' WHERE state = 'failed'",
+    ] {
+        let opened = open(root.path()).await;
+        opened.catalogue.keep_task(&task(2, TaskState::Failed), &[]).await.unwrap();
+        close(opened).await;
+        tamper(root.path(), sql).await;
+        let told = Catalogue::inspect(root.path()).await.unwrap();
+        let opened = open(root.path()).await;
+        assert_eq!((&opened.findings, kinds(&told)), (&told, vec!["removed"]), "{sql}");
+        assert_eq!((&opened.tasks, &opened.collections), (&vec![first.clone()], &rows), "{sql}");
+        assert_eq!(kinds(&reopened(opened).await.findings), [""; 0], "{sql}");
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub(crate) mod repair;
 pub(crate) mod search;
 pub(crate) mod serve;
 mod show;
+pub(crate) mod task;
 pub(crate) mod verify;
 
 use crate::{
@@ -34,6 +35,7 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
         Command::Serve(args) => serve::run(args, configuration, printer).await,
         Command::Collection(command) => collection::run(command, configuration, printer).await,
         Command::Alias(command) => alias::run(command, configuration, printer).await,
+        Command::Task(command) => task::run(command, configuration, printer).await,
         Command::Document(command) => document::run(command, configuration, printer).await,
         Command::Import(args) => import::run(args, configuration, printer).await,
         Command::Search(args) => search::run(*args, configuration, printer).await,

@@ -100,6 +100,16 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
     let change = ["alias", "change", "--delete", "cinema", "--set", "kino=films"];
     assert_eq!(run_json(&change, "")["aliases"][0]["alias"], "kino");
     assert!(run(&["alias", "change", "--delete", "kino"], "").status.success());
+    let copied = run_json(&["collection", "copy", "films", "films-2"], "");
+    assert_eq!((&copied["state"], &copied["kind"]), (&value!("succeeded"), &value!("copy")));
+    assert_eq!(run_json(&["document", "count", "films-2"], "")["count"], 4);
+    let again = run(&["collection", "copy", "films", "films-2"], "");
+    assert_failed(&again, 1, &["collection_exists"]);
+    assert_eq!(run_json(&["task", "list"], "")["tasks"][0]["id"], copied["id"]);
+    let id = copied["id"].as_str().unwrap();
+    assert_eq!(run_json(&["task", "show", id], "")["to"], "films-2");
+    assert_failed(&run(&["task", "cancel", id], ""), 1, &["task_ended"]);
+    assert!(run(&["collection", "delete", "films-2"], "").status.success());
     let renamed = run_json(&["collection", "rename", "films", "movies"], "");
     assert_eq!((&renamed["name"], &renamed["document_count"]), (&value!("movies"), &value!(4)));
     assert_failed(&run(&["collection", "show", "films"], ""), 1, &["collection_not_found"]);

@@ -4,6 +4,7 @@
 mod architecture;
 mod browser;
 mod client_commands;
+mod copies;
 mod crash;
 mod disk_faults;
 mod disk_full;

@@ -3,7 +3,7 @@
 use akidb_client::{
     AliasAction, Client, CollectionUpdate, Embed, ErrorCode, GetDocuments, Id, Import,
     ImportAnswer, IndexState, Metric, ModelState, NewCollection, NewDocument, Part, Patch,
-    Readiness, RequestError, Search, Status,
+    Readiness, RequestError, Search, Status, TaskState,
 };
 use futures::stream;
 use serde_json::json;
@@ -75,6 +75,15 @@ async fn documents_are_stored_found_changed_and_deleted() {
     assert_eq!(films.drop().await.unwrap_err().code(), Some(ErrorCode::CollectionAliased));
     let delete = AliasAction::Delete { alias: "cinema".to_owned() };
     assert!(client.change_aliases(&[delete]).await.unwrap().is_empty());
+    let mut task = films.copy("films-2").await.unwrap();
+    while matches!(task.state, TaskState::Pending | TaskState::Running) {
+        task = client.task(&task.id).await.unwrap();
+    }
+    assert_eq!((task.state, task.to.as_deref()), (TaskState::Succeeded, Some("films-2")));
+    assert_eq!(client.tasks().await.unwrap()[0], task);
+    let ended = client.cancel_task(&task.id).await.unwrap_err();
+    assert_eq!(ended.code(), Some(ErrorCode::TaskEnded));
+    client.collection("films-2").drop().await.unwrap();
     assert_eq!(films.rename("movies").await.unwrap().name, "movies");
     client.collection("movies").drop().await.unwrap();
     assert!(client.collections().await.unwrap().is_empty());

@@ -1,5 +1,6 @@
 //! `akidb collection`
 
+mod copy;
 mod create;
 mod delete;
 mod index;
@@ -26,6 +27,8 @@ pub(crate) enum CollectionCommand {
     Update(update::UpdateArgs),
     /// Give a collection another name
     Rename(rename::RenameArgs),
+    /// Copy a collection
+    Copy(copy::CopyArgs),
     /// Delete a collection and all that is in it
     Delete(delete::DeleteArgs),
 }
@@ -41,6 +44,7 @@ pub(crate) async fn run(
         CollectionCommand::Show(args) => show::run(args, configuration, printer).await,
         CollectionCommand::Update(args) => update::run(args, configuration, printer).await,
         CollectionCommand::Rename(args) => rename::run(args, configuration, printer).await,
+        CollectionCommand::Copy(args) => copy::run(args, configuration, printer).await,
         CollectionCommand::Delete(args) => delete::run(args, configuration, printer).await,
     }
 }

@@ -73,6 +73,7 @@ pub(super) fn refused(
 pub(crate) fn collections() -> Vec<Case> {
     vec![
         works(ListCollections, "", json!({})).with("/collections", json!([])),
+        works(ListTasks, "", json!({})).with("/tasks", json!([])),
         works(CreateCollection, "", json!({"name": FILMS})).with("/model/name", json!("hash")).with("/index/engine", json!("hnsw")).with("/index/ef", json!(100)).with("/index/vector_count", json!(0)),
         works(CreateCollection, "", json!({"name": POINTS, "dimension": 3}))
             .with("/metric", json!("cosine")),
@@ -373,6 +374,14 @@ pub(crate) fn wrong_collections() -> Vec<Case> {
         refused(ChangeAliases, "", json!({"actions": [{"create": {"alias": "a", "collection": ""}}]}), InvalidName, "actions[0].create.collection: \"\" is not"),
         refused(ChangeAliases, "", json!({"actions": [{}]}), InvalidArgument, "actions[0]: exactly one of create, set and delete must be given"),
         refused(ChangeAliases, "", json!({"actions": vec![json!({"delete": {"alias": "a"}}); 101]}), LimitExceeded, "actions: is 101, allowed are at most 100 (batch_aliases)"),
+        refused(CopyCollection, FILMS, json!({"to": FILMS}), InvalidArgument, "to: is the collection itself"),
+        refused(CopyCollection, "cinema", json!({"to": FILMS}), InvalidArgument, "to: is the collection itself"),
+        refused(CopyCollection, FILMS, json!({"to": "cinema"}), AliasExists, "to: \"cinema\" is an alias already, of \"films\""),
+        refused(CopyCollection, FILMS, json!({"to": POINTS}), CollectionExists, "to: a collection named \"points\" exists"),
+        refused(CopyCollection, FILMS, json!({"to": "a/b"}), InvalidName, "to: \"a/b\" is not"),
+        refused(CopyCollection, "nothing", json!({"to": "a"}), CollectionNotFound, "\"nothing\""),
+        refused(GetTask, "", json!({"id": "nothing"}), TaskNotFound, "no task has the id \"nothing\""),
+        refused(CancelTask, "", json!({"id": "index:films"}), TaskNotFound, "no task has the id \"index:films\""),
         refused(ListAliases, "nothing", json!({}), CollectionNotFound, "\"nothing\""),
         works(ChangeAliases, "", json!({"actions": [{"delete": {"alias": "cinema"}}]})),
         refused(UpdateCollection, FILMS, json!({"description": "\0"}), InvalidArgument, "description: "),

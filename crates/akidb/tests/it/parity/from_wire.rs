@@ -226,6 +226,23 @@ fn index_settings(given: wire::IndexSettings) -> Value {
     ])
 }
 
+pub(crate) fn task(given: Option<wire::Task>) -> Value {
+    let given = given.unwrap();
+    let word = |name: &str| Value::from(name.rsplit_once("_").unwrap().1.to_lowercase());
+    object([
+        ("kind", Some(word(given.kind().as_str_name()))),
+        ("state", Some(word(given.state().as_str_name()))),
+        ("id", Some(given.id.into())),
+        ("progress", Some(given.progress.into())),
+        ("collection", given.collection.map(Value::from)),
+        ("to", given.to.map(Value::from)),
+        ("model", given.model.map(Value::from)),
+        ("error", given.error.map(|it| json!({"code": it.code, "message": it.message}))),
+        ("created_unix_ms", given.created_unix_ms.map(Value::from)),
+        ("ended_unix_ms", given.ended_unix_ms.map(Value::from)),
+    ])
+}
+
 pub(crate) fn aliases(given: Vec<wire::Alias>) -> Value {
     let aliases = given.into_iter();
     let aliases: Vec<_> = aliases

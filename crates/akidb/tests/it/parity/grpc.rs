@@ -80,6 +80,20 @@ impl GrpcDoor {
             Message::ChangeAliases(message) => {
                 from_wire::aliases(client.change_aliases(message).await?.into_inner().aliases)
             }
+            Message::CopyCollection(message) => {
+                from_wire::task(client.copy_collection(message).await?.into_inner().task)
+            }
+            Message::ListTasks(message) => {
+                let tasks = client.list_tasks(message).await?.into_inner().tasks.into_iter();
+                let tasks: Vec<_> = tasks.map(|task| from_wire::task(Some(task))).collect();
+                json!({"tasks": tasks})
+            }
+            Message::GetTask(message) => {
+                from_wire::task(client.get_task(message).await?.into_inner().task)
+            }
+            Message::CancelTask(message) => {
+                from_wire::task(client.cancel_task(message).await?.into_inner().task)
+            }
             Message::DeleteCollection(message) => {
                 client.delete_collection(message).await?;
                 json!({"deleted": true})

@@ -77,6 +77,12 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
         }
         Operation::ListAliases => (Method::GET, at("/aliases")),
         Operation::ChangeAliases => (Method::POST, "/v1/aliases".to_owned()),
+        Operation::CopyCollection => (Method::POST, at("/copy")),
+        Operation::ListTasks => (Method::GET, "/v1/tasks".to_owned()),
+        Operation::GetTask => (Method::GET, format!("/v1/tasks/{}", task_id(&take("id").unwrap()))),
+        Operation::CancelTask => {
+            (Method::POST, format!("/v1/tasks/{}/cancel", task_id(&take("id").unwrap())))
+        }
         Operation::DeleteCollection => (Method::DELETE, at("")),
         Operation::Upsert => (Method::POST, at("/documents")),
         Operation::GetDocuments => (Method::POST, at("/documents/get")),
@@ -96,6 +102,10 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
     };
     let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
     (method, path, key, has_body.then_some(body))
+}
+
+fn task_id(id: &Value) -> String {
+    encoded(id.as_str().unwrap())
 }
 
 fn document_path(id: &Value) -> String {

@@ -24,6 +24,10 @@ pub(crate) enum Message {
     UpdateCollection(wire::UpdateCollectionRequest),
     ListAliases(wire::ListAliasesRequest),
     ChangeAliases(wire::ChangeAliasesRequest),
+    CopyCollection(wire::CopyCollectionRequest),
+    ListTasks(wire::ListTasksRequest),
+    GetTask(wire::GetTaskRequest),
+    CancelTask(wire::CancelTaskRequest),
     DeleteCollection(wire::DeleteCollectionRequest),
     Upsert(wire::UpsertDocumentsRequest),
     GetDocument(wire::GetDocumentRequest),
@@ -77,6 +81,17 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
         Operation::ChangeAliases => Message::ChangeAliases(wire::ChangeAliasesRequest {
             actions: body.required("actions", |value| each(value, alias_action))?,
         }),
+        Operation::CopyCollection => Message::CopyCollection(wire::CopyCollectionRequest {
+            collection,
+            to: body.required("to", text)?,
+        }),
+        Operation::ListTasks => Message::ListTasks(wire::ListTasksRequest {}),
+        Operation::GetTask => {
+            Message::GetTask(wire::GetTaskRequest { id: body.required("id", text)? })
+        }
+        Operation::CancelTask => {
+            Message::CancelTask(wire::CancelTaskRequest { id: body.required("id", text)? })
+        }
         Operation::DeleteCollection => {
             Message::DeleteCollection(wire::DeleteCollectionRequest { name: collection })
         }

@@ -1,0 +1,284 @@
+//! The tasks of the node: begun, followed, cancelled, and taken up again after a restart.
+//!
+//! Storage keeps what a task is and how it ended; how far it is only its runner knows. Tasks run one
+//! after the other, as each may take all of a disk.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use akidb_core::{CollectionName, Error, ErrorCode, Limits, Outcome, Result};
+use akidb_engine::{
+    CollectionRecord, CopyWork, Progress, StorageEngine, TaskError, TaskRecord, TaskState,
+    TaskWork, WorkEnd,
+};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// How long the runner waits before it tries again to note how a task ended.
+const NOTE_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Every task that is not over, and what begins others.
+pub(crate) struct Tasks {
+    engine: Arc<dyn StorageEngine>,
+    limits: Arc<Limits>,
+    running: Mutex<BTreeMap<Uuid, Control>>,
+    /// Held by the task whose turn it is.
+    turn: tokio::sync::Mutex<()>,
+    /// Held while a task begins, so that a name is looked at once.
+    beginning: tokio::sync::Mutex<()>,
+    is_closed: AtomicBool,
+}
+
+/// What others know of a task that is not over, and tell it.
+#[derive(Clone)]
+struct Control {
+    target: CollectionName,
+    progress: Progress,
+    has_turn: Arc<AtomicBool>,
+    is_cancelled: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
+    /// Closed when the runner has ended.
+    ended: watch::Receiver<()>,
+}
+
+/// Takes a task from those that run when it is dropped, however that comes.
+struct Ending {
+    tasks: Arc<Tasks>,
+    id: Uuid,
+    /// Those who wait learn of it last.
+    _told: watch::Sender<()>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.tasks.running.lock().remove(&self.id);
+    }
+}
+
+/// How far a task is that is not over.
+pub(crate) struct Live {
+    /// Whether its work has begun.
+    pub(crate) has_begun: bool,
+    /// How much is done, 0 to 1.
+    pub(crate) part: f32,
+}
+
+impl Tasks {
+    /// Takes up the tasks that a node before has left, and forgets those that ended long ago.
+    pub(crate) fn open(engine: Arc<dyn StorageEngine>, limits: Arc<Limits>) -> Arc<Self> {
+        let tasks = Arc::new(Self {
+            engine,
+            limits,
+            running: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            beginning: tokio::sync::Mutex::default(),
+            is_closed: AtomicBool::new(false),
+        });
+        for task in tasks.engine.tasks() {
+            if task.state == TaskState::Running {
+                tracing::info!(task = %task.id, "a task of before goes on");
+                tasks.run(TaskRecord::clone(&task));
+            }
+        }
+        tasks
+    }
+
+    /// How far a task is; absent where it is over.
+    pub(crate) fn live(&self, id: Uuid) -> Option<Live> {
+        let running = self.running.lock();
+        running.get(&id).map(|control| Live {
+            has_begun: control.has_turn.load(Ordering::Relaxed),
+            part: control.progress.part(),
+        })
+    }
+
+    /// Begins to copy a collection. It goes on when this has returned.
+    ///
+    /// # Errors
+    /// When the name is taken or another task makes a collection of it, too many tasks are not over,
+    /// or the task can not be noted.
+    pub(crate) async fn begin_copy(
+        self: &Arc<Self>,
+        of: &CollectionRecord,
+        name: CollectionName,
+        deadline: Instant,
+    ) -> Result<Arc<TaskRecord>> {
+        let beginning = tokio::time::timeout_at(deadline.into(), self.beginning.lock()).await;
+        let _beginning = beginning.map_err(|_| Error::too_late())?;
+        self.check_new(&name)?;
+        let work = CopyWork { of: of.uuid, of_name: of.name.clone(), uuid: Uuid::now_v7(), name };
+        let task = TaskRecord {
+            id: Uuid::now_v7(),
+            work: TaskWork::Copy(work),
+            state: TaskState::Running,
+            error: None,
+            created_unix_ms: now_unix_ms(),
+            ended_unix_ms: None,
+        };
+        self.engine.keep_task(task.clone(), self.to_forget()).await?;
+        self.run(task.clone());
+        Ok(Arc::new(task))
+    }
+
+    fn check_new(&self, name: &CollectionName) -> Result<()> {
+        match self.engine.open(name.as_str()) {
+            Ok(found) if found.record().name == *name => {
+                let fault = format!("a collection named {:?} exists already", name.as_str());
+                return Err(Error::at(ErrorCode::CollectionExists, "to", fault));
+            }
+            Ok(found) => {
+                let of = found.record().name.clone();
+                let fault =
+                    format!("{:?} is an alias already, of {:?}", name.as_str(), of.as_str());
+                return Err(Error::at(ErrorCode::AliasExists, "to", fault));
+            }
+            Err(error) if error.code == ErrorCode::CollectionNotFound => {}
+            Err(error) => return Err(error),
+        }
+        let running = self.running.lock();
+        if let Some((id, _)) = running.iter().find(|(_, control)| control.target == *name) {
+            let fault = format!("the task {id} makes a collection of this name");
+            return Err(Error::at(ErrorCode::TaskRunning, "to", fault));
+        }
+        if running.len() >= self.limits.tasks || self.is_closed.load(Ordering::Relaxed) {
+            let message = format!("{} tasks are not over (tasks)", running.len());
+            return Err(Error::new(ErrorCode::LimitExceeded, message));
+        }
+        Ok(())
+    }
+
+    /// Stops a task, and returns when nothing is left of it.
+    ///
+    /// # Errors
+    /// When it is over, or has not stopped by the deadline.
+    pub(crate) async fn cancel(&self, id: Uuid, deadline: Instant) -> Result<()> {
+        let control = self.running.lock().get(&id).cloned();
+        let Some(mut control) = control else { return Err(ended(id)) };
+        control.is_cancelled.store(true, Ordering::Release);
+        control.stop();
+        let stopped = tokio::time::timeout_at(deadline.into(), control.has_ended()).await;
+        stopped.map_err(|_| Error::too_late().with_outcome(Outcome::Unknown))?;
+        match self.engine.tasks().iter().find(|task| task.id == id) {
+            Some(task) if task.state != TaskState::Cancelled => Err(ended(id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Stops all tasks, which go on after a restart. No other begins.
+    pub(crate) async fn shutdown(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        let running: Vec<_> = self.running.lock().values().cloned().collect();
+        for control in &running {
+            control.stop();
+        }
+        for mut control in running {
+            control.has_ended().await;
+        }
+    }
+
+    fn run(self: &Arc<Self>, task: TaskRecord) {
+        let TaskWork::Copy(work) = &task.work;
+        let (ending, ended) = watch::channel(());
+        let control = Control {
+            target: work.name.clone(),
+            progress: Progress::default(),
+            has_turn: Arc::default(),
+            is_cancelled: Arc::default(),
+            stop: watch::Sender::new(false),
+            ended,
+        };
+        self.running.lock().insert(task.id, control.clone());
+        let ending = Ending { tasks: Arc::clone(self), id: task.id, _told: ending };
+        tokio::spawn(async move { ending.tasks.run_to_its_end(task, &control).await });
+    }
+
+    async fn run_to_its_end(&self, task: TaskRecord, control: &Control) {
+        let TaskWork::Copy(work) = &task.work;
+        let (state, error) = match self.copy(work.clone(), control).await {
+            Ok(WorkEnd::Done) => (TaskState::Succeeded, None),
+            Ok(WorkEnd::Stopped) if !control.is_cancelled.load(Ordering::Acquire) => return,
+            Ok(WorkEnd::Stopped) => (TaskState::Cancelled, None),
+            Err(error) => {
+                tracing::warn!(task = %task.id, %error, "a task failed");
+                (TaskState::Failed, Some(error))
+            }
+        };
+        let error = error.map(|Error { code, message, .. }| TaskError { code, message });
+        let ended_unix_ms = Some(now_unix_ms());
+        self.note(TaskRecord { state, error, ended_unix_ms, ..task }).await;
+    }
+
+    /// Waits for its turn, and copies. What a node before has done to its end is done.
+    async fn copy(&self, work: CopyWork, control: &Control) -> Result<WorkEnd> {
+        let mut stopped = control.stop.subscribe();
+        let _turn = tokio::select! {
+            turn = self.turn.lock() => turn,
+            _ = stopped.wait_for(|is_stopped| *is_stopped) => return Ok(WorkEnd::Stopped),
+        };
+        control.has_turn.store(true, Ordering::Relaxed);
+        if self.engine.collections().iter().any(|record| record.uuid == work.uuid) {
+            return Ok(WorkEnd::Done);
+        }
+        self.engine.copy(work, self.limits.collections, control.progress.clone()).await
+    }
+
+    /// Keeps how a task ended. Where that can not be written it is tried again, as the work is done.
+    async fn note(&self, task: TaskRecord) {
+        while let Err(error) = self.engine.keep_task(task.clone(), self.to_forget()).await {
+            tracing::warn!(task = %task.id, %error, "how a task ended could not be noted");
+            if self.is_closed.load(Ordering::Acquire) {
+                return;
+            }
+            tokio::time::sleep(NOTE_AGAIN_AFTER).await;
+        }
+    }
+
+    /// Ended tasks that are too old, or too many with the next one.
+    fn to_forget(&self) -> Vec<Uuid> {
+        let oldest_ms = i64::try_from(self.limits.ended_task_days).unwrap_or(i64::MAX);
+        let oldest_ms = now_unix_ms().saturating_sub(oldest_ms.saturating_mul(DAY_MS));
+        let mut ended: Vec<_> = self
+            .engine
+            .tasks()
+            .into_iter()
+            .filter_map(|task| Some((task.ended_unix_ms?, task.id)))
+            .collect();
+        ended.sort_unstable_by(|a, b| b.cmp(a));
+        let kept_max = self.limits.ended_tasks.saturating_sub(1);
+        let forgotten = ended
+            .into_iter()
+            .enumerate()
+            .filter(|(index, (ended_unix_ms, _))| *index >= kept_max || *ended_unix_ms < oldest_ms);
+        forgotten.map(|(_, (_, id))| id).collect()
+    }
+}
+
+impl Control {
+    fn stop(&self) {
+        self.progress.stop();
+        self.stop.send_replace(true);
+    }
+
+    async fn has_ended(&mut self) {
+        // Nothing is ever sent: it ends when the runner lets go of it.
+        while self.ended.changed().await.is_ok() {}
+    }
+}
+
+fn ended(id: Uuid) -> Error {
+    Error::new(ErrorCode::TaskEnded, format!("the task {id} has ended already"))
+}
+
+fn now_unix_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+}
