@@ -33,6 +33,7 @@ pub use import::{
 pub use metrics::{DoorMetrics, METRICS_CONTENT_TYPE, OpenConnection};
 pub use models::ModelStartError;
 pub use operation::Operation;
+pub use operations::{SCROLL_LIMIT_DEFAULT, SEARCH_LIMIT_DEFAULT};
 pub use request::*;
 pub use request_span::RequestSpan;
 pub use request_times::RequestTimes;

@@ -20,3 +20,5 @@ mod upsert;
 
 pub(crate) use backpressure::when_there_is_room;
 pub(crate) use models::models_of_collections;
+pub use read::SCROLL_LIMIT_DEFAULT;
+pub use search::SEARCH_LIMIT_DEFAULT;

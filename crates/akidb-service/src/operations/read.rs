@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Documents a page of a scroll that names no limit.
-const SCROLL_LIMIT_DEFAULT: u64 = 100;
+pub const SCROLL_LIMIT_DEFAULT: u64 = 100;
 
 impl Service {
     /// One document.

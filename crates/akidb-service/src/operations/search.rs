@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Hits of a search that names no limit.
-const LIMIT_DEFAULT: u64 = 10;
+pub const SEARCH_LIMIT_DEFAULT: u64 = 10;
 
 /// What is near to what.
 enum Like {
@@ -152,7 +152,7 @@ impl Service {
                 return Err(Error::new(ErrorCode::InvalidArgument, message));
             }
         };
-        let limit = check_limit(request.limit.unwrap_or(LIMIT_DEFAULT), limits.result_window)?;
+        let limit = check_limit(request.limit.unwrap_or(SEARCH_LIMIT_DEFAULT), limits.result_window)?;
         let offset = usize::try_from(request.offset.unwrap_or(0)).unwrap_or(usize::MAX);
         let window = offset.saturating_add(limit);
         if window > limits.result_window {

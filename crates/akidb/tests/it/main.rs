@@ -9,6 +9,7 @@ mod crash;
 mod disk_faults;
 mod disk_full;
 mod doctor;
+mod documented_limits;
 mod help;
 mod import;
 mod import_formats;
