@@ -152,7 +152,8 @@ impl Service {
                 return Err(Error::new(ErrorCode::InvalidArgument, message));
             }
         };
-        let limit = check_limit(request.limit.unwrap_or(SEARCH_LIMIT_DEFAULT), limits.result_window)?;
+        let limit =
+            check_limit(request.limit.unwrap_or(SEARCH_LIMIT_DEFAULT), limits.result_window)?;
         let offset = usize::try_from(request.offset.unwrap_or(0)).unwrap_or(usize::MAX);
         let window = offset.saturating_add(limit);
         if window > limits.result_window {

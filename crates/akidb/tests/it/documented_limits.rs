@@ -16,7 +16,8 @@ fn written() -> Vec<(String, String)> {
             // Decisions say what was so when they were made.
             if path.is_dir() && !path.ends_with("adr") {
                 folders.push(path);
-            } else if path.extension().is_some_and(|it| it == "md" || it == "proto" || it == "json") {
+            } else if path.extension().is_some_and(|it| it == "md" || it == "proto" || it == "json")
+            {
                 texts.push((path.display().to_string(), fs::read_to_string(path).unwrap()));
             }
         }
@@ -63,10 +64,9 @@ fn limits_are_documented_with_their_values() {
 
 #[test]
 fn defaults_of_pages_are_documented_with_their_values() {
-    for (of, default) in [
-        ("Hits wanted", SEARCH_LIMIT_DEFAULT),
-        ("Documents a page", SCROLL_LIMIT_DEFAULT),
-    ] {
+    for (of, default) in
+        [("Hits wanted", SEARCH_LIMIT_DEFAULT), ("Documents a page", SCROLL_LIMIT_DEFAULT)]
+    {
         let (mut in_protocol, mut in_openapi) = (0, 0);
         for (path, text) in written() {
             for said in between(&text, &format!("{of}, "), " where absent") {
