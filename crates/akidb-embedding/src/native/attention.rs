@@ -52,22 +52,31 @@ impl SimdOp for Attention<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn eval<I: Isa>(mut self, isa: I) {
-        let panel_width = isa.f32().len() * BLOCK_VECTORS;
-        let group = self.heads / self.key_value_heads;
-        for key_value_head in 0..self.key_value_heads {
-            self.pack_keys_and_values(key_value_head, panel_width);
-            for head in key_value_head * group..(key_value_head + 1) * group {
-                self.pack_queries(head);
-                for first_row in (0..self.queries.len()).step_by(BLOCK_ROWS) {
-                    self.attend(isa, head, first_row);
-                }
-            }
+    fn eval<I: Isa>(self, isa: I) {
+        match isa.f32().len() {
+            16 => self.run::<I, { 16 * BLOCK_VECTORS }>(isa),
+            8 => self.run::<I, { 8 * BLOCK_VECTORS }>(isa),
+            _ => self.run::<I, { 4 * BLOCK_VECTORS }>(isa),
         }
     }
 }
 
 impl Attention<'_> {
+    /// All heads; a panel is `WIDTH` values wide, as many as a block's vectors have.
+    #[inline(always)]
+    fn run<I: Isa, const WIDTH: usize>(mut self, isa: I) {
+        let group = self.heads / self.key_value_heads;
+        for key_value_head in 0..self.key_value_heads {
+            self.pack_keys_and_values(key_value_head, WIDTH);
+            for head in key_value_head * group..(key_value_head + 1) * group {
+                self.pack_queries(head);
+                for first_row in (0..self.queries.len()).step_by(BLOCK_ROWS) {
+                    self.attend::<I, WIDTH>(isa, head, first_row);
+                }
+            }
+        }
+    }
+
     /// The values of a token's queries, keys and values.
     fn row_size(&self) -> usize {
         (self.heads + 2 * self.key_value_heads) * self.head_size
@@ -125,33 +134,31 @@ impl Attention<'_> {
 
     /// Asks up to `BLOCK_ROWS` queries from the one numbered `first_row`.
     #[inline(always)]
-    fn attend<I: Isa>(&mut self, isa: I, head: usize, first_row: usize) {
+    fn attend<I: Isa, const WIDTH: usize>(&mut self, isa: I, head: usize, first_row: usize) {
         let ops = isa.f32();
         let (tokens, size) = (self.tokens(), self.head_size);
         let context_size = self.context_size();
-        let panel_width = ops.len() * BLOCK_VECTORS;
         let rows = (self.queries.len() - first_row).min(BLOCK_ROWS);
         let first_query = self.queries.start + first_row;
         let seen_by_block = match self.sight {
             Sight::Whole => tokens,
             Sight::Back => first_query + rows,
         };
-        let padded_tokens = seen_by_block.next_multiple_of(panel_width);
+        let padded_tokens = seen_by_block.next_multiple_of(WIDTH);
         let AttentionScratch { queries, key_panels, value_panels, scores } = &mut *self.scratch;
         let scores = at_least(scores, BLOCK_ROWS * padded_tokens);
 
         // In the last block the rows that are missing repeat the last one.
         let queries: [&[f32]; BLOCK_ROWS] =
             array::from_fn(|row| &queries[(first_row + row.min(rows - 1)) * size..][..size]);
-        let key_panels = key_panels[..padded_tokens * size].chunks_exact(panel_width * size);
+        let (key_rows, _) = key_panels[..padded_tokens * size].as_chunks::<WIDTH>();
+        let key_panels = key_rows.chunks_exact(size);
         for (panel, keys) in key_panels.enumerate() {
             let block = multiply_block(isa, queries, keys);
-            for (row, vectors) in block.into_iter().enumerate() {
-                let target =
-                    &mut scores[row * padded_tokens + panel * panel_width..][..panel_width];
-                for (vector, target) in vectors.into_iter().zip(target.chunks_exact_mut(ops.len()))
-                {
-                    ops.store(vector, target);
+            for (row, vectors) in block.iter().enumerate() {
+                let target = &mut scores[row * padded_tokens + panel * WIDTH..][..WIDTH];
+                for (vector, target) in vectors.iter().zip(target.chunks_exact_mut(ops.len())) {
+                    ops.store(*vector, target);
                 }
             }
         }
@@ -168,16 +175,17 @@ impl Attention<'_> {
         }
         let scores: [&[f32]; BLOCK_ROWS] =
             array::from_fn(|row| &scores[row.min(rows - 1) * padded_tokens..][..seen_by_block]);
-        let value_panels = value_panels.chunks_exact(panel_width * tokens);
-        for (panel, values) in value_panels.take(size.div_ceil(panel_width)).enumerate() {
-            let block = multiply_block(isa, scores, &values[..seen_by_block * panel_width]);
-            for (row, vectors) in block.into_iter().take(rows).enumerate() {
-                let start = panel * panel_width;
-                let end = size.min(start + panel_width);
+        let (value_rows, _) = value_panels.as_chunks::<WIDTH>();
+        let value_panels = value_rows.chunks_exact(tokens);
+        for (panel, values) in value_panels.take(size.div_ceil(WIDTH)).enumerate() {
+            let block = multiply_block(isa, scores, &values[..seen_by_block]);
+            for (row, vectors) in block.iter().take(rows).enumerate() {
+                let start = panel * WIDTH;
+                let end = size.min(start + WIDTH);
                 let target =
                     &mut self.context[(first_row + row) * context_size + head * size..][start..end];
-                for (vector, target) in vectors.into_iter().zip(target.chunks_mut(ops.len())) {
-                    store_part(ops, ops.mul(vector, shares[row]), target);
+                for (vector, target) in vectors.iter().zip(target.chunks_mut(ops.len())) {
+                    store_part(ops, ops.mul(*vector, shares[row]), target);
                 }
             }
         }
@@ -190,20 +198,23 @@ fn powers<I: Isa>(isa: I, scores: &mut [f32]) -> f32 {
     let ops = isa.f32();
     let lowest = ops.splat(f32::NEG_INFINITY);
     let mut greatest = lowest;
-    for chunk in scores.chunks(ops.len()) {
-        let (values, mask) = ops.load_pad(chunk);
-        greatest = ops.max(greatest, ops.select(values, lowest, mask));
+    let (whole, rest) = scores.split_at_mut(scores.len() / ops.len() * ops.len());
+    for values in whole.chunks_exact(ops.len()) {
+        greatest = ops.max(greatest, ops.load(values));
     }
+    let (rest_values, mask) = ops.load_pad(rest);
+    greatest = ops.max(greatest, ops.select(rest_values, lowest, mask));
     let greatest = ops.fold_splat(greatest, f32::NEG_INFINITY, f32::max);
     let mut sum = ops.zero();
-    for chunk in scores.chunks_mut(ops.len()) {
-        let (values, mask) = ops.load_pad(chunk);
-        let power = PowerOfTwo.eval(isa, ops.sub(values, greatest));
-        let power = ops.select(power, ops.zero(), mask);
+    for values in whole.chunks_exact_mut(ops.len()) {
+        let power = PowerOfTwo.eval(isa, ops.sub(ops.load(values), greatest));
         sum = ops.add(sum, power);
-        store_part(ops, power, chunk);
+        ops.store(power, values);
     }
-    ops.sum(sum)
+    let power = PowerOfTwo.eval(isa, ops.sub(rest_values, greatest));
+    let power = ops.select(power, ops.zero(), mask);
+    store_part(ops, power, rest);
+    ops.sum(ops.add(sum, power))
 }
 
 /// The first values of `vector`, as many as `target` takes.
@@ -218,26 +229,28 @@ fn store_part<O: NumOps<f32>>(ops: O, vector: O::Simd, target: &mut [f32]) {
     }
 }
 
-/// The product of `BLOCK_ROWS` rows, each as long as `panel` is deep, and a panel, row-major
-/// `[depth, BLOCK_VECTORS vectors]`.
+/// The product of `BLOCK_ROWS` rows and a panel that is as deep as they are long.
+///
+/// The rows are gone through side by side, so that no value is asked for by its number, which would
+/// be checked against the length of its row.
 #[inline(always)]
-fn multiply_block<I: Isa>(
+fn multiply_block<I: Isa, const WIDTH: usize>(
     isa: I,
     rows: [&[f32]; BLOCK_ROWS],
-    panel: &[f32],
+    panel: &[[f32; WIDTH]],
 ) -> [[I::F32; BLOCK_VECTORS]; BLOCK_ROWS] {
     let ops = isa.f32();
-    let panel_width = ops.len() * BLOCK_VECTORS;
-    let depth = panel.len() / panel_width;
-    let rows = rows.map(|row| &row[..depth]);
+    let [a, b, c, d, e, f] = rows;
     let mut sums = [[ops.zero(); BLOCK_VECTORS]; BLOCK_ROWS];
-    for (index, vectors) in panel.chunks_exact(panel_width).enumerate() {
-        let vectors = ops.load_many::<BLOCK_VECTORS>(vectors);
-        for (row, sums) in rows.iter().zip(&mut sums) {
-            let factor = ops.splat(row[index]);
-            for (vector, sum) in vectors.iter().zip(sums) {
-                *sum = ops.mul_add(factor, *vector, *sum);
-            }
+    for ((((((values, a), b), c), d), e), f) in
+        panel.iter().zip(a).zip(b).zip(c).zip(d).zip(e).zip(f)
+    {
+        let (first, second) = values.split_at(WIDTH / BLOCK_VECTORS);
+        let (first, second) = (ops.load(first), ops.load(second));
+        for (factor, [first_sum, second_sum]) in [a, b, c, d, e, f].into_iter().zip(&mut sums) {
+            let factor = ops.splat(*factor);
+            *first_sum = ops.mul_add(factor, first, *first_sum);
+            *second_sum = ops.mul_add(factor, second, *second_sum);
         }
     }
     sums

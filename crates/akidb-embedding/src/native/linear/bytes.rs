@@ -13,7 +13,7 @@ use super::{
     Linear, PANEL,
     dot::{GROUP, LINE, PanelLine, Sums},
     finish::{Then, finish_row},
-    quantize::{QuantizedRows, depth},
+    quantize::{QuantizedRows, Scale, depth},
 };
 
 /// The greatest magnitude of a quantized weight.
@@ -78,47 +78,74 @@ impl SimdOp for Product<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(mut self, isa: I) {
-        let dot = self.input.dot;
-        let mut sums = Sums::default();
-        for (panel, lines) in self.panels.lines.chunks_exact(depth(self.linear.inputs)).enumerate()
-        {
-            for (first, count) in dot.blocks(self.input.len()) {
-                dot.multiply(self.input.rows(first..first + count), lines, &mut sums);
-                for (row, sums) in sums.0.iter().take(count).enumerate() {
-                    self.finish(isa, panel, first + row, sums);
-                }
-            }
+        match isa.f32().len() {
+            16 => self.run::<I, 2>(isa),
+            8 => self.run::<I, 4>(isa),
+            _ => self.run::<I, 8>(isa),
         }
     }
 }
 
-impl Product<'_> {
-    /// Writes one row of a panel.
+/// What turns the sums of a panel's columns into their values; `VECTORS` vectors are as long as a
+/// panel is wide.
+struct Columns<I: Isa, const VECTORS: usize> {
+    column_sums: [I::I32; VECTORS],
+    steps: [I::F32; VECTORS],
+    bias: [I::F32; VECTORS],
+}
+
+impl<I: Isa, const VECTORS: usize> Columns<I, VECTORS> {
     #[inline(always)]
-    fn finish<I: Isa>(&mut self, isa: I, panel: usize, row: usize, sums: &[i32; PANEL]) {
+    fn load(isa: I, panels: &BytePanels, linear: &Linear, first_column: usize) -> Self {
         let (floats, ints) = (isa.f32(), isa.i32());
-        let width = floats.len();
-        let first_column = panel * PANEL;
-        let column_sums = &self.panels.column_sums[first_column..][..PANEL];
-        let steps = &self.panels.steps[first_column..][..PANEL];
-        let bias = &self.linear.bias[first_column..][..PANEL];
-        let scale = self.input.scale(row);
+        let mut columns = Self {
+            column_sums: [ints.zero(); VECTORS],
+            steps: [floats.zero(); VECTORS],
+            bias: [floats.zero(); VECTORS],
+        };
+        for vector in 0..VECTORS {
+            let first = first_column + vector * floats.len();
+            columns.column_sums[vector] = ints.load(&panels.column_sums[first..]);
+            columns.steps[vector] = floats.load(&panels.steps[first..]);
+            columns.bias[vector] = floats.load(&linear.bias[first..]);
+        }
+        columns
+    }
+
+    /// The values of a row.
+    #[inline(always)]
+    fn values(&self, isa: I, sums: &[i32; PANEL], scale: Scale) -> [I::F32; VECTORS] {
+        let (floats, ints) = (isa.f32(), isa.i32());
         let (zero_point, step) = (ints.splat(scale.zero_point), floats.splat(scale.step));
-        let outputs = self.linear.outputs;
-        let columns = PANEL.min(outputs - first_column);
-        let target = &mut self.output[row * outputs + first_column..][..columns];
-        finish_row(
-            isa,
-            target,
-            self.then,
-            #[inline(always)]
-            |first| {
-                let part = first..first + width;
-                let offset = ints.mul(zero_point, ints.load(&column_sums[part.clone()]));
-                let sum = ints.to_float(ints.sub(ints.load(&sums[part.clone()]), offset));
-                let steps = floats.mul(step, floats.load(&steps[part.clone()]));
-                floats.mul_add(sum, steps, floats.load(&bias[part]))
-            },
-        );
+        let mut values = [floats.zero(); VECTORS];
+        for (vector, sums) in sums.chunks_exact(floats.len()).enumerate().take(VECTORS) {
+            let offset = ints.mul(zero_point, self.column_sums[vector]);
+            let sum = ints.to_float(ints.sub(ints.load(sums), offset));
+            let steps = floats.mul(step, self.steps[vector]);
+            values[vector] = floats.mul_add(sum, steps, self.bias[vector]);
+        }
+        values
+    }
+}
+
+impl Product<'_> {
+    #[inline(always)]
+    fn run<I: Isa, const VECTORS: usize>(&mut self, isa: I) {
+        let (rows, dot, outputs) = (self.input.len(), self.input.dot, self.linear.outputs);
+        let depth = depth(self.linear.inputs);
+        let panels = self.panels.lines.chunks_exact(depth);
+        let mut sums = Sums::default();
+        for (panel, first_column) in panels.zip((0..outputs).step_by(PANEL)) {
+            let columns = Columns::<I, VECTORS>::load(isa, self.panels, self.linear, first_column);
+            let width = PANEL.min(outputs - first_column);
+            for (first, count) in dot.blocks(rows) {
+                dot.multiply(self.input.rows(first..first + count), panel, &mut sums);
+                for (row, sums) in (first..).zip(sums.0.iter().take(count)) {
+                    let values = columns.values(isa, sums, self.input.scale(row));
+                    let target = &mut self.output[row * outputs + first_column..][..width];
+                    finish_row(isa, values, target, self.then);
+                }
+            }
+        }
     }
 }

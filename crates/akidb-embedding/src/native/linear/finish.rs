@@ -3,11 +3,12 @@
 //! Out of scope: making the values.
 
 use rten_simd::{
-    Isa, Simd, SimdUnaryOp,
+    Isa, SimdUnaryOp,
     ops::{BitOps, NumOps},
 };
 use rten_vecmath::{ApproxGelu, Swish};
 
+use super::PANEL;
 use crate::{model::Activation, native::activations::Gelu};
 
 /// What is done with a product.
@@ -21,79 +22,63 @@ pub(in crate::native) enum Then {
     Activate(Activation),
 }
 
-/// Writes the values of a row of a panel, as many as `target` takes; `value` gives a vector by the
-/// number of its first value.
+/// Writes the values of a row of a panel, as many as `target` takes; `VECTORS` vectors are as long
+/// as a panel is wide.
 #[inline(always)]
-pub(super) fn finish_row<I: Isa>(
+pub(super) fn finish_row<I: Isa, const VECTORS: usize>(
     isa: I,
+    values: [I::F32; VECTORS],
     target: &mut [f32],
     then: Then,
-    value: impl Fn(usize) -> I::F32,
 ) {
-    let ops = isa.f32();
-    // Each closure is inlined by force, else it is compiled without the instructions of `isa`.
-    match then {
-        Then::Store => each(
-            isa,
-            target,
-            #[inline(always)]
-            |first, _| value(first),
-        ),
-        Then::Add => each(
-            isa,
-            target,
-            #[inline(always)]
-            |first, present| ops.add(value(first), ops.load_pad(present).0),
-        ),
-        Then::Activate(Activation::Gelu) => activate(isa, target, &value, &Gelu),
-        Then::Activate(Activation::GeluTanh) => activate(isa, target, &value, &ApproxGelu {}),
-        Then::Activate(Activation::QuickGelu) => {
-            activate(isa, target, &value, &Swish { alpha: 1.702 });
-        }
-        Then::Activate(Activation::Relu) => each(
-            isa,
-            target,
-            #[inline(always)]
-            |first, _| ops.max(value(first), ops.zero()),
-        ),
+    if let Ok(target) = <&mut [f32; PANEL]>::try_from(&mut *target) {
+        finish_panel(isa, values, target, then);
+    } else {
+        let mut panel = [0.0; PANEL];
+        panel[..target.len()].copy_from_slice(target);
+        finish_panel(isa, values, &mut panel, then);
+        target.copy_from_slice(&panel[..target.len()]);
     }
 }
 
 #[inline(always)]
-fn activate<I: Isa>(
+fn finish_panel<I: Isa, const VECTORS: usize>(
     isa: I,
-    target: &mut [f32],
-    value: &impl Fn(usize) -> I::F32,
+    mut values: [I::F32; VECTORS],
+    target: &mut [f32; PANEL],
+    then: Then,
+) {
+    let ops = isa.f32();
+    match then {
+        Then::Store => {}
+        Then::Add => {
+            for (value, present) in values.iter_mut().zip(target.chunks_exact(ops.len())) {
+                *value = ops.add(*value, ops.load(present));
+            }
+        }
+        Then::Activate(Activation::Gelu) => activate(isa, &mut values, &Gelu),
+        Then::Activate(Activation::GeluTanh) => activate(isa, &mut values, &ApproxGelu {}),
+        Then::Activate(Activation::QuickGelu) => {
+            activate(isa, &mut values, &Swish { alpha: 1.702 });
+        }
+        Then::Activate(Activation::Relu) => {
+            for value in &mut values {
+                *value = ops.max(*value, ops.zero());
+            }
+        }
+    }
+    for (value, target) in values.iter().zip(target.chunks_exact_mut(ops.len())) {
+        ops.store(*value, target);
+    }
+}
+
+#[inline(always)]
+fn activate<I: Isa, const VECTORS: usize>(
+    isa: I,
+    values: &mut [I::F32; VECTORS],
     activation: &impl SimdUnaryOp<f32>,
 ) {
-    each(
-        isa,
-        target,
-        #[inline(always)]
-        |first, _| activation.eval(isa, value(first)),
-    );
-}
-
-#[inline(always)]
-fn each<I: Isa>(isa: I, target: &mut [f32], function: impl Fn(usize, &[f32]) -> I::F32) {
-    let ops = isa.f32();
-    let mut first = 0;
-    for target in target.chunks_mut(ops.len()) {
-        let vector = function(first, target);
-        store_part(isa, vector, target);
-        first += ops.len();
-    }
-}
-
-/// The first values of `vector`, as many as `target` takes.
-#[inline(always)]
-fn store_part<I: Isa>(isa: I, vector: I::F32, target: &mut [f32]) {
-    let ops = isa.f32();
-    if target.len() == ops.len() {
-        ops.store(vector, target);
-    } else {
-        for (target, value) in target.iter_mut().zip(vector.to_array()) {
-            *target = value;
-        }
+    for value in values {
+        *value = activation.eval(isa, *value);
     }
 }

@@ -122,16 +122,11 @@ impl<R: PanelRow> Product<'_, R> {
         for (row, sums) in sums.iter().enumerate() {
             let start = (first_row + row) * outputs + first_column;
             let target = &mut self.output[start..][..columns];
-            finish_row(
-                isa,
-                target,
-                self.then,
-                #[inline(always)]
-                |first| {
-                    let vector = first / ops.len();
-                    ops.add(sums[vector], bias[vector])
-                },
-            );
+            let mut values = *sums;
+            for (value, bias) in values.iter_mut().zip(&bias) {
+                *value = ops.add(*value, *bias);
+            }
+            finish_row(isa, values, target, self.then);
         }
     }
 }

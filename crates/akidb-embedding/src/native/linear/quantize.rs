@@ -107,12 +107,24 @@ impl SimdOp for Quantize<'_> {
 #[inline(always)]
 fn range<I: Isa>(isa: I, row: &[f32]) -> Scale {
     let ops = isa.f32();
-    let (mut least, mut greatest) = (ops.zero(), ops.zero());
-    for chunk in row.chunks(ops.len()) {
-        let values = ops.load_pad(chunk).0;
-        least = ops.min(least, values);
-        greatest = ops.max(greatest, values);
+    let width = ops.len();
+    // Four of each, so that none waits for the one before.
+    let (mut least, mut greatest) = ([ops.zero(); 4], [ops.zero(); 4]);
+    let mut parts = row.chunks_exact(4 * width);
+    for part in &mut parts {
+        for (number, values) in part.chunks_exact(width).enumerate().take(4) {
+            let values = ops.load(values);
+            least[number] = ops.min(least[number], values);
+            greatest[number] = ops.max(greatest[number], values);
+        }
     }
+    for (number, values) in parts.remainder().chunks(width).enumerate().take(4) {
+        let values = ops.load_pad(values).0;
+        least[number] = ops.min(least[number], values);
+        greatest[number] = ops.max(greatest[number], values);
+    }
+    let least = ops.min(ops.min(least[0], least[1]), ops.min(least[2], least[3]));
+    let greatest = ops.max(ops.max(greatest[0], greatest[1]), ops.max(greatest[2], greatest[3]));
     let least = least.to_array().into_iter().fold(0.0, f32::min);
     let greatest = greatest.to_array().into_iter().fold(0.0, f32::max);
     // A row of zeros has any step; one that is not finite gives vectors that are refused.
@@ -122,12 +134,19 @@ fn range<I: Isa>(isa: I, row: &[f32]) -> Scale {
 
 #[inline(always)]
 fn quantize<I: Isa>(isa: I, row: &[f32], scale: Scale, bytes: &mut [u8]) {
-    let (ints, shorts, packed_bytes) = (isa.i32(), isa.i16(), isa.u8());
-    let width = isa.f32().len();
+    let (floats, ints, shorts, packed_bytes) = (isa.f32(), isa.i32(), isa.i16(), isa.u8());
+    let width = floats.len();
+    let (factor, zero_point) = (floats.splat(1.0 / scale.step), ints.splat(scale.zero_point));
     for (values, bytes) in row.chunks(4 * width).zip(bytes.chunks_mut(4 * width)) {
         let mut parts = [ints.zero(); 4];
-        for (part, values) in parts.iter_mut().zip(values.chunks(width)) {
-            *part = quantize_vector(isa, values, scale);
+        for (number, part) in parts.iter_mut().enumerate() {
+            // Values that the row does not have are 0, and not kept.
+            let values = if values.len() == 4 * width {
+                floats.load(&values[number * width..][..width])
+            } else {
+                floats.load_pad(values.get(number * width..).unwrap_or_default()).0
+            };
+            *part = ints.add(floats.to_int_round(floats.mul(values, factor)), zero_point);
         }
         let low = ints.narrow_saturate(parts[0], parts[1]);
         let high = ints.narrow_saturate(parts[2], parts[3]);
@@ -138,11 +157,4 @@ fn quantize<I: Isa>(isa: I, row: &[f32], scale: Scale, bytes: &mut [u8]) {
             bytes.iter_mut().zip(packed.to_array()).for_each(|(byte, value)| *byte = value);
         }
     }
-}
-
-#[inline(always)]
-fn quantize_vector<I: Isa>(isa: I, values: &[f32], scale: Scale) -> I::I32 {
-    let (floats, ints) = (isa.f32(), isa.i32());
-    let scaled = floats.mul(floats.load_pad(values).0, floats.splat(1.0 / scale.step));
-    ints.add(floats.to_int_round(scaled), ints.splat(scale.zero_point))
 }
