@@ -70,7 +70,7 @@ async fn a_renaming_that_is_killed_leaves_one_of_both_names() {
 
 /// What both aliases name after a round: each the other one of two collections.
 fn named_in(round: u64) -> [&'static str; 2] {
-    if round % 2 == 0 { ["first", "second"] } else { ["second", "first"] }
+    if round.is_multiple_of(2) { ["first", "second"] } else { ["second", "first"] }
 }
 
 /// Switches both aliases at once, round after round, until the node is gone; the last round that was
