@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use akidb_core::ErrorCode;
+use akidb_engine::{StorageEngine, TaskRecord, TaskState};
+use akidb_local::{LocalConfig, LocalEngine};
 use akidb_service::{
     CreateCollection, GivenAlias, GivenAliasAction, Service, TaskInfo, TaskProgressState,
 };
+use prometheus::Registry;
 
-use crate::{config, context, create, open, put, refused, text, vector};
+use crate::{Config, config, context, create, open, put, refused, text, vector};
 
 /// A task when it is over.
 async fn ended(service: &Service, task: &TaskInfo) -> TaskInfo {
@@ -191,4 +194,31 @@ async fn what_a_stop_holds_up_goes_on_at_the_next_start_and_old_tasks_are_forgot
         kept.iter().map(|task| task.to.as_deref()).collect::<Vec<_>>(),
         [Some("e"), Some("d")]
     );
+}
+
+/// Killed between the commit that makes a copy and the one that says that it is made.
+#[tokio::test]
+async fn a_copy_that_was_made_and_not_noted_is_not_made_again() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    create(&service, "films", Some(2)).await;
+    put(&service, "films", vec![vector(1, &[1.0, 0.0])]).await;
+    copied(&service, "films", "copy").await;
+    service.shutdown().await;
+    drop(service);
+    let Config { data_dir, storage, index, .. } = config(data.path());
+    let (config, registry) = (LocalConfig { data_dir, storage, index }, Registry::new());
+    let engine = LocalEngine::open(config, &registry).await.unwrap();
+    let task = TaskRecord {
+        state: TaskState::Running,
+        ended_unix_ms: None,
+        ..TaskRecord::clone(&engine.tasks()[0])
+    };
+    engine.keep_task(task, Vec::new()).await.unwrap();
+    engine.close().await;
+    drop(engine);
+    let service = open(data.path()).await;
+    let task = service.tasks(&context()).await.unwrap().remove(0);
+    assert_eq!(ended(&service, &task).await.state, TaskProgressState::Succeeded);
+    assert_eq!(service.count_documents(&context(), "copy", None).await.unwrap().count, 1);
 }
