@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::{
     Client, CollectionDescription, CollectionUpdate, Deleted, Document, Documents, GetDocuments,
-    Hits, Id, Import, ImportAnswers, NewDocument, Part, Patch, Request, RequestError, Search,
-    Updated, Upserted, import::lines,
+    Hits, Id, Import, ImportAnswers, NewDocument, NewField, Part, Patch, Request, RequestError,
+    Search, Updated, Upserted, import::lines,
 };
 
 /// A collection of a node, see [`Client::collection`].
@@ -73,6 +73,21 @@ impl<'a> Collection<'a> {
         // A second renaming would not find it.
         let request = if update.name.is_none() { request.repeatable() } else { request };
         self.client.send(request).await
+    }
+
+    /// Its vector field of this name, which is added where there is none: documents have no vector in it
+    /// then. One that is there must be what would be added.
+    pub async fn put_field(
+        &self,
+        name: &str,
+        field: &NewField,
+    ) -> Result<CollectionDescription, RequestError> {
+        self.client.send(Request::put(&self.path(&["fields", name])).json(field)).await
+    }
+
+    /// Drops a vector field, with all vectors and texts in it. Documents stay.
+    pub async fn drop_field(&self, name: &str) -> Result<(), RequestError> {
+        self.client.send::<Value>(Request::delete(&self.path(&["fields", name]))).await.map(drop)
     }
 
     /// Drops it, with all that is in it.

@@ -1,5 +1,7 @@
 //! Collections: what they are made with, and what the node tells of them.
 
+use std::collections::BTreeMap;
+
 use akidb_core::Metric;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +32,45 @@ pub struct NewCollection {
     /// A line for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Named vector fields. With some, it has the unnamed field as well only if something is said of
+    /// that: a model, a dimension, a metric, an index or chunking.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, NewField>,
+}
+
+/// What a new vector field is made with.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct NewField {
+    /// The loaded model that embeds its texts; the node's default one where neither it nor
+    /// `dimension` is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The length of its vectors, where it has no model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<u64>,
+    /// How vectors are compared; the node's default is cosine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Metric>,
+    /// How vectors are indexed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexSettings>,
+    /// Cuts texts into passages; texts are truncated to the model's window where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunking: Option<Chunking>,
+}
+
+impl NewField {
+    /// One whose texts this model embeds.
+    #[must_use]
+    pub fn with_model(model: &str) -> Self {
+        Self { model: Some(model.to_owned()), ..Self::default() }
+    }
+
+    /// One of the caller's own vectors.
+    #[must_use]
+    pub fn with_vectors(dimension: u64, metric: Metric) -> Self {
+        Self { dimension: Some(dimension), metric: Some(metric), ..Self::default() }
+    }
 }
 
 impl NewCollection {
@@ -112,16 +153,52 @@ pub struct ListedCollection {
     pub description: Option<String>,
     /// What embeds its texts.
     pub model: Option<ModelIdentity>,
+    /// The length of its vectors; absent, as `metric` and `index`, where all of its vector fields have
+    /// names.
+    pub dimension: Option<u64>,
+    /// How vectors are compared.
+    pub metric: Option<Metric>,
+    /// How texts are cut; absent where they are truncated.
+    pub chunking: Option<Chunking>,
+    /// Milliseconds since the Unix epoch.
+    pub created_unix_ms: i64,
+    /// How vectors are indexed.
+    pub index: Option<IndexSettings>,
+    /// Its named vector fields.
+    #[serde(default)]
+    pub fields: BTreeMap<String, ListedField>,
+}
+
+/// A named vector field of a collection in a list.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct ListedField {
+    /// What embeds its texts.
+    pub model: Option<ModelIdentity>,
     /// The length of its vectors.
     pub dimension: u64,
     /// How vectors are compared.
     pub metric: Metric,
     /// How texts are cut; absent where they are truncated.
     pub chunking: Option<Chunking>,
-    /// Milliseconds since the Unix epoch.
-    pub created_unix_ms: i64,
     /// How vectors are indexed.
     pub index: IndexSettings,
+}
+
+/// A named vector field, with the state of its index.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct Field {
+    /// What embeds its texts.
+    pub model: Option<ModelIdentity>,
+    /// The length of its vectors.
+    pub dimension: u64,
+    /// How vectors are compared.
+    pub metric: Metric,
+    /// How texts are cut; absent where they are truncated.
+    pub chunking: Option<Chunking>,
+    /// The index and its state.
+    pub index: IndexDescription,
 }
 
 /// A collection and its state now.
@@ -137,10 +214,11 @@ pub struct CollectionDescription {
     pub description: Option<String>,
     /// What embeds its texts.
     pub model: Option<ModelIdentity>,
-    /// The length of its vectors.
-    pub dimension: u64,
+    /// The length of its vectors; absent, as `metric` and `index`, where all of its vector fields have
+    /// names.
+    pub dimension: Option<u64>,
     /// How vectors are compared.
-    pub metric: Metric,
+    pub metric: Option<Metric>,
     /// How texts are cut; absent where they are truncated.
     pub chunking: Option<Chunking>,
     /// Milliseconds since the Unix epoch.
@@ -148,7 +226,10 @@ pub struct CollectionDescription {
     /// Documents stored.
     pub document_count: u64,
     /// The index and its state.
-    pub index: IndexDescription,
+    pub index: Option<IndexDescription>,
+    /// Its named vector fields.
+    #[serde(default)]
+    pub fields: BTreeMap<String, Field>,
     /// Bytes of its files, those of the index among them.
     pub disk_bytes: u64,
     /// The sequence number of the last write, 0 before the first.

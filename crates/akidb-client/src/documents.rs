@@ -1,5 +1,7 @@
 //! Documents: as they are sent, and as the node answers them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,6 +19,12 @@ pub struct NewDocument {
     /// The caller's own vector, as many numbers as the collection's dimension.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vector: Option<Vec<f32>>,
+    /// Texts of named vector fields, by the field's name. Embedded where there is no vector for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<String, String>,
+    /// The caller's own vectors of named vector fields, by the field's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vectors: BTreeMap<String, Vec<f32>>,
     /// A JSON object that filters can ask for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
@@ -140,6 +148,15 @@ pub struct Document {
     pub passages: Vec<Passage>,
     /// The number of this version of the document.
     pub seq: u64,
+    /// Its texts in named vector fields, by the field's name.
+    #[serde(default)]
+    pub texts: BTreeMap<String, String>,
+    /// Its vectors in named vector fields, by the field's name.
+    #[serde(default)]
+    pub vectors: BTreeMap<String, Vec<f32>>,
+    /// In place of one of `vectors` where the text in that field was cut into passages.
+    #[serde(default)]
+    pub field_passages: BTreeMap<String, Vec<Passage>>,
 }
 
 /// A passage of a document's text. Characters are Unicode code points.

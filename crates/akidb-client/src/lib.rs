@@ -57,8 +57,8 @@ pub use self::{
     client::{Client, InvalidUrl},
     collection::Collection,
     collections::{
-        Chunking, CollectionDescription, CollectionUpdate, IndexDescription, IndexSettings,
-        IndexState, ListedCollection, LostWrites, NewCollection,
+        Chunking, CollectionDescription, CollectionUpdate, Field, IndexDescription, IndexSettings,
+        IndexState, ListedCollection, ListedField, LostWrites, NewCollection, NewField,
     },
     documents::{
         Damaged, Deleted, Document, Documents, GetDocuments, NewDocument, Part, Passage, Patch,

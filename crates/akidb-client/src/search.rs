@@ -1,5 +1,7 @@
 //! Searches and their hits.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -8,6 +10,9 @@ use crate::{Damaged, Id, Part, Passage};
 /// Asks for the nearest documents.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Search {
+    /// The vector field that is searched; the unnamed one where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
     /// A text, embedded as a query. Exactly one of it, `vector` and `id` is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -69,6 +74,11 @@ impl Search {
     /// What is near to a stored document.
     pub fn like(id: impl Into<Id>) -> Self {
         Self { id: Some(id.into()), ..Self::default() }
+    }
+
+    /// The same, in a named vector field.
+    pub fn within(self, field: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..self }
     }
 
     /// The same, for so many hits.
@@ -137,6 +147,15 @@ pub struct Hit {
     pub passages: Vec<Passage>,
     /// The passage of the text that is nearest, where it was cut. The score is its.
     pub passage: Option<HitPassage>,
+    /// Its texts in named vector fields, by the field's name.
+    #[serde(default)]
+    pub texts: BTreeMap<String, String>,
+    /// Its vectors in named vector fields, by the field's name.
+    #[serde(default)]
+    pub vectors: BTreeMap<String, Vec<f32>>,
+    /// In place of one of `vectors` where the text in that field was cut into passages.
+    #[serde(default)]
+    pub field_passages: BTreeMap<String, Vec<Passage>>,
 }
 
 /// The passage by which a document was found. Characters are Unicode code points.

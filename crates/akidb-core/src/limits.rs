@@ -59,6 +59,8 @@ limits! {
     filter_nodes = 1_024;
     /// The largest `limit` plus `offset` of a search, and the largest page of a scroll.
     result_window = 10_000;
+    /// Vector fields of one collection.
+    collection_fields = 64;
     /// Collections on the node.
     collections = 100_000;
     /// Aliases on the node.

@@ -2,7 +2,7 @@
 
 use akidb_proto::collection::v1::{collection_service_server::CollectionService, *};
 use akidb_service::{
-    CountReply, DeleteReply, GetDocuments, Include, PutReply, Service, UpdateReply,
+    CountReply, DeleteReply, GetDocuments, Include, PutFieldReply, PutReply, Service, UpdateReply,
 };
 use futures::{StreamExt, stream::BoxStream};
 use prost::Message;
@@ -80,6 +80,25 @@ impl CollectionService for CollectionDoor {
             collection: Some(encode::description(collection)),
             created,
         }))
+    }
+
+    async fn put_field(&self, request: Request<PutFieldRequest>) -> Reply<PutFieldResponse> {
+        let (call, message) = Call::open(request)?;
+        let PutFieldRequest { collection, field, settings } = message;
+        let settings = decode::field_settings("metric", settings.unwrap_or_default());
+        let settings = call.decoded(settings)?;
+        let reply = self.service.put_field(&call.context(), &collection, &field, settings).await;
+        call.reply(reply.map(|PutFieldReply { collection, created }| PutFieldResponse {
+            collection: Some(encode::description(collection)),
+            created,
+        }))
+    }
+
+    async fn drop_field(&self, request: Request<DropFieldRequest>) -> Reply<DropFieldResponse> {
+        let (call, message) = Call::open(request)?;
+        let DropFieldRequest { collection, field } = message;
+        let reply = self.service.drop_field(&call.context(), &collection, &field).await;
+        call.reply(reply.map(|()| DropFieldResponse {}))
     }
 
     async fn list_collections(

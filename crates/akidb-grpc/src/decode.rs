@@ -2,6 +2,8 @@
 //!
 //! Only what the wire can say and the service can not hear is refused here; rules are the service's.
 
+use std::collections::BTreeMap;
+
 use akidb_core::{Error, ErrorCode, Result, WriteMode};
 use akidb_proto::{
     collection::v1::{self as wire, document_id, search::Query},
@@ -9,32 +11,54 @@ use akidb_proto::{
 };
 use akidb_service::{
     CreateCollection, DeleteDocuments, Embed, GetDocuments, GivenAlias, GivenAliasAction,
-    GivenChunking, GivenId, GivenIndex, Include, InputType, NewDocument, PatchDocument, Pooling,
-    Scroll, Search, SearchParams, Truncate, UpdateCollection, UpdateDocuments, Upsert,
+    GivenChunking, GivenField, GivenId, GivenIndex, Include, InputType, NewDocument, PatchDocument,
+    Pooling, Scroll, Search, SearchParams, Truncate, UpdateCollection, UpdateDocuments, Upsert,
 };
 use serde_json::{Map, Value};
 
 use crate::value;
 
 pub(crate) fn create_collection(given: wire::CreateCollectionRequest) -> Result<CreateCollection> {
-    let metric = match wire::Metric::try_from(given.metric) {
-        Ok(wire::Metric::Unspecified) => None,
-        Ok(wire::Metric::Cosine) => Some("cosine"),
-        Ok(wire::Metric::Dot) => Some("dot"),
-        Ok(wire::Metric::L2) => Some("l2"),
-        Err(_) => return Err(unknown_number("metric")),
-    };
+    let fields = given.fields.into_iter().map(|(name, settings)| {
+        let place = format!("fields.{name}.metric");
+        Ok((name, field_settings(&place, settings)?))
+    });
     Ok(CreateCollection {
         name: given.name,
         model: given.model,
         dimension: given.dimension,
-        metric: metric.map(str::to_owned),
+        metric: metric("metric", given.metric)?,
         index: index(given.index),
-        chunking: given
-            .chunking
-            .map(|wire::Chunking { tokens, overlap }| GivenChunking { tokens, overlap }),
+        chunking: given.chunking.map(chunking),
         description: given.description,
+        fields: fields.collect::<Result<_>>()?,
     })
+}
+
+/// A vector field; `place` is that of its metric.
+pub(crate) fn field_settings(place: &str, given: wire::FieldSettings) -> Result<GivenField> {
+    Ok(GivenField {
+        model: given.model,
+        dimension: given.dimension,
+        metric: metric(place, given.metric)?,
+        index: index(given.index),
+        chunking: given.chunking.map(chunking),
+    })
+}
+
+fn chunking(wire::Chunking { tokens, overlap }: wire::Chunking) -> GivenChunking {
+    GivenChunking { tokens, overlap }
+}
+
+fn metric(place: &str, given: i32) -> Result<Option<String>> {
+    let metric = match wire::Metric::try_from(given) {
+        Ok(wire::Metric::Unspecified) => None,
+        Ok(wire::Metric::Cosine) => Some("cosine"),
+        Ok(wire::Metric::Dot) => Some("dot"),
+        Ok(wire::Metric::L2) => Some("l2"),
+        Err(_) => return Err(unknown_number(place)),
+    };
+    Ok(metric.map(str::to_owned))
 }
 
 /// The collection, and what becomes of it.
@@ -96,10 +120,42 @@ fn document(index: usize, given: wire::NewDocument) -> Result<NewDocument> {
     Ok(NewDocument {
         id: given_id.transpose()?,
         text: given.text,
-        vector: given.vector.map(|vector| vector.values),
+        vector: vector(|| format!("documents[{index}].vector"), given.vector)?,
+        texts: given.texts.into_iter().collect(),
+        vectors: vectors(&format!("documents[{index}].vectors"), given.vectors)?,
         metadata: metadata.transpose()?,
         if_seq: given.if_seq,
     })
+}
+
+fn vectors(place: &str, given: BTreeMap<String, wire::Vector>) -> Result<Vec<(String, Vec<f32>)>> {
+    let named = given.into_iter().map(|(name, given)| {
+        let values = values(|| format!("{place}.{name}"), given)?;
+        Ok((name, values))
+    });
+    named.collect()
+}
+
+fn vector(place: impl Fn() -> String, given: Option<wire::Vector>) -> Result<Option<Vec<f32>>> {
+    given.map(|given| values(place, given)).transpose()
+}
+
+/// The values of a vector, from either of its fields.
+fn values(place: impl Fn() -> String, given: wire::Vector) -> Result<Vec<f32>> {
+    let wire::Vector { values, values_le } = given;
+    if values_le.is_empty() {
+        return Ok(values);
+    }
+    if !values.is_empty() {
+        let fault = "has both `values` and `values_le`";
+        return Err(Error::at(ErrorCode::InvalidVector, place(), fault));
+    }
+    let (values, rest) = values_le.as_chunks::<4>();
+    if !rest.is_empty() {
+        let fault = format!("has {} bytes in `values_le`, a value has 4", values_le.len());
+        return Err(Error::at(ErrorCode::InvalidVector, place(), fault));
+    }
+    Ok(values.iter().map(|value| f32::from_le_bytes(*value)).collect())
 }
 
 /// The id of a request that is about one document.
@@ -120,7 +176,10 @@ fn present_id(field: impl FnOnce() -> String, given: wire::DocumentId) -> Result
 pub(crate) fn patch(given: wire::PatchMetadataRequest) -> Result<PatchDocument> {
     Ok(PatchDocument {
         text: given.text,
-        vector: given.vector.map(|vector| vector.values),
+        vector: vector(|| "vector".to_owned(), given.vector)?,
+        texts: given.texts.into_iter().collect(),
+        vectors: vectors("vectors", given.vectors)?,
+        emptied_fields: given.emptied_fields,
         metadata: given.metadata.map(metadata).transpose()?,
         if_seq: given.if_seq,
     })
@@ -208,6 +267,7 @@ pub(crate) fn searches(given: Vec<wire::Search>) -> Result<Vec<Search>> {
 
 fn search_at(place: &str, given: wire::Search) -> Result<Search> {
     let mut search = Search {
+        field: given.field,
         limit: given.limit,
         offset: given.offset,
         filter: filter(&format!("{place}filter"), given.filter)?,
@@ -219,7 +279,9 @@ fn search_at(place: &str, given: wire::Search) -> Result<Search> {
     };
     match given.query {
         Some(Query::Text(text)) => search.text = Some(text),
-        Some(Query::Vector(vector)) => search.vector = Some(vector.values),
+        Some(Query::Vector(given)) => {
+            search.vector = Some(values(|| format!("{place}vector"), given)?);
+        }
         Some(Query::Id(id)) => search.id = Some(present_id(|| format!("{place}id"), id)?),
         None => {}
     }

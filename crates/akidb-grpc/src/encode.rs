@@ -2,14 +2,16 @@
 
 use std::{ops::Range, time::Duration};
 
-use akidb_core::{DamagedDocument, Document, DocumentId, IndexSettings, Metric, Passage};
+use akidb_core::{
+    DamagedDocument, Document, DocumentField, DocumentId, IndexSettings, Metric, Passage,
+};
 use akidb_proto::{
     collection::v1::{self as wire, document_id::Kind},
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    Alias, CollectionDescription, CollectionSummary, EmbedReply, Hit, Include, IndexState,
-    IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelState, Pooling, SearchPlan,
+    Alias, CollectionDescription, CollectionSummary, EmbedReply, FieldDescription, Hit, Include,
+    IndexState, IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelState, Pooling, SearchPlan,
     SearchReply, Strategy, TaskInfo, TaskKind, TaskProgressState, UpsertReply, UpsertResult,
     UpsertStatus,
 };
@@ -17,15 +19,27 @@ use akidb_service::{
 use crate::value;
 
 pub(crate) fn description(given: CollectionDescription) -> wire::CollectionDescription {
+    let status = |name: &str| given.indexes.get(name).copied();
+    let unnamed = status("");
+    let fields = given.summary.fields.iter().map(|field| {
+        let index = status(&field.name).unwrap_or_default();
+        let status = wire::FieldStatus {
+            index_vector_count: index.vector_count,
+            index_memory_bytes: index.memory_bytes,
+            index_status: Some(index_status(index)),
+        };
+        (field.name.clone(), status)
+    });
     wire::CollectionDescription {
+        fields: fields.collect(),
         summary: Some(summary(given.summary)),
         document_count: given.document_count,
         last_seq: given.last_seq,
         disk_bytes: given.disk_bytes,
-        index_vector_count: given.index.vector_count,
-        index_memory_bytes: given.index.memory_bytes,
+        index_vector_count: unnamed.unwrap_or_default().vector_count,
+        index_memory_bytes: unnamed.unwrap_or_default().memory_bytes,
         lost_writes: given.lost_writes.into_iter().map(lost_writes).collect(),
-        index_status: Some(index_status(given.index)),
+        index_status: unnamed.map(index_status),
     }
 }
 
@@ -65,20 +79,35 @@ fn lost_writes(given: LostWrites) -> wire::LostWrites {
 }
 
 pub(crate) fn summary(given: CollectionSummary) -> wire::CollectionSummary {
+    let fields = given.fields.into_iter().map(|field| (field.name.clone(), field_summary(field)));
+    let of_unnamed = given.unnamed.map(field_summary);
+    let has_unnamed = of_unnamed.is_some();
+    let unnamed = of_unnamed.unwrap_or_default();
+    wire::CollectionSummary {
+        name: given.name,
+        aliases: given.aliases,
+        description: given.description,
+        model: unnamed.model,
+        dimension: unnamed.dimension,
+        metric: unnamed.metric,
+        index: unnamed.index.filter(|_| has_unnamed),
+        created_unix_ms: given.created_unix_ms,
+        chunking: unnamed.chunking,
+        fields: fields.collect(),
+    }
+}
+
+fn field_summary(given: FieldDescription) -> wire::FieldSummary {
     let metric = match given.metric {
         Metric::Cosine => wire::Metric::Cosine,
         Metric::Dot => wire::Metric::Dot,
         Metric::L2 => wire::Metric::L2,
     };
-    wire::CollectionSummary {
-        name: given.name,
-        aliases: given.aliases,
-        description: given.description,
+    wire::FieldSummary {
         model: given.model.map(identity),
         dimension: given.dimension,
         metric: metric.into(),
         index: Some(index_settings(given.index)),
-        created_unix_ms: given.created_unix_ms,
         chunking: given.chunking.map(|chunking| wire::Chunking {
             tokens: Some(chunking.tokens.into()),
             overlap: Some(chunking.overlap.into()),
@@ -174,25 +203,41 @@ fn id(given: DocumentId) -> wire::DocumentId {
     wire::DocumentId { kind: Some(kind) }
 }
 
+fn vector(values: Vec<f32>) -> wire::Vector {
+    wire::Vector { values, values_le: Vec::new() }
+}
+
 /// A document with the parts that were asked for.
 pub(crate) fn document(given: Document, include: Include) -> wire::Document {
     let metadata = include.metadata.then(|| value::wire_object(given.metadata.into_object()));
     wire::Document {
         id: Some(id(given.id)),
         text: given.text.filter(|_| include.text),
-        vector: given.vector.filter(|_| include.vector).map(|values| wire::Vector { values }),
+        vector: given.vector.filter(|_| include.vector).map(vector),
         metadata,
         seq: given.seq.0,
-        passages: given
-            .passages
-            .into_iter()
-            .filter(|_| include.vector)
-            .map(|Passage { characters, vector: values }| wire::Passage {
-                vector: Some(wire::Vector { values }),
-                ..span(&characters)
-            })
-            .collect(),
+        passages: passages(given.passages, include),
+        fields: given.fields.into_iter().filter_map(|given| field(given, include)).collect(),
     }
+}
+
+/// What a document has in a named field, where any of it was asked for.
+fn field(given: DocumentField, include: Include) -> Option<(String, wire::DocumentField)> {
+    let part = wire::DocumentField {
+        text: given.text.filter(|_| include.text),
+        vector: given.vector.filter(|_| include.vector).map(vector),
+        passages: passages(given.passages, include),
+    };
+    (part != wire::DocumentField::default()).then(|| (given.name.as_str().to_owned(), part))
+}
+
+fn passages(given: Vec<Passage>, include: Include) -> Vec<wire::Passage> {
+    let given = given.into_iter().filter(|_| include.vector);
+    let passages = given.map(|Passage { characters, vector: values }| wire::Passage {
+        vector: Some(vector(values)),
+        ..span(&characters)
+    });
+    passages.collect()
 }
 
 fn span(characters: &Range<usize>) -> wire::Passage {

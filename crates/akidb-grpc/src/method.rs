@@ -51,6 +51,8 @@ fn collection(method: &str) -> Option<Method> {
     Some(match method {
         "CreateCollection" => write(Operation::CreateCollection),
         "PutCollection" => write(Operation::PutCollection),
+        "PutField" => write(Operation::PutField),
+        "DropField" => write(Operation::DropField),
         "ListCollections" => read(Operation::ListCollections),
         "GetCollection" => read(Operation::DescribeCollection),
         "UpdateCollection" => write(Operation::UpdateCollection),
@@ -139,7 +141,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(methods, 17 + 6 + 2 + 2);
+        assert_eq!(methods, 26 + 6 + 2 + 2);
         assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
         assert!(!Method::of("/").is_served);
     }

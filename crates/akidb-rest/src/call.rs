@@ -43,6 +43,8 @@ pub(crate) struct Call {
     pub(crate) collection: String,
     /// The model of the path, empty where the route has none.
     pub(crate) model: String,
+    /// The vector field of the path, empty where the route has none.
+    pub(crate) field: String,
     /// The document's id of the path, empty where the route has none.
     id: String,
     query: Vec<(&'static str, String)>,
@@ -87,6 +89,7 @@ impl Call {
             deadlines,
             collection: part("name"),
             model: part("model"),
+            field: part("field"),
             id: part("id"),
             query,
             idempotency_key: idempotency_key(route, request.headers()),

@@ -240,7 +240,7 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
             // that is in use.
             use akidb_service::Operation::{
                 CancelTask, ChangeAliases, CopyCollection, CreateCollection, DeleteCollection,
-                PutCollection, UnloadModel, UpdateCollection,
+                PutCollection, PutField, UnloadModel, UpdateCollection,
             };
             route.conditional
                 || matches!(
@@ -251,6 +251,7 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
                         | CreateCollection
                         | DeleteCollection
                         | PutCollection
+                        | PutField
                         | UnloadModel
                         | UpdateCollection
                 )

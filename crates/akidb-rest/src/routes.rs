@@ -27,7 +27,7 @@ use crate::{
         AliasListAnswer, AliveAnswer, ChangeAliasesBody, CollectionAnswer, CollectionDeletedAnswer,
         CollectionListAnswer, CopyCollectionBody, CountAnswer, CountBody, CreateCollectionBody,
         DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, EmbedAnswer, EmbedBody,
-        GetBody, ImportAnswer, ModelAnswer, ModelListAnswer, NewDocumentBody,
+        FieldBody, GetBody, ImportAnswer, ModelAnswer, ModelListAnswer, NewDocumentBody,
         OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer,
         PatchDocumentBody, PutCollectionBody, ReadyAnswer, ScrollAnswer, ScrollBody, SearchAnswer,
         SearchBatchAnswer, SearchBatchBody, SearchBody, TaskAnswer, TaskListAnswer, UpdateAnswer,
@@ -176,12 +176,6 @@ pub(crate) static ROUTES: &[Route] = &[
         .operation(Operation::CreateCollection)
         .body::<CreateCollectionBody>()
         .creates::<CollectionAnswer>(),
-    route!(Put "/v1/collections/{name}" => collections::put,
-        "put_collection",
-        "The collection of a name, created where there is none; one that is there must be equal.")
-        .operation(Operation::PutCollection)
-        .body::<PutCollectionBody>()
-        .puts::<CollectionAnswer>(),
     route!(Get "/v1/collections" => collections::list, "list_collections", "List all collections.")
         .operation(Operation::ListCollections)
         .answers::<CollectionListAnswer>(),
@@ -203,6 +197,13 @@ pub(crate) static ROUTES: &[Route] = &[
         .operation(Operation::CopyCollection)
         .body::<CopyCollectionBody>()
         .begins::<TaskAnswer>(),
+    route!(Put "/v1/collections/{name}/fields/{field}" => collections::put_field,
+        "put_field",
+        "The vector field of a name, added where there is none; one that is there must be equal. \
+         Documents have no vector in a field that is new.")
+        .operation(Operation::PutField)
+        .body::<FieldBody>()
+        .puts::<CollectionAnswer>(),
     route!(Post "/v1/collections/{name}/documents" => documents::upsert,
         "upsert", "Insert or replace documents, all or none.")
         .operation(Operation::Upsert)
@@ -298,6 +299,12 @@ pub(crate) static ROUTES: &[Route] = &[
         .operation(Operation::SearchBatch)
         .body::<SearchBatchBody>()
         .answers::<SearchBatchAnswer>(),
+    route!(Put "/v1/collections/{name}" => collections::put,
+        "put_collection",
+        "The collection of a name, created where there is none; one that is there must be equal.")
+        .operation(Operation::PutCollection)
+        .body::<PutCollectionBody>()
+        .puts::<CollectionAnswer>(),
     route!(Get "/v1/collections/{name}" => collections::describe,
         "describe_collection", "Describe a collection and its state.")
         .operation(Operation::DescribeCollection)
@@ -307,6 +314,11 @@ pub(crate) static ROUTES: &[Route] = &[
         .operation(Operation::UpdateCollection)
         .body::<UpdateCollectionBody>()
         .answers::<CollectionAnswer>(),
+    route!(Delete "/v1/collections/{name}/fields/{field}" => collections::drop_field,
+        "drop_field",
+        "Drop a vector field with all vectors and texts in it. Documents stay.")
+        .operation(Operation::DropField)
+        .answers::<CollectionDeletedAnswer>(),
     route!(Delete "/v1/collections/{name}" => collections::delete,
         "delete_collection", "Delete a collection and all of its documents.")
         .operation(Operation::DeleteCollection)

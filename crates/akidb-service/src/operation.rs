@@ -39,6 +39,10 @@ operations! {
     ListAliases => "list_aliases";
     /// Other aliases.
     ChangeAliases => "change_aliases";
+    /// A vector field that is there or is added.
+    PutField => "put_field";
+    /// The end of a vector field.
+    DropField => "drop_field";
     /// The end of a collection.
     DeleteCollection => "delete_collection";
     /// Documents in.
@@ -100,6 +104,8 @@ impl Operation {
                 | Self::CancelTask
                 | Self::UpdateCollection
                 | Self::DeleteCollection
+                | Self::PutField
+                | Self::DropField
         )
     }
 }

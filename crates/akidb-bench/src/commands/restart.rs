@@ -257,7 +257,14 @@ impl Job for Fill {
 /// Waits until the index is what its settings ask for.
 async fn when_ready(node: &StartedNode) -> anyhow::Result<()> {
     loop {
-        if node.client.collection(COLLECTION).describe().await?.index.state == IndexState::Ready {
+        if node
+            .client
+            .collection(COLLECTION)
+            .describe()
+            .await?
+            .index
+            .is_some_and(|index| index.state == IndexState::Ready)
+        {
             return Ok(());
         }
         tokio::time::sleep(POLL).await;

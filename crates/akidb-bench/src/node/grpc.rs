@@ -72,10 +72,9 @@ impl Client {
     pub(super) async fn upsert(&mut self, name: &str, batch: Batch<'_>) -> anyhow::Result<usize> {
         let document = |(id, group, vector): (String, i64, &[f32])| wire::NewDocument {
             id: Some(text_id(id)),
-            vector: Some(wire::Vector { values: vector.to_vec() }),
+            vector: Some(wire::Vector { values: vector.to_vec(), ..Default::default() }),
             metadata: Some([(GROUP.to_owned(), integer(group))].into()),
-            text: None,
-            if_seq: None,
+            ..wire::NewDocument::default()
         };
         let request = wire::UpsertDocumentsRequest {
             collection: name.to_owned(),
@@ -111,7 +110,10 @@ impl Client {
         limit: u64,
     ) -> anyhow::Result<Vec<String>> {
         let search = wire::Search {
-            query: Some(search::Query::Vector(wire::Vector { values: vector.to_vec() })),
+            query: Some(search::Query::Vector(wire::Vector {
+                values: vector.to_vec(),
+                ..Default::default()
+            })),
             limit: Some(limit),
             include: Some(include(false)),
             ..Default::default()

@@ -31,7 +31,13 @@ impl Client {
     }
 
     pub(super) async fn is_index_complete(&self, name: &str) -> anyhow::Result<bool> {
-        Ok(self.0.collection(name).describe().await?.index.state == IndexState::Ready)
+        Ok(self
+            .0
+            .collection(name)
+            .describe()
+            .await?
+            .index
+            .is_some_and(|index| index.state == IndexState::Ready))
     }
 
     pub(super) async fn embed(&self, texts: &[String]) -> anyhow::Result<Vec<Vec<f32>>> {

@@ -130,7 +130,7 @@ async fn searches_answer_alone_and_in_batches() {
     };
     client.upsert_documents(request).await.unwrap();
     let by_vector = Search {
-        query: Some(Query::Vector(Vector { values: vec![1.0, 0.0] })),
+        query: Some(Query::Vector(Vector { values: vec![1.0, 0.0], ..Default::default() })),
         limit: Some(2),
         ..Default::default()
     };

@@ -135,7 +135,7 @@ pub(crate) fn integer(id: i64) -> DocumentId {
 }
 
 pub(crate) fn document(id: i64) -> NewDocument {
-    let vector = Some(Vector { values: vec![1.0, id as f32] });
+    let vector = Some(Vector { values: vec![1.0, id as f32], ..Default::default() });
     NewDocument { id: Some(integer(id)), vector, ..Default::default() }
 }
 

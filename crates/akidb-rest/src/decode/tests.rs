@@ -108,7 +108,7 @@ fn unknown_fields_are_named_with_the_nearest_known_one() {
         r#"{"hybrid":{}}"#,
         unknown,
         "hybrid: is not a known field, allowed are text, vector, id, mode, limit, offset, filter, \
-         min_score, include, params, explain at line 1 column 9",
+         min_score, include, params, explain, field at line 1 column 9",
     );
     check::<SearchBatchBody>(
         r#"{"searches":[{},{"params":{"np":1}}]}"#,

@@ -1,6 +1,6 @@
 //! Collections.
 
-use akidb_service::{PutReply, Service};
+use akidb_service::{PutFieldReply, PutReply, Service};
 use axum::{
     extract::State,
     response::{AppendHeaders, IntoResponse, Response},
@@ -14,7 +14,7 @@ use crate::{
     json::{Json, Reply},
     wire::{
         CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CreateCollectionBody,
-        PutCollectionBody, UpdateCollectionBody,
+        FieldBody, PutCollectionBody, UpdateCollectionBody,
     },
 };
 
@@ -40,6 +40,25 @@ pub(crate) async fn put(
     let location = AppendHeaders([(header::LOCATION, answer.location())]);
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((location, Reply::new(answer).with_status(status)).into_response())
+}
+
+pub(crate) async fn put_field(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<FieldBody>,
+) -> Result<Response, Failure> {
+    let put = service.put_field(&call.context, &call.collection, &call.field, body.into());
+    let PutFieldReply { collection, created } = put.await?;
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(Reply::new(CollectionAnswer::from(collection)).with_status(status).into_response())
+}
+
+pub(crate) async fn drop_field(
+    State(service): State<Service>,
+    call: Call,
+) -> Answer<CollectionDeletedAnswer> {
+    service.drop_field(&call.context, &call.collection, &call.field).await?;
+    Ok(Reply::new(CollectionDeletedAnswer::DELETED))
 }
 
 pub(crate) async fn list(

@@ -1,5 +1,7 @@
 //! Collections.
 
+use std::{collections::BTreeMap, mem};
+
 use akidb_core::Chunking;
 use akidb_service::{
     CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, LostWrites,
@@ -9,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Object,
+    FieldBody, Named, Object,
+    field::{FieldAnswer, ListedFieldAnswer, described, listed},
     index::{IndexAnswer, IndexBody, IndexSettingsAnswer, given_index},
     model::ModelIdentityAnswer,
     nullable,
@@ -40,19 +43,28 @@ pub(crate) struct CreateCollectionBody {
     chunking: Option<Object<ChunkingSettings>>,
     /// A line for people.
     description: Option<String>,
+    /// Named vector fields, by name. With some, it has the unnamed field as well only if something is
+    /// said of that: a model, a dimension, a metric, an index or chunking.
+    #[serde(default)]
+    #[schema(value_type = Option<HashMap<String, FieldBody>>)]
+    fields: Named<Object<FieldBody>>,
 }
 
 /// How texts are cut into passages. Passages end with sentences where they can.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"tokens": 128, "overlap": 16}))]
-struct ChunkingSettings {
+pub(super) struct ChunkingSettings {
     /// The most tokens of a passage, special tokens and prompt included; the model's window where
     /// absent.
     tokens: Option<u64>,
     /// The most tokens that a passage shares with the one before, at most half of its own; 0 where
     /// absent.
     overlap: Option<u64>,
+}
+
+pub(super) fn given_chunking(body: Option<Object<ChunkingSettings>>) -> Option<GivenChunking> {
+    body.map(|Object(ChunkingSettings { tokens, overlap })| GivenChunking { tokens, overlap })
 }
 
 impl From<CreateCollectionBody> for CreateCollection {
@@ -63,10 +75,9 @@ impl From<CreateCollectionBody> for CreateCollection {
             dimension: body.dimension,
             metric: body.metric,
             index: given_index(body.index),
-            chunking: body.chunking.map(|Object(ChunkingSettings { tokens, overlap })| {
-                GivenChunking { tokens, overlap }
-            }),
+            chunking: given_chunking(body.chunking),
             description: body.description,
+            fields: body.fields.0.into_iter().map(|(name, it)| (name, it.0.into())).collect(),
         }
     }
 }
@@ -94,13 +105,28 @@ pub(crate) struct PutCollectionBody {
     chunking: Option<Object<ChunkingSettings>>,
     /// A line for people.
     description: Option<String>,
+    /// Named vector fields, by name. With some, it has the unnamed field as well only if something is
+    /// said of that: a model, a dimension, a metric, an index or chunking.
+    #[serde(default)]
+    #[schema(value_type = Option<HashMap<String, FieldBody>>)]
+    fields: Named<Object<FieldBody>>,
 }
 
 impl PutCollectionBody {
     /// The request for the collection of this name.
     pub(crate) fn of(self, name: String) -> CreateCollection {
-        let Self { model, dimension, metric, index, chunking, description } = self;
-        CreateCollectionBody { name, model, dimension, metric, index, chunking, description }.into()
+        let Self { model, dimension, metric, index, chunking, description, fields } = self;
+        CreateCollectionBody {
+            name,
+            model,
+            dimension,
+            metric,
+            index,
+            chunking,
+            description,
+            fields,
+        }
+        .into()
     }
 }
 
@@ -146,10 +172,13 @@ struct CollectionSummaryAnswer {
     description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<ModelIdentityAnswer>,
-    /// The length of its vectors.
-    dimension: u64,
+    /// The length of its vectors; absent, as `metric` and `index`, where all of its vector fields
+    /// have names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dimension: Option<u64>,
     /// `cosine`, `dot` or `l2`.
-    metric: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metric: Option<&'static str>,
     /// Absent where texts are truncated.
     #[serde(skip_serializing_if = "Option::is_none")]
     chunking: Option<ChunkingAnswer>,
@@ -160,24 +189,27 @@ struct CollectionSummaryAnswer {
 /// How texts are cut into passages.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Chunking)]
-struct ChunkingAnswer {
+pub(super) struct ChunkingAnswer {
     /// The most tokens of a passage.
-    tokens: u32,
+    pub(super) tokens: u32,
     /// The most tokens that a passage shares with the one before.
-    overlap: u32,
+    pub(super) overlap: u32,
 }
 
 impl From<CollectionSummary> for CollectionSummaryAnswer {
     fn from(summary: CollectionSummary) -> Self {
+        let (dimension, metric, chunking, model) = match summary.unnamed {
+            Some(it) => (Some(it.dimension), Some(it.metric.as_str()), it.chunking, it.model),
+            None => (None, None, None, None),
+        };
         Self {
             name: summary.name,
             aliases: summary.aliases,
             description: summary.description,
-            model: summary.model.map(ModelIdentityAnswer::from),
-            dimension: summary.dimension,
-            metric: summary.metric.as_str(),
-            chunking: summary
-                .chunking
+            model: model.map(ModelIdentityAnswer::from),
+            dimension,
+            metric,
+            chunking: chunking
                 .map(|Chunking { tokens, overlap }| ChunkingAnswer { tokens, overlap }),
             created_unix_ms: summary.created_unix_ms,
         }
@@ -190,7 +222,12 @@ impl From<CollectionSummary> for CollectionSummaryAnswer {
 struct ListedCollectionAnswer {
     #[serde(flatten)]
     summary: CollectionSummaryAnswer,
-    index: IndexSettingsAnswer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<IndexSettingsAnswer>,
+    /// Its named vector fields; absent where it has none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    fields: BTreeMap<String, ListedFieldAnswer>,
 }
 
 /// All collections.
@@ -207,8 +244,9 @@ pub(crate) struct CollectionListAnswer {
 
 impl From<Vec<CollectionSummary>> for CollectionListAnswer {
     fn from(summaries: Vec<CollectionSummary>) -> Self {
-        let collections = summaries.into_iter().map(|summary| ListedCollectionAnswer {
-            index: summary.index.into(),
+        let collections = summaries.into_iter().map(|mut summary| ListedCollectionAnswer {
+            index: summary.unnamed.as_ref().map(|unnamed| unnamed.index.into()),
+            fields: listed(mem::take(&mut summary.fields)),
             summary: summary.into(),
         });
         Self { collections: collections.collect() }
@@ -232,7 +270,12 @@ pub(crate) struct CollectionAnswer {
     summary: CollectionSummaryAnswer,
     /// Documents stored.
     document_count: u64,
-    index: IndexAnswer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<IndexAnswer>,
+    /// Its named vector fields; absent where it has none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    fields: BTreeMap<String, FieldAnswer>,
     /// Bytes of its files, those of the index among them.
     disk_bytes: u64,
     /// The sequence number of the last write, 0 before the first.
@@ -263,10 +306,16 @@ impl CollectionAnswer {
 }
 
 impl From<CollectionDescription> for CollectionAnswer {
-    fn from(description: CollectionDescription) -> Self {
+    fn from(mut description: CollectionDescription) -> Self {
+        let states = &description.indexes;
+        let index = description.summary.unnamed.as_ref().map(|unnamed| {
+            let state = states.get(&unnamed.name).copied().unwrap_or_default();
+            IndexAnswer::new(unnamed.index, state)
+        });
         Self {
             document_count: description.document_count,
-            index: IndexAnswer::new(description.summary.index, description.index),
+            index,
+            fields: described(mem::take(&mut description.summary.fields), states),
             disk_bytes: description.disk_bytes,
             last_seq: description.last_seq,
             lost_writes: description.lost_writes.into_iter().map(Into::into).collect(),

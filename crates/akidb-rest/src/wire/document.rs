@@ -1,5 +1,7 @@
 //! Documents that are stored: get, list, scroll, count and delete.
 
+use std::collections::BTreeMap;
+
 use akidb_core::{DamagedDocument, Document, Error, Passage};
 use akidb_service::{
     CountReply, DeleteDocuments, DeleteReply, GetDocuments, GivenId, Include, Scroll, ScrollReply,
@@ -8,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Id, JsonValue, List, id::StoredId, include_from, user_schema::FilterSchema};
+use super::{
+    Id, JsonValue, List, field::FieldParts, id::StoredId, include_from, user_schema::FilterSchema,
+};
 
 /// A stored document. Parts that were not asked for are absent.
 #[derive(Serialize, ToSchema)]
@@ -30,6 +34,18 @@ pub(crate) struct DocumentAnswer {
     /// In place of `vector` where the text was cut into passages: these, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     passages: Vec<PassageAnswer>,
+    /// Texts that it has in named vector fields, by the field's name; absent where there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    texts: BTreeMap<String, String>,
+    /// Vectors that it has in named vector fields, by the field's name; absent where there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    vectors: BTreeMap<String, Vec<f32>>,
+    /// In place of one of `vectors` where the text in that field was cut into passages.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    field_passages: BTreeMap<String, Vec<PassageAnswer>>,
     /// The number of this version of the document within its collection.
     seq: u64,
 }
@@ -37,12 +53,16 @@ pub(crate) struct DocumentAnswer {
 impl DocumentAnswer {
     /// The document with the parts that were asked for.
     pub(crate) fn new(document: Document, include: Include) -> Self {
+        let named = FieldParts::new(document.fields, include);
         Self {
             id: StoredId(document.id),
             text: include.text.then_some(document.text),
             metadata: include.metadata.then(|| document.metadata.into_object()),
             vector: document.vector.filter(|_| include.vector),
             passages: passages(document.passages, include),
+            texts: named.texts,
+            vectors: named.vectors,
+            field_passages: named.passages,
             seq: document.seq.0,
         }
     }
@@ -233,6 +253,8 @@ fn answers(documents: Vec<Document>, include: Include) -> Vec<DocumentAnswer> {
 fn numbers(documents: &[DocumentAnswer]) -> usize {
     let passages = documents.iter().flat_map(|document| &document.passages);
     let passages = passages.map(|passage| passage.vector.len()).sum::<usize>();
+    let named = documents.iter().map(|it| FieldParts::numbers(&it.vectors, &it.field_passages));
+    let passages = passages + named.sum::<usize>();
     documents.iter().flat_map(|document| &document.vector).map(Vec::len).sum::<usize>() + passages
 }
 

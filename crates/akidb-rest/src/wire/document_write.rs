@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Id, JsonValue, List, Object, Vector,
+    Id, JsonValue, List, Named, Object, Vector,
     document::filter_of,
     id::StoredId,
     milliseconds,
@@ -32,7 +32,8 @@ pub(crate) struct UpsertBody {
     mode: Option<String>,
 }
 
-/// A document to store: with a text, a vector, or both.
+/// A document to store: with a text, a vector, or both. In a collection with named vector fields it
+/// may have some of them, or none.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewDocument)]
@@ -42,10 +43,19 @@ pub(crate) struct NewDocumentBody {
     /// Embedded where no vector is given.
     #[schema(min_length = 1, pattern = "\\S")]
     text: Option<String>,
-    /// The caller's own vector, as many numbers as the collection's dimension. Where the collection
+    /// The caller's own vector, as many numbers as the collection's dimension, or `base64:` and the
+    /// base64 of them as little-endian 32-bit floats. Where the collection
     /// has a model, it must be that model's: the node can not tell.
-    #[schema(value_type = Option<Vec<f32>>, min_items = 1, max_items = 16_384)]
+    #[schema(schema_with = super::schema::vector)]
     vector: Option<Vector>,
+    /// Texts of named vector fields, by the field's name. Embedded where there is no vector for it.
+    #[serde(default)]
+    #[schema(value_type = Option<HashMap<String, String>>)]
+    texts: Named<String>,
+    /// The caller's own vectors of named vector fields, by the field's name.
+    #[serde(default)]
+    #[schema(schema_with = super::schema::vectors)]
+    vectors: Named<Vector>,
     /// What filters can ask for.
     #[schema(value_type = Option<MetadataSchema>)]
     metadata: Option<JsonValue>,
@@ -86,6 +96,8 @@ impl NewDocumentBody {
             id: self.id.map(|id| id.0),
             text: self.text,
             vector: self.vector.map(|vector| vector.0),
+            texts: self.texts.0,
+            vectors: self.vectors.0.into_iter().map(|(name, it)| (name, it.0)).collect(),
             metadata: metadata.transpose()?,
             if_seq: self.if_seq,
         })
@@ -119,18 +131,17 @@ pub(crate) struct UpsertResultAnswer {
     status: &'static str,
     /// The number of this version of the document within its collection, for `if_seq`.
     seq: u64,
-    /// Tokens that were read of the text, where it was embedded; of all its passages together.
+    /// Tokens that were read of the texts that were embedded, of all fields and passages together.
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<u32>,
-    /// Whether the text was longer than the model's window, where it was embedded.
+    /// Whether a text was longer than its model's window, where one was embedded.
     #[serde(skip_serializing_if = "Option::is_none")]
     truncated: Option<bool>,
-    /// Tokens of the text that stand for something the model does not know. Absent where it was not
-    /// embedded, or its vector is known from before these were counted.
+    /// Tokens of these texts that stand for something their model does not know. Absent where none was
+    /// embedded, or the vectors are known from before these were counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown_tokens: Option<u32>,
-    /// How many passages the text was cut into, where the collection cuts texts and this one was
-    /// embedded.
+    /// How many passages these texts were cut into, where fields cut them.
     #[serde(skip_serializing_if = "Option::is_none")]
     passages: Option<u32>,
 }
@@ -158,8 +169,8 @@ impl From<UpsertReply> for UpsertAnswer {
     }
 }
 
-/// A change of one document: at least one of `text`, `vector` and `metadata`. What is absent stays as
-/// it is.
+/// A change of one document: at least one of `text`, `vector`, `texts`, `vectors` and `metadata`. What
+/// is absent stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PatchDocument, example = json!({"metadata": {"year": 2000, "draft": null}}))]
@@ -168,8 +179,16 @@ pub(crate) struct PatchDocumentBody {
     #[schema(min_length = 1, pattern = "\\S")]
     text: Option<String>,
     /// Another vector.
-    #[schema(value_type = Option<Vec<f32>>, min_items = 1, max_items = 16_384)]
+    #[schema(schema_with = super::schema::vector)]
     vector: Option<Vector>,
+    /// Other texts of named vector fields, by the field's name. `null` leaves nothing in the field.
+    #[serde(default)]
+    #[schema(value_type = Option<HashMap<String, Option<String>>>)]
+    texts: Named<Option<String>>,
+    /// Other vectors of named vector fields, by the field's name. `null` leaves nothing in the field.
+    #[serde(default)]
+    #[schema(schema_with = super::schema::vectors)]
+    vectors: Named<Option<Vector>>,
     /// A merge patch (RFC 7396): `null` removes a key, objects merge, all else replaces.
     #[schema(value_type = Option<MetadataSchema>)]
     metadata: Option<JsonValue>,
@@ -185,9 +204,27 @@ impl PatchDocumentBody {
     /// `malformed_request` for metadata that are no sound JSON.
     pub(crate) fn into_request(self) -> Result<PatchDocument, Error> {
         let metadata = self.metadata.map(|metadata| metadata.object_at("metadata"));
+        let mut emptied_fields = Vec::new();
+        let mut texts = Vec::new();
+        let mut vectors = Vec::new();
+        for (name, text) in self.texts.0 {
+            match text {
+                Some(text) => texts.push((name, text)),
+                None => emptied_fields.push(name),
+            }
+        }
+        for (name, vector) in self.vectors.0 {
+            match vector {
+                Some(Vector(vector)) => vectors.push((name, vector)),
+                None => emptied_fields.push(name),
+            }
+        }
         Ok(PatchDocument {
             text: self.text,
             vector: self.vector.map(|vector| vector.0),
+            texts,
+            vectors,
+            emptied_fields,
             metadata: metadata.transpose()?,
             if_seq: self.if_seq,
         })

@@ -81,6 +81,9 @@ impl From<StorageFinding> for StorageFindingAnswer {
 struct IndexProgressAnswer {
     /// The collection's name.
     collection: String,
+    /// The name of the vector field; absent for the unnamed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
     /// `building` or `rebuilding`.
     state: &'static str,
     /// How much of it is done, 0 to 1.
@@ -89,7 +92,13 @@ struct IndexProgressAnswer {
 
 impl From<IndexProgress> for IndexProgressAnswer {
     fn from(index: IndexProgress) -> Self {
-        Self { collection: index.collection, state: index.state.as_str(), progress: index.progress }
+        let field = Some(index.field.as_str()).filter(|name| !name.is_empty());
+        Self {
+            field: field.map(str::to_owned),
+            collection: index.collection,
+            state: index.state.as_str(),
+            progress: index.progress,
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Schemas of the description that say which words there are.
 
 use akidb_core::{IndexEngine, Metric, Quantization, WriteMode};
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{
+    RefOr,
+    schema::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type},
+};
 
 /// One of some words.
 fn one_of<'w>(words: impl IntoIterator<Item = &'w str>) -> Object {
@@ -37,6 +40,25 @@ pub(super) fn search_mode() -> Object {
 pub(super) fn include() -> Array {
     let types = SchemaType::from_iter([Type::Array, Type::Null]);
     ArrayBuilder::new().schema_type(types).items(one_of(["text", "metadata", "vector"])).build()
+}
+
+/// A vector of a request.
+pub(super) fn vector() -> Schema {
+    let list = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::Number));
+    let text =
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some("^base64:[A-Za-z0-9+/]*=*$"));
+    let one_of = OneOfBuilder::new()
+        .item(list.min_items(Some(1)).max_items(Some(16_384)))
+        .item(text)
+        .item(ObjectBuilder::new().schema_type(Type::Null))
+        .build();
+    Schema::OneOf(one_of)
+}
+
+/// Vectors of a request by the names of fields.
+pub(super) fn vectors() -> Object {
+    let types = SchemaType::from_iter([Type::Object, Type::Null]);
+    ObjectBuilder::new().schema_type(types).additional_properties(Some(RefOr::T(vector()))).build()
 }
 
 /// How vectors are compared.

@@ -1,5 +1,7 @@
 //! Searches.
 
+use std::collections::BTreeMap;
+
 use akidb_core::{Error, ErrorCode};
 use akidb_service::{Hit, HitPassage, Include, Search, SearchParams, SearchPlan, SearchReply};
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use utoipa::ToSchema;
 use super::{
     Id, JsonValue, List, Object, Vector,
     document::{DamagedAnswer, PassageAnswer, damaged, include_of, passages},
+    field::FieldParts,
     id::StoredId,
     milliseconds,
     user_schema::FilterSchema,
@@ -24,8 +27,9 @@ pub(crate) struct SearchBody {
     /// A text, embedded as a query.
     #[schema(min_length = 1, pattern = "\\S")]
     text: Option<String>,
-    /// As many numbers as the collection's dimension.
-    #[schema(value_type = Option<Vec<f32>>, min_items = 1, max_items = 16_384)]
+    /// As many numbers as the dimension of the field that is searched, or `base64:` and the base64 of
+    /// them as little-endian 32-bit floats.
+    #[schema(schema_with = super::schema::vector)]
     vector: Option<Vector>,
     /// A stored document: more like this, without itself.
     id: Option<Id>,
@@ -51,6 +55,9 @@ pub(crate) struct SearchBody {
     params: Option<Object<SearchParameters>>,
     /// Whether the answer has a `plan`: how the hits were found.
     explain: Option<bool>,
+    /// The vector field that is searched; the unnamed one where absent.
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    field: Option<String>,
 }
 
 /// How a search is done. What is absent is left to the settings of the collection.
@@ -88,6 +95,7 @@ impl SearchBody {
         let filter = self.filter.map(|filter| filter.at(&format!("{prefix}filter")));
         Ok(Search {
             include: include_of(self.include.as_ref(), &format!("{prefix}include"))?,
+            field: self.field,
             text: self.text,
             vector: self.vector.map(|vector| vector.0),
             id: self.id.map(|id| id.0),
@@ -249,6 +257,18 @@ struct HitAnswer {
     /// In place of `vector` where the text was cut into passages: these, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     passages: Vec<PassageAnswer>,
+    /// Texts that it has in named vector fields, by the field's name; absent where there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    texts: BTreeMap<String, String>,
+    /// Vectors that it has in named vector fields, by the field's name; absent where there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    vectors: BTreeMap<String, Vec<f32>>,
+    /// In place of one of `vectors` where the text in that field was cut into passages.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    field_passages: BTreeMap<String, Vec<PassageAnswer>>,
     /// The passage of the text that is nearest, where the collection cuts texts and embedded this
     /// one. The score is its.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -276,6 +296,7 @@ impl From<HitPassage> for HitPassageAnswer {
 impl HitAnswer {
     fn new(hit: Hit, include: Include) -> Self {
         let document = hit.document;
+        let named = FieldParts::new(document.fields, include);
         Self {
             id: StoredId(document.id),
             score: hit.score,
@@ -283,6 +304,9 @@ impl HitAnswer {
             metadata: include.metadata.then(|| document.metadata.into_object()),
             vector: document.vector.filter(|_| include.vector),
             passages: passages(document.passages, include),
+            texts: named.texts,
+            vectors: named.vectors,
+            field_passages: named.passages,
             passage: hit.passage.map(HitPassageAnswer::from),
         }
     }
@@ -308,6 +332,8 @@ impl SearchAnswer {
     pub(crate) fn numbers(&self) -> usize {
         let passages = self.hits.iter().flat_map(|hit| &hit.passages);
         let passages = passages.map(|passage| passage.vector.len()).sum::<usize>();
+        let named = self.hits.iter().map(|it| FieldParts::numbers(&it.vectors, &it.field_passages));
+        let passages = passages + named.sum::<usize>();
         self.hits.iter().flat_map(|hit| &hit.vector).map(Vec::len).sum::<usize>() + passages
     }
 }

@@ -3,19 +3,19 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use akidb_core::{
-    Chunking, CollectionName, Dimension, Error, ErrorCode, FieldName, IndexSettings, Metric,
-    Outcome, Result,
+    Chunking, CollectionName, Dimension, Error, ErrorCode, FieldName, Outcome, Result,
 };
 use akidb_embedding::ModelIdentity;
-use akidb_engine::{
-    Collection, CollectionRecord, CollectionSettings, CollectionStatus, VectorField,
-};
+use akidb_engine::{Collection, CollectionRecord, CollectionSettings, CollectionStatus};
 use uuid::Uuid;
 
-use super::{index_settings::changed, models::model_identity};
+use super::{
+    fields::{described, described_fields},
+    index_settings::changed,
+};
 use crate::{
-    CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, Operation,
-    RequestContext, Service, UpdateCollection,
+    CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, GivenIndex,
+    Operation, RequestContext, Service, UpdateCollection,
 };
 
 /// Tokens of the text itself that a passage must have room for.
@@ -89,7 +89,10 @@ impl Service {
         self.run(context, Operation::UpdateCollection.on(name), async {
             let record = self.inner.engine.open(name)?.record();
             self.check_space()?;
-            let dimension = record.unnamed_field()?.dimension;
+            let dimension = match request.index == GivenIndex::default() {
+                true => None,
+                false => Some(record.unnamed_field()?.dimension),
+            };
             let ef_max = self.limits().result_window;
             let renamed = request.name.as_deref().map(name_of).transpose()?;
             let change = move |before: CollectionSettings| {
@@ -99,7 +102,9 @@ impl Service {
                     None => before.description,
                 };
                 let mut indexes = before.indexes;
-                if let Some(index) = indexes.get_mut(&FieldName::UNNAMED) {
+                if let Some(index) = indexes.get_mut(&FieldName::UNNAMED)
+                    && let Some(dimension) = dimension
+                {
                     *index = changed(*index, &request.index, dimension, ef_max)?;
                 }
                 Ok(CollectionSettings { name, description, indexes })
@@ -121,33 +126,16 @@ impl Service {
 
     pub(super) fn record_of(&self, request: CreateCollection) -> Result<CollectionRecord> {
         let name = name_of(&request.name)?;
-        let metric = match request.metric.as_deref() {
-            Some(metric) => metric
-                .parse()
-                .map_err(|fault| Error::at(ErrorCode::InvalidArgument, "metric", fault))?,
-            None => Metric::default(),
-        };
-        let (dimension, model) = self.embedding_of(request.dimension, request.model.as_deref())?;
-        let ef_max = self.limits().result_window;
-        let index = changed(IndexSettings::default(), &request.index, dimension, ef_max)?;
-        let chunking = request.chunking.map(|given| self.chunking_of(given, model.as_ref()));
-        let field = VectorField {
-            number: 0,
-            name: FieldName::UNNAMED,
-            dimension,
-            metric,
-            index,
-            chunking: chunking.transpose()?,
-            model: model.map(|model| serde_json::json!(model).to_string()),
-        };
+        let fields = self.fields_of(request.unnamed(), request.fields)?;
+        let last_field = fields.iter().map(|field| field.number).max().unwrap_or(0);
         Ok(CollectionRecord {
             uuid: Uuid::now_v7(),
             name,
             aliases: Vec::new(),
             description: check_description(request.description)?,
-            fields: vec![field],
+            fields,
             dropped_fields: Vec::new(),
-            last_field: 0,
+            last_field,
             created_unix_ms: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
@@ -155,7 +143,7 @@ impl Service {
     }
 
     /// A dimension alone is a collection of the user's own vectors; else there is a model.
-    fn embedding_of(
+    pub(super) fn embedding_of(
         &self,
         dimension: Option<u64>,
         model: Option<&str>,
@@ -180,7 +168,11 @@ impl Service {
         }
     }
 
-    fn chunking_of(&self, given: GivenChunking, model: Option<&ModelIdentity>) -> Result<Chunking> {
+    pub(super) fn chunking_of(
+        &self,
+        given: GivenChunking,
+        model: Option<&ModelIdentity>,
+    ) -> Result<Chunking> {
         let Some(model) = model else {
             let fault = "the collection has no model whose texts could be cut";
             return Err(Error::at(ErrorCode::InvalidArgument, "chunking", fault));
@@ -227,27 +219,27 @@ fn name_of(given: &str) -> Result<CollectionName> {
 pub(super) async fn description_of(collection: &dyn Collection) -> Result<CollectionDescription> {
     let CollectionStatus { document_count, last_seq, disk_bytes, indexes, lost_writes } =
         collection.status().await?;
+    let record = collection.record();
+    let fields = record.fields.iter();
+    let indexes = fields
+        .filter_map(|field| Some((field.name.as_str().to_owned(), *indexes.get(&field.number)?)));
     Ok(CollectionDescription {
-        summary: summary_of(&collection.record())?,
+        summary: summary_of(&record)?,
         document_count,
         last_seq: last_seq.0,
         disk_bytes,
-        index: indexes.get(&0).copied().unwrap_or_default(),
+        indexes: indexes.collect(),
         lost_writes,
     })
 }
 
 fn summary_of(record: &CollectionRecord) -> Result<CollectionSummary> {
-    let field = record.unnamed_field()?;
     Ok(CollectionSummary {
         name: record.name.as_str().to_owned(),
         aliases: record.aliases.iter().map(|alias| alias.as_str().to_owned()).collect(),
         description: record.description.clone(),
-        model: model_identity(field)?,
-        dimension: field.dimension.get() as u64,
-        metric: field.metric,
-        index: field.index,
-        chunking: field.chunking,
+        unnamed: record.unnamed_field().ok().map(described).transpose()?,
+        fields: described_fields(record)?,
         created_unix_ms: record.created_unix_ms,
     })
 }

@@ -5,6 +5,7 @@ mod backpressure;
 mod collection;
 mod delete;
 mod embed;
+mod fields;
 mod import;
 mod index_settings;
 mod models;

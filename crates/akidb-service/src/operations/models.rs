@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_embedding::ModelIdentity;
-use akidb_engine::{Collection, StorageEngine, VectorField};
+use akidb_engine::{StorageEngine, VectorField};
 
 use crate::{
     InUse, ModelInfo, Operation, RequestContext, Service,
@@ -95,11 +95,10 @@ impl Service {
         self.all_models()?.named(name)
     }
 
-    /// The model of a collection, which must be the very one that made its vectors.
-    pub(crate) fn model_of(&self, collection: &dyn Collection) -> Result<Arc<Model>> {
-        let Some(expected) = model_identity(collection.record().unnamed_field()?)? else {
-            let message = "the collection has no model to embed text with, give a vector";
-            return Err(Error::new(ErrorCode::ModelMismatch, message));
+    /// The model of a vector field, which must be the very one that made its vectors.
+    pub(crate) fn model_of(&self, field: &VectorField) -> Result<Arc<Model>> {
+        let Some(expected) = model_identity(field)? else {
+            return Err(Error::new(ErrorCode::ModelMismatch, without_model(field)));
         };
         self.all_models()?.of_identity(&expected)
     }
@@ -143,6 +142,14 @@ pub(crate) fn models_of_collections(engine: &dyn StorageEngine) -> Vec<ModelIden
     let records = engine.collections();
     let fields = records.iter().flat_map(|record| &record.fields);
     fields.filter_map(|field| model_identity(field).ok().flatten()).collect()
+}
+
+/// What is said of a text for a field that embeds none.
+pub(super) fn without_model(field: &VectorField) -> String {
+    match field.name.as_str() {
+        "" => "the collection has no model to embed text with, give a vector".to_owned(),
+        name => format!("the vector field {name} has no model to embed text with, give a vector"),
+    }
 }
 
 /// The model of a field, absent for vectors only.

@@ -89,7 +89,16 @@ fn check_same(
         return Error::collect(faults).map_or(Ok(()), Err);
     }
     for (found, asked) in found.fields.iter().zip(&asked.fields) {
-        compare_fields(found, asked, &request.index, &mut differs)?;
+        let named = request.fields.iter().find(|(name, _)| name == asked.name.as_str());
+        let given = named.map_or(&request.index, |(_, given)| &given.index);
+        let of_field = |name: &str| match asked.name.as_str() {
+            "" => name.to_owned(),
+            field => format!("fields.{field}.{name}"),
+        };
+        let mut differs_there = |name: &str, found: &dyn Display, asked: &dyn Display| {
+            differs(&of_field(name), found, asked);
+        };
+        compare_fields(found, asked, given, &mut differs_there)?;
     }
     if request.description.is_some() && found.description != asked.description {
         let shown = |record: &CollectionRecord| {

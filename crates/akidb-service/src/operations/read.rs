@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use akidb_core::{Document, DocumentId, Error, ErrorCode, Filter, Result, Seq};
+use akidb_core::{Document, DocumentField, DocumentId, Error, ErrorCode, Filter, Result, Seq};
 use akidb_engine::{Collection, ScrollPage, ScrollPosition, ScrollRequest};
 use serde_json::Value;
 use uuid::Uuid;
@@ -167,8 +167,22 @@ pub(super) fn trim(document: Document, include: Include) -> Document {
         metadata: if include.metadata { document.metadata } else { Default::default() },
         vector: document.vector.filter(|_| include.vector),
         passages: if include.vector { document.passages } else { Vec::new() },
+        fields: trimmed_fields(document.fields, include),
         ..document
     }
+}
+
+fn trimmed_fields(fields: Vec<DocumentField>, include: Include) -> Vec<DocumentField> {
+    let trimmed = fields.into_iter().map(|field| DocumentField {
+        text: field.text.filter(|_| include.text),
+        vector: field.vector.filter(|_| include.vector),
+        passages: if include.vector { field.passages } else { Vec::new() },
+        ..field
+    });
+    let is_empty = |field: &DocumentField| {
+        field.text.is_none() && field.vector.is_none() && field.passages.is_empty()
+    };
+    trimmed.filter(|field| !is_empty(field)).collect()
 }
 
 pub(super) fn in_order_of(ids: &[DocumentId], documents: Vec<Document>) -> Vec<Document> {

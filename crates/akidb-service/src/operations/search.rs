@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Instant};
 
 use akidb_core::{
-    Document, DocumentId, Error, ErrorCode, Filter, Result, check_text, check_vector,
+    Document, DocumentId, Error, ErrorCode, FieldName, Filter, Passage, Result, check_text,
+    check_vector,
 };
 use akidb_embedding::{EmbedOptions, InputType};
-use akidb_engine::{Collection, Effort, Query};
+use akidb_engine::{Collection, Effort, Query, VectorField};
 
 use super::{
+    fields::field_name,
     index_settings::candidates,
     read::{check_limit, in_order_of, not_found, trim},
     selection::{check_one_id, parse_filter},
@@ -41,6 +43,7 @@ struct QueryVector {
 
 /// A checked [`Search`].
 struct Wanted {
+    field: FieldName,
     like: Like,
     limit: usize,
     offset: usize,
@@ -110,10 +113,12 @@ impl Service {
     ) -> Result<SearchReply> {
         let started = Instant::now();
         let wanted = self.check_search(request)?;
+        let record = collection.record();
+        let field = record.field(&wanted.field)?;
         let QueryVector { vector, itself, unknown_tokens } =
-            self.query_vector(context, collection, wanted.like).await?;
+            self.query_vector(context, collection, field, wanted.like).await?;
         let query = Query {
-            field: 0,
+            field: field.number,
             vector: Arc::new(vector),
             filter: wanted.filter.filter(|filter| !filter.is_always_true()),
             itself,
@@ -139,6 +144,10 @@ impl Service {
 
     fn check_search(&self, request: Search) -> Result<Wanted> {
         let limits = self.limits();
+        let field = match request.field.as_deref() {
+            Some(name) => field_name(name, "field")?,
+            None => FieldName::UNNAMED,
+        };
         let like = match (request.text, request.vector, request.id) {
             (Some(text), None, None) => {
                 check_text(&text, limits.text_bytes)
@@ -164,6 +173,7 @@ impl Service {
         let min_score = request.min_score.map(check_score).transpose()?;
         let ef = candidates("params.ef", request.params.ef, limits.result_window)?;
         Ok(Wanted {
+            field,
             like,
             limit,
             offset,
@@ -183,13 +193,12 @@ impl Service {
         &self,
         context: &RequestContext,
         collection: &dyn Collection,
+        field: &VectorField,
         like: Like,
     ) -> Result<QueryVector> {
         let of = |vector| QueryVector { vector, itself: None, unknown_tokens: None };
         match like {
             Like::Vector(vector) => {
-                let record = collection.record();
-                let field = record.unnamed_field()?;
                 check_vector(&vector, field.dimension, field.metric)
                     .map_err(|fault| from_vector("vector".to_owned(), &fault))?;
                 Ok(of(vector))
@@ -201,7 +210,7 @@ impl Service {
                     times: context.times.embedding(),
                     ..EmbedOptions::default()
                 };
-                let model = self.model_of(collection)?;
+                let model = self.model_of(field)?;
                 let mut embeddings = model.embed(vec![text], &options, |_| "text".into()).await?;
                 let embedding = embeddings.pop().ok_or_else(missing_embedding)?;
                 let unknown_tokens = Some(embedding.unknown_tokens);
@@ -212,20 +221,31 @@ impl Service {
                 let mut documents = in_order_of(&ids, rows.sound()?).into_iter();
                 let document = documents.next().ok_or_else(|| not_found(&ids))?;
                 let itself = Some(document.id.clone());
-                let vector = vector_of(document).ok_or_else(|| not_found(&ids))?;
+                let vector = vector_in(field, document).ok_or_else(|| {
+                    let fault = "is of a document without a vector in the field that is searched";
+                    Error::at(ErrorCode::InvalidArgument, "id", fault)
+                })?;
                 Ok(QueryVector { itself, ..of(vector) })
             }
         }
     }
 }
 
-/// What stands for a document in a search for others like it: its vector, or the mean of those of
-/// its passages, so that no single one decides.
-fn vector_of(document: Document) -> Option<Vec<f32>> {
-    if document.vector.is_some() {
-        return document.vector;
+/// What stands for a document in a search for others like it.
+fn vector_in(field: &VectorField, document: Document) -> Option<Vec<f32>> {
+    if field.name.is_unnamed() {
+        return one_vector(document.vector, document.passages);
     }
-    let mut passages = document.passages.into_iter().map(|passage| passage.vector);
+    let here = document.fields.into_iter().find(|here| here.name == field.name)?;
+    one_vector(here.vector, here.passages)
+}
+
+/// A vector, or the mean of those of passages, so that no single one decides.
+fn one_vector(vector: Option<Vec<f32>>, passages: Vec<Passage>) -> Option<Vec<f32>> {
+    if vector.is_some() {
+        return vector;
+    }
+    let mut passages = passages.into_iter().map(|passage| passage.vector);
     let first = passages.next()?;
     let mut sum = first.clone();
     let mut count = 1.0;
@@ -250,7 +270,7 @@ fn check_score(score: f64) -> Result<f32> {
 }
 
 /// The same error, with its places below another one.
-fn below(place: &str, mut error: Error) -> Error {
+pub(super) fn below(place: &str, mut error: Error) -> Error {
     for violation in &mut error.violations {
         violation.field = format!("{place}.{}", violation.field);
     }

@@ -1,4 +1,4 @@
-//! The vectors of the texts of an upsert. A text that the collection holds a vector of, and one
+//! The vectors of the texts of an upsert. A text that the field holds a vector of, and one
 //! that stands twice in the batch, is not embedded again. Long ones are cut into passages where the
 //! collection says so.
 
@@ -9,7 +9,7 @@ use std::{
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_embedding::{EmbedOptions, Embedding, InputType, Lane};
-use akidb_engine::{Collection, EmbeddedText, KnownText, PassageVector, TextHash};
+use akidb_engine::{Collection, EmbeddedText, KnownText, PassageVector, TextHash, VectorField};
 
 use crate::{RequestContext, Service, failure::above_limit};
 
@@ -21,10 +21,11 @@ pub(super) struct PlacedText<'d> {
 }
 
 impl Service {
-    /// A vector for each text, in their order.
+    /// A vector in a field for each text, in their order.
     pub(super) async fn text_vectors(
         &self,
         collection: &dyn Collection,
+        field: &VectorField,
         texts: &[PlacedText<'_>],
         context: &RequestContext,
     ) -> Result<Vec<KnownText>> {
@@ -32,7 +33,7 @@ impl Service {
             return Ok(Vec::new());
         }
         let hashes: Vec<TextHash> = texts.iter().map(|placed| TextHash::of(placed.text)).collect();
-        let known = context.in_store(collection.known_texts(0, &hashes));
+        let known = context.in_store(collection.known_texts(field.number, &hashes));
         let mut vectors = known.await?;
         let mut missing: Vec<usize> = Vec::new();
         let mut waiting = HashMap::new();
@@ -51,7 +52,7 @@ impl Service {
             .inc_by((texts.len() - missing.len()) as u64);
         if !missing.is_empty() {
             let missing: Vec<_> = missing.into_iter().map(|i| (hashes[i], &texts[i])).collect();
-            let embedded = self.embed_new(collection, &missing, context).await?;
+            let embedded = self.embed_new(field, &missing, context).await?;
             vectors.extend(embedded.into_iter().map(|text| (text.embedded.hash, text)));
         }
         let vector_of = |hash| vectors.get(hash).cloned().ok_or_else(missing_embedding);
@@ -61,12 +62,18 @@ impl Service {
     /// Embeds different texts, each whole or in the passages that it is cut into.
     async fn embed_new(
         &self,
-        collection: &dyn Collection,
+        field: &VectorField,
         texts: &[(TextHash, &PlacedText<'_>)],
         context: &RequestContext,
     ) -> Result<Vec<KnownText>> {
-        let model = self.model_of(collection)?;
-        let place_of = |i: usize| format!("documents[{}].text", texts[i].1.position);
+        let model = self.model_of(field)?;
+        let place_of = |i: usize| {
+            let position = texts[i].1.position;
+            match field.name.as_str() {
+                "" => format!("documents[{position}].text"),
+                name => format!("documents[{position}].texts.{name}"),
+            }
+        };
         let owned = || texts.iter().map(|(_, placed)| placed.text.to_owned()).collect::<Vec<_>>();
         let options = EmbedOptions {
             lane: Lane::Bulk,
@@ -76,7 +83,7 @@ impl Service {
             ..EmbedOptions::default()
         };
         let mut cut = Vec::new();
-        if let Some(chunking) = collection.record().unnamed_field()?.chunking {
+        if let Some(chunking) = field.chunking {
             let whole = owned();
             model.check_room(&whole, &options)?;
             let times = context.times.embedding();

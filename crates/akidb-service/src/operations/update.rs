@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
-use akidb_core::{Document, Error, ErrorCode, Result, Seq, check_text, check_vector};
-use akidb_engine::{Applied, Collection, OneDocument, Patch, PatchVersions, RowVectors, Write};
+use akidb_core::{Document, Error, ErrorCode, Result, Seq, check_text};
+use akidb_engine::{
+    Applied, Collection, CollectionRecord, FieldPatch, OneDocument, Patch, PatchVersions,
+    RowVectors, VectorField, Write,
+};
 
 use super::{
+    fields::field_name,
     read::not_found,
     selection::{Selected, check_one_id},
     steps::in_steps,
-    text_vectors::PlacedText,
-    upsert::{on_its_own, unexpected},
+    text_vectors::{PlacedText, missing_embedding},
+    upsert::{CheckedField, on_its_own, unexpected},
 };
 use crate::{
     GivenId, Operation, PatchDocument, RequestContext, Service, UpdateDocuments, UpdateReply,
-    failure::{from_text, from_vector},
+    failure::from_text,
 };
 
 impl Service {
@@ -34,18 +38,29 @@ impl Service {
         self.run(context, Operation::PatchMetadata.on(collection), async {
             let collection = self.inner.engine.open(collection)?;
             let ids = check_one_id(id)?;
-            let PatchDocument { text, vector, metadata, if_seq } = request;
-            if text.is_none() && vector.is_none() && metadata.is_none() {
-                let message = "at least one of text, vector and metadata must be given";
+            let PatchDocument { text, vector, texts, vectors, emptied_fields, metadata, if_seq } =
+                request;
+            let of_fields = [texts.is_empty(), vectors.is_empty(), emptied_fields.is_empty()];
+            if text.is_none() && vector.is_none() && metadata.is_none() && of_fields == [true; 3] {
+                let message =
+                    "at least one of text, vector and metadata must be given, or texts or vectors of fields";
                 return Err(Error::new(ErrorCode::InvalidArgument, message));
             }
+            let record = collection.record();
+            let named = self.named_parts(&record, texts, vectors, str::to_owned)?;
+            let emptied = emptied(&record, emptied_fields, &named)?;
             let vectors =
                 self.patched_vectors(&*collection, text.as_deref(), vector, context).await?;
+            let mut fields = Vec::with_capacity(named.len() + emptied.len());
+            for part in named {
+                fields.push(self.patched_field(&*collection, &record, part, context).await?);
+            }
+            fields.extend(emptied.into_iter().map(|number| (number, FieldPatch::Remove)));
             let patch = Patch {
                 document: OneDocument { ids: ids.clone(), if_seq: if_seq.map(Seq) },
                 text,
                 vectors,
-                fields: Vec::new(),
+                fields,
                 merge: metadata.unwrap_or_default(),
                 limits: Arc::clone(&self.inner.limits),
             };
@@ -67,26 +82,62 @@ impl Service {
         vector: Option<Vec<f32>>,
         context: &RequestContext,
     ) -> Result<Option<RowVectors>> {
-        if let Some(text) = text {
-            let checked = check_text(text, self.limits().text_bytes);
-            checked.map_err(|fault| from_text("text".to_owned(), &fault))?;
+        if vector.is_none() && text.is_none() {
+            return Ok(None);
         }
         let record = collection.record();
         let field = record.unnamed_field()?;
+        let places = || ["text", "vector"].map(str::to_owned);
         match (vector, text) {
             (Some(vector), _) => {
-                check_vector(&vector, field.dimension, field.metric)
-                    .map_err(|fault| from_vector("vector".to_owned(), &fault))?;
+                self.check_part(field, (text, Some(&vector)), places)?;
                 Ok(Some(RowVectors::Given(vector)))
             }
             (None, Some(text)) if field.model.is_some() => {
-                let texts = [PlacedText { position: 0, text }];
-                let known =
-                    self.text_vectors(collection, &texts, context).await.map_err(on_its_own)?;
-                Ok(known.into_iter().next().map(RowVectors::Embedded))
+                self.check_part(field, (Some(text), None), places)?;
+                Ok(Some(self.embedded(collection, field, text, context).await?))
             }
-            (None, _) => Ok(None),
+            // A text beside a vector of the user's own.
+            (None, Some(text)) => {
+                check_text(text, self.limits().text_bytes)
+                    .map_err(|fault| from_text("text".to_owned(), &fault))?;
+                Ok(None)
+            }
+            (None, None) => Ok(None),
         }
+    }
+
+    /// What a changed document gets in a named field.
+    async fn patched_field(
+        &self,
+        collection: &dyn Collection,
+        record: &CollectionRecord,
+        part: CheckedField,
+        context: &RequestContext,
+    ) -> Result<(u32, FieldPatch)> {
+        let (number, text, vector) = part.into_parts();
+        let field = record.fields.iter().find(|field| field.number == number);
+        let vectors = match (vector, &text, field) {
+            (Some(vector), ..) => RowVectors::Given(vector),
+            (None, Some(text), Some(field)) => {
+                self.embedded(collection, field, text, context).await?
+            }
+            _ => return Err(missing_embedding()),
+        };
+        Ok((number, FieldPatch::Change { text, vectors }))
+    }
+
+    async fn embedded(
+        &self,
+        collection: &dyn Collection,
+        field: &VectorField,
+        text: &str,
+        context: &RequestContext,
+    ) -> Result<RowVectors> {
+        let texts = [PlacedText { position: 0, text }];
+        let known = self.text_vectors(collection, field, &texts, context).await;
+        let known = known.map_err(on_its_own)?.into_iter().next();
+        known.map(RowVectors::Embedded).ok_or_else(missing_embedding)
     }
 
     /// Changes the metadata of the versions of documents that match now, all or none where
@@ -126,4 +177,22 @@ impl Service {
         })
         .await
     }
+}
+
+/// The numbers of the fields in which a document is to have nothing any more.
+fn emptied(
+    record: &CollectionRecord,
+    names: Vec<String>,
+    changed: &[CheckedField],
+) -> Result<Vec<u32>> {
+    let mut numbers = Vec::with_capacity(names.len());
+    for name in names {
+        let number = record.field(&field_name(&name, "vectors")?)?.number;
+        if numbers.contains(&number) || changed.iter().any(|part| part.is_of(number)) {
+            let fault = format!("says two things of the vector field {name}");
+            return Err(Error::at(ErrorCode::InvalidArgument, "vectors", fault));
+        }
+        numbers.push(number);
+    }
+    Ok(numbers)
 }

@@ -9,14 +9,16 @@ use akidb_core::{
     DocumentId, Error, ErrorCode, Metadata, Result, Seq, WriteMode, check_text, check_vector,
 };
 use akidb_engine::{
-    Applied, Collection, ConflictsStop, KnownText, NewRow, RowVectors, UpsertRules, Write, Written,
-    conflict_at,
+    Applied, Collection, CollectionRecord, ConflictsStop, FieldRow, KnownText, NewRow, RowVectors,
+    UpsertRules, VectorField, Write, Written, conflict_at,
 };
 use serde_json::Value;
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
+    fields::field_name,
+    models::without_model,
     selection::check_id,
     text_vectors::{PlacedText, missing_embedding},
 };
@@ -32,8 +34,43 @@ pub(super) struct Checked {
     pub(super) id: DocumentId,
     text: Option<String>,
     vector: Option<Vec<f32>>,
+    /// What it has in named fields, each once.
+    fields: Vec<CheckedField>,
     metadata: Metadata,
     if_seq: Option<Seq>,
+}
+
+/// What of a document is for one named field. One of both is there.
+#[derive(Debug)]
+pub(super) struct CheckedField {
+    /// The number of the field.
+    field: u32,
+    text: Option<String>,
+    vector: Option<Vec<f32>>,
+}
+
+impl CheckedField {
+    pub(super) const fn is_of(&self, number: u32) -> bool {
+        self.field == number
+    }
+
+    /// The number of the field, the text, the vector.
+    pub(super) fn into_parts(self) -> (u32, Option<String>, Option<Vec<f32>>) {
+        (self.field, self.text, self.vector)
+    }
+
+    fn text_to_embed(&self) -> Option<&str> {
+        self.text.as_deref().filter(|_| self.vector.is_none())
+    }
+}
+
+/// The texts of documents that were embedded, each once.
+#[derive(Default)]
+pub(super) struct Embedded {
+    /// Of the unnamed field, in the order of the documents that have one to embed there.
+    unnamed: Vec<KnownText>,
+    /// By the position of the document and the number of the field.
+    named: HashMap<(usize, u32), KnownText>,
 }
 
 /// What all documents of a request keep to.
@@ -90,6 +127,21 @@ impl Tokens {
         }
     }
 
+    /// Of this and another text of a document.
+    fn and(self, other: Self) -> Self {
+        let sum = |one: Option<u32>, other: Option<u32>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        let any = self.truncated.unwrap_or(false) || other.truncated.unwrap_or(false);
+        Self {
+            count: sum(self.count, other.count),
+            truncated: self.truncated.or(other.truncated).map(|_| any),
+            unknown: sum(self.unknown, other.unknown),
+            passages: sum(self.passages, other.passages),
+        }
+    }
+
     pub(super) const fn result(
         self,
         id: DocumentId,
@@ -109,9 +161,15 @@ impl Tokens {
 }
 
 impl Checked {
-    /// The text that stands for its vector.
-    pub(super) fn text_to_embed(&self) -> Option<&str> {
+    /// The text that stands for its vector in the unnamed field.
+    fn text_to_embed(&self) -> Option<&str> {
         self.text.as_deref().filter(|_| self.vector.is_none())
+    }
+
+    /// The texts that stand for its vectors in all fields.
+    pub(super) fn texts_to_embed(&self) -> impl Iterator<Item = &str> {
+        let named = self.fields.iter().filter_map(CheckedField::text_to_embed);
+        self.text_to_embed().into_iter().chain(named)
     }
 }
 
@@ -217,7 +275,7 @@ impl Service {
         place: Place,
         rules: Rules<'_>,
     ) -> Result<Checked> {
-        let NewDocument { id, text, vector, metadata, if_seq } = document;
+        let NewDocument { id, text, vector, texts, vectors, metadata, if_seq } = document;
         if id.is_none() && (if_seq.is_some() || rules.mode == WriteMode::Update) {
             let fault = "is missing, only a document that is there can be replaced";
             return Err(Error::at(ErrorCode::InvalidId, place.field("id"), fault));
@@ -227,24 +285,20 @@ impl Service {
             return Err(Error::at(ErrorCode::InvalidArgument, place.field("if_seq"), fault));
         }
         let record = collection.record();
-        let field = record.unnamed_field()?;
-        if let Some(text) = &text {
-            check_text(text, self.limits().text_bytes)
-                .map_err(|fault| from_text(place.field("text"), &fault))?;
-        }
-        match (&vector, &text) {
-            (Some(vector), _) => check_vector(vector, field.dimension, field.metric)
-                .map_err(|fault| from_vector(place.field("vector"), &fault))?,
-            (None, Some(_)) if field.model.is_none() => {
-                let fault = "the collection has no model to embed text with, give a vector";
-                return Err(Error::at(ErrorCode::ModelMismatch, place.field("text"), fault));
-            }
-            (None, Some(_)) => {}
-            (None, None) => {
+        let part = (text.as_deref(), vector.as_deref());
+        match (part, record.fields.as_slice()) {
+            ((None, None), [only]) if only.name.is_unnamed() => {
                 let fault = "has neither a text nor a vector";
                 return Err(Error::at(ErrorCode::InvalidArgument, place.document(), fault));
             }
+            // It has nothing in the unnamed field.
+            ((None, None), _) => {}
+            _ => {
+                let places = || [place.field("text"), place.field("vector")];
+                self.check_part(record.unnamed_field()?, part, places)?;
+            }
         }
+        let fields = self.named_parts(&record, texts, vectors, |name| place.field(name))?;
         let metadata =
             Metadata::new(metadata.unwrap_or_default(), self.limits()).map_err(|fault| {
                 Error::at(ErrorCode::InvalidMetadata, place.field("metadata"), fault)
@@ -253,47 +307,149 @@ impl Service {
             (Some(id), _) => check_id(id, || place.field("id"))?,
             (None, None) => DocumentId::Text(Uuid::now_v7().to_string()),
             (None, Some(key)) => {
-                let content = (text.as_deref(), vector.as_deref(), &metadata);
+                let content = (text.as_deref(), vector.as_deref(), &fields[..], &metadata);
                 derived_id(key, record.uuid, place, content)
             }
         };
-        Ok(Checked { id, text, vector, metadata, if_seq: if_seq.map(Seq) })
+        Ok(Checked { id, text, vector, fields, metadata, if_seq: if_seq.map(Seq) })
     }
 
-    /// Vectors for the documents that come without one, in order. A text is embedded only where
-    /// the collection knows none for it.
+    /// Vectors for what comes as a text alone, one field after another. A text is embedded only where
+    /// the field knows none for it.
     pub(super) async fn embed_documents(
         &self,
         collection: &dyn Collection,
         documents: &[Checked],
         context: &RequestContext,
-    ) -> Result<Vec<KnownText>> {
-        let without_vector = documents.iter().enumerate().filter(|(_, it)| it.vector.is_none());
-        let texts = without_vector.filter_map(|(position, document)| {
-            Some(PlacedText { position, text: document.text.as_deref()? })
-        });
-        self.text_vectors(collection, &texts.collect::<Vec<_>>(), context).await
+    ) -> Result<Embedded> {
+        let record = collection.record();
+        let mut embedded = Embedded::default();
+        for field in &record.fields {
+            let texts = documents.iter().enumerate().filter_map(|(position, document)| {
+                let text = match field.number {
+                    0 => document.text_to_embed(),
+                    number => {
+                        let mut parts = document.fields.iter();
+                        parts.find(|part| part.field == number)?.text_to_embed()
+                    }
+                };
+                Some(PlacedText { position, text: text? })
+            });
+            let texts: Vec<PlacedText<'_>> = texts.collect();
+            let known = self.text_vectors(collection, field, &texts, context).await?;
+            match field.number {
+                0 => embedded.unnamed = known,
+                number => {
+                    let at = texts.iter().map(|placed| (placed.position, number));
+                    embedded.named.extend(at.zip(known));
+                }
+            }
+        }
+        Ok(embedded)
+    }
+
+    /// Checks what is for one field; `places` are those of its text and of its vector.
+    pub(super) fn check_part(
+        &self,
+        field: &VectorField,
+        (text, vector): (Option<&str>, Option<&[f32]>),
+        places: impl Fn() -> [String; 2],
+    ) -> Result<()> {
+        if let Some(text) = text {
+            check_text(text, self.limits().text_bytes).map_err(|fault| {
+                let [place, _] = places();
+                from_text(place, &fault)
+            })?;
+        }
+        match (vector, text) {
+            (Some(vector), _) => {
+                check_vector(vector, field.dimension, field.metric).map_err(|fault| {
+                    let [_, place] = places();
+                    from_vector(place, &fault)
+                })
+            }
+            (None, Some(_)) if field.model.is_none() => {
+                let [place, _] = places();
+                Err(Error::at(ErrorCode::ModelMismatch, place, without_model(field)))
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Checks what is for named fields and puts texts and vectors of a field together.
+    pub(super) fn named_parts(
+        &self,
+        record: &CollectionRecord,
+        texts: Vec<(String, String)>,
+        vectors: Vec<(String, Vec<f32>)>,
+        place: impl Fn(&str) -> String,
+    ) -> Result<Vec<CheckedField>> {
+        let mut parts: Vec<CheckedField> = Vec::with_capacity(texts.len().max(vectors.len()));
+        let texts = texts.into_iter().map(|(name, text)| (name, Some(text), None));
+        let vectors = vectors.into_iter().map(|(name, vector)| (name, None, Some(vector)));
+        for (name, text, vector) in texts.chain(vectors) {
+            let list = if text.is_some() { "texts" } else { "vectors" };
+            let at = || place(&format!("{list}.{name}"));
+            let named = field_name(&name, &place(list))?;
+            let field = record
+                .field(&named)
+                .map_err(|error| Error::at(ErrorCode::FieldNotFound, at(), error.message))?;
+            let here = parts.iter().position(|part| part.field == field.number);
+            let here = here.unwrap_or_else(|| {
+                parts.push(CheckedField { field: field.number, text: None, vector: None });
+                parts.len() - 1
+            });
+            let part = &mut parts[here];
+            let stands_twice = (text.is_some() && part.text.is_some())
+                || (vector.is_some() && part.vector.is_some());
+            if stands_twice {
+                return Err(Error::at(ErrorCode::InvalidArgument, at(), "stands twice"));
+            }
+            part.text = part.text.take().or(text);
+            part.vector = part.vector.take().or(vector);
+        }
+        for part in &parts {
+            let mut fields = record.fields.iter();
+            if let Some(field) = fields.find(|field| field.number == part.field) {
+                let places =
+                    || ["texts", "vectors"].map(|it| place(&format!("{it}.{}", field.name)));
+                self.check_part(field, (part.text.as_deref(), part.vector.as_deref()), places)?;
+            }
+        }
+        Ok(parts)
     }
 }
 
-/// The rows of documents, those without a vector of their own with the next one of `vectors`.
+/// The rows of documents, with what was embedded where they have no vector of their own.
 pub(super) fn rows_of(
     documents: Vec<Checked>,
-    vectors: Vec<KnownText>,
+    embedded: Embedded,
 ) -> Result<(Vec<NewRow>, Vec<Tokens>)> {
-    let mut vectors = vectors.into_iter();
+    let Embedded { unnamed, mut named } = embedded;
+    let mut unnamed = unnamed.into_iter();
     let mut all_tokens = Vec::with_capacity(documents.len());
-    let rows = documents.into_iter().map(|Checked { id, text, vector, metadata, if_seq }| {
-        let (vectors, tokens) = match vector {
-            Some(vector) => (RowVectors::Given(vector), Tokens::default()),
-            None => {
-                let known = vectors.next().ok_or_else(missing_embedding)?;
-                let tokens = Tokens::of(&known);
-                (RowVectors::Embedded(known), tokens)
-            }
+    let rows = documents.into_iter().enumerate().map(|(position, document)| {
+        let Checked { id, text, vector, fields, metadata, if_seq } = document;
+        let mut tokens = Tokens::default();
+        let mut embedded = |known: Option<KnownText>| {
+            let known = known.ok_or_else(missing_embedding)?;
+            tokens = tokens.and(Tokens::of(&known));
+            Ok::<_, Error>(RowVectors::Embedded(known))
         };
+        let vectors = match (vector, &text) {
+            (Some(vector), _) => Some(RowVectors::Given(vector)),
+            (None, Some(_)) => Some(embedded(unnamed.next())?),
+            (None, None) => None,
+        };
+        let fields = fields.into_iter().map(|CheckedField { field, text, vector }| {
+            let vectors = match vector {
+                Some(vector) => RowVectors::Given(vector),
+                None => embedded(named.remove(&(position, field)))?,
+            };
+            Ok(FieldRow { field, text, vectors })
+        });
+        let fields = fields.collect::<Result<_>>()?;
         all_tokens.push(tokens);
-        let (vectors, fields) = (Some(vectors), Vec::new());
         Ok(NewRow { id, text, metadata, vectors, fields, if_seq })
     });
     let rows = rows.collect::<Result<_>>()?;
@@ -326,6 +482,9 @@ pub(super) fn check_key(key: &str) -> Result<&str> {
     Err(Error::at(ErrorCode::InvalidArgument, "idempotency_key", fault))
 }
 
+/// What of a document its id is made of.
+type Content<'c> = (Option<&'c str>, Option<&'c [f32]>, &'c [CheckedField], &'c Metadata);
+
 /// An id that every retry of the same request makes again, and no other request does: a UUIDv8
 /// (RFC 9562) of the key, the place in the batch and the content. On lines the place does not
 /// count, so that a file may lose or gain lines between two imports of it.
@@ -333,7 +492,7 @@ fn derived_id(
     key: &str,
     collection: Uuid,
     place: Place,
-    (text, vector, metadata): (Option<&str>, Option<&[f32]>, &Metadata),
+    (text, vector, fields, metadata): Content<'_>,
 ) -> DocumentId {
     // A retry may spell the same object in another order.
     let mut metadata = Value::Object(metadata.as_object().clone());
@@ -349,6 +508,15 @@ fn derived_id(
     }
     for value in vector.unwrap_or_default() {
         hash.update(&value.to_le_bytes());
+    }
+    for CheckedField { field, text, vector } in fields {
+        let text = text.as_deref().unwrap_or_default();
+        hash.update(&field.to_le_bytes());
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+        for value in vector.as_deref().unwrap_or_default() {
+            hash.update(&value.to_le_bytes());
+        }
     }
     DocumentId::Text(Uuid::new_v8(hash.digest128().to_le_bytes()).to_string())
 }

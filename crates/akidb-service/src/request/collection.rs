@@ -1,5 +1,7 @@
 //! Collections: what is asked for, and what they say of themselves.
 
+use std::collections::BTreeMap;
+
 use akidb_core::{Chunking, IndexSettings, Metric};
 use akidb_embedding::ModelIdentity;
 
@@ -22,6 +24,46 @@ pub struct CreateCollection {
     pub chunking: Option<GivenChunking>,
     /// A line for people.
     pub description: Option<String>,
+    /// Its named vector fields, by name. Where there are some, it has the unnamed one as well only if
+    /// something is said of that: a model, a dimension, a metric, an index or chunking.
+    pub fields: Vec<(String, GivenField)>,
+}
+
+/// A vector field, as a door decoded it; the service checks it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GivenField {
+    /// A loaded model. Where neither model nor dimension is given, the node's default model.
+    pub model: Option<String>,
+    /// The length of its vectors. With a model it must be the model's own dimension.
+    pub dimension: Option<u64>,
+    /// The name of a metric, cosine where absent.
+    pub metric: Option<String>,
+    /// How its vectors are indexed.
+    pub index: GivenIndex,
+    /// Cuts texts into passages; where absent, they are truncated to the model's window.
+    pub chunking: Option<GivenChunking>,
+}
+
+impl CreateCollection {
+    /// What it says of the unnamed field.
+    pub(crate) fn unnamed(&self) -> GivenField {
+        GivenField {
+            model: self.model.clone(),
+            dimension: self.dimension,
+            metric: self.metric.clone(),
+            index: self.index.clone(),
+            chunking: self.chunking,
+        }
+    }
+}
+
+/// A vector field that is there, and whether it was added just now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutFieldReply {
+    /// The collection.
+    pub collection: CollectionDescription,
+    /// Whether the request added the field.
+    pub created: bool,
 }
 
 /// A collection that was there, or was made.
@@ -79,6 +121,19 @@ pub struct CollectionSummary {
     pub aliases: Vec<String>,
     /// A line for people.
     pub description: Option<String>,
+    /// Its unnamed vector field, where it has one.
+    pub unnamed: Option<FieldDescription>,
+    /// Its named vector fields, by name.
+    pub fields: Vec<FieldDescription>,
+    /// Milliseconds since the Unix epoch.
+    pub created_unix_ms: i64,
+}
+
+/// A vector field's properties.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldDescription {
+    /// Its name, empty for the unnamed one.
+    pub name: String,
     /// What embeds its texts; absent where only vectors are accepted.
     pub model: Option<ModelIdentity>,
     /// The length of its vectors.
@@ -89,8 +144,6 @@ pub struct CollectionSummary {
     pub index: IndexSettings,
     /// How texts are cut into passages; absent where they are truncated.
     pub chunking: Option<Chunking>,
-    /// Milliseconds since the Unix epoch.
-    pub created_unix_ms: i64,
 }
 
 /// A collection's properties and its state now.
@@ -104,8 +157,8 @@ pub struct CollectionDescription {
     pub last_seq: u64,
     /// Bytes of its files, those of the index among them.
     pub disk_bytes: u64,
-    /// The state of its index.
-    pub index: IndexStatus,
+    /// The state of the index of each of its fields, by the field's name.
+    pub indexes: BTreeMap<String, IndexStatus>,
     /// Ranges of sequence numbers that were acknowledged once and are missing from the store.
     pub lost_writes: Vec<LostWrites>,
 }

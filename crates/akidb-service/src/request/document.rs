@@ -16,6 +16,10 @@ pub struct NewDocument {
     pub text: Option<String>,
     /// The user's own vector.
     pub vector: Option<Vec<f32>>,
+    /// Texts of named fields, by the field's name. Embedded where there is no vector for the field.
+    pub texts: Vec<(String, String)>,
+    /// The user's own vectors of named fields, by the field's name.
+    pub vectors: Vec<(String, Vec<f32>)>,
     /// A JSON object, empty where absent.
     pub metadata: Option<Map<String, Value>>,
     /// The version that it must replace.
@@ -51,15 +55,14 @@ pub struct UpsertResult {
     pub status: UpsertStatus,
     /// Its version.
     pub seq: Seq,
-    /// Tokens that were read of the text, where it was embedded; of all its passages together.
+    /// Tokens that were read of the texts that were embedded, of all fields and passages together.
     pub tokens: Option<u32>,
-    /// Whether the text was longer than the model's window, where it was embedded.
+    /// Whether a text was longer than its model's window, where one was embedded.
     pub truncated: Option<bool>,
-    /// Tokens of the text that stand for something the model does not know. Absent where it was not
+    /// Tokens of these texts that stand for something their model does not know. Absent where none was
     /// embedded, or before these were counted.
     pub unknown_tokens: Option<u32>,
-    /// How many passages the text was cut into, where the collection cuts texts and this one was
-    /// embedded.
+    /// How many passages these texts were cut into, where fields cut them.
     pub passages: Option<u32>,
 }
 
@@ -90,6 +93,13 @@ pub struct PatchDocument {
     pub text: Option<String>,
     /// Another vector.
     pub vector: Option<Vec<f32>>,
+    /// Other texts in named fields, by the field's name, embedded where there is no vector for the
+    /// field.
+    pub texts: Vec<(String, String)>,
+    /// Other vectors in named fields, by the field's name.
+    pub vectors: Vec<(String, Vec<f32>)>,
+    /// Named fields in which it has nothing any more.
+    pub emptied_fields: Vec<String>,
     /// A merge patch (RFC 7396) of the metadata.
     pub metadata: Option<Map<String, Value>>,
     /// The version that it must be of.

@@ -13,8 +13,8 @@ mod task;
 
 pub use alias::{GivenAlias, GivenAliasAction};
 pub use collection::{
-    CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, GivenIndex,
-    PutReply, UpdateCollection,
+    CollectionDescription, CollectionSummary, CreateCollection, FieldDescription, GivenChunking,
+    GivenField, GivenIndex, PutFieldReply, PutReply, UpdateCollection,
 };
 pub use context::{Door, RequestContext};
 pub use document::{

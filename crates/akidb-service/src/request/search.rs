@@ -10,6 +10,8 @@ use crate::{GivenId, Hit, Include, SearchPlan};
 /// Asks for the nearest documents. Exactly one of `text`, `vector` and `id` is given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Search {
+    /// The vector field that is searched; the unnamed one where absent.
+    pub field: Option<String>,
     /// A text, embedded as a query.
     pub text: Option<String>,
     /// A vector.

@@ -52,8 +52,11 @@ async fn the_best_passage_is_found_where_the_text_has_it_and_each_document_once(
     assert_eq!(service.count_documents(&context(), "t", None).await.unwrap().count, 3);
     let description = service.describe_collection(&context(), "t").await.unwrap();
     assert_eq!(description.document_count, 3);
-    assert!(description.index.vector_count > 20);
-    assert_eq!(description.summary.chunking, Some(Chunking { tokens: 16, overlap: 4 }));
+    assert!(description.indexes[""].vector_count > 20);
+    assert_eq!(
+        description.summary.unnamed.as_ref().unwrap().chunking,
+        Some(Chunking { tokens: 16, overlap: 4 })
+    );
 
     let found = hits(&service, asking("zebras juggle kettles")).await;
     let ids: Vec<_> = found.iter().map(|hit| hit.document.id.to_string()).collect();
@@ -149,7 +152,7 @@ async fn updates_patches_deletes_and_restarts_keep_passages_with_their_documents
     let all = DeleteDocuments { all: true, ..DeleteDocuments::default() };
     assert_eq!(service.delete_documents(&context(), "t", all).await.unwrap().deleted, 2);
     let description = service.describe_collection(&context(), "t").await.unwrap();
-    assert_eq!((description.document_count, description.index.vector_count), (0, 0));
+    assert_eq!((description.document_count, description.indexes[""].vector_count), (0, 0));
 }
 
 #[tokio::test]
@@ -178,7 +181,10 @@ async fn a_chunking_that_can_not_be_is_refused_at_its_place() {
         refused(create_with(chunking, dimension).await, ErrorCode::InvalidArgument, field);
     }
     let created = create_with(given(None, None), None).await.unwrap();
-    assert_eq!(created.summary.chunking, Some(Chunking { tokens: 512, overlap: 0 }));
+    assert_eq!(
+        created.summary.unnamed.as_ref().unwrap().chunking,
+        Some(Chunking { tokens: 512, overlap: 0 })
+    );
     service.delete_collection(&context(), "t").await.unwrap();
     create_cut(&service, "t", 16, 0).await;
     let batch = vec![text(1, "short"), text(2, &long_text("End."))];

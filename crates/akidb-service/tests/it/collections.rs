@@ -28,11 +28,17 @@ async fn a_collection_is_there_after_a_restart() {
 
     let service = open(data.path()).await;
     let texts = service.describe_collection(&context(), "texts").await.unwrap();
-    assert_eq!((texts.document_count, texts.last_seq, texts.index.vector_count), (2, 2, 2));
+    assert_eq!((texts.document_count, texts.last_seq, texts.indexes[""].vector_count), (2, 2, 2));
     assert_eq!(texts.summary.description.as_deref(), Some("for a test"));
-    assert_eq!(texts.summary.model.unwrap().name, "hash");
-    assert_eq!((texts.summary.dimension, texts.summary.metric), (32, Metric::Dot));
-    assert!(texts.disk_bytes > 0 && texts.index.memory_bytes > 0);
+    assert_eq!(texts.summary.unnamed.as_ref().unwrap().model.as_ref().unwrap().name, "hash");
+    assert_eq!(
+        (
+            texts.summary.unnamed.as_ref().unwrap().dimension,
+            texts.summary.unnamed.as_ref().unwrap().metric
+        ),
+        (32, Metric::Dot)
+    );
+    assert!(texts.disk_bytes > 0 && texts.indexes[""].memory_bytes > 0);
     assert_eq!(found(&service, "vectors", near(&[0.1, 1.0])).await, ["2", "1"]);
     let names: Vec<_> =
         service.list_collections(&context()).await.unwrap().into_iter().map(|c| c.name).collect();

@@ -73,7 +73,7 @@ async fn described(service: &Service) -> CollectionDescription {
 async fn settled(service: &Service) -> CollectionDescription {
     loop {
         let description = described(service).await;
-        if description.index.state == IndexState::Ready {
+        if description.indexes[""].state == IndexState::Ready {
             return description;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -127,13 +127,13 @@ async fn find_themselves(service: &Service, of: impl Iterator<Item = i64>, wante
 async fn a_graph_grows_beside_searches_that_miss_nothing_new() {
     let data = tempfile::tempdir().unwrap();
     let service = filled(data.path(), 400).await;
-    let small = settled(&service).await.index;
+    let small = settled(&service).await.indexes[""];
     assert_eq!((small.linked_count, small.pending_count), (0, 0), "too few for a graph");
     for first in (400..3_000).step_by(200) {
         fill(&service, first..first + 200).await;
         find_themselves(&service, [first, first + 199].into_iter(), true).await;
     }
-    let index = settled(&service).await.index;
+    let index = settled(&service).await.indexes[""];
     assert_eq!((index.vector_count, index.linked_count), (3_000, 3_000));
     assert!(index.hot_memory_bytes > 0 && index.hot_memory_bytes < index.memory_bytes);
     assert!(recall(&service).await >= 0.95);
@@ -157,7 +157,7 @@ async fn other_settings_are_built_beside_searches_and_writes() {
         };
         let change = UpdateCollection { index, ..UpdateCollection::default() };
         service.update_collection(&context(), COLLECTION, change).await.unwrap();
-        while described(&service).await.index.state != IndexState::Ready {
+        while described(&service).await.indexes[""].state != IndexState::Ready {
             fill(&service, next..next + 1).await;
             find_themselves(&service, next..=next, true).await;
             let old = GivenId::Integer(next - 2_000);
@@ -165,7 +165,7 @@ async fn other_settings_are_built_beside_searches_and_writes() {
             next += 1;
         }
         let index = settled(&service).await;
-        assert_eq!(index.summary.index.engine.as_str(), engine);
+        assert_eq!(index.summary.unnamed.as_ref().unwrap().index.engine.as_str(), engine);
         assert_eq!(index.document_count, 2_000);
         assert!(recall(&service).await >= 0.95, "{engine}");
         find_themselves(&service, next - 2_010..next - 2_000, false).await;
@@ -178,7 +178,7 @@ async fn other_settings_are_built_beside_searches_and_writes() {
 async fn what_was_deleted_stays_gone_and_its_memory_comes_back() {
     let data = tempfile::tempdir().unwrap();
     let service = filled(data.path(), 3_000).await;
-    let before = settled(&service).await.index;
+    let before = settled(&service).await.indexes[""];
     let delete = |filter| DeleteDocuments { filter: Some(filter), ..DeleteDocuments::default() };
     let half = delete(json!({"tenth": {"$lt": 5}}));
     assert_eq!(
@@ -188,10 +188,10 @@ async fn what_was_deleted_stays_gone_and_its_memory_comes_back() {
     find_themselves(&service, (0..3_000).step_by(10), false).await;
     let reply = search(&service, near(&values(-3))).await.unwrap();
     assert!(ids(&reply).iter().all(|id| id % 10 >= 5) && reply.hits.len() == 10);
-    let mut after = settled(&service).await.index;
+    let mut after = settled(&service).await.indexes[""];
     while after.linked_count != 1_500 {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        after = settled(&service).await.index;
+        after = settled(&service).await.indexes[""];
     }
     assert_eq!((after.vector_count, after.linked_count), (1_500, 1_500), "compacted");
     assert!(after.memory_bytes < before.memory_bytes);
@@ -252,7 +252,7 @@ async fn a_restart_goes_on_with_the_graph_that_was_there() {
     let reply = search(&service, walking(-3)).await.unwrap();
     assert!(!reply.degraded);
     assert_eq!(reply.plan.unwrap().strategy, Strategy::Graph);
-    let index = described(&service).await.index;
+    let index = described(&service).await.indexes[""];
     assert_eq!((index.vector_count, index.linked_count), (2_000, 2_000));
     assert!(index.disk_bytes > 2_000 * DIMENSION as u64 * 4);
     assert!(recall(&service).await >= 0.95);
@@ -280,7 +280,7 @@ async fn after_a_crash_a_snapshot_is_brought_in_step_with_the_store() {
     assert!(!reply.degraded);
     find_themselves(&after, (990..1_100).filter(|id| id % 10 != 4), true).await;
     find_themselves(&after, (4..1_100).step_by(10), false).await;
-    assert_eq!(described(&after).await.index.vector_count, 990);
+    assert_eq!(described(&after).await.indexes[""].vector_count, 990);
     assert!(recall(&after).await >= 0.95);
     assert_eq!(unusable_snapshots(&after), "0");
 }
@@ -305,7 +305,7 @@ async fn a_snapshot_that_is_ahead_of_the_store_is_not_used() {
     }
 
     let service = open(earlier.path()).await;
-    assert_eq!(described(&service).await.index.vector_count, 600);
+    assert_eq!(described(&service).await.indexes[""].vector_count, 600);
     find_themselves(&service, (0..600).step_by(20), true).await;
     find_themselves(&service, 600..620, false).await;
 }
@@ -347,7 +347,7 @@ async fn damaged_index_files_cost_time_and_nothing_else() {
             fs::write(file, bytes).unwrap();
             damaged += 1;
             let service = open(copied.path()).await;
-            assert_eq!(described(&service).await.index.vector_count, 600, "{name:?}, {how}");
+            assert_eq!(described(&service).await.indexes[""].vector_count, 600, "{name:?}, {how}");
             find_themselves(&service, (0..600).step_by(60), true).await;
             // Files of the snapshot before the latest are not looked at.
             noticed += usize::from(unusable_snapshots(&service) != "0");
@@ -355,7 +355,7 @@ async fn damaged_index_files_cost_time_and_nothing_else() {
             service.shutdown().await;
             drop(service);
             let service = open(copied.path()).await;
-            assert_eq!(described(&service).await.index.linked_count, 600, "{name:?}, {how}");
+            assert_eq!(described(&service).await.indexes[""].linked_count, 600, "{name:?}, {how}");
             assert_eq!(unusable_snapshots(&service), "0", "{name:?}, {how}");
         }
     }
@@ -377,7 +377,7 @@ async fn a_collection_opens_where_its_index_files_can_not_even_be_listed() {
     service.shutdown().await;
     drop(service);
     let service = open(data.path()).await;
-    assert_eq!(described(&service).await.index.vector_count, 700);
+    assert_eq!(described(&service).await.indexes[""].vector_count, 700);
 }
 
 #[tokio::test]

@@ -10,7 +10,15 @@ use akidb_service::{
 use crate::{Config, config, context, create, near, open, put, refused, upsert, vector};
 
 async fn settings(service: &Service, name: &str) -> IndexSettings {
-    service.describe_collection(&context(), name).await.unwrap().summary.index
+    service
+        .describe_collection(&context(), name)
+        .await
+        .unwrap()
+        .summary
+        .unnamed
+        .as_ref()
+        .unwrap()
+        .index
 }
 
 fn change(index: GivenIndex) -> UpdateCollection {
@@ -31,7 +39,7 @@ async fn settings_are_kept_and_changed_one_by_one() {
     };
     let made = service.create_collection(&context(), request).await.unwrap();
     let expected = IndexSettings { m: 8, ef: 40, ..IndexSettings::default() };
-    assert_eq!(made.summary.index, expected);
+    assert_eq!(made.summary.unnamed.as_ref().unwrap().index, expected);
     assert_eq!(settings(&service, "default").await, IndexSettings::default());
 
     let changed = change(GivenIndex { ef: Some(50), ..GivenIndex::default() });
@@ -45,7 +53,7 @@ async fn settings_are_kept_and_changed_one_by_one() {
     assert_eq!(settings(&service, "given").await, IndexSettings { ef: 50, ..expected });
     assert_eq!(settings(&service, "default").await.engine, IndexEngine::Exact);
     let listed = service.list_collections(&context()).await.unwrap();
-    assert_eq!(listed[1].index, IndexSettings { ef: 50, ..expected });
+    assert_eq!(listed[1].unnamed.as_ref().unwrap().index, IndexSettings { ef: 50, ..expected });
 }
 
 #[tokio::test]
@@ -61,7 +69,10 @@ async fn a_change_is_applied_as_a_whole_or_not_at_all() {
     let refusal = service.update_collection(&context(), "films", wrong).await;
     refused(refusal, ErrorCode::InvalidArgument, "index.m");
     let films = service.describe_collection(&context(), "films").await.unwrap();
-    assert_eq!((films.summary.description, films.summary.index), (None, IndexSettings::default()));
+    assert_eq!(
+        (films.summary.description, films.summary.unnamed.as_ref().unwrap().index),
+        (None, IndexSettings::default())
+    );
 }
 
 #[tokio::test]
@@ -123,7 +134,7 @@ async fn an_index_says_how_far_it_is() {
     let service = open(data.path()).await;
     create(&service, "films", Some(2)).await;
     put(&service, "films", vec![vector(1, &[1.0, 0.0])]).await;
-    let index = service.describe_collection(&context(), "films").await.unwrap().index;
+    let index = service.describe_collection(&context(), "films").await.unwrap().indexes[""];
     assert_eq!((index.vector_count, index.linked_count, index.pending_count), (1, 0, 0));
     assert_eq!((index.state, index.progress), (IndexState::Ready, 1.0));
     assert!(index.memory_bytes >= index.hot_memory_bytes);

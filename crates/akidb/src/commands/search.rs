@@ -23,6 +23,7 @@ use crate::{
   $ akidb search films 'space' --filter '{\"year\":{\"$gte\":2000}}' --output json
   $ akidb search films --id 42 --include metadata
   $ akidb search films 'space' --ef 200 --explain
+  $ akidb search books 'the sea' --field title
   $ akidb search faces --vector '[0.1, 0.2, 0.3]'")]
 pub(crate) struct SearchArgs {
     /// The collection
@@ -43,6 +44,10 @@ struct SearchRequest {
     #[arg(long, value_name = "JSON", value_parser = vector, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     vector: Option<Value>,
+    /// The vector field to search; the unnamed one if not given
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
     /// Find what is near to this document; 42 is the id "42", where a document has it, else the integer
     #[arg(long, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ mod disk_faults;
 mod disk_full;
 mod doctor;
 mod documented_limits;
+mod fields;
 mod help;
 mod import;
 mod import_formats;

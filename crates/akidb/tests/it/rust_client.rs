@@ -17,7 +17,7 @@ async fn documents_are_stored_found_changed_and_deleted() {
     let client = Client::new(&node.url()).unwrap();
     let new = NewCollection::with_default_model("films");
     let made = client.create_collection(&new).await.unwrap();
-    assert_eq!((made.name.as_str(), made.metric), ("films", Metric::Cosine));
+    assert_eq!((made.name.as_str(), made.metric), ("films", Some(Metric::Cosine)));
     assert_eq!(client.collections().await.unwrap()[0].model, made.model);
 
     let films = client.collection("films");
@@ -40,7 +40,7 @@ async fn documents_are_stored_found_changed_and_deleted() {
     let patched = films.patch(&2.into(), &patch).await.unwrap();
     let read = films.get(&2.into(), &[Part::Metadata, Part::Vector]).await.unwrap();
     assert_eq!((read.seq, &read.metadata.unwrap()["seen"]), (patched.seq, &json!(true)));
-    assert_eq!(read.vector.unwrap().len() as u64, made.dimension);
+    assert_eq!(Some(read.vector.unwrap().len() as u64), made.dimension);
     let old = json!({"year": {"$lt": 1990}});
     let updated = films.patch_matching(&old, &json!({"era": "classic"})).await.unwrap();
     assert_eq!(updated.updated, 1);
@@ -59,7 +59,7 @@ async fn documents_are_stored_found_changed_and_deleted() {
         CollectionUpdate { description: Some("old".to_owned()), ..CollectionUpdate::default() };
     let described = films.update(&update).await.unwrap();
     assert_eq!((described.description.as_deref(), described.document_count), (Some("old"), 0));
-    assert_eq!(films.describe().await.unwrap().index.state, IndexState::Ready);
+    assert_eq!(films.describe().await.unwrap().index.unwrap().state, IndexState::Ready);
     assert_eq!(client.put_collection(&new).await.unwrap().description.as_deref(), Some("old"));
     let differs = NewCollection::with_vectors("films", 3, Metric::L2);
     let differs = client.put_collection(&differs).await.unwrap_err();

@@ -35,7 +35,7 @@ pub(super) async fn search_by_vector(address: SocketAddr, question: &str) -> Res
     let request = SearchRequest {
         collection: COLLECTION.to_owned(),
         search: Some(Search {
-            query: Some(search::Query::Vector(Vector { values })),
+            query: Some(search::Query::Vector(Vector { values, ..Default::default() })),
             limit: Some(HITS),
             ..Search::default()
         }),

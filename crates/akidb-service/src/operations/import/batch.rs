@@ -102,8 +102,8 @@ impl<'a, S: Stream<Item = Result<ImportLine>> + Send> Batches<'a, S> {
 
     /// About how many tokens the model reads of a document.
     fn tokens_of(&self, document: &Checked) -> usize {
-        let Some(text) = document.text_to_embed() else { return 0 };
-        (text.len() / BYTES_A_TOKEN + 2).min(self.import.window)
+        let texts = document.texts_to_embed();
+        texts.map(|text| (text.len() / BYTES_A_TOKEN + 2).min(self.import.window)).sum()
     }
 }
 

@@ -115,12 +115,14 @@ impl Service {
             Error::new(ErrorCode::Overloaded, message)
         })?;
         let record = collection.record();
-        let field = record.unnamed_field()?;
-        let window = match (field.chunking, model_identity(field)?) {
-            (None, Some(model)) => model.max_tokens as usize,
-            // Cut into passages, all of it is read.
-            _ => usize::MAX,
-        };
+        let mut window = 0;
+        for field in &record.fields {
+            window = window.max(match (field.chunking, model_identity(field)?) {
+                (None, Some(model)) => model.max_tokens as usize,
+                // Cut into passages, all of it is read.
+                _ => usize::MAX,
+            });
+        }
         self.inner.metrics.requests.imports_in_flight.inc();
         Ok(RunningImport { service: self, context, collection, window, rules, _place: place })
     }

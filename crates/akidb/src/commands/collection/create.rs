@@ -1,8 +1,9 @@
 //! `akidb collection create`
 
 use akidb_client::Request;
+use akidb_core::read_json;
 use clap::Args;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{COLLECTIONS, index::IndexSettings};
@@ -21,6 +22,7 @@ use crate::{
   $ akidb collection create books --chunk-tokens 128 --chunk-overlap 16
   $ akidb collection create faces --dimension 512 --metric l2
   $ akidb collection create words --m 32 --ef 200
+  $ akidb collection create books --field 'title={}' --field 'own={\"dimension\":128}'
   $ akidb collection create films --if-absent
 
 Without --model and --dimension the node's own model embeds the texts of the collection.")]
@@ -62,11 +64,28 @@ struct CollectionSettings {
     #[arg(long, value_name = "TEXT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    /// A named vector field and its settings; may be given several times. The collection has the
+    /// unnamed field as well if one of the options above says something of it
+    #[arg(long = "field", value_name = "NAME=JSON", value_parser = named_field)]
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
+    fields: Vec<(String, Value)>,
+}
+
+/// `title={"model": "minilm"}`.
+fn named_field(given: &str) -> Result<(String, Value), String> {
+    let (name, settings) = given.split_once('=').ok_or("expected NAME=JSON")?;
+    let settings = read_json(settings).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), settings))
+}
+
+fn as_object<S: Serializer>(fields: &[(String, Value)], serializer: S) -> Result<S::Ok, S::Error> {
+    // One that is given twice is there twice, for the node to refuse.
+    serializer.collect_map(fields.iter().map(|(name, settings)| (name, settings)))
 }
 
 /// Either option alone cuts texts too.
 #[derive(Args, Debug, Serialize)]
-struct Chunking {
+pub(super) struct Chunking {
     /// Cut texts into passages of at most so many tokens; texts are truncated if not given
     #[arg(long = "chunk-tokens", value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +97,7 @@ struct Chunking {
 }
 
 impl Chunking {
-    fn is_absent(&self) -> bool {
+    pub(super) fn is_absent(&self) -> bool {
         self.tokens.is_none() && self.overlap.is_none()
     }
 }

@@ -3,6 +3,7 @@
 mod copy;
 mod create;
 mod delete;
+mod fields;
 mod index;
 mod list;
 mod rename;
@@ -29,6 +30,10 @@ pub(crate) enum CollectionCommand {
     Rename(rename::RenameArgs),
     /// Copy a collection
     Copy(copy::CopyArgs),
+    /// Add a vector field to a collection
+    AddField(fields::AddFieldArgs),
+    /// Drop a vector field with all vectors and texts in it; documents stay
+    DropField(fields::DropFieldArgs),
     /// Delete a collection and all that is in it
     Delete(delete::DeleteArgs),
 }
@@ -45,6 +50,8 @@ pub(crate) async fn run(
         CollectionCommand::Update(args) => update::run(args, configuration, printer).await,
         CollectionCommand::Rename(args) => rename::run(args, configuration, printer).await,
         CollectionCommand::Copy(args) => copy::run(args, configuration, printer).await,
+        CollectionCommand::AddField(args) => fields::add(args, configuration, printer).await,
+        CollectionCommand::DropField(args) => fields::remove(args, configuration, printer).await,
         CollectionCommand::Delete(args) => delete::run(args, configuration, printer).await,
     }
 }

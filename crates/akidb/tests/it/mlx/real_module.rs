@@ -60,7 +60,7 @@ async fn every_answer_is_that_of_its_text_whoever_asks_at_the_same_time() {
         far_deadlines(command).env("AKIDB_EMBEDDING__MLX__GIL_CONCURRENCY", "2");
     });
     let native = Node::start_with(&folders[1].1, Backend::Native, |command| {
-        far_deadlines(command);
+        far_deadlines(command).env("AKIDB_EMBEDDING__PRECISION", "f32");
     });
     let (mlx, native) = (Arc::new(RestClient::new(&mlx)), Arc::new(RestClient::new(&native)));
     let mut clients = JoinSet::new();

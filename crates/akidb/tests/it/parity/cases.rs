@@ -21,6 +21,8 @@ pub(super) const DOTS: &str = "dots";
 const BOOKS: &str = "books";
 /// Vectors of two values by the Euclidean distance.
 const FLAT: &str = "flat";
+/// Named vector fields alone.
+const FIELDS: &str = "fields";
 
 /// A request, and what it must come to.
 pub(crate) struct Case {
@@ -66,6 +68,44 @@ pub(super) fn refused(
 ) -> Case {
     let expect = Expect::Refusal(code, says.into());
     Case { expect, ..works(operation, collection, body) }
+}
+
+/// Vector fields are made, filled, searched and dropped; what is wrong with one is refused.
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn fields() -> Vec<Case> {
+    vec![
+        works(CreateCollection, "", json!({"name": FIELDS, "fields": {"title": {"model": "hash"}, "own": {"dimension": 2, "metric": "dot", "index": {"engine": "exact"}}}}))
+            .with("/fields/title/model/name", json!("hash")).with("/fields/own/metric", json!("dot")).with("/fields/own/index/vector_count", json!(0)).with("/dimension", Value::Null).with("/index", Value::Null),
+        works(PutField, FIELDS, json!({"field": "cut", "chunking": {"tokens": 16}})).with("/created", json!(true)).with("/fields/cut/chunking/tokens", json!(16)),
+        works(PutField, FIELDS, json!({"field": "own", "dimension": 2, "metric": "dot"})).with("/created", json!(false)),
+        works(Upsert, FIELDS, json!({"documents": [{"id": 1, "texts": {"title": "A boat on a lake"}, "vectors": {"own": [1, 2]}, "metadata": {"a": 1}}, {"id": 2, "vectors": {"own": [2, 1]}}, {"id": 3, "texts": {"cut": "one two three four"}}, {"id": 4}]})),
+        works(GetDocuments, FIELDS, json!({"ids": [1, 2, 3, 4], "include": ["text", "metadata", "vector"]})).with("/documents/0/texts/title", json!("A boat on a lake")).with("/documents/1/vectors/own", json!([2.0, 1.0])).with("/documents/3/vectors", Value::Null),
+        works(Search, FIELDS, json!({"field": "own", "vector": [1, 0]})).with("/hits/0/id", json!(2)).with("/hits/1/texts/title", json!("A boat on a lake")),
+        works(Search, FIELDS, json!({"field": "title", "text": "A boat on a lake", "include": ["vector"]})).with("/hits/0/id", json!(1)),
+        works(Search, FIELDS, json!({"field": "cut", "text": "one two"})).with("/hits/0/id", json!(3)).with("/hits/0/passage/start", json!(0)),
+        works(Search, FIELDS, json!({"field": "own", "id": 1})).with("/hits/0/id", json!(2)),
+        works(Count, FIELDS, json!({})).with("/count", json!(4)),
+        works(Count, FIELDS, json!({"filter": {"a": {"$exists": false}}})).with("/count", json!(3)),
+        works(PatchMetadata, FIELDS, json!({"id": 1, "texts": {"title": "Rain"}, "vectors": {"own": null}})).with("/texts/title", json!("Rain")),
+        works(Search, FIELDS, json!({"field": "own", "vector": [1, 0]})).with("/hits/1", Value::Null),
+        refused(Search, FIELDS, json!({"field": "nope", "vector": [1, 0]}), FieldNotFound, "no vector field is named \"nope\", there are cut, own, title"),
+        refused(Search, FIELDS, json!({"vector": [1, 0]}), FieldNotFound, "there is no unnamed vector field, name one of cut, own, title"),
+        refused(Search, FIELDS, json!({"field": "own", "text": "a"}), ModelMismatch, "the vector field own has no model"),
+        refused(Search, FIELDS, json!({"field": "own", "id": 4}), InvalidArgument, "id: is of a document without a vector"),
+        refused(Search, FIELDS, json!({"field": "a/b", "vector": [1, 0]}), InvalidName, "field: \"a/b\" is not"),
+        refused(Upsert, FIELDS, json!({"documents": [{"id": 5, "vector": [1, 2]}]}), FieldNotFound, "there is no unnamed vector field"),
+        refused(Upsert, FIELDS, json!({"documents": [{"id": 5, "texts": {"own": "a"}}]}), ModelMismatch, "documents[0].texts.own: the vector field own has no model"),
+        refused(Upsert, FIELDS, json!({"documents": [{"id": 5, "vectors": {"own": [1]}}]}), DimensionMismatch, "documents[0].vectors.own: has 1 values"),
+        refused(Upsert, FIELDS, json!({"documents": [{"id": 5, "texts": {"nope": "a"}}]}), FieldNotFound, "documents[0].texts.nope: no vector field"),
+        refused(PutField, FIELDS, json!({"field": "own", "dimension": 3, "metric": "dot"}), FieldExists, "\"own\" exists already, with another dimension"),
+        refused(PutField, FIELDS, json!({"field": "a.b", "dimension": 3}), InvalidName, "field: \"a.b\" is not"),
+        works(DropField, FIELDS, json!({"field": "cut"})),
+        refused(DropField, FIELDS, json!({"field": "cut"}), FieldNotFound, "no vector field is named \"cut\", there are own, title"),
+        works(Count, FIELDS, json!({})).with("/count", json!(4)),
+        works(DropField, FIELDS, json!({"field": "own"})),
+        refused(DropField, FIELDS, json!({"field": "title"}), InvalidArgument, "the only vector field"),
+        works(DeleteCollection, FIELDS, json!({})),
+    ]
 }
 
 /// Collections are made, listed, described and changed.

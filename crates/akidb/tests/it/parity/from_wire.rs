@@ -52,7 +52,19 @@ fn id(given: Option<wire::DocumentId>) -> Value {
 }
 
 pub(crate) fn document(given: wire::Document) -> Value {
+    let mut texts = Map::new();
+    let mut vectors = Map::new();
+    let mut field_passages = Map::new();
+    for (name, field) in given.fields {
+        texts.extend(field.text.map(|text| (name.clone(), text.into())));
+        vectors.extend(field.vector.map(|vector| (name.clone(), numbers(vector.values))));
+        field_passages.extend(passages(field.passages).map(|passages| (name, passages)));
+    }
+    let named = |members: Map<String, Value>| (!members.is_empty()).then(|| members.into());
     object([
+        ("texts", named(texts)),
+        ("vectors", named(vectors)),
+        ("field_passages", named(field_passages)),
         ("id", Some(id(given.id))),
         ("text", given.text.map(Value::from)),
         ("metadata", given.metadata.map(json_object)),
@@ -193,25 +205,45 @@ pub(crate) fn embedded(given: embedding_wire::EmbedResponse) -> Value {
     })
 }
 
-pub(crate) fn summary(given: wire::CollectionSummary) -> Value {
-    let metric = match given.metric() {
+fn metric(given: wire::Metric) -> &'static str {
+    match given {
         wire::Metric::Cosine => "cosine",
         wire::Metric::Dot => "dot",
         wire::Metric::L2 => "l2",
         wire::Metric::Unspecified => panic!("never sent"),
-    };
+    }
+}
+
+fn chunking(given: Option<wire::Chunking>) -> Option<Value> {
+    given.map(|cut| json!({"tokens": cut.tokens, "overlap": cut.overlap}))
+}
+
+pub(crate) fn summary(given: wire::CollectionSummary) -> Value {
+    // Those of the field without a name, where there is one.
+    let has_unnamed = given.index.is_some();
+    let metric = has_unnamed.then(|| metric(given.metric()).into());
+    let fields = given.fields.into_iter().map(|(name, field)| (name, field_summary(field)));
+    let fields: Map<String, Value> = fields.collect();
     object([
         ("name", Some(given.name.into())),
         ("aliases", (!given.aliases.is_empty()).then(|| given.aliases.into())),
         ("description", given.description.map(Value::from)),
         ("model", given.model.map(identity)),
-        ("dimension", Some(given.dimension.into())),
-        ("metric", Some(metric.into())),
-        (
-            "chunking",
-            given.chunking.map(|cut| json!({"tokens": cut.tokens, "overlap": cut.overlap})),
-        ),
+        ("dimension", has_unnamed.then(|| given.dimension.into())),
+        ("metric", metric),
+        ("chunking", chunking(given.chunking)),
         ("created_unix_ms", Some(given.created_unix_ms.into())),
+        ("index", given.index.map(index_settings)),
+        ("fields", (!fields.is_empty()).then(|| fields.into())),
+    ])
+}
+
+fn field_summary(given: wire::FieldSummary) -> Value {
+    object([
+        ("metric", Some(metric(given.metric()).into())),
+        ("model", given.model.map(identity)),
+        ("dimension", Some(given.dimension.into())),
+        ("chunking", chunking(given.chunking)),
         ("index", given.index.map(index_settings)),
     ])
 }
@@ -259,10 +291,22 @@ pub(crate) fn described(given: Option<wire::CollectionDescription>) -> Value {
     described["document_count"] = given.document_count.into();
     described["last_seq"] = given.last_seq.into();
     described["disk_bytes"] = given.disk_bytes.into();
-    let status = given.index_status.unwrap();
-    let index = &mut described["index"];
-    index["vector_count"] = given.index_vector_count.into();
-    index["memory_bytes"] = given.index_memory_bytes.into();
+    if let Some(status) = given.index_status {
+        let counts = (given.index_vector_count, given.index_memory_bytes);
+        add_status(&mut described["index"], counts, &status);
+    }
+    for (name, field) in given.fields {
+        let counts = (field.index_vector_count, field.index_memory_bytes);
+        let status = field.index_status.unwrap();
+        add_status(&mut described["fields"][name]["index"], counts, &status);
+    }
+    described["lost_writes"] = lost.collect::<Vec<_>>().into();
+    described
+}
+
+fn add_status(index: &mut Value, (vectors, memory): (u64, u64), status: &wire::IndexStatus) {
+    index["vector_count"] = vectors.into();
+    index["memory_bytes"] = memory.into();
     index["linked_count"] = status.linked_count.into();
     if let Some(codes) = &status.codes {
         index["codes"] = codes.as_str().into();
@@ -276,8 +320,6 @@ pub(crate) fn described(given: Option<wire::CollectionDescription>) -> Value {
     index["progress"] = single(status.progress);
     index["hot_memory_bytes"] = status.hot_memory_bytes.into();
     index["disk_bytes"] = status.disk_bytes.into();
-    described["lost_writes"] = lost.collect();
-    described
 }
 
 pub(crate) fn identity(given: embedding_wire::ModelIdentity) -> Value {

@@ -63,6 +63,16 @@ impl GrpcDoor {
                 described["created"] = reply.created.into();
                 described
             }
+            Message::PutField(message) => {
+                let reply = client.put_field(message).await?.into_inner();
+                let mut described = from_wire::described(reply.collection);
+                described["created"] = reply.created.into();
+                described
+            }
+            Message::DropField(message) => {
+                client.drop_field(message).await?;
+                json!({"deleted": true})
+            }
             Message::ListCollections(message) => {
                 let listed = client.list_collections(message).await?.into_inner().collections;
                 let listed: Vec<_> = listed.into_iter().map(from_wire::summary).collect();

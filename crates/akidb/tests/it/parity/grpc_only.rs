@@ -99,14 +99,14 @@ fn member(key: &[u8], value: &[u8]) -> Vec<u8> {
 
 fn upsert(document: &[u8]) -> Vec<u8> {
     let good = wire::NewDocument {
-        vector: Some(wire::Vector { values: vec![1.0, 2.0, 3.0] }),
+        vector: Some(wire::Vector { values: vec![1.0, 2.0, 3.0], ..Default::default() }),
         ..Default::default()
     };
     [field(1, b"films"), field(2, &good.encode_to_vec()), field(2, document)].concat()
 }
 
 fn vector(values: [f32; 3]) -> Vec<u8> {
-    field(3, &wire::Vector { values: values.to_vec() }.encode_to_vec())
+    field(3, &wire::Vector { values: values.to_vec(), ..Default::default() }.encode_to_vec())
 }
 
 fn search(search: &[u8]) -> Vec<u8> {
@@ -164,7 +164,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>, ErrorCode, &'static str)> {
         ("CountDocuments", [field(1, b"films"), field(2, &member(b"a", &double(f64::INFINITY)))].concat(), InvalidFilter, "filter.a: must be a finite number"),
         ("CountDocuments", [field(1, b"films"), field(2, &member(b"a", &nested(200)))].concat(), MalformedRequest, "recursion limit"),
         ("Search", field(1, b"films"), InvalidArgument, "exactly one of text, vector and id must be given"),
-        ("Search", search(&field(2, &wire::Vector { values: vec![nan; 3] }.encode_to_vec())), InvalidVector, "vector[0]: is not a finite"),
+        ("Search", search(&field(2, &wire::Vector { values: vec![nan; 3], ..Default::default() }.encode_to_vec())), InvalidVector, "vector[0]: is not a finite"),
         ("Search", search(&field(1, b"\xff")), MalformedRequest, "invalid string value"),
         ("Search", search(&wire::Search { min_score: Some(f64::NAN), query: Some(wire::search::Query::Text("a".into())), ..Default::default() }.encode_to_vec()), InvalidArgument, "min_score: is not a finite 32-bit float"),
         ("Nothing", Vec::new(), RouteNotFound, "is not a method of this server"),

@@ -39,6 +39,7 @@ async fn what_both_doors_can_do_is_answered_alike() {
         cases::searches(),
         index_cases::searches(),
         cases::passages(),
+        cases::fields(),
     ];
     doors.run(good.into_iter().flatten()).await;
     doors.run(cases::embedding().into_iter().chain(cases::deletions())).await;

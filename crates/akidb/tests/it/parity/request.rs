@@ -29,6 +29,9 @@ pub(crate) enum Operation {
     ListTasks,
     GetTask,
     CancelTask,
+    /// `field` in the body is that of the path.
+    PutField,
+    DropField,
     DeleteCollection,
     Upsert,
     GetDocument,

@@ -48,7 +48,7 @@ impl RestDoor {
             sent = sent.header("content-type", "application/json").body(body);
         }
         let response = sent.send().await.unwrap();
-        if request.operation == Operation::PutCollection {
+        if matches!(request.operation, Operation::PutCollection | Operation::PutField) {
             let created = response.status() == 201;
             let mut answer = read(response, if created { 201 } else { 200 }, request).await?;
             answer["created"] = created.into();
@@ -83,6 +83,8 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
         Operation::CancelTask => {
             (Method::POST, format!("/v1/tasks/{}/cancel", task_id(&take("id").unwrap())))
         }
+        Operation::PutField => (Method::PUT, at(&field_path(&take("field").unwrap()))),
+        Operation::DropField => (Method::DELETE, at(&field_path(&take("field").unwrap()))),
         Operation::DeleteCollection => (Method::DELETE, at("")),
         Operation::Upsert => (Method::POST, at("/documents")),
         Operation::GetDocuments => (Method::POST, at("/documents/get")),
@@ -106,6 +108,10 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
 
 fn task_id(id: &Value) -> String {
     encoded(id.as_str().unwrap())
+}
+
+fn field_path(field: &Value) -> String {
+    format!("/fields/{}", encoded(field.as_str().unwrap()))
 }
 
 fn document_path(id: &Value) -> String {

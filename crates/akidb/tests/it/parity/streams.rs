@@ -74,7 +74,7 @@ async fn stream(door: &mut GrpcDoor, request: &Request) -> Fault {
     };
     let good = NewDocument {
         id: Some(DocumentId { kind: Some(document_id::Kind::Integer(1)) }),
-        vector: Some(Vector { values: vec![1.0; dimension] }),
+        vector: Some(Vector { values: vec![1.0; dimension], ..Default::default() }),
         ..Default::default()
     };
     let messages = [

@@ -3,6 +3,8 @@
 //! Everything here answers `None` for what the messages can not say: a wrong type, a field that
 //! there is not, two of a one-of. Such a request is REST's alone.
 
+use std::collections::BTreeMap;
+
 use akidb_core::{Metric, WriteMode};
 use akidb_proto::{
     collection::v1::{self as wire, document_id, search::Query, value::Kind},
@@ -28,6 +30,8 @@ pub(crate) enum Message {
     ListTasks(wire::ListTasksRequest),
     GetTask(wire::GetTaskRequest),
     CancelTask(wire::CancelTaskRequest),
+    PutField(wire::PutFieldRequest),
+    DropField(wire::DropFieldRequest),
     DeleteCollection(wire::DeleteCollectionRequest),
     Upsert(wire::UpsertDocumentsRequest),
     GetDocument(wire::GetDocumentRequest),
@@ -92,6 +96,15 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
         Operation::CancelTask => {
             Message::CancelTask(wire::CancelTaskRequest { id: body.required("id", text)? })
         }
+        Operation::PutField => {
+            let field = body.required("field", text)?;
+            let settings = Some(field_settings(&mut body)?);
+            Message::PutField(wire::PutFieldRequest { collection, field, settings })
+        }
+        Operation::DropField => {
+            let field = body.required("field", text)?;
+            Message::DropField(wire::DropFieldRequest { collection, field })
+        }
         Operation::DeleteCollection => {
             Message::DeleteCollection(wire::DeleteCollectionRequest { name: collection })
         }
@@ -127,6 +140,9 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
             text: body.optional("text", text)?,
             vector: body.optional("vector", vector)?,
             if_seq: body.optional("if_seq", Value::as_u64)?,
+            emptied_fields: emptied_fields(&mut body),
+            texts: body.optional("texts", |it| named(it, text))?.unwrap_or_default(),
+            vectors: body.optional("vectors", |it| named(it, vector))?.unwrap_or_default(),
         }),
         Operation::UpdateDocuments => Message::UpdateDocuments(wire::UpdateDocumentsRequest {
             collection,
@@ -225,7 +241,34 @@ fn number(value: &Value) -> Option<f64> {
 #[expect(clippy::cast_possible_truncation, reason = "beyond the range is infinite, as meant")]
 fn vector(value: &Value) -> Option<wire::Vector> {
     let values = each(value, |value| number(value).map(|value| value as f32))?;
-    Some(wire::Vector { values })
+    Some(wire::Vector { values, ..Default::default() })
+}
+
+fn named<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<BTreeMap<String, T>> {
+    let members = value.as_object()?.iter();
+    members.map(|(name, value)| Some((name.clone(), read(value)?))).collect()
+}
+
+/// REST's null leaves nothing in a field; here its name stands in a list.
+fn emptied_fields(body: &mut Fields) -> Vec<String> {
+    let mut emptied = Vec::new();
+    for list in ["texts", "vectors"] {
+        let Some(members) = body.0.get_mut(list).and_then(Value::as_object_mut) else { continue };
+        emptied.extend(members.iter().filter(|(_, it)| it.is_null()).map(|(name, _)| name.clone()));
+        members.retain(|_, it| !it.is_null());
+    }
+    emptied
+}
+
+/// A vector field, whose members are all of those that are left.
+fn field_settings(body: &mut Fields) -> Option<wire::FieldSettings> {
+    Some(wire::FieldSettings {
+        model: body.optional("model", text)?,
+        dimension: body.optional("dimension", Value::as_u64)?,
+        metric: body.optional("metric", metric)?.unwrap_or_default(),
+        index: body.optional("index", index_settings)?,
+        chunking: body.optional("chunking", chunking)?,
+    })
 }
 
 fn write_mode(value: &Value) -> Option<i32> {
@@ -322,7 +365,15 @@ fn create_collection(body: &mut Fields) -> Option<wire::CreateCollectionRequest>
         index: body.optional("index", index_settings)?,
         description: body.optional("description", text)?,
         chunking: body.optional("chunking", chunking)?,
+        fields: body.optional("fields", |it| named(it, new_field))?.unwrap_or_default(),
     })
+}
+
+fn new_field(value: &Value) -> Option<wire::FieldSettings> {
+    let mut fields = Fields::of(value)?;
+    let settings = field_settings(&mut fields)?;
+    fields.end()?;
+    Some(settings)
 }
 
 fn chunking(value: &Value) -> Option<wire::Chunking> {
@@ -363,6 +414,8 @@ fn new_document(value: &Value) -> Option<wire::NewDocument> {
         vector: fields.optional("vector", vector)?,
         metadata: fields.optional("metadata", object)?,
         if_seq: fields.optional("if_seq", Value::as_u64)?,
+        texts: fields.optional("texts", |it| named(it, text))?.unwrap_or_default(),
+        vectors: fields.optional("vectors", |it| named(it, vector))?.unwrap_or_default(),
     };
     fields.end()?;
     Some(document)
@@ -392,6 +445,7 @@ fn search_of(fields: &mut Fields) -> Option<wire::Search> {
         include: fields.optional("include", include)?,
         params: fields.optional("params", search_params)?,
         explain: fields.optional("explain", Value::as_bool)?,
+        field: fields.optional("field", text)?,
     })
 }
 
