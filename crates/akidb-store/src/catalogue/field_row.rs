@@ -65,31 +65,38 @@ fn read(collection: &str, row: &SqliteRow) -> Result<VectorField, StoreError> {
     let field = VectorField {
         number: row.try_get(1)?,
         name: valid("name of a field", FieldName::new(row.try_get(2)?))?,
-        dimension: valid("dimension", {
-            let dimension: i64 = row.try_get(3)?;
-            Dimension::new(dimension.try_into().unwrap_or(u64::MAX))
-        })?,
+        dimension: read_dimension(row, 3)?,
         metric: valid("metric", row.try_get::<&str, _>(4)?.parse())?,
         model: row.try_get(5)?,
-        chunking: {
-            let (tokens, overlap) = (row.try_get(6)?, row.try_get(7)?);
-            let read = |tokens: Option<u32>, overlap: Option<u32>| {
-                Some(Chunking { tokens: tokens?, overlap: overlap? })
-            };
-            read(tokens, overlap)
-        },
-        index: IndexSettings {
-            engine: valid("index engine", row.try_get::<&str, _>(8)?.parse())?,
-            m: row.try_get(9)?,
-            ef_construction: row.try_get(10)?,
-            ef: row.try_get(11)?,
-            quantization: valid("quantization", row.try_get::<&str, _>(12)?.parse())?,
-        },
+        chunking: read_chunking(row, 6)?,
+        index: read_index(row, 8)?,
     };
     match row.try_get::<i64, _>(13)? == checksum(collection, &field) {
         true => Ok(field),
         false => Err(malformed("checksum", "it is not that of the row of a field")),
     }
+}
+
+pub(super) fn read_dimension(row: &SqliteRow, at: usize) -> Result<Dimension, StoreError> {
+    let dimension: i64 = row.try_get(at)?;
+    valid("dimension", Dimension::new(dimension.try_into().unwrap_or(u64::MAX)))
+}
+
+/// Of two columns from `at` on.
+pub(super) fn read_chunking(row: &SqliteRow, at: usize) -> Result<Option<Chunking>, StoreError> {
+    let (tokens, overlap): (Option<u32>, Option<u32>) = (row.try_get(at)?, row.try_get(at + 1)?);
+    Ok(tokens.zip(overlap).map(|(tokens, overlap)| Chunking { tokens, overlap }))
+}
+
+/// Of five columns from `at` on.
+pub(super) fn read_index(row: &SqliteRow, at: usize) -> Result<IndexSettings, StoreError> {
+    Ok(IndexSettings {
+        engine: valid("index engine", row.try_get::<&str, _>(at)?.parse())?,
+        m: row.try_get(at + 1)?,
+        ef_construction: row.try_get(at + 2)?,
+        ef: row.try_get(at + 3)?,
+        quantization: valid("quantization", row.try_get::<&str, _>(at + 4)?.parse())?,
+    })
 }
 
 /// XXH3 with 64 bits over every column.

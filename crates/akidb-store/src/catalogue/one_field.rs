@@ -3,14 +3,17 @@
 //!
 //! They are read once, by the first start of a version that has fields, and written as rows of now.
 
-use akidb_core::{Chunking, CollectionName, Dimension, FieldName, IndexSettings};
+use akidb_core::{CollectionName, FieldName, IndexSettings};
 use akidb_engine::{CollectionRecord, VectorField};
 use futures::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::row::{Stamped, StoredRow, damaged, malformed, valid};
+use super::{
+    field_row::{read_chunking, read_dimension, read_index},
+    row::{Stamped, StoredRow, damaged, malformed, valid},
+};
 use crate::StoreError;
 
 const SELECT: &str = "SELECT uuid, name, description, dimension, metric, model, \
@@ -82,26 +85,11 @@ fn read_columns(row: &SqliteRow) -> Result<Read, StoreError> {
     let field = VectorField {
         number: 0,
         name: FieldName::UNNAMED,
-        dimension: valid("dimension", {
-            let dimension: i64 = row.try_get(3)?;
-            Dimension::new(dimension.try_into().unwrap_or(u64::MAX))
-        })?,
+        dimension: read_dimension(row, 3)?,
         metric: valid("metric", row.try_get::<&str, _>(4)?.parse())?,
         model: row.try_get(5)?,
-        chunking: {
-            let (tokens, overlap) = (row.try_get(7)?, row.try_get(8)?);
-            let read = |tokens: Option<u32>, overlap: Option<u32>| {
-                Some(Chunking { tokens: tokens?, overlap: overlap? })
-            };
-            read(tokens, overlap)
-        },
-        index: IndexSettings {
-            engine: valid("index engine", row.try_get::<&str, _>(9)?.parse())?,
-            m: row.try_get(10)?,
-            ef_construction: row.try_get(11)?,
-            ef: row.try_get(12)?,
-            quantization: valid("quantization", row.try_get::<&str, _>(13)?.parse())?,
-        },
+        chunking: read_chunking(row, 7)?,
+        index: read_index(row, 9)?,
     };
     Ok(Read {
         uuid: valid("collection uuid", Uuid::try_parse(row.try_get(0)?))?,

@@ -40,6 +40,12 @@ struct Read {
     fault: Option<String>,
 }
 
+impl Read {
+    fn nothing(state: State, fault: Option<String>) -> Self {
+        Self { state, rows: Vec::new(), tasks: StoredTasks::default(), is_old: false, fault }
+    }
+}
+
 /// An open catalogue, and what it has.
 pub(super) struct Recovered {
     pub(super) connection: SqliteConnection,
@@ -67,13 +73,7 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
         }
         Err(error) if is_damage(&error) => {
             let fault = format!("can not be read: {error}");
-            let read = Read {
-                state: State::Damaged,
-                rows: Vec::new(),
-                tasks: StoredTasks::default(),
-                is_old: false,
-                fault: Some(fault),
-            };
+            let read = Read::nothing(State::Damaged, Some(fault));
             (None, read)
         }
         Err(error) => return Err(error),
@@ -116,13 +116,7 @@ pub(super) async fn inspect(root: &Path) -> Result<Vec<Finding>, StoreError> {
         let read = match read(&mut connection).await {
             Err(error) if is_damage(&error) => {
                 let fault = format!("can not be read: {error}");
-                Ok(Read {
-                    state: State::Damaged,
-                    rows: Vec::new(),
-                    tasks: StoredTasks::default(),
-                    is_old: false,
-                    fault: Some(fault),
-                })
+                Ok(Read::nothing(State::Damaged, Some(fault)))
             }
             // It has no table of the state.
             Err(StoreError::Sqlite(_)) => return Ok(Vec::new()),
@@ -131,13 +125,7 @@ pub(super) async fn inspect(root: &Path) -> Result<Vec<Finding>, StoreError> {
         connection.close().await?;
         read?
     } else {
-        Read {
-            state: State::First,
-            rows: Vec::new(),
-            tasks: StoredTasks::default(),
-            is_old: false,
-            fault: None,
-        }
+        Read::nothing(State::First, None)
     };
     let of_tasks: Vec<_> = damaged_tasks(&read.tasks).collect();
     let found = found(root, read, is_there)?;
