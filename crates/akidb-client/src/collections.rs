@@ -138,6 +138,17 @@ pub struct CollectionUpdate {
     /// An index that has to be built again is built beside the old one, while searches go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexSettings>,
+    /// The same of named vector fields, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, FieldChange>,
+}
+
+/// Other settings for a named vector field.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FieldChange {
+    /// An index that has to be built again is built beside the old one, while searches go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexSettings>,
 }
 
 /// A collection in a list.

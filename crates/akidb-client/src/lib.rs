@@ -57,8 +57,9 @@ pub use self::{
     client::{Client, InvalidUrl},
     collection::Collection,
     collections::{
-        Chunking, CollectionDescription, CollectionUpdate, Field, IndexDescription, IndexSettings,
-        IndexState, ListedCollection, ListedField, LostWrites, NewCollection, NewField,
+        Chunking, CollectionDescription, CollectionUpdate, Field, FieldChange, IndexDescription,
+        IndexSettings, IndexState, ListedCollection, ListedField, LostWrites, NewCollection,
+        NewField,
     },
     documents::{
         Damaged, Deleted, Document, Documents, GetDocuments, NewDocument, Part, Passage, Patch,

@@ -12,9 +12,9 @@ use crate::{
     ScrollRequest, TaskRecord, TextHash, VectorField, WorkEnd, Write,
 };
 
-/// What new settings are made of the present ones, or why they can not be.
+/// The settings that a collection is to have, given what it is now, or why it can not.
 pub type SettingsChange =
-    Box<dyn FnOnce(CollectionSettings) -> Result<CollectionSettings> + Send + 'static>;
+    Box<dyn FnOnce(&CollectionRecord) -> Result<CollectionSettings> + Send + 'static>;
 
 /// Where collections are kept.
 ///

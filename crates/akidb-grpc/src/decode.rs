@@ -65,8 +65,10 @@ fn metric(place: &str, given: i32) -> Result<Option<String>> {
 pub(crate) fn update_collection(
     given: wire::UpdateCollectionRequest,
 ) -> (String, UpdateCollection) {
-    let wire::UpdateCollectionRequest { name, description, index: settings, new_name } = given;
-    (name, UpdateCollection { name: new_name, description, index: index(settings) })
+    let wire::UpdateCollectionRequest { name, description, index: settings, new_name, fields } =
+        given;
+    let fields = fields.into_iter().map(|(field, change)| (field, index(change.index))).collect();
+    (name, UpdateCollection { name: new_name, description, index: index(settings), fields })
 }
 
 /// A change of an alias. An absent one is empty, which the service refuses.

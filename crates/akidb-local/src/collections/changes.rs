@@ -117,7 +117,7 @@ impl Collections {
         let _changing = self.begin_change(deadline).await?;
         let entry = self.find(name)?;
         let record = entry.record();
-        let after = record.with_settings(change(record.settings())?);
+        let after = record.with_settings(change(&record)?);
         if after == *record {
             return Ok(entry);
         }

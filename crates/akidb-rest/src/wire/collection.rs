@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     FieldBody, Named, Object,
-    field::{FieldAnswer, ListedFieldAnswer, described, listed},
+    field::{FieldAnswer, FieldChangeBody, ListedFieldAnswer, described, listed},
     index::{IndexAnswer, IndexBody, IndexSettingsAnswer, given_index},
     model::ModelIdentityAnswer,
     nullable,
@@ -147,6 +147,10 @@ pub(crate) struct UpdateCollectionBody {
     /// Other settings for its index, which is built again where it has to be, while searches go on.
     #[schema(value_type = Option<IndexBody>)]
     index: Option<Object<IndexBody>>,
+    /// The same for named vector fields, by name.
+    #[serde(default)]
+    #[schema(value_type = Option<HashMap<String, FieldChangeBody>>)]
+    fields: Named<Object<FieldChangeBody>>,
 }
 
 impl From<UpdateCollectionBody> for UpdateCollection {
@@ -155,6 +159,9 @@ impl From<UpdateCollectionBody> for UpdateCollection {
             name: body.name,
             description: body.description.map(Option::unwrap_or_default),
             index: given_index(body.index),
+            fields: (body.fields.0.into_iter())
+                .map(|(name, change)| (name, given_index(change.0.index)))
+                .collect(),
         }
     }
 }

@@ -49,6 +49,16 @@ impl From<FieldBody> for GivenField {
     }
 }
 
+/// Other settings for a named vector field; what is absent stays as it is.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FieldChange, example = json!({"index": {"ef": 200}}))]
+pub(crate) struct FieldChangeBody {
+    /// Other settings for its index, which is built again where it has to be, while searches go on.
+    #[schema(value_type = Option<IndexBody>)]
+    pub(super) index: Option<Object<IndexBody>>,
+}
+
 /// A named vector field in a list of collections.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ListedField)]

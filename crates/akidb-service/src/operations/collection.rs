@@ -10,8 +10,9 @@ use akidb_engine::{Collection, CollectionRecord, CollectionSettings, CollectionS
 use uuid::Uuid;
 
 use super::{
-    fields::{described, described_fields},
+    fields::{described, described_fields, field_name},
     index_settings::changed,
+    search::below,
 };
 use crate::{
     CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, GivenIndex,
@@ -87,25 +88,29 @@ impl Service {
         request: UpdateCollection,
     ) -> Result<CollectionDescription> {
         self.run(context, Operation::UpdateCollection.on(name), async {
-            let record = self.inner.engine.open(name)?.record();
+            self.inner.engine.open(name)?;
             self.check_space()?;
-            let dimension = match request.index == GivenIndex::default() {
-                true => None,
-                false => Some(record.unnamed_field()?.dimension),
-            };
             let ef_max = self.limits().result_window;
             let renamed = request.name.as_deref().map(name_of).transpose()?;
-            let change = move |before: CollectionSettings| {
+            let change = move |record: &CollectionRecord| {
+                let before = record.settings();
                 let name = renamed.unwrap_or(before.name);
                 let description = match request.description {
                     Some(description) => check_description(Some(description))?,
                     None => before.description,
                 };
                 let mut indexes = before.indexes;
-                if let Some(index) = indexes.get_mut(&FieldName::UNNAMED)
-                    && let Some(dimension) = dimension
-                {
-                    *index = changed(*index, &request.index, dimension, ef_max)?;
+                if request.index != GivenIndex::default() {
+                    let field = record.unnamed_field()?;
+                    let index = changed(field.index, &request.index, field.dimension, ef_max)?;
+                    indexes.insert(FieldName::UNNAMED, index);
+                }
+                for (name, given) in request.fields {
+                    let place = format!("fields.{name}");
+                    let field = record.field(&field_name(&name, "fields")?)?;
+                    let index = changed(field.index, &given, field.dimension, ef_max);
+                    let index = index.map_err(|error| below(&place, error))?;
+                    indexes.insert(field.name.clone(), index);
                 }
                 Ok(CollectionSettings { name, description, indexes })
             };

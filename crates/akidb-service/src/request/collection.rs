@@ -110,6 +110,8 @@ pub struct UpdateCollection {
     /// How its vectors are indexed. The index is built again where it has to be, while searches go
     /// on.
     pub index: GivenIndex,
+    /// The same of its named vector fields, by name.
+    pub fields: Vec<(String, GivenIndex)>,
 }
 
 /// A collection's properties.

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use akidb_client::{Client, NewField, Retries, Search as ClientSearch};
+use akidb_client::{
+    Client, CollectionUpdate, FieldChange, IndexSettings, NewField, Retries, Search as ClientSearch,
+};
 use akidb_core::Metric;
 use akidb_proto::collection::v1::{
     self as wire, collection_service_client::CollectionServiceClient, search::Query,
@@ -11,7 +13,7 @@ use akidb_proto::collection::v1::{
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rustix::process::Signal;
 use serde_json::{Value, json as value};
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     node::{Backend, Node, akidb, json, scratch, stderr},
@@ -102,6 +104,7 @@ async fn titles_bodies_and_own_vectors_are_found_each_in_its_field() {
         let hits = books.search(&ClientSearch::vector(own(at)).within("own")).await.unwrap().hits;
         assert_eq!(value!(hits[0].id), value!(at));
     }
+    an_index_is_changed_by_each(&node, &rest, &mut grpc, &client).await;
     // One goes by each, and the others are as they were.
     assert_eq!(
         json(&node.akidb(["collection", "drop-field", "books", "body", "--output", "json"]))["deleted"],
@@ -123,6 +126,49 @@ async fn titles_bodies_and_own_vectors_are_found_each_in_its_field() {
     assert!(node.stop().success());
     let verified = akidb(["verify", "--data-dir", data_dir.to_str().unwrap()]).output().unwrap();
     assert!(verified.status.success(), "{}", stderr(&verified));
+}
+
+/// The index of a named field is changed through every door, and no other's.
+async fn an_index_is_changed_by_each(
+    node: &Node,
+    rest: &RestClient,
+    grpc: &mut CollectionServiceClient<Channel>,
+    client: &Client,
+) {
+    let ef_of = |collection: &Value, field: &str| {
+        collection["fields"][field]["index"]["ef"].as_u64().unwrap()
+    };
+    let change = value!({"fields": {"title": {"index": {"ef": 201}}}});
+    let books = rest.try_patch("/v1/collections/books", &change).await.unwrap();
+    assert_eq!((ef_of(&books, "title"), ef_of(&books, "own")), (201, 100), "{books}");
+    let index = wire::IndexSettings { ef: Some(202), ..Default::default() };
+    let change = wire::FieldChange { index: Some(index) };
+    let change = wire::UpdateCollectionRequest {
+        name: "books".into(),
+        fields: [("own".to_owned(), change)].into(),
+        ..Default::default()
+    };
+    grpc.update_collection(change).await.unwrap();
+    assert_eq!(ef_of(&rest.get("/v1/collections/books").await, "own"), 202);
+    let update = ["collection", "update", "books", "--field", "own", "--engine", "exact", "--wait"];
+    let books = json(&node.akidb(update.into_iter().chain(["--output", "json"])));
+    assert_eq!(books["fields"]["own"]["index"]["engine"], "exact", "{books}");
+    let index = IndexSettings { ef: Some(203), ..Default::default() };
+    let change = FieldChange { index: Some(index) };
+    let update = CollectionUpdate {
+        fields: [("title".to_owned(), change)].into(),
+        ..CollectionUpdate::default()
+    };
+    client.collection("books").update(&update).await.unwrap();
+    assert_eq!(ef_of(&rest.get("/v1/collections/books").await, "title"), 203);
+
+    let refused = node.akidb(["collection", "update", "books", "--field", "nosuch", "--ef", "9"]);
+    assert!(stderr(&refused).contains("\"nosuch\""), "{}", stderr(&refused));
+    let refused = node.akidb(["collection", "update", "books", "--field", "own", "--m", "9"]);
+    assert!(stderr(&refused).contains("fields.own.index.m"), "{}", stderr(&refused));
+    let refused =
+        node.akidb(["collection", "update", "books", "--description", "x", "--field", "own"]);
+    assert!(!refused.status.success());
 }
 
 /// After each kill a field is there with all that was acknowledged, or it is not there at all, and

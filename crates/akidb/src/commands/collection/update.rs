@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use akidb_client::{Client, Request};
 use clap::{ArgGroup, Args};
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::{COLLECTIONS, index::IndexSettings};
 use crate::{
@@ -24,9 +23,13 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 #[command(group(ArgGroup::new("change").required(true).multiple(true).args(
     ["description", "engine", "m", "ef_construction", "ef", "quantization"]
 )))]
+#[command(group(ArgGroup::new("of_index").multiple(true).args(
+    ["engine", "m", "ef_construction", "ef", "quantization"]
+)))]
 #[command(after_help = "Examples:
   $ akidb collection update films --description 'films up to 2024'
   $ akidb collection update films --engine hnsw --m 32 --wait
+  $ akidb collection update books --field title --ef 200
 
 What is not given stays as it is. An index that has to be built again is built in the background,
 while searches go on.")]
@@ -42,16 +45,36 @@ pub(crate) struct UpdateArgs {
     node: NodeArgs,
 }
 
-/// The body of the request.
-#[derive(Args, Debug, Serialize)]
+#[derive(Args, Debug)]
 struct Changes {
     /// A line for people; an empty one removes it
     #[arg(long, value_name = "TEXT")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    /// The named vector field whose index is to be another; the unnamed one where absent
+    #[arg(long, value_name = "FIELD", requires = "of_index")]
+    field: Option<String>,
     #[command(flatten)]
-    #[serde(skip_serializing_if = "IndexSettings::is_absent")]
     index: IndexSettings,
+}
+
+impl Changes {
+    /// The body of the request.
+    fn body(&self) -> Value {
+        let mut body = Map::new();
+        if let Some(description) = &self.description {
+            body.insert("description".to_owned(), json!(description));
+        }
+        match &self.field {
+            _ if self.index.is_absent() => {}
+            Some(field) => {
+                body.insert("fields".to_owned(), json!({field: {"index": self.index}}));
+            }
+            None => {
+                body.insert("index".to_owned(), json!(self.index));
+            }
+        }
+        Value::Object(body)
+    }
 }
 
 pub(super) async fn run(
@@ -61,22 +84,27 @@ pub(super) async fn run(
 ) -> Result {
     let [version, collections] = COLLECTIONS;
     let collection = with_node(&args.node, configuration, Opening::EXISTING, async |client| {
-        let request = Request::patch(&[version, collections, &args.name]).json(&args.changes);
+        let request =
+            Request::patch(&[version, collections, &args.name]).json(&args.changes.body());
         let answer = waiting("changing the collection", client.send(request)).await;
         let changed = nearest::explain(client, &args.name, answer).await?;
-        if args.wait { built(client, &args.name).await } else { Ok(changed) }
+        let field = args.changes.field.as_deref();
+        if args.wait { built(client, &args.name, field).await } else { Ok(changed) }
     })
     .await?;
     printer.answer(&collection, || show::properties(&collection))
 }
 
-/// The collection when its index is what its settings ask for.
-async fn built(client: &Client, name: &str) -> Result<Value> {
+/// The collection when the index of a field is what its settings ask for.
+async fn built(client: &Client, name: &str, field: Option<&str>) -> Result<Value> {
     let [version, collections] = COLLECTIONS;
     let path = [version, collections, name];
     following("building the index", ASK_EVERY, async || {
         let collection: Value = client.send(Request::get(&path)).await?;
-        let index = &collection["index"];
+        let index = match field {
+            Some(field) => &collection["fields"][field]["index"],
+            None => &collection["index"],
+        };
         if index["state"] == "ready" {
             return Ok(Step::Done(collection));
         }

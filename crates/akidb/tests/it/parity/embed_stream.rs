@@ -17,7 +17,7 @@ use super::{
     grpc::GrpcDoor,
     request::{Operation, Request},
     rest::RestDoor,
-    to_wire,
+    to_wire, wrong_cases,
 };
 
 fn message(id: usize, request: Option<EmbedRequest>) -> EmbedStreamRequest {
@@ -41,7 +41,7 @@ async fn replies(
 async fn messages_are_answered_as_single_requests_in_their_order() {
     let (_folder, node) = small_node();
     let (rest, mut grpc) = (RestDoor::new(&node), GrpcDoor::connect(&node).await);
-    let all = cases::embedding().into_iter().chain(cases::wrong_embeddings());
+    let all = cases::embedding().into_iter().chain(wrong_cases::embeddings());
     let (mut asked, mut messages) = (Vec::new(), Vec::new());
     for case in all {
         if let Some(to_wire::Message::Embed(request)) = to_wire::read(&case.request) {

@@ -26,6 +26,7 @@ mod rest_only;
 mod same_node;
 mod streams;
 mod to_wire;
+mod wrong_cases;
 
 use self::doors::Doors;
 
@@ -50,16 +51,16 @@ async fn what_is_wrong_is_refused_alike_and_changes_nothing() {
     let mut doors = Doors::start().await;
     doors.run(cases::collections().into_iter().chain(cases::documents())).await;
     let wrong = [
-        cases::wrong_collections(),
-        cases::wrong_documents(),
-        cases::wrong_vectors(),
-        cases::wrong_selections(),
-        cases::wrong_filters(),
-        cases::wrong_searches(),
+        wrong_cases::collections(),
+        wrong_cases::documents(),
+        wrong_cases::vectors(),
+        wrong_cases::selections(),
+        wrong_cases::filters(),
+        wrong_cases::searches(),
         index_cases::wrong_settings(),
         index_cases::wrong_searches(),
-        cases::wrong_embeddings(),
-        cases::too_much(),
+        wrong_cases::embeddings(),
+        wrong_cases::too_much(),
     ];
     doors.run(wrong.into_iter().flatten()).await;
 }

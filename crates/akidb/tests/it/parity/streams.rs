@@ -13,7 +13,7 @@ use super::{
     grpc::{GrpcDoor, fault},
     request::{Operation, Request},
     rest::RestDoor,
-    to_wire,
+    to_wire, wrong_cases,
 };
 
 const COLLECTIONS: [&str; 4] = ["films", "points", "dots", "flat"];
@@ -26,7 +26,7 @@ async fn a_stream_refuses_what_an_upsert_refuses() {
         rest.ask(&case.request).await.unwrap();
     }
     let (mut complaints, mut asked) = (Vec::new(), 0);
-    let wrong = cases::wrong_documents().into_iter().chain(cases::wrong_vectors());
+    let wrong = wrong_cases::documents().into_iter().chain(wrong_cases::vectors());
     for case in wrong.filter(is_refused_upsert) {
         let expected = in_second_message(rest.ask(&case.request).await.unwrap_err());
         let found = stream(&mut grpc, &case.request).await;

@@ -77,6 +77,7 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
                 description,
                 index: body.optional("index", index_settings)?,
                 new_name: body.optional("name", text)?,
+                fields: body.optional("fields", |it| named(it, field_change))?.unwrap_or_default(),
             })
         }
         Operation::ListAliases => Message::ListAliases(wire::ListAliasesRequest {
@@ -269,6 +270,13 @@ fn field_settings(body: &mut Fields) -> Option<wire::FieldSettings> {
         index: body.optional("index", index_settings)?,
         chunking: body.optional("chunking", chunking)?,
     })
+}
+
+fn field_change(value: &Value) -> Option<wire::FieldChange> {
+    let mut body = Fields::of(value)?;
+    let index = body.optional("index", index_settings)?;
+    body.end()?;
+    Some(wire::FieldChange { index })
 }
 
 fn write_mode(value: &Value) -> Option<i32> {
