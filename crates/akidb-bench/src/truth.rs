@@ -39,7 +39,7 @@ impl Truth {
         limit: usize,
     ) -> Self {
         let (metric, limit) = (index.metric(), limit.min(vectors.len()));
-        let request = SearchRequest { exact: true, ..SearchRequest::nearest(limit) };
+        let request = SearchRequest::nearest(limit).exactly();
         let threshold = |query: &[f32]| {
             let found = index.search(query, &request).neighbors;
             let scores =

@@ -6,6 +6,7 @@
 
 mod condition;
 mod document;
+mod effort;
 mod error;
 mod error_code;
 mod filter;
@@ -25,6 +26,7 @@ mod vector;
 
 pub use condition::{Conflict, WriteMode};
 pub use document::{DamagedDocument, Document, DocumentField, DocumentId, InvalidDocumentId, Seq};
+pub use effort::Effort;
 pub use error::{Error, Outcome, Result, Violation, chain};
 pub use error_code::ErrorCode;
 pub use filter::{Caseless, Filter, FilterError, Operand, Ordered, Test, value_key};

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
-use akidb_core::{DamagedDocument, Document, DocumentId, Filter, Strategy};
+use akidb_core::{DamagedDocument, Document, DocumentId, Effort, Filter, Strategy};
 
 /// Asks for the documents that are nearest to a vector.
 #[derive(Clone, Debug)]
@@ -17,23 +17,10 @@ pub struct Query {
     pub itself: Option<DocumentId>,
     /// How many, from the nearest on.
     pub window: usize,
-    /// The least score of those that count.
-    pub min_score: Option<f32>,
     /// Whether they come with their vectors.
     pub with_vector: bool,
-    /// How much is done to find the right ones.
+    /// What is done to find the right ones.
     pub effort: Effort,
-}
-
-/// How much a search does to find the right documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Effort {
-    /// Candidates that a walk of a graph keeps, those of the settings where absent.
-    pub ef: Option<usize>,
-    /// Whether every vector is compared.
-    pub exact: bool,
-    /// Whether what codes found is scored again by full vectors.
-    pub rescore: bool,
 }
 
 /// What a search found.

@@ -285,11 +285,15 @@ impl HnswIndex {
         let query = self.core.scoring().rows(query, self.dimension());
         // The state comes first: a graph has the codes of every state before it.
         let state = self.core.snapshot();
-        let graph = self.graph().filter(|_| !request.exact);
+        let graph = self.graph().filter(|_| !request.effort.exact);
         let Some(graph) = graph else { return self.core.search_state(&state, &query, request) };
         let linked_end = graph.linked_end();
         let view = graph.view();
-        let ef = request.ef.unwrap_or_else(|| graph.widening.of(self.settings.ef as usize)).max(1);
+        let ef = request
+            .effort
+            .ef
+            .unwrap_or_else(|| graph.widening.of(self.settings.ef as usize))
+            .max(1);
         let mut search = Search {
             graph: &graph,
             view: &view,
@@ -313,19 +317,19 @@ impl HnswIndex {
     /// Searches over more and more candidates until enough is given.
     fn search_in_rounds(&self, search: &mut Search<'_>, memory: &mut SearchMemory) -> Found {
         let request = search.request;
-        let mut ranking = Ranking::new(request.limit, request.min_score);
+        let mut ranking = Ranking::new(request.limit, request.effort.min_score);
         let mut work: Option<Work> = None;
         let mut widenings = 0;
         loop {
             let is_last = search.returnable_max() <= search.ef;
-            if is_last && request.rescore {
+            if is_last && request.effort.rescore {
                 let exact = self.search_exactly(search, &mut ranking);
                 work = Some(work.map_or(exact, |work| work.and(exact)));
                 break;
             }
             search.may_widen = widenings < WIDENINGS_MAX;
             let round = search.run(memory, &mut ranking);
-            if work.is_none() && request.rescore && search.is_watched {
+            if work.is_none() && request.effort.rescore && search.is_watched {
                 search.graph.order.count(round.is_overturned);
             }
             widenings += usize::from(round.is_overturned);

@@ -110,9 +110,9 @@ impl HnswRsIndex {
         query: &[Lane],
         request: &SearchRequest<'_>,
     ) -> Found {
-        let mut ranking = Ranking::new(request.limit, request.min_score);
+        let mut ranking = Ranking::new(request.limit, request.effort.min_score);
         let mut work: Option<Work> = None;
-        let mut ef = request.ef.unwrap_or(self.settings.ef as usize).max(1);
+        let mut ef = request.effort.ef.unwrap_or(self.settings.ef as usize).max(1);
         while !ranking.is_full() {
             let is_last = state.returnable_max(request) <= ef.max(self.graph_min);
             let walked = if is_last { None } else { self.walk(state, query, request, ef) };
@@ -164,8 +164,8 @@ impl HnswRsIndex {
         if let Some(allowed) = request.allowed {
             candidates &= allowed;
         }
-        let request =
-            SearchRequest { allowed: Some(&candidates), limit: ef, min_score: None, ..*request };
+        let request = SearchRequest { allowed: Some(&candidates), limit: ef, ..*request }
+            .with_min_score(None);
         let enough = candidates.iter().filter(|&slot| state.is_live(slot)).take(wanted).count();
         (enough >= wanted).then(|| {
             let mut found = self.core.search_state(state, query, &request);
@@ -216,7 +216,7 @@ impl VectorIndex for HnswRsIndex {
         let state = self.core.snapshot();
         let has_graph = self.graph.read().end > 0;
         let is_rare = state.returnable_max(request) * FILTER_SHARE_MIN < state.slot_count();
-        if request.exact || is_rare || !has_graph {
+        if request.effort.exact || is_rare || !has_graph {
             return self.core.search_state(&state, &query, request);
         }
         self.search_in_rounds(&state, &query, request)

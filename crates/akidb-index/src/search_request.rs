@@ -1,6 +1,6 @@
 //! What a search asks for, and what it gives back.
 
-use akidb_core::Strategy;
+use akidb_core::{Effort, Strategy};
 use roaring::RoaringBitmap;
 
 /// One vector found by a search.
@@ -42,19 +42,10 @@ pub struct SearchRequest<'a> {
     /// Only slots in this set may be returned. `None` allows every live slot. Slots in the set
     /// that are removed or were never appended are skipped.
     pub allowed: Option<&'a RoaringBitmap>,
-    /// Only scores of at least this may be returned. The comparison is made on the `f32` score, so
-    /// leave room for rounding where the bound is meant to include equal vectors.
-    pub min_score: Option<f32>,
     /// Which threads may work on it. The result is the same either way.
     pub parallelism: Parallelism,
-    /// Candidates that a walk of a graph keeps; the index's own number where absent. At least
-    /// `limit` is used.
-    pub ef: Option<usize>,
-    /// Whether every allowed vector is to be compared in full precision, whatever it costs.
-    pub exact: bool,
-    /// Whether candidates found over codes are scored again with full vectors. Without it the
-    /// scores are those of the codes.
-    pub rescore: bool,
+    /// What is done to find them.
+    pub effort: Effort,
 }
 
 /// What a search found, and what it did for it.
@@ -102,11 +93,26 @@ impl SearchRequest<'_> {
         Self {
             limit,
             allowed: None,
-            min_score: None,
             parallelism: Parallelism::CallingThread,
-            ef: None,
-            exact: false,
-            rescore: true,
+            effort: Effort::default(),
         }
+    }
+
+    /// The same, by a walk that keeps so many candidates.
+    #[must_use]
+    pub fn with_ef(self, ef: usize) -> Self {
+        Self { effort: Effort { ef: Some(ef), ..self.effort }, ..self }
+    }
+
+    /// The same, of scores that are at least this, or of any.
+    #[must_use]
+    pub fn with_min_score(self, min_score: Option<f32>) -> Self {
+        Self { effort: Effort { min_score, ..self.effort }, ..self }
+    }
+
+    /// The same, by comparing every vector.
+    #[must_use]
+    pub fn exactly(self) -> Self {
+        Self { effort: Effort { exact: true, ..self.effort }, ..self }
     }
 }

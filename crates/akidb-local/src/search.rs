@@ -9,7 +9,7 @@ use std::{
 };
 
 use akidb_core::{Error, ErrorCode, Filter, Result, TRACE_TARGET};
-use akidb_engine::{Effort, Found, Query, SearchPlan};
+use akidb_engine::{Found, Query, SearchPlan};
 use akidb_index::{Parallelism, SearchRequest, Work};
 use tracing::Instrument;
 
@@ -125,12 +125,8 @@ pub(crate) async fn search(
 async fn find(view: View, query: &Query, metrics: &Metrics) -> Result<FoundDocuments> {
     let vector = Arc::clone(&query.vector);
     let values = view.vector_count() * vector.len();
-    let Effort { ef, exact, rescore } = query.effort;
     let request = SearchRequest {
-        min_score: query.min_score,
-        ef,
-        exact,
-        rescore,
+        effort: query.effort,
         // One more, in case the document that is left out is among them.
         ..SearchRequest::nearest(query.window + usize::from(query.itself.is_some()))
     };

@@ -237,7 +237,7 @@ fn searched(index: &HnswIndex, queries: &[f32], limit: usize) -> (f64, f64) {
     let cpu = watch.stop().cpu;
     let mut sum = 0.0;
     for (query, found) in queries.iter().zip(found) {
-        let exact = index.search(query, &SearchRequest { exact: true, ..request }).neighbors;
+        let exact = index.search(query, &request.exactly()).neighbors;
         let worst = exact.last().map_or(f32::NEG_INFINITY, |last| last.score);
         let is_near = |found: &&Neighbor| found.score >= worst - worst.abs() * 1e-6;
         sum += found.iter().filter(is_near).count() as f64 / exact.len().max(1) as f64;

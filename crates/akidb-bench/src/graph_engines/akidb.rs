@@ -102,7 +102,7 @@ impl GraphEngine for OwnIndex {
 
     fn search_all(&mut self, ef: usize) -> anyhow::Result<Pass> {
         let Task { queries, limit, .. } = &self.task;
-        let request = SearchRequest { ef: Some(ef), ..SearchRequest::nearest(*limit) };
+        let request = SearchRequest::nearest(*limit).with_ef(ef);
         let mut effort = Effort {
             code_lines: self.code_lines.unwrap_or_default(),
             vector_lines: (queries.dimension() * size_of::<f32>()).div_ceil(LINE_BYTES) as u64,

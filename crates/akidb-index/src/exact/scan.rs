@@ -116,7 +116,7 @@ impl<'scan> Batch<'scan> {
     fn new(scan: &'scan Scan<'scan>) -> Self {
         Self {
             scan,
-            best: BestNeighbors::new(scan.request.limit, scan.request.min_score),
+            best: BestNeighbors::new(scan.request.limit, scan.request.effort.min_score),
             slots: [0; BATCH_ROWS],
             rows: [&[]; BATCH_ROWS],
             scores: [0.0; BATCH_ROWS],

@@ -103,7 +103,7 @@ impl Search<'_> {
         ranking: &mut Ranking,
         work: &mut Work,
     ) -> bool {
-        if !self.request.rescore {
+        if !self.request.effort.rescore {
             for (distance, slot) in pool.returnable() {
                 ranking.give(Neighbor { slot, score: self.computer.score_of(distance) });
             }

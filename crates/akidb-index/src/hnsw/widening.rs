@@ -105,11 +105,8 @@ impl HnswIndex {
         for slot in pending.step_by(step).take(PROBES) {
             let Some(vector) = self.core.vector(slot) else { continue };
             let ef = graph.widening.of(EF);
-            let request = SearchRequest {
-                allowed: Some(&allowed),
-                ef: Some(ef),
-                ..SearchRequest::nearest(NEIGHBORS)
-            };
+            let nearest = SearchRequest::nearest(NEIGHBORS).with_ef(ef);
+            let request = SearchRequest { allowed: Some(&allowed), ..nearest };
             let nearest = self.search_watched(false, Approach::Scan, &vector, &request).neighbors;
             let Some(last) = nearest.last() else { continue };
             let walked = self.search_watched(false, Approach::Walk, &vector, &request).neighbors;

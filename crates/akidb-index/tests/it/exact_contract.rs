@@ -58,9 +58,9 @@ fn an_allow_set_may_be_empty_or_reach_past_the_index() {
 
 #[test]
 fn one_score_at_the_bound_is_accepted() {
-    let request = SearchRequest { min_score: Some(-1.0), ..SearchRequest::nearest(100) };
+    let request = SearchRequest::nearest(100).with_min_score(Some(-1.0));
     assert_eq!(slots(&line(10).search(&[5.0, 0.0], &request).neighbors), [5, 4, 6]);
-    let request = SearchRequest { min_score: Some(f32::NAN), ..SearchRequest::nearest(100) };
+    let request = SearchRequest::nearest(100).with_min_score(Some(f32::NAN));
     assert!(line(10).search(&[5.0, 0.0], &request).neighbors.is_empty());
 }
 

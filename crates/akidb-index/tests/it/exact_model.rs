@@ -107,7 +107,9 @@ impl Pair {
                 slot,
                 score: model_score(self.metric, query, &vector),
             })
-            .filter(|found| request.min_score.is_none_or(|min_score| found.score >= min_score))
+            .filter(|found| {
+                request.effort.min_score.is_none_or(|min_score| found.score >= min_score)
+            })
             .collect();
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.slot.cmp(&b.slot)));
         found.truncate(request.limit);
@@ -137,11 +139,8 @@ impl Pair {
                     .filter(|_| !self.seeds.is_empty())
                     .and_then(|slot| *slot.get(&self.seeds))
                     .map(|seed| model_score(self.metric, &query, &self.vector(seed)));
-                let mut request = SearchRequest {
-                    allowed: allowed.as_ref(),
-                    min_score,
-                    ..SearchRequest::nearest(limit)
-                };
+                let nearest = SearchRequest::nearest(limit).with_min_score(min_score);
+                let mut request = SearchRequest { allowed: allowed.as_ref(), ..nearest };
                 let expected = self.model_search(&query, &request);
                 prop_assert_eq!(&self.index.search(&query, &request).neighbors, &expected);
                 request.parallelism = Parallelism::ThreadPool;

@@ -123,7 +123,7 @@ fn recall(index: &HnswIndex, queries: &[f32]) -> f64 {
     let mut sum = 0.0;
     for query in queries.chunks(DIMENSION) {
         let request = SearchRequest::nearest(LIMIT);
-        let exact = index.search(query, &SearchRequest { exact: true, ..request }).neighbors;
+        let exact = index.search(query, &request.exactly()).neighbors;
         let worst = exact[LIMIT - 1].score;
         let found = index.search(query, &request).neighbors;
         let is_near = |found: &&Neighbor| found.score >= worst - worst.abs() * 1e-6;
@@ -212,7 +212,7 @@ fn a_vector_much_longer_than_all_others_is_found_though_it_was_linked_last() {
     for (name, index) in [("built", &index), ("restarted", &restarted), ("compacted", &compacted)] {
         let missed = queries.chunks(DIMENSION).filter(|query| {
             let request = SearchRequest::nearest(1);
-            let exact = index.search(query, &SearchRequest { exact: true, ..request }).neighbors;
+            let exact = index.search(query, &request.exactly()).neighbors;
             index.search(query, &request).neighbors[0].slot != exact[0].slot
         });
         assert_eq!(missed.count(), 0, "{name}");

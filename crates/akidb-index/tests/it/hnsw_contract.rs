@@ -144,7 +144,7 @@ fn readers_writers_and_a_linker_run_at_once() {
                     }
                     let gone = removed.load(Ordering::Acquire);
                     let slot = (turn >> 8) % end;
-                    let request = SearchRequest { ef: Some(200), ..SearchRequest::nearest(3) };
+                    let request = SearchRequest::nearest(3).with_ef(200);
                     let found = index.search(vector(slot), &request).neighbors;
                     assert!(found.iter().all(|found| found.slot >= gone), "a removed slot");
                     if slot >= removed.load(Ordering::Acquire) + 2 * BATCH {
@@ -158,7 +158,7 @@ fn readers_writers_and_a_linker_run_at_once() {
     let gone = removed.into_inner();
     assert_eq!(index.live_count() as u32, BATCH * BATCHES - gone);
     for slot in gone..BATCH * BATCHES {
-        let request = SearchRequest { ef: Some(200), ..SearchRequest::nearest(1) };
+        let request = SearchRequest::nearest(1).with_ef(200);
         assert_eq!(index.search(vector(slot), &request).neighbors[0].slot, slot);
     }
 }

@@ -112,8 +112,7 @@ impl Pair {
             } else {
                 Parallelism::CallingThread
             },
-            ef: Some(5_000),
-            ..SearchRequest::nearest(limit)
+            ..SearchRequest::nearest(limit).with_ef(5_000)
         };
         let found = self.graph.search(&query, &request).neighbors;
         let exact = self.exact.search(&query, &request).neighbors;

@@ -52,7 +52,7 @@ fn an_index_comes_back_as_it_was_and_goes_on() {
         assert_eq!(back.live_count(), index.live_count());
         let (back, index) = (back.compacted().0, index.compacted().0);
         let query = clustered(5, 1, DIMENSION, 10);
-        let request = SearchRequest { ef: Some(50_000), ..SearchRequest::nearest(10) };
+        let request = SearchRequest::nearest(10).with_ef(50_000);
         assert_eq!(
             index.search(&query, &request).neighbors,
             back.search(&query, &request).neighbors

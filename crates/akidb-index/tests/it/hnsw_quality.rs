@@ -1,6 +1,6 @@
 //! How near the graph comes to the exact answer, whatever was removed or filtered.
 
-use akidb_core::{IndexSettings, Metric, Quantization};
+use akidb_core::{Effort, IndexSettings, Metric, Quantization};
 use akidb_index::{HnswIndex, HnswRsIndex, SearchRequest, Strategy, VectorIndex};
 use roaring::RoaringBitmap;
 
@@ -34,7 +34,7 @@ fn mean_recall(
     let of_query = |query: &[f32]| {
         let found = index.search(query, request);
         assert!(strategy.is_none_or(|strategy| found.work.strategy == strategy));
-        let exact = index.search(query, &SearchRequest { exact: true, ..*request }).neighbors;
+        let exact = index.search(query, &request.exactly()).neighbors;
         assert_eq!(found.neighbors.len(), exact.len());
         recall(&found.neighbors, &exact)
     };
@@ -89,8 +89,8 @@ fn bits_find_the_nearest_of_long_vectors() {
         let queries = clustered(77, 20, LONG, 40);
         let mut sum = 0.0;
         for query in queries.chunks(LONG) {
-            let request = SearchRequest { ef: Some(200), ..SearchRequest::nearest(10) };
-            let exact = SearchRequest { exact: true, ..request };
+            let request = SearchRequest::nearest(10).with_ef(200);
+            let exact = request.exactly();
             let found = index.search(query, &request).neighbors;
             sum += recall(&found, &index.search(query, &exact).neighbors) / 20.0;
         }
@@ -103,7 +103,7 @@ fn every_vector_finds_itself() {
     let vectors = clustered(1, COUNT, DIMENSION, 40);
     for quantization in [Quantization::Int8, Quantization::None] {
         let index = built(Metric::L2, quantization, &vectors);
-        let request = SearchRequest { ef: Some(200), ..SearchRequest::nearest(1) };
+        let request = SearchRequest::nearest(1).with_ef(200);
         for (slot, vector) in (0..).zip(vectors.chunks(DIMENSION)) {
             let found = index.search(vector, &request).neighbors;
             assert_eq!((found[0].slot, found[0].score), (slot, 0.0));
@@ -115,12 +115,13 @@ fn every_vector_finds_itself() {
 fn scores_are_those_of_the_exact_index_to_the_bit() {
     let index = built(Metric::Cosine, Quantization::Int8, &clustered(1, COUNT, DIMENSION, 40));
     for query in clustered(5, 20, DIMENSION, 40).chunks(DIMENSION) {
-        let exact = SearchRequest { exact: true, ..SearchRequest::nearest(COUNT) };
+        let exact = SearchRequest::nearest(COUNT).exactly();
         let exact = index.search(query, &exact).neighbors;
         for found in index.search(query, &SearchRequest::nearest(10)).neighbors {
             assert!(exact.contains(&found));
         }
-        let rough = SearchRequest { rescore: false, ..SearchRequest::nearest(10) };
+        let effort = Effort { rescore: false, ..Effort::default() };
+        let rough = SearchRequest { effort, ..SearchRequest::nearest(10) };
         for found in index.search(query, &rough).neighbors {
             let score = exact.iter().find(|exact| exact.slot == found.slot).unwrap().score;
             assert!((found.score - score).abs() < 0.02, "{} for {score}", found.score);
@@ -133,7 +134,7 @@ fn half(index: &HnswIndex, by_cluster: bool) -> Vec<u32> {
     let count = index.slot_count();
     if by_cluster {
         let point = clustered(3, 1, DIMENSION, 40);
-        let request = SearchRequest { exact: true, ..SearchRequest::nearest(count / 2) };
+        let request = SearchRequest::nearest(count / 2).exactly();
         index.search(&point, &request).neighbors.iter().map(|found| found.slot).collect()
     } else {
         let mut numbers = Numbers::new(4);
@@ -148,7 +149,7 @@ fn half_of_all_removed_costs_no_recall() {
             built(Metric::Cosine, Quantization::Int8, &clustered(1, 2 * COUNT, DIMENSION, 40));
         index.remove(&half(&index, by_cluster));
         while index.link(10_000) > 0 {}
-        let request = SearchRequest { ef: Some(64), ..SearchRequest::nearest(10) };
+        let request = SearchRequest::nearest(10).with_ef(64);
         // Where all that is near is dead, walking over it may cost more than a scan.
         let repaired = mean_recall(&index, &request, None);
 
@@ -178,7 +179,7 @@ fn generations_of_compaction_do_not_wear_the_graph_down() {
         index.append(index.slot_count() as u32, &added);
         link_all(&index);
     }
-    let request = SearchRequest { ef: Some(64), ..SearchRequest::nearest(10) };
+    let request = SearchRequest::nearest(10).with_ef(64);
     let recall = mean_recall(&index, &request, Strategy::Graph);
     assert!(recall > 0.96, "{recall}");
 }
@@ -205,7 +206,7 @@ fn filters_of_every_size_are_answered_in_full() {
 fn a_filter_far_from_the_query_is_answered_in_full() {
     let index = built(Metric::Cosine, Quantization::Int8, &clustered(1, COUNT, DIMENSION, 40));
     let query = clustered(6, 1, DIMENSION, 40);
-    let everything = SearchRequest { exact: true, ..SearchRequest::nearest(COUNT) };
+    let everything = SearchRequest::nearest(COUNT).exactly();
     let order = index.search(&query, &everything).neighbors;
     let far: RoaringBitmap = order[COUNT / 2..].iter().map(|found| found.slot).collect();
     let request = SearchRequest { allowed: Some(&far), ..SearchRequest::nearest(10) };
@@ -220,7 +221,7 @@ fn few_live_among_many_dead_are_all_found() {
     let index = built(Metric::Cosine, Quantization::Int8, &clustered(1, COUNT, DIMENSION, 40));
     index.remove(&(0..COUNT as u32).filter(|slot| slot % 300 != 0).collect::<Vec<_>>());
     for limit in [1, 10, 40, 1_000] {
-        let request = SearchRequest { ef: Some(16), ..SearchRequest::nearest(limit) };
+        let request = SearchRequest::nearest(limit).with_ef(16);
         let found = index.search(&clustered(9, 1, DIMENSION, 40), &request).neighbors;
         assert_eq!(found.len(), limit.min(COUNT / 300));
         assert!(found.iter().all(|found| found.slot % 300 == 0));

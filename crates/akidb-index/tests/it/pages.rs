@@ -76,7 +76,7 @@ fn as_many_come_as_there_are_best_first() {
         for allowed in [None, Some(&few)] {
             let request = SearchRequest { allowed, ..SearchRequest::nearest(2 * COUNT) };
             let found = index.search(&query, &request).neighbors;
-            let exact = index.search(&query, &SearchRequest { exact: true, ..request }).neighbors;
+            let exact = index.search(&query, &request.exactly()).neighbors;
             assert_eq!(found.len(), exact.len(), "{settings:?}");
             // No more than may do without a graph are scanned, and come in their order. What a walk
             // found late comes last: a hit never moves what stands on an earlier page.
@@ -85,7 +85,7 @@ fn as_many_come_as_there_are_best_first() {
             assert!(first.is_sorted_by(|a, b| a.score >= b.score), "{settings:?}");
             // One that scores too low ends an answer, and nothing that scores enough is missing.
             let least = exact[exact.len() / 2].score;
-            let request = SearchRequest { min_score: Some(least), ..request };
+            let request = request.with_min_score(Some(least));
             let found = index.search(&query, &request).neighbors;
             let enough = exact.iter().filter(|exact| exact.score >= least).count();
             assert!(found.iter().all(|found| found.score >= least), "{settings:?}");

@@ -51,7 +51,7 @@ fn answers_rightly(snapshot: &Snapshot, vectors: &[f32]) -> bool {
     let exact = ExactIndex::new(DIMENSION, Metric::L2);
     exact.append(0, &vectors[..snapshot.covered_seq as usize * DIMENSION]);
     let slots = |found: Vec<Neighbor>| found.into_iter().map(|it| it.slot).collect::<Vec<_>>();
-    let request = SearchRequest { ef: Some(400), ..SearchRequest::nearest(5) };
+    let request = SearchRequest::nearest(5).with_ef(400);
     (0..VECTORS).step_by(100).all(|query| {
         let query = &vectors[query * DIMENSION..][..DIMENSION];
         slots(index.search(query, &request).neighbors)

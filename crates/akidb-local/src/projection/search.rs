@@ -91,8 +91,8 @@ impl View {
     /// looked at.
     pub(crate) fn search(&self, vector: &[f32], request: SearchRequest<'_>) -> FoundDocuments {
         let documents = request.limit;
-        let ef = request.ef.or(Some(self.ef));
-        let mut request = SearchRequest { allowed: self.allowed.as_ref(), ef, ..request };
+        let ef = request.effort.ef.unwrap_or(self.ef);
+        let mut request = SearchRequest { allowed: self.allowed.as_ref(), ..request }.with_ef(ef);
         if self.generation.keys.read().has_passages() {
             request.limit = documents.saturating_mul(PASSAGES_A_DOCUMENT);
         }

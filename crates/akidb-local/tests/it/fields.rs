@@ -5,11 +5,11 @@ use std::{
 };
 
 use akidb_core::{
-    CollectionName, Dimension, DocumentId, ErrorCode, FieldName, Filter, IndexSettings, Limits,
-    Metadata, Metric,
+    CollectionName, Dimension, DocumentId, Effort, ErrorCode, FieldName, Filter, IndexSettings,
+    Limits, Metadata, Metric,
 };
 use akidb_engine::{
-    Collection, CollectionRecord, Effort, FieldPatch, FieldRow, NewRow, OneDocument, Patch, Query,
+    Collection, CollectionRecord, FieldPatch, FieldRow, NewRow, OneDocument, Patch, Query,
     RowVectors, ScrollRequest, StorageEngine, UpsertRules, VectorField, Write,
 };
 use akidb_local::{IndexConfig, IndexThresholds, LocalConfig, LocalEngine, StorageConfig};
@@ -109,9 +109,8 @@ async fn found(
         filter: filter.map(|json| Filter::parse(&json, &Limits::default()).unwrap()),
         itself: None,
         window: 1_000,
-        min_score: None,
         with_vector: false,
-        effort: Effort { ef: None, exact: false, rescore: true },
+        effort: Effort::default(),
     };
     let found = collection.search(query).await.unwrap();
     assert_eq!((found.damaged.len(), found.unsearchable), (0, 0));

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Instant};
 
 use akidb_core::{
-    Document, DocumentId, Error, ErrorCode, FieldName, Filter, Passage, Result, check_text,
+    Document, DocumentId, Effort, Error, ErrorCode, FieldName, Filter, Passage, Result, check_text,
     check_vector,
 };
 use akidb_embedding::{EmbedOptions, InputType};
-use akidb_engine::{Collection, Effort, Query, VectorField};
+use akidb_engine::{Collection, Query, VectorField};
 
 use super::{
     fields::field_name,
@@ -48,7 +48,6 @@ struct Wanted {
     limit: usize,
     offset: usize,
     filter: Option<Filter>,
-    min_score: Option<f32>,
     include: Include,
     effort: Effort,
     explain: bool,
@@ -123,7 +122,6 @@ impl Service {
             filter: wanted.filter.filter(|filter| !filter.is_always_true()),
             itself,
             window: wanted.offset + wanted.limit,
-            min_score: wanted.min_score,
             with_vector: wanted.include.vector,
             effort: wanted.effort,
         };
@@ -170,7 +168,6 @@ impl Service {
             return Err(above_limit(place, window, "result_window", limits.result_window));
         }
         let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
-        let min_score = request.min_score.map(check_score).transpose()?;
         let ef = candidates("params.ef", request.params.ef, limits.result_window)?;
         Ok(Wanted {
             field,
@@ -178,12 +175,12 @@ impl Service {
             limit,
             offset,
             filter,
-            min_score,
             include: request.include,
             effort: Effort {
                 ef: ef.map(|ef| ef as usize),
                 exact: request.params.exact.unwrap_or(false),
                 rescore: request.params.rescore.unwrap_or(true),
+                min_score: request.min_score.map(check_score).transpose()?,
             },
             explain: request.explain.unwrap_or(false),
         })

@@ -62,9 +62,9 @@ async fn a_change_is_applied_as_a_whole_or_not_at_all() {
     let service = open(data.path()).await;
     create(&service, "films", Some(2)).await;
     let wrong = UpdateCollection {
-        name: None,
         description: Some("new".into()),
         index: GivenIndex { m: Some(100), ..GivenIndex::default() },
+        ..UpdateCollection::default()
     };
     let refusal = service.update_collection(&context(), "films", wrong).await;
     refused(refusal, ErrorCode::InvalidArgument, "index.m");

@@ -58,10 +58,12 @@ async fn titles_bodies_and_own_vectors_are_found_each_in_its_field() {
     let mut grpc = CollectionServiceClient::new(endpoint.connect().await.unwrap());
     let id = |id| Some(wire::DocumentId { kind: Some(wire::document_id::Kind::Integer(id)) });
     let (stocks, trains) = ("shares fell sharply", "the express stops at every station");
+    let values_le = own(2).iter().flat_map(|value| value.to_le_bytes()).collect();
+    let in_bytes = wire::Vector { values: Vec::new(), values_le };
     let document = wire::NewDocument {
         id: id(2),
         texts: [("title", stocks), ("body", trains)].map(|(a, b)| (a.into(), b.into())).into(),
-        vectors: [("own".to_owned(), wire::Vector { values: own(2), ..Default::default() })].into(),
+        vectors: [("own".to_owned(), in_bytes.clone())].into(),
         ..Default::default()
     };
     let documents = vec![document];
@@ -98,6 +100,14 @@ async fn titles_bodies_and_own_vectors_are_found_each_in_its_field() {
             json(&node.akidb(["search", "books", text, "--field", field, "--output", "json"]));
         assert_eq!(hits["hits"][0]["id"], found, "{field} {text}: {hits}");
     }
+    let search = wire::Search {
+        field: Some("own".into()),
+        query: Some(Query::Vector(in_bytes)),
+        ..Default::default()
+    };
+    let search = wire::SearchRequest { collection: "books".into(), search: Some(search) };
+    let hits = grpc.search(search).await.unwrap().into_inner().result.unwrap().hits;
+    assert_eq!(hits[0].document.as_ref().unwrap().id, id(2));
     let client = Client::new(&node.url()).unwrap().with_retries(Retries::NONE);
     let books = client.collection("books");
     for at in 1..=3 {

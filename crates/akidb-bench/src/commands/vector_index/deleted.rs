@@ -118,7 +118,7 @@ fn chosen(index: &HnswIndex, vectors: &Dataset, choice: Choice, seed: u64) -> Ha
             some.iter().copied().collect()
         }
         Choice::Clusters => {
-            let around = SearchRequest { exact: true, ..SearchRequest::nearest(CLUSTER) };
+            let around = SearchRequest::nearest(CLUSTER).exactly();
             let mut removed = HashSet::new();
             while removed.len() < half {
                 let center = vectors.vector(random.random_range(0..vectors.len()));
@@ -174,7 +174,7 @@ impl Searched<'_> {
 
     /// What each query found, and the processor time of a search.
     fn pass(&self, index: &HnswIndex, ef: usize) -> (Vec<Vec<u32>>, f64) {
-        let request = SearchRequest { ef: Some(ef), ..SearchRequest::nearest(self.truth.limit()) };
+        let request = SearchRequest::nearest(self.truth.limit()).with_ef(ef);
         let watch = Stopwatch::start();
         let queries = 0..self.queries.len();
         let found = queries.map(|query| index.search(self.queries.vector(query), &request));

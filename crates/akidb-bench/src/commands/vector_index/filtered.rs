@@ -104,7 +104,7 @@ fn measure_set(
     let of_query = |query: usize| Some(&allowed[query % allowed.len()]);
     let request =
         |query| SearchRequest { allowed: of_query(query), ..SearchRequest::nearest(limit) };
-    let exactly = |query| SearchRequest { exact: true, ..request(query) };
+    let exactly = |query| request(query).exactly();
     let (exact, exact_us) = searches(index, Approach::Planned, queries, exactly);
     let (found, us) = searches(index, Approach::Planned, queries, request);
     let (_, scan_us) = searches(index, Approach::Scan, queries, request);
@@ -142,7 +142,7 @@ fn allowed(
 ) -> Vec<RoaringBitmap> {
     let count = ((vectors.len() as f64 * share) as usize).max(1);
     let nearest = |to: &[f32]| {
-        let request = SearchRequest { exact: true, ..SearchRequest::nearest(count) };
+        let request = SearchRequest::nearest(count).exactly();
         index.search(to, &request).neighbors.into_iter().map(|found| found.slot).collect()
     };
     let mut random = StdRng::seed_from_u64(count as u64);

@@ -113,6 +113,11 @@ fn search(search: &[u8]) -> Vec<u8> {
     [field(1, b"films"), field(2, search)].concat()
 }
 
+/// A `Vector` of the bytes of its values.
+fn bytes(values_le: Vec<u8>) -> Vec<u8> {
+    wire::Vector { values: Vec::new(), values_le }.encode_to_vec()
+}
+
 fn double(value: f64) -> Vec<u8> {
     wire::Value { kind: Some(wire::value::Kind::DoubleValue(value)) }.encode_to_vec()
 }
@@ -165,6 +170,11 @@ fn cases() -> Vec<(&'static str, Vec<u8>, ErrorCode, &'static str)> {
         ("CountDocuments", [field(1, b"films"), field(2, &member(b"a", &nested(200)))].concat(), MalformedRequest, "recursion limit"),
         ("Search", field(1, b"films"), InvalidArgument, "exactly one of text, vector and id must be given"),
         ("Search", search(&field(2, &wire::Vector { values: vec![nan; 3], ..Default::default() }.encode_to_vec())), InvalidVector, "vector[0]: is not a finite"),
+        ("Search", search(&field(2, &bytes(vec![0; 13]))), InvalidVector, "vector: has 13 bytes in `values_le`, a value has 4"),
+        ("Search", search(&field(2, &bytes(vec![0; 8]))), DimensionMismatch, "vector: has 2 values"),
+        ("Search", search(&field(2, &bytes([0xff; 12].to_vec()))), InvalidVector, "vector[0]: is not a finite"),
+        ("Search", search(&field(2, &wire::Vector { values: vec![1.0; 3], values_le: vec![0; 12] }.encode_to_vec())), InvalidVector, "vector: has both `values` and `values_le`"),
+        ("UpsertDocuments", upsert(&field(3, &bytes(vec![0; 3]))), InvalidVector, "documents[1].vector: has 3 bytes in `values_le`"),
         ("Search", search(&field(1, b"\xff")), MalformedRequest, "invalid string value"),
         ("Search", search(&wire::Search { min_score: Some(f64::NAN), query: Some(wire::search::Query::Text("a".into())), ..Default::default() }.encode_to_vec()), InvalidArgument, "min_score: is not a finite 32-bit float"),
         ("Nothing", Vec::new(), RouteNotFound, "is not a method of this server"),
