@@ -21,8 +21,8 @@ pub(crate) use self::state::State;
 use self::{chunk::ChunkLayout, scan::Scan};
 use crate::{
     Found, SearchRequest, Strategy, VectorIndex, Work, kernel,
-    lane::{Lane, lanes_per_row, read_row},
     scoring::Scoring,
+    vector_line::{VectorLine, lines_per_row, read_row},
 };
 
 /// A flat index: every search finds the exact best neighbors by scoring each allowed vector.
@@ -48,12 +48,12 @@ impl ExactIndex {
     /// If `dimension` is 0.
     #[must_use]
     pub fn new(dimension: usize, metric: Metric) -> Self {
-        Self::with_layout(dimension, metric, ChunkLayout::new(lanes_per_row(dimension)))
+        Self::with_layout(dimension, metric, ChunkLayout::new(lines_per_row(dimension)))
     }
 
     /// The same, for a graph over full vectors: removed vectors keep their memory.
     pub(crate) fn keeping_dead_rows(dimension: usize, metric: Metric) -> Self {
-        let layout = ChunkLayout::new(lanes_per_row(dimension)).keeping_dead_rows();
+        let layout = ChunkLayout::new(lines_per_row(dimension)).keeping_dead_rows();
         Self::with_layout(dimension, metric, layout)
     }
 
@@ -81,7 +81,7 @@ impl ExactIndex {
     pub(crate) fn compacted_state(&self, state: &State) -> (Self, Vec<u32>) {
         let mut compact = State::empty(state.layout());
         let mut old_slots = Vec::with_capacity(state.live_count());
-        let mut rows: Vec<Lane> = Vec::new();
+        let mut rows: Vec<VectorLine> = Vec::new();
         for chunk_at in 0..state.chunks().len() {
             rows.clear();
             for (slot, row) in state.live_rows(chunk_at) {
@@ -109,7 +109,7 @@ impl ExactIndex {
     pub(crate) fn search_state(
         &self,
         state: &State,
-        query: &[Lane],
+        query: &[VectorLine],
         request: &SearchRequest<'_>,
     ) -> Found {
         let scan = Scan { state, scoring: self.scoring, query, request };
@@ -130,11 +130,16 @@ impl ExactIndex {
 
     /// [`append`](VectorIndex::append) of rows that are padded and scaled. `before` is called with
     /// the state that they will be added to, when they are known to fit, before they show.
-    pub(crate) fn append_rows(&self, first_slot: u32, rows: &[Lane], before: impl FnOnce(&State)) {
+    pub(crate) fn append_rows(
+        &self,
+        first_slot: u32,
+        rows: &[VectorLine],
+        before: impl FnOnce(&State),
+    ) {
         let _writer = self.writer.lock();
         let prepared = {
             let state = self.snapshot();
-            let end = state.slot_count() + rows.len() / state.layout().row_lanes;
+            let end = state.slot_count() + rows.len() / state.layout().row_lines;
             assert_eq!(first_slot as usize, state.slot_count(), "slots follow one another");
             assert!(end <= u32::MAX as usize, "slots stay below u32::MAX");
             before(&state);
@@ -170,7 +175,7 @@ impl ExactIndex {
     }
 
     /// The components of a row, without its padding.
-    fn components(&self, row: &[Lane]) -> Vec<f32> {
+    fn components(&self, row: &[VectorLine]) -> Vec<f32> {
         let mut vector = vec![0.0; self.dimension];
         read_row(row, &mut vector);
         vector

@@ -225,8 +225,8 @@ impl HnswIndex {
         if matches!(coder, Coder::Full) {
             self.core.keep_dead_rows();
         }
-        let row_lanes = state.layout().row_lanes;
-        let graph = Graph::new(self.shape(), coder, sketcher, row_lanes, state.slot_count());
+        let row_lines = state.layout().row_lines;
+        let graph = Graph::new(self.shape(), coder, sketcher, row_lines, state.slot_count());
         graph.order.set_failed(has_failed);
         let graph = Arc::new(graph);
         graph.write_codes_of(state, 0);
@@ -381,7 +381,7 @@ impl VectorIndex for HnswIndex {
         let rows = self.core.scoring().rows(vectors, self.dimension());
         self.core.append_rows(first_slot, &rows, |state| {
             if let Some(graph) = self.graph() {
-                graph.write_codes(first_slot, rows.chunks_exact(state.layout().row_lanes));
+                graph.write_codes(first_slot, rows.chunks_exact(state.layout().row_lines));
             }
         });
     }

@@ -14,9 +14,9 @@ use crate::{
     Codes, ExactIndex, Found, SearchRequest, Strategy, VectorIndex, Work,
     exact::State,
     hnsw::GRAPH_MIN,
-    lane::{Lane, lanes_per_row},
     ranking::Ranking,
     scoring::Scoring,
+    vector_line::{VectorLine, lines_per_row},
 };
 
 /// Layers of the crate's graph, as many as it allows.
@@ -44,15 +44,15 @@ pub struct HnswRsIndex {
 
 /// The graph, and the slot that linking goes on at. Locked for writing only to advance that.
 struct Linked {
-    graph: Hnsw<'static, Lane, Closeness>,
+    graph: Hnsw<'static, VectorLine, Closeness>,
     end: u32,
 }
 
 /// The distance of a metric, never negative and never NaN, as the crate demands.
 struct Closeness(Scoring);
 
-impl Distance<Lane> for Closeness {
-    fn eval(&self, a: &[Lane], b: &[Lane]) -> f32 {
+impl Distance<VectorLine> for Closeness {
+    fn eval(&self, a: &[VectorLine], b: &[VectorLine]) -> f32 {
         let mut measure = [0.0];
         self.0.measure(a, &[b], &mut measure);
         let distance = match self.0.metric() {
@@ -107,7 +107,7 @@ impl HnswRsIndex {
     fn search_in_rounds(
         &self,
         state: &State,
-        query: &[Lane],
+        query: &[VectorLine],
         request: &SearchRequest<'_>,
     ) -> Found {
         let mut ranking = Ranking::new(request.limit, request.effort.min_score);
@@ -144,7 +144,7 @@ impl HnswRsIndex {
     fn walk(
         &self,
         state: &State,
-        query: &[Lane],
+        query: &[VectorLine],
         request: &SearchRequest<'_>,
         ef: usize,
     ) -> Option<Found> {
@@ -194,7 +194,7 @@ impl VectorIndex for HnswRsIndex {
     }
 
     fn memory_bytes(&self) -> usize {
-        let row_bytes = lanes_per_row(self.dimension()) * size_of::<Lane>();
+        let row_bytes = lines_per_row(self.dimension()) * size_of::<VectorLine>();
         let points = self.graph.read().graph.get_nb_point();
         self.core.memory_bytes() + points * (row_bytes + BYTES_PER_POINT)
     }
@@ -233,7 +233,7 @@ impl VectorIndex for HnswRsIndex {
             let linked = self.graph.read();
             let end = state.slot_count().min((linked.end as usize).saturating_add(vectors_max));
             let live = (linked.end..end as u32).filter_map(|slot| Some((slot, state.row(slot)?)));
-            let rows: Vec<(&[Lane], usize)> =
+            let rows: Vec<(&[VectorLine], usize)> =
                 live.map(|(slot, row)| (row, slot as usize)).collect();
             linked.graph.parallel_insert_slice(&rows);
             end as u32

@@ -21,12 +21,12 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use crate::lane::Lane;
+use crate::vector_line::VectorLine;
 
 /// Measures `query` against each of `rows`, into the same place of `measures`.
 ///
 /// Panics if the lists differ in length, or a row differs from the query in length.
-pub(crate) type ScoreRows = fn(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]);
+pub(crate) type ScoreRows = fn(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]);
 
 /// The kernels of one instruction set.
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ fn detected() -> impl Iterator<Item = Kernels> {
 }
 
 /// Asserts what [`ScoreRows`] demands, once for the whole list.
-fn assert_shapes(query: &[Lane], rows: &[&[Lane]], measures: &[f32]) {
+fn assert_shapes(query: &[VectorLine], rows: &[&[VectorLine]], measures: &[f32]) {
     assert_eq!(rows.len(), measures.len(), "one measure for each row");
     assert!(rows.iter().all(|row| row.len() == query.len()), "rows as long as the query");
 }

@@ -15,7 +15,7 @@
 //! | `hnsw` | the graph index over codes, with the exact one inside |
 //! | `hnsw_rs_engine` | the graph of the crate `hnsw_rs` |
 //! | `best_neighbors` | the bounded list of the best scores seen so far |
-//! | `lane` | vectors padded to whole cache lines, so that kernels have no tails |
+//! | `vector_line` | vectors padded to whole cache lines, so that kernels have no tails |
 //! | `code_line`, `code_kernel` | codes in whole cache lines, and measures over them |
 //! | `kernel` | dot product and squared distance, in the widest instructions of this machine |
 //! | `snapshot` | an index as files, verified before they are used |
@@ -31,12 +31,12 @@ mod filter_index;
 mod hnsw;
 mod hnsw_rs_engine;
 mod kernel;
-mod lane;
 mod ranking;
 mod scoring;
 mod search_request;
 mod snapshot;
 mod vector_index;
+mod vector_line;
 
 pub use engine::open_engine;
 pub use exact::ExactIndex;

@@ -7,7 +7,7 @@ use akidb_core::Metric;
 
 use crate::{
     kernel::{Kernels, ScoreRows},
-    lane::{Lane, lanes_per_row, push_row},
+    vector_line::{VectorLine, lines_per_row, push_row},
 };
 
 /// How one index turns vectors into rows and rows into scores.
@@ -32,9 +32,9 @@ impl Scoring {
     }
 
     /// Pads vectors (row-major, rows x `dimension`) to rows, scaled to unit length for cosine.
-    pub(crate) fn rows(self, vectors: &[f32], dimension: usize) -> Vec<Lane> {
+    pub(crate) fn rows(self, vectors: &[f32], dimension: usize) -> Vec<VectorLine> {
         let row_count = vectors.len() / dimension;
-        let mut rows = Vec::with_capacity(row_count * lanes_per_row(dimension));
+        let mut rows = Vec::with_capacity(row_count * lines_per_row(dimension));
         for vector in vectors.chunks_exact(dimension) {
             let scale = match self.metric {
                 Metric::Cosine => unit_scale(vector),
@@ -47,14 +47,24 @@ impl Scoring {
 
     /// Writes the inner product of each row and the query, or under L2 their squared distance; both
     /// are padded by [`rows`](Self::rows).
-    pub(crate) fn measure(self, query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+    pub(crate) fn measure(
+        self,
+        query: &[VectorLine],
+        rows: &[&[VectorLine]],
+        measures: &mut [f32],
+    ) {
         (self.measure)(query, rows, measures);
     }
 
     /// Writes how far each row is from the query, in a measure that is lower for closer rows: half the
     /// squared distance of unit vectors under cosine, which tells near ones apart where one less
     /// their product would be rounded; the negative product; or the squared distance.
-    pub(crate) fn distances(self, query: &[Lane], rows: &[&[Lane]], distances: &mut [f32]) {
+    pub(crate) fn distances(
+        self,
+        query: &[VectorLine],
+        rows: &[&[VectorLine]],
+        distances: &mut [f32],
+    ) {
         match self.metric {
             Metric::Cosine => {
                 (self.squared_l2)(query, rows, distances);
@@ -69,7 +79,7 @@ impl Scoring {
     }
 
     /// Writes the score of each row against the query, both padded by [`rows`](Self::rows).
-    pub(crate) fn score(self, query: &[Lane], rows: &[&[Lane]], scores: &mut [f32]) {
+    pub(crate) fn score(self, query: &[VectorLine], rows: &[&[VectorLine]], scores: &mut [f32]) {
         self.measure(query, rows, scores);
         // Adding to the positive zero turns a negative zero into a positive one.
         match self.metric {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::rows::{HUGE_PAGE_BYTES, Rows};
-use crate::lane::Lane;
+use crate::vector_line::VectorLine;
 
 /// Bits in a word of live flags.
 const WORD_BITS: usize = u64::BITS as usize;
@@ -11,8 +11,8 @@ const WORD_BITS: usize = u64::BITS as usize;
 /// How rows lie in chunks; the same for every chunk of an index.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ChunkLayout {
-    /// Lanes in a row.
-    pub(crate) row_lanes: usize,
+    /// Lines in a row.
+    pub(crate) row_lines: usize,
     /// Rows in a full chunk.
     pub(crate) chunk_rows: usize,
     /// Whether rows outlive their slots, for a graph that still leads over them.
@@ -22,9 +22,9 @@ pub(crate) struct ChunkLayout {
 impl ChunkLayout {
     /// Chunks of about 2 MiB: as many rows as a huge page holds, and short enough to copy within a
     /// write.
-    pub(crate) fn new(row_lanes: usize) -> Self {
-        let chunk_rows = (HUGE_PAGE_BYTES / (row_lanes * size_of::<Lane>())).max(1);
-        Self { row_lanes, chunk_rows, keeps_dead_rows: false }
+    pub(crate) fn new(row_lines: usize) -> Self {
+        let chunk_rows = (HUGE_PAGE_BYTES / (row_lines * size_of::<VectorLine>())).max(1);
+        Self { row_lines, chunk_rows, keeps_dead_rows: false }
     }
 
     /// The same, but a row is kept when its slot is removed.
@@ -56,7 +56,7 @@ impl Chunk {
         rows: Rows,
         is_live: impl Fn(usize) -> bool,
     ) -> Self {
-        let row_count = rows.lanes().len() / layout.row_lanes;
+        let row_count = rows.lines().len() / layout.row_lines;
         let mut live_words = vec![0; row_count.div_ceil(WORD_BITS)];
         for row in (0..row_count).filter(|&row| is_live(row)) {
             live_words[row / WORD_BITS] |= 1 << (row % WORD_BITS);
@@ -65,9 +65,9 @@ impl Chunk {
         Self { rows: Arc::new(rows), row_count, live_words, live_count }
     }
 
-    /// All lanes of the rows; none where they were freed.
-    pub(crate) fn lanes(&self) -> &[Lane] {
-        self.rows.lanes()
+    /// All lines of the rows; none where they were freed.
+    pub(crate) fn lines(&self) -> &[VectorLine] {
+        self.rows.lines()
     }
 
     pub(crate) fn row_count(&self) -> usize {
@@ -83,32 +83,35 @@ impl Chunk {
         word & (1 << (row % WORD_BITS)) != 0
     }
 
-    /// The lanes of a row that is live, or kept.
+    /// The lines of a row that is live, or kept.
     #[inline]
-    pub(crate) fn row(&self, layout: ChunkLayout, row: usize) -> &[Lane] {
-        &self.rows.lanes()[row * layout.row_lanes..][..layout.row_lanes]
+    pub(crate) fn row(&self, layout: ChunkLayout, row: usize) -> &[VectorLine] {
+        &self.rows.lines()[row * layout.row_lines..][..layout.row_lines]
     }
 
-    /// The numbers of the live rows, ascending, and their lanes.
+    /// The numbers of the live rows, ascending, and their lines.
     #[inline]
-    pub(crate) fn live_rows(&self, layout: ChunkLayout) -> impl Iterator<Item = (usize, &[Lane])> {
-        let lanes = self.rows.lanes();
+    pub(crate) fn live_rows(
+        &self,
+        layout: ChunkLayout,
+    ) -> impl Iterator<Item = (usize, &[VectorLine])> {
+        let lines = self.rows.lines();
         self.live_words.iter().enumerate().flat_map(move |(at, &word)| {
             let mut left = word;
             std::iter::from_fn(move || {
                 let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
                 left &= left - 1;
                 let row = at * WORD_BITS + bit;
-                Some((row, &lanes[row * layout.row_lanes..][..layout.row_lanes]))
+                Some((row, &lines[row * layout.row_lines..][..layout.row_lines]))
             })
         })
     }
 
     /// Adds live rows, which must fit. Rows that a search still reads are copied, not moved.
-    pub(crate) fn append(&mut self, layout: ChunkLayout, rows: &[Lane]) {
-        let added = rows.len() / layout.row_lanes;
+    pub(crate) fn append(&mut self, layout: ChunkLayout, rows: &[VectorLine]) {
+        let added = rows.len() / layout.row_lines;
         assert!(self.row_count + added <= layout.chunk_rows, "rows fit in the chunk");
-        debug_assert_eq!(self.rows.lanes().len(), self.row_count * layout.row_lanes);
+        debug_assert_eq!(self.rows.lines().len(), self.row_count * layout.row_lines);
 
         self.exclusive_rows(layout, rows.len()).extend_from_slice(rows);
         self.live_words.resize((self.row_count + added).div_ceil(WORD_BITS), 0);
@@ -133,15 +136,15 @@ impl Chunk {
         was_live
     }
 
-    /// The rows, not shared with any search, with space for `added` lanes more. Space grows by
+    /// The rows, not shared with any search, with space for `added` lines more. Space grows by
     /// doubling up to a full chunk, so that a small index stays small.
     fn exclusive_rows(&mut self, layout: ChunkLayout, added: usize) -> &mut Rows {
-        let held = self.rows.lanes().len();
+        let held = self.rows.lines().len();
         let needed = held + added;
         if Arc::get_mut(&mut self.rows).is_none_or(|rows| rows.capacity() < needed) {
-            let full = layout.chunk_rows * layout.row_lanes;
+            let full = layout.chunk_rows * layout.row_lines;
             let mut grown = Rows::with_capacity(needed.max(held * 2).min(full));
-            grown.extend_from_slice(self.rows.lanes());
+            grown.extend_from_slice(self.rows.lines());
             self.rows = Arc::new(grown);
         }
         Arc::get_mut(&mut self.rows).unwrap_or_else(|| unreachable!("just made exclusive"))
@@ -153,27 +156,27 @@ mod tests {
     use super::*;
 
     const LAYOUT: ChunkLayout =
-        ChunkLayout { row_lanes: 2, chunk_rows: 130, keeps_dead_rows: false };
+        ChunkLayout { row_lines: 2, chunk_rows: 130, keeps_dead_rows: false };
 
-    fn rows(first: usize, count: usize) -> Vec<Lane> {
-        (first..first + count).flat_map(|row| [Lane([row as f32; 16]); 2]).collect()
+    fn rows(first: usize, count: usize) -> Vec<VectorLine> {
+        (first..first + count).flat_map(|row| [VectorLine([row as f32; 16]); 2]).collect()
     }
 
     fn live_rows(chunk: &Chunk) -> impl Iterator<Item = usize> {
-        chunk.live_rows(LAYOUT).map(|(row, lanes)| {
-            assert_eq!(lanes, chunk.row(LAYOUT, row));
+        chunk.live_rows(LAYOUT).map(|(row, lines)| {
+            assert_eq!(lines, chunk.row(LAYOUT, row));
             row
         })
     }
 
     #[test]
     fn a_full_chunk_fills_a_huge_page_at_every_dimension() {
-        for row_lanes in [1, 8, 24, 48, 64, 1_024] {
-            let layout = ChunkLayout::new(row_lanes);
-            let bytes = layout.chunk_rows * row_lanes * size_of::<Lane>();
+        for row_lines in [1, 8, 24, 48, 64, 1_024] {
+            let layout = ChunkLayout::new(row_lines);
+            let bytes = layout.chunk_rows * row_lines * size_of::<VectorLine>();
             assert!(
                 (1_900 * 1024..=2_048 * 1024).contains(&bytes),
-                "{row_lanes} lanes: {bytes} bytes"
+                "{row_lines} lines: {bytes} bytes"
             );
         }
     }
@@ -184,7 +187,7 @@ mod tests {
         chunk.append(LAYOUT, &rows(0, 70));
         chunk.append(LAYOUT, &rows(70, 60));
         assert!(live_rows(&chunk).eq(0..130));
-        assert_eq!(chunk.row(LAYOUT, 129), [Lane([129.0; 16]); 2]);
+        assert_eq!(chunk.row(LAYOUT, 129), [VectorLine([129.0; 16]); 2]);
 
         assert!((0..130).step_by(2).all(|row| chunk.remove(LAYOUT, row)));
         assert!(!chunk.remove(LAYOUT, 64), "already removed");
@@ -200,7 +203,7 @@ mod tests {
         assert!(chunk.memory_bytes() > 129 * 128, "not full yet, so it can still grow");
 
         chunk.append(LAYOUT, &rows(129, 1));
-        assert_eq!(chunk.row(LAYOUT, 129), [Lane([129.0; 16]); 2]);
+        assert_eq!(chunk.row(LAYOUT, 129), [VectorLine([129.0; 16]); 2]);
         assert!(chunk.remove(LAYOUT, 129));
         assert!(chunk.memory_bytes() < 512);
         assert_eq!(chunk.row_count(), 130);
@@ -226,7 +229,7 @@ mod tests {
         let mut chunk = Chunk::empty();
         for row in 0..LAYOUT.chunk_rows {
             chunk.append(LAYOUT, &rows(row, 1));
-            assert!(chunk.rows.capacity() <= LAYOUT.chunk_rows * LAYOUT.row_lanes);
+            assert!(chunk.rows.capacity() <= LAYOUT.chunk_rows * LAYOUT.row_lines);
         }
     }
 }

@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::state::State;
 use crate::{
-    Neighbor, Parallelism, SearchRequest, best_neighbors::BestNeighbors, lane::Lane,
-    scoring::Scoring,
+    Neighbor, Parallelism, SearchRequest, best_neighbors::BestNeighbors, scoring::Scoring,
+    vector_line::VectorLine,
 };
 
 /// Rows scored in one call of a kernel: few, as memory idles while scores are ranked.
@@ -29,7 +29,7 @@ pub(super) struct Scan<'a> {
     pub(super) state: &'a State,
     pub(super) scoring: Scoring,
     /// Padded, and scaled as the metric needs.
-    pub(super) query: &'a [Lane],
+    pub(super) query: &'a [VectorLine],
     pub(super) request: &'a SearchRequest<'a>,
 }
 
@@ -107,7 +107,7 @@ struct Batch<'scan> {
     scan: &'scan Scan<'scan>,
     best: BestNeighbors,
     slots: [u32; BATCH_ROWS],
-    rows: [&'scan [Lane]; BATCH_ROWS],
+    rows: [&'scan [VectorLine]; BATCH_ROWS],
     scores: [f32; BATCH_ROWS],
     len: usize,
 }
@@ -125,7 +125,7 @@ impl<'scan> Batch<'scan> {
     }
 
     #[inline]
-    fn push(&mut self, slot: u32, row: &'scan [Lane]) {
+    fn push(&mut self, slot: u32, row: &'scan [VectorLine]) {
         self.slots[self.len] = slot;
         self.rows[self.len] = row;
         self.len += 1;

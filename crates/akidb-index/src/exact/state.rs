@@ -8,7 +8,7 @@ use super::{
     chunk::{Chunk, ChunkLayout},
     rows::Rows,
 };
-use crate::{SearchRequest, lane::Lane};
+use crate::{SearchRequest, vector_line::VectorLine};
 
 /// The content of an index at one moment. A clone shares all chunks.
 ///
@@ -41,14 +41,14 @@ impl State {
         slot_count: usize,
         live_words: &[u64],
     ) -> Self {
-        let row_bytes = layout.row_lanes * size_of::<Lane>();
+        let row_bytes = layout.row_lines * size_of::<VectorLine>();
         let chunk = |first: usize| {
             let end = slot_count.min(first + layout.chunk_rows);
             let bytes = range.start + first * row_bytes..range.start + end * row_bytes;
             let rows = if end - first == layout.chunk_rows {
                 Rows::in_file(file, bytes)
             } else {
-                let mut rows = Rows::with_capacity((end - first) * layout.row_lanes);
+                let mut rows = Rows::with_capacity((end - first) * layout.row_lines);
                 rows.extend_from_slice(bytemuck::cast_slice(&file[bytes]));
                 rows
             };
@@ -74,20 +74,20 @@ impl State {
         self.layout = self.layout.keeping_dead_rows();
     }
 
-    /// As many zeros as a chunk has lanes, if there is a chunk whose rows were freed.
-    pub(crate) fn zero_chunk(&self) -> Vec<Lane> {
-        let is_freed = |chunk: &Arc<Chunk>| chunk.row_count() > 0 && chunk.lanes().is_empty();
-        let lanes = self.layout.chunk_rows * self.layout.row_lanes;
-        vec![Lane::ZERO; if self.chunks.iter().any(is_freed) { lanes } else { 0 }]
+    /// As many zeros as a chunk has lines, if there is a chunk whose rows were freed.
+    pub(crate) fn zero_chunk(&self) -> Vec<VectorLine> {
+        let is_freed = |chunk: &Arc<Chunk>| chunk.row_count() > 0 && chunk.lines().is_empty();
+        let lines = self.layout.chunk_rows * self.layout.row_lines;
+        vec![VectorLine::ZERO; if self.chunks.iter().any(is_freed) { lines } else { 0 }]
     }
 
     /// The bytes of all rows in the order of slots. `zeros` stands for rows that were freed.
-    pub(crate) fn row_slices<'a>(&'a self, zeros: &'a [Lane]) -> Vec<&'a [u8]> {
-        let lanes = |chunk: &'a Arc<Chunk>| match chunk.lanes() {
+    pub(crate) fn row_slices<'a>(&'a self, zeros: &'a [VectorLine]) -> Vec<&'a [u8]> {
+        let lines = |chunk: &'a Arc<Chunk>| match chunk.lines() {
             [] => zeros,
-            lanes => lanes,
+            lines => lines,
         };
-        self.chunks.iter().map(|chunk| bytemuck::cast_slice(lanes(chunk))).collect()
+        self.chunks.iter().map(|chunk| bytemuck::cast_slice(lines(chunk))).collect()
     }
 
     pub(crate) fn layout(&self) -> ChunkLayout {
@@ -113,7 +113,7 @@ impl State {
 
     /// The row of a live slot.
     #[inline]
-    pub(crate) fn row(&self, slot: u32) -> Option<&[Lane]> {
+    pub(crate) fn row(&self, slot: u32) -> Option<&[VectorLine]> {
         let (chunk_at, row) = self.place(slot);
         let chunk = self.chunks.get(chunk_at)?;
         chunk.is_live(row).then(|| chunk.row(self.layout, row))
@@ -122,7 +122,7 @@ impl State {
     /// The row of a slot that was appended, live or not. Only for a layout that
     /// [keeps dead rows](ChunkLayout::keeping_dead_rows).
     #[inline]
-    pub(crate) fn row_even_dead(&self, slot: u32) -> &[Lane] {
+    pub(crate) fn row_even_dead(&self, slot: u32) -> &[VectorLine] {
         let (chunk_at, row) = self.place(slot);
         self.chunks[chunk_at].row(self.layout, row)
     }
@@ -136,10 +136,10 @@ impl State {
 
     /// The live slots of a chunk and their rows, ascending.
     #[inline]
-    pub(crate) fn live_rows(&self, chunk_at: usize) -> impl Iterator<Item = (u32, &[Lane])> {
+    pub(crate) fn live_rows(&self, chunk_at: usize) -> impl Iterator<Item = (u32, &[VectorLine])> {
         let first_slot = self.first_slot(chunk_at);
         let rows = self.chunks[chunk_at].live_rows(self.layout);
-        rows.map(move |(row, lanes)| (first_slot + row as u32, lanes))
+        rows.map(move |(row, lines)| (first_slot + row as u32, lines))
     }
 
     /// The first slot of a chunk.
@@ -161,17 +161,17 @@ impl State {
 
     /// Makes ready what [`append`](Self::append) takes: the costly part of an append, done while
     /// searches go on.
-    pub(crate) fn prepare_append<'rows>(&self, rows: &'rows [Lane]) -> PreparedRows<'rows> {
-        let space = self.last_chunk_space() * self.layout.row_lanes;
+    pub(crate) fn prepare_append<'rows>(&self, rows: &'rows [VectorLine]) -> PreparedRows<'rows> {
+        let space = self.last_chunk_space() * self.layout.row_lines;
         let (into_last, into_new) = rows.split_at(space.min(rows.len()));
-        let chunk_lanes = self.layout.chunk_rows * self.layout.row_lanes;
-        let new_chunks = into_new.chunks(chunk_lanes).map(|rows| {
+        let chunk_lines = self.layout.chunk_rows * self.layout.row_lines;
+        let new_chunks = into_new.chunks(chunk_lines).map(|rows| {
             let mut chunk = Chunk::empty();
             chunk.append(self.layout, rows);
             Arc::new(chunk)
         });
         PreparedRows {
-            row_count: rows.len() / self.layout.row_lanes,
+            row_count: rows.len() / self.layout.row_lines,
             into_last,
             new_chunks: new_chunks.collect(),
         }
@@ -208,6 +208,6 @@ impl State {
 /// Rows on their way into a [`State`].
 pub(crate) struct PreparedRows<'rows> {
     row_count: usize,
-    into_last: &'rows [Lane],
+    into_last: &'rows [VectorLine],
     new_chunks: Vec<Arc<Chunk>>,
 }

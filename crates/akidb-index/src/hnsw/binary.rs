@@ -11,7 +11,7 @@ use super::rotation::Rotation;
 use crate::{
     code_kernel::{self, Bound, QUERY_PLANES, Terms},
     code_line::{CodeLine, LINE_BYTES, lines_of},
-    lane::{LANE_WIDTH, Lane},
+    vector_line::{LINE_WIDTH, VectorLine},
 };
 
 /// The largest step of a component of a query.
@@ -20,8 +20,8 @@ const STEP_MAX: f32 = ((1 << QUERY_PLANES) - 1) as f32;
 /// How vectors of one graph become codes of bits.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct BinaryCoder {
-    /// Subtracted from each vector, padded to lanes.
-    center: Vec<Lane>,
+    /// Subtracted from each vector, padded to lines.
+    center: Vec<VectorLine>,
     rotation: Rotation,
 }
 
@@ -40,22 +40,22 @@ pub(super) struct BinaryQuery {
 }
 
 impl BinaryCoder {
-    pub(super) fn new(center: Vec<Lane>) -> Self {
-        let rotation = Rotation::new(center.len() * LANE_WIDTH);
+    pub(super) fn new(center: Vec<VectorLine>) -> Self {
+        let rotation = Rotation::new(center.len() * LINE_WIDTH);
         Self { center, rotation }
     }
 
-    pub(super) fn center(&self) -> &[Lane] {
+    pub(super) fn center(&self) -> &[VectorLine] {
         &self.center
     }
 
-    /// Lines of the code of a row of `row_lanes`.
-    pub(super) fn code_lines(row_lanes: usize) -> usize {
-        lines_of(bit_bytes(row_lanes) + Terms::BYTES)
+    /// Lines of the code of a row of `row_lines`.
+    pub(super) fn code_lines(row_lines: usize) -> usize {
+        lines_of(bit_bytes(row_lines) + Terms::BYTES)
     }
 
     /// The rotated components of a row, counted from the center or as they are.
-    fn rotate(&self, row: &[Lane], is_centered: bool, components: &mut Vec<f32>) {
+    fn rotate(&self, row: &[VectorLine], is_centered: bool, components: &mut Vec<f32>) {
         components.clear();
         components.extend_from_slice(bytemuck::cast_slice(row));
         if is_centered {
@@ -66,7 +66,12 @@ impl BinaryCoder {
     }
 
     /// Writes the code of a row. `components` is memory to work in.
-    pub(super) fn encode(&self, row: &[Lane], code: &mut [CodeLine], components: &mut Vec<f32>) {
+    pub(super) fn encode(
+        &self,
+        row: &[VectorLine],
+        code: &mut [CodeLine],
+        components: &mut Vec<f32>,
+    ) {
         self.rotate(row, true, components);
         code.fill(CodeLine::ZERO);
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(code);
@@ -90,7 +95,7 @@ impl BinaryCoder {
     /// Writes the planes of a query; it counts from the center where distances are Euclidean.
     pub(super) fn encode_query(
         &self,
-        row: &[Lane],
+        row: &[VectorLine],
         is_centered: bool,
         planes: &mut Vec<CodeLine>,
         components: &mut Vec<f32>,
@@ -119,10 +124,10 @@ impl BinaryCoder {
     /// Makes a query of a code: every plane is its bits.
     pub(super) fn query_of_code(
         code: &[CodeLine],
-        row_lanes: usize,
+        row_lines: usize,
         planes: &mut Vec<CodeLine>,
     ) -> BinaryQuery {
-        let (bits, terms_at) = (&code[..bit_lines(row_lanes)], bit_bytes(row_lanes));
+        let (bits, terms_at) = (&code[..bit_lines(row_lines)], bit_bytes(row_lines));
         planes.clear();
         for _ in 0..QUERY_PLANES {
             planes.extend_from_slice(bits);
@@ -161,14 +166,14 @@ impl BinaryQuery {
         &self,
         planes: &[CodeLine],
         rows: &[&[CodeLine]],
-        row_lanes: usize,
+        row_lines: usize,
         measures: &mut [i32],
         mut put: impl FnMut(usize, f32, f32),
     ) {
         (code_kernel::fastest().bits)(planes, rows, measures);
-        let bit_count = (row_lanes * LANE_WIDTH) as f32;
+        let bit_count = (row_lines * LINE_WIDTH) as f32;
         for (at, (row, &measure)) in rows.iter().zip(&*measures).enumerate() {
-            let terms = Terms::of(row, bit_bytes(row_lanes));
+            let terms = Terms::of(row, bit_bytes(row_lines));
             let product = if self.is_code {
                 let shared = measure as f32 / STEP_MAX;
                 let differing = self.sum + terms.ones - 2.0 * shared;
@@ -184,12 +189,12 @@ impl BinaryQuery {
 }
 
 /// Where in a code its terms begin, in bytes.
-pub(super) fn bit_bytes(row_lanes: usize) -> usize {
-    row_lanes * LANE_WIDTH / 8
+pub(super) fn bit_bytes(row_lines: usize) -> usize {
+    row_lines * LINE_WIDTH / 8
 }
 
-fn bit_lines(row_lanes: usize) -> usize {
-    lines_of(bit_bytes(row_lanes))
+fn bit_lines(row_lines: usize) -> usize {
+    lines_of(bit_bytes(row_lines))
 }
 
 /// A byte of eight bits, the first one lowest.
@@ -198,11 +203,11 @@ fn bits_of(bits: [bool; 8]) -> u8 {
     places.fold(0, |byte, (place, bit)| byte | (u8::from(bit) << place))
 }
 
-/// The sum over all components, in lanes that add up side by side.
+/// The sum over all components, in sixteen sums side by side.
 fn sum(components: &[f32], term: impl Fn(f32) -> f32) -> f32 {
-    let mut sums = [0.0; LANE_WIDTH];
-    for lane in components.as_chunks::<LANE_WIDTH>().0 {
-        sums.iter_mut().zip(lane).for_each(|(sum, &component)| *sum += term(component));
+    let mut sums = [0.0; LINE_WIDTH];
+    for line in components.as_chunks::<LINE_WIDTH>().0 {
+        sums.iter_mut().zip(line).for_each(|(sum, &component)| *sum += term(component));
     }
     sums.iter().sum()
 }
@@ -210,7 +215,7 @@ fn sum(components: &[f32], term: impl Fn(f32) -> f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lane::push_row;
+    use crate::vector_line::push_row;
 
     #[test]
     fn estimates_come_near_the_truth() {
@@ -227,7 +232,7 @@ mod tests {
             row
         };
         let (query, vector) = (row(), row());
-        let coder = BinaryCoder::new(vec![Lane([0.0; 16]); query.len()]);
+        let coder = BinaryCoder::new(vec![VectorLine([0.0; 16]); query.len()]);
         let mut code = vec![CodeLine::ZERO; BinaryCoder::code_lines(query.len())];
         coder.encode(&vector, &mut code, &mut Vec::new());
         let pairs = || query.iter().flat_map(|at| at.0).zip(vector.iter().flat_map(|at| at.0));

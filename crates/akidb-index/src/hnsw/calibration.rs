@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     exact::State,
-    lane::{LANE_WIDTH, Lane},
     scoring::Scoring,
+    vector_line::{LINE_WIDTH, VectorLine},
 };
 
 /// Components of the vectors that centers are measured on.
@@ -63,7 +63,7 @@ pub(super) struct Calibration<'a> {
     state: &'a State,
     scoring: Scoring,
     shape: Shape,
-    rows: Vec<&'a [Lane]>,
+    rows: Vec<&'a [VectorLine]>,
     probes: Vec<Probe>,
 }
 
@@ -77,7 +77,7 @@ struct Probe {
 impl<'a> Calibration<'a> {
     /// Finds the nearest neighbors of some vectors in a sample.
     pub(super) fn new(state: &'a State, scoring: Scoring, shape: Shape) -> Self {
-        let components = state.layout().row_lanes * LANE_WIDTH;
+        let components = state.layout().row_lines * LINE_WIDTH;
         let rows_max = (COMPARED_COMPONENTS / components).clamp(1_024, COMPARED_ROWS);
         let rows = sample(state, rows_max);
         let mut calibration = Self { state, scoring, shape, rows, probes: Vec::new() };
@@ -107,7 +107,7 @@ impl<'a> Calibration<'a> {
         if best.0 < least(&best.1) {
             return Coding::FULL;
         }
-        let has_sketches = sketch::go_with(quantization, self.state.layout().row_lanes);
+        let has_sketches = sketch::go_with(quantization, self.state.layout().row_lines);
         let sketcher = has_sketches.then(|| BinaryCoder::new(self.center()));
         Coding { coder: best.1, sketcher }
     }
@@ -122,7 +122,7 @@ impl<'a> Calibration<'a> {
     fn int8_coders(&self) -> Vec<Coder> {
         let metric = self.scoring.metric();
         let center = self.center();
-        let rotation = Rotation::new(center.len() * LANE_WIDTH);
+        let rotation = Rotation::new(center.len() * LINE_WIDTH);
         let coders = [
             Int8Coder::new(metric, center.clone(), None),
             Int8Coder::new(metric, Vec::new(), None),
@@ -132,18 +132,18 @@ impl<'a> Calibration<'a> {
         coders.map(Coder::Int8).to_vec()
     }
 
-    fn center(&self) -> Vec<Lane> {
-        let components = self.state.layout().row_lanes * LANE_WIDTH;
+    fn center(&self) -> Vec<VectorLine> {
+        let components = self.state.layout().row_lines * LINE_WIDTH;
         let rows_max = (CENTER_COMPONENTS / components).clamp(256, 4_096);
         let step = (self.rows.len() / rows_max).max(1);
-        let rows: Vec<&[Lane]> = self.rows.iter().copied().step_by(step).collect();
+        let rows: Vec<&[VectorLine]> = self.rows.iter().copied().step_by(step).collect();
         medians(&rows)
     }
 
     /// The share of the nearest neighbors of all probes that are among the best by codes.
     fn share_found(&self, coder: &Coder) -> f64 {
-        let row_lanes = self.state.layout().row_lanes;
-        let graph = Graph::new(self.shape, coder.clone(), None, row_lanes, 0);
+        let row_lines = self.state.layout().row_lines;
+        let graph = Graph::new(self.shape, coder.clone(), None, row_lines, 0);
         graph.write_codes(0, self.rows.iter().copied());
         let view = graph.view();
         let computer = view.computer(&graph, self.state, self.scoring);
@@ -198,7 +198,7 @@ fn least(coder: &Coder) -> f64 {
 }
 
 /// Up to `rows_max` of the live rows, spread evenly.
-fn sample(state: &State, rows_max: usize) -> Vec<&[Lane]> {
+fn sample(state: &State, rows_max: usize) -> Vec<&[VectorLine]> {
     let step = state.live_count().div_ceil(rows_max).max(1);
     let live = (0..state.chunks().len()).flat_map(|chunk_at| state.live_rows(chunk_at));
     live.step_by(step).map(|(_, row)| row).collect()

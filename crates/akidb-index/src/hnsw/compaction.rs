@@ -42,8 +42,8 @@ impl Graph {
             coder: self.coder.clone(),
             sketcher: self.sketcher.clone(),
         });
-        let row_lanes = state.layout().row_lanes;
-        let mut graph = Self::new(self.shape, coder, sketcher, row_lanes, old_slots.len());
+        let row_lines = state.layout().row_lines;
+        let mut graph = Self::new(self.shape, coder, sketcher, row_lines, old_slots.len());
         graph.widening = Widening::at(self.widening.step(), old_slots.len() as u32);
         graph.order.set_failed(self.order.has_failed());
         if is_recoded {

@@ -13,7 +13,10 @@ use super::{
     int8::{Int8Coder, PreparedInt8, RowTerms},
     sketch::{PreparedSketch, Sketches},
 };
-use crate::{Codes, code_kernel, code_line::CodeLine, exact::State, lane::Lane, scoring::Scoring};
+use crate::{
+    Codes, code_kernel, code_line::CodeLine, exact::State, scoring::Scoring,
+    vector_line::VectorLine,
+};
 
 /// Slots measured in one call of a kernel.
 const BATCH_ROWS: usize = ROWS_AT_ONCE;
@@ -28,17 +31,17 @@ pub(super) enum Coder {
 }
 
 impl Coder {
-    /// Lines of a code of a row of `row_lanes`.
-    pub(super) fn code_lines(&self, row_lanes: usize) -> usize {
+    /// Lines of a code of a row of `row_lines`.
+    pub(super) fn code_lines(&self, row_lines: usize) -> usize {
         match self {
             Self::Full => 0,
-            Self::Int8(_) => Int8Coder::code_lines(row_lanes),
-            Self::Binary(_) => BinaryCoder::code_lines(row_lanes),
+            Self::Int8(_) => Int8Coder::code_lines(row_lines),
+            Self::Binary(_) => BinaryCoder::code_lines(row_lines),
         }
     }
 
-    /// What codes count from, padded to lanes; empty for the origin.
-    pub(super) fn center(&self) -> &[Lane] {
+    /// What codes count from, padded to lines; empty for the origin.
+    pub(super) fn center(&self) -> &[VectorLine] {
         match self {
             Self::Full => &[],
             Self::Int8(coder) => coder.center(),
@@ -58,7 +61,7 @@ impl Coder {
     /// Writes the code of a row, and says what stands beside it. `components` is memory to work in.
     pub(super) fn encode(
         &self,
-        row: &[Lane],
+        row: &[VectorLine],
         code: &mut [CodeLine],
         components: &mut Vec<f32>,
     ) -> RowTerms {
@@ -89,7 +92,7 @@ pub(super) struct DistanceComputer<'a> {
 #[derive(Default)]
 pub(super) struct PreparedQuery {
     code: Vec<CodeLine>,
-    row: Vec<Lane>,
+    row: Vec<VectorLine>,
     /// Over bytes.
     int8: PreparedInt8,
     /// Over bits.
@@ -102,7 +105,7 @@ pub(super) struct PreparedQuery {
 
 impl DistanceComputer<'_> {
     /// Makes a row that is ready to be measured ready for sketches too, where there are any.
-    pub(super) fn prepare_sketch(&self, row: &[Lane], prepared: &mut PreparedQuery) {
+    pub(super) fn prepare_sketch(&self, row: &[VectorLine], prepared: &mut PreparedQuery) {
         if let Some(sketches) = self.sketches {
             sketches.prepare(row, self.scoring, &mut prepared.sketch);
         }
@@ -143,7 +146,7 @@ impl DistanceComputer<'_> {
     }
 
     /// Makes a padded and scaled row ready.
-    pub(super) fn prepare(&self, row: &[Lane], prepared: &mut PreparedQuery) {
+    pub(super) fn prepare(&self, row: &[VectorLine], prepared: &mut PreparedQuery) {
         prepared.sketch.is_set = false;
         match self.coder {
             Coder::Full => {
@@ -199,9 +202,9 @@ impl DistanceComputer<'_> {
     }
 
     fn prepare_bits(&self, slot: u32, prepared: &mut PreparedQuery) {
-        let row_lanes = self.state.layout().row_lanes;
+        let row_lines = self.state.layout().row_lines;
         let code = self.codes.row(slot);
-        prepared.binary = BinaryCoder::query_of_code(code, row_lanes, &mut prepared.code);
+        prepared.binary = BinaryCoder::query_of_code(code, row_lines, &mut prepared.code);
         prepared.center_product = 0.0;
     }
 
@@ -252,12 +255,12 @@ impl DistanceComputer<'_> {
             *row = self.codes.row(slot);
         }
         let (rows, measures) = (&rows[..slots.len()], &mut measures[..slots.len()]);
-        let row_lanes = self.state.layout().row_lanes;
+        let row_lines = self.state.layout().row_lines;
         let metric = self.scoring.metric();
         prepared.binary.estimate(
             &prepared.code,
             rows,
-            row_lanes,
+            row_lines,
             measures,
             |at, product, squared| {
                 let product = product + prepared.center_product;
@@ -271,7 +274,7 @@ impl DistanceComputer<'_> {
     }
 
     fn full_distances(&self, prepared: &PreparedQuery, slots: &[u32], distances: &mut [f32]) {
-        let mut rows: [&[Lane]; BATCH_ROWS] = [&[]; BATCH_ROWS];
+        let mut rows: [&[VectorLine]; BATCH_ROWS] = [&[]; BATCH_ROWS];
         for (row, &slot) in rows.iter_mut().zip(slots) {
             *row = self.state.row_even_dead(slot);
         }

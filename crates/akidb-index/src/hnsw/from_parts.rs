@@ -27,7 +27,7 @@ use crate::{
     Codes,
     code_line::CodeLine,
     exact::State,
-    lane::{LANE_WIDTH, Lane, lanes_per_row},
+    vector_line::{LINE_WIDTH, VectorLine, lines_per_row},
 };
 
 /// More than any vector that a collection takes.
@@ -59,7 +59,7 @@ impl HnswIndex {
         let dimension = header.dimension as usize;
         let index = Self::with_graph_min(dimension, header.metric, header.settings, graph_min);
         let slot_count = header.slot_count as usize;
-        let row_bytes = lanes_per_row(dimension) * size_of::<Lane>();
+        let row_bytes = lines_per_row(dimension) * size_of::<VectorLine>();
         let vectors = find(sections, "vectors", slot_count.checked_mul(row_bytes))?;
         let live = find(sections, "live", Some(slot_count.div_ceil(64) * size_of::<u64>()))?;
         let live_words: Vec<u64> = numbers(&live, u64::from_le_bytes);
@@ -93,11 +93,11 @@ impl HnswIndex {
     ) -> Result<Graph, PartsError> {
         let linked = graph_header.linked;
         possible(linked <= header.slot_count && linked < INDEX_END, "the number of linked slots")?;
-        let row_lanes = state.layout().row_lanes;
-        let coder = self.coder_from_parts(graph_header, row_lanes, sections)?;
-        let sketcher = self.sketcher_from_parts(graph_header, row_lanes, sections)?;
+        let row_lines = state.layout().row_lines;
+        let coder = self.coder_from_parts(graph_header, row_lines, sections)?;
+        let sketcher = self.sketcher_from_parts(graph_header, row_lines, sections)?;
         let measured_at = usize::try_from(graph_header.measured_at).unwrap_or(usize::MAX);
-        let mut graph = Graph::new(self.shape(), coder, sketcher, row_lanes, measured_at);
+        let mut graph = Graph::new(self.shape(), coder, sketcher, row_lines, measured_at);
         graph.widening = Widening::at(graph_header.widening, linked);
         graph.order.set_failed(graph_header.codes_have_failed);
         let slot_count = state.slot_count();
@@ -138,7 +138,7 @@ impl HnswIndex {
     fn coder_from_parts(
         &self,
         header: &GraphHeader,
-        row_lanes: usize,
+        row_lines: usize,
         sections: Sections<'_>,
     ) -> Result<Coder, PartsError> {
         let asked_for = match self.settings.quantization {
@@ -150,13 +150,13 @@ impl HnswIndex {
         Ok(match header.codes {
             Codes::F32 => Coder::Full,
             Codes::Binary => {
-                Coder::Binary(BinaryCoder::new(center_from_parts("centre", row_lanes, sections)?))
+                Coder::Binary(BinaryCoder::new(center_from_parts("centre", row_lines, sections)?))
             }
             Codes::Int8 => {
                 let has_center = sections("centre").is_some_and(|center| !center.range.is_empty());
-                let center = has_center.then(|| center_from_parts("centre", row_lanes, sections));
+                let center = has_center.then(|| center_from_parts("centre", row_lines, sections));
                 let center = center.transpose()?.unwrap_or_default();
-                let rotation = header.is_rotated.then(|| Rotation::new(row_lanes * LANE_WIDTH));
+                let rotation = header.is_rotated.then(|| Rotation::new(row_lines * LINE_WIDTH));
                 Coder::Int8(Int8Coder::new(self.core.scoring().metric(), center, rotation))
             }
         })
@@ -165,13 +165,13 @@ impl HnswIndex {
     fn sketcher_from_parts(
         &self,
         header: &GraphHeader,
-        row_lanes: usize,
+        row_lines: usize,
         sections: Sections<'_>,
     ) -> Result<Option<BinaryCoder>, PartsError> {
-        if header.codes != Codes::Int8 || !sketch::go_with(self.settings.quantization, row_lanes) {
+        if header.codes != Codes::Int8 || !sketch::go_with(self.settings.quantization, row_lines) {
             return Ok(None);
         }
-        let center = center_from_parts("sketch-centre", row_lanes, sections)?;
+        let center = center_from_parts("sketch-centre", row_lines, sections)?;
         Ok(Some(BinaryCoder::new(center)))
     }
 }
@@ -179,14 +179,14 @@ impl HnswIndex {
 /// What codes count from, as one vector.
 fn center_from_parts(
     name: &str,
-    row_lanes: usize,
+    row_lines: usize,
     sections: Sections<'_>,
-) -> Result<Vec<Lane>, PartsError> {
-    let bytes = Some(row_lanes * size_of::<Lane>());
+) -> Result<Vec<VectorLine>, PartsError> {
+    let bytes = Some(row_lines * size_of::<VectorLine>());
     let center = numbers(&find(sections, name, bytes)?, f32::from_le_bytes);
     possible(center.iter().all(|at| at.is_finite()), "the center of the codes")?;
-    let (lanes, _) = center.as_chunks();
-    Ok(lanes.iter().map(|&lane| Lane(lane)).collect())
+    let (lines, _) = center.as_chunks();
+    Ok(lines.iter().map(|&line| VectorLine(line)).collect())
 }
 
 /// The chains of equal vectors; none where there is no such section.

@@ -20,7 +20,7 @@ use super::{
     walk::{LayerSearch, WalkMemory, Walked},
     widening::Widening,
 };
-use crate::{code_line::CodeLine, exact::State, lane::Lane, scoring::Scoring};
+use crate::{code_line::CodeLine, exact::State, scoring::Scoring, vector_line::VectorLine};
 
 /// Slots in a block of codes.
 const CODE_BLOCK_LOG2: u32 = 14;
@@ -91,16 +91,16 @@ pub(super) struct Repairs {
 }
 
 impl Graph {
-    /// A graph without nodes, for rows of `row_lanes`, with codes chosen for `measured_at` slots.
+    /// A graph without nodes, for rows of `row_lines`, with codes chosen for `measured_at` slots.
     pub(super) fn new(
         shape: Shape,
         coder: Coder,
         sketcher: Option<BinaryCoder>,
-        row_lanes: usize,
+        row_lines: usize,
         measured_at: usize,
     ) -> Self {
-        let codes = Blocks::new(coder.code_lines(row_lanes), CODE_BLOCK_LOG2);
-        let sketch_lines = sketcher.as_ref().map_or(0, |_| BinaryCoder::code_lines(row_lanes));
+        let codes = Blocks::new(coder.code_lines(row_lines), CODE_BLOCK_LOG2);
+        let sketch_lines = sketcher.as_ref().map_or(0, |_| BinaryCoder::code_lines(row_lines));
         let sketches = Blocks::new(sketch_lines, CODE_BLOCK_LOG2);
         let term_count = usize::from(matches!(coder, Coder::Int8(_)));
         let terms = Blocks::new(term_count, CODE_BLOCK_LOG2);
@@ -184,7 +184,7 @@ impl Graph {
     pub(super) fn write_codes<'r>(
         &self,
         first_slot: u32,
-        rows: impl ExactSizeIterator<Item = &'r [Lane]>,
+        rows: impl ExactSizeIterator<Item = &'r [VectorLine]>,
     ) {
         let end = first_slot as usize + rows.len();
         let has_room = |view: &View| view.layers[0].capacity() >= end;
@@ -218,7 +218,7 @@ impl Graph {
     /// Writes the codes of the slots of a state from `first_slot` on. A slot whose row is gone has
     /// a code of zeros.
     pub(super) fn write_codes_of(&self, state: &State, first_slot: u32) {
-        let gone = vec![Lane::ZERO; state.layout().row_lanes];
+        let gone = vec![VectorLine::ZERO; state.layout().row_lines];
         let slots = first_slot..state.slot_count() as u32;
         self.write_codes(first_slot, slots.map(|slot| state.row(slot).unwrap_or(&gone)));
     }

@@ -19,7 +19,7 @@ use super::rotation::Rotation;
 use crate::{
     code_kernel,
     code_line::{CodeLine, LINE_BYTES, lines_of},
-    lane::{LANE_WIDTH, Lane},
+    vector_line::{LINE_WIDTH, VectorLine},
 };
 
 /// What a stored byte means 0.
@@ -35,8 +35,8 @@ static ONES: [CodeLine; 128] = [CodeLine([1; LINE_BYTES]); 128];
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Int8Coder {
     metric: Metric,
-    /// Subtracted from each row, padded to lanes; empty for the origin.
-    center: Vec<Lane>,
+    /// Subtracted from each row, padded to lines; empty for the origin.
+    center: Vec<VectorLine>,
     /// Its squared length.
     center_squared: f64,
     rotation: Option<Rotation>,
@@ -67,12 +67,12 @@ pub(super) struct PreparedInt8 {
 
 impl Int8Coder {
     /// Rows count from the center, or from the origin where it is empty.
-    pub(super) fn new(metric: Metric, center: Vec<Lane>, rotation: Option<Rotation>) -> Self {
+    pub(super) fn new(metric: Metric, center: Vec<VectorLine>, rotation: Option<Rotation>) -> Self {
         let center_squared = dot(&center, &center);
         Self { metric, center, center_squared, rotation }
     }
 
-    pub(super) fn center(&self) -> &[Lane] {
+    pub(super) fn center(&self) -> &[VectorLine] {
         &self.center
     }
 
@@ -80,15 +80,15 @@ impl Int8Coder {
         self.rotation.is_some()
     }
 
-    /// Lines of the code of a row of `row_lanes`.
-    pub(super) fn code_lines(row_lanes: usize) -> usize {
-        lines_of(row_lanes * LANE_WIDTH)
+    /// Lines of the code of a row of `row_lines`.
+    pub(super) fn code_lines(row_lines: usize) -> usize {
+        lines_of(row_lines * LINE_WIDTH)
     }
 
     /// Writes the code of a row. `components` is memory to work in.
     pub(super) fn encode(
         &self,
-        row: &[Lane],
+        row: &[VectorLine],
         code: &mut [CodeLine],
         components: &mut Vec<f32>,
     ) -> RowTerms {
@@ -106,7 +106,7 @@ impl Int8Coder {
     /// Writes the code of a query, as signed bytes.
     pub(super) fn encode_query(
         &self,
-        row: &[Lane],
+        row: &[VectorLine],
         code: &mut [CodeLine],
         components: &mut Vec<f32>,
     ) -> PreparedInt8 {
@@ -159,7 +159,7 @@ impl Int8Coder {
     }
 
     /// The components of a row less `share` of the center, rotated where the codes are.
-    fn place(&self, row: &[Lane], share: f32, components: &mut Vec<f32>) {
+    fn place(&self, row: &[VectorLine], share: f32, components: &mut Vec<f32>) {
         components.clear();
         components.extend_from_slice(bytemuck::cast_slice(row));
         let center: &[f32] = bytemuck::cast_slice(&self.center);
@@ -188,10 +188,10 @@ impl PreparedInt8 {
 
 /// Writes components as stored bytes, and returns what one step is worth.
 fn write_code(components: &[f32], code: &mut [CodeLine]) -> f32 {
-    let mut sizes = [0.0_f32; LANE_WIDTH];
-    let (lanes, _) = components.as_chunks::<LANE_WIDTH>();
-    for lane in lanes {
-        for (largest, size) in sizes.iter_mut().zip(lane.map(f32::abs)) {
+    let mut sizes = [0.0_f32; LINE_WIDTH];
+    let (lines, _) = components.as_chunks::<LINE_WIDTH>();
+    for line in lines {
+        for (largest, size) in sizes.iter_mut().zip(line.map(f32::abs)) {
             let is_larger = size > *largest && size < f32::INFINITY;
             *largest = if is_larger { size } else { *largest };
         }
@@ -202,8 +202,8 @@ fn write_code(components: &[f32], code: &mut [CodeLine]) -> f32 {
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(code);
     let (codes, padding) = bytes.split_at_mut(components.len());
     padding.fill(ZERO_CODE);
-    for (lane, codes) in lanes.iter().zip(codes.as_chunks_mut::<LANE_WIDTH>().0) {
-        *codes = lane.map(|component| to_code(component * inverse));
+    for (line, codes) in lines.iter().zip(codes.as_chunks_mut::<LINE_WIDTH>().0) {
+        *codes = line.map(|component| to_code(component * inverse));
     }
     scale
 }
@@ -221,8 +221,8 @@ fn squared_length(code: &[CodeLine], scale: f32) -> f32 {
 }
 
 /// The inner product of two rows; 0 where one is empty.
-fn dot(a: &[Lane], b: &[Lane]) -> f64 {
-    let mut sums = [0.0_f64; LANE_WIDTH];
+fn dot(a: &[VectorLine], b: &[VectorLine]) -> f64 {
+    let mut sums = [0.0_f64; LINE_WIDTH];
     for (a, b) in a.iter().zip(b) {
         for (sum, (a, b)) in sums.iter_mut().zip(a.0.iter().zip(b.0)) {
             *sum += f64::from(*a) * f64::from(b);
@@ -262,7 +262,7 @@ fn to_code(steps: f32) -> u8 {
 }
 
 /// The median of each component, which a few extreme vectors do not move.
-pub(super) fn medians(rows: &[&[Lane]]) -> Vec<Lane> {
+pub(super) fn medians(rows: &[&[VectorLine]]) -> Vec<VectorLine> {
     let mut column = Vec::with_capacity(rows.len());
     let mut median = |at: usize, place: usize| {
         column.clear();
@@ -273,29 +273,29 @@ pub(super) fn medians(rows: &[&[Lane]]) -> Vec<Lane> {
         }
         *column.select_nth_unstable_by(middle, f32::total_cmp).1
     };
-    let row_lanes = rows.first().map_or(0, |row| row.len());
-    (0..row_lanes).map(|at| Lane(std::array::from_fn(|place| median(at, place)))).collect()
+    let row_lines = rows.first().map_or(0, |row| row.len());
+    (0..row_lines).map(|at| VectorLine(std::array::from_fn(|place| median(at, place)))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(components: impl IntoIterator<Item = f32>) -> Vec<Lane> {
+    fn row(components: impl IntoIterator<Item = f32>) -> Vec<VectorLine> {
         let mut rows = Vec::new();
         let components: Vec<f32> = components.into_iter().collect();
-        crate::lane::push_row(&mut rows, &components, 1.0);
+        crate::vector_line::push_row(&mut rows, &components, 1.0);
         rows
     }
 
-    fn encoded(coder: &Int8Coder, row: &[Lane]) -> (Vec<CodeLine>, RowTerms) {
+    fn encoded(coder: &Int8Coder, row: &[VectorLine]) -> (Vec<CodeLine>, RowTerms) {
         let mut code = vec![CodeLine::ZERO; Int8Coder::code_lines(row.len())];
         let terms = coder.encode(row, &mut code, &mut Vec::new());
         (code, terms)
     }
 
     /// The distance that a code gives.
-    fn distance(coder: &Int8Coder, query: &[Lane], row: &[Lane]) -> f32 {
+    fn distance(coder: &Int8Coder, query: &[VectorLine], row: &[VectorLine]) -> f32 {
         let mut asked = vec![CodeLine::ZERO; Int8Coder::code_lines(row.len())];
         let prepared = coder.encode_query(query, &mut asked, &mut Vec::new());
         let (code, terms) = encoded(coder, row);
@@ -311,7 +311,7 @@ mod tests {
         pairs.map(|(a, b)| i32::from(a.cast_signed()) * i32::from(b)).sum()
     }
 
-    fn exact(metric: Metric, query: &[Lane], row: &[Lane]) -> f64 {
+    fn exact(metric: Metric, query: &[VectorLine], row: &[VectorLine]) -> f64 {
         let product = dot(query, row);
         match metric {
             Metric::Cosine => 1.0 - product,
@@ -335,9 +335,9 @@ mod tests {
     #[test]
     fn distances_are_near_the_truth_whatever_center_and_rotation_are() {
         let component = |seed: usize, at: usize| 5.0 + ((seed * 31 + at * at) % 17) as f32 * 0.01;
-        let unit = |row: Vec<Lane>| {
+        let unit = |row: Vec<VectorLine>| {
             let length = dot(&row, &row).sqrt() as f32;
-            row.iter().map(|lane| Lane(lane.0.map(|at| at / length))).collect::<Vec<_>>()
+            row.iter().map(|line| VectorLine(line.0.map(|at| at / length))).collect::<Vec<_>>()
         };
         for metric in Metric::ALL {
             let made = |seed: usize| {
@@ -374,10 +374,10 @@ mod tests {
 
     #[test]
     fn medians_are_not_moved_by_a_few_rows() {
-        let mut rows: Vec<Vec<Lane>> =
+        let mut rows: Vec<Vec<VectorLine>> =
             (0..200).map(|seed| row((0..20).map(|at| 1e4 + ((seed + at) % 10) as f32))).collect();
         rows[7] = row([1e30; 20]);
-        let rows: Vec<&[Lane]> = rows.iter().map(Vec::as_slice).collect();
+        let rows: Vec<&[VectorLine]> = rows.iter().map(Vec::as_slice).collect();
         let center = medians(&rows);
         assert!(center[0].0.iter().all(|at| (at - 1e4).abs() < 10.0));
         assert!(center[1].0[4..].iter().all(|&padding| padding == 0.0));

@@ -17,7 +17,7 @@ use super::{
     pool::Pool,
     search::Search,
 };
-use crate::{Neighbor, Work, lane::Lane, ranking::Ranking};
+use crate::{Neighbor, Work, ranking::Ranking, vector_line::VectorLine};
 
 /// Rows scored in one call of a kernel.
 const BATCH_ROWS: usize = 16;
@@ -153,7 +153,7 @@ impl Search<'_> {
     }
 
     fn score_batch(&self, batch: &[Coded], errors: &mut Errors, waiting: &mut BinaryHeap<Nearest>) {
-        let mut rows: [&[Lane]; BATCH_ROWS] = [&[]; BATCH_ROWS];
+        let mut rows: [&[VectorLine]; BATCH_ROWS] = [&[]; BATCH_ROWS];
         let mut places = [0; BATCH_ROWS];
         let mut count = 0;
         for (place, coded) in batch.iter().enumerate() {

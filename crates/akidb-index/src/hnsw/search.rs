@@ -9,7 +9,10 @@ use super::{
     rescoring::RankMemory,
     walk::{Budget, LayerSearch, WalkMemory, Walked},
 };
-use crate::{Approach, SearchRequest, Strategy, Work, exact::State, lane::Lane, ranking::Ranking};
+use crate::{
+    Approach, SearchRequest, Strategy, Work, exact::State, ranking::Ranking,
+    vector_line::VectorLine,
+};
 
 /// What a search needs, kept to be used again without allocating.
 #[derive(Default)]
@@ -36,7 +39,7 @@ pub(super) struct Search<'a> {
     pub(super) computer: DistanceComputer<'a>,
     pub(super) state: &'a State,
     /// Padded, and scaled as the metric needs.
-    pub(super) query: &'a [Lane],
+    pub(super) query: &'a [VectorLine],
     pub(super) request: &'a SearchRequest<'a>,
     pub(super) approach: Approach,
     /// Slots from here on are not in the graph.

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     code_kernel::{self, Bound, CodeRun, Terms},
     code_line::{CodeLine, LINE_BYTES},
-    lane::{Lane, lanes_per_row},
     scoring::Scoring,
+    vector_line::{VectorLine, lines_per_row},
 };
 
 /// Lines of a code of bytes from which on a sketch saves enough of them.
@@ -49,28 +49,33 @@ pub(super) struct PreparedSketch {
     bound: Bound,
 }
 
-/// Whether there are sketches beside codes that are made so, of rows of `row_lanes`.
-pub(super) fn go_with(quantization: Quantization, row_lanes: usize) -> bool {
-    quantization == Quantization::Int8 && Int8Coder::code_lines(row_lanes) >= CODE_LINES_MIN
+/// Whether there are sketches beside codes that are made so, of rows of `row_lines`.
+pub(super) fn go_with(quantization: Quantization, row_lines: usize) -> bool {
+    quantization == Quantization::Int8 && Int8Coder::code_lines(row_lines) >= CODE_LINES_MIN
 }
 
 /// Bytes of the code of a vector in a graph, its sketch included.
 #[must_use]
 pub fn code_bytes(dimension: usize, quantization: Quantization) -> usize {
-    let row_lanes = lanes_per_row(dimension);
+    let row_lines = lines_per_row(dimension);
     let code_lines = match quantization {
         Quantization::None => 0,
-        Quantization::Int8 => Int8Coder::code_lines(row_lanes),
-        Quantization::Binary => BinaryCoder::code_lines(row_lanes),
+        Quantization::Int8 => Int8Coder::code_lines(row_lines),
+        Quantization::Binary => BinaryCoder::code_lines(row_lines),
     };
-    let has_sketch = go_with(quantization, row_lanes);
-    let sketch_lines = if has_sketch { BinaryCoder::code_lines(row_lanes) } else { 0 };
+    let has_sketch = go_with(quantization, row_lines);
+    let sketch_lines = if has_sketch { BinaryCoder::code_lines(row_lines) } else { 0 };
     (code_lines + sketch_lines) * LINE_BYTES
 }
 
 impl Sketches<'_> {
     /// Makes a padded and scaled row ready.
-    pub(super) fn prepare(&self, row: &[Lane], scoring: Scoring, prepared: &mut PreparedSketch) {
+    pub(super) fn prepare(
+        &self,
+        row: &[VectorLine],
+        scoring: Scoring,
+        prepared: &mut PreparedSketch,
+    ) {
         let PreparedSketch { planes, components, is_set, bound } = prepared;
         let metric = scoring.metric();
         *is_set = true;
@@ -178,7 +183,12 @@ mod tests {
         (0..count * dimension).map(|at| component(at, &mut random)).collect()
     }
 
-    fn exact_distance(metric: Metric, scoring: Scoring, query: &[Lane], row: &[Lane]) -> f32 {
+    fn exact_distance(
+        metric: Metric,
+        scoring: Scoring,
+        query: &[VectorLine],
+        row: &[VectorLine],
+    ) -> f32 {
         let mut measure = [0.0];
         scoring.measure(query, &[row], &mut measure);
         match metric {
@@ -197,12 +207,12 @@ mod tests {
             metric in prop::sample::select(vec![Metric::Cosine, Metric::Dot, Metric::L2]),
         ) {
             let scoring = Scoring::new(metric, &kernel::fastest());
-            let (lanes, count) = (lanes_per_row(dimension), 512);
+            let (lines, count) = (lines_per_row(dimension), 512);
             let rows = scoring.rows(&vectors(seed, count + 1, dimension), dimension);
-            let mut rows: Vec<&[Lane]> = rows.chunks(lanes).collect();
+            let mut rows: Vec<&[VectorLine]> = rows.chunks(lines).collect();
             let query = rows.pop().unwrap_or_default();
             let coder = BinaryCoder::new(super::super::int8::medians(&rows));
-            let mut codes = Blocks::new(BinaryCoder::code_lines(lanes), 10);
+            let mut codes = Blocks::new(BinaryCoder::code_lines(lines), 10);
             codes.grow(count);
             let mut code = vec![CodeLine::ZERO; codes.row_len()];
             for (slot, row) in (0..).zip(&rows) {

@@ -1,4 +1,4 @@
-//! Kernels for x86-64 with AVX2 and FMA: two instructions for a lane.
+//! Kernels for x86-64 with AVX2 and FMA: two instructions for a line.
 #![expect(unsafe_code, reason = "vector loads and calls behind a check of the CPU")]
 
 use std::arch::x86_64::{
@@ -8,9 +8,9 @@ use std::arch::x86_64::{
 };
 
 use super::{Kernels, assert_shapes};
-use crate::lane::Lane;
+use crate::vector_line::VectorLine;
 
-/// Lanes added up side by side within a row, to hide the latency of one addition.
+/// Lines added up side by side within a row, to hide the latency of one addition.
 const GROUP: usize = 2;
 
 /// The kernels, if this machine has the instructions.
@@ -22,20 +22,20 @@ pub(super) fn detect() -> Option<Kernels> {
     })
 }
 
-fn dot(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn dot(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     assert_shapes(query, rows, measures);
     // SAFETY: only `detect` gives this function away, and only where AVX2 and FMA exist.
     unsafe { dot_rows(query, rows, measures) }
 }
 
-fn squared_l2(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn squared_l2(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     assert_shapes(query, rows, measures);
     // SAFETY: only `detect` gives this function away, and only where AVX2 and FMA exist.
     unsafe { squared_l2_rows(query, rows, measures) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn dot_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn dot_rows(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     for (measure, row) in measures.iter_mut().zip(rows) {
         let (query_groups, query_rest) = query.as_chunks::<GROUP>();
         let (row_groups, row_rest) = row.as_chunks::<GROUP>();
@@ -53,7 +53,7 @@ fn dot_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn squared_l2_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn squared_l2_rows(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     for (measure, row) in measures.iter_mut().zip(rows) {
         let (query_groups, query_rest) = query.as_chunks::<GROUP>();
         let (row_groups, row_rest) = row.as_chunks::<GROUP>();
@@ -72,14 +72,14 @@ fn squared_l2_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn add_products(sums: [__m256; 2], query: &Lane, row: &Lane) -> [__m256; 2] {
+fn add_products(sums: [__m256; 2], query: &VectorLine, row: &VectorLine) -> [__m256; 2] {
     let (query, row) = (load(query), load(row));
     [_mm256_fmadd_ps(query[0], row[0], sums[0]), _mm256_fmadd_ps(query[1], row[1], sums[1])]
 }
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn add_squares(sums: [__m256; 2], query: &Lane, row: &Lane) -> [__m256; 2] {
+fn add_squares(sums: [__m256; 2], query: &VectorLine, row: &VectorLine) -> [__m256; 2] {
     let (query, row) = (load(query), load(row));
     let apart = [_mm256_sub_ps(query[0], row[0]), _mm256_sub_ps(query[1], row[1])];
     [_mm256_fmadd_ps(apart[0], apart[0], sums[0]), _mm256_fmadd_ps(apart[1], apart[1], sums[1])]
@@ -87,9 +87,9 @@ fn add_squares(sums: [__m256; 2], query: &Lane, row: &Lane) -> [__m256; 2] {
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn load(lane: &Lane) -> [__m256; 2] {
-    let (halves, _) = lane.0.as_chunks::<8>();
-    // SAFETY: a lane is two halves of 8 components, aligned to 64 bytes, so each half to 32.
+fn load(line: &VectorLine) -> [__m256; 2] {
+    let (halves, _) = line.0.as_chunks::<8>();
+    // SAFETY: a line is two halves of 8 components, aligned to 64 bytes, so each half to 32.
     unsafe { [_mm256_load_ps(halves[0].as_ptr()), _mm256_load_ps(halves[1].as_ptr())] }
 }
 

@@ -1,4 +1,4 @@
-//! Kernels for x86-64 with AVX-512F: one instruction for a lane.
+//! Kernels for x86-64 with AVX-512F: one instruction for a line.
 #![expect(unsafe_code, reason = "vector loads and calls behind a check of the CPU")]
 
 use std::arch::x86_64::{
@@ -7,7 +7,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Kernels, assert_shapes};
-use crate::lane::Lane;
+use crate::vector_line::VectorLine;
 
 /// Sums that grow side by side within a row, to hide the latency of one addition.
 const SUMS: usize = 4;
@@ -17,20 +17,20 @@ pub(super) fn detect() -> Option<Kernels> {
     is_x86_feature_detected!("avx512f").then_some(Kernels { name: "avx512f", dot, squared_l2 })
 }
 
-fn dot(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn dot(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     assert_shapes(query, rows, measures);
     // SAFETY: only `detect` gives this function away, and only where AVX-512F exists.
     unsafe { dot_rows(query, rows, measures) }
 }
 
-fn squared_l2(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn squared_l2(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     assert_shapes(query, rows, measures);
     // SAFETY: only `detect` gives this function away, and only where AVX-512F exists.
     unsafe { squared_l2_rows(query, rows, measures) }
 }
 
 #[target_feature(enable = "avx512f")]
-fn dot_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn dot_rows(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     for (measure, row) in measures.iter_mut().zip(rows) {
         let (query_groups, query_rest) = query.as_chunks::<SUMS>();
         let (row_groups, row_rest) = row.as_chunks::<SUMS>();
@@ -48,7 +48,7 @@ fn dot_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
 }
 
 #[target_feature(enable = "avx512f")]
-fn squared_l2_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn squared_l2_rows(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     for (measure, row) in measures.iter_mut().zip(rows) {
         let (query_groups, query_rest) = query.as_chunks::<SUMS>();
         let (row_groups, row_rest) = row.as_chunks::<SUMS>();
@@ -69,9 +69,9 @@ fn squared_l2_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load(lane: &Lane) -> __m512 {
-    // SAFETY: a lane is 16 components, aligned to 64 bytes.
-    unsafe { _mm512_load_ps(lane.0.as_ptr()) }
+fn load(line: &VectorLine) -> __m512 {
+    // SAFETY: a line is 16 components, aligned to 64 bytes.
+    unsafe { _mm512_load_ps(line.0.as_ptr()) }
 }
 
 #[inline]

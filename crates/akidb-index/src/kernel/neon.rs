@@ -1,4 +1,4 @@
-//! Kernels for AArch64 with NEON: four instructions for a lane.
+//! Kernels for AArch64 with NEON: four instructions for a line.
 #![expect(unsafe_code, reason = "vector loads and calls behind a check of the CPU")]
 
 use std::arch::aarch64::{
@@ -6,9 +6,9 @@ use std::arch::aarch64::{
 };
 
 use super::{Kernels, assert_shapes};
-use crate::lane::Lane;
+use crate::vector_line::VectorLine;
 
-/// Registers that hold one lane, and sums that grow side by side within a row.
+/// Registers that hold one line, and sums that grow side by side within a row.
 const PARTS: usize = 4;
 
 /// The kernels, if this machine has the instructions.
@@ -20,20 +20,20 @@ pub(super) fn detect() -> Option<Kernels> {
     })
 }
 
-fn dot(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn dot(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     assert_shapes(query, rows, measures);
     // SAFETY: only `detect` gives this function away, and only where NEON exists.
     unsafe { dot_rows(query, rows, measures) }
 }
 
-fn squared_l2(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn squared_l2(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     assert_shapes(query, rows, measures);
     // SAFETY: only `detect` gives this function away, and only where NEON exists.
     unsafe { squared_l2_rows(query, rows, measures) }
 }
 
 #[target_feature(enable = "neon")]
-fn dot_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn dot_rows(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     for (measure, row) in measures.iter_mut().zip(rows) {
         let mut sums = [vdupq_n_f32(0.0); PARTS];
         for (query, row) in query.iter().zip(*row) {
@@ -47,7 +47,7 @@ fn dot_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
 }
 
 #[target_feature(enable = "neon")]
-fn squared_l2_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
+fn squared_l2_rows(query: &[VectorLine], rows: &[&[VectorLine]], measures: &mut [f32]) {
     for (measure, row) in measures.iter_mut().zip(rows) {
         let mut sums = [vdupq_n_f32(0.0); PARTS];
         for (query, row) in query.iter().zip(*row) {
@@ -63,9 +63,9 @@ fn squared_l2_rows(query: &[Lane], rows: &[&[Lane]], measures: &mut [f32]) {
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn load(lane: &Lane) -> [float32x4_t; PARTS] {
-    let (quarters, _) = lane.0.as_chunks::<4>();
-    // SAFETY: each of the four quarters of a lane is 4 components.
+fn load(line: &VectorLine) -> [float32x4_t; PARTS] {
+    let (quarters, _) = line.0.as_chunks::<4>();
+    // SAFETY: each of the four quarters of a line is 4 components.
     std::array::from_fn(|part| unsafe { vld1q_f32(quarters[part].as_ptr()) })
 }
 

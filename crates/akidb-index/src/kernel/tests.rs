@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Kernels, ScoreRows, detected, scalar};
-use crate::lane::{Lane, push_row};
+use crate::vector_line::{VectorLine, push_row};
 
 /// Components in `[-1, 1]`, different for every seed.
 fn components(seed: u32, count: usize) -> Vec<f32> {
@@ -16,15 +16,15 @@ fn components(seed: u32, count: usize) -> Vec<f32> {
     .collect()
 }
 
-fn padded(vector: &[f32]) -> Vec<Lane> {
+fn padded(vector: &[f32]) -> Vec<VectorLine> {
     let mut row = Vec::new();
     push_row(&mut row, vector, 1.0);
     row
 }
 
 fn measure(kernel: ScoreRows, query: &[f32], vectors: &[Vec<f32>]) -> Vec<f32> {
-    let rows: Vec<Vec<Lane>> = vectors.iter().map(|vector| padded(vector)).collect();
-    let rows: Vec<&[Lane]> = rows.iter().map(Vec::as_slice).collect();
+    let rows: Vec<Vec<VectorLine>> = vectors.iter().map(|vector| padded(vector)).collect();
+    let rows: Vec<&[VectorLine]> = rows.iter().map(Vec::as_slice).collect();
     let mut measures = vec![f32::NAN; rows.len()];
     kernel(&padded(query), &rows, &mut measures);
     measures
@@ -55,7 +55,7 @@ fn check(kernels: Kernels, dimension: usize, row_count: usize) {
                     std::slice::from_ref(vector),
                 )[0],
             );
-            // Each place of a lane adds up at most one term a lane, and rounds each time.
+            // Each place of a line adds up at most one term a line, and rounds each time.
             let roundings = (dimension / 16 + 20) as f64;
             let allowed = size * roundings * f64::from(f32::EPSILON / 2.0);
             for expected in [exact, reference] {
@@ -119,7 +119,7 @@ fn shapes_that_do_not_fit_are_refused() {
     for kernels in detected() {
         for kernel in [kernels.dot, kernels.squared_l2] {
             let (short, long) = (padded(&[1.0; 16]), padded(&[1.0; 17]));
-            let refused = |rows: &[&[Lane]], count: usize| {
+            let refused = |rows: &[&[VectorLine]], count: usize| {
                 let mut measures = vec![0.0; count];
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     kernel(&short, rows, &mut measures);

@@ -48,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Dimensions from one lane to chunks of 8 rows, so that short sequences cross chunks.
+/// Dimensions from one line to chunks of 8 rows, so that short sequences cross chunks.
 fn space() -> impl Strategy<Value = (Metric, usize)> {
     prop_oneof![
         (Just(Metric::Cosine), prop::sample::select(vec![1, 4, 16, 64, 16_384])),
