@@ -19,6 +19,7 @@
 //! | `builder`, `interned` | from documents to a block |
 //! | `block`, `block_writer`, `merge` | blocks, and how they come from others |
 //! | `compiled`, `evaluate`, `bits` | a filter made ready, and held against a block |
+//! | `ids` | the document that stands in a slot |
 //! | `state` | the blocks and removed slots of one moment |
 //! | `bytes` | all of it as bytes, and back from bytes that nobody vouches for |
 //! | `strings` | byte strings in one piece of memory |
@@ -31,6 +32,7 @@ mod bytes;
 mod compiled;
 mod entry;
 mod evaluate;
+mod ids;
 mod interned;
 mod merge;
 mod rows;
@@ -182,6 +184,12 @@ impl FilterIndex {
     #[must_use]
     pub fn matching(&self, filter: &Filter) -> Matching {
         self.snapshot().matching(filter)
+    }
+
+    /// The id of the document that was inserted under a slot, be it removed or not.
+    #[must_use]
+    pub fn id_of(&self, slot: u32) -> Option<DocumentId> {
+        self.snapshot().id_of(slot)
     }
 
     /// The paths that a filter asks for and that no live slot has, in the order of the filter. Of a

@@ -53,7 +53,7 @@ mod widening;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use akidb_core::{IndexSettings, Metric, Quantization};
 use parking_lot::{Mutex, RwLock};
@@ -329,12 +329,13 @@ impl HnswIndex {
             }
             search.may_widen = widenings < WIDENINGS_MAX;
             let round = search.run(memory, &mut ranking);
-            if work.is_none() && request.effort.rescore && search.is_watched {
+            let is_told = search.is_watched && !request.is_late();
+            if work.is_none() && request.effort.rescore && is_told {
                 search.graph.order.count(round.is_overturned);
             }
             widenings += usize::from(round.is_overturned);
             work = Some(work.map_or(round.work, |work| work.and(round.work)));
-            if is_last || ranking.is_full() {
+            if is_last || ranking.is_full() || request.is_late() {
                 break;
             }
             search.ef = ranking.next_round(search.ef);
@@ -434,6 +435,27 @@ impl VectorIndex for HnswIndex {
     fn visit_parts(&self, visit: &mut dyn FnMut(&IndexHeader, &[Section<'_>])) -> bool {
         self.with_parts(visit);
         true
+    }
+
+    fn expected_time(&self, request: &SearchRequest<'_>) -> Duration {
+        let Some(graph) = self.graph().filter(|_| !request.effort.exact) else {
+            return self.core.expected_time(request);
+        };
+        let state = self.core.snapshot();
+        let ef = request.effort.ef;
+        let ef = ef.unwrap_or_else(|| graph.widening.of(self.settings.ef as usize));
+        let component_bits = match graph.coder.codes() {
+            Codes::Binary => 1,
+            Codes::Int8 => 8,
+            Codes::F32 => 32,
+        };
+        plan::expected_time(&plan::Expected {
+            returnable: state.returnable_max(request),
+            slots: state.slot_count(),
+            unlinked: state.slot_count().saturating_sub(graph.linked_end() as usize),
+            ef: ef.max(request.limit),
+            code_bytes: self.dimension() * component_bits / 8,
+        })
     }
 
     fn compact(&self) -> (Box<dyn VectorIndex>, Vec<u32>) {

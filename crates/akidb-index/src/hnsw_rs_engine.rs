@@ -113,7 +113,7 @@ impl HnswRsIndex {
         let mut ranking = Ranking::new(request.limit, request.effort.min_score);
         let mut work: Option<Work> = None;
         let mut ef = request.effort.ef.unwrap_or(self.settings.ef as usize).max(1);
-        while !ranking.is_full() {
+        while !ranking.is_full() && !request.is_late() {
             let is_last = state.returnable_max(request) <= ef.max(self.graph_min);
             let walked = if is_last { None } else { self.walk(state, query, request, ef) };
             let done = if let Some(found) = walked {

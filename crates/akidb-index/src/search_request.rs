@@ -1,5 +1,7 @@
 //! What a search asks for, and what it gives back.
 
+use std::time::Instant;
+
 use akidb_core::{Effort, Strategy};
 use roaring::RoaringBitmap;
 
@@ -46,6 +48,9 @@ pub struct SearchRequest<'a> {
     pub parallelism: Parallelism,
     /// What is done to find them.
     pub effort: Effort,
+    /// From when on nobody waits for the answer. A search that is not over by then ends soon, and what
+    /// it gives is to be thrown away: look at the clock.
+    pub deadline: Option<Instant>,
 }
 
 /// What a search found, and what it did for it.
@@ -95,6 +100,7 @@ impl SearchRequest<'_> {
             allowed: None,
             parallelism: Parallelism::CallingThread,
             effort: Effort::default(),
+            deadline: None,
         }
     }
 
@@ -114,5 +120,10 @@ impl SearchRequest<'_> {
     #[must_use]
     pub fn exactly(self) -> Self {
         Self { effort: Effort { exact: true, ..self.effort }, ..self }
+    }
+
+    /// Whether nobody waits any more.
+    pub(crate) fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }

@@ -1,8 +1,13 @@
 //! The contract that every vector index keeps.
 
+use std::time::Duration;
+
 use akidb_core::{Codes, Metric};
 
 use crate::{Found, IndexHeader, SearchRequest, Section};
+
+/// What a component of a vector takes in a scan that memory bounds, in picoseconds.
+const VALUE_TIME_PS: u64 = 200;
 
 /// Vectors of one dimension, found by their closeness to a query.
 ///
@@ -66,6 +71,13 @@ pub trait VectorIndex: Send + Sync {
     ///
     /// If `query` does not have [`dimension`](Self::dimension) components.
     fn search(&self, query: &[f32], request: &SearchRequest<'_>) -> Found;
+
+    /// About how long a search takes on one core that does nothing else, by what it is expected to read.
+    fn expected_time(&self, request: &SearchRequest<'_>) -> Duration {
+        let live = self.live_count();
+        let rows = request.allowed.map_or(live, |allowed| live.min(allowed.len() as usize));
+        Duration::from_nanos((rows * self.dimension()) as u64 * VALUE_TIME_PS / 1_000)
+    }
 
     /// Takes work that appends and removals left for later, about as much as it takes to put
     /// `vectors_max` vectors in their place in a graph; runs on the current rayon pool. Returns how

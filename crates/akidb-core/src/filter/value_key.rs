@@ -24,6 +24,22 @@ pub fn number(number: &Number, key: &mut Vec<u8>) {
     key.extend_from_slice(without_trailing_zeros(&whole));
 }
 
+/// The integer that a key is of; `None` where it is not the key of a signed one of 64 bits.
+#[must_use]
+pub fn integer_of(key: &[u8]) -> Option<i64> {
+    let mut whole = [0; 10];
+    whole.get_mut(..key.len())?.copy_from_slice(key);
+    let [floor @ .., high, low] = whole;
+    let ordered = u64::from_be_bytes(floor);
+    let bits = if ordered >> 63 == 1 { ordered & !(1 << 63) } else { !ordered };
+    let floor = f64::from_bits(bits);
+    // Where it is none, it has no fraction of zero.
+    if floor.fract() != 0.0 || floor.abs() > 2.0_f64.powi(63) {
+        return None;
+    }
+    i64::try_from(floor as i128 + i128::from(u16::from_be_bytes([high, low]))).ok()
+}
+
 /// The longest string that may be a date, in bytes.
 pub const DATE_BYTES_MAX: usize = super::instant::TEXT_BYTES_MAX;
 
@@ -197,6 +213,18 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn the_key_of_an_integer_leads_back_to_it(given: i64, power in 0_u32..63) {
+            for integer in [given, 1 << power, (1 << power) - 1, -(1 << power), i64::MIN, i64::MAX] {
+                let mut key = Vec::new();
+                number(&Number::from(integer), &mut key);
+                prop_assert_eq!(integer_of(&key), Some(integer));
+            }
+            let mut key = Vec::new();
+            number(&Number::from_f64(f64::from(power) + 0.5).unwrap(), &mut key);
+            prop_assert_eq!(integer_of(&key), None);
+        }
+
         #[test]
         fn keys_of_numbers_are_ordered_as_numbers(a in number_value(), b in number_value()) {
             let order = Operand::new(b.clone()).order_of(&a);

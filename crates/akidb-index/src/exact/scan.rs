@@ -24,6 +24,9 @@ const PARALLEL_MIN_BYTES: usize = 1024 * 1024;
 /// Pieces for each thread, so that a thread that is slowed down does not hold up the rest.
 const PIECES_PER_THREAD: usize = 4;
 
+/// Rows between two looks at the clock.
+const LATE_ROWS: usize = 4_096;
+
 /// A search over one moment of an index.
 pub(super) struct Scan<'a> {
     pub(super) state: &'a State,
@@ -83,15 +86,21 @@ impl Scan<'_> {
         let mut batch = Batch::new(self);
         match self.request.allowed {
             None => {
-                for (slot, row) in chunks.flat_map(|chunk_at| self.state.live_rows(chunk_at)) {
-                    batch.push(slot, row);
+                for chunk_at in chunks.take_while(|_| !self.request.is_late()) {
+                    for (slot, row) in self.state.live_rows(chunk_at) {
+                        batch.push(slot, row);
+                    }
                 }
             }
             Some(allowed) => {
                 let slot_end = (chunks.end * self.state.layout().chunk_rows)
                     .min(self.state.slot_count()) as u64;
                 let members = allowed.range(self.state.first_slot(chunks.start)..);
-                for slot in members.take_while(|&slot| u64::from(slot) < slot_end) {
+                let members = members.take_while(|&slot| u64::from(slot) < slot_end);
+                for (at, slot) in members.enumerate() {
+                    if at % LATE_ROWS == 0 && self.request.is_late() {
+                        break;
+                    }
                     if let Some(row) = self.state.row(slot) {
                         batch.push(slot, row);
                     }

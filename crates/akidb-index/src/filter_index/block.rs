@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{bits::Bits, entry, strings::Strings};
+use super::{bits::Bits, entry, ids::IdPlaces, strings::Strings};
 
 /// Slots of which each block holds only those of one such run, as a roaring container does.
 pub(super) const RUN_SLOTS: u32 = 1 << 16;
@@ -26,6 +26,7 @@ pub(super) struct Block {
     /// The entries that have a bitmap, ascending, and `word_count` words for each.
     pub(super) dense_entries: Vec<u32>,
     pub(super) dense_words: Vec<u64>,
+    pub(super) id_places: IdPlaces,
 }
 
 /// The slots of one entry.
@@ -133,6 +134,7 @@ impl Block {
             + self.slots.capacity() * size_of::<u16>()
             + self.dense_entries.capacity() * size_of::<u32>()
             + self.dense_words.capacity() * size_of::<u64>()
+            + self.id_places.memory_bytes()
     }
 }
 

@@ -90,6 +90,16 @@ pub(super) fn of_id(id: &DocumentId, entry: &mut Vec<u8>) {
     }
 }
 
+/// The id that an entry is of.
+pub(super) fn id_of(entry: &[u8]) -> Option<DocumentId> {
+    let (&first, value) = entry.split_first()?;
+    if first == STRING_TAG {
+        return DocumentId::from_text(str::from_utf8(value).ok()?.to_owned()).ok();
+    }
+    let is_number = first == tag(ValuePlace::Value, Kind::Number);
+    is_number.then(|| value_key::integer_of(value)).flatten().map(DocumentId::Integer)
+}
+
 /// The entry of what equals an operand.
 pub(super) fn of_operand(operand: &Operand, place: ValuePlace, entry: &mut Vec<u8>) {
     match operand.value() {

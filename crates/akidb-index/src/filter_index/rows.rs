@@ -127,6 +127,12 @@ impl FilterRows {
         matching
     }
 
+    /// The id of the document that was inserted under a slot.
+    pub(super) fn id_of(&self, slot: u32) -> Option<DocumentId> {
+        let at = self.blocks.partition_point(|block| block.end <= slot);
+        self.blocks.get(at)?.id_of(slot)
+    }
+
     /// Whether no live slot has a field of this path.
     pub(super) fn lacks(&self, path: &str) -> bool {
         let path =

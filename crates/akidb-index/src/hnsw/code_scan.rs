@@ -16,6 +16,9 @@ use crate::{Parallelism, Work};
 /// Slots measured together.
 const BATCH_SLOTS: usize = 64;
 
+/// Slots between two looks at the clock.
+const LATE_SLOTS: u32 = 64 * BATCH_SLOTS as u32;
+
 /// A scan that compares fewer vectors than this stays on one thread.
 const PARALLEL_MIN_VECTORS: usize = 4_096;
 
@@ -131,6 +134,10 @@ impl Search<'_> {
             near.clear();
             std::mem::swap(near, asked);
             begin = end;
+            if begin.is_multiple_of(LATE_SLOTS) && self.request.is_late() {
+                near.clear();
+                break;
+            }
         }
         range.len() as u64
     }
@@ -173,6 +180,11 @@ impl Search<'_> {
             std::mem::swap(near, asked);
             std::mem::swap(asked, ahead);
             if near.is_empty() && asked.is_empty() {
+                return compared;
+            }
+            if compared.is_multiple_of(u64::from(LATE_SLOTS)) && self.request.is_late() {
+                near.clear();
+                asked.clear();
                 return compared;
             }
         }

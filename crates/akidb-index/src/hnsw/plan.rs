@@ -3,6 +3,8 @@
 //! A scan costs in proportion to the slots that may be returned, a walk in proportion to `ef` and to
 //! how rare these slots are, as it has to find `ef` of them. The numbers were measured, see each.
 
+use std::time::Duration;
+
 use super::{search::Search, walk::Checkpoint};
 use crate::Approach;
 
@@ -56,4 +58,59 @@ pub(super) fn walk(search: &Search<'_>) -> Option<PlannedWalk> {
         let checkpoint = Checkpoint { compared: 2 * search.ef as u64, kept: kept as usize };
         PlannedWalk { checkpoint: Some(checkpoint), ..compared(scan / 2.0) }
     })
+}
+
+/// What decides how long a search takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    /// Slots that may be returned.
+    pub(super) returnable: usize,
+    pub(super) slots: usize,
+    /// Slots that the graph does not hold, which are scanned.
+    pub(super) unlinked: usize,
+    /// Candidates kept.
+    pub(super) ef: usize,
+    pub(super) code_bytes: usize,
+}
+
+/// What a comparison in a walk takes, whatever the code, and for each byte of it: 26 ns for 384 bytes.
+const COMPARED_NS: f64 = 10.0;
+const CODE_BYTE_NS: f64 = 16.0 / 384.0;
+
+/// About how long a search takes on one core: as long as the walk, or the scan where that costs less, and
+/// the scan of what is not linked.
+pub(super) fn expected_time(expected: &Expected) -> Duration {
+    let Expected { returnable, slots, unlinked, ef, code_bytes } = *expected;
+    let share = returnable as f64 / slots.max(1) as f64;
+    let scan = returnable as f64 * SCAN_COST;
+    let walk = ef as f64 * COMPARED_PER_CANDIDATE / share.max(f64::MIN_POSITIVE);
+    let compared = walk.min(scan) + unlinked as f64 * share * SCAN_COST;
+    let nanoseconds = compared * (COMPARED_NS + code_bytes as f64 * CODE_BYTE_NS);
+    Duration::from_nanos(nanoseconds as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A search is worth another thread by what it does, not by how many vectors there are.
+    #[test]
+    fn what_a_search_takes_follows_from_what_it_compares() {
+        let all = Expected {
+            returnable: 1_000_000,
+            slots: 1_000_000,
+            unlinked: 0,
+            ef: 100,
+            code_bytes: 384,
+        };
+        let microseconds = |expected: Expected| expected_time(&expected).as_micros();
+        let plain = microseconds(all);
+        assert!((30..100).contains(&plain), "{plain}");
+        assert_eq!(microseconds(Expected { slots: 50_000, returnable: 50_000, ..all }), plain);
+        assert!(microseconds(Expected { ef: 1_000, ..all }) > 5 * plain);
+        assert!(microseconds(Expected { returnable: 1_000, ..all }) < plain);
+        assert!(microseconds(Expected { returnable: 100_000, ..all }) > 5 * plain);
+        assert!(microseconds(Expected { unlinked: 100_000, ..all }) > 10 * plain);
+        assert_eq!(microseconds(Expected { returnable: 0, ..all }), 0);
+    }
 }

@@ -233,6 +233,12 @@ impl Pair {
         let live = self.documents.iter().flatten().count() as u64;
         prop_assert_eq!(self.index.live_count(), live);
         prop_assert_eq!(self.index.slot_count() as usize, self.documents.len());
+        for (slot, document) in (0..).zip(&self.documents) {
+            if let Some((id, _)) = document {
+                prop_assert_eq!(self.index.id_of(slot), Some(id.clone()));
+            }
+        }
+        prop_assert_eq!(self.index.id_of(self.index.slot_count()), None);
         Ok(())
     }
 
@@ -350,6 +356,7 @@ proptest! {
         index.insert(next, &DocumentId::Integer(1), &Metadata::default());
         let old_slots: Vec<u32> = (0..index.slot_count().min(1_000)).collect();
         drop(index.compacted(&old_slots));
+        old_slots.iter().for_each(|&slot| drop(index.id_of(slot)));
     }
 }
 
