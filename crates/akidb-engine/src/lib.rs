@@ -31,7 +31,7 @@ pub use alias::{Alias, AliasAction};
 pub use engine::{Collection, SettingsChange, StorageEngine};
 pub use read::{Count, Matching, Rows, ScrollPage, ScrollPosition, ScrollRequest};
 pub use record::{CollectionRecord, CollectionSettings, VectorField};
-pub use search::{Found, Hit, HitPassage, Query, SearchPlan};
+pub use search::{Found, Hit, HitParts, HitPassage, Query, SearchPlan};
 pub use status::{
     CollectionStatus, EngineStatus, IndexProgress, IndexState, IndexStatus, LostWrites,
     StorageFinding, UnopenedCollection,

@@ -1,6 +1,10 @@
 //! What is near to a vector.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use akidb_core::{DamagedDocument, Document, DocumentId, Effort, Filter, Strategy};
 
@@ -17,10 +21,23 @@ pub struct Query {
     pub itself: Option<DocumentId>,
     /// How many, from the nearest on.
     pub window: usize,
-    /// Whether they come with their vectors.
-    pub with_vector: bool,
+    /// How much of them comes.
+    pub parts: HitParts,
+    /// From when on nobody waits for the answer.
+    pub deadline: Instant,
     /// What is done to find the right ones.
     pub effort: Effort,
+}
+
+/// How much of a document a search gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HitParts {
+    /// Its id and its version. Where the index has them, no document is read.
+    Id,
+    /// And its texts and metadata.
+    Row,
+    /// And its vectors.
+    Vectors,
 }
 
 /// What a search found.

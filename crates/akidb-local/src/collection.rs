@@ -95,7 +95,7 @@ impl Collection for LocalCollection {
 
     async fn search(&self, query: Query) -> Result<Found> {
         let open = self.opened().await?;
-        search(&open, &query, &self.collections.indexing.metrics).await
+        search(open, query, &self.collections.indexing.metrics).await
     }
 
     async fn status(&self) -> Result<CollectionStatus> {

@@ -30,7 +30,8 @@ pub struct StorageConfig {
     pub max_open_collections: usize,
     /// A collection unused for this long is closed.
     pub idle_close_after: Duration,
-    /// Connections that read one collection at once.
+    /// Connections that read documents of one collection by their keys at once; half as many more
+    /// read pages.
     pub readers_per_collection: u32,
     /// Free bytes of the disk below which writes are refused; 256 MiB or a hundredth of the disk
     /// where absent, whichever is more. 0 refuses nothing.

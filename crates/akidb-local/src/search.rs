@@ -1,4 +1,7 @@
 //! Searches: the versions that a filter lets through, the nearest of them, their documents.
+//!
+//! The nearest are found and their documents read on one thread: the one that asks, unless what it is
+//! expected to take is worth another.
 
 use std::{
     sync::{
@@ -9,9 +12,9 @@ use std::{
 };
 
 use akidb_core::{Error, ErrorCode, Filter, Result, TRACE_TARGET};
-use akidb_engine::{Found, Query, SearchPlan};
+use akidb_engine::{Found, HitParts, Query, SearchPlan};
 use akidb_index::{Parallelism, SearchRequest, Work};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::{
     collections::OpenCollection,
@@ -24,8 +27,9 @@ use crate::{
 /// How often a search is repeated when documents that it found were replaced meanwhile.
 const ATTEMPTS_MAX: u32 = 8;
 
-/// Values compared below which a search is not worth another thread.
-const INLINE_VALUES_MAX: usize = 200_000;
+/// What a search in an index may be expected to take on the thread that asks. Another thread takes a
+/// tenth of it to wake and to answer, and other requests wait for no longer.
+const HERE_MAX: Duration = Duration::from_micros(500);
 
 /// Searches that scan an index now. One alone may use every core.
 static SCANNING: AtomicUsize = AtomicUsize::new(0);
@@ -57,8 +61,9 @@ struct Searched {
 }
 
 impl Searched {
-    /// Adds one search of the index, and the time from the filter to the documents.
-    fn add(&mut self, found: &FoundDocuments, [began, filtered, found_at, fetched]: [Instant; 4]) {
+    /// Adds one search of the index, and the time that its parts took.
+    fn add(&mut self, looked: &Looked, filter: Duration) {
+        let found = &looked.found;
         self.work = self.work.and(found.work);
         self.degraded |= found.degraded;
         let Work { strategy, ef, hops, compared, rescored } = self.work;
@@ -70,43 +75,57 @@ impl Searched {
             hops,
             compared,
             rescored,
-            filter: self.plan.filter + (filtered - began),
-            index: self.plan.index + (found_at - filtered),
-            fetch: self.plan.fetch + (fetched - found_at),
+            filter: self.plan.filter + filter,
+            index: self.plan.index + looked.index,
+            fetch: self.plan.fetch + looked.fetch,
         };
     }
+}
+
+/// A search with all that it needs, on whichever thread.
+#[derive(Clone)]
+struct Search {
+    open: Arc<OpenCollection>,
+    projection: Projection,
+    query: Arc<Query>,
+    metrics: Arc<Metrics>,
+}
+
+/// What one look at an index and at the documents gave.
+struct Looked {
+    found: FoundDocuments,
+    fetched: Fetched,
+    index: Duration,
+    fetch: Duration,
 }
 
 /// Searches and fetches, again where the store has replaced some of what was found. A row version
 /// is never changed, so what is fetched is what was found, or is missing.
 ///
 /// # Errors
-/// When a read fails, or there is no such field.
+/// When a read fails, there is no such field, or nobody waits for the answer any more.
 pub(crate) async fn search(
-    open: &OpenCollection,
-    query: &Query,
-    metrics: &Metrics,
+    open: Arc<OpenCollection>,
+    query: Query,
+    metrics: &Arc<Metrics>,
 ) -> Result<Found> {
     let projection = open.projections.of(query.field)?;
+    let search = Search { open, projection, query: Arc::new(query), metrics: Arc::clone(metrics) };
+    let Search { open, projection, query, .. } = &search;
     let mut searched = Searched::default();
     let mut attempt = 1;
     loop {
         let began = Instant::now();
-        let in_index = async {
-            let view = settled(open, &projection, query.filter.as_ref()).await?;
-            let filtered = Instant::now();
-            Ok::<_, Error>((find(view, query, metrics).await?, filtered))
-        };
         let span = tracing::debug_span!(target: TRACE_TARGET, "index");
-        let (found, filtered) = in_index.instrument(span).await?;
-        let found_at = Instant::now();
-        if found.has_work {
+        let settled = settled(open, projection, query.filter.as_ref());
+        let view = settled.instrument(span.clone()).await?;
+        let filter = began.elapsed();
+        let looked = search.look(view, span).await?;
+        if looked.found.has_work {
             projection.do_what_waits();
         }
-        let span = tracing::debug_span!(target: TRACE_TARGET, "store");
-        let fetched = fetch(open, &projection, &found.candidates, query).instrument(span);
-        let Fetched { hits, damaged, missing } = fetched.await?;
-        searched.add(&found, [began, filtered, found_at, Instant::now()]);
+        searched.add(&looked, filter);
+        let Fetched { hits, damaged, missing } = looked.fetched;
         if missing == 0 || attempt == ATTEMPTS_MAX {
             return Ok(Found {
                 hits,
@@ -122,32 +141,60 @@ pub(crate) async fn search(
     }
 }
 
-async fn find(view: View, query: &Query, metrics: &Metrics) -> Result<FoundDocuments> {
-    let vector = Arc::clone(&query.vector);
-    let values = view.vector_count() * vector.len();
-    let request = SearchRequest {
-        effort: query.effort,
-        // One more, in case the document that is left out is among them.
-        ..SearchRequest::nearest(query.window + usize::from(query.itself.is_some()))
-    };
-    let timer = metrics.indexes.search_seconds.start_timer();
-    let found = if values <= INLINE_VALUES_MAX {
-        view.search(&vector, request)
-    } else {
-        let scan = move || {
+impl Search {
+    /// What is asked of the index.
+    fn request(&self) -> SearchRequest<'static> {
+        let Query { window, itself, deadline, effort, .. } = &*self.query;
+        SearchRequest {
+            effort: *effort,
+            deadline: Some(*deadline),
+            // One more, in case the document that is left out is among them.
+            ..SearchRequest::nearest(window + usize::from(itself.is_some()))
+        }
+    }
+
+    /// Looks at the index and the documents, on the thread where that belongs.
+    async fn look(&self, view: View, span: Span) -> Result<Looked> {
+        let request = self.request();
+        let reads_quickly = match self.query.parts {
+            HitParts::Id => true,
+            HitParts::Row | HitParts::Vectors => self.open.store.lookups_are_quick(request.limit),
+        };
+        if reads_quickly && view.expected_time(&request) <= HERE_MAX {
+            return self.look_here(&view, request, span);
+        }
+        let search = self.clone();
+        let looking = move || {
             let scanning = Scanning::begin();
             let parallelism = match scanning.is_alone {
                 true => Parallelism::ThreadPool,
                 false => Parallelism::CallingThread,
             };
-            view.search(&vector, SearchRequest { parallelism, ..request })
+            search.look_here(&view, SearchRequest { parallelism, ..request }, span)
         };
-        let scanned = tokio::task::spawn_blocking(scan).await;
-        scanned.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
-    };
-    timer.observe_duration();
-    metrics.count_search(&found);
-    Ok(found)
+        let looked = tokio::task::spawn_blocking(looking).await;
+        looked.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
+    }
+
+    fn look_here(&self, view: &View, request: SearchRequest<'_>, span: Span) -> Result<Looked> {
+        let began = Instant::now();
+        let within = span.enter();
+        let timer = self.metrics.indexes.search_seconds.start_timer();
+        let found = view.search(&self.query.vector, request);
+        timer.observe_duration();
+        drop(within);
+        drop(span);
+        self.metrics.count_search(&found);
+        let found_at = Instant::now();
+        if found_at >= self.query.deadline {
+            return Err(Error::too_late());
+        }
+        let span = tracing::debug_span!(target: TRACE_TARGET, "store");
+        let fetched = span.in_scope(|| {
+            fetch(&self.open.store, (&self.projection, view), &found.candidates, &self.query)
+        })?;
+        Ok(Looked { found, fetched, index: found_at - began, fetch: found_at.elapsed() })
+    }
 }
 
 /// What a search can find, with the documents looked at of which nothing else tells whether they

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use akidb_core::torture::{PlantedFault, has_fault, threshold};
+use rusqlite::OpenFlags;
 use sqlx::{
     Connection, Row, SqliteConnection,
     migrate::{MigrateError, Migrator},
@@ -21,6 +22,12 @@ const CHECKPOINT_PAGES_SHRUNKEN: u32 = 64;
 
 /// Two or more vectors of common dimensions fit one page with little waste.
 const PAGE_BYTES: u32 = 8_192;
+
+/// How long a statement waits for a lock of another connection.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements that a connection for reads by keys keeps prepared, a few for each field.
+const STATEMENTS_PREPARED: usize = 64;
 
 /// The smallest version without the bug of two connections that checkpoint at once.
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
@@ -50,7 +57,7 @@ pub(crate) async fn open_writer(
         .pragma("trusted_schema", "0")
         // What was deleted is overwritten and does not stay in pages that are free.
         .pragma("secure_delete", "1")
-        .busy_timeout(Duration::from_secs(5));
+        .busy_timeout(BUSY_TIMEOUT);
     let mut connection = SqliteConnection::connect_with(&options).await?;
     check_version(&mut connection).await?;
     if let Err(refused) = migrate(&mut connection, path, migrations).await {
@@ -116,6 +123,19 @@ pub(crate) fn open_readers(path: &Path, connections_max: u32) -> SqlitePool {
         .connect_lazy_with(options)
 }
 
+/// A connection for reads by keys: it runs statements on the thread that asks, and keeps them prepared. It
+/// is to the database what the others that read are.
+pub(crate) fn open_at_hand(path: &Path) -> Result<rusqlite::Connection, StoreError> {
+    // Without a lock of its own, as one thread at a time has it.
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", 1)?;
+    connection.pragma_update(None, "trusted_schema", 0)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_PREPARED);
+    Ok(connection)
+}
+
 fn options_to_read(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -123,7 +143,7 @@ fn options_to_read(path: &Path) -> SqliteConnectOptions {
         .create_if_missing(false)
         .pragma("query_only", "1")
         .pragma("trusted_schema", "0")
-        .busy_timeout(Duration::from_secs(5))
+        .busy_timeout(BUSY_TIMEOUT)
 }
 
 async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {

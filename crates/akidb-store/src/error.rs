@@ -1,6 +1,6 @@
 //! What can go wrong between a caller and the disk.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
 use akidb_core::{Conflict, DamagedDocument, Error, ErrorCode, Outcome};
 use akidb_engine::conflict_at;
@@ -174,7 +174,7 @@ pub enum StoreError {
     Metadata(#[from] akidb_core::InvalidMetadata),
     /// Any other failure of SQLite.
     #[error("SQLite failed: {0}")]
-    Sqlite(Arc<sqlx::Error>),
+    Sqlite(SqliteFailure),
 }
 
 fn list(rows: &[DamagedDocument]) -> String {
@@ -199,53 +199,101 @@ fn low_space(free_bytes: u64, min_free_bytes: u64) -> String {
     }
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        if is_full(&error) {
+/// What SQLite said, whichever driver asked it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqliteFailure {
+    /// Its code, an extended one where it has one; none where the driver itself failed.
+    code: Option<i32>,
+    said: String,
+}
+
+impl fmt::Display for SqliteFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said)
+    }
+}
+
+impl From<&sqlx::Error> for SqliteFailure {
+    fn from(error: &sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        Self { code: code.and_then(|code| code.parse().ok()), said: error.to_string() }
+    }
+}
+
+impl From<&rusqlite::Error> for SqliteFailure {
+    fn from(error: &rusqlite::Error) -> Self {
+        match error {
+            // In the words of the other driver.
+            rusqlite::Error::SqliteFailure(error, said) => {
+                let code = error.extended_code;
+                let said = said.clone().unwrap_or_else(|| error.to_string());
+                let said = format!("error returned from database: (code: {code}) {said}");
+                Self { code: Some(code), said }
+            }
+            error => Self { code: None, said: error.to_string() },
+        }
+    }
+}
+
+impl SqliteFailure {
+    /// The code without what extends it.
+    pub(crate) fn primary_code(&self) -> Option<i32> {
+        self.code.map(|code| code & 0xff)
+    }
+
+    fn is_full(&self) -> bool {
+        const SQLITE_FULL: i32 = 13;
+        self.code == Some(SQLITE_FULL)
+    }
+
+    /// A page that is malformed, or that the system does not read. The rest of the database may be
+    /// whole.
+    fn is_damage(&self) -> bool {
+        const CORRUPT: i32 = 11;
+        /// Of `SQLITE_IOERR`: `_READ`, `_SHORT_READ`, `_DATA` and `_CORRUPTFS`.
+        const UNREADABLE: [i32; 4] = [266, 522, 8202, 8458];
+        self.primary_code() == Some(CORRUPT)
+            || self.code.is_some_and(|code| UNREADABLE.contains(&code))
+    }
+
+    /// Whether a full disk is the reason. None where it is about reading and writing files, or opening
+    /// them: of that the reason is not told.
+    fn is_for_want_of_space(&self) -> Option<bool> {
+        const SQLITE_IOERR: i32 = 10;
+        const SQLITE_CANTOPEN: i32 = 14;
+        match self.primary_code() {
+            _ if self.is_full() => Some(true),
+            Some(SQLITE_IOERR | SQLITE_CANTOPEN) => None,
+            _ => Some(false),
+        }
+    }
+}
+
+impl From<SqliteFailure> for StoreError {
+    fn from(failure: SqliteFailure) -> Self {
+        if failure.is_full() {
             return Self::Full;
         }
-        if is_damage(&error) {
-            return Self::DamagedPage { reason: error.to_string() };
+        if failure.is_damage() {
+            return Self::DamagedPage { reason: failure.said };
         }
+        Self::Sqlite(failure)
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::PoolClosed => Self::Closed,
-            error => Self::Sqlite(Arc::new(error)),
+            error => SqliteFailure::from(&error).into(),
         }
     }
 }
 
-/// `SQLITE_FULL`, or an IO error of the system for which space was the reason.
-fn is_full(error: &sqlx::Error) -> bool {
-    const SQLITE_FULL: &str = "13";
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code == SQLITE_FULL)
-}
-
-fn sqlite_is_for_want_of_space(error: &sqlx::Error) -> Option<bool> {
-    if is_full(error) {
-        return Some(true);
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        SqliteFailure::from(&error).into()
     }
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    let code = code.and_then(|code| code.parse::<u32>().ok());
-    (!code.is_some_and(is_of_files)).then_some(false)
-}
-
-/// Whether a code of SQLite, be it extended, is about reading and writing files, or opening them.
-const fn is_of_files(code: u32) -> bool {
-    const SQLITE_IOERR: u32 = 10;
-    const SQLITE_CANTOPEN: u32 = 14;
-    matches!(code & 0xff, SQLITE_IOERR | SQLITE_CANTOPEN)
-}
-
-/// A page that is malformed, or that the system does not read. The rest of the database may be
-/// whole.
-fn is_damage(error: &sqlx::Error) -> bool {
-    const CORRUPT: i32 = 11;
-    /// Of `SQLITE_IOERR`: `_READ`, `_SHORT_READ`, `_DATA` and `_CORRUPTFS`.
-    const UNREADABLE: [i32; 4] = [266, 522, 8202, 8458];
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    let code = code.and_then(|code| code.parse::<i32>().ok());
-    code.is_some_and(|code| code & 0xff == CORRUPT || UNREADABLE.contains(&code))
 }
 
 impl StoreError {
@@ -261,10 +309,10 @@ impl StoreError {
         match self {
             Self::Full => Some(true),
             Self::Io { source, .. } => Some(crate::space::is_for_want_of_space(source)),
-            Self::Sqlite(error) => sqlite_is_for_want_of_space(error),
+            Self::Sqlite(failure) => failure.is_for_want_of_space(),
             Self::Migration { source, .. } => match source {
                 MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                    sqlite_is_for_want_of_space(error)
+                    SqliteFailure::from(error).is_for_want_of_space()
                 }
                 _ => None,
             },
@@ -331,6 +379,30 @@ mod tests {
     use sqlx::{Connection, SqliteConnection};
 
     use super::*;
+
+    /// What a driver is told by SQLite, in a state that both come upon.
+    #[tokio::test]
+    async fn both_drivers_tell_alike_what_sqlite_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("documents.db");
+        std::fs::write(&path, [7; 4096]).unwrap();
+        let said = |error: StoreError| match error {
+            StoreError::Sqlite(failure) => failure,
+            other => panic!("{other:?}"),
+        };
+        for sql in ["SELECT * FROM sqlite_schema", "SELECT no"] {
+            let by_sqlx = async {
+                let url = format!("sqlite://{}", path.display());
+                sqlx::query(sql).execute(&mut SqliteConnection::connect(&url).await?).await
+            };
+            let by_sqlx = said(by_sqlx.await.unwrap_err().into());
+            let connection = rusqlite::Connection::open(&path).unwrap();
+            let by_rusqlite = connection.query_row(sql, [], |_| Ok(()));
+            let by_rusqlite = said(by_rusqlite.unwrap_err().into());
+            assert_eq!(by_rusqlite.code, by_sqlx.code, "{by_rusqlite}");
+            assert!(by_rusqlite.code.is_some(), "{by_rusqlite}");
+        }
+    }
 
     #[tokio::test]
     async fn a_schema_that_finds_no_room_is_for_want_of_space() {

@@ -24,7 +24,7 @@ pub use documents::{
     Matching, Page, PageRequest, PassageSpans, Placed, Position, Repair, StoreOptions, StoredField,
     StoredVector, Survey, VectorKey, VectorsPerDocument, compact, repair, survey,
 };
-pub use error::StoreError;
+pub use error::{SqliteFailure, StoreError};
 pub use fail_stop::FailStop;
 pub use metrics::StoreMetrics;
 pub use space::DiskSpace;

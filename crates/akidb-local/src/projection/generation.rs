@@ -28,6 +28,9 @@ pub(super) struct Generation {
     pub(super) index: Box<dyn VectorIndex>,
     pub(super) keys: RwLock<Keys>,
     pub(super) filter: FilterIndex,
+    /// Slots whose document is sure to have the id that `filter` says: it came with a commit, or its row
+    /// was read since. What was loaded is only compared with its checksum when it is read.
+    pub(super) proved: RwLock<RoaringBitmap>,
     /// What `index` was made with.
     pub(super) settings: IndexSettings,
     /// Slots below this were there when the collection was opened without a graph of them. As
@@ -38,8 +41,14 @@ pub(super) struct Generation {
 impl Generation {
     /// A generation of an index without slots.
     pub(super) fn new(index: Box<dyn VectorIndex>, settings: IndexSettings) -> Self {
-        let (keys, filter) = (RwLock::default(), FilterIndex::new());
-        Self { index, keys, filter, settings, graph_due: 0 }
+        Self {
+            index,
+            keys: RwLock::default(),
+            filter: FilterIndex::new(),
+            proved: RwLock::default(),
+            settings,
+            graph_due: 0,
+        }
     }
 
     /// Brings the indexes in step with a commit.
@@ -49,6 +58,13 @@ impl Generation {
     pub(super) fn apply(&self, change: &CommittedChange) {
         self.append(&change.added, &change.added_vectors, &change.added_documents);
         self.remove_documents(&change.removed);
+    }
+
+    /// The same of a commit that was just made, whose documents nobody has had to read.
+    pub(super) fn apply_new(&self, change: &CommittedChange) {
+        let first = self.index.slot_count();
+        self.apply(change);
+        self.proved.write().insert_range(slot(first)..slot(first + change.added.len()));
     }
 
     fn append(&self, added: &[VectorKey], vectors: &[f32], documents: &[Filterable]) {
@@ -101,9 +117,11 @@ impl Generation {
     /// The first `limit` documents that stand in slots, each once, by its best vector.
     pub(super) fn documents_of(&self, neighbors: &[Neighbor], limit: usize) -> Vec<Candidate> {
         let keys = self.keys.read();
-        let candidates = neighbors
-            .iter()
-            .map(|&Neighbor { slot, score }| Candidate { key: keys.key(slot as usize), score });
+        let candidates = neighbors.iter().map(|&Neighbor { slot, score }| Candidate {
+            slot,
+            key: keys.key(slot as usize),
+            score,
+        });
         if !keys.has_passages() {
             return candidates.take(limit).collect();
         }
@@ -141,6 +159,7 @@ impl Generation {
     pub(super) fn memory_bytes(&self) -> usize {
         // A statement of its own, so that commits do not wait for the keys longer than it takes.
         let keys = self.keys.read().memory_bytes();
-        keys + self.index.memory_bytes() + self.filter.memory_bytes()
+        let proved = self.proved.read().serialized_size();
+        keys + self.index.memory_bytes() + self.filter.memory_bytes() + proved
     }
 }

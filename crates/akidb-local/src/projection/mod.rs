@@ -62,6 +62,8 @@ use crate::{
 /// A near document, by the nearest of its vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Candidate {
+    /// Where its vector stands.
+    pub(crate) slot: u32,
     pub(crate) key: VectorKey,
     pub(crate) score: f32,
 }
@@ -226,7 +228,7 @@ impl Projection {
         {
             let _writing = self.shared.writing.lock();
             self.shared.commits.fetch_add(1, Ordering::AcqRel);
-            self.shared.generation().apply(change);
+            self.shared.generation().apply_new(change);
             self.shared.applied_seq.fetch_max(change.last_seq.0, Ordering::AcqRel);
             self.shared.removed.fetch_or(!change.removed.is_empty(), Ordering::Relaxed);
             self.shared.forget_unsearchable(&change.removed);
@@ -251,6 +253,11 @@ impl Projection {
     /// How many vectors stand for row versions, given in ascending order.
     pub(crate) fn vectors_of(&self, versions: &[Seq]) -> u64 {
         self.shared.generation().keys.read().of_documents(versions).len()
+    }
+
+    /// Vectors of now and before.
+    pub(crate) fn slot_count(&self) -> usize {
+        self.shared.generation().index.slot_count()
     }
 
     /// The length of its vectors.

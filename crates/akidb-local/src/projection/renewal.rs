@@ -81,10 +81,17 @@ impl Successor {
         while self.copy(old, &live, COPY_ROWS) > 0 {}
         let removed = (0..).zip(&self.old_slots).filter(|(_, old_slot)| !live.contains(**old_slot));
         let removed: RoaringBitmap = removed.map(|(slot, _)| slot).collect();
+        let proved = {
+            let of_old = old.proved.read();
+            let proved =
+                (0..).zip(&self.old_slots).filter(|(_, old_slot)| of_old.contains(**old_slot));
+            proved.map(|(slot, _)| slot).collect()
+        };
         let generation = Generation {
             index: self.index,
             keys: RwLock::new(old.keys.read().of_slots(&self.old_slots)),
             filter: old.filter.compacted(&self.old_slots),
+            proved: RwLock::new(proved),
             settings: self.settings,
             graph_due: 0,
         };

@@ -1,8 +1,8 @@
 //! Searches of one moment of a collection, whose answers are documents.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use akidb_core::{Filter, Seq};
+use akidb_core::{DocumentId, Filter, Seq};
 use akidb_index::{SearchRequest, Work};
 use roaring::RoaringBitmap;
 
@@ -79,12 +79,32 @@ impl View {
         self.allowed = self.allowed.take().map(|allowed| allowed | slots);
     }
 
-    /// How many vectors a search can find.
-    pub(crate) fn vector_count(&self) -> usize {
-        match &self.allowed {
-            Some(slots) => usize::try_from(slots.len()).unwrap_or(usize::MAX),
-            None => self.generation.index.live_count(),
+    /// About how long a search takes.
+    pub(crate) fn expected_time(&self, request: &SearchRequest<'_>) -> Duration {
+        let ef = request.effort.ef.unwrap_or(self.ef);
+        let request = SearchRequest { allowed: self.allowed.as_ref(), ..*request }.with_ef(ef);
+        self.generation.index.expected_time(&request)
+    }
+
+    /// The ids of documents that are known without a look at these, each in the place of its candidate.
+    pub(crate) fn known_ids(&self, candidates: &[Candidate]) -> Vec<Option<DocumentId>> {
+        let proved = self.generation.proved.read();
+        let known = |it: &Candidate| proved.contains(it.slot).then(|| self.id_of(it.slot))?;
+        candidates.iter().map(known).collect()
+    }
+
+    /// Takes up the ids of documents that were read.
+    pub(crate) fn prove<'d>(&self, read: impl IntoIterator<Item = (u32, &'d DocumentId)>) {
+        let read = read.into_iter();
+        let equal = read.filter(|(slot, id)| self.id_of(*slot).as_ref() == Some(*id));
+        let equal: Vec<u32> = equal.map(|(slot, _)| slot).collect();
+        if !equal.is_empty() {
+            self.generation.proved.write().extend(equal);
         }
+    }
+
+    fn id_of(&self, slot: u32) -> Option<DocumentId> {
+        self.generation.filter.id_of(slot)
     }
 
     /// The nearest documents. The request's `limit` is one of documents; its `allowed` is not

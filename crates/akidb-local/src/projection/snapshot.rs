@@ -121,7 +121,8 @@ pub(super) fn read(context: &Context, snapshot: &Snapshot) -> Result<Written, Sn
     }
     let settings: IndexSettings = header.index.settings;
     let index = Box::new(index);
-    let generation = Generation { index, keys: RwLock::new(keys), filter, settings, graph_due: 0 };
+    let generation =
+        Generation { keys: RwLock::new(keys), filter, ..Generation::new(index, settings) };
     let unsearchable = header.unsearchable.into_iter().map(Seq).collect();
     Ok(Written { generation, contained, unsearchable })
 }

@@ -155,7 +155,8 @@ fn a_document_is_found_once_by_its_best_passage() {
     let filter = json!({"value": {"$in": [1, 300]}});
     assert_eq!(found(&projection, Some(filter.clone())), [300, 1]);
     let filter = Filter::parse(&filter, &Limits::default()).unwrap();
-    assert_eq!(projection.view(Some(&filter)).vector_count(), 3);
+    let found = projection.view(Some(&filter)).search(&[1.0; 2], SearchRequest::nearest(9));
+    assert_eq!(found.matching, Some(3));
     projection.apply(&change(&[303], &[2, 302]));
     assert_eq!(best_passages(&projection, 9), [(303, 0), (300, 1), (1, 0)]);
     assert_eq!(projection.status().vector_count, 4);

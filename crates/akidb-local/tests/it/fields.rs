@@ -9,8 +9,8 @@ use akidb_core::{
     Limits, Metadata, Metric,
 };
 use akidb_engine::{
-    Collection, CollectionRecord, FieldPatch, FieldRow, NewRow, OneDocument, Patch, Query,
-    RowVectors, ScrollRequest, StorageEngine, UpsertRules, VectorField, Write,
+    Collection, CollectionRecord, FieldPatch, FieldRow, HitParts, NewRow, OneDocument,
+    Patch, Query, RowVectors, ScrollRequest, StorageEngine, UpsertRules, VectorField, Write,
 };
 use akidb_local::{IndexConfig, IndexThresholds, LocalConfig, LocalEngine, StorageConfig};
 use prometheus::Registry;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Few vectors cross every threshold, so that files are written and graphs built.
-async fn open(data_dir: &Path) -> LocalEngine {
+pub(crate) async fn open(data_dir: &Path) -> LocalEngine {
     let thresholds =
         IndexThresholds { graph_vectors: 16, snapshot_vectors: 8, removed_vectors: 16 };
     let config = LocalConfig {
@@ -30,7 +30,7 @@ async fn open(data_dir: &Path) -> LocalEngine {
 }
 
 /// Nobody may hold anything of an engine when the next one takes its directory.
-async fn reopened(
+pub(crate) async fn reopened(
     engine: LocalEngine,
     collection: Arc<dyn Collection>,
     root: &Path,
@@ -43,11 +43,11 @@ async fn reopened(
     (engine, collection)
 }
 
-fn deadline() -> Instant {
+pub(crate) fn deadline() -> Instant {
     Instant::now() + Duration::from_secs(600)
 }
 
-fn field(number: u32, name: &str, dimension: u64) -> VectorField {
+pub(crate) fn field(number: u32, name: &str, dimension: u64) -> VectorField {
     VectorField {
         number,
         name: FieldName::new(name).unwrap(),
@@ -59,7 +59,7 @@ fn field(number: u32, name: &str, dimension: u64) -> VectorField {
     }
 }
 
-async fn create(engine: &LocalEngine, fields: Vec<VectorField>) -> Arc<dyn Collection> {
+pub(crate) async fn create(engine: &LocalEngine, fields: Vec<VectorField>) -> Arc<dyn Collection> {
     let record = CollectionRecord {
         uuid: Uuid::now_v7(),
         name: CollectionName::new("films").unwrap(),
@@ -77,7 +77,7 @@ fn metadata(value: Value) -> Metadata {
     Metadata::new(value.as_object().unwrap().clone(), &Limits::default()).unwrap()
 }
 
-fn row(id: i64, vector: Option<Vec<f32>>, fields: &[(u32, Vec<f32>)]) -> NewRow {
+pub(crate) fn row(id: i64, vector: Option<Vec<f32>>, fields: &[(u32, Vec<f32>)]) -> NewRow {
     let fields = fields.iter().map(|(field, vector)| FieldRow {
         field: *field,
         text: Some(format!("text {id} of {field}")),
@@ -109,7 +109,8 @@ async fn found(
         filter: filter.map(|json| Filter::parse(&json, &Limits::default()).unwrap()),
         itself: None,
         window: 1_000,
-        with_vector: false,
+        parts: HitParts::Row,
+        deadline: deadline(),
         effort: Effort::default(),
     };
     let found = collection.search(query).await.unwrap();

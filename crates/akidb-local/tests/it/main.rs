@@ -2,3 +2,4 @@
 #![expect(clippy::unwrap_used, reason = "a test whose world is not as it must be fails")]
 
 mod fields;
+mod searches;

@@ -7,7 +7,7 @@ use akidb_core::{
     check_vector,
 };
 use akidb_embedding::{EmbedOptions, InputType};
-use akidb_engine::{Collection, Query, VectorField};
+use akidb_engine::{Collection, HitParts, Query, VectorField};
 
 use super::{
     fields::field_name,
@@ -122,7 +122,8 @@ impl Service {
             filter: wanted.filter.filter(|filter| !filter.is_always_true()),
             itself,
             window: wanted.offset + wanted.limit,
-            with_vector: wanted.include.vector,
+            parts: parts(wanted.include),
+            deadline: context.deadline,
             effort: wanted.effort,
         };
         let found = context.in_search(collection.search(query)).await?;
@@ -225,6 +226,15 @@ impl Service {
                 Ok(QueryVector { itself, ..of(vector) })
             }
         }
+    }
+}
+
+/// What has to be known of a hit for the parts of it that are wanted.
+const fn parts(include: Include) -> HitParts {
+    match include {
+        Include { vector: true, .. } => HitParts::Vectors,
+        Include { text: false, metadata: false, .. } => HitParts::Id,
+        Include { .. } => HitParts::Row,
     }
 }
 

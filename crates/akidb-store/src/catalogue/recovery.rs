@@ -18,6 +18,7 @@ use super::{
 use crate::{
     DataDirectory, StoreError, connection,
     directory::{Folder, folders},
+    error::SqliteFailure,
     migrations,
 };
 
@@ -376,22 +377,22 @@ fn set_files_aside(
 
 /// Whether a file is no database, or a damaged one; not that it can not be read now.
 fn is_damage(error: &StoreError) -> bool {
-    const CORRUPT: u32 = 11;
-    const NOT_A_DATABASE: u32 = 26;
-    let error = match error {
+    const CORRUPT: i32 = 11;
+    const NOT_A_DATABASE: i32 = 26;
+    let code = match error {
         StoreError::DamagedPage { .. } => return true,
-        StoreError::Sqlite(error) => error,
+        StoreError::Sqlite(failure) => failure.primary_code(),
         StoreError::Migration { source, .. } => match source {
             // No version has ever changed a migration, or left one half done.
             sqlx::migrate::MigrateError::VersionMismatch(_)
             | sqlx::migrate::MigrateError::Dirty(_) => return true,
             sqlx::migrate::MigrateError::Execute(error)
-            | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => error,
+            | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
+                SqliteFailure::from(error).primary_code()
+            }
             _ => return false,
         },
         _ => return false,
     };
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    let code = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
     matches!(code, Some(CORRUPT | NOT_A_DATABASE))
 }

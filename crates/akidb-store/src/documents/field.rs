@@ -55,6 +55,11 @@ impl Fields {
         }
     }
 
+    /// Whether there is one here that is not among those of later.
+    pub(super) fn lack_some_of(&self, now: &Self) -> bool {
+        self.named.iter().any(|field| now.named(field.number).is_err())
+    }
+
     /// The same fields and another one.
     pub(super) fn with(&self, field: StoredField) -> Self {
         let mut named: Vec<StoredField> = self.named.to_vec();
@@ -230,7 +235,7 @@ impl Placements {
     fn add_row(&mut self, row: &SqliteRow) -> Result<(), StoreError> {
         let fields: Option<&[u8]> = row.try_get_unchecked(1)?;
         let fields = fields.map(|fields| String::from_utf8_lossy(fields).into_owned());
-        self.add(read_seq(row, 0)?, Placement(fields));
+        self.add(read_seq(row, 0), Placement(fields));
         Ok(())
     }
 

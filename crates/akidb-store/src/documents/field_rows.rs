@@ -4,20 +4,18 @@ use std::collections::HashMap;
 
 use akidb_core::{DocumentField, Seq};
 use akidb_engine::FieldRow;
-use futures::TryStreamExt;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::SqliteConnection;
 
 use super::{
     field::{Fields, HasText, Placement, Table},
-    read::json_list,
     row::{read_seq, seq_to_sql},
+    source::{ByKeys, Columns, Keys, Source, by_keys, bytes, integer, rows_by_keys},
     vectors::{as_given, vectors_of},
 };
 use crate::{StoreError, checksum};
 
 const INSERT_TEXT: &str = "INSERT INTO texts (seq, text, checksum) VALUES (?1, ?2, ?3)";
-const SELECT_TEXTS: &str =
-    "SELECT seq, text, checksum FROM texts WHERE seq IN (SELECT value FROM json_each(?1))";
+const SELECT_TEXTS: ByKeys = by_keys!("seq", "SELECT seq, text, checksum FROM texts");
 
 /// All texts of a field.
 pub(super) const ALL_TEXTS: &str =
@@ -43,8 +41,8 @@ pub(super) async fn insert_text(
 }
 
 /// All that row versions have in the named fields that there are.
-pub(super) async fn rows_in_fields(
-    connection: &mut SqliteConnection,
+pub(super) async fn rows_in_fields<S: Source>(
+    connection: &mut S,
     fields: &Fields,
     versions: &[(Seq, Placement)],
 ) -> Result<Found<FieldRow>, StoreError> {
@@ -64,8 +62,8 @@ pub(super) async fn rows_in_fields(
 }
 
 /// The same as parts of a document, with their vectors.
-pub(super) async fn with_vectors(
-    connection: &mut SqliteConnection,
+pub(super) async fn with_vectors<S: Source>(
+    connection: &mut S,
     fields: &Fields,
     versions: &[(Seq, Placement)],
 ) -> Result<Found<DocumentField>, StoreError> {
@@ -83,8 +81,8 @@ pub(super) async fn with_vectors(
 }
 
 /// The texts that row versions have in the named fields that there are, as parts of a document.
-pub(super) async fn texts_alone(
-    connection: &mut SqliteConnection,
+pub(super) async fn texts_alone<S: Source>(
+    connection: &mut S,
     fields: &Fields,
     versions: &[(Seq, Placement)],
 ) -> Result<Found<DocumentField>, StoreError> {
@@ -103,35 +101,33 @@ pub(super) async fn texts_alone(
 }
 
 /// Which versions are in a field, and the texts of those that have one.
-async fn there(
-    connection: &mut SqliteConnection,
+async fn there<S: Source>(
+    connection: &mut S,
     table: Table,
     versions: &[(Seq, Placement)],
 ) -> Result<(Vec<(Seq, HasText)>, HashMap<Seq, String>), StoreError> {
     let here = versions.iter().filter_map(|(seq, at)| Some((*seq, at.has(table)?)));
     let here: Vec<(Seq, HasText)> = here.collect();
     let texts = here.iter().filter(|(_, has_text)| *has_text == HasText::Yes);
-    let texts: Vec<u64> = texts.map(|(seq, _)| seq.0).collect();
+    let texts: Vec<Seq> = texts.map(|(seq, _)| *seq).collect();
     let mut sound = HashMap::with_capacity(texts.len());
     if texts.is_empty() {
         return Ok((here, sound));
     }
-    let mut rows = sqlx::query(table.sql(SELECT_TEXTS)).bind(json_list(&texts)).fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let seq = read_seq(&row, 0)?;
-        sound.extend(read_text(&row)?.map(|text| (seq, text)));
-    }
-    drop(rows);
+    let visit = &mut |row: &dyn Columns| {
+        sound.extend(read_text(row).map(|text| (read_seq(row, 0), text)));
+        Ok(())
+    };
+    rows_by_keys(connection, (&SELECT_TEXTS, table), Keys::Seqs(&texts), visit).await?;
     Ok((here, sound))
 }
 
 /// The text of a row; `None` where its checksum is wrong.
-pub(super) fn read_text(row: &SqliteRow) -> Result<Option<String>, StoreError> {
-    let seq = read_seq(row, 0)?;
-    let text: Option<&[u8]> = row.try_get_unchecked(1)?;
-    let stored: Option<i64> = row.try_get_unchecked(2)?;
-    let sound = text.filter(|text| stored == Some(checksum::of_text(seq, text)));
-    Ok(sound.and_then(|text| String::from_utf8(text.to_vec()).ok()))
+pub(super) fn read_text(row: &dyn Columns) -> Option<String> {
+    let text = bytes(row, 1).ok().flatten()?;
+    let stored = integer(row, 2).ok().flatten()?;
+    let is_sound = stored == checksum::of_text(read_seq(row, 0), text);
+    is_sound.then(|| String::from_utf8(text.to_vec()).ok()).flatten()
 }
 
 /// The text of a version in a field, which may have none; `None` where it is damaged or missing.

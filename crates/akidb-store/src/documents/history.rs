@@ -223,7 +223,7 @@ async fn stored(connection: &mut SqliteConnection) -> Result<Stored, StoreError>
     if unnamed.is_some() {
         let row = sqlx::query("SELECT last_seq FROM sequence_unchecked");
         return match row.fetch_optional(&mut *connection).await.map_err(StoreError::from) {
-            Ok(Some(row)) => Ok(Stored::Unnamed(read_seq(&row, 0)?)),
+            Ok(Some(row)) => Ok(Stored::Unnamed(read_seq(&row, 0))),
             Ok(None) => Ok(Stored::Damaged("it is missing".to_owned())),
             Err(error) if error.is_damaged_page() => Ok(Stored::Damaged(error.to_string())),
             Err(error) => Err(error),
@@ -245,7 +245,7 @@ fn read_position(row: &SqliteRow) -> Result<Stored, StoreError> {
     let position = Position {
         database: Uuid::from_slice(database).unwrap_or_default(),
         epoch: epoch.cast_unsigned(),
-        seq: read_seq(row, 0)?,
+        seq: read_seq(row, 0),
     };
     Ok(match checksum::of_position(&position) == sum {
         true => Stored::Sound(position),
@@ -263,7 +263,7 @@ pub(super) async fn highest_seq(connection: &mut SqliteConnection) -> Result<Seq
         ["SELECT max(seq) FROM documents", of_vectors, "SELECT max(last_seq) FROM lost_writes"];
     for sql in others.map(SqlSafeStr::into_sql_str).into_iter().chain(of_fields) {
         match sqlx::query(sql).fetch_one(&mut *connection).await.map_err(StoreError::from) {
-            Ok(row) => highest = highest.max(read_seq(&row, 0)?),
+            Ok(row) => highest = highest.max(read_seq(&row, 0)),
             Err(error) if error.is_damaged_page() => {}
             Err(error) => return Err(error),
         }
@@ -323,7 +323,7 @@ async fn lost_writes(
     };
     let mut lost = Vec::with_capacity(rows.len());
     for row in rows {
-        let (first, last) = (read_seq(&row, 0)?, read_seq(&row, 1)?);
+        let (first, last) = (read_seq(&row, 0), read_seq(&row, 1));
         let sum: Option<i64> = row.try_get_unchecked(2)?;
         if sum.is_some_and(|sum| sum != checksum::of_lost_writes(first, last)) {
             faults.push(format!("the lost writes {first} to {last} fail their checksum"));

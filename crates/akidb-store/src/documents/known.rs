@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write as _};
 use akidb_core::Seq;
 use akidb_engine::{KnownText, RowVectors, TextHash};
 
-use super::{DocumentStore, field::Table, read::json_list, row::read_seq, vectors::vectors_of};
+use super::{DocumentStore, field::Table, row::read_seq, source::json_list, vectors::vectors_of};
 use crate::StoreError;
 
 /// The newest document of each hash. One of many equal texts is enough, and where an older one is
@@ -31,12 +31,11 @@ impl DocumentStore {
         let mut snapshot = self.readers.begin().await?;
         let documents = sqlx::query(table.sql(SELECT_KNOWN)).bind(json_list(&hashes));
         let documents = documents.fetch_all(&mut *snapshot).await?;
-        let documents: Vec<Seq> =
-            documents.iter().map(|row| read_seq(row, 0)).collect::<Result<_, _>>()?;
+        let documents: Vec<Seq> = documents.iter().map(|row| read_seq(row, 0)).collect();
         if documents.is_empty() {
             return Ok(HashMap::new());
         }
-        let vectors = vectors_of(&mut snapshot, &documents, table, per_document).await?;
+        let vectors = vectors_of(&mut *snapshot, &documents, table, per_document).await?;
         let mut known = HashMap::with_capacity(vectors.len());
         for (seq, vectors) in vectors {
             match vectors {

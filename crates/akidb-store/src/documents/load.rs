@@ -16,8 +16,9 @@ use super::{
     field::{self, Fields, Placement, Placements, Table},
     history::{self, History},
     identity,
+    lookups::Lookups,
     read::ids_of,
-    row::{StoredId, passage_columns, read_vector, vector_columns},
+    row::{passage_columns, read_id, read_vector, vector_columns},
     tidy::Tidy,
     vectors::{VectorKey, VectorsPerDocument},
     walk::{row_versions, walk},
@@ -234,8 +235,7 @@ impl Loader {
                 return Ok(true);
             }
             // One that can not be read is the id of no document: the empty text.
-            let id = row.try_get_unchecked(1).map(|StoredId(id)| id);
-            let id = id.unwrap_or_else(|_| DocumentId::Text(String::new()));
+            let id = read_id(row, 1).unwrap_or_else(|| DocumentId::Text(String::new()));
             let metadata: Option<&[u8]> = row.try_get_unchecked(2)?;
             let metadata = serde_json::from_slice(metadata.unwrap_or_default());
             let metadata = metadata.unwrap_or_else(|error| {
@@ -283,7 +283,7 @@ impl Loader {
         let mut expected = Expected::new(&documents);
         let mut damaged = 0_u64;
         let read = |row: &SqliteRow, seq: Seq| {
-            let Some(row) = read_vector(row, seq, 1, per_document)? else {
+            let Some(row) = read_vector(row, seq, 1, per_document) else {
                 damaged += 1;
                 return Ok(false);
             };
@@ -354,8 +354,14 @@ impl Loader {
             fail_stop: self.options.fail_stop,
             committed: Box::new(committed),
         };
+        let metrics = self.options.metrics;
+        let readers_max = self.options.readers_max;
+        let readers = connection::open_readers(&self.path, readers_max.div_ceil(2));
+        let (of_lookups, path) = (Arc::clone(&fields), self.path);
+        let lookups = Lookups::new(path, readers_max, of_lookups, metrics.clone());
         DocumentStore {
-            readers: connection::open_readers(&self.path, self.options.readers_max),
+            readers,
+            lookups: Arc::new(lookups),
             queue,
             orders,
             writer: tokio::spawn(writer.run(jobs)),
@@ -364,7 +370,7 @@ impl Loader {
             opened_at,
             lost: self.history.lost,
             fields,
-            metrics: self.options.metrics,
+            metrics,
         }
     }
 }

@@ -9,12 +9,14 @@ mod history;
 mod identity;
 mod known;
 mod load;
+mod lookups;
 mod orders;
 mod page;
 mod passages;
 mod read;
 mod repair;
 mod row;
+mod source;
 mod survey;
 mod tidy;
 mod transaction;
@@ -47,6 +49,7 @@ use field::Fields;
 pub use field::StoredField;
 pub use history::Position;
 pub use load::{Loader, Placed};
+use lookups::Lookups;
 use orders::Order;
 pub use page::{Matching, Page, PageRequest};
 pub use passages::PassageSpans;
@@ -63,7 +66,7 @@ const QUEUE_WRITES_MAX: usize = 256;
 /// How a store is opened.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// Connections that read at once.
+    /// Connections that read rows by their keys at once; half as many more do what reads long.
     pub readers_max: u32,
     /// Whether documents may have several vectors in the unnamed field. Fixed for the life of a
     /// collection.
@@ -133,7 +136,10 @@ struct Totals {
 /// An open collection.
 #[derive(Debug)]
 pub struct DocumentStore {
+    /// For what reads long.
     readers: SqlitePool,
+    /// For rows by their keys.
+    lookups: Arc<Lookups>,
     queue: mpsc::Sender<Job>,
     /// What the writer is to do beside writes.
     orders: mpsc::Sender<Order>,
@@ -200,6 +206,10 @@ impl DocumentStore {
     pub async fn close(self) {
         drop(self.queue);
         self.readers.close().await;
+        let lookups = self.lookups;
+        if let Err(error) = tokio::task::spawn_blocking(move || lookups.close()).await {
+            tracing::error!(%error, "the reads of a collection did not end in order");
+        }
         if let Err(error) = self.writer.await {
             tracing::error!(%error, "the writer of a collection did not end in order");
         }

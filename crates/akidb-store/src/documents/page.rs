@@ -17,8 +17,9 @@ use sqlx::{SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 use super::{
     DocumentStore,
     field::Fields,
-    read::{Keys, Parts, Reader, json_list},
+    read::{Parts, Reader},
     row::{read_seq, seq_to_sql},
+    source::{Keys, json_list},
     walk::{row_versions, walk},
 };
 use crate::StoreError;
@@ -154,7 +155,7 @@ impl DocumentStore {
                 return Ok(None);
             }
             for row in &rows {
-                numbers.push((read_seq(row, 0)?, read_seq(row, 1)?));
+                numbers.push((read_seq(row, 0), read_seq(row, 1)));
             }
         }
         numbers.retain(|(number, _)| *number > request.after && *number <= request.through);
@@ -243,8 +244,8 @@ impl DocumentStore {
             Err(error) if error.is_damaged_page() => {}
             rows => {
                 let rows = rows?;
-                let numbers = rows.iter().map(|row| Ok((read_seq(row, 0)?, read_seq(row, 1)?)));
-                let numbers = numbers.collect::<Result<Vec<_>, StoreError>>()?;
+                let numbers = rows.iter().map(|row| (read_seq(row, 0), read_seq(row, 1)));
+                let numbers: Vec<(Seq, Seq)> = numbers.collect();
                 // Numbers out of their order would lead a scroll in a circle.
                 let ascend = numbers.is_sorted_by(|(left, _), (right, _)| left < right);
                 let within = |(number, _): &(Seq, Seq)| *number > after && *number <= through;
@@ -256,7 +257,7 @@ impl DocumentStore {
         // Slower, as it sorts what the index has in order.
         let mut numbers: BTreeMap<Seq, Seq> = BTreeMap::new();
         let visit = |row: &SqliteRow, seq| {
-            numbers.insert(seq, read_seq(row, 1)?);
+            numbers.insert(seq, read_seq(row, 1));
             Ok(true)
         };
         let last = self.last_seq();

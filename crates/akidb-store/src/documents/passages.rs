@@ -1,14 +1,15 @@
 //! Where the passages that a search found stand in their texts.
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use akidb_core::Seq;
 
 use super::{
     DocumentStore, VectorsPerDocument,
     field::Table,
-    read::json_list,
+    lookups::{Lookups, at_once},
     row::{passage_columns, read_seq, read_vector, vector_columns},
+    source::{ByKeys, Columns, Keys, Source, by_keys, rows_by_keys},
 };
 use crate::StoreError;
 
@@ -21,39 +22,51 @@ pub struct PassageSpans {
     pub damaged: Vec<Seq>,
 }
 
-const SELECT_SPANS: &str = concat!(
-    "SELECT v.seq, ",
-    vector_columns!(),
-    ", ",
-    passage_columns!(),
-    " FROM vectors v WHERE v.seq IN (SELECT value FROM json_each(?1))"
+const SELECT_SPANS: ByKeys = by_keys!(
+    "v.seq",
+    concat!("SELECT v.seq, ", vector_columns!(), ", ", passage_columns!(), " FROM vectors v")
 );
 
 impl DocumentStore {
     /// Where the passages of vectors of a field, by its number, stand. Vectors that are gone are absent.
+    /// Reads on this thread, which waits for the disk.
     ///
     /// # Errors
     /// When the read fails, or the field was dropped.
-    pub async fn passage_spans(
+    pub fn passage_spans_here(
         &self,
         field: u32,
         vectors: &[Seq],
     ) -> Result<PassageSpans, StoreError> {
         self.fields().per_document(Table(field))?;
-        let vectors: Vec<u64> = vectors.iter().map(|seq| seq.0).collect();
-        let rows = sqlx::query(Table(field).sql(SELECT_SPANS))
-            .bind(json_list(&vectors))
-            .fetch_all(&self.readers);
-        let mut spans = PassageSpans::default();
-        for row in rows.await? {
-            let seq = read_seq(&row, 0)?;
-            match read_vector(&row, seq, 1, VectorsPerDocument::Several)? {
-                Some(found) => {
-                    spans.sound.insert(seq, found.passage.map(|passage| passage.bytes));
-                }
-                None => spans.damaged.push(seq),
-            }
-        }
-        Ok(spans)
+        self.lookups.spans(Table(field), vectors)
     }
+}
+
+impl Lookups {
+    fn spans(self: &Arc<Self>, table: Table, vectors: &[Seq]) -> Result<PassageSpans, StoreError> {
+        let mut snapshot = self.begin()?;
+        let spans = spans_of(snapshot.source(), table, vectors);
+        at_once(spans)
+    }
+}
+
+async fn spans_of<S: Source>(
+    source: &mut S,
+    table: Table,
+    vectors: &[Seq],
+) -> Result<PassageSpans, StoreError> {
+    let mut spans = PassageSpans::default();
+    let visit = &mut |row: &dyn Columns| {
+        let seq = read_seq(row, 0);
+        match read_vector(row, seq, 1, VectorsPerDocument::Several) {
+            Some(found) => {
+                spans.sound.insert(seq, found.passage.map(|passage| passage.bytes));
+            }
+            None => spans.damaged.push(seq),
+        }
+        Ok(())
+    };
+    rows_by_keys(source, (&SELECT_SPANS, table), Keys::Seqs(vectors), visit).await?;
+    Ok(spans)
 }

@@ -3,63 +3,62 @@
 //! A damaged row is left out and named beside the others. Where a page can not be read, a read of
 //! many rows is made again row by row, so that only those on that page are missing.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use akidb_core::{DamagedDocument, Document, DocumentId, Filter, Seq};
 use akidb_engine::Rows;
-use futures::TryStreamExt;
 use sqlx::{SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     DocumentStore, Placed, VectorsPerDocument,
     field::{Fields, Placement, Placements, Table},
     field_rows::{texts_alone, with_vectors},
+    lookups::Lookups,
     row::{
-        DocumentRow, StoredId, document_columns, read_document, read_seq, read_vector,
+        DocumentRow, document_columns, read_document, read_id, read_seq, read_vector,
         vector_columns,
     },
+    source::{Bound, ByKeys, Columns, Keys, Source, by_keys, json_list, rows_by_keys},
     vectors::{as_given, vectors_of},
     walk::{row_versions, walk},
 };
 use crate::{StoreError, StoreMetrics};
 
 /// The SELECT of whole documents.
-macro_rules! select {
-    ($where:literal) => {
-        concat!("SELECT ", document_columns!(), " FROM documents d ", $where)
+macro_rules! documents {
+    () => {
+        concat!("SELECT ", document_columns!(), " FROM documents d")
     };
 }
 
 /// The SELECT of whole documents with the one vector of each.
-macro_rules! select_with_vector {
-    ($where:literal) => {
+macro_rules! documents_with_vector {
+    () => {
         concat!(
             "SELECT ",
             document_columns!(),
             ", ",
             vector_columns!(),
-            " FROM documents d LEFT JOIN vectors v ON v.seq = d.seq ",
-            $where
+            " FROM documents d LEFT JOIN vectors v ON v.seq = d.seq"
         )
     };
 }
 
 /// One SELECT with the vector and without.
 struct Selects {
-    documents: &'static str,
-    with_vector: &'static str,
+    documents: ByKeys,
+    with_vector: ByKeys,
 }
 
-/// Both forms of one SELECT.
-macro_rules! selects {
-    ($where:literal) => {
-        Selects { documents: select!($where), with_vector: select_with_vector!($where) }
-    };
-}
-
-const BY_IDS: Selects = selects!("WHERE d.id IN (SELECT value FROM json_each(?1))");
-const BY_SEQS: Selects = selects!("WHERE d.seq IN (SELECT value FROM json_each(?1))");
-pub(super) const ALL: &str = select!("WHERE d.seq >= ?1 ORDER BY d.seq");
+const BY_IDS: Selects = Selects {
+    documents: by_keys!("d.id", documents!()),
+    with_vector: by_keys!("d.id", documents_with_vector!()),
+};
+const BY_SEQS: Selects = Selects {
+    documents: by_keys!("d.seq", documents!()),
+    with_vector: by_keys!("d.seq", documents_with_vector!()),
+};
+pub(super) const ALL: &str = concat!(documents!(), " WHERE d.seq >= ?1 ORDER BY d.seq");
 
 /// Where the vector stands behind the document's columns.
 const VECTOR_COLUMN: usize = 7;
@@ -68,45 +67,10 @@ const VECTOR_COLUMN: usize = 7;
 const IDS_OF: &str = "SELECT seq, id FROM documents INDEXED BY sqlite_autoindex_documents_1 \
      WHERE +seq IN (SELECT value FROM json_each(?1))";
 
-/// Which rows are wanted.
-#[derive(Clone, Copy)]
-pub(super) enum Keys<'k> {
-    Ids(&'k [DocumentId]),
-    Seqs(&'k [Seq]),
-}
-
-impl<'k> Keys<'k> {
-    fn json(self) -> String {
-        match self {
-            Self::Ids(ids) => json_list(ids),
-            Self::Seqs(seqs) => json_list(&seqs.iter().map(|seq| seq.0).collect::<Vec<_>>()),
-        }
-    }
-
-    fn one_by_one(self) -> Box<dyn Iterator<Item = Self> + Send + 'k> {
-        match self {
-            Self::Ids(ids) => Box::new(ids.chunks(1).map(Self::Ids)),
-            Self::Seqs(seqs) => Box::new(seqs.chunks(1).map(Self::Seqs)),
-        }
-    }
-
-    fn selects(self) -> &'static Selects {
-        match self {
-            Self::Ids(_) => &BY_IDS,
-            Self::Seqs(_) => &BY_SEQS,
-        }
-    }
-
-    /// What is known of rows that can not be read.
-    fn damaged(self) -> Vec<DamagedDocument> {
-        match self {
-            Self::Ids(ids) => {
-                ids.iter().map(|id| DamagedDocument { id: Some(id.clone()), seq: None }).collect()
-            }
-            Self::Seqs(seqs) => {
-                seqs.iter().map(|&seq| DamagedDocument { id: None, seq: Some(seq) }).collect()
-            }
-        }
+const fn selects(keys: Keys<'_>) -> &'static Selects {
+    match keys {
+        Keys::Ids(_) => &BY_IDS,
+        Keys::Seqs(_) => &BY_SEQS,
     }
 }
 
@@ -170,13 +134,13 @@ pub(super) fn damaged_part(document: &Document) -> DamagedDocument {
 }
 
 /// Reads documents over one connection.
-pub(super) struct Reader<'c> {
-    pub(super) connection: &'c mut SqliteConnection,
+pub(super) struct Reader<'c, S> {
+    pub(super) connection: &'c mut S,
     pub(super) fields: &'c Fields,
     pub(super) metrics: &'c StoreMetrics,
 }
 
-impl Reader<'_> {
+impl<S: Source> Reader<'_, S> {
     /// Row versions in no particular order; those that are not there are absent.
     pub(super) async fn rows(
         &mut self,
@@ -223,26 +187,23 @@ impl Reader<'_> {
         keys: Keys<'_>,
         parts: Parts,
     ) -> Result<FoundRows, StoreError> {
-        let selects = keys.selects();
+        let selects = selects(keys);
         let with_vector = parts == Parts::Vectors;
         let joined = with_vector && self.fields.unnamed == VectorsPerDocument::One;
-        let sql = if joined { selects.with_vector } else { selects.documents };
-        let mut rows = sqlx::query(sql).bind(keys.json()).fetch(&mut *self.connection);
+        let sql = if joined { &selects.with_vector } else { &selects.documents };
         let mut found = FoundRows::default();
-        while let Some(row) = rows.try_next().await? {
-            let read = match read_document(&row)? {
-                Ok(document) if joined => with_its_vector(&row, document)?,
-                read => read,
-            };
-            match read {
+        let visit = &mut |row: &dyn Columns| {
+            let read = read_document(row);
+            match read.and_then(|read| if joined { with_its_vector(row, read) } else { Ok(read) }) {
                 Ok(DocumentRow { document, placement }) => {
                     found.rows.documents.push(document);
                     found.placements.push(placement);
                 }
                 Err(damaged) => found.rows.damaged.push(damaged),
             }
-        }
-        drop(rows);
+            Ok(())
+        };
+        rows_by_keys(self.connection, (sql, Table::UNNAMED), keys, visit).await?;
         if with_vector && !joined {
             found = self.with_passages(found).await?;
         }
@@ -299,7 +260,9 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
 
+impl Reader<'_, SqliteConnection> {
     /// The documents that match, ascending by sequence number, and whether all pages could be read.
     pub(super) async fn matching(
         &mut self,
@@ -308,7 +271,7 @@ impl Reader<'_> {
     ) -> Result<(Vec<Seq>, bool), StoreError> {
         let (mut matching, mut damaged) = (Vec::new(), Vec::new());
         let visit = |row: &SqliteRow, seq| {
-            let read = read_document(row)?;
+            let read = read_document(row);
             match &read {
                 Ok(DocumentRow { document, .. })
                     if filter.matches(&document.id, &document.metadata) =>
@@ -342,7 +305,13 @@ impl DocumentStore {
     /// # Errors
     /// When the read fails.
     pub async fn by_ids(&self, ids: &[DocumentId], with_vector: bool) -> Result<Rows, StoreError> {
-        let rows = self.read(Keys::Ids(ids), with_vector).await?;
+        let rows = match self.lookups.are_quick(ids.len()) {
+            true => self.lookups.rows(Keys::Ids(ids), with_vector),
+            false => {
+                let ids = ids.to_vec();
+                self.elsewhere(move |lookups| lookups.rows(Keys::Ids(&ids), with_vector)).await
+            }
+        }?;
         self.shown(rows.documents.iter().map(|document| document.seq).max()).await;
         Ok(rows)
     }
@@ -352,38 +321,40 @@ impl DocumentStore {
     /// # Errors
     /// When the read fails.
     pub async fn by_seqs(&self, seqs: &[Seq], with_vector: bool) -> Result<Rows, StoreError> {
-        self.read(Keys::Seqs(seqs), with_vector).await
-    }
-
-    async fn read(&self, keys: Keys<'_>, with_vector: bool) -> Result<Rows, StoreError> {
-        loop {
-            let fields = self.fields();
-            match self.read_once(&fields, keys, with_vector).await {
-                // It has met tables that are gone.
-                Err(StoreError::Sqlite(_)) if self.lacks_some_of(&fields) => {}
-                rows => return rows,
-            }
+        if self.lookups.are_quick(seqs.len()) {
+            return self.by_seqs_here(seqs, with_vector);
         }
+        let seqs = seqs.to_vec();
+        self.elsewhere(move |lookups| lookups.rows(Keys::Seqs(&seqs), with_vector)).await
     }
 
-    async fn read_once(
+    /// The same on this thread, which waits for the disk.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub fn by_seqs_here(&self, seqs: &[Seq], with_vector: bool) -> Result<Rows, StoreError> {
+        self.lookups.rows(Keys::Seqs(seqs), with_vector)
+    }
+
+    /// Whether so many documents are read by their keys in less time than it takes to have another
+    /// thread do so, by what the last reads took.
+    #[must_use]
+    pub fn lookups_are_quick(&self, documents: usize) -> bool {
+        self.lookups.are_quick(documents)
+    }
+
+    /// Does on a thread for that what may wait for the disk.
+    async fn elsewhere<T: Send + 'static>(
         &self,
-        fields: &Fields,
-        keys: Keys<'_>,
-        with_vector: bool,
-    ) -> Result<Rows, StoreError> {
-        let parts = Parts::of(with_vector);
-        let metrics = &self.metrics;
-        // What is read after the documents must be of the same moment.
-        let several = with_vector && fields.unnamed == VectorsPerDocument::Several;
-        if several || !fields.named.is_empty() {
-            let mut snapshot = self.readers.begin().await?;
-            let mut reader = Reader { connection: &mut snapshot, fields, metrics };
-            return Ok(reader.rows(keys, parts).await?.rows);
-        }
-        let mut connection = self.readers.acquire().await?;
-        let mut reader = Reader { connection: &mut connection, fields, metrics };
-        Ok(reader.rows(keys, parts).await?.rows)
+        work: impl FnOnce(&Arc<Lookups>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let lookups = Arc::clone(&self.lookups);
+        let done = tokio::task::spawn_blocking(move || work(&lookups)).await;
+        done.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is on its way out.
+            Err(_) => Err(StoreError::Closed),
+        })
     }
 
     /// The fields that there are now.
@@ -393,8 +364,7 @@ impl DocumentStore {
 
     /// Whether one of these fields was dropped meanwhile.
     pub(super) fn lacks_some_of(&self, fields: &Fields) -> bool {
-        let now = self.fields();
-        fields.named.iter().any(|field| now.named(field.number).is_err())
+        fields.lack_some_of(&self.fields())
     }
 
     /// The row versions that match, ascending. A damaged one matches nothing.
@@ -404,7 +374,7 @@ impl DocumentStore {
     pub async fn matching(&self, filter: &Filter) -> Result<Vec<Seq>, StoreError> {
         let mut connection = self.readers.acquire().await?;
         let (fields, metrics) = (Fields::default(), &self.metrics);
-        let mut reader = Reader { connection: &mut connection, fields: &fields, metrics };
+        let mut reader = Reader { connection: &mut *connection, fields: &fields, metrics };
         let (matching, _) = reader.matching(filter, self.last_seq()).await?;
         drop(connection);
         self.shown(matching.last().copied()).await;
@@ -430,47 +400,35 @@ impl DocumentStore {
 }
 
 /// The ids of row versions, as far as the index of ids can be read.
-pub(super) async fn ids_of(
-    connection: &mut SqliteConnection,
+pub(super) async fn ids_of<S: Source>(
+    connection: &mut S,
     seqs: &[u64],
 ) -> Result<HashMap<Seq, DocumentId>, StoreError> {
     let mut ids = HashMap::new();
     if seqs.is_empty() {
         return Ok(ids);
     }
-    let mut rows = sqlx::query(IDS_OF).bind(json_list(seqs)).fetch(connection);
-    loop {
-        match rows.try_next().await.map_err(StoreError::from) {
-            Ok(Some(row)) => {
-                let seq = read_seq(&row, 0)?;
-                let id = sqlx::Row::try_get_unchecked(&row, 1).ok();
-                ids.extend(id.map(|StoredId(id)| (seq, id)));
-            }
-            Ok(None) => return Ok(ids),
-            Err(error) if error.is_damaged_page() => return Ok(ids),
-            Err(error) => return Err(error),
-        }
+    let visit = &mut |row: &dyn Columns| {
+        ids.extend(read_id(row, 1).map(|id| (read_seq(row, 0), id)));
+        Ok(())
+    };
+    let list = json_list(seqs);
+    match connection.query(IDS_OF.into_sql_str(), Bound::Text(&list), visit).await {
+        Err(error) if !error.is_damaged_page() => Err(error),
+        _ => Ok(ids),
     }
 }
 
-fn with_its_vector(
-    row: &SqliteRow,
-    found: DocumentRow,
-) -> Result<Result<DocumentRow, DamagedDocument>, StoreError> {
+fn with_its_vector(row: &dyn Columns, found: DocumentRow) -> Result<DocumentRow, DamagedDocument> {
     let DocumentRow { document, placement } = found;
     if placement.has(Table::UNNAMED).is_none() {
-        return Ok(Ok(DocumentRow { document, placement }));
+        return Ok(DocumentRow { document, placement });
     }
-    Ok(match read_vector(row, document.seq, VECTOR_COLUMN, VectorsPerDocument::One)? {
+    match read_vector(row, document.seq, VECTOR_COLUMN, VectorsPerDocument::One) {
         Some(row) => {
             let document = Document { vector: Some(row.vector), ..document };
             Ok(DocumentRow { document, placement })
         }
         None => Err(damaged_part(&document)),
-    })
-}
-
-/// A list for `json_each`, which keeps integers and texts apart.
-pub(super) fn json_list<T: serde::Serialize>(items: &[T]) -> String {
-    serde_json::to_string(items).unwrap_or_default()
+    }
 }

@@ -19,7 +19,8 @@ use super::{
     field::{self, Fields, Table},
     history, identity,
     load::FILE_NAME,
-    read::{Keys, Parts, Reader, json_list},
+    read::{Parts, Reader},
+    source::{Keys, json_list},
     survey::look_at_rows,
     tidy::truncate_log,
 };

@@ -8,17 +8,18 @@ use akidb_core::{
 };
 use akidb_engine::{EmbeddedText, TextHash};
 use sqlx::{
-    Row, Sqlite, TypeInfo, ValueRef,
+    Sqlite,
     encode::IsNull,
     error::BoxDynError,
-    sqlite::{SqliteArgumentsBuffer, SqliteRow, SqliteTypeInfo},
+    sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo},
 };
 
 use super::{
     field::Placement,
+    source::{Cell, Columns, WrongType, bytes, integer},
     vectors::{PassageColumns, VectorKey, VectorsPerDocument},
 };
-use crate::{StoreError, checksum};
+use crate::checksum;
 
 /// A row of `vectors`, read while a collection opens.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,19 +46,17 @@ pub(super) struct DocumentRow {
 
 /// A row of `documents`: `Ok` when its checksum is right, `Err` with what it says of itself when
 /// not.
-pub(super) fn read_document(
-    row: &SqliteRow,
-) -> Result<Result<DocumentRow, DamagedDocument>, StoreError> {
-    let seq = read_seq(row, 0)?;
-    let id = row.try_get_unchecked(1).ok().map(|StoredId(id)| id);
-    let text: Option<&[u8]> = row.try_get_unchecked(2)?;
-    let metadata: Option<&[u8]> = row.try_get_unchecked(3)?;
-    let stored: Option<i64> = row.try_get_unchecked(4)?;
-    let first_seq: Option<i64> = row.try_get_unchecked(5)?;
-    let fields: Option<&[u8]> = row.try_get_unchecked(6)?;
+pub(super) fn read_document(row: &dyn Columns) -> Result<DocumentRow, DamagedDocument> {
+    let seq = read_seq(row, 0);
+    let id = read_id(row, 1);
+    let damaged = || DamagedDocument { id: id.clone(), seq: Some(seq) };
     let sound = || {
-        let (id, metadata) = (id.clone()?, metadata?);
-        let fields = fields.map(str::from_utf8).transpose().ok()?;
+        let id = id.clone()?;
+        let text = bytes(row, 2).ok()?;
+        let metadata = bytes(row, 3).ok()??;
+        let stored = integer(row, 4).ok()?;
+        let first_seq = integer(row, 5).ok()?;
+        let fields = bytes(row, 6).ok()?.map(str::from_utf8).transpose().ok()?;
         let sum = checksum::of_document(seq, &id, text, metadata, first_seq, fields);
         if stored != Some(sum) && !has_fault(PlantedFault::SkipRowChecksum) {
             return None;
@@ -69,7 +68,16 @@ pub(super) fn read_document(
             Document { id, text, metadata, vector: None, passages, fields: of_fields, seq };
         Some(DocumentRow { document, placement: Placement(fields.map(str::to_owned)) })
     };
-    Ok(sound().ok_or_else(|| DamagedDocument { id: id.clone(), seq: Some(seq) }))
+    sound().ok_or_else(damaged)
+}
+
+/// A document's id; `None` where a damaged row says none.
+pub(super) fn read_id(row: &dyn Columns, column: usize) -> Option<DocumentId> {
+    match row.cell(column) {
+        Cell::Integer(id) => Some(DocumentId::Integer(id)),
+        Cell::Bytes(id) => DocumentId::from_text(str::from_utf8(id).ok()?.to_owned()).ok(),
+        Cell::Null | Cell::Other => None,
+    }
 }
 
 /// The columns that [`read_vector`] reads.
@@ -99,59 +107,53 @@ pub(super) struct VectorRow {
 
 /// The columns of a vector from `column` on: `None` when it is absent or the checksum is wrong.
 pub(super) fn read_vector(
-    row: &SqliteRow,
+    row: &dyn Columns,
     seq: Seq,
     column: usize,
     per_document: VectorsPerDocument,
-) -> Result<Option<VectorRow>, StoreError> {
-    let bytes: Option<&[u8]> = row.try_get_unchecked(column)?;
-    let stored: Option<i64> = row.try_get_unchecked(column + 1)?;
-    let embedded = read_embedded(row, column + 2)?;
-    let passage = match per_document {
-        VectorsPerDocument::One => None,
-        VectorsPerDocument::Several => read_passage(row, column + 6)?,
+) -> Option<VectorRow> {
+    let read = || -> Result<Option<VectorRow>, WrongType> {
+        let Some(bytes) = bytes(row, column)? else { return Ok(None) };
+        let stored = integer(row, column + 1)?;
+        let embedded = read_embedded(row, column + 2)?;
+        let passage = match per_document {
+            VectorsPerDocument::One => None,
+            VectorsPerDocument::Several => read_passage(row, column + 6)?,
+        };
+        // Where only a part of `embedded` or `passage` is there, the checksum is wrong as well.
+        let sum = checksum::of_vector(seq, bytes, embedded.as_ref(), passage.as_ref());
+        let is_sound = stored == Some(sum) || has_fault(PlantedFault::SkipRowChecksum);
+        Ok(is_sound.then(|| VectorRow { vector: vector_from_bytes(bytes), embedded, passage }))
     };
-    // Where only a part of `embedded` or `passage` is there, the checksum is wrong as well.
-    let sum = |bytes: &[u8]| checksum::of_vector(seq, bytes, embedded.as_ref(), passage.as_ref());
-    let is_unchecked = has_fault(PlantedFault::SkipRowChecksum);
-    let sound = bytes.filter(|bytes| is_unchecked || stored == Some(sum(bytes)));
-    Ok(sound.map(|bytes| VectorRow { vector: vector_from_bytes(bytes), embedded, passage }))
+    read().ok().flatten()
 }
 
-fn read_embedded(row: &SqliteRow, column: usize) -> Result<Option<EmbeddedText>, StoreError> {
-    let hash: Option<&[u8]> = row.try_get_unchecked(column)?;
-    let Some(hash) = hash.and_then(TextHash::from_bytes) else { return Ok(None) };
-    let tokens: Option<i64> = row.try_get_unchecked(column + 1)?;
-    let truncated: Option<i64> = row.try_get_unchecked(column + 2)?;
-    let tokens = tokens.and_then(|tokens| u32::try_from(tokens).ok());
-    let truncated = match truncated {
+fn read_embedded(row: &dyn Columns, column: usize) -> Result<Option<EmbeddedText>, WrongType> {
+    let hash = bytes(row, column)?.and_then(TextHash::from_bytes);
+    let Some(hash) = hash else { return Ok(None) };
+    let tokens = integer(row, column + 1)?.and_then(|tokens| u32::try_from(tokens).ok());
+    let truncated = match integer(row, column + 2)? {
         Some(0) => Some(false),
         Some(1) => Some(true),
         _ => None,
     };
-    let unknown_tokens: Option<i64> = row.try_get_unchecked(column + 3)?;
-    let unknown_tokens = unknown_tokens.and_then(|tokens| u32::try_from(tokens).ok());
+    let unknown_tokens = integer(row, column + 3)?.and_then(|tokens| u32::try_from(tokens).ok());
     let embedded = tokens.zip(truncated);
     Ok(embedded.map(|(tokens, truncated)| EmbeddedText { hash, tokens, truncated, unknown_tokens }))
 }
 
-fn read_passage(row: &SqliteRow, column: usize) -> Result<Option<PassageColumns>, StoreError> {
-    let document: Option<i64> = row.try_get_unchecked(column)?;
-    let count: Option<i64> = row.try_get_unchecked(column + 1)?;
-    let count = count.and_then(|count| u32::try_from(count).ok());
-    let start: Option<i64> = row.try_get_unchecked(column + 2)?;
-    let end: Option<i64> = row.try_get_unchecked(column + 3)?;
-    let bytes = start.zip(end).map(|(start, end)| {
-        let byte = |stored| usize::try_from(stored).unwrap_or(usize::MAX);
-        byte(start)..byte(end)
-    });
-    let document = document.map(|seq| Seq(seq.cast_unsigned()));
+fn read_passage(row: &dyn Columns, column: usize) -> Result<Option<PassageColumns>, WrongType> {
+    let document = integer(row, column)?.map(|seq| Seq(seq.cast_unsigned()));
+    let count = integer(row, column + 1)?.and_then(|count| u32::try_from(count).ok());
+    let span = integer(row, column + 2)?.zip(integer(row, column + 3)?);
+    let byte = |stored| usize::try_from(stored).unwrap_or(usize::MAX);
+    let bytes = span.map(|(start, end)| byte(start)..byte(end));
     Ok(bytes.map(|bytes| PassageColumns { document, count, bytes }))
 }
 
-pub(super) fn read_seq(row: &SqliteRow, column: usize) -> Result<Seq, StoreError> {
-    let seq: i64 = row.try_get_unchecked(column)?;
-    Ok(Seq(seq.cast_unsigned()))
+/// A sequence number; 0, which no row has, where something else stands in its place.
+pub(super) fn read_seq(row: &dyn Columns, column: usize) -> Seq {
+    Seq(integer(row, column).ok().flatten().unwrap_or(0).cast_unsigned())
 }
 
 /// SQLite's integers are signed; sequence numbers never get near the sign.
@@ -178,21 +180,6 @@ pub(super) struct StoredId(pub(super) DocumentId);
 impl sqlx::Type<Sqlite> for StoredId {
     fn type_info() -> SqliteTypeInfo {
         <str as sqlx::Type<Sqlite>>::type_info()
-    }
-
-    fn compatible(ty: &SqliteTypeInfo) -> bool {
-        matches!(ty.name(), "INTEGER" | "TEXT")
-    }
-}
-
-impl<'r> sqlx::Decode<'r, Sqlite> for StoredId {
-    fn decode(value: sqlx::sqlite::SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
-        let is_integer = value.type_info().name() == "INTEGER";
-        Ok(Self(if is_integer {
-            DocumentId::Integer(<i64 as sqlx::Decode<Sqlite>>::decode(value)?)
-        } else {
-            DocumentId::from_text(<String as sqlx::Decode<Sqlite>>::decode(value)?)?
-        }))
     }
 }
 

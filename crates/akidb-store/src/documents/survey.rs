@@ -124,7 +124,7 @@ pub(super) async fn look_at_rows(
     let mut damaged: Vec<DamagedDocument> = Vec::new();
     let mut readable = Vec::new();
     let mut placements = Placements::default();
-    let visit = |row: &SqliteRow, seq| match read_document(row)? {
+    let visit = |row: &SqliteRow, seq| match read_document(row) {
         Ok(DocumentRow { placement, .. }) => {
             readable.push(seq);
             placements.add(seq, placement);
@@ -206,8 +206,7 @@ async fn look_at_index(
         }
         rows => rows?,
     };
-    let named = rows.iter().map(|row| read_seq(row, 0)).collect::<Result<Vec<_>, _>>()?;
-    let named = ascending(named);
+    let named = ascending(rows.iter().map(|row| read_seq(row, 0)).collect());
     let lacking = in_table.iter().filter(|seq| named.binary_search(seq).is_err()).count();
     let beyond = named.iter().filter(|seq| in_table.binary_search(seq).is_err()).count();
     if lacking > 0 {
@@ -228,7 +227,7 @@ async fn look_at_texts(
 ) -> Result<Vec<Seq>, StoreError> {
     let mut sound = HashSet::new();
     let visit = |row: &SqliteRow, seq| {
-        let is_sound = read_text(row)?.is_some();
+        let is_sound = read_text(row).is_some();
         sound.extend(is_sound.then_some(seq));
         Ok(is_sound)
     };
@@ -248,7 +247,7 @@ async fn look_at_vectors(
     let mut expected = Expected::new(documents);
     let mut orphans = 0_u64;
     let visit = |row: &SqliteRow, seq: Seq| {
-        let Some(row) = read_vector(row, seq, 1, VectorsPerDocument::Several)? else {
+        let Some(row) = read_vector(row, seq, 1, VectorsPerDocument::Several) else {
             return Ok(false);
         };
         let passage = row.passage.as_ref();

@@ -17,8 +17,9 @@ use super::{
     CommittedChange, Position, VectorsPerDocument,
     field::{Fields, Placement, Table},
     field_rows::{insert_text, rows_in_fields},
-    read::{FoundRows, Keys, Parts, Reader, damaged_part, json_list},
-    row::{StoredId, read_seq, seq_to_sql},
+    read::{FoundRows, Parts, Reader, damaged_part},
+    row::{StoredId, read_id, read_seq, seq_to_sql},
+    source::{Keys, integer, json_list},
     vectors::{NewVector, VectorColumns, rows_of, vectors_of},
 };
 use crate::{StoreError, StoreMetrics, checksum};
@@ -307,17 +308,16 @@ impl Transaction<'_> {
         .bind(ids_json)
         .fetch_all(&mut *self.connection)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let StoredId(id) = sqlx::Row::try_get_unchecked(row, 1)?;
-                let seq = read_seq(row, 0)?;
-                let first_seq: Option<i64> = sqlx::Row::try_get_unchecked(row, 2)?;
-                let first_seq = first_seq.map(|first_seq| Seq(first_seq.cast_unsigned()));
-                // A damaged row must not keep its document from being replaced.
-                let number = first_seq.filter(|first| (Seq(1)..seq).contains(first)).unwrap_or(seq);
-                Ok((id, Existing { seq, number }))
-            })
-            .collect()
+        let existing = rows.iter().filter_map(|row| {
+            let id = read_id(row, 1)?;
+            let seq = read_seq(row, 0);
+            let first_seq = integer(row, 2).ok().flatten();
+            let first_seq = first_seq.map(|first_seq| Seq(first_seq.cast_unsigned()));
+            // A damaged row must not keep its document from being replaced.
+            let number = first_seq.filter(|first| (Seq(1)..seq).contains(first)).unwrap_or(seq);
+            Some((id, Existing { seq, number }))
+        });
+        Ok(existing.collect())
     }
 
     async fn delete_ids(&mut self, ids: &[DocumentId]) -> Result<u64, StoreError> {
@@ -358,7 +358,7 @@ impl Transaction<'_> {
         .bind(json_list(&seqs))
         .fetch_all(&mut *self.connection)
         .await?;
-        rows.iter().map(|row| read_seq(row, 0)).collect()
+        Ok(rows.iter().map(|row| read_seq(row, 0)).collect())
     }
 
     /// Within a transaction in which SQLite has met a page that it can not read, every further change

@@ -7,16 +7,15 @@ use std::{
 
 use akidb_core::{Passage, Seq, in_characters};
 use akidb_engine::{EmbeddedText, KnownText, PassageVector, RowVectors};
-use futures::TryStreamExt;
-use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
+use sqlx::{Sqlite, query::Query, sqlite::SqliteArguments};
 
 use super::{
     field::Table,
-    read::json_list,
     row::{
         VectorRow, passage_columns, read_seq, read_vector, seq_to_sql, vector_columns,
         vector_to_bytes,
     },
+    source::{ByKeys, Columns, Keys, Source, by_keys, integer, rows_by_keys},
 };
 use crate::{StoreError, checksum};
 
@@ -205,50 +204,55 @@ fn rows_of_text(text: &KnownText, document: Seq) -> impl Iterator<Item = NewVect
     })
 }
 
-const SELECT_ONE: &str = concat!(
-    "SELECT v.seq, ",
-    vector_columns!(),
-    " FROM vectors v WHERE v.seq IN (SELECT value FROM json_each(?1))"
-);
+const SELECT_ONE: ByKeys =
+    by_keys!("v.seq", concat!("SELECT v.seq, ", vector_columns!(), " FROM vectors v"));
 
-const SELECT_SEVERAL: &str = concat!(
-    "SELECT v.seq, ",
-    vector_columns!(),
-    ", ",
-    passage_columns!(),
-    " FROM vectors v WHERE v.seq IN (SELECT value FROM json_each(?1)) \
-     OR v.document_seq IN (SELECT value FROM json_each(?1)) ORDER BY v.seq"
-);
+macro_rules! select_several {
+    () => {
+        concat!("SELECT v.seq, ", vector_columns!(), ", ", passage_columns!(), " FROM vectors v")
+    };
+}
+
+const SELECT_SEVERAL: ByKeys = ByKeys {
+    listed: concat!(
+        select_several!(),
+        " WHERE v.seq IN (SELECT value FROM json_each(?1)) \
+         OR v.document_seq IN (SELECT value FROM json_each(?1)) ORDER BY v.seq"
+    ),
+    single: concat!(select_several!(), " WHERE v.seq = ?1 OR v.document_seq = ?1 ORDER BY v.seq"),
+};
+
+/// Where the document stands in a row of these.
+const DOCUMENT_COLUMN: usize = 7;
 
 /// The vectors of row versions in a field. Those of which a row is damaged or missing are `None`, those that
 /// have no row at all are absent.
-pub(super) async fn vectors_of(
-    connection: &mut SqliteConnection,
+pub(super) async fn vectors_of<S: Source>(
+    connection: &mut S,
     documents: &[Seq],
     table: Table,
     per_document: VectorsPerDocument,
 ) -> Result<HashMap<Seq, Option<RowVectors>>, StoreError> {
     let sql = match per_document {
-        VectorsPerDocument::One => SELECT_ONE,
-        VectorsPerDocument::Several => SELECT_SEVERAL,
+        VectorsPerDocument::One => &SELECT_ONE,
+        VectorsPerDocument::Several => &SELECT_SEVERAL,
     };
     let wanted: HashSet<Seq> = documents.iter().copied().collect();
-    let documents: Vec<u64> = documents.iter().map(|seq| seq.0).collect();
     let mut found: HashMap<Seq, Vec<(Seq, Option<VectorRow>)>> = HashMap::new();
-    let query = sqlx::query(table.sql(sql));
-    let mut rows = query.bind(json_list(&documents)).fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let seq = read_seq(&row, 0)?;
+    let visit = &mut |row: &dyn Columns| {
+        let seq = read_seq(row, 0);
         let document = match per_document {
             VectorsPerDocument::Several if !wanted.contains(&seq) => {
-                let document: Option<i64> = sqlx::Row::try_get_unchecked(&row, 7)?;
+                let document = integer(row, DOCUMENT_COLUMN).ok().flatten();
                 document.map_or(seq, |document| Seq(document.cast_unsigned()))
             }
             _ => seq,
         };
-        let row = read_vector(&row, seq, 1, per_document)?;
-        found.entry(document).or_default().push((seq, row));
-    }
+        let read = read_vector(row, seq, 1, per_document);
+        found.entry(document).or_default().push((seq, read));
+        Ok(())
+    };
+    rows_by_keys(connection, (sql, table), Keys::Seqs(documents), visit).await?;
     let found = found.into_iter();
     Ok(found.map(|(document, rows)| (document, from_rows(document, rows))).collect())
 }

@@ -36,7 +36,7 @@ pub(super) async fn walk(
         let ended = loop {
             match rows.try_next().await.map_err(StoreError::from) {
                 Ok(Some(row)) => {
-                    let seq = read_seq(&row, 0)?;
+                    let seq = read_seq(&row, 0);
                     // A damaged number is above the last one, or below the one before.
                     if (from..=last).contains(&seq) {
                         seen = Some(seq);
@@ -77,7 +77,7 @@ pub(super) async fn row_versions(
         let mut rows = sqlx::query(sql).fetch(&mut *connection);
         loop {
             match rows.try_next().await.map_err(StoreError::from) {
-                Ok(Some(row)) => found.push(read_seq(&row, 0)?),
+                Ok(Some(row)) => found.push(read_seq(&row, 0)),
                 Ok(None) => return Ok(ascending(found.split_off(from))),
                 Err(error) if error.is_damaged_page() => break,
                 Err(error) => return Err(error),

@@ -314,7 +314,7 @@ impl GroupFailure {
             Self::RolledBack(StoreError::DamagedPage { reason }) => {
                 StoreError::DamagedPage { reason: reason.clone() }
             }
-            Self::RolledBack(StoreError::Sqlite(error)) => StoreError::Sqlite(Arc::clone(error)),
+            Self::RolledBack(StoreError::Sqlite(failure)) => StoreError::Sqlite(failure.clone()),
             Self::RolledBack(error) => {
                 StoreError::Malformed { what: "row", reason: error.to_string() }
             }

@@ -118,7 +118,7 @@ async fn a_document_has_in_each_field_what_was_written_there() {
     let hash = TextHash::of(TITLE);
     assert_eq!(store.known_texts(3, &[hash]).await.unwrap()[&hash], known(7.0));
     assert!(store.known_texts(0, &[hash]).await.unwrap().is_empty());
-    let spans = store.passage_spans(3, &[Seq(2)]).await.unwrap();
+    let spans = store.passage_spans_here(3, &[Seq(2)]).unwrap();
     assert_eq!(spans.sound[&Seq(2)], Some(4..6));
 
     let change = changes.recv().await.unwrap();

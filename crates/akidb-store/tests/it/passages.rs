@@ -102,7 +102,7 @@ async fn passages_come_back_in_order_beside_own_vectors() {
     assert_eq!(scrolled[1].passages, passages(20.0));
     let without = store.by_seqs(&[Seq(1)], false).await.unwrap().documents.remove(0);
     assert_eq!((without.vector, without.passages), (None, vec![]));
-    let spans = store.passage_spans(0, &[Seq(2), Seq(4), Seq(99)]).await.unwrap();
+    let spans = store.passage_spans_here(0, &[Seq(2), Seq(4), Seq(99)]).unwrap();
     assert_eq!(spans.sound.len(), 2);
     assert_eq!((&spans.sound[&Seq(2)], &spans.sound[&Seq(4)]), (&Some(4..9), &None));
 }
@@ -166,7 +166,7 @@ async fn a_damaged_passage_is_left_out_alone_and_named() {
     let expected = vec![(key(1, 1), 11.0), (key(1, 2), 12.0)];
     assert_eq!(loaded(folder.path()).await, (vec![Seq(1)], expected));
     let (store, _changes) = open(folder.path()).await;
-    let spans = store.passage_spans(0, &[Seq(1), Seq(2)]).await.unwrap();
+    let spans = store.passage_spans_here(0, &[Seq(1), Seq(2)]).unwrap();
     assert_eq!((spans.damaged, &spans.sound[&Seq(2)]), (vec![Seq(1)], &Some(4..9)));
     let patch = crate::patch_of(id("a"), serde_json::json!({}));
     assert!(write(&store, Write::Patch(patch)).await.is_err());
