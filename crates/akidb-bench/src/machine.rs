@@ -80,6 +80,17 @@ pub(crate) fn process_cpu_s() -> Option<f64> {
     cpu_s_of("self")
 }
 
+/// Context switches of the threads that a process has now. Linux tells them, others do not.
+pub(crate) fn switches_of(process: u32) -> Option<u64> {
+    let mut switches = 0;
+    for thread in fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten() {
+        let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        let counts = status.lines().filter_map(|line| line.split_once("ctxt_switches:"));
+        switches += counts.filter_map(|(_, count)| count.trim().parse::<u64>().ok()).sum::<u64>();
+    }
+    Some(switches)
+}
+
 /// The same of any process, by its id. Linux tells it, others do not.
 pub(crate) fn cpu_s_of(process: &str) -> Option<f64> {
     /// Clock ticks a second that Linux tells programs of, whatever its own clock does.

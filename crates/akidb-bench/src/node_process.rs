@@ -56,6 +56,11 @@ impl NodeProcess {
         Ok(self.cpu_s()?.zip(before).map(|(after, before)| after - before))
     }
 
+    /// How often its threads of now have given a processor up, or lost it.
+    pub(crate) fn switches(&self) -> Option<u64> {
+        machine::switches_of(self.pid?)
+    }
+
     /// Waits, where the process is known, until the index of a collection is complete and the node
     /// at rest.
     ///

@@ -17,7 +17,7 @@ use crate::{
     disk::Disk,
     load::{self, Job, Run},
     machine::{self, Machine},
-    node::{Batch, Client, Endpoint, NodeArguments},
+    node::{Batch, Client, Endpoint, HitParts, NodeArguments},
     node_process::{NodeProcess, ProcessArguments},
     other_engines::{self, OtherEngine},
     report::{Report, Verdict, progress, seconds, table},
@@ -217,7 +217,7 @@ impl Insertion<'_> {
         for row in samples(self.vectors.len()) {
             let vector = self.vectors.vector(row);
             got += usize::from(client.vector(name, row).await? == vector);
-            let nearest = client.search(name, vector, 1).await?;
+            let nearest = client.search(name, vector, 1, HitParts::Ids).await?;
             found_first += usize::from(nearest.first().is_some_and(|&hit| hit as usize == row));
         }
         let measured = Measured {

@@ -15,7 +15,7 @@ use crate::{
     dataset::{Dataset, Shape},
     load::{self, Job},
     machine::{self, Machine},
-    node::{Batch, Client, Endpoint, NodeArguments},
+    node::{Batch, Client, Endpoint, HitParts, NodeArguments},
     node_process::{NodeProcess, ProcessArguments},
     report::{Report, Verdict, progress, seconds, table},
     timing::Percentiles,
@@ -51,6 +51,9 @@ pub(crate) struct Arguments {
     /// Hits of each search
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     limit: u16,
+    /// What comes with the hits
+    #[arg(long, value_enum, default_value_t)]
+    parts: HitParts,
     /// Searches of each run
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
     searches: u32,
@@ -91,6 +94,8 @@ struct Totals {
     client_cpu_s: Option<f64>,
     /// Processor time of the node in the run, where its process is named.
     node_cpu_s: Option<f64>,
+    /// How often its threads gave a processor up, or lost it, for each search.
+    node_switches_a_search: Option<f64>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<SearchReport> {
@@ -164,7 +169,7 @@ impl Bench<'_> {
         let mut hits = 0;
         for query in 0..QUERIES {
             let limit = self.arguments.limit.into();
-            let found = client.search(name, self.queries.vector(query), limit).await?;
+            let found = client.search(name, self.queries.vector(query), limit, HitParts::Ids).await?;
             hits += self.truth.hits(&self.vectors, &self.queries, query, &found);
         }
         Ok(hits as f64 / (QUERIES * self.truth.limit()) as f64)
@@ -183,12 +188,16 @@ impl Bench<'_> {
             name: name.to_owned(),
             queries: Arc::clone(&self.queries),
             limit: self.arguments.limit.into(),
+            parts: self.arguments.parts,
             wanted: self.truth.limit(),
         };
         let searches = self.arguments.searches as usize;
+        let switches_before = self.process.switches();
         let before = self.process.cpu_s()?;
         let run = load::run(endpoint, concurrency.into(), searches, job).await?;
         let node_cpu_s = self.process.cpu_s_since(before)?;
+        let switches = self.process.switches().zip(switches_before);
+        let switches = switches.map(|(after, before)| after.saturating_sub(before) as f64);
         Ok(Totals {
             door,
             concurrency,
@@ -198,6 +207,7 @@ impl Bench<'_> {
             times: run.percentiles(),
             client_cpu_s: run.client_cpu_s,
             node_cpu_s,
+            node_switches_a_search: switches.map(|switches| switches / searches as f64),
         })
     }
 }
@@ -207,13 +217,14 @@ struct SearchJob {
     name: String,
     queries: Arc<Dataset>,
     limit: u64,
+    parts: HitParts,
     wanted: usize,
 }
 
 impl Job for SearchJob {
     async fn run(&self, client: &mut Client, at: usize) -> anyhow::Result<()> {
         let query = self.queries.vector(at % self.queries.len());
-        let found = client.search(&self.name, query, self.limit).await?.len();
+        let found = client.search(&self.name, query, self.limit, self.parts).await?.len();
         ensure!(found == self.wanted, "a search found {found} of {} documents", self.wanted);
         Ok(())
     }
@@ -236,6 +247,7 @@ impl Report for SearchReport {
             "max ms",
             "client CPU s",
             "node CPU s",
+            "switches",
         ];
         let rows = self.runs.iter().map(|run| {
             [
@@ -250,6 +262,7 @@ impl Report for SearchReport {
                 format!("{:.2}", run.times.max_ms),
                 seconds(run.client_cpu_s),
                 seconds(run.node_cpu_s),
+                seconds(run.node_switches_a_search),
             ]
         });
         vec![

@@ -22,7 +22,7 @@ use crate::{
     dataset::{Dataset, Shape},
     load::{self, Job},
     machine::{self, Machine},
-    node::{Batch, Client, Endpoint, NodeArguments},
+    node::{Batch, Client, Endpoint, HitParts, NodeArguments},
     report::{Report, Verdict, progress, table},
     timing::Percentiles,
 };
@@ -183,7 +183,7 @@ impl Bench<'_> {
                     None => endpoint.connect().await?,
                 };
                 let query = queries.vector(at % queries.len());
-                let found = client.search(&name, query, LIMIT).await?.len();
+                let found = client.search(&name, query, LIMIT, HitParts::Ids).await?.len();
                 ensure!(found as u64 == LIMIT, "a search found {found} documents");
                 let took = due.elapsed();
                 idle.lock().push(client);

@@ -11,7 +11,7 @@ use akidb_proto::{
 use anyhow::Context;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Batch, GROUP, id_of};
+use super::{Batch, GROUP, HitParts, id_of};
 
 /// One HTTP/2 connection.
 pub(crate) struct Client {
@@ -108,6 +108,7 @@ impl Client {
         name: &str,
         vector: &[f32],
         limit: u64,
+        parts: HitParts,
     ) -> anyhow::Result<Vec<String>> {
         let search = wire::Search {
             query: Some(search::Query::Vector(wire::Vector {
@@ -115,7 +116,10 @@ impl Client {
                 ..Default::default()
             })),
             limit: Some(limit),
-            include: Some(include(false)),
+            include: Some(wire::Include {
+                metadata: Some(parts == HitParts::Metadata),
+                ..include(false)
+            }),
             ..Default::default()
         };
         let request = wire::SearchRequest { collection: name.to_owned(), search: Some(search) };
@@ -137,7 +141,7 @@ fn integer(value: i64) -> wire::Value {
     wire::Value { kind: Some(value::Kind::Int64Value(value)) }
 }
 
-/// Text and metadata are never asked for.
+/// Neither text nor metadata.
 fn include(vector: bool) -> wire::Include {
     wire::Include { text: Some(false), metadata: Some(false), vector: Some(vector) }
 }

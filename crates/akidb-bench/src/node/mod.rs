@@ -58,6 +58,16 @@ impl NodeArguments {
     }
 }
 
+/// What comes with the hits of a search.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HitParts {
+    /// Their ids.
+    #[default]
+    Ids,
+    /// And their metadata, for which the documents are read.
+    Metadata,
+}
+
 /// A way into a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -179,10 +189,11 @@ impl Client {
         name: &str,
         vector: &[f32],
         limit: u64,
+        parts: HitParts,
     ) -> anyhow::Result<Vec<u32>> {
         let ids = match self {
-            Self::Rest(client) => client.search(name, vector, limit).await,
-            Self::Grpc(client) => client.search(name, vector, limit).await,
+            Self::Rest(client) => client.search(name, vector, limit, parts).await,
+            Self::Grpc(client) => client.search(name, vector, limit, parts).await,
         }?;
         ids.iter().map(|id| row_of(id)).collect()
     }

@@ -5,7 +5,7 @@ use akidb_core::Metric;
 use anyhow::Context;
 use serde_json::json;
 
-use super::{Batch, GROUP, id_of};
+use super::{Batch, GROUP, HitParts, id_of};
 
 /// One HTTP/1.1 connection, kept open.
 pub(crate) struct Client(akidb_client::Client);
@@ -68,8 +68,13 @@ impl Client {
         name: &str,
         vector: &[f32],
         limit: u64,
+        parts: HitParts,
     ) -> anyhow::Result<Vec<String>> {
-        let search = Search::vector(vector.to_vec()).limit(limit).include(&[]);
+        let parts: &[Part] = match parts {
+            HitParts::Ids => &[],
+            HitParts::Metadata => &[Part::Metadata],
+        };
+        let search = Search::vector(vector.to_vec()).limit(limit).include(parts);
         let answer = self.0.collection(name).search(&search).await?;
         Ok(answer.hits.into_iter().map(|hit| hit.id.to_string()).collect())
     }
