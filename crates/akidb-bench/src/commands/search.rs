@@ -169,7 +169,8 @@ impl Bench<'_> {
         let mut hits = 0;
         for query in 0..QUERIES {
             let limit = self.arguments.limit.into();
-            let found = client.search(name, self.queries.vector(query), limit, HitParts::Ids).await?;
+            let found =
+                client.search(name, self.queries.vector(query), limit, HitParts::Ids).await?;
             hits += self.truth.hits(&self.vectors, &self.queries, query, &found);
         }
         Ok(hits as f64 / (QUERIES * self.truth.limit()) as f64)

@@ -9,8 +9,8 @@ use akidb_core::{
     Limits, Metadata, Metric,
 };
 use akidb_engine::{
-    Collection, CollectionRecord, FieldPatch, FieldRow, HitParts, NewRow, OneDocument,
-    Patch, Query, RowVectors, ScrollRequest, StorageEngine, UpsertRules, VectorField, Write,
+    Collection, CollectionRecord, FieldPatch, FieldRow, HitParts, NewRow, OneDocument, Patch,
+    Query, RowVectors, ScrollRequest, StorageEngine, UpsertRules, VectorField, Write,
 };
 use akidb_local::{IndexConfig, IndexThresholds, LocalConfig, LocalEngine, StorageConfig};
 use prometheus::Registry;

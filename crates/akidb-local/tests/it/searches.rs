@@ -6,9 +6,7 @@ use std::{
 };
 
 use akidb_core::{DocumentId, Effort, ErrorCode};
-use akidb_engine::{
-    Collection, Found, HitParts, NewRow, Query, StorageEngine, UpsertRules, Write,
-};
+use akidb_engine::{Collection, Found, HitParts, NewRow, Query, StorageEngine, UpsertRules, Write};
 
 use crate::fields::{create, deadline, field, open, reopened, row};
 
