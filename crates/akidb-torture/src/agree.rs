@@ -4,16 +4,16 @@
 //! the sequence number of a collection is not below that of any of its rows. What the node refuses
 //! to read and what it tells of damage is gathered beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::{
     client::{Client, Reply},
-    document::{self, FILTERS, Form, Version, described, short, wire_id},
+    document::{self, FILTERS, Form, OWN, Version, described, short, wire_id},
     oracle::{Collection, State},
-    workload::ef_of,
+    workload::{ef_of, has_extra},
 };
 
 /// Documents of one page of a scroll.
@@ -131,6 +131,7 @@ fn is_alarming(component: &Value) -> bool {
 /// The form shows in the settings, so that a collection under another name is read as well.
 fn form_of(listed: &Value) -> Form {
     match listed {
+        _ if listed["fields"][OWN].is_object() => Form::Fields,
         _ if listed["chunking"].is_object() => Form::Passages,
         _ if listed["model"].is_object() => Form::Texts,
         _ => Form::Vectors,
@@ -167,8 +168,23 @@ impl Reading<'_> {
             description: described(description["description"].as_str().unwrap_or_default())
                 .unwrap_or(0),
             ef: ef_of(&description),
+            aliases: self.aliases(&description)?,
+            has_extra: has_extra(&description),
             documents,
         }))
+    }
+
+    /// The aliases, each of which leads to the collection.
+    fn aliases(&mut self, description: &Value) -> Result<BTreeSet<String>> {
+        let aliases = description["aliases"].as_array().into_iter().flatten();
+        let aliases: BTreeSet<_> = aliases.filter_map(Value::as_str).map(str::to_owned).collect();
+        for alias in &aliases {
+            let reply = self.client.read("GET", &format!("/v1/collections/{alias}"), None)?;
+            if self.is_served("describe by an alias", &reply) && reply.body["name"] != self.name {
+                self.contradict(format!("its alias {alias} names {}", reply.body["name"]));
+            }
+        }
+        Ok(aliases)
     }
 
     fn describe(&mut self, description: &Value, documents: &Documents, last_seq: u64) {
@@ -255,12 +271,14 @@ impl Reading<'_> {
         // Rows that are damaged count, take the place of a hit and are named beside the hits.
         let rows = description["document_count"].as_u64().and_then(|rows| rows.try_into().ok());
         let limit = (documents.len().max(rows.unwrap_or(0)) + 1).min(HITS_MAX);
-        for exact in [true, false] {
+        let searches = self.form.searches();
+        for (mut search, exact) in
+            searches.iter().flat_map(|it| [true, false].map(|exact| (it.clone(), exact)))
+        {
             let what = if exact { "exact search" } else { "search" };
-            let search = json!({
-                "vector": self.form.query(), "limit": limit, "include": ["metadata"],
-                "params": {"exact": exact},
-            });
+            search["limit"] = json!(limit);
+            search["include"] = json!(["metadata"]);
+            search["params"] = json!({"exact": exact});
             let path = format!("/v1/collections/{}/search", self.name);
             let reply = self.client.read("POST", &path, Some(&search))?;
             if !self.is_served(what, &reply) {

@@ -8,6 +8,10 @@ use crate::node::MODEL_DIMENSION;
 /// Dimension of vectors that the client gives.
 const OWN_DIMENSION: usize = 4;
 
+/// The fields of [`Form::Fields`].
+const TITLE: &str = "title";
+pub(crate) const OWN: &str = "own";
+
 /// What the documents of a collection are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Form {
@@ -17,11 +21,13 @@ pub(crate) enum Form {
     Texts,
     /// Texts that are cut into passages.
     Passages,
+    /// A text in one named field and a vector of the client's own in another.
+    Fields,
 }
 
 impl Form {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Vectors, Self::Texts, Self::Passages];
+    pub(crate) const ALL: [Self; 4] = [Self::Vectors, Self::Texts, Self::Passages, Self::Fields];
 
     /// The body that creates a collection of this form.
     pub(crate) fn creation(self, name: &str, description: u64) -> Value {
@@ -36,12 +42,38 @@ impl Form {
                 "name": name, "metric": "dot", "chunking": {"tokens": 12},
                 "description": description,
             }),
+            Self::Fields => json!({
+                "name": name, "description": description, "fields": {
+                    TITLE: {},
+                    OWN: {
+                        "dimension": OWN_DIMENSION, "metric": "l2",
+                        "index": {"m": 4, "ef_construction": 32},
+                    },
+                },
+            }),
         }
     }
 
-    /// A vector to search by.
-    pub(crate) fn query(self) -> Vec<f64> {
-        vec![1.0; if self == Self::Vectors { OWN_DIMENSION } else { MODEL_DIMENSION }]
+    /// The body that gives a collection of this form another description and another `ef`.
+    pub(crate) fn settings(self, description: u64, ef: u64) -> Value {
+        let (description, index) = (describe(description), json!({"ef": ef}));
+        match self {
+            Self::Fields => json!({"description": description, "fields": {OWN: {"index": index}}}),
+            _ => json!({"description": description, "index": index}),
+        }
+    }
+
+    /// Searches, each of which finds every document.
+    pub(crate) fn searches(self) -> Vec<Value> {
+        let vector = |dimension| vec![1.0; dimension];
+        match self {
+            Self::Vectors => vec![json!({"vector": vector(OWN_DIMENSION)})],
+            Self::Texts | Self::Passages => vec![json!({"vector": vector(MODEL_DIMENSION)})],
+            Self::Fields => vec![
+                json!({"field": OWN, "vector": vector(OWN_DIMENSION)}),
+                json!({"field": TITLE, "vector": vector(MODEL_DIMENSION)}),
+            ],
+        }
     }
 }
 
@@ -79,9 +111,15 @@ pub(crate) fn number_of(id: &Value) -> Option<u64> {
 pub(crate) fn document(form: Form, id: u64, number: u64) -> Value {
     let mut document = json!({
         "id": wire_id(id),
-        "text": text(form, id, number),
         "metadata": metadata(id, Version { number, patch: 0 }),
     });
+    let text = text(form, id, number);
+    if form == Form::Fields {
+        document["texts"] = json!({TITLE: text});
+        document["vectors"] = json!({OWN: vector(id, number)});
+        return document;
+    }
+    document["text"] = json!(text);
     if form == Form::Vectors {
         document["vector"] = json!(vector(id, number));
     }
@@ -156,8 +194,10 @@ pub(crate) fn read(form: Form, found: &Value) -> Result<(u64, Version), String> 
     if found["metadata"] != metadata(id, version) {
         return Err(broken("other metadata"));
     }
+    let written = text(form, id, version.number);
+    let expected_text = if form == Form::Fields { None } else { Some(written.as_str()) };
     if let Some(found_text) = found.get("text")
-        && found_text.as_str() != Some(&text(form, id, version.number))
+        && found_text.as_str() != expected_text
     {
         return Err(broken("another text"));
     }
@@ -167,8 +207,19 @@ pub(crate) fn read(form: Form, found: &Value) -> Result<(u64, Version), String> 
     {
         return Err(broken("another vector"));
     }
+    if let Some(texts) = found.get("texts")
+        && *texts != json!({TITLE: written})
+    {
+        return Err(broken("other texts"));
+    }
+    if let Some(vectors) = found.get("vectors") {
+        let is_own = numbers(&vectors[OWN]) == vector(id, version.number);
+        if !is_own || vectors[TITLE].as_array().map(Vec::len) != Some(MODEL_DIMENSION) {
+            return Err(broken("other vectors"));
+        }
+    }
     if let Some(passages) = found.get("passages").and_then(Value::as_array) {
-        check_passages(passages, &text(form, id, version.number)).map_err(broken)?;
+        check_passages(passages, &written).map_err(broken)?;
     }
     Ok((id, version))
 }

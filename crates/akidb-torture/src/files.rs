@@ -47,6 +47,8 @@ pub(crate) const KINDS: &[FileKind] = &[
     derived("description", "collections/*/collection.json"),
     derived("manifest", "collections/*/vectors/manifest*"),
     derived("index section", "collections/*/vectors/*"),
+    derived("manifest of a named field", "collections/*/vectors_*/manifest*"),
+    derived("index section of a named field", "collections/*/vectors_*/*"),
     // Never looked into by a node.
     derived("put aside", "lost+found/**"),
 ];
@@ -84,6 +86,10 @@ mod tests {
         assert_eq!(name("akidb.db"), Some("catalogue"));
         assert_eq!(name("collections/1/vectors/manifest-7"), Some("manifest"));
         assert_eq!(name("collections/1/vectors/3.links"), Some("index section"));
+        assert_eq!(
+            name("collections/1/vectors_12/3.links"),
+            Some("index section of a named field")
+        );
         assert_eq!(name("collections/1/new-file"), None);
         assert_eq!(name("akidb.db.old"), None);
     }

@@ -4,7 +4,7 @@
 //! one other; one without a known outcome leads to both; what is read after a fault leaves those
 //! that are as was read. None left: something was lost, or something appeared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::{FILTERS, Form, Version};
 
@@ -20,12 +20,21 @@ pub(crate) struct Collection {
     pub(crate) description: u64,
     /// Candidates of its searches.
     pub(crate) ef: u64,
+    /// Its other names.
+    pub(crate) aliases: BTreeSet<String>,
+    /// Whether it has the field that comes and goes.
+    pub(crate) has_extra: bool,
     /// Its documents by id.
     pub(crate) documents: BTreeMap<u64, Version>,
 }
 
 /// All collections by name.
 pub(crate) type State = BTreeMap<String, Collection>;
+
+/// Whether a collection has an alias, so that it can not be dropped.
+pub(crate) fn is_aliased(state: &State, collection: &str) -> bool {
+    state.get(collection).is_some_and(|it| !it.aliases.is_empty())
+}
 
 /// `ef` of a new collection.
 pub(crate) const EF_DEFAULT: u64 = 100;
@@ -39,6 +48,12 @@ pub(crate) enum Operation {
     Drop { collection: String },
     /// Changes settings that are kept as they are given.
     Settings { collection: String, description: u64, ef: u64 },
+    /// Gives a collection another name.
+    Rename { collection: String, to: String },
+    /// Has an alias name a collection, or none.
+    Alias { alias: String, collection: Option<String> },
+    /// Adds or drops the field that comes and goes.
+    Extra { collection: String, is_added: bool },
     /// Writes documents, all or none.
     Upsert { collection: String, documents: Vec<(u64, u64)> },
     /// Deletes by id.
@@ -58,11 +73,14 @@ impl Operation {
             Self::Create { collection, .. }
             | Self::Drop { collection }
             | Self::Settings { collection, .. }
+            | Self::Rename { collection, .. }
+            | Self::Extra { collection, .. }
             | Self::Upsert { collection, .. }
             | Self::Delete { collection, .. }
             | Self::DeleteMatching { collection, .. }
             | Self::Patch { collection, .. }
             | Self::Import { collection, .. } => collection,
+            Self::Alias { collection, .. } => collection.as_deref().unwrap_or_default(),
         }
     }
 
@@ -79,24 +97,45 @@ impl Operation {
 
     /// Leads a state to the one after it. Does nothing where the collection is not there.
     pub(crate) fn apply(&self, state: &mut State) {
-        if let Self::Create { collection, form, description } = self {
-            state.entry(collection.clone()).or_insert(Collection {
-                form: *form,
-                description: *description,
-                ef: EF_DEFAULT,
-                documents: BTreeMap::new(),
-            });
-            return;
+        match self {
+            Self::Create { collection, form, description } => {
+                state.entry(collection.clone()).or_insert(Collection {
+                    form: *form,
+                    description: *description,
+                    ef: EF_DEFAULT,
+                    aliases: BTreeSet::new(),
+                    has_extra: false,
+                    documents: BTreeMap::new(),
+                });
+            }
+            Self::Drop { collection } if !is_aliased(state, collection) => {
+                state.remove(collection);
+            }
+            Self::Rename { collection, to } if !state.contains_key(to) => {
+                if let Some(renamed) = state.remove(collection) {
+                    state.insert(to.clone(), renamed);
+                }
+            }
+            Self::Alias { alias, collection } => {
+                if collection.as_ref().is_some_and(|name| !state.contains_key(name)) {
+                    return;
+                }
+                state.values_mut().for_each(|it| _ = it.aliases.remove(alias));
+                let named = collection.as_ref().and_then(|name| state.get_mut(name));
+                if let Some(named) = named {
+                    named.aliases.insert(alias.clone());
+                }
+            }
+            _ => {
+                if let Some(changed) = state.get_mut(self.collection()) {
+                    self.apply_to(changed);
+                }
+            }
         }
-        if let Self::Drop { collection } = self {
-            state.remove(collection);
-            return;
-        }
-        let Some(Collection { documents: stored, description: line, ef: candidates, .. }) =
-            state.get_mut(self.collection())
-        else {
-            return;
-        };
+    }
+
+    fn apply_to(&self, changed: &mut Collection) {
+        let stored = &mut changed.documents;
         match self {
             Self::Upsert { documents, .. } | Self::Import { documents, .. } => {
                 let versions =
@@ -116,9 +155,10 @@ impl Operation {
                 }
             }
             Self::Settings { description, ef, .. } => {
-                (*line, *candidates) = (*description, *ef);
+                (changed.description, changed.ef) = (*description, *ef);
             }
-            Self::Create { .. } | Self::Drop { .. } => {}
+            Self::Extra { is_added, .. } => changed.has_extra = *is_added,
+            Self::Create { .. } | Self::Drop { .. } | Self::Rename { .. } | Self::Alias { .. } => {}
         }
     }
 
@@ -257,6 +297,12 @@ pub(crate) fn difference(expected: &State, seen: &State) -> Vec<String> {
                 found.description, found.ef, wanted.description, wanted.ef
             ));
         }
+        if (&wanted.aliases, wanted.has_extra) != (&found.aliases, found.has_extra) {
+            told.push(format!(
+                "{name} has aliases {:?} and extra field {}, not {:?} and {}",
+                found.aliases, found.has_extra, wanted.aliases, wanted.has_extra
+            ));
+        }
         for (id, version) in &wanted.documents {
             match found.documents.get(id) {
                 None => told.push(format!("{name}/{id} {version:?} is gone")),
@@ -322,6 +368,27 @@ mod tests {
         assert!(oracle.fitting(is_there).is_ok() && oracle.fitting(is_gone).is_ok());
         oracle.note(&Operation::Drop { collection: "c".to_owned() }, &Answered::Done);
         assert_eq!(oracle.fitting(is_there).unwrap_err(), "c is not there");
+    }
+
+    #[test]
+    fn a_name_goes_from_one_to_another_in_one_step() {
+        let mut oracle = started();
+        let alias = |to: Option<&str>| Operation::Alias {
+            alias: "a".to_owned(),
+            collection: to.map(str::to_owned),
+        };
+        oracle.note(&alias(Some("c")), &Answered::Done);
+        oracle.note(&Operation::Drop { collection: "c".to_owned() }, &Answered::Done);
+        assert!(oracle.state().contains_key("c"), "it has an alias");
+        let rename = Operation::Rename { collection: "c".to_owned(), to: "d".to_owned() };
+        oracle.note(&rename, &Answered::Done);
+        assert!(is_aliased(oracle.state(), "d") && !oracle.state().contains_key("c"));
+        oracle.note(&alias(Some("c")), &Answered::Done);
+        assert!(is_aliased(oracle.state(), "d"), "what is not there gets no alias");
+        oracle.note(&alias(None), &Answered::Unknown);
+        let (with, without): (Vec<_>, Vec<_>) =
+            oracle.states.iter().partition(|state| is_aliased(state, "d"));
+        assert_eq!((with.len(), without.len()), (1, 1));
     }
 
     #[test]

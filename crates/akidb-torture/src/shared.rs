@@ -13,11 +13,12 @@ use crate::{
 const PREFIX: &str = "s-";
 
 /// The shared collections by name.
-pub(crate) const SHARED: [(&str, Form); 4] = [
+pub(crate) const SHARED: [(&str, Form); 5] = [
     ("s-vectors", Form::Vectors),
     ("s-others", Form::Vectors),
     ("s-texts", Form::Texts),
     ("s-passages", Form::Passages),
+    ("s-fields", Form::Fields),
 ];
 
 /// Creates the shared collections and returns the state with them.

@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Client, Reply},
-    document::{FILTERS, Form, describe, document, wire_id},
-    oracle::{Answered, EF_DEFAULT, Operation, Oracle, State},
+    document::{FILTERS, Form, OWN, document, wire_id},
+    oracle::{Answered, EF_DEFAULT, Operation, Oracle, State, is_aliased},
 };
 
 /// Ids that one worker has in a collection.
 pub(crate) const IDS_PER_WORKER: u64 = 400;
+
+/// The field that comes and goes.
+const EXTRA: &str = "extra";
 
 /// The type of lines of JSON.
 const LINES_TYPE: &str = "application/x-ndjson";
@@ -102,25 +105,40 @@ impl Worker {
 
     fn next_of_catalogue(&mut self, state: &State) -> Operation {
         let prefix = self.own_prefix();
-        let own: Vec<_> = state.keys().filter(|name| name.starts_with(&prefix)).collect();
+        let own: Vec<_> = state.iter().filter(|(name, _)| name.starts_with(&prefix)).collect();
         let chosen = own.get(self.random.random_range(0..own.len().max(1)));
-        match chosen {
-            Some(&name) if own.len() > 3 || self.random.random_ratio(1, 3) => {
-                Operation::Drop { collection: name.clone() }
-            }
-            Some(&name) if self.random.random_ratio(1, 2) => {
+        let Some(&(name, chosen)) = chosen else { return self.create() };
+        let collection = name.clone();
+        if own.len() > 3 || self.random.random_ratio(1, 3) {
+            return match chosen.aliases.first() {
+                Some(alias) => Operation::Alias { alias: alias.clone(), collection: None },
+                None => Operation::Drop { collection },
+            };
+        }
+        match self.random.random_range(0..10) {
+            0..3 => {
                 let (description, ef) = (self.version(), self.random.random_range(10..200));
-                Operation::Settings { collection: name.clone(), description, ef }
+                Operation::Settings { collection, description, ef }
             }
+            3 => Operation::Rename { collection, to: self.own_name() },
+            4..6 => {
+                let alias = format!("a{}-{}", self.number, self.random.random_range(0..2));
+                Operation::Alias { alias, collection: Some(collection) }
+            }
+            6..8 => Operation::Extra { collection, is_added: !chosen.has_extra },
             _ => self.create(),
         }
     }
 
     /// A new collection of its own.
     pub(crate) fn create(&mut self) -> Operation {
-        let collection = format!("{}{}", self.own_prefix(), self.random.random_range(0..6));
+        let collection = self.own_name();
         let form = Form::ALL[self.random.random_range(0..Form::ALL.len())];
         Operation::Create { collection, form, description: self.version() }
+    }
+
+    fn own_name(&mut self) -> String {
+        format!("{}{}", self.own_prefix(), self.random.random_range(0..6))
     }
 
     /// How the names of its own collections begin.
@@ -189,8 +207,21 @@ impl Request {
             ),
             Operation::Drop { .. } => Self { method: "DELETE", path: base, body: Body::None },
             Operation::Settings { description, ef, .. } => {
-                let body = json!({"description": describe(*description), "index": {"ef": ef}});
-                Self::new("PATCH", base, body)
+                Self::new("PATCH", base, form.settings(*description, *ef))
+            }
+            Operation::Rename { to, .. } => Self::new("PATCH", base, json!({"name": to})),
+            Operation::Alias { alias, collection } => {
+                let action = match collection {
+                    Some(name) => json!({"set": {"alias": alias, "collection": name}}),
+                    None => json!({"delete": {"alias": alias}}),
+                };
+                Self::new("POST", "/v1/aliases".to_owned(), json!({"actions": [action]}))
+            }
+            Operation::Extra { is_added: true, .. } => {
+                Self::new("PUT", base + "/fields/" + EXTRA, json!({"dimension": 2}))
+            }
+            Operation::Extra { is_added: false, .. } => {
+                Self { method: "DELETE", path: base + "/fields/" + EXTRA, body: Body::None }
             }
             Operation::Upsert { documents, .. } => {
                 Self::new("POST", base + "/documents", json!({"documents": wire(documents)}))
@@ -271,7 +302,19 @@ pub(crate) fn outcome(
     }
     let expected = match operation {
         Operation::Create { collection, .. } if state.contains_key(collection) => 409,
+        Operation::Alias { alias, collection: None }
+            if !state.values().any(|it| it.aliases.contains(alias)) =>
+        {
+            404
+        }
         _ if !state.contains_key(operation.collection()) => 404,
+        Operation::Drop { collection } if is_aliased(state, collection) => 409,
+        Operation::Rename { collection, to } if to != collection && state.contains_key(to) => 409,
+        Operation::Extra { collection, is_added: false }
+            if state.get(collection).is_some_and(|it| !it.has_extra) =>
+        {
+            404
+        }
         Operation::Patch { id, collection, .. }
             if state.get(collection).is_some_and(|c| !c.documents.contains_key(id)) =>
         {
@@ -315,5 +358,11 @@ fn outcome_of_import(lines: usize, reply: &Reply) -> Answered {
 
 /// The settings of a collection as the node describes it.
 pub(crate) fn ef_of(description: &Value) -> u64 {
-    description["index"]["ef"].as_u64().unwrap_or(EF_DEFAULT)
+    let indexes = [&description["index"], &description["fields"][OWN]["index"]];
+    indexes.into_iter().find_map(|index| index["ef"].as_u64()).unwrap_or(EF_DEFAULT)
+}
+
+/// Whether a collection has the field that comes and goes, as the node describes it.
+pub(crate) fn has_extra(description: &Value) -> bool {
+    description["fields"][EXTRA].is_object()
 }

@@ -40,9 +40,14 @@ enum Step {
     Drop,
     Settings,
     Rebuild,
+    Rename,
+    Alias,
+    /// A field is added and dropped.
+    Field,
     UpsertVectors,
     UpsertTexts,
     UpsertPassages,
+    UpsertFields,
     Delete,
     DeleteMatching,
     Patch,
@@ -55,14 +60,18 @@ enum Step {
     Start,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 18] = [
     Step::Create,
     Step::Drop,
     Step::Settings,
     Step::Rebuild,
+    Step::Rename,
+    Step::Alias,
+    Step::Field,
     Step::UpsertVectors,
     Step::UpsertTexts,
     Step::UpsertPassages,
+    Step::UpsertFields,
     Step::Delete,
     Step::DeleteMatching,
     Step::Patch,
@@ -250,8 +259,10 @@ impl Trial {
         let mut client = node.client();
         for (name, form) in crate::shared::SHARED {
             // Open before the failure is armed, so that the n-th call is one of the step.
-            let search = json!({"vector": form.query(), "limit": 1});
-            client.read("POST", &format!("/v1/collections/{name}/search"), Some(&search))?;
+            for mut search in form.searches() {
+                search["limit"] = json!(1);
+                client.read("POST", &format!("/v1/collections/{name}/search"), Some(&search))?;
+            }
         }
         wait_until_quiet(shim)?;
         shim.arm(failure)?;
@@ -298,9 +309,17 @@ impl Trial {
                 upsert("s-vectors", &mut worker, 0..40),
                 Operation::Settings { collection, description: 78, ef: 61 },
             ],
+            Step::Rename => vec![Operation::Rename { collection, to: "s-renamed".to_owned() }],
+            Step::Alias => {
+                vec![Operation::Alias { alias: "a0-new".to_owned(), collection: Some(collection) }]
+            }
+            Step::Field => [true, false]
+                .map(|is_added| Operation::Extra { collection: collection.clone(), is_added })
+                .into(),
             Step::UpsertVectors => vec![upsert("s-vectors", &mut worker, 0..20)],
             Step::UpsertTexts => vec![upsert("s-texts", &mut worker, 0..20)],
             Step::UpsertPassages => vec![upsert("s-passages", &mut worker, 0..20)],
+            Step::UpsertFields => vec![upsert("s-fields", &mut worker, 0..20)],
             Step::Delete => vec![Operation::Delete { collection, ids: (0..30).collect() }],
             Step::DeleteMatching => vec![Operation::DeleteMatching { collection, filter: 1 }],
             Step::Patch => {

@@ -182,10 +182,10 @@ impl Actor {
     fn search(&mut self) -> Result<()> {
         let group = self.random.random_range(0..7);
         let keys: Vec<_> = (0..KEYS).filter(|key| key % 7 == group).collect();
-        let body = json!({
-            "vector": Form::Vectors.query(), "limit": KEYS, "filter": {"group": group},
-            "params": {"exact": self.random.random::<bool>()},
-        });
+        let mut body = json!({"vector": [1, 1, 1, 1]});
+        body["limit"] = json!(KEYS);
+        body["filter"] = json!({"group": group});
+        body["params"] = json!({"exact": self.random.random::<bool>()});
         let path = format!("/v1/collections/{STABLE}/search");
         let (reply, at) = self.send("POST", &path, Some(&body))?;
         self.note_reads(&keys, &reply?.body["hits"], at, Strictness::MayMissWritten, "search")

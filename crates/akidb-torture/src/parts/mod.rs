@@ -19,7 +19,7 @@ use crate::case::Part;
 pub(crate) const ALL: &[Part] = &[
     Part {
         name: "kills",
-        about: "ten times kill -9 while three workers write, create, drop and change settings",
+        about: "ten times kill -9 while three workers write, and create, drop, change and name collections",
         quick: 4,
         full: 100,
         run: kills::run,
@@ -27,8 +27,8 @@ pub(crate) const ALL: &[Part] = &[
     Part {
         name: "calls",
         about: "the n-th call of an operation fails, while its client waits or goes away",
-        quick: 60,
-        full: 520,
+        quick: 72,
+        full: 666,
         run: calls::run,
     },
     Part {
