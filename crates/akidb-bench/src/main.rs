@@ -46,7 +46,8 @@ use clap::{Parser, Subcommand};
 use self::{
     commands::{
         by_filter, embed, embed_load, encode, exact_search, filter_index, hard_vectors, import,
-        insert, mlx_worker, restart, search, search_while_writing, tenants, vector_index, vectors,
+        insert, keyword, keyword_quality, mlx_worker, restart, search, search_while_writing,
+        tenants, vector_index, vectors,
     },
     report::{OutputFormat, Verdict},
 };
@@ -82,6 +83,10 @@ enum Command {
     Import(import::Arguments),
     /// Insert vectors into a running node, beside what its disk allows and other engines
     Insert(insert::Arguments),
+    /// Search many texts by keyword, in this process, beside tantivy where it is built in
+    Keyword(keyword::Arguments),
+    /// Rank judged sets by keyword, in this process
+    KeywordQuality(keyword_quality::Arguments),
     /// Embed single queries through the process that hosts MLX, beside the same in one process
     MlxWorker(mlx_worker::Arguments),
     /// Start a node over many vectors after a clean stop, after a crash, and without index files
@@ -116,6 +121,10 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Import(arguments) => report::publish(&import::run(arguments)?, cli.output)?,
         Command::Insert(arguments) => report::publish(&insert::run(arguments)?, cli.output)?,
+        Command::Keyword(arguments) => report::publish(&keyword::run(arguments)?, cli.output)?,
+        Command::KeywordQuality(arguments) => {
+            report::publish(&keyword_quality::run(arguments)?, cli.output)?
+        }
         Command::MlxWorker(arguments) => report::publish(&mlx_worker::run(arguments)?, cli.output)?,
         Command::Restart(arguments) => report::publish(&restart::run(arguments)?, cli.output)?,
         Command::SearchWhileWriting(arguments) => {

@@ -9,6 +9,8 @@ pub(crate) mod filter_index;
 pub(crate) mod hard_vectors;
 pub(crate) mod import;
 pub(crate) mod insert;
+pub(crate) mod keyword;
+pub(crate) mod keyword_quality;
 pub(crate) mod mlx_worker;
 pub(crate) mod restart;
 pub(crate) mod search;
