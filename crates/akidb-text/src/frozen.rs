@@ -6,11 +6,8 @@ use std::{
 };
 
 use crate::{
-    TextIndex, TextSettings, bytes,
-    dictionary::{Dictionary, TermChunk},
-    forward::Forward,
-    index::{Rows, Statistics},
-    lengths::Lengths,
+    TextIndex, TextSettings, bytes, dictionary::TermChunk, forward::Forward, index::Rows,
+    list::List,
 };
 
 /// An index at one moment. It shares its memory with the index; what writes change meanwhile is copied.
@@ -55,53 +52,89 @@ impl Frozen {
     /// If a slot is listed twice.
     #[must_use]
     pub fn compacted(&self, old_slots: &[u32]) -> TextIndex {
-        let mut new_slots = vec![u32::MAX; self.lengths.len()];
-        for (new, &old) in (0..).zip(old_slots) {
-            if let Some(entry) = new_slots.get_mut(old as usize) {
-                assert!(*entry == u32::MAX, "slot {old} is listed twice");
-                *entry = new;
-            }
-        }
-        let renumbered = |old: u32| {
-            let new = new_slots.get(old as usize).copied();
-            new.filter(|&new| new != u32::MAX)
-        };
-        let mut dictionary = Dictionary::default();
-        // By the old number of a term.
-        let mut new_terms = Vec::new();
-        for (term, list) in self.chunks.iter().flat_map(|chunk| chunk.iter()) {
-            let list = list.renumbered(&self.lengths, &renumbered);
-            if list.live == 0 {
-                new_terms.push(u32::MAX);
-                continue;
-            }
-            let (number, _) = dictionary.find_or_insert(term);
-            *dictionary.list_mut(number) = list;
-            new_terms.push(number);
-        }
-        self.with(old_slots, dictionary, &new_terms)
+        let mut index =
+            TextIndex::of(Arc::clone(&self.settings), Forward::default(), Rows::default());
+        index.append_from(self, old_slots);
+        index
     }
+}
 
-    /// An index of documents in other slots, whose terms have other numbers.
-    fn with(&self, old_slots: &[u32], dictionary: Dictionary, new_terms: &[u32]) -> TextIndex {
-        let (mut forward, mut lengths) = (Forward::default(), Lengths::default());
-        let mut statistics = Statistics::default();
-        for (new, &old) in (0..).zip(old_slots) {
-            let length = self.lengths.get(old as usize).copied().unwrap_or_default();
-            let document = self.forward.terms(old).filter(|_| length != 0);
-            let Some((manner, terms)) = document else {
-                forward.push(new, None);
-                continue;
+impl TextIndex {
+    /// Adds documents of another index of the same settings behind those that are here, as
+    /// [`Frozen::compacted`] does. So an index that was made of an earlier moment catches up: it costs what those
+    /// documents have, and a look at each term.
+    ///
+    /// # Panics
+    ///
+    /// If a slot is listed twice.
+    pub fn append_from(&mut self, other: &Frozen, old_slots: &[u32]) {
+        let from = old_slots.iter().copied().min().unwrap_or(u32::MAX);
+        self.write_alone(|rows, forward| {
+            let first = forward.slot_count;
+            let mut new_slots = vec![u32::MAX; other.lengths.len().saturating_sub(from as usize)];
+            for (new, &old) in (first..).zip(old_slots) {
+                if let Some(entry) = new_slots.get_mut((old - from) as usize) {
+                    assert!(*entry == u32::MAX, "slot {old} is listed twice");
+                    *entry = new;
+                }
+            }
+            let renumbered = |old: u32| {
+                let new = new_slots.get((old - from) as usize).copied();
+                new.filter(|&new| new != u32::MAX)
             };
-            // They ascend still: numbers are given in the order of the old ones.
-            let terms = terms.iter().map(|&term| new_terms[term as usize]);
-            let terms: Vec<u32> = terms.filter(|&term| term != u32::MAX).collect();
-            forward.push(new, Some((manner, &terms)));
-            lengths.set(new, length);
-            statistics.add(manner, length);
+            let new_terms = append_postings(rows, other, from, &renumbered);
+            append_documents(rows, forward, other, old_slots, &new_terms);
+        });
+    }
+}
+
+/// Appends the postings of documents, and gives the new number of each term that they have, by the old one.
+fn append_postings(
+    rows: &mut Rows,
+    other: &Frozen,
+    from: u32,
+    renumbered: &impl Fn(u32) -> Option<u32>,
+) -> Vec<u32> {
+    let mut new_terms = Vec::new();
+    for (term, list) in other.chunks.iter().flat_map(|chunk| chunk.iter()) {
+        let mut number = u32::MAX;
+        if list.last >= from {
+            let mut appended = List::default();
+            if let Some(held) = rows.dictionary.find(term) {
+                number = held;
+                std::mem::swap(&mut appended, rows.dictionary.list_mut(held));
+            }
+            appended.append_from(list, from, &other.lengths, renumbered);
+            // A term that none of the documents has is not taken over.
+            if appended.live > 0 || number != u32::MAX {
+                (number, _) = rows.dictionary.find_or_insert(term);
+                *rows.dictionary.list_mut(number) = appended;
+            }
         }
-        let visible = forward.slot_count;
-        let rows = Rows { dictionary, lengths, visible, statistics };
-        TextIndex::of(Arc::clone(&self.settings), forward, rows)
+        new_terms.push(number);
+    }
+    new_terms
+}
+
+/// Appends what else is known of documents whose postings are there.
+fn append_documents(
+    rows: &mut Rows,
+    forward: &mut Forward,
+    other: &Frozen,
+    old_slots: &[u32],
+    new_terms: &[u32],
+) {
+    for (new, &old) in (forward.slot_count..).zip(old_slots) {
+        let length = other.lengths.get(old as usize).copied().unwrap_or_default();
+        let Some((manner, terms)) = other.forward.terms(old).filter(|_| length != 0) else {
+            forward.push(new, None);
+            continue;
+        };
+        let terms = terms.iter().map(|&term| new_terms[term as usize]);
+        let mut terms: Vec<u32> = terms.filter(|&term| term != u32::MAX).collect();
+        terms.sort_unstable();
+        forward.push(new, Some((manner, &terms)));
+        rows.lengths.set(new, length);
+        rows.statistics.add(manner, length);
     }
 }

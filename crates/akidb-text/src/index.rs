@@ -93,6 +93,14 @@ impl TextIndex {
         Self { settings, forward: Mutex::new(forward), rows: RwLock::new(rows), memory }
     }
 
+    /// Changes all of it while nobody else has it.
+    pub(crate) fn write_alone(&mut self, write: impl FnOnce(&mut Rows, &mut Forward)) {
+        let (rows, forward) = (self.rows.get_mut(), self.forward.get_mut());
+        write(rows, forward);
+        rows.visible = forward.slot_count;
+        *self.memory.get_mut() = forward.memory_bytes() + rows.dictionary.memory_bytes();
+    }
+
     /// What it was made with.
     #[must_use]
     pub fn settings(&self) -> &TextSettings {

@@ -89,15 +89,18 @@ impl List {
         blocks
     }
 
-    /// The postings of slots that `renumbered` gives another slot for, under that one.
-    pub(crate) fn renumbered(
-        &self,
+    /// Appends the postings of another list from a slot on, of those slots that `renumbered` gives another
+    /// slot for, under that one. `lengths` are the codes of the other's documents.
+    pub(crate) fn append_from(
+        &mut self,
+        other: &Self,
+        from: u32,
         lengths: &[u8],
         renumbered: &impl Fn(u32) -> Option<u32>,
-    ) -> Self {
-        let mut postings = Vec::with_capacity(self.live as usize);
+    ) {
+        let mut postings = Vec::new();
         let mut all_positions = Vec::new();
-        self.visit(|slot, count, positions| {
+        other.visit(from, |slot, count, positions| {
             let length = lengths.get(slot as usize).copied().unwrap_or_default();
             if length != 0
                 && let Some(slot) = renumbered(slot)
@@ -108,17 +111,16 @@ impl List {
             }
         });
         postings.sort_by_key(|(posting, _)| posting.slot);
-        let mut list = Self::default();
         for (posting, range) in postings {
-            list.append_raw(posting, &all_positions[range]);
+            self.append_raw(posting, &all_positions[range]);
         }
-        list
     }
 
-    /// Gives each posting: its slot, the code of its count, and the bytes of its positions.
-    fn visit(&self, mut visit: impl FnMut(u32, u8, &[u8])) {
+    /// Gives each posting from a slot on: its slot, the code of its count, and the bytes of its positions.
+    fn visit(&self, from: u32, mut visit: impl FnMut(u32, u8, &[u8])) {
         let mut slots = [0; BLOCK_POSTINGS];
-        for block in &self.blocks {
+        let before = self.blocks.partition_point(|block| block.last < from);
+        for block in &self.blocks[before..] {
             block.slots_into(&mut slots);
             let mut rest = block.positions();
             for (&slot, &count) in slots.iter().zip(block.counts()) {
@@ -126,11 +128,15 @@ impl List {
                 if numbers::take_positions(&mut rest, |_| {}).is_none() {
                     break;
                 }
-                visit(slot, count, &positions[..positions.len() - rest.len()]);
+                if slot >= from {
+                    visit(slot, count, &positions[..positions.len() - rest.len()]);
+                }
             }
         }
         visit_tail(&self.tail, self.before_tail(), |posting, positions| {
-            visit(posting.slot, posting.count, positions);
+            if posting.slot >= from {
+                visit(posting.slot, posting.count, positions);
+            }
         });
     }
 

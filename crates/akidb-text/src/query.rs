@@ -32,7 +32,7 @@ pub struct TextHit {
     /// Where it stands.
     pub slot: u32,
     /// Its BM25, above 0. Those of queries over one index can be compared.
-    pub score: f32,
+    pub score: f64,
 }
 
 /// A query over an index as it was when the query was made; what is removed later on is left out, what
@@ -65,7 +65,7 @@ impl TextQuery {
     /// The score of each of some slots, 0 where a document has none of the words, and `None` where it must not be
     /// found: it is removed, has what the query excludes, or lacks what has to be there.
     #[must_use]
-    pub fn scores(&self, slots: &[u32]) -> Vec<Option<f32>> {
+    pub fn scores(&self, slots: &[u32]) -> Vec<Option<f64>> {
         search::scores(self, slots).into_iter().map(|score| Some(self.score(score?))).collect()
     }
 
@@ -75,8 +75,8 @@ impl TextQuery {
         self.scored.is_empty() || self.is_void
     }
 
-    fn score(&self, steps: u32) -> f32 {
-        (f64::from(steps) / self.scale) as f32
+    fn score(&self, steps: u32) -> f64 {
+        f64::from(steps) / self.scale
     }
 }
 

@@ -129,7 +129,7 @@ impl Oracle {
             all.is_sorted_by(|a, b| b.score < a.score || b.score == a.score && a.slot < b.slot)
         );
         for (TextHit { slot, score }, (_, expected)) in all.iter().zip(&expected) {
-            let (score, own) = (f64::from(*score), let_through[slot]);
+            let own = let_through[slot];
             assert!((score - own).abs() < 1e-5 * (1.0 + own), "{context}: {slot} {score} {own}");
             assert!((score - expected).abs() < 1e-5 * (1.0 + own), "{context}: rank of {slot}");
         }
@@ -141,7 +141,7 @@ impl Oracle {
             );
         }
         let slots: Vec<u32> = (0..index.slot_count() + 2).rev().collect();
-        let found: HashMap<u32, f32> = all.iter().map(|hit| (hit.slot, hit.score)).collect();
+        let found: HashMap<u32, f64> = all.iter().map(|hit| (hit.slot, hit.score)).collect();
         for (&slot, score) in slots.iter().zip(prepared.scores(&slots)) {
             assert_eq!(score.is_some(), let_through.contains_key(&slot), "{context}: {slot}");
             if let Some(&found) = found.get(&slot) {

@@ -76,6 +76,8 @@ enum Step {
     /// Removes all but every so manieth.
     Thin(u8),
     Compact(u64),
+    /// Compacts what is there, and makes up for documents that come meanwhile.
+    CompactBeside(Vec<String>, u64),
     Reopen,
     Query(usize, u64),
 }
@@ -97,6 +99,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => prop::collection::vec(index(), 1..6).prop_map(Step::Remove),
         1 => (2..9_u8).prop_map(Step::Thin),
         1 => any::<u64>().prop_map(Step::Compact),
+        1 => (prop::collection::vec(text(), 1..6), any::<u64>())
+            .prop_map(|(texts, seed)| Step::CompactBeside(texts, seed)),
         1 => Just(Step::Reopen),
         4 => (0..QUERIES.len(), any::<u64>()).prop_map(|(query, seed)| Step::Query(query, seed)),
     ]
@@ -135,6 +139,22 @@ impl Both {
         }
     }
 
+    /// Slots in some order, all or only those that have a document.
+    fn order(&self, seed: u64) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.index.slot_count()).collect();
+        if seed.is_multiple_of(2) {
+            order.shuffle(&mut StdRng::seed_from_u64(seed));
+        }
+        order.retain(|slot| seed.is_multiple_of(3) || self.oracle.documents.contains_key(slot));
+        order
+    }
+
+    fn renumber(&mut self, order: &[u32]) {
+        let mut old = std::mem::take(&mut self.oracle.documents);
+        let kept = (0..).zip(order).filter_map(|(new, slot)| Some((new, old.remove(slot)?)));
+        self.oracle.documents = kept.collect();
+    }
+
     fn take(&mut self, step: Step) {
         match step {
             Step::Insert(documents) => {
@@ -168,16 +188,26 @@ impl Both {
                 self.remove(&slots);
             }
             Step::Compact(seed) => {
-                let mut order: Vec<u32> = (0..self.index.slot_count() + 1).collect();
-                if seed % 2 == 0 {
-                    order.shuffle(&mut StdRng::seed_from_u64(seed));
-                }
-                order.retain(|slot| seed % 3 == 0 || self.oracle.documents.contains_key(slot));
+                let order = self.order(seed);
                 self.index = self.index.freeze().compacted(&order);
-                let mut old = std::mem::take(&mut self.oracle.documents);
-                let kept =
-                    (0..).zip(&order).filter_map(|(new, slot)| Some((new, old.remove(slot)?)));
-                self.oracle.documents = kept.collect();
+                self.renumber(&order);
+            }
+            Step::CompactBeside(texts, seed) => {
+                let mut order = self.order(seed);
+                let frozen = self.index.freeze();
+                let texts: Vec<_> = texts.iter().map(|text| vec![(0, &text[..])]).collect();
+                self.insert(&texts, (seed % 4) as u32);
+                self.take(Step::Thin(7));
+                let mut index = frozen.compacted(&order);
+                let later: Vec<u32> =
+                    (frozen.slot_count()..self.index.slot_count()).rev().collect();
+                index.append_from(&self.index.freeze(), &later);
+                order.extend(later);
+                let gone =
+                    (0..).zip(&order).filter(|(_, slot)| !self.oracle.documents.contains_key(slot));
+                index.remove(&gone.map(|(new, _)| new).collect::<Vec<u32>>());
+                self.index = index;
+                self.renumber(&order);
             }
             Step::Reopen => {
                 let bytes = self.index.freeze().to_bytes();
