@@ -105,6 +105,7 @@ impl Metrics {
         for strategy in [Strategy::Scan, Strategy::Graph, Strategy::GraphThenScan] {
             self.indexes.searches.with_label_values(&[strategy.as_str()]);
         }
+        self.store.make_first_series();
         self.count_indexes(std::iter::empty());
         self.count_findings(&[]);
     }

@@ -21,7 +21,8 @@ pub(crate) struct Received {
     _share: Arc<BodyShare>,
 }
 
-/// Space that is reserved for an announced length before any of it has arrived.
+/// Space that is reserved for an announced length before any of it has arrived. What is beyond is
+/// reserved when as much has come, and is no memory before it is written to.
 const RESERVED_BYTES_MAX: usize = 64 << 10;
 
 /// How many times the limit, and how long, a body that is too large is still taken.
@@ -63,6 +64,12 @@ async fn receive_within(
         if bytes.len() + chunk.len() > bytes_max {
             discard(&mut body.into_inner(), bytes_max).await;
             return Err(too_large(None, bytes_max));
+        }
+        if bytes.capacity() - bytes.len() < chunk.len() {
+            // Once, where the length was announced: it grows by doubling otherwise, and is copied each time.
+            let rest =
+                announced.map_or(0, |announced| announced as usize).saturating_sub(bytes.len());
+            bytes.reserve(rest.max(chunk.len()));
         }
         bytes.extend_from_slice(&chunk);
     }

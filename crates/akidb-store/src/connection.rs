@@ -41,7 +41,7 @@ pub(crate) async fn open_writer(
         true => (SqliteSynchronous::Normal, "1"),
         false => (SqliteSynchronous::Full, "2"),
     };
-    let checkpoint_pages = threshold(CHECKPOINT_PAGES, CHECKPOINT_PAGES_SHRUNKEN);
+    let checkpoint_pages = checkpoint_pages();
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -69,6 +69,39 @@ pub(crate) async fn open_writer(
         [("journal_mode", "wal"), ("synchronous", synchronous_read_back), ("fullfsync", "1")]
     {
         check_pragma(&mut connection, pragma, expected).await?;
+    }
+    Ok(connection)
+}
+
+/// WAL pages after which the log is copied into the database.
+pub(crate) fn checkpoint_pages() -> u32 {
+    threshold(CHECKPOINT_PAGES, CHECKPOINT_PAGES_SHRUNKEN)
+}
+
+/// The connection that writes rows, beside the one that looks after the database: the same thread of
+/// work has both, so that never two write, or copy the log, at once.
+pub(crate) fn open_to_write_rows(path: &Path) -> Result<rusqlite::Connection, StoreError> {
+    let (synchronous, synchronous_read_back) = match has_fault(PlantedFault::SynchronousNormal) {
+        true => ("NORMAL", "1"),
+        false => ("FULL", "2"),
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let log_bytes = checkpoint_pages() * PAGE_BYTES;
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = {synchronous}; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; \
+         PRAGMA journal_size_limit = {log_bytes}; PRAGMA trusted_schema = 0; PRAGMA secure_delete = 1;"
+    ))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_PREPARED);
+    for (pragma, expected) in
+        [("journal_mode", "wal"), ("synchronous", synchronous_read_back), ("fullfsync", "1")]
+    {
+        let read_back = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
+        let found: String = connection.query_row(&read_back, [], |row| row.get(0))?;
+        if found != expected {
+            return Err(StoreError::PragmaRefused { pragma, expected, found });
+        }
     }
     Ok(connection)
 }

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use akidb_core::{DocumentField, Seq};
 use akidb_engine::FieldRow;
-use sqlx::SqliteConnection;
 
 use super::{
     field::{Fields, HasText, Placement, Table},
     row::{read_seq, seq_to_sql},
-    source::{ByKeys, Columns, Keys, Source, by_keys, bytes, integer, rows_by_keys},
+    source::{AtHand, ByKeys, Columns, Keys, Source, by_keys, bytes, integer, rows_by_keys},
     vectors::{as_given, vectors_of},
 };
 use crate::{StoreError, checksum};
@@ -25,18 +24,14 @@ pub(super) const ALL_TEXTS: &str =
 type Found<T> = HashMap<Seq, Option<Vec<T>>>;
 
 /// Adds the text that a document has in a field.
-pub(super) async fn insert_text(
-    connection: &mut SqliteConnection,
+pub(super) fn insert_text(
+    connection: &AtHand,
     table: Table,
     seq: Seq,
     text: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query(table.sql(INSERT_TEXT))
-        .bind(seq_to_sql(seq))
-        .bind(text)
-        .bind(checksum::of_text(seq, text.as_bytes()))
-        .execute(connection)
-        .await?;
+    let mut insert = connection.0.prepare_cached(table.sql(INSERT_TEXT).as_str())?;
+    insert.execute((seq_to_sql(seq), text, checksum::of_text(seq, text.as_bytes())))?;
     Ok(())
 }
 

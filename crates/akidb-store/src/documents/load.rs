@@ -17,8 +17,10 @@ use super::{
     history::{self, History},
     identity,
     lookups::Lookups,
+    publisher::Publisher,
     read::ids_of,
     row::{passage_columns, read_id, read_vector, vector_columns},
+    row_writer::RowWriter,
     tidy::Tidy,
     vectors::{VectorKey, VectorsPerDocument},
     walk::{row_versions, walk},
@@ -48,6 +50,8 @@ pub(super) const SELECT_VECTORS: &str = concat!(
 pub struct Loader {
     path: PathBuf,
     connection: SqliteConnection,
+    /// For rows that are to be written.
+    rows: RowWriter,
     history: History,
     totals: Totals,
     has_damage: bool,
@@ -99,7 +103,9 @@ impl DocumentStore {
                 Table(field.number).create(&mut connection).await?;
             }
         }
-        let mut loader = Loader { path, connection, history, totals, has_damage, options, fields };
+        let rows = RowWriter::new(path.clone());
+        let mut loader =
+            Loader { path, connection, rows, history, totals, has_damage, options, fields };
         let documents = loader.count().await?;
         loader.totals.documents.store(documents, Ordering::Relaxed);
         Ok(loader)
@@ -339,8 +345,16 @@ impl Loader {
         let totals = Arc::new(self.totals);
         let opened_at = self.history.position;
         let (publish, published) = watch::channel(opened_at.seq);
+        let publisher = Publisher {
+            totals: Arc::clone(&totals),
+            published: publish.clone(),
+            metrics: self.options.metrics.clone(),
+            fail_stop: self.options.fail_stop.clone(),
+            committed: Some(Box::new(committed)),
+        };
         let writer = Writer {
             connection: self.connection,
+            rows: Some(self.rows),
             high_water: self.history.high_water,
             totals: Arc::clone(&totals),
             published: publish,
@@ -352,7 +366,7 @@ impl Loader {
             orders: ordered,
             unwritable: self.history.unwritable,
             fail_stop: self.options.fail_stop,
-            committed: Box::new(committed),
+            publishing: publisher.start(),
         };
         let metrics = self.options.metrics;
         let readers_max = self.options.readers_max;
@@ -460,8 +474,8 @@ mod tests {
             fail_stop: FailStop::default(),
         };
         let mut loader = DocumentStore::open(folder.path(), options).await.unwrap();
-        let few_pages = sqlx::query("PRAGMA max_page_count = 24");
-        few_pages.execute(&mut loader.connection).await.unwrap();
+        let few_pages = "PRAGMA max_page_count = 24";
+        loader.rows.connection().unwrap().0.query_row(few_pages, [], |_| Ok(())).unwrap();
         let store = loader.start(|_| {});
         upsert(&store, 1, 1_000).await.unwrap();
         for id in 2..5 {

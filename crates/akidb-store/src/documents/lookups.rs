@@ -225,8 +225,7 @@ impl Snapshot {
     }
 
     fn execute(&mut self, sql: &str) -> Result<(), StoreError> {
-        self.source().0.prepare_cached(sql)?.execute([])?;
-        Ok(())
+        self.source().execute(sql)
     }
 }
 

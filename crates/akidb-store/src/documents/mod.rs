@@ -13,15 +13,18 @@ mod lookups;
 mod orders;
 mod page;
 mod passages;
+mod publisher;
 mod read;
 mod repair;
 mod row;
+mod row_writer;
 mod source;
 mod survey;
 mod tidy;
 mod transaction;
 mod vectors;
 mod walk;
+mod write_times;
 mod writer;
 
 use std::{

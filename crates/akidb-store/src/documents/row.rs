@@ -2,24 +2,19 @@
 //!
 //! Whatever a damaged row has in its columns, reading it says that it is damaged and nothing else.
 
-use akidb_core::{
-    DamagedDocument, Document, DocumentId, Metadata, Seq,
-    torture::{PlantedFault, has_fault},
-};
-use akidb_engine::{EmbeddedText, TextHash};
-use sqlx::{
-    Sqlite,
-    encode::IsNull,
-    error::BoxDynError,
-    sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo},
-};
-
 use super::{
     field::Placement,
     source::{Cell, Columns, WrongType, bytes, integer},
     vectors::{PassageColumns, VectorKey, VectorsPerDocument},
 };
 use crate::checksum;
+use std::borrow::Cow;
+
+use akidb_core::{
+    DamagedDocument, Document, DocumentId, Metadata, Seq,
+    torture::{PlantedFault, has_fault},
+};
+use akidb_engine::{EmbeddedText, TextHash};
 
 /// A row of `vectors`, read while a collection opens.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,33 +156,15 @@ pub(super) fn seq_to_sql(seq: Seq) -> i64 {
     seq.0.cast_signed()
 }
 
-pub(super) fn vector_to_bytes(vector: &[f32]) -> Vec<u8> {
-    let mut bytes = vec![0; vector.len() * 4];
-    for (bytes, value) in bytes.chunks_exact_mut(4).zip(vector) {
-        bytes.copy_from_slice(&value.to_le_bytes());
+/// A vector as it is stored, little-endian: where it lies, on processors that are so.
+pub(super) fn vector_bytes(vector: &[f32]) -> Cow<'_, [u8]> {
+    match cfg!(target_endian = "little") {
+        true => Cow::Borrowed(bytemuck::cast_slice(vector)),
+        false => Cow::Owned(vector.iter().flat_map(|value| value.to_le_bytes()).collect()),
     }
-    bytes
 }
 
 fn vector_from_bytes(bytes: &[u8]) -> Vec<f32> {
     let (values, _) = bytes.as_chunks::<4>();
     values.iter().map(|value| f32::from_le_bytes(*value)).collect()
-}
-
-/// A [`DocumentId`] as a column of type ANY: an INTEGER or a TEXT, never converted.
-pub(super) struct StoredId(pub(super) DocumentId);
-
-impl sqlx::Type<Sqlite> for StoredId {
-    fn type_info() -> SqliteTypeInfo {
-        <str as sqlx::Type<Sqlite>>::type_info()
-    }
-}
-
-impl sqlx::Encode<'_, Sqlite> for StoredId {
-    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
-        match &self.0 {
-            DocumentId::Integer(id) => sqlx::Encode::<Sqlite>::encode_by_ref(id, buffer),
-            DocumentId::Text(id) => sqlx::Encode::<Sqlite>::encode(id.clone(), buffer),
-        }
-    }
 }

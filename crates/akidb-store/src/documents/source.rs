@@ -119,7 +119,19 @@ impl Columns for SqliteRow {
 pub(super) struct AtHand(pub(super) rusqlite::Connection);
 
 impl AtHand {
-    fn run(&self, sql: &SqlStr, bound: Bound<'_>, visit: &mut Visit<'_>) -> Result<(), StoreError> {
+    /// Runs a statement that gives no rows.
+    pub(super) fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.0.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    /// Gives each row of a statement to `visit`.
+    pub(super) fn run(
+        &self,
+        sql: &SqlStr,
+        bound: Bound<'_>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
         let mut statement = self.0.prepare_cached(sql.as_str())?;
         let mut rows = match bound {
             Bound::Integer(integer) => statement.query([integer])?,

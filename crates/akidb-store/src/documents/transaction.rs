@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
     mem,
-    sync::LazyLock,
 };
 
 use akidb_core::{Conflict, DamagedDocument, Document, DocumentField, DocumentId, Seq, WriteMode};
@@ -11,66 +10,29 @@ use akidb_engine::{
     Applied, ConflictsStop, FieldPatch, FieldRow, NewRow, OneDocument, Patch, PatchVersions, Rows,
     UpsertRules, Write, Written,
 };
-use sqlx::SqliteConnection;
+use sqlx::SqlSafeStr;
 
 use super::{
     CommittedChange, Position, VectorsPerDocument,
     field::{Fields, Placement, Table},
     field_rows::{insert_text, rows_in_fields},
+    lookups::at_once,
     read::{FoundRows, Parts, Reader, damaged_part},
-    row::{StoredId, read_id, read_seq, seq_to_sql},
-    source::{Keys, integer, json_list},
-    vectors::{NewVector, VectorColumns, rows_of, vectors_of},
+    row::{read_id, read_seq, seq_to_sql},
+    source::{AtHand, Bound, Columns, Keys, integer, json_list},
+    vectors::{NewVector, rows_of, vectors_of},
+    write_times::WriteTimes,
 };
 use crate::{StoreError, StoreMetrics, checksum};
 
-/// Rows inserted by one statement: enough that its fixed cost does not count.
-const ROWS_A_STATEMENT: usize = 64;
+/// Rows read and checked together.
+const ROWS_AT_ONCE: usize = 64;
 
-static INSERT_DOCUMENTS: LazyLock<Insert> = LazyLock::new(|| {
-    Insert::new("documents (seq, id, text, metadata, checksum, first_seq)", "(?, ?, ?, ?, ?, ?)")
-});
+const INSERT_DOCUMENT: &str = "INSERT INTO documents (seq, id, text, metadata, checksum, first_seq) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 /// Of documents that are elsewhere than in the field without a name alone.
-static INSERT_PLACED_DOCUMENTS: LazyLock<Insert> = LazyLock::new(|| {
-    Insert::new(
-        "documents (seq, id, text, metadata, checksum, first_seq, fields)",
-        "(?, ?, ?, ?, ?, ?, ?)",
-    )
-});
-static INSERT_OWN_VECTORS: LazyLock<Insert> =
-    LazyLock::new(|| Insert::new("vectors (seq, vector, checksum)", "(?, ?, ?)"));
-static INSERT_VECTORS: LazyLock<Insert> = LazyLock::new(|| {
-    Insert::new(
-        "vectors (seq, vector, checksum, text_hash, tokens, truncated, unknown_tokens)",
-        "(?, ?, ?, ?, ?, ?, ?)",
-    )
-});
-static INSERT_PASSAGES: LazyLock<Insert> = LazyLock::new(|| {
-    Insert::new(
-        "vectors (seq, vector, checksum, text_hash, tokens, truncated, unknown_tokens, \
-         document_seq, passages, start_byte, end_byte)",
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-});
-
-/// The statement for one row and for many.
-struct Insert {
-    one: String,
-    many: String,
-}
-
-impl Insert {
-    fn new(table_and_columns: &str, row: &str) -> Self {
-        let head = format!("INSERT INTO {table_and_columns} VALUES ");
-        let rows = [row; ROWS_A_STATEMENT].join(", ");
-        Self { one: format!("{head}{row}"), many: format!("{head}{rows}") }
-    }
-
-    /// For a whole chunk, or for one row.
-    fn statement(&'static self, is_full: bool) -> &'static str {
-        if is_full { &self.many } else { &self.one }
-    }
-}
+const INSERT_PLACED_DOCUMENT: &str = "INSERT INTO documents \
+     (seq, id, text, metadata, checksum, first_seq, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 /// What of row versions goes in each field.
 const DELETE_VECTORS: [&str; 3] = [
@@ -90,44 +52,42 @@ struct Existing {
 
 /// Writes applied to an open transaction, and what they change in all.
 pub(super) struct Transaction<'c> {
-    pub(super) connection: &'c mut SqliteConnection,
+    pub(super) connection: &'c mut AtHand,
     /// As it was before the transaction.
     pub(super) begun_at: Position,
     pub(super) last_seq: Seq,
     pub(super) change: CommittedChange,
     pub(super) fields: &'c Fields,
     pub(super) metrics: &'c StoreMetrics,
+    pub(super) times: WriteTimes,
 }
 
 impl Transaction<'_> {
     /// Applies one write. After an error of SQLite the whole transaction is to be rolled back; all
     /// other errors leave it as it was.
-    pub(super) async fn apply(&mut self, write: Write) -> Result<Applied, StoreError> {
+    pub(super) fn apply(&mut self, write: Write) -> Result<Applied, StoreError> {
         match write {
-            Write::Upsert(rows, rules) => self.upsert(rows, rules).await.map(Applied::Upserted),
-            Write::DeleteIds(ids) => self.delete_ids(&ids).await.map(Applied::Deleted),
+            Write::Upsert(rows, rules) => self.upsert(rows, rules).map(Applied::Upserted),
+            Write::DeleteIds(ids) => self.delete_ids(&ids).map(Applied::Deleted),
             Write::DeleteVersions(versions) => {
-                self.delete_versions(&versions).await.map(Applied::Deleted)
+                self.delete_versions(&versions).map(Applied::Deleted)
             }
-            Write::DeleteOne(document) => self.delete_one(&document).await.map(Applied::Deleted),
-            Write::Patch(patch) => self.patch(patch).await.map(Applied::Patched),
-            Write::PatchVersions(patch) => self.patch_versions(&patch).await.map(Applied::Updated),
+            Write::DeleteOne(document) => self.delete_one(&document).map(Applied::Deleted),
+            Write::Patch(patch) => self.patch(patch).map(Applied::Patched),
+            Write::PatchVersions(patch) => self.patch_versions(&patch).map(Applied::Updated),
         }
     }
 
     /// Records the last sequence number, as the last statement before the commit.
-    pub(super) async fn finish(&mut self) -> Result<(), StoreError> {
+    pub(super) fn finish(&mut self) -> Result<(), StoreError> {
         self.change.last_seq = self.last_seq;
         if self.last_seq == self.begun_at.seq {
             return Ok(());
         }
         let position = Position { seq: self.last_seq, ..self.begun_at };
-        let updated = sqlx::query("UPDATE sequence SET last_seq = ?1, checksum = ?2")
-            .bind(seq_to_sql(position.seq))
-            .bind(checksum::of_position(&position))
-            .execute(&mut *self.connection)
-            .await?;
-        match updated.rows_affected() {
+        let update = "UPDATE sequence SET last_seq = ?1, checksum = ?2";
+        let mut update = self.connection.0.prepare_cached(update)?;
+        match update.execute((seq_to_sql(position.seq), checksum::of_position(&position)))? {
             1 => Ok(()),
             rows => Err(StoreError::Malformed {
                 what: "sequence",
@@ -137,7 +97,7 @@ impl Transaction<'_> {
     }
 
     /// Writes rows, those that are as the rules require it.
-    async fn upsert(
+    fn upsert(
         &mut self,
         mut rows: Vec<NewRow>,
         rules: UpsertRules,
@@ -146,7 +106,7 @@ impl Transaction<'_> {
             self.fields.named(field.field)?;
         }
         let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
-        let existing = self.existing(&json_list(&ids)).await?;
+        let existing = self.existing(&json_list(&ids))?;
         let mut next_seq = self.last_seq.0 + 1;
         let outcome = |row: &NewRow| {
             let stored = existing.get(&row.id).map(|existing| existing.seq);
@@ -165,10 +125,10 @@ impl Transaction<'_> {
         let mut is_written = outcomes.iter().map(Result::is_ok);
         rows.retain(|_| is_written.next().unwrap_or(false));
         let replaced = rows.iter().filter_map(|row| Some(existing.get(&row.id)?.seq));
-        self.remove_rows(&replaced.collect::<Vec<_>>()).await?;
-        for chunk in rows.chunks_mut(ROWS_A_STATEMENT) {
+        self.remove_rows(&replaced.collect::<Vec<_>>())?;
+        for chunk in rows.chunks_mut(ROWS_AT_ONCE) {
             let first_seq = self.last_seq;
-            self.insert_chunk(chunk, &existing).await?;
+            self.insert_chunk(chunk, &existing)?;
             self.announce(first_seq, chunk);
         }
         Ok(outcomes)
@@ -192,71 +152,79 @@ impl Transaction<'_> {
         }
     }
 
-    /// A full chunk takes the long statement, which stays prepared; a rest goes row by row.
-    async fn insert_chunk(
+    fn insert_chunk(
         &mut self,
         rows: &[NewRow],
         existing: &HashMap<DocumentId, Existing>,
     ) -> Result<(), StoreError> {
         let first = Seq(self.last_seq.0 + 1);
-        let mut vectors = Vec::with_capacity(rows.len());
+        for row in rows {
+            let seq = Seq(self.last_seq.0 + 1);
+            let number = existing.get(&row.id).map(|existing| existing.number);
+            self.insert_document(seq, row, number)?;
+            // The passages of a document take the numbers that follow.
+            self.last_seq.0 += row.numbers();
+        }
+        // One table after the other, as each is a tree of its own.
         let mut in_fields: BTreeMap<Table, Vec<NewVector<'_>>> = BTreeMap::new();
-        let full = rows.len() == ROWS_A_STATEMENT;
-        let placements: Vec<Placement> = rows.iter().map(Placement::of).collect();
-        // A column that is NULL takes its time too.
-        let placed = placements.iter().any(|placement| placement.0.is_some());
-        let insert = if placed { &INSERT_PLACED_DOCUMENTS } else { &INSERT_DOCUMENTS };
-        let rows_at_once = if full { ROWS_A_STATEMENT } else { 1 };
-        for (rows, placements) in rows.chunks(rows_at_once).zip(placements.chunks(rows_at_once)) {
-            let mut documents = sqlx::query(insert.statement(full));
-            for (row, Placement(fields)) in rows.iter().zip(placements) {
-                let seq = Seq(self.last_seq.0 + 1);
-                let metadata = row.metadata.to_json();
-                let text = row.text.clone();
-                let first_seq = existing.get(&row.id).map(|existing| seq_to_sql(existing.number));
-                let text_bytes = text.as_deref().map(str::as_bytes);
-                let sum = checksum::of_document(
-                    seq,
-                    &row.id,
-                    text_bytes,
-                    metadata.as_bytes(),
-                    first_seq,
-                    fields.as_deref(),
-                );
-                documents = documents
-                    .bind(seq_to_sql(seq))
-                    .bind(StoredId(row.id.clone()))
-                    .bind(text)
-                    .bind(metadata)
-                    .bind(sum)
-                    .bind(first_seq);
-                if placed {
-                    documents = documents.bind(fields.clone());
-                }
-                // The passages of a document take the numbers that follow.
-                self.last_seq.0 += row.numbers();
-                vectors.extend(row.vectors.iter().flat_map(|vectors| rows_of(vectors, seq)));
-                for field in &row.fields {
-                    let rows = in_fields.entry(Table(field.field)).or_default();
-                    rows.extend(rows_of(&field.vectors, seq));
-                }
+        let mut seq = first;
+        for row in rows {
+            let unnamed = row.vectors.iter().map(|vectors| (Table::UNNAMED, vectors));
+            let named = row.fields.iter().map(|field| (Table(field.field), &field.vectors));
+            for (table, vectors) in unnamed.chain(named) {
+                in_fields.entry(table).or_default().extend(rows_of(vectors, seq));
             }
-            documents.execute(&mut *self.connection).await?;
+            seq.0 += row.numbers();
         }
-        self.insert_vectors(Table::UNNAMED, &vectors).await?;
         for (table, vectors) in in_fields {
-            self.insert_vectors(table, &vectors).await?;
+            self.insert_vectors(table, &vectors)?;
         }
-        self.insert_texts(first, rows).await
+        self.insert_texts(first, rows)
+    }
+
+    fn insert_document(
+        &mut self,
+        seq: Seq,
+        row: &NewRow,
+        number: Option<Seq>,
+    ) -> Result<(), StoreError> {
+        let mut clock = self.times.clock();
+        let Placement(fields) = Placement::of(row);
+        let metadata = row.metadata.to_json();
+        let (text, number) = (row.text.as_deref(), number.map(seq_to_sql));
+        let text_bytes = text.map(str::as_bytes);
+        let metadata_bytes = metadata.as_bytes();
+        let fields = fields.as_deref();
+        let sum = checksum::of_document(seq, &row.id, text_bytes, metadata_bytes, number, fields);
+        clock.lap(|times| &mut times.checksum);
+        let seq = seq_to_sql(seq);
+        let insert = if fields.is_some() { INSERT_PLACED_DOCUMENT } else { INSERT_DOCUMENT };
+        let mut insert = self.connection.0.prepare_cached(insert)?;
+        insert.raw_bind_parameter(1, seq)?;
+        match &row.id {
+            DocumentId::Integer(id) => insert.raw_bind_parameter(2, id)?,
+            DocumentId::Text(id) => insert.raw_bind_parameter(2, id.as_str())?,
+        }
+        insert.raw_bind_parameter(3, text)?;
+        insert.raw_bind_parameter(4, metadata.as_str())?;
+        insert.raw_bind_parameter(5, sum)?;
+        insert.raw_bind_parameter(6, number)?;
+        if fields.is_some() {
+            insert.raw_bind_parameter(7, fields)?;
+        }
+        clock.lap(|times| &mut times.bind);
+        insert.raw_execute()?;
+        clock.lap(|times| &mut times.step);
+        Ok(())
     }
 
     /// The texts of named fields of rows that begin at a number.
-    async fn insert_texts(&mut self, first: Seq, rows: &[NewRow]) -> Result<(), StoreError> {
+    fn insert_texts(&mut self, first: Seq, rows: &[NewRow]) -> Result<(), StoreError> {
         let mut seq = first;
         for row in rows {
             for field in &row.fields {
                 if let Some(text) = &field.text {
-                    insert_text(self.connection, Table(field.field), seq, text).await?;
+                    insert_text(self.connection, Table(field.field), seq, text)?;
                 }
             }
             seq.0 += row.numbers();
@@ -264,7 +232,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    async fn insert_vectors(
+    fn insert_vectors(
         &mut self,
         table: Table,
         vectors: &[NewVector<'_>],
@@ -276,115 +244,98 @@ impl Transaction<'_> {
                 (&mut change.added, &mut change.added_vectors)
             }
         };
-        for chunk in vectors.chunks(ROWS_A_STATEMENT) {
-            let columns = VectorColumns::of(chunk);
-            let insert = match columns {
-                VectorColumns::Own => &INSERT_OWN_VECTORS,
-                VectorColumns::Embedded => &INSERT_VECTORS,
-                VectorColumns::Passages => &INSERT_PASSAGES,
-            };
-            let full = chunk.len() == ROWS_A_STATEMENT;
-            for rows in chunk.chunks(if full { ROWS_A_STATEMENT } else { 1 }) {
-                let mut query = sqlx::query(table.sql(insert.statement(full)));
-                for row in rows {
-                    query = row.bind_to(query, columns);
-                    added.push(row.key);
-                    values.extend_from_slice(row.vector);
-                }
-                query.execute(&mut *self.connection).await?;
-            }
+        for row in vectors {
+            row.insert_into(self.connection, table, &mut self.times)?;
+            added.push(row.key);
+            values.extend_from_slice(row.vector);
         }
         Ok(())
     }
 
-    async fn existing(
-        &mut self,
-        ids_json: &str,
-    ) -> Result<HashMap<DocumentId, Existing>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT seq, id, first_seq FROM documents \
-             WHERE id IN (SELECT value FROM json_each(?1))",
-        )
-        .bind(ids_json)
-        .fetch_all(&mut *self.connection)
-        .await?;
-        let existing = rows.iter().filter_map(|row| {
-            let id = read_id(row, 1)?;
+    fn existing(&mut self, ids_json: &str) -> Result<HashMap<DocumentId, Existing>, StoreError> {
+        let sql = "SELECT seq, id, first_seq FROM documents \
+             WHERE id IN (SELECT value FROM json_each(?1))";
+        let mut found = HashMap::new();
+        let visit = &mut |row: &dyn Columns| {
+            let Some(id) = read_id(row, 1) else { return Ok(()) };
             let seq = read_seq(row, 0);
             let first_seq = integer(row, 2).ok().flatten();
             let first_seq = first_seq.map(|first_seq| Seq(first_seq.cast_unsigned()));
             // A damaged row must not keep its document from being replaced.
             let number = first_seq.filter(|first| (Seq(1)..seq).contains(first)).unwrap_or(seq);
-            Some((id, Existing { seq, number }))
-        });
-        Ok(existing.collect())
+            found.insert(id, Existing { seq, number });
+            Ok(())
+        };
+        self.connection.run(&sql.into_sql_str(), Bound::Text(ids_json), visit)?;
+        Ok(found)
     }
 
-    async fn delete_ids(&mut self, ids: &[DocumentId]) -> Result<u64, StoreError> {
-        let existing = self.existing(&json_list(ids)).await?;
+    fn delete_ids(&mut self, ids: &[DocumentId]) -> Result<u64, StoreError> {
+        let existing = self.existing(&json_list(ids))?;
         let seqs: Vec<_> = existing.values().map(|existing| existing.seq).collect();
-        self.delete_seqs(&seqs).await
+        self.delete_seqs(&seqs)
     }
 
-    async fn delete_versions(&mut self, versions: &[Seq]) -> Result<u64, StoreError> {
-        let present = self.present(versions).await?;
-        self.delete_seqs(&present).await
+    fn delete_versions(&mut self, versions: &[Seq]) -> Result<u64, StoreError> {
+        let present = self.present(versions)?;
+        self.delete_seqs(&present)
     }
 
     /// Those of some row versions that are still there, ascending. One on a page that can not be read
     /// can not be changed either, and keeps no other from being changed.
-    async fn present(&mut self, versions: &[Seq]) -> Result<Vec<Seq>, StoreError> {
-        match self.find_versions(versions).await {
+    fn present(&mut self, versions: &[Seq]) -> Result<Vec<Seq>, StoreError> {
+        match self.find_versions(versions) {
             Err(error) if error.is_damaged_page() => {}
             present => return present,
         }
         let mut present = Vec::with_capacity(versions.len());
         for version in versions {
-            match self.find_versions(&[*version]).await {
+            match self.find_versions(&[*version]) {
                 Err(error) if error.is_damaged_page() => {}
                 found => present.extend(found?),
             }
         }
-        self.begin_again().await?;
+        self.begin_again()?;
         Ok(present)
     }
 
-    async fn find_versions(&mut self, versions: &[Seq]) -> Result<Vec<Seq>, StoreError> {
+    fn find_versions(&mut self, versions: &[Seq]) -> Result<Vec<Seq>, StoreError> {
         let seqs: Vec<u64> = versions.iter().map(|seq| seq.0).collect();
-        let rows = sqlx::query(
-            "SELECT seq FROM documents \
-             WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq",
-        )
-        .bind(json_list(&seqs))
-        .fetch_all(&mut *self.connection)
-        .await?;
-        Ok(rows.iter().map(|row| read_seq(row, 0)).collect())
+        let sql = "SELECT seq FROM documents \
+             WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq";
+        let mut found = Vec::new();
+        let visit = &mut |row: &dyn Columns| {
+            found.push(read_seq(row, 0));
+            Ok(())
+        };
+        self.connection.run(&sql.into_sql_str(), Bound::Text(&json_list(&seqs)), visit)?;
+        Ok(found)
     }
 
     /// Within a transaction in which SQLite has met a page that it can not read, every further change
     /// fails.
-    async fn begin_again(&mut self) -> Result<(), StoreError> {
+    fn begin_again(&mut self) -> Result<(), StoreError> {
         if self.last_seq != self.begun_at.seq {
             let reason = "a page could not be read in the middle of several writes".to_owned();
             return Err(StoreError::DamagedPage { reason });
         }
         for sql in ["ROLLBACK", "BEGIN IMMEDIATE"] {
-            sqlx::query(sql).execute(&mut *self.connection).await?;
+            self.connection.execute(sql)?;
         }
         Ok(())
     }
 
     /// Deletes row versions under a number of its own: a state with them and one without must not
     /// have the same last number.
-    async fn delete_seqs(&mut self, seqs: &[Seq]) -> Result<u64, StoreError> {
+    fn delete_seqs(&mut self, seqs: &[Seq]) -> Result<u64, StoreError> {
         if !seqs.is_empty() {
             self.last_seq.0 += 1;
         }
-        self.remove_rows(seqs).await?;
+        self.remove_rows(seqs)?;
         Ok(seqs.len() as u64)
     }
 
-    async fn remove_rows(&mut self, seqs: &[Seq]) -> Result<(), StoreError> {
+    fn remove_rows(&mut self, seqs: &[Seq]) -> Result<(), StoreError> {
         if seqs.is_empty() {
             return Ok(());
         }
@@ -398,29 +349,25 @@ impl Transaction<'_> {
                 {
                     continue;
                 }
-                let delete = sqlx::query(table.sql(sql)).bind(&seqs_json);
-                delete.execute(&mut *self.connection).await?;
+                self.connection.0.prepare_cached(table.sql(sql).as_str())?.execute([&seqs_json])?;
             }
         }
         let delete = "DELETE FROM documents WHERE seq IN (SELECT value FROM json_each(?1))";
-        sqlx::query(delete).bind(&seqs_json).execute(&mut *self.connection).await?;
+        self.connection.0.prepare_cached(delete)?.execute([&seqs_json])?;
         self.change.removed.extend_from_slice(seqs);
         Ok(())
     }
 
-    async fn delete_one(&mut self, document: &OneDocument) -> Result<u64, StoreError> {
-        match self.find(document).await? {
-            Some((_, seq)) => self.delete_seqs(&[seq]).await,
+    fn delete_one(&mut self, document: &OneDocument) -> Result<u64, StoreError> {
+        match self.find(document)? {
+            Some((_, seq)) => self.delete_seqs(&[seq]),
             None => Ok(0),
         }
     }
 
     /// The id and the version of a document; `None` where there is none.
-    async fn find(
-        &mut self,
-        document: &OneDocument,
-    ) -> Result<Option<(DocumentId, Seq)>, StoreError> {
-        let existing = self.existing(&json_list(&document.ids)).await?;
+    fn find(&mut self, document: &OneDocument) -> Result<Option<(DocumentId, Seq)>, StoreError> {
+        let existing = self.existing(&json_list(&document.ids))?;
         let found = document.ids.iter().find_map(|id| Some((id.clone(), existing.get(id)?.seq)));
         if let Some((_, seq)) = found {
             let checked = WriteMode::Upsert.check(Some(seq), document.if_seq);
@@ -430,12 +377,12 @@ impl Transaction<'_> {
     }
 
     /// Changes a document under a new sequence number, or leaves it as it is where nothing changes.
-    async fn patch(&mut self, patch: Patch) -> Result<Option<Document>, StoreError> {
+    fn patch(&mut self, patch: Patch) -> Result<Option<Document>, StoreError> {
         for (number, _) in &patch.fields {
             self.fields.named(*number)?;
         }
-        let Some((_, seq)) = self.find(&patch.document).await? else { return Ok(None) };
-        let (mut stored, damaged) = self.stored(&[seq]).await?;
+        let Some((_, seq)) = self.find(&patch.document)? else { return Ok(None) };
+        let (mut stored, damaged) = self.stored(&[seq])?;
         if !damaged.is_empty() {
             return Err(StoreError::Damaged { rows: damaged });
         }
@@ -453,7 +400,7 @@ impl Transaction<'_> {
         }
         let (text, metadata) = (changed.text.clone(), changed.metadata.clone());
         let fields = self.texts_of(&changed);
-        let written = self.upsert(vec![changed], UpsertRules::default()).await?;
+        let written = self.upsert(vec![changed], UpsertRules::default())?;
         let seq = written.into_iter().flatten().next().map_or(self.last_seq, |row| row.seq);
         let (vector, passages) = (None, Vec::new());
         Ok(Some(Document { text, metadata, vector, passages, fields, seq, ..document }))
@@ -471,11 +418,11 @@ impl Transaction<'_> {
 
     /// Changes the metadata of several documents, those aside that can not be read. All rows are read and
     /// checked before one is written.
-    async fn patch_versions(&mut self, patch: &PatchVersions) -> Result<u64, StoreError> {
-        let present = self.present(&patch.versions).await?;
+    fn patch_versions(&mut self, patch: &PatchVersions) -> Result<u64, StoreError> {
+        let present = self.present(&patch.versions)?;
         let mut rows = Vec::with_capacity(present.len());
-        for seqs in present.chunks(ROWS_A_STATEMENT) {
-            for Stored { row, .. } in self.stored(seqs).await?.0 {
+        for seqs in present.chunks(ROWS_AT_ONCE) {
+            for Stored { row, .. } in self.stored(seqs)?.0 {
                 let metadata = row.metadata.patched(&patch.merge, &patch.limits)?;
                 if metadata != row.metadata {
                     rows.push(NewRow { metadata, ..row });
@@ -483,26 +430,24 @@ impl Transaction<'_> {
             }
         }
         let changed = rows.len() as u64;
-        self.upsert(rows, UpsertRules::default()).await?;
+        self.upsert(rows, UpsertRules::default())?;
         Ok(changed)
     }
 
     /// Row versions with all that they have, and those that are damaged.
-    async fn stored(
-        &mut self,
-        seqs: &[Seq],
-    ) -> Result<(Vec<Stored>, Vec<DamagedDocument>), StoreError> {
+    fn stored(&mut self, seqs: &[Seq]) -> Result<(Vec<Stored>, Vec<DamagedDocument>), StoreError> {
         let fields = self.fields;
         let (connection, metrics) = (&mut *self.connection, self.metrics);
         let mut reader = Reader { connection, fields, metrics };
-        let found = reader.rows(Keys::Seqs(seqs), Parts::Row).await?;
+        let found = at_once(reader.rows(Keys::Seqs(seqs), Parts::Row))?;
         let versions = found.versions();
         let FoundRows { rows: Rows { documents, mut damaged }, placements } = found;
         let connection = &mut *self.connection;
-        let mut vectors = vectors_of(connection, seqs, Table::UNNAMED, fields.unnamed).await?;
+        let vectors = vectors_of(connection, seqs, Table::UNNAMED, fields.unnamed);
+        let mut vectors = at_once(vectors)?;
         let mut named = match fields.named.is_empty() {
             true => HashMap::new(),
-            false => rows_in_fields(connection, fields, &versions).await?,
+            false => at_once(rows_in_fields(connection, fields, &versions))?,
         };
         let mut sound = Vec::with_capacity(documents.len());
         for (document, placement) in documents.into_iter().zip(placements) {

@@ -5,19 +5,17 @@ use std::{
     ops::Range,
 };
 
-use akidb_core::{Passage, Seq, in_characters};
-use akidb_engine::{EmbeddedText, KnownText, PassageVector, RowVectors};
-use sqlx::{Sqlite, query::Query, sqlite::SqliteArguments};
-
 use super::{
     field::Table,
     row::{
-        VectorRow, passage_columns, read_seq, read_vector, seq_to_sql, vector_columns,
-        vector_to_bytes,
+        VectorRow, passage_columns, read_seq, read_vector, seq_to_sql, vector_bytes, vector_columns,
     },
-    source::{ByKeys, Columns, Keys, Source, by_keys, integer, rows_by_keys},
+    source::{AtHand, ByKeys, Columns, Keys, Source, by_keys, integer, rows_by_keys},
+    write_times::WriteTimes,
 };
 use crate::{StoreError, checksum};
+use akidb_core::{Passage, Seq, in_characters};
+use akidb_engine::{EmbeddedText, KnownText, PassageVector, RowVectors};
 
 /// Whether the texts of a collection are cut into passages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,58 +69,59 @@ pub(super) struct NewVector<'r> {
     passage: Option<PassageColumns>,
 }
 
-/// Which columns an INSERT has, for columns that are NULL take their time too.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum VectorColumns {
-    /// What every vector has.
-    Own,
-    /// And what is known of its text.
-    Embedded,
-    /// And where its passage stands.
-    Passages,
-}
-
-impl VectorColumns {
-    /// Those that all of the rows need.
-    pub(super) fn of(rows: &[NewVector<'_>]) -> Self {
-        let of_row = |row: &NewVector<'_>| match (&row.embedded, &row.passage) {
-            (_, Some(_)) => Self::Passages,
-            (Some(_), None) => Self::Embedded,
-            (None, None) => Self::Own,
-        };
-        rows.iter().map(of_row).max().unwrap_or(Self::Own)
-    }
-}
+/// What every vector has.
+const INSERT_OWN: &str = "INSERT INTO vectors (seq, vector, checksum) VALUES (?1, ?2, ?3)";
+/// And what is known of its text.
+const INSERT_EMBEDDED: &str = "INSERT INTO vectors \
+     (seq, vector, checksum, text_hash, tokens, truncated, unknown_tokens) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+/// And where its passage stands.
+const INSERT_PASSAGE: &str = "INSERT INTO vectors \
+     (seq, vector, checksum, text_hash, tokens, truncated, unknown_tokens, document_seq, passages, \
+     start_byte, end_byte) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
 impl NewVector<'_> {
-    /// Binds the columns in the order of the INSERT statements.
-    pub(super) fn bind_to<'q>(
+    /// Adds the row to the table of a field.
+    pub(super) fn insert_into(
         &self,
-        query: Query<'q, Sqlite, SqliteArguments>,
-        columns: VectorColumns,
-    ) -> Query<'q, Sqlite, SqliteArguments> {
+        connection: &AtHand,
+        table: Table,
+        times: &mut WriteTimes,
+    ) -> Result<(), StoreError> {
+        let mut clock = times.clock();
         let seq = self.key.seq();
         let (embedded, passage) = (self.embedded.as_ref(), self.passage.as_ref());
-        let vector = vector_to_bytes(self.vector);
+        let vector = vector_bytes(self.vector);
         let sum = checksum::of_vector(seq, &vector, embedded, passage);
-        let query = query.bind(seq_to_sql(seq)).bind(vector).bind(sum);
-        if columns == VectorColumns::Own {
-            return query;
+        clock.lap(|times| &mut times.checksum);
+        // A column that is NULL takes its time too.
+        let insert = match (embedded, passage) {
+            (None, None) => INSERT_OWN,
+            (Some(_), None) => INSERT_EMBEDDED,
+            (_, Some(_)) => INSERT_PASSAGE,
+        };
+        let mut insert = connection.0.prepare_cached(table.sql(insert).as_str())?;
+        insert.raw_bind_parameter(1, seq_to_sql(seq))?;
+        insert.raw_bind_parameter(2, &*vector)?;
+        insert.raw_bind_parameter(3, sum)?;
+        if embedded.is_some() || passage.is_some() {
+            let hash = embedded.map(|embedded| embedded.hash.as_bytes());
+            insert.raw_bind_parameter(4, hash)?;
+            insert.raw_bind_parameter(5, embedded.map(|embedded| embedded.tokens))?;
+            insert.raw_bind_parameter(6, embedded.map(|embedded| embedded.truncated))?;
+            insert.raw_bind_parameter(7, embedded.and_then(|embedded| embedded.unknown_tokens))?;
         }
-        let query = query
-            .bind(embedded.map(|embedded| embedded.hash.as_bytes().to_vec()))
-            .bind(embedded.map(|embedded| embedded.tokens))
-            .bind(embedded.map(|embedded| embedded.truncated))
-            .bind(embedded.and_then(|embedded| embedded.unknown_tokens));
-        let byte = |byte: usize| i64::try_from(byte).unwrap_or(i64::MAX);
-        match columns {
-            VectorColumns::Own | VectorColumns::Embedded => query,
-            VectorColumns::Passages => query
-                .bind(passage.and_then(|passage| passage.document).map(seq_to_sql))
-                .bind(passage.and_then(|passage| passage.count))
-                .bind(passage.map(|passage| byte(passage.bytes.start)))
-                .bind(passage.map(|passage| byte(passage.bytes.end))),
+        if let Some(PassageColumns { document, count, bytes }) = passage {
+            let byte = |byte: usize| i64::try_from(byte).unwrap_or(i64::MAX);
+            insert.raw_bind_parameter(8, document.map(seq_to_sql))?;
+            insert.raw_bind_parameter(9, *count)?;
+            insert.raw_bind_parameter(10, byte(bytes.start))?;
+            insert.raw_bind_parameter(11, byte(bytes.end))?;
         }
+        clock.lap(|times| &mut times.bind);
+        insert.raw_execute()?;
+        clock.lap(|times| &mut times.step);
+        Ok(())
     }
 }
 

@@ -3,13 +3,9 @@
 use std::{
     mem,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
-use akidb_core::{
-    Seq,
-    torture::{PlantedFault, has_fault},
-};
+use akidb_core::Seq;
 use akidb_engine::{Applied, NewRow, Write};
 use parking_lot::RwLock;
 use sqlx::{Connection, SqliteConnection};
@@ -19,11 +15,12 @@ use tokio::{
 };
 
 use super::{
-    CommittedChange, Position, Totals,
+    Position, Totals,
     field::Fields,
     orders::Order,
+    publisher::{Publication, Publishing, Reply},
+    row_writer::{CommittedGroup, Group, GroupFailure, RowWriter},
     tidy::{Tidy, truncate_log},
-    transaction::Transaction,
 };
 use crate::{FailStop, StoreError, StoreMetrics, high_water::HighWater};
 
@@ -36,8 +33,6 @@ pub(super) struct Job {
     deadline: Instant,
     reply: Reply,
 }
-
-type Reply = oneshot::Sender<Result<Applied, StoreError>>;
 
 impl Job {
     pub(super) fn new(
@@ -61,7 +56,10 @@ impl Job {
 
 /// What the task owns.
 pub(super) struct Writer {
+    /// For what is done beside writes.
     pub(super) connection: SqliteConnection,
+    /// For rows; absent while a thread has it.
+    pub(super) rows: Option<RowWriter>,
     pub(super) high_water: HighWater,
     pub(super) totals: Arc<Totals>,
     /// The last sequence number that the indexes have.
@@ -79,7 +77,7 @@ pub(super) struct Writer {
     /// Why no write is taken, where the database is too damaged for that.
     pub(super) unwritable: Option<String>,
     pub(super) fail_stop: FailStop,
-    pub(super) committed: Box<dyn FnMut(CommittedChange) + Send>,
+    pub(super) publishing: Publishing,
 }
 
 impl Writer {
@@ -101,9 +99,12 @@ impl Writer {
                 return self.refuse_all(jobs).await;
             }
         }
+        self.publishing.finish().await;
         if let Err(error) = self.high_water.sync() {
             tracing::warn!(%error, "the high-water mark could not be synced");
         }
+        // Before the other is to empty the log.
+        self.rows = None;
         // SQLite does so itself only where this connection is the last to close, and readers that are
         // on their way out may be later.
         if let Err(error) = truncate_log(&mut self.connection).await {
@@ -133,7 +134,11 @@ impl Writer {
                     }
                     return job;
                 }
-                Some(order) = self.orders.recv() => self.carry_out(order).await,
+                Some(order) = self.orders.recv() => {
+                    // Of fields that come and go, every commit of before is to be known.
+                    self.publishing.settled().await;
+                    self.carry_out(order).await;
+                }
                 () = is_due => self.tidy.step(&mut self.connection).await,
             }
         }
@@ -174,13 +179,18 @@ impl Writer {
         if group.is_empty() {
             return Ok(());
         }
-        let started = Instant::now();
+        let began = std::time::Instant::now();
         let (writes, replies): (Vec<_>, Vec<_>) =
             group.into_iter().map(|job| (job.write, job.reply)).unzip();
         match self.write_group(writes).await {
-            Ok((results, change)) => {
-                self.publish(change, started.elapsed());
-                replies.into_iter().zip(results).for_each(|(reply, result)| send(reply, result));
+            Ok(CommittedGroup { results, change, times, .. }) => {
+                times.report(&self.metrics);
+                let answers = replies.into_iter().zip(results).collect();
+                let published = self.publishing.publish(Publication { change, began, answers });
+                if published.await.is_err() {
+                    return Err("the indexes have stopped".to_owned());
+                }
+                self.keep_log_short().await;
                 Ok(())
             }
             Err(failure) => {
@@ -203,85 +213,59 @@ impl Writer {
         }
     }
 
-    async fn write_group(&mut self, writes: Vec<Write>) -> Result<GroupResult, GroupFailure> {
-        let acknowledges_early = has_fault(PlantedFault::AcknowledgeBeforeCommit);
-        if acknowledges_early {
-            // The group before this one was answered with its transaction open.
-            let _ = self.execute("COMMIT").await;
-        }
-        self.execute("BEGIN IMMEDIATE").await.map_err(GroupFailure::RolledBack)?;
-        let (applied, last_seq) = match self.apply_all(writes).await {
-            Ok(applied) => applied,
-            Err(error) => return Err(self.roll_back(error).await),
+    /// Writes a group on a thread that may wait for the disk.
+    async fn write_group(&mut self, writes: Vec<Write>) -> Result<CommittedGroup, GroupFailure> {
+        let seq = Seq(self.totals.last_seq.load(Ordering::Acquire));
+        let group = Group {
+            writes,
+            begun_at: Position { seq, ..self.opened_at },
+            fields: self.fields.read().clone(),
+            metrics: self.metrics.clone(),
         };
-        let committed = match acknowledges_early {
-            true => Ok(()),
-            false => self.execute("COMMIT").await,
-        };
-        match committed {
-            Ok(()) => {}
-            Err(StoreError::Full) => return Err(self.roll_back(StoreError::Full).await),
-            Err(error) => return Err(GroupFailure::Unknown(error.to_string())),
-        }
-        self.tidy.committed(!applied.1.removed.is_empty());
+        let written = self.with_rows(move |rows| rows.write(group)).await;
+        let committed = written.unwrap_or(Err(GroupFailure::RolledBack(StoreError::Closed)))?;
+        let last_seq = committed.last_seq;
+        self.tidy.committed(!committed.change.removed.is_empty());
         self.totals.last_seq.store(last_seq.0, Ordering::Release);
         if let Err(error) = self.high_water.write(Position { seq: last_seq, ..self.opened_at }) {
             tracing::warn!(%error, "the high-water mark could not be written");
         }
-        Ok(applied)
+        Ok(committed)
     }
 
-    /// Everything between BEGIN and COMMIT.
-    async fn apply_all(&mut self, writes: Vec<Write>) -> Result<(GroupResult, Seq), StoreError> {
-        let last_seq = Seq(self.totals.last_seq.load(Ordering::Acquire));
-        let fields = self.fields.read().clone();
-        let mut transaction = Transaction {
-            connection: &mut self.connection,
-            begun_at: Position { seq: last_seq, ..self.opened_at },
-            last_seq,
-            change: CommittedChange::default(),
-            fields: &fields,
-            metrics: &self.metrics,
-        };
-        let mut results = Vec::with_capacity(writes.len());
-        for write in writes {
-            results.push(match transaction.apply(write).await {
-                Err(error) if breaks_transaction(&error) => return Err(error),
-                result => result,
-            });
+    /// Copies the log into the database where it is long, when those who wait have their answers.
+    async fn keep_log_short(&mut self) {
+        if !self.rows.as_ref().is_some_and(RowWriter::log_is_long) {
+            return;
         }
-        transaction.finish().await?;
-        Ok(((results, transaction.change), transaction.last_seq))
-    }
-
-    /// After some errors, a full disk among them, SQLite has rolled back by itself. A transaction
-    /// object of the driver does not know that, so the statements are our own.
-    async fn roll_back(&mut self, error: StoreError) -> GroupFailure {
-        if let Err(error) = self.execute("ROLLBACK").await {
-            tracing::debug!(%error, "there was nothing left to roll back");
+        let began = Instant::now();
+        if let Some(Err(error)) = self.with_rows(RowWriter::checkpoint).await {
+            tracing::debug!(%error, "the log of a collection stays as it is");
         }
-        GroupFailure::RolledBack(error)
+        let took = began.elapsed().as_secs_f64();
+        self.metrics.commit_part_seconds.with_label_values(&["checkpoint"]).observe(took);
     }
 
-    async fn execute(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        sqlx::query(sql).execute(&mut self.connection).await?;
-        Ok(())
-    }
-
-    /// Makes a commit visible: counts first, then the indexes, and the replies after that,
-    /// also those of reads that met it already.
-    fn publish(&mut self, change: CommittedChange, took: Duration) {
-        let without_vector = change.added_without_vector.len();
-        let added = (change.added_documents.len() + without_vector) as u64;
-        let removed = change.removed.len() as u64;
-        self.totals.documents.fetch_add(added, Ordering::AcqRel);
-        self.totals.documents.fetch_sub(removed, Ordering::AcqRel);
-        self.metrics.commit_seconds.observe(took.as_secs_f64());
-        #[expect(clippy::cast_precision_loss, reason = "a group has a few thousand rows")]
-        self.metrics.commit_rows.observe((added + removed) as f64);
-        let last_seq = change.last_seq;
-        (self.committed)(change);
-        self.published.send_replace(last_seq);
+    /// Lends the connection that writes rows to a thread; `None` where the runtime is on its way out.
+    async fn with_rows<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut RowWriter) -> T + Send + 'static,
+    ) -> Option<T> {
+        let mut rows = self.rows.take()?;
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work(&mut rows);
+            (rows, done)
+        });
+        match working.await {
+            Ok((rows, done)) => {
+                self.rows = Some(rows);
+                Some(done)
+            }
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => None,
+            },
+        }
     }
 
     async fn refuse_all(self, mut jobs: mpsc::Receiver<Job>) {
@@ -292,47 +276,6 @@ impl Writer {
             send(job.reply, Err(StoreError::Poisoned));
         }
     }
-}
-
-/// One result a write, and the change of all of them.
-type GroupResult = (Vec<Result<Applied, StoreError>>, CommittedChange);
-
-enum GroupFailure {
-    RolledBack(StoreError),
-    Unknown(String),
-}
-
-impl GroupFailure {
-    fn is_damaged_page(&self) -> bool {
-        matches!(self, Self::RolledBack(error) if error.is_damaged_page())
-    }
-
-    /// The error, once for each write of the group.
-    fn for_each_write(&self) -> StoreError {
-        match self {
-            Self::RolledBack(StoreError::Full) => StoreError::Full,
-            Self::RolledBack(StoreError::DamagedPage { reason }) => {
-                StoreError::DamagedPage { reason: reason.clone() }
-            }
-            Self::RolledBack(StoreError::Sqlite(failure)) => StoreError::Sqlite(failure.clone()),
-            Self::RolledBack(error) => {
-                StoreError::Malformed { what: "row", reason: error.to_string() }
-            }
-            Self::Unknown(reason) => StoreError::CommitUnknown { reason: reason.clone() },
-        }
-    }
-}
-
-/// Errors after which a statement may be half done.
-fn breaks_transaction(error: &StoreError) -> bool {
-    !matches!(
-        error,
-        StoreError::Metadata(_)
-            | StoreError::Damaged { .. }
-            | StoreError::FieldDropped { .. }
-            | StoreError::Conflict(_)
-            | StoreError::Conflicts(_)
-    )
 }
 
 /// A client that no longer waits is no failure.

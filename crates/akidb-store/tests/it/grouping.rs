@@ -128,3 +128,38 @@ async fn what_a_read_shows_is_in_the_indexes() {
     let (_, read) = tokio::join!(upserted, read);
     assert_eq!(read, [("by id", 1, true), ("page", 1, true), ("matching", 1, true)]);
 }
+
+/// While the indexes take a commit up, the next one is made; whoever waits for either is answered in
+/// order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_goes_on_while_the_one_before_is_indexed() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = DocumentStore::open(folder.path(), options()).await.unwrap();
+    let (committed, mut commits) = mpsc::unbounded_channel();
+    let (index, indexing) = std::sync::mpsc::channel();
+    let store = loader.start(move |change| {
+        committed.send(change.last_seq).unwrap();
+        indexing.recv().unwrap();
+    });
+    let store = Arc::new(store);
+    let write = |id: i64| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { upsert(&store, vec![row(id, 1.0)]).await })
+    };
+    let first = write(1);
+    assert_eq!(commits.recv().await, Some(Seq(1)));
+    let second = write(2);
+    while store.last_seq() < Seq(2) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(!first.is_finished() && !second.is_finished());
+    assert_eq!(store.document_count(), 1, "what is not indexed is not counted");
+    index.send(()).unwrap();
+    assert_eq!(first.await.unwrap(), [true]);
+    assert_eq!(commits.recv().await, Some(Seq(2)));
+    assert!(!second.is_finished());
+    index.send(()).unwrap();
+    assert_eq!(second.await.unwrap(), [true]);
+    Arc::into_inner(store).unwrap().close().await;
+    assert_eq!(open(folder.path()).await.0.document_count(), 2);
+}
