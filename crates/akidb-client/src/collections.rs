@@ -171,6 +171,10 @@ pub struct ListedCollection {
     pub metric: Option<Metric>,
     /// How texts are cut; absent where they are truncated.
     pub chunking: Option<Chunking>,
+    /// What its texts are being embedded with, to take the place of `model`.
+    pub reembedding: Option<ModelIdentity>,
+    /// What embedded its texts before; its vectors are kept until they are dropped.
+    pub previous: Option<ModelIdentity>,
     /// Milliseconds since the Unix epoch.
     pub created_unix_ms: i64,
     /// How vectors are indexed.
@@ -192,6 +196,10 @@ pub struct ListedField {
     pub metric: Metric,
     /// How texts are cut; absent where they are truncated.
     pub chunking: Option<Chunking>,
+    /// What its texts are being embedded with, to take the place of `model`.
+    pub reembedding: Option<ModelIdentity>,
+    /// What embedded its texts before; its vectors are kept until they are dropped.
+    pub previous: Option<ModelIdentity>,
     /// How vectors are indexed.
     pub index: IndexSettings,
 }
@@ -208,6 +216,10 @@ pub struct Field {
     pub metric: Metric,
     /// How texts are cut; absent where they are truncated.
     pub chunking: Option<Chunking>,
+    /// What its texts are being embedded with, to take the place of `model`.
+    pub reembedding: Option<ModelIdentity>,
+    /// What embedded its texts before; its vectors are kept until they are dropped.
+    pub previous: Option<ModelIdentity>,
     /// The index and its state.
     pub index: IndexDescription,
 }
@@ -232,6 +244,10 @@ pub struct CollectionDescription {
     pub metric: Option<Metric>,
     /// How texts are cut; absent where they are truncated.
     pub chunking: Option<Chunking>,
+    /// What its texts are being embedded with, to take the place of `model`.
+    pub reembedding: Option<ModelIdentity>,
+    /// What embedded its texts before; its vectors are kept until they are dropped.
+    pub previous: Option<ModelIdentity>,
     /// Milliseconds since the Unix epoch.
     pub created_unix_ms: i64,
     /// Documents stored.

@@ -1,6 +1,6 @@
 //! What goes on for longer than a request.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{Client, Collection, Request, RequestError};
@@ -11,7 +11,7 @@ use crate::{Client, Collection, Request, RequestError};
 pub struct Task {
     /// Its name.
     pub id: String,
-    /// What it does, such as `copy`.
+    /// What it does, such as `copy` or `reembed`.
     pub kind: String,
     /// Where it is between its beginning and its end.
     pub state: TaskState,
@@ -21,8 +21,13 @@ pub struct Task {
     pub collection: Option<String>,
     /// The collection that it makes.
     pub to: Option<String>,
+    /// The vector field that it is about; absent for the unnamed one.
+    pub field: Option<String>,
     /// The model that it is about.
     pub model: Option<String>,
+    /// Of the ten nearest documents how many are the same with the model of before and the other one, 0 to
+    /// 1, on average over a sample; absent until it is measured.
+    pub overlap: Option<f32>,
     /// Why it failed.
     pub error: Option<TaskError>,
     /// Milliseconds since the Unix epoch.
@@ -61,6 +66,14 @@ pub enum TaskState {
     Other,
 }
 
+#[derive(Serialize)]
+struct Reembed<'r> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'r str>,
+}
+
 #[derive(Deserialize)]
 struct TaskList {
     tasks: Vec<Task>,
@@ -97,5 +110,23 @@ impl Collection<'_> {
     pub async fn copy(&self, to: &str) -> Result<Task, RequestError> {
         let request = Request::post(&["v1", "collections", self.name(), "copy"]);
         self.client().send(request.json(&json!({"to": to}))).await
+    }
+
+    /// Begins to embed the texts of a vector field, the unnamed one where none is named, with another model,
+    /// given by its name or as MODEL:PRECISION. When the task has succeeded, the new vectors are searched, and
+    /// those of before are kept.
+    pub async fn reembed(&self, field: Option<&str>, model: &str) -> Result<Task, RequestError> {
+        let request = Request::post(&["v1", "collections", self.name(), "reembed"]);
+        let body = Reembed { model: Some(model), field };
+        self.client().send(request.json(&body)).await
+    }
+
+    /// Drops the vectors that a vector field, the unnamed one where none is named, had before another model
+    /// took over.
+    pub async fn drop_previous(&self, field: Option<&str>) -> Result<(), RequestError> {
+        let request = Request::post(&["v1", "collections", self.name(), "drop-previous"]);
+        let body = Reembed { model: None, field };
+        self.client().send::<serde::de::IgnoredAny>(request.json(&body)).await?;
+        Ok(())
     }
 }

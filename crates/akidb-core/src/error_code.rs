@@ -94,6 +94,10 @@ error_codes! {
     CollectionDiffers => "collection_differs", 409, 6, 1, false;
     /// The collection has another vector field of that name.
     FieldExists => "field_exists", 409, 6, 1, false;
+    /// Vectors of another model are kept beside the field: they are to be dropped first.
+    VectorsKept => "vectors_kept", 409, 9, 1, false;
+    /// Documents of the field have vectors of their own and no text, so that no model can embed them anew.
+    TextsMissing => "texts_missing", 409, 9, 1, false;
     /// A document of this id exists already, where the write was to make one.
     DocumentExists => "document_exists", 409, 6, 1, false;
     /// A task is at it already.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::{
     Alias, AliasAction, Applied, CollectionRecord, CollectionSettings, CollectionStatus, CopyWork,
-    Count, EngineStatus, Found, KnownText, Matching, Progress, Query, Rows, ScrollPage,
-    ScrollRequest, TaskRecord, TextHash, VectorField, WorkEnd, Write,
+    Count, EngineStatus, Found, InShadow, KnownText, Matching, Progress, Query, Rows, ScrollPage,
+    ScrollRequest, ShadowChange, ShadowPage, TaskRecord, TextHash, VectorField, WorkEnd, Write,
 };
 
 /// The settings that a collection is to have, given what it is now, or why it can not.
@@ -92,6 +92,19 @@ pub trait StorageEngine: Debug + Send + Sync {
         &self,
         collection: &str,
         field: &FieldName,
+        deadline: Instant,
+    ) -> Result<Arc<dyn Collection>>;
+
+    /// Changes what stands beside a field of a collection, in one step as far as anybody can see.
+    ///
+    /// # Errors
+    /// When there is no such collection or field, what stands beside it is not what the change needs, or
+    /// storage fails.
+    async fn change_shadow(
+        &self,
+        collection: Uuid,
+        field: &FieldName,
+        change: ShadowChange,
         deadline: Instant,
     ) -> Result<Arc<dyn Collection>>;
 
@@ -191,6 +204,19 @@ pub trait Collection: Debug + Send + Sync {
         field: u32,
         hashes: &[TextHash],
     ) -> Result<HashMap<TextHash, KnownText>>;
+
+    /// Documents of a field of which a shadow of it, by its number, has vectors or lacks them.
+    ///
+    /// # Errors
+    /// When the read fails, or there is no such shadow.
+    async fn in_shadow(&self, shadow: u32, wanted: InShadow) -> Result<ShadowPage>;
+
+    /// Makes a shadow that is filled searchable, by its number, and returns when most of its index is
+    /// built. No vectors may be filled in after it; writes keep it in step.
+    ///
+    /// # Errors
+    /// When a read fails, or there is no such shadow.
+    async fn build_shadow(&self, shadow: u32, progress: &Progress) -> Result<()>;
 
     /// The documents that are nearest to a vector in a field.
     ///

@@ -29,16 +29,22 @@ mod write;
 
 pub use alias::{Alias, AliasAction};
 pub use engine::{Collection, SettingsChange, StorageEngine};
-pub use read::{Count, Matching, Rows, ScrollPage, ScrollPosition, ScrollRequest};
-pub use record::{CollectionRecord, CollectionSettings, VectorField};
+pub use read::{
+    Count, InShadow, Matching, Rows, ScrollPage, ScrollPosition, ScrollRequest, ShadowPage,
+};
+pub use record::{
+    CollectionRecord, CollectionSettings, ShadowChange, ShadowField, ShadowRole, VectorField,
+};
 pub use search::{Found, Hit, HitParts, HitPassage, Query, SearchPlan};
 pub use status::{
     CollectionStatus, EngineStatus, IndexProgress, IndexState, IndexStatus, LostWrites,
     StorageFinding, UnopenedCollection,
 };
-pub use task::{CopyWork, Progress, TaskError, TaskRecord, TaskState, TaskWork, WorkEnd};
+pub use task::{
+    CopyWork, Progress, ReembedWork, TaskError, TaskRecord, TaskState, TaskWork, WorkEnd,
+};
 pub use text_hash::{EmbeddedText, TextHash};
 pub use write::{
-    Applied, ConflictsStop, FieldPatch, FieldRow, KnownText, NewRow, OneDocument, PassageVector,
-    Patch, PatchVersions, RowVectors, UpsertRules, Write, Written, conflict_at,
+    Applied, ConflictsStop, FieldPatch, FieldRow, Fill, KnownText, NewRow, OneDocument,
+    PassageVector, Patch, PatchVersions, RowVectors, UpsertRules, Write, Written, conflict_at,
 };

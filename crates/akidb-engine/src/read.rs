@@ -76,3 +76,25 @@ pub struct ScrollPage {
     /// Fields of the filter that no document has.
     pub unknown_fields: Vec<String>,
 }
+
+/// Asks for documents of a field by what a shadow of it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InShadow {
+    /// Whether they have vectors there, or lack them.
+    pub has_vectors: bool,
+    /// Those of later versions than this.
+    pub after: Seq,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ShadowPage {
+    /// Without their vectors, ascending by version.
+    pub documents: Vec<Document>,
+    /// How many can not be read, and were left out.
+    pub damaged: usize,
+    /// The last version that was looked at; absent where there are no more.
+    pub last: Option<Seq>,
+}

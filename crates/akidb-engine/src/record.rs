@@ -20,6 +20,8 @@ pub struct CollectionRecord {
     pub description: Option<String>,
     /// Its vector fields, by name: the unnamed one, where there is one, is the first.
     pub fields: Vec<VectorField>,
+    /// What stands beside fields that are or were embedded anew, at most one a field, by name.
+    pub shadows: Vec<ShadowField>,
     /// The numbers of fields that were dropped and of which something may still be stored, ascending.
     pub dropped_fields: Vec<u32>,
     /// The highest number that a field of it ever had.
@@ -46,6 +48,54 @@ pub struct VectorField {
     pub model: Option<String>,
     /// How its texts are cut, absent where they are truncated.
     pub chunking: Option<Chunking>,
+}
+
+/// Vectors of another model for the texts of a field. Nobody searches them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowField {
+    /// What becomes of it.
+    pub role: ShadowRole,
+    /// The same as the field of its name, but for the number and what follows of the model.
+    pub field: VectorField,
+}
+
+/// What becomes of a shadow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShadowRole {
+    /// It is filled, to take the place of the field.
+    Filling,
+    /// It was the field before, and stays until it is dropped or filled again. Documents that are
+    /// written meanwhile have nothing in it.
+    Kept,
+}
+
+impl ShadowRole {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Filling, Self::Kept];
+
+    /// The name in storage.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Filling => "filling",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// A change of what stands beside a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShadowChange {
+    /// It is filled from now on: the one that is there where that has this model, or else a new one,
+    /// whose number is the engine's to give.
+    Fill(VectorField),
+    /// It takes the place of the field, which is kept beside it; all documents of the field must be in
+    /// it.
+    Show,
+    /// It is filled no more, and kept.
+    Keep,
+    /// It goes.
+    Drop,
 }
 
 /// What of a collection can be changed.
@@ -95,6 +145,17 @@ impl CollectionRecord {
         self.field(&FieldName::UNNAMED)
     }
 
+    /// What stands beside a field.
+    #[must_use]
+    pub fn shadow(&self, name: &FieldName) -> Option<&ShadowField> {
+        self.shadows.iter().find(|shadow| shadow.field.name == *name)
+    }
+
+    /// The fields and what stands beside them.
+    pub fn fields_and_shadows(&self) -> impl Iterator<Item = &VectorField> {
+        self.fields.iter().chain(self.shadows.iter().map(|shadow| &shadow.field))
+    }
+
     /// What of it can be changed.
     #[must_use]
     pub fn settings(&self) -> CollectionSettings {
@@ -111,7 +172,8 @@ impl CollectionRecord {
     pub fn with_settings(&self, settings: CollectionSettings) -> Self {
         let CollectionSettings { name, description, indexes } = settings;
         let mut changed = Self { name, description, ..self.clone() };
-        for field in &mut changed.fields {
+        let shadows = changed.shadows.iter_mut().map(|shadow| &mut shadow.field);
+        for field in changed.fields.iter_mut().chain(shadows) {
             field.index = indexes.get(&field.name).copied().unwrap_or(field.index);
         }
         changed
@@ -140,6 +202,7 @@ mod tests {
                 aliases: Vec::new(),
                 description: None,
                 fields: fields.collect(),
+                shadows: Vec::new(),
                 dropped_fields: Vec::new(),
                 last_field: 0,
                 created_unix_ms: 0,

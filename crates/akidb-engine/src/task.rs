@@ -6,11 +6,11 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use akidb_core::{CollectionName, ErrorCode};
+use akidb_core::{CollectionName, ErrorCode, FieldName};
 use uuid::Uuid;
 
 /// A task, as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TaskRecord {
     /// Its identity, a UUIDv7.
     pub id: Uuid,
@@ -27,10 +27,12 @@ pub struct TaskRecord {
 }
 
 /// What a task does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TaskWork {
     /// Makes a collection of all that another one has.
     Copy(CopyWork),
+    /// Embeds the texts of a field anew, with another model.
+    Reembed(ReembedWork),
 }
 
 /// A copy of a collection.
@@ -44,6 +46,27 @@ pub struct CopyWork {
     pub uuid: Uuid,
     /// What it is called.
     pub name: CollectionName,
+}
+
+/// The texts of a field are embedded with another model, whose vectors take the place of those there are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReembedWork {
+    /// The collection.
+    pub of: Uuid,
+    /// What it was called when the task began.
+    pub of_name: CollectionName,
+    /// The field.
+    pub field: FieldName,
+    /// The identity of the model as JSON.
+    pub model: String,
+    /// The name that requests give the model.
+    pub model_name: String,
+    /// Whether the vectors of this model were kept of before: they are kept again where the task does not
+    /// come to its end.
+    pub was_kept: bool,
+    /// Of the ten nearest documents how many are the same with both models, 0 to 1, on average over a
+    /// sample. Absent until it is measured, and where there is nothing to compare.
+    pub overlap: Option<f32>,
 }
 
 /// Where a task is between its beginning and its end.
@@ -85,11 +108,15 @@ impl TaskState {
 }
 
 impl TaskWork {
+    /// Each kind.
+    pub const KINDS: [&'static str; 2] = ["copy", "reembed"];
+
     /// The kind, a word.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Copy(_) => "copy",
+            Self::Reembed(_) => "reembed",
         }
     }
 }

@@ -116,6 +116,16 @@ pub struct PatchVersions {
     pub limits: Arc<Limits>,
 }
 
+/// Vectors for documents that lack them in a shadow of a field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fill {
+    /// The number of the shadow.
+    pub shadow: u32,
+    /// Row versions, each once, and what their texts there are to the model. Those that are gone, or have
+    /// vectors there by now, stay as they are.
+    pub rows: Vec<(Seq, KnownText)>,
+}
+
 /// One write: applied whole or not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
@@ -131,6 +141,8 @@ pub enum Write {
     Patch(Patch),
     /// Changes the metadata of several documents.
     PatchVersions(PatchVersions),
+    /// Adds vectors in a shadow to documents.
+    Fill(Fill),
 }
 
 /// What a committed [`Write`] did.
@@ -143,6 +155,8 @@ pub enum Applied {
     Deleted(u64),
     /// How many documents were changed; those that stay as they are do not count.
     Updated(u64),
+    /// How many documents were given vectors in a shadow.
+    Filled(u64),
     /// The document as it is now, in the version of before where the patch changed nothing; absent
     /// where no document had the id.
     Patched(Option<Document>),

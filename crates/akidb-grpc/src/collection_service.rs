@@ -2,7 +2,8 @@
 
 use akidb_proto::collection::v1::{collection_service_server::CollectionService, *};
 use akidb_service::{
-    CountReply, DeleteReply, GetDocuments, Include, PutFieldReply, PutReply, Service, UpdateReply,
+    CountReply, DeleteReply, GetDocuments, Include, PutFieldReply, PutReply, ReembedCollection,
+    Service, UpdateReply,
 };
 use futures::{StreamExt, stream::BoxStream};
 use prost::Message;
@@ -160,6 +161,27 @@ impl CollectionService for CollectionDoor {
         let (call, CopyCollectionRequest { collection, to }) = Call::open(request)?;
         let reply = self.service.copy_collection(&call.context(), &collection, &to).await;
         call.reply(reply.map(|task| CopyCollectionResponse { task: Some(encode::task(task)) }))
+    }
+
+    async fn reembed_collection(
+        &self,
+        request: Request<ReembedCollectionRequest>,
+    ) -> Reply<ReembedCollectionResponse> {
+        let (call, message) = Call::open(request)?;
+        let ReembedCollectionRequest { collection, model, field } = message;
+        let asked = ReembedCollection { model, field };
+        let reply = self.service.reembed_collection(&call.context(), &collection, asked).await;
+        call.reply(reply.map(|task| ReembedCollectionResponse { task: Some(encode::task(task)) }))
+    }
+
+    async fn drop_previous(
+        &self,
+        request: Request<DropPreviousRequest>,
+    ) -> Reply<DropPreviousResponse> {
+        let (call, DropPreviousRequest { collection, field }) = Call::open(request)?;
+        let context = call.context();
+        let dropped = self.service.drop_previous(&context, &collection, field.as_deref());
+        call.reply(dropped.await.map(|()| DropPreviousResponse {}))
     }
 
     async fn list_tasks(&self, request: Request<ListTasksRequest>) -> Reply<ListTasksResponse> {

@@ -94,6 +94,8 @@ pub(crate) fn summary(given: CollectionSummary) -> wire::CollectionSummary {
         created_unix_ms: given.created_unix_ms,
         chunking: unnamed.chunking,
         fields: fields.collect(),
+        reembedding: unnamed.reembedding,
+        previous: unnamed.previous,
     }
 }
 
@@ -112,6 +114,8 @@ fn field_summary(given: FieldDescription) -> wire::FieldSummary {
             tokens: Some(chunking.tokens.into()),
             overlap: Some(chunking.overlap.into()),
         }),
+        reembedding: given.reembedding.map(identity),
+        previous: given.previous.map(identity),
     }
 }
 
@@ -126,6 +130,7 @@ pub(crate) fn aliases(given: Vec<Alias>) -> Vec<wire::Alias> {
 pub(crate) fn task(given: TaskInfo) -> wire::Task {
     let kind = match given.kind {
         TaskKind::Copy => wire::TaskKind::Copy,
+        TaskKind::Reembed => wire::TaskKind::Reembed,
         TaskKind::BuildIndex => wire::TaskKind::BuildIndex,
         TaskKind::LoadModel => wire::TaskKind::LoadModel,
     };
@@ -149,6 +154,8 @@ pub(crate) fn task(given: TaskInfo) -> wire::Task {
             .map(|(code, message)| wire::TaskError { code: code.as_str().to_owned(), message }),
         created_unix_ms: given.created_unix_ms,
         ended_unix_ms: given.ended_unix_ms,
+        field: given.field,
+        overlap: given.overlap,
     }
 }
 

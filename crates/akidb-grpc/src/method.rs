@@ -59,6 +59,8 @@ fn collection(method: &str) -> Option<Method> {
         "ListAliases" => read(Operation::ListAliases),
         "ChangeAliases" => write(Operation::ChangeAliases),
         "CopyCollection" => write(Operation::CopyCollection),
+        "ReembedCollection" => write(Operation::ReembedCollection),
+        "DropPrevious" => write(Operation::DropPrevious),
         "ListTasks" => read(Operation::Tasks),
         "GetTask" => read(Operation::Tasks),
         "CancelTask" => write(Operation::CancelTask),
@@ -141,7 +143,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(methods, 26 + 6 + 2 + 2);
+        assert_eq!(methods, 28 + 6 + 2 + 2);
         assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
         assert!(!Method::of("/").is_served);
     }

@@ -1,11 +1,17 @@
 //! What is asked of one collection. It is opened for as long as that takes.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use akidb_core::{DocumentId, Filter, Result};
+use akidb_core::{DocumentId, Error, ErrorCode, Filter, Result};
 use akidb_engine::{
-    Applied, Collection, CollectionRecord, CollectionStatus, Count, Found, IndexStatus, KnownText,
-    LostWrites, Matching, Query, Rows, ScrollPage, ScrollRequest, TextHash, Write,
+    Applied, Collection, CollectionRecord, CollectionStatus, Count, Found, InShadow, IndexState,
+    IndexStatus, KnownText, LostWrites, Matching, Progress, Query, Rows, ScrollPage, ScrollRequest,
+    ShadowPage, TextHash, Write,
 };
 use async_trait::async_trait;
 
@@ -16,6 +22,12 @@ use crate::{
     search::search,
     write::write,
 };
+
+/// An index is built where but one in so many of its vectors is linked.
+const BUILT_BUT_ONE_IN: u64 = 50;
+
+/// How often it is looked how far an index is that is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A collection of this node, open or not.
 pub(crate) struct LocalCollection {
@@ -91,6 +103,29 @@ impl Collection for LocalCollection {
         hashes: &[TextHash],
     ) -> Result<HashMap<TextHash, KnownText>> {
         Ok(self.opened().await?.store.known_texts(field, hashes).await?)
+    }
+
+    async fn in_shadow(&self, shadow: u32, wanted: InShadow) -> Result<ShadowPage> {
+        Ok(self.opened().await?.store.in_shadow(shadow, wanted).await?)
+    }
+
+    async fn build_shadow(&self, shadow: u32, progress: &Progress) -> Result<()> {
+        let open = self.opened().await?;
+        let record = self.entry.record();
+        let field = record.shadows.iter().map(|shadow| &shadow.field);
+        let field = field.into_iter().find(|field| field.number == shadow);
+        let dropped = || Error::new(ErrorCode::FieldNotFound, "the vector field was dropped");
+        let field = field.ok_or_else(dropped)?;
+        let projection = open.projections.build(&record, field, &open.store).await?;
+        while !progress.is_stopped() {
+            let IndexStatus { state, vector_count, pending_count, .. } = projection.status();
+            // Under steady writes something always waits to be linked.
+            if state == IndexState::Ready || pending_count <= vector_count / BUILT_BUT_ONE_IN {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
     }
 
     async fn search(&self, query: Query) -> Result<Found> {

@@ -10,8 +10,8 @@ use std::{
 use akidb_core::{Error, ErrorCode, FieldName, Result};
 use akidb_engine::{
     Alias, AliasAction, Collection, CollectionRecord, CopyWork, EngineStatus, Progress,
-    SettingsChange, StorageEngine, StorageFinding, TaskRecord, UnopenedCollection, VectorField,
-    WorkEnd,
+    SettingsChange, ShadowChange, StorageEngine, StorageFinding, TaskRecord, UnopenedCollection,
+    VectorField, WorkEnd,
 };
 use akidb_store::{DataDirectory, DiskSpace, StoreError};
 use async_trait::async_trait;
@@ -149,6 +149,23 @@ impl StorageEngine for LocalEngine {
         let collections = &self.collections;
         let drop = || collections.drop_field(collection, field, deadline.into());
         Ok(self.collection(collections.making_room(drop).await?))
+    }
+
+    async fn change_shadow(
+        &self,
+        collection: Uuid,
+        field: &FieldName,
+        change: ShadowChange,
+        deadline: Instant,
+    ) -> Result<Arc<dyn Collection>> {
+        let collections = &self.collections;
+        let changed =
+            || collections.change_shadow(collection, field, change.clone(), deadline.into());
+        let entry = match change {
+            ShadowChange::Drop => collections.making_room(changed).await?,
+            _ => changed().await?,
+        };
+        Ok(self.collection(entry))
     }
 
     async fn delete(&self, name: &str, deadline: Instant) -> Result<()> {

@@ -122,9 +122,9 @@ enum Passage {
 
 /// The text that a document has in a field.
 fn text_in<'d>(document: &'d Document, field: &FieldIdentity) -> &'d str {
-    let text = match field.number {
-        0 => document.text.as_deref(),
-        _ => {
+    let text = match field.name.is_unnamed() {
+        true => document.text.as_deref(),
+        false => {
             let mut named = document.fields.iter();
             named.find(|it| it.name == field.name).and_then(|it| it.text.as_deref())
         }

@@ -85,6 +85,8 @@ async fn reserve_memory(
             });
             Ok(Some(memory.count(bytes.fold(0, u64::saturating_add))))
         }
+        // A shadow has no index yet.
+        Write::Fill(_) => Ok(None),
         Write::Patch(_) | Write::DeleteIds(_) | Write::DeleteOne(_) | Write::DeleteVersions(_) => {
             Ok(None)
         }

@@ -240,7 +240,8 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
             // that is in use.
             use akidb_service::Operation::{
                 CancelTask, ChangeAliases, CopyCollection, CreateCollection, DeleteCollection,
-                PutCollection, PutField, UnloadModel, UpdateCollection,
+                DropField, DropPrevious, PutCollection, PutField, ReembedCollection, UnloadModel,
+                UpdateCollection,
             };
             route.conditional
                 || matches!(
@@ -250,8 +251,11 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
                         | CopyCollection
                         | CreateCollection
                         | DeleteCollection
+                        | DropField
+                        | DropPrevious
                         | PutCollection
                         | PutField
+                        | ReembedCollection
                         | UnloadModel
                         | UpdateCollection
                 )

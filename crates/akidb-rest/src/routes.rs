@@ -26,12 +26,13 @@ use crate::{
     wire::{
         AliasListAnswer, AliveAnswer, ChangeAliasesBody, CollectionAnswer, CollectionDeletedAnswer,
         CollectionListAnswer, CopyCollectionBody, CountAnswer, CountBody, CreateCollectionBody,
-        DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, EmbedAnswer, EmbedBody,
-        FieldBody, GetBody, ImportAnswer, ModelAnswer, ModelListAnswer, NewDocumentBody,
-        OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer,
-        PatchDocumentBody, PutCollectionBody, ReadyAnswer, ScrollAnswer, ScrollBody, SearchAnswer,
-        SearchBatchAnswer, SearchBatchBody, SearchBody, TaskAnswer, TaskListAnswer, UpdateAnswer,
-        UpdateBody, UpdateCollectionBody, UpsertAnswer, UpsertBody, VersionAnswer,
+        DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, DropPreviousBody,
+        EmbedAnswer, EmbedBody, FieldBody, GetBody, ImportAnswer, ModelAnswer, ModelListAnswer,
+        NewDocumentBody, OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer,
+        OpenAiModelListAnswer, PatchDocumentBody, PutCollectionBody, ReadyAnswer,
+        ReembedCollectionBody, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer,
+        SearchBatchBody, SearchBody, TaskAnswer, TaskListAnswer, UpdateAnswer, UpdateBody,
+        UpdateCollectionBody, UpsertAnswer, UpsertBody, VersionAnswer,
     },
 };
 
@@ -197,6 +198,19 @@ pub(crate) static ROUTES: &[Route] = &[
         .operation(Operation::CopyCollection)
         .body::<CopyCollectionBody>()
         .begins::<TaskAnswer>(),
+    route!(Post "/v1/collections/{name}/reembed" => tasks::reembed_collection,
+        "reembed_collection",
+        "Begin to embed the texts of a vector field with another model, while it is written and searched. \
+         When the task has succeeded, the new vectors are searched; those of before are kept.")
+        .operation(Operation::ReembedCollection)
+        .body::<ReembedCollectionBody>()
+        .begins::<TaskAnswer>(),
+    route!(Post "/v1/collections/{name}/drop-previous" => tasks::drop_previous,
+        "drop_previous",
+        "Drop the vectors that a vector field had before another model took over.")
+        .operation(Operation::DropPrevious)
+        .body::<DropPreviousBody>()
+        .answers::<CollectionDeletedAnswer>(),
     route!(Put "/v1/collections/{name}/fields/{field}" => collections::put_field,
         "put_field",
         "The vector field of a name, added where there is none; one that is there must be equal. \

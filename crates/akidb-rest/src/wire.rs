@@ -57,7 +57,9 @@ pub(crate) use openai::{
     OpenAiModelListAnswer,
 };
 pub(crate) use search::{SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody};
-pub(crate) use task::{CopyCollectionBody, TaskAnswer, TaskListAnswer};
+pub(crate) use task::{
+    CopyCollectionBody, DropPreviousBody, ReembedCollectionBody, TaskAnswer, TaskListAnswer,
+};
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@
 //! indexes are behind `akidb-engine`, tokens are the embedding's.
 
 mod config;
+mod double_writes;
 mod failure;
 mod import;
 mod metrics;

@@ -73,6 +73,10 @@ operations! {
     UnloadModel => "unload_model";
     /// A copy of a collection, begun.
     CopyCollection => "copy_collection";
+    /// The texts of a field with another model, begun.
+    ReembedCollection => "reembed_collection";
+    /// The end of vectors that another model has taken over from.
+    DropPrevious => "drop_previous";
     /// The tasks and how far they are.
     Tasks => "tasks";
     /// The end of a task that is not wanted any more.
@@ -101,6 +105,8 @@ impl Operation {
                 | Self::PutCollection
                 | Self::ChangeAliases
                 | Self::CopyCollection
+                | Self::ReembedCollection
+                | Self::DropPrevious
                 | Self::CancelTask
                 | Self::UpdateCollection
                 | Self::DeleteCollection

@@ -20,6 +20,7 @@ use tracing::{Instrument, field::Empty};
 use crate::{
     ComponentState, Door, DoorMetrics, ModelStartError, Operation, Readiness, RequestContext,
     ServiceConfig,
+    double_writes::DoubleWrites,
     metrics::Metrics,
     models::Models,
     operations::models_of_collections,
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     /// Absent where embedding is disabled.
     pub(crate) models: Option<Arc<Models>>,
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) double_writes: DoubleWrites,
     permits: Semaphore,
     pub(crate) imports: Semaphore,
     slow_request: Option<Duration>,
@@ -85,7 +87,8 @@ impl Service {
             permits: Semaphore::new(permits(&limits)),
             imports: Semaphore::new(limits.concurrent_imports.min(Semaphore::MAX_PERMITS)),
             slow_request: config.slow_request,
-            tasks: Tasks::open(Arc::clone(&engine), Arc::clone(&limits)),
+            tasks: Arc::new(Tasks::new(Arc::clone(&engine), Arc::clone(&limits))),
+            double_writes: DoubleWrites::default(),
             limits,
             metrics,
             engine,
@@ -93,7 +96,9 @@ impl Service {
             draining: watch::Sender::new(false),
             leaving: AtomicBool::new(false),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let service = Self { inner: Arc::new(inner) };
+        service.inner.tasks.take_up(&service);
+        Ok(service)
     }
 
     /// What is wrong in a collection that nobody writes to, in words; see
@@ -115,6 +120,7 @@ impl Service {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         self.inner.engine.look_at_metrics();
+        self.inner.tasks.look_at_metrics(&self.inner.metrics.tasks);
         self.inner.metrics.text()
     }
 

@@ -12,14 +12,15 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use akidb_core::{CollectionName, Error, ErrorCode, Limits, Outcome, Result};
+use akidb_core::{CollectionName, Error, ErrorCode, FieldName, Limits, Outcome, Result};
 use akidb_engine::{
-    CollectionRecord, CopyWork, Progress, StorageEngine, TaskError, TaskRecord, TaskState,
-    TaskWork, WorkEnd,
+    CopyWork, Progress, StorageEngine, TaskError, TaskRecord, TaskState, TaskWork, WorkEnd,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use uuid::Uuid;
+
+use crate::{Service, metrics::TaskMetrics, operations::reembed};
 
 /// How long the runner waits before it tries again to note how a task ended.
 const NOTE_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -36,13 +37,15 @@ pub(crate) struct Tasks {
     /// Held while a task begins, so that a name is looked at once.
     beginning: tokio::sync::Mutex<()>,
     is_closed: AtomicBool,
+    /// How tasks ended since this was looked at.
+    ended: Mutex<Vec<(&'static str, TaskState)>>,
 }
 
 /// What others know of a task that is not over, and tell it.
 #[derive(Clone)]
-struct Control {
-    target: CollectionName,
-    progress: Progress,
+pub(crate) struct Control {
+    work: TaskWork,
+    pub(crate) progress: Progress,
     has_turn: Arc<AtomicBool>,
     is_cancelled: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
@@ -73,23 +76,42 @@ pub(crate) struct Live {
 }
 
 impl Tasks {
-    /// Takes up the tasks that a node before has left, and forgets those that ended long ago.
-    pub(crate) fn open(engine: Arc<dyn StorageEngine>, limits: Arc<Limits>) -> Arc<Self> {
-        let tasks = Arc::new(Self {
+    pub(crate) fn new(engine: Arc<dyn StorageEngine>, limits: Arc<Limits>) -> Self {
+        Self {
             engine,
             limits,
             running: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             beginning: tokio::sync::Mutex::default(),
             is_closed: AtomicBool::new(false),
-        });
-        for task in tasks.engine.tasks() {
+            ended: Mutex::default(),
+        }
+    }
+
+    /// Takes up the tasks that a node before has left.
+    pub(crate) fn take_up(self: &Arc<Self>, service: &Service) {
+        for task in self.engine.tasks() {
             if task.state == TaskState::Running {
                 tracing::info!(task = %task.id, "a task of before goes on");
-                tasks.run(TaskRecord::clone(&task));
+                self.run(service, TaskRecord::clone(&task));
             }
         }
-        tasks
+    }
+
+    /// Brings the metrics up to date.
+    pub(crate) fn look_at_metrics(&self, metrics: &TaskMetrics) {
+        for (kind, state) in self.ended.lock().drain(..) {
+            metrics.ended.with_label_values(&[kind, state.as_str()]).inc();
+        }
+        let running = self.running.lock();
+        for kind in TaskWork::KINDS {
+            let of_kind = || running.values().filter(|control| control.work.kind() == kind);
+            let count = i64::try_from(of_kind().count()).unwrap_or(i64::MAX);
+            metrics.running.with_label_values(&[kind]).set(count);
+            let has_turn = of_kind().find(|control| control.has_turn.load(Ordering::Relaxed));
+            let part = has_turn.map_or(0.0, |control| f64::from(control.progress.part()));
+            metrics.progress.with_label_values(&[kind]).set(part);
+        }
     }
 
     /// How far a task is; absent where it is over.
@@ -101,35 +123,59 @@ impl Tasks {
         })
     }
 
-    /// Begins to copy a collection. It goes on when this has returned.
+    /// Begins a task. It goes on when this has returned.
     ///
     /// # Errors
-    /// When the name is taken or another task makes a collection of it, too many tasks are not over,
-    /// or the task can not be noted.
-    pub(crate) async fn begin_copy(
+    /// When the name of what it makes is taken, another task is at the same, too many tasks are not over,
+    /// or it can not be noted.
+    pub(crate) async fn begin(
         self: &Arc<Self>,
-        of: &CollectionRecord,
-        name: CollectionName,
+        service: &Service,
+        work: TaskWork,
         deadline: Instant,
     ) -> Result<Arc<TaskRecord>> {
         let beginning = tokio::time::timeout_at(deadline.into(), self.beginning.lock()).await;
         let _beginning = beginning.map_err(|_| Error::too_late())?;
-        self.check_new(&name)?;
-        let work = CopyWork { of: of.uuid, of_name: of.name.clone(), uuid: Uuid::now_v7(), name };
+        match &work {
+            TaskWork::Copy(work) => self.check_name(&work.name)?,
+            TaskWork::Reembed(work) => self.check_reembedding(work.of, &work.field)?,
+        }
+        let running = self.running.lock().len();
+        if running >= self.limits.tasks || self.is_closed.load(Ordering::Relaxed) {
+            let message = format!("{running} tasks are not over (tasks)");
+            return Err(Error::new(ErrorCode::LimitExceeded, message));
+        }
         let task = TaskRecord {
             id: Uuid::now_v7(),
-            work: TaskWork::Copy(work),
+            work,
             state: TaskState::Running,
             error: None,
             created_unix_ms: now_unix_ms(),
             ended_unix_ms: None,
         };
         self.engine.keep_task(task.clone(), self.to_forget()).await?;
-        self.run(task.clone());
+        self.run(service, task.clone());
         Ok(Arc::new(task))
     }
 
-    fn check_new(&self, name: &CollectionName) -> Result<()> {
+    /// Refuses what can not be done to a field of a collection whose texts a task embeds.
+    ///
+    /// # Errors
+    /// `task_running`, which names the task.
+    pub(crate) fn check_reembedding(&self, collection: Uuid, field: &FieldName) -> Result<()> {
+        let running = self.running.lock();
+        let is_same = |control: &Control| match &control.work {
+            TaskWork::Reembed(work) => work.of == collection && work.field == *field,
+            TaskWork::Copy(_) => false,
+        };
+        let Some((id, _)) = running.iter().find(|(_, control)| is_same(control)) else {
+            return Ok(());
+        };
+        let message = format!("the task {id} embeds the texts of the vector field");
+        Err(Error::new(ErrorCode::TaskRunning, message))
+    }
+
+    fn check_name(&self, name: &CollectionName) -> Result<()> {
         match self.engine.open(name.as_str()) {
             Ok(found) if found.record().name == *name => {
                 let fault = format!("a collection named {:?} exists already", name.as_str());
@@ -145,13 +191,11 @@ impl Tasks {
             Err(error) => return Err(error),
         }
         let running = self.running.lock();
-        if let Some((id, _)) = running.iter().find(|(_, control)| control.target == *name) {
+        let makes_it =
+            |control: &Control| matches!(&control.work, TaskWork::Copy(work) if work.name == *name);
+        if let Some((id, _)) = running.iter().find(|(_, control)| makes_it(control)) {
             let fault = format!("the task {id} makes a collection of this name");
             return Err(Error::at(ErrorCode::TaskRunning, "to", fault));
-        }
-        if running.len() >= self.limits.tasks || self.is_closed.load(Ordering::Relaxed) {
-            let message = format!("{} tasks are not over (tasks)", running.len());
-            return Err(Error::new(ErrorCode::LimitExceeded, message));
         }
         Ok(())
     }
@@ -185,11 +229,10 @@ impl Tasks {
         }
     }
 
-    fn run(self: &Arc<Self>, task: TaskRecord) {
-        let TaskWork::Copy(work) = &task.work;
+    fn run(self: &Arc<Self>, service: &Service, task: TaskRecord) {
         let (ending, ended) = watch::channel(());
         let control = Control {
-            target: work.name.clone(),
+            work: task.work.clone(),
             progress: Progress::default(),
             has_turn: Arc::default(),
             is_cancelled: Arc::default(),
@@ -198,14 +241,14 @@ impl Tasks {
         };
         self.running.lock().insert(task.id, control.clone());
         let ending = Ending { tasks: Arc::clone(self), id: task.id, _told: ending };
-        tokio::spawn(async move { ending.tasks.run_to_its_end(task, &control).await });
+        let service = service.clone();
+        tokio::spawn(async move { ending.tasks.run_to_its_end(&service, task, &control).await });
     }
 
-    async fn run_to_its_end(&self, task: TaskRecord, control: &Control) {
-        let TaskWork::Copy(work) = &task.work;
-        let (state, error) = match self.copy(work.clone(), control).await {
+    async fn run_to_its_end(&self, service: &Service, mut task: TaskRecord, control: &Control) {
+        let (state, error) = match self.work(service, &mut task, control).await {
             Ok(WorkEnd::Done) => (TaskState::Succeeded, None),
-            Ok(WorkEnd::Stopped) if !control.is_cancelled.load(Ordering::Acquire) => return,
+            Ok(WorkEnd::Stopped) if !control.is_cancelled() => return,
             Ok(WorkEnd::Stopped) => (TaskState::Cancelled, None),
             Err(error) => {
                 tracing::warn!(task = %task.id, %error, "a task failed");
@@ -214,32 +257,58 @@ impl Tasks {
         };
         let error = error.map(|Error { code, message, .. }| TaskError { code, message });
         let ended_unix_ms = Some(now_unix_ms());
-        self.note(TaskRecord { state, error, ended_unix_ms, ..task }).await;
+        let kind = task.work.kind();
+        if self.note(TaskRecord { state, error, ended_unix_ms, ..task }).await {
+            self.ended.lock().push((kind, state));
+        }
     }
 
-    /// Waits for its turn, and copies. What a node before has done to its end is done.
-    async fn copy(&self, work: CopyWork, control: &Control) -> Result<WorkEnd> {
-        let mut stopped = control.stop.subscribe();
-        let _turn = tokio::select! {
-            turn = self.turn.lock() => turn,
-            _ = stopped.wait_for(|is_stopped| *is_stopped) => return Ok(WorkEnd::Stopped),
+    /// Waits for its turn, and does what is to be done.
+    async fn work(
+        &self,
+        service: &Service,
+        task: &mut TaskRecord,
+        control: &Control,
+    ) -> Result<WorkEnd> {
+        let turn = tokio::select! {
+            turn = self.turn.lock() => Some(turn),
+            () = control.stopped() => None,
         };
-        control.has_turn.store(true, Ordering::Relaxed);
+        if turn.is_some() {
+            control.has_turn.store(true, Ordering::Relaxed);
+        }
+        match task.work.clone() {
+            TaskWork::Copy(_) if turn.is_none() => Ok(WorkEnd::Stopped),
+            TaskWork::Copy(work) => self.copy(work, control).await,
+            // Also where it never had its turn: a node before may have begun it.
+            TaskWork::Reembed(_) => reembed(service, task, control).await,
+        }
+    }
+
+    /// Copies. What a node before has done to its end is done.
+    async fn copy(&self, work: CopyWork, control: &Control) -> Result<WorkEnd> {
         if self.engine.collections().iter().any(|record| record.uuid == work.uuid) {
             return Ok(WorkEnd::Done);
         }
         self.engine.copy(work, self.limits.collections, control.progress.clone()).await
     }
 
-    /// Keeps how a task ended. Where that can not be written it is tried again, as the work is done.
-    async fn note(&self, task: TaskRecord) {
+    /// Whether the node ends, so that nothing is to be begun or tried again.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Keeps how a task ended. Where that can not be written it is tried again, as the work is done. Says
+    /// whether it is kept.
+    async fn note(&self, task: TaskRecord) -> bool {
         while let Err(error) = self.engine.keep_task(task.clone(), self.to_forget()).await {
             tracing::warn!(task = %task.id, %error, "how a task ended could not be noted");
-            if self.is_closed.load(Ordering::Acquire) {
-                return;
+            if self.is_closed() {
+                return false;
             }
             tokio::time::sleep(NOTE_AGAIN_AFTER).await;
         }
+        true
     }
 
     /// Ended tasks that are too old, or too many with the next one.
@@ -263,6 +332,17 @@ impl Tasks {
 }
 
 impl Control {
+    /// Returns when the task is to stop.
+    pub(crate) async fn stopped(&self) {
+        // The sender is in `self`, so waiting can not fail.
+        let _ = self.stop.subscribe().wait_for(|is_stopped| *is_stopped).await;
+    }
+
+    /// Whether it is to stop for good, and not to go on after a restart.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Acquire)
+    }
+
     fn stop(&self) {
         self.progress.stop();
         self.stop.send_replace(true);

@@ -16,11 +16,12 @@ macro_rules! files {
 
 const CATALOGUE: Files = files!(
     "catalogue": "0001_collections.sql", "0002_chunking.sql", "0003_index_settings.sql",
-    "0004_checksums.sql", "0005_fields.sql", "0006_aliases.sql", "0007_tasks.sql"
+    "0004_checksums.sql", "0005_fields.sql", "0006_aliases.sql", "0007_tasks.sql",
+    "0008_shadow_fields.sql"
 );
 const COLLECTION: Files = files!(
     "collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql",
-    "0004_history.sql", "0005_unknown_tokens.sql", "0006_fields.sql"
+    "0004_history.sql", "0005_unknown_tokens.sql", "0006_fields.sql", "0007_places.sql"
 );
 
 /// Brings `akidb.db` up to date.
@@ -175,6 +176,7 @@ mod tests {
             readers_max: 1,
             vectors_per_document: crate::VectorsPerDocument::One,
             fields: Vec::new(),
+            shadows: Vec::new(),
             metrics,
             fail_stop: crate::FailStop::default(),
         };
@@ -184,6 +186,7 @@ mod tests {
         assert_eq!((position.epoch, position.seq), (1, akidb_core::Seq(1)));
         let mut vectors = Vec::new();
         let damaged = loader
+            .rows()
             .vectors(0, akidb_core::Seq(0), |stored| vectors.push(stored.vector))
             .await
             .unwrap();

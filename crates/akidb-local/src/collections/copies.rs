@@ -65,7 +65,14 @@ impl Collections {
             let _changing = self.changing.lock().await;
             let record = source.record();
             if fields_of(&record) == fields_of(&before) {
+                let shadows = record.shadows.iter().map(|shadow| shadow.field.number);
+                let mut dropped_fields: Vec<u32> =
+                    record.dropped_fields.iter().copied().chain(shadows).collect();
+                dropped_fields.sort_unstable();
                 let record = CollectionRecord {
+                    // What stands beside fields is a matter of the source alone.
+                    shadows: Vec::new(),
+                    dropped_fields,
                     uuid: copy.uuid,
                     name: copy.name.clone(),
                     aliases: Vec::new(),
@@ -92,7 +99,7 @@ impl Collections {
         Ok(())
     }
 
-    fn with_uuid(&self, uuid: Uuid) -> Option<Arc<Entry>> {
+    pub(super) fn with_uuid(&self, uuid: Uuid) -> Option<Arc<Entry>> {
         self.names.read().all().find(|entry| entry.record().uuid == uuid).cloned()
     }
 }
@@ -104,7 +111,7 @@ fn now_unix_ms() -> i64 {
 
 /// Which vectors the database of a collection has.
 fn fields_of(record: &CollectionRecord) -> (Vec<u32>, &[u32]) {
-    (record.fields.iter().map(|field| field.number).collect(), &record.dropped_fields)
+    (record.fields_and_shadows().map(|field| field.number).collect(), &record.dropped_fields)
 }
 
 fn dropped(copy: &CopyWork) -> Error {

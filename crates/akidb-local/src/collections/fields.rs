@@ -12,7 +12,7 @@ use akidb_engine::{CollectionRecord, VectorField};
 use tokio::time::Instant;
 
 use super::{Collections, Entry, open::stored_field};
-use crate::projection::Kept;
+use crate::projection::{Kept, Projections};
 
 /// How long the end of a drop waits for its turn to change the catalogue.
 const LAST_CHANGE_WAIT: Duration = Duration::from_secs(60);
@@ -86,17 +86,20 @@ impl Collections {
             let _changing = self.begin_change(deadline).await?;
             let entry = self.find(name)?;
             let record = entry.record();
-            let number = record.field(field)?.number;
-            if number == 0 || record.fields.len() == 1 {
-                let message = match number {
-                    0 => "the unnamed vector field can not be dropped, delete the collection",
-                    _ => "the only vector field can not be dropped, delete the collection",
+            if field.is_unnamed() || record.fields.len() == 1 {
+                record.field(field)?;
+                let message = match field.is_unnamed() {
+                    true => "the unnamed vector field can not be dropped, delete the collection",
+                    false => "the only vector field can not be dropped, delete the collection",
                 };
                 return Err(Error::new(ErrorCode::InvalidArgument, message));
             }
+            let number = record.field(field)?.number;
             let mut after = CollectionRecord::clone(&record);
             after.fields.retain(|it| it.number != number);
-            after.dropped_fields.push(number);
+            after.shadows.retain(|shadow| shadow.field.name != *field);
+            let beside = record.shadow(field).map(|shadow| shadow.field.number);
+            after.dropped_fields.extend(beside.into_iter().chain([number]));
             after.dropped_fields.sort_unstable();
             let dropped = self.catalogue.change(&after).await;
             // A drop makes room: whoever asked takes up that the disk is full, and tries again.
@@ -126,26 +129,13 @@ impl Collections {
         loop {
             // Taken for a step each, so that the collection can be closed in between.
             let Some(open) = entry.peek() else { return Ok(()) };
-            let projection = open.projections.remove(number);
-            if let Some(projection) = projection {
-                projection.abandon();
-                let closing = tokio::task::spawn_blocking(move || projection.close(Kept::No));
-                // One that did not close in order writes nothing any more either.
-                let _ = closing.await;
-            }
+            close_projection(&open.projections, number).await;
             let step = open.store.remove_some_of(number).await;
             if step.map_err(|error| self.indexing.space.explain(error))? {
                 break;
             }
         }
-        let folder = entry.index_folder(number);
-        match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                let message = format!("removing {} failed: {error}", folder.display());
-                return Err(Error::new(ErrorCode::StorageFailed, message));
-            }
-            _ => {}
-        }
+        remove_index_files(entry, number)?;
         let _changing = self.begin_change(Instant::now() + LAST_CHANGE_WAIT).await?;
         entry.check_not_dropped()?;
         let mut after = CollectionRecord::clone(&entry.record());
@@ -156,6 +146,27 @@ impl Collections {
         self.catalogue.change(&after).await.map_err(|error| self.not_written(error))?;
         entry.set(after).await;
         Ok(())
+    }
+}
+
+/// Ends what was searched of a field.
+pub(super) async fn close_projection(projections: &Projections, number: u32) {
+    if let Some(projection) = projections.remove(number) {
+        projection.abandon();
+        let closing = tokio::task::spawn_blocking(move || projection.close(Kept::No));
+        // One that did not close in order writes nothing any more either.
+        let _ = closing.await;
+    }
+}
+
+pub(super) fn remove_index_files(entry: &Entry, number: u32) -> Result<()> {
+    let folder = entry.index_folder(number);
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let message = format!("removing {} failed: {error}", folder.display());
+            Err(Error::new(ErrorCode::StorageFailed, message))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The collections of a node: known by name, opened on first use, closed when idle.
 //!
 //! `names` is what they are called, `entry` is one collection and its opening, `open` what an open one holds, `changes` what changes
-//! which collections there are, `copies` makes one of another, `fields` which fields one has. What is asked of documents lives in the operations, not here.
+//! which collections there are, `copies` makes one of another, `fields` which fields one has, `shadows` what stands beside them. What is asked of documents lives in the operations, not here.
 
 mod changes;
 mod copies;
@@ -9,6 +9,7 @@ mod entry;
 mod fields;
 mod names;
 mod open;
+mod shadows;
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 

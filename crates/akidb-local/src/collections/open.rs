@@ -23,7 +23,7 @@ pub(crate) struct OpenCollection {
     pub(crate) projections: Arc<Projections>,
 }
 
-/// A named field as the store has it.
+/// A field as the store has it.
 pub(super) fn stored_field(field: &VectorField) -> StoredField {
     StoredField {
         number: field.number,
@@ -48,12 +48,14 @@ impl OpenCollection {
         config: &StorageConfig,
         indexing: &Indexing,
     ) -> Result<Self> {
-        let unnamed = record.unnamed_field().ok();
-        let named = record.fields.iter().filter(|field| field.number > 0);
+        let first = record.fields.iter().find(|field| field.number == 0);
+        let others = record.fields.iter().filter(|field| field.number > 0);
+        let shadows = record.shadows.iter().map(|shadow| stored_field(&shadow.field));
         let options = StoreOptions {
             readers_max: config.readers_per_collection,
-            vectors_per_document: unnamed.map(vectors_per_document).unwrap_or_default(),
-            fields: named.map(stored_field).collect(),
+            vectors_per_document: first.map(vectors_per_document).unwrap_or_default(),
+            fields: others.map(stored_field).collect(),
+            shadows: shadows.collect(),
             metrics: indexing.metrics.store.clone(),
             fail_stop: indexing.fail_stop.clone(),
         };

@@ -8,39 +8,51 @@
 use std::{
     mem,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
-use akidb_core::{Error, ErrorCode, FieldName, Filter, Result};
+use akidb_core::{Error, ErrorCode, FieldName, Filter, Result, Seq};
 use akidb_engine::{CollectionRecord, IndexStatus, VectorField};
-use akidb_store::{AddedToField, CommittedChange, Loader, VectorKey};
+use akidb_store::{AddedToField, CommittedChange, DocumentStore, Loader, VectorKey};
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    Context, Indexing, Kept, Matching, Over, Projection, generation::Generation, load::load,
-    maintenance::Maintenance, snapshot,
+    Context, Indexing, Kept, Matching, Over, Projection,
+    generation::Generation,
+    load::{load, load_live},
+    maintenance::Maintenance,
+    snapshot,
 };
+use crate::index_memory::vector_bytes;
 
 /// Looks for two of the same commit; the next one holds commits up.
 const UNDISTURBED_LOOKS_MAX: u32 = 4;
 
 /// All projections of an open collection.
 pub(crate) struct Projections {
-    unnamed: Option<Projection>,
-    beside: RwLock<Arc<Beside>>,
+    there: RwLock<Arc<There>>,
     /// Held by a commit while it is brought into more than one of them, and while one comes or goes.
     writing: Mutex<()>,
+    /// What commits bring to a field whose projection is being made.
+    waiting: Mutex<Option<Waiting>>,
     folder: PathBuf,
     indexing: Indexing,
 }
 
-/// Those beside that of the unnamed field.
+/// Those that there are.
 #[derive(Clone, Default)]
-struct Beside {
+struct There {
+    unnamed: Option<Projection>,
     /// Documents without a vector in the unnamed field; absent where there can be none.
     rest: Option<Projection>,
-    /// By number.
-    named: Vec<(u32, Projection)>,
+    /// Those of other fields, and of what stands beside any, by number.
+    others: Vec<(u32, Projection)>,
+}
+
+/// Commits that are to be brought into a projection once it is there.
+struct Waiting {
+    field: u32,
+    changes: Vec<CommittedChange>,
 }
 
 /// The folder of the files of a field's index, in that of its collection.
@@ -77,45 +89,54 @@ impl Projections {
         indexing: &Indexing,
     ) -> Result<Self> {
         let mut projections = Self {
-            unnamed: None,
-            beside: RwLock::default(),
+            there: RwLock::default(),
+            waiting: Mutex::default(),
             writing: Mutex::default(),
             folder: folder.to_owned(),
             indexing: indexing.clone(),
         };
-        let mut beside = Beside::default();
+        let mut there = There::default();
         for field in &record.fields {
-            let context = Context {
-                collection: record.uuid,
-                folder: index_folder(folder, field.number),
-                over: Over::Field(field.into()),
-                dimension: field.dimension,
-                metric: field.metric,
-                settings: field.index,
-                position: loader.position(),
-                indexing: indexing.clone(),
-            };
+            let context = projections.of_field(record.uuid, field, loader.position());
             let projection = load(context, loader).await?;
-            match field.number {
-                0 => projections.unnamed = Some(projection),
-                number => beside.named.push((number, projection)),
+            match field.name.is_unnamed() {
+                true => there.unnamed = Some(projection),
+                false => there.others.push((field.number, projection)),
             }
         }
         // As long as no other field was ever there, every document is in the unnamed one.
         if record.last_field > 0 {
             let context = projections.of_rest(record.uuid, loader.position());
-            beside.rest = Some(load(context, loader).await?);
+            there.rest = Some(load(context, loader).await?);
         }
-        *projections.beside.get_mut() = Arc::new(beside);
+        *projections.there.get_mut() = Arc::new(there);
         Ok(projections)
+    }
+
+    fn of_field(
+        &self,
+        collection: uuid::Uuid,
+        field: &VectorField,
+        position: akidb_store::Position,
+    ) -> Context {
+        Context {
+            collection,
+            folder: index_folder(&self.folder, field.number),
+            over: Over::Field(field.into()),
+            dimension: field.dimension,
+            metric: field.metric,
+            settings: field.index,
+            position,
+            indexing: self.indexing.clone(),
+        }
     }
 
     fn of_rest(&self, collection: uuid::Uuid, position: akidb_store::Position) -> Context {
         Context::of_documents(collection, &self.folder, position, self.indexing.clone())
     }
 
-    fn beside(&self) -> Arc<Beside> {
-        Arc::clone(&self.beside.read())
+    fn there(&self) -> Arc<There> {
+        Arc::clone(&self.there.read())
     }
 
     /// The projection of a field, by its number.
@@ -123,46 +144,43 @@ impl Projections {
     /// # Errors
     /// `field_not_found` where it was dropped.
     pub(crate) fn of(&self, field: u32) -> Result<Projection> {
-        let found = match field {
-            0 => self.unnamed.clone(),
-            _ => {
-                let beside = self.beside();
-                let mut named = beside.named.iter();
-                named.find(|(number, _)| *number == field).map(|(_, found)| found.clone())
-            }
-        };
+        let there = self.there();
+        if let Some(unnamed) = there.unnamed.as_ref().filter(|it| it.number() == field) {
+            return Ok(unnamed.clone());
+        }
+        let found = there.others.iter().find(|(number, _)| *number == field);
         let dropped = || Error::new(ErrorCode::FieldNotFound, "the vector field was dropped");
-        found.ok_or_else(dropped)
+        found.map(|(_, found)| found.clone()).ok_or_else(dropped)
     }
 
-    /// That of each field, by number.
+    /// That of each field, by number, and of what stands beside one where that is searchable.
     pub(crate) fn fields(&self) -> Vec<(u32, Projection)> {
-        let unnamed = self.unnamed.iter().map(|unnamed| (0, unnamed.clone()));
-        unnamed.chain(self.beside().named.iter().cloned()).collect()
-    }
-
-    /// Those that have every document, each in one of them.
-    fn of_documents(&self) -> (Option<Projection>, Option<Projection>) {
-        (self.unnamed.clone(), self.beside().rest.clone())
+        let there = self.there();
+        let unnamed = there.unnamed.iter().map(|unnamed| (unnamed.number(), unnamed.clone()));
+        unnamed.chain(there.others.iter().cloned()).collect()
     }
 
     fn all(&self) -> Vec<Projection> {
         let fields = self.fields().into_iter().map(|(_, projection)| projection);
-        fields.chain(self.beside().rest.clone()).collect()
+        fields.chain(self.there().rest.clone()).collect()
     }
 
     /// Brings all of them in step with a commit. Called by one writer at a time.
     pub(crate) fn apply(&self, mut change: CommittedChange) {
-        let mut beside = self.beside();
+        let mut there = self.there();
         let mut writing = None;
-        if beside.rest.is_some() {
+        if there.rest.is_some() {
             writing = Some(self.writing.lock());
             // One may have come or gone meanwhile.
-            beside = self.beside();
+            there = self.there();
+        }
+        if let Some(shown) = change.shown {
+            self.show(shown);
+            return;
         }
         let without_vector = mem::take(&mut change.added_without_vector);
         let mut to_fields = mem::take(&mut change.fields);
-        if let Some(unnamed) = &self.unnamed {
+        if let Some(unnamed) = &there.unnamed {
             unnamed.apply(&change);
         }
         if writing.is_none() {
@@ -181,10 +199,17 @@ impl Projections {
                 ..CommittedChange::default()
             }
         };
-        for (number, projection) in &beside.named {
-            projection.apply(&part(to_fields.remove(number).unwrap_or_default()));
+        for (number, projection) in &there.others {
+            let part = part(to_fields.remove(number).unwrap_or_default());
+            // One that was just made from the store may have this commit.
+            if last_seq > projection.applied() {
+                projection.apply(&part);
+            }
         }
-        if let Some(rest) = &beside.rest {
+        if let Some(Waiting { field, changes }) = &mut *self.waiting.lock() {
+            changes.push(part(to_fields.remove(field).unwrap_or_default()));
+        }
+        if let Some(rest) = &there.rest {
             let keys = without_vector.iter().map(|(document, ..)| VectorKey::of(*document));
             let added: Vec<VectorKey> = keys.collect();
             let added_vectors = vec![super::STANDS_FOR_DOCUMENT; added.len()];
@@ -196,6 +221,66 @@ impl Projections {
         }
     }
 
+    /// Puts the projection of what stood beside the unnamed field in its place. Both have the same
+    /// documents. Those of others are asked for by number.
+    fn show(&self, number: u32) {
+        let mut there = There::clone(&self.there());
+        let at = there.others.iter().position(|(it, _)| *it == number);
+        let is_unnamed =
+            |at: &usize| there.others[*at].1.field().is_some_and(|field| field.name.is_unnamed());
+        let Some(at) = at.filter(is_unnamed) else { return };
+        let (_, shown) = there.others.remove(at);
+        if let Some(before) = there.unnamed.replace(shown) {
+            there.others.push((before.number(), before));
+            there.others.sort_by_key(|(number, _)| *number);
+        }
+        *self.there.write() = Arc::new(there);
+    }
+
+    /// Makes a field that stands beside another searchable, from the store, while writes go on. It must
+    /// have all that it is to have, but for those writes.
+    pub(crate) async fn build(
+        &self,
+        record: &CollectionRecord,
+        field: &VectorField,
+        store: &DocumentStore,
+    ) -> Result<Projection> {
+        if let Ok(there) = self.of(field.number) {
+            return Ok(there);
+        }
+        let bytes = vector_bytes(field.dimension, &field.index);
+        let reserved =
+            self.indexing.memory.reserve(bytes.saturating_mul(store.document_count()))?;
+        *self.waiting.lock() = Some(Waiting { field: field.number, changes: Vec::new() });
+        let built = self.build_from(record, field, store).await;
+        let _writing = self.writing.lock();
+        let waiting = self.waiting.lock().take();
+        let (projection, loaded) = built?;
+        let changes = waiting.map(|waiting| waiting.changes).unwrap_or_default();
+        for change in changes.iter().filter(|change| change.last_seq > loaded) {
+            projection.apply(change);
+        }
+        let mut there = There::clone(&self.there());
+        there.others.push((field.number, projection.clone()));
+        there.others.sort_by_key(|(number, _)| *number);
+        *self.there.write() = Arc::new(there);
+        drop(reserved);
+        Ok(projection)
+    }
+
+    async fn build_from(
+        &self,
+        record: &CollectionRecord,
+        field: &VectorField,
+        store: &DocumentStore,
+    ) -> Result<(Projection, Seq)> {
+        let mut snapshot = store.snapshot().await?;
+        let loaded = snapshot.rows().last_seq();
+        let position = akidb_store::Position { seq: loaded, ..store.position() };
+        let context = self.of_field(record.uuid, field, position);
+        Ok((load_live(context, &mut snapshot).await?, loaded))
+    }
+
     /// Makes an empty projection of a field that is about to be there.
     pub(crate) fn add(
         &self,
@@ -203,32 +288,31 @@ impl Projections {
         field: &VectorField,
         position: akidb_store::Position,
     ) {
-        let context = Context {
-            collection: record.uuid,
-            folder: index_folder(&self.folder, field.number),
-            over: Over::Field(field.into()),
-            dimension: field.dimension,
-            metric: field.metric,
-            settings: field.index,
-            position,
-            indexing: self.indexing.clone(),
-        };
+        let context = self.of_field(record.uuid, field, position);
+        self.add_rest(record, position);
+        let _writing = self.writing.lock();
+        let mut there = There::clone(&self.there());
+        there.others.push((field.number, Projection::empty(context)));
+        there.others.sort_by_key(|(number, _)| *number);
+        *self.there.write() = Arc::new(there);
+    }
+
+    /// Looks after documents without a vector in the unnamed field from now on.
+    pub(crate) fn add_rest(&self, record: &CollectionRecord, position: akidb_store::Position) {
         let of_rest = self.of_rest(record.uuid, position);
         let _writing = self.writing.lock();
-        let mut beside = Beside::clone(&self.beside());
-        beside.rest.get_or_insert_with(|| Projection::empty(of_rest));
-        beside.named.push((field.number, Projection::empty(context)));
-        beside.named.sort_by_key(|(number, _)| *number);
-        *self.beside.write() = Arc::new(beside);
+        let mut there = There::clone(&self.there());
+        there.rest.get_or_insert_with(|| Projection::empty(of_rest));
+        *self.there.write() = Arc::new(there);
     }
 
     /// Takes a field out of reach, and gives what was searched, for the caller to close.
     pub(crate) fn remove(&self, field: u32) -> Option<Projection> {
         let _writing = self.writing.lock();
-        let mut beside = Beside::clone(&self.beside());
-        let at = beside.named.iter().position(|(number, _)| *number == field)?;
-        let (_, projection) = beside.named.remove(at);
-        *self.beside.write() = Arc::new(beside);
+        let mut there = There::clone(&self.there());
+        let at = there.others.iter().position(|(number, _)| *number == field)?;
+        let (_, projection) = there.others.remove(at);
+        *self.there.write() = Arc::new(there);
         Some(projection)
     }
 
@@ -244,7 +328,8 @@ impl Projections {
     /// The documents that a filter lets through as of one commit, and those of which it is not known
     /// yet. Each is in one of what is returned.
     pub(crate) fn matching(&self, filter: &Filter) -> Vec<Matching> {
-        match self.of_documents() {
+        let there = self.there();
+        match (&there.unnamed, &there.rest) {
             (Some(unnamed), None) => vec![unnamed.matching(filter)],
             (None, Some(rest)) => vec![rest.matching(filter)],
             (None, None) => Vec::new(),
@@ -264,8 +349,9 @@ impl Projections {
 
     /// The fields of a filter that no document has.
     pub(crate) fn unknown_fields(&self, filter: Option<&Filter>) -> Vec<String> {
-        let (unnamed, rest) = self.of_documents();
-        let mut parts = unnamed.iter().chain(&rest).map(|part| part.unknown_fields(filter));
+        let there = self.there();
+        let mut parts =
+            there.unnamed.iter().chain(&there.rest).map(|part| part.unknown_fields(filter));
         let mut unknown = parts.next().unwrap_or_default();
         for others in parts {
             unknown.retain(|field| others.contains(field));
@@ -323,6 +409,16 @@ impl Projection {
             Maintenance::new(files, None),
             std::collections::BTreeSet::new(),
         )
+    }
+
+    /// The last commit that it has.
+    fn applied(&self) -> Seq {
+        Seq(self.shared.applied_seq.load(Ordering::Acquire))
+    }
+
+    /// The number of the field that it is of.
+    fn number(&self) -> u32 {
+        self.field().map_or(0, |field| field.number)
     }
 
     /// The field that it is of.

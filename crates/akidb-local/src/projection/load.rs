@@ -8,7 +8,9 @@ use akidb_core::{
     torture::{PlantedFault, has_fault},
 };
 use akidb_index::SnapshotFolder;
-use akidb_store::{CommittedChange, Loader, Placed, StoreError, StoredVector, VectorKey};
+use akidb_store::{
+    CommittedChange, Loader, Placed, Snapshot, StoreError, StoredRows, StoredVector, VectorKey,
+};
 
 use super::{
     Context, Over, Projection, STANDS_FOR_DOCUMENT,
@@ -60,7 +62,7 @@ pub(crate) async fn load(mut context: Context, loader: &mut Loader) -> Result<Pr
             }
             folder.begin_anew();
             reserved = Some(counted(&context, loader));
-            let (generation, unsearchable) = from_store_alone(&context, loader).await?;
+            let (generation, unsearchable) = from_store_alone(&context, &mut loader.rows()).await?;
             (generation, None, unsearchable)
         }
     };
@@ -68,6 +70,21 @@ pub(crate) async fn load(mut context: Context, loader: &mut Loader) -> Result<Pr
     let projection = Projection::of(context, generation, maintenance, unsearchable);
     drop(reserved);
     Ok(projection)
+}
+
+/// Builds what is searched of a field from the store alone, while writes go on. What the commits after the
+/// snapshot have is the caller's to add.
+pub(crate) async fn load_live(context: Context, snapshot: &mut Snapshot) -> Result<Projection> {
+    let identity = snapshot::identity(&context);
+    let mut folder = SnapshotFolder::new(context.folder.clone(), identity);
+    // Of another time that it was searched. They must not be taken for what it is to be.
+    folder.discard().map_err(|error| {
+        let message = format!("files of an index can not be removed: {error}");
+        Error::new(ErrorCode::StorageFailed, message)
+    })?;
+    folder.begin_anew();
+    let (generation, unsearchable) = from_store_alone(&context, &mut snapshot.rows()).await?;
+    Ok(Projection::of(context, generation, Maintenance::new(folder, None), unsearchable))
 }
 
 /// Counts what is read from the store as memory of indexes, also beyond the limit on it: documents
@@ -151,7 +168,7 @@ async fn catch_up(written: Written, over: &Over, loader: &mut Loader) -> Result<
     if covered == loader.last_seq() {
         return Ok(CaughtUp::Fits(generation, contained, unsearchable));
     }
-    let stored = loader.documents(placed(over)).await?;
+    let stored = loader.rows().documents(placed(over)).await?;
     let indexed = generation.live_documents();
     let is_missing = |seq: &&Seq| **seq <= covered && indexed.binary_search(seq).is_err();
     if stored.iter().filter(is_missing).any(|seq| !unsearchable.contains(seq)) {
@@ -160,7 +177,7 @@ async fn catch_up(written: Written, over: &Over, loader: &mut Loader) -> Result<
     unsearchable.retain(|seq| stored.binary_search(seq).is_ok());
     let removed = indexed.into_iter().filter(|seq| stored.binary_search(seq).is_err());
     generation.remove_documents(&removed.collect::<Vec<_>>());
-    unsearchable.extend(fill(&generation, covered, over, loader).await?);
+    unsearchable.extend(fill(&generation, covered, over, &mut loader.rows()).await?);
     Ok(CaughtUp::Fits(generation, contained, unsearchable))
 }
 
@@ -168,10 +185,10 @@ async fn catch_up(written: Written, over: &Over, loader: &mut Loader) -> Result<
 /// built.
 async fn from_store_alone(
     context: &Context,
-    loader: &mut Loader,
+    rows: &mut StoredRows<'_>,
 ) -> Result<(Generation, BTreeSet<Seq>)> {
     let mut generation = Generation::new(context.new_index(), context.settings);
-    let unsearchable = fill(&generation, Seq(0), &context.over, loader).await?;
+    let unsearchable = fill(&generation, Seq(0), &context.over, rows).await?;
     generation.graph_due = generation.index.slot_count();
     Ok((generation, unsearchable.into_iter().collect()))
 }
@@ -182,13 +199,13 @@ async fn fill(
     generation: &Generation,
     after: Seq,
     over: &Over,
-    loader: &mut Loader,
+    rows: &mut StoredRows<'_>,
 ) -> Result<Vec<Seq>> {
     let first = generation.index.slot_count();
     let incomplete = match over {
-        Over::Field(field) => fill_vectors(generation, after, field.number, loader).await?,
+        Over::Field(field) => fill_vectors(generation, after, field.number, rows).await?,
         Over::Documents => {
-            let mut documents = loader.documents(Placed::NotInUnnamed).await?;
+            let mut documents = rows.documents(Placed::NotInUnnamed).await?;
             documents.retain(|document| *document > after);
             for documents in documents.chunks(LOAD_ROWS) {
                 generation.apply(&CommittedChange {
@@ -200,7 +217,7 @@ async fn fill(
             Vec::new()
         }
     };
-    let unreadable = fill_filters(generation, first, after, over, loader).await?;
+    let unreadable = fill_filters(generation, first, after, over, rows).await?;
     Ok(incomplete.into_iter().chain(unreadable).collect())
 }
 
@@ -215,12 +232,12 @@ async fn fill_vectors(
     generation: &Generation,
     after: Seq,
     field: u32,
-    loader: &mut Loader,
+    rows: &mut StoredRows<'_>,
 ) -> Result<Vec<Seq>> {
     let dimension = generation.index.dimension();
     let mut pending = CommittedChange::default();
     let mut wrong_dimension = None;
-    let loaded = loader.vectors(field, after, |StoredVector { key, vector }| {
+    let loaded = rows.vectors(field, after, |StoredVector { key, vector }| {
         if vector.len() != dimension {
             wrong_dimension = Some(key.seq());
             return;
@@ -245,11 +262,11 @@ async fn fill_filters(
     first: usize,
     after: Seq,
     over: &Over,
-    loader: &mut Loader,
+    rows: &mut StoredRows<'_>,
 ) -> std::result::Result<Vec<Seq>, StoreError> {
     let mut from = first;
     let mut pending: Vec<Filterable> = Vec::with_capacity(LOAD_ROWS);
-    let loaded = loader.metadata(placed(over), after, |document, id, metadata| {
+    let loaded = rows.metadata(placed(over), after, |document, id, metadata| {
         pending.push((document, id, metadata));
         if pending.len() == LOAD_ROWS {
             from = generation.append_filters(from, &pending);

@@ -66,6 +66,7 @@ pub(crate) async fn create(engine: &LocalEngine, fields: Vec<VectorField>) -> Ar
         description: None,
         last_field: fields.iter().map(|field| field.number).max().unwrap(),
         fields,
+        shadows: Vec::new(),
         dropped_fields: Vec::new(),
         aliases: Vec::new(),
         created_unix_ms: 0,

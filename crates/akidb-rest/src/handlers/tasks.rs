@@ -1,6 +1,6 @@
 //! Tasks.
 
-use akidb_service::Service;
+use akidb_service::{Service, TaskInfo};
 use axum::{
     extract::State,
     response::{AppendHeaders, IntoResponse, Response},
@@ -12,7 +12,10 @@ use crate::{
     call::Call,
     failure::Failure,
     json::{Json, Reply},
-    wire::{CopyCollectionBody, TaskAnswer, TaskListAnswer},
+    wire::{
+        CollectionDeletedAnswer, CopyCollectionBody, DropPreviousBody, ReembedCollectionBody,
+        TaskAnswer, TaskListAnswer,
+    },
 };
 
 pub(crate) async fn copy_collection(
@@ -20,10 +23,31 @@ pub(crate) async fn copy_collection(
     call: Call,
     Json(body): Json<CopyCollectionBody>,
 ) -> Result<Response, Failure> {
-    let task = service.copy_collection(&call.context, &call.collection, &body.to).await?;
+    Ok(begun(service.copy_collection(&call.context, &call.collection, &body.to).await?))
+}
+
+pub(crate) async fn reembed_collection(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<ReembedCollectionBody>,
+) -> Result<Response, Failure> {
+    let task = service.reembed_collection(&call.context, &call.collection, body.into());
+    Ok(begun(task.await?))
+}
+
+pub(crate) async fn drop_previous(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<DropPreviousBody>,
+) -> Answer<CollectionDeletedAnswer> {
+    service.drop_previous(&call.context, &call.collection, body.field.as_deref()).await?;
+    Ok(Reply::new(CollectionDeletedAnswer::DELETED))
+}
+
+fn begun(task: TaskInfo) -> Response {
     let answer = TaskAnswer::from(task);
     let location = AppendHeaders([(header::LOCATION, answer.location())]);
-    Ok((location, Reply::new(answer).with_status(StatusCode::ACCEPTED)).into_response())
+    (location, Reply::new(answer).with_status(StatusCode::ACCEPTED)).into_response()
 }
 
 pub(crate) async fn list(State(service): State<Service>, call: Call) -> Answer<TaskListAnswer> {

@@ -189,6 +189,12 @@ struct CollectionSummaryAnswer {
     /// Absent where texts are truncated.
     #[serde(skip_serializing_if = "Option::is_none")]
     chunking: Option<ChunkingAnswer>,
+    /// What its texts are being embedded with, to take the place of `model`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reembedding: Option<ModelIdentityAnswer>,
+    /// What embedded its texts before; its vectors are kept until they are dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<ModelIdentityAnswer>,
     /// Milliseconds since the Unix epoch.
     created_unix_ms: i64,
 }
@@ -205,19 +211,26 @@ pub(super) struct ChunkingAnswer {
 
 impl From<CollectionSummary> for CollectionSummaryAnswer {
     fn from(summary: CollectionSummary) -> Self {
-        let (dimension, metric, chunking, model) = match summary.unnamed {
-            Some(it) => (Some(it.dimension), Some(it.metric.as_str()), it.chunking, it.model),
-            None => (None, None, None, None),
+        let (dimension, metric, chunking, models) = match summary.unnamed {
+            Some(it) => {
+                let models = [it.model, it.reembedding, it.previous];
+                (Some(it.dimension), Some(it.metric.as_str()), it.chunking, models)
+            }
+            None => (None, None, None, [None, None, None]),
         };
+        let [model, reembedding, previous] =
+            models.map(|model| model.map(ModelIdentityAnswer::from));
         Self {
             name: summary.name,
             aliases: summary.aliases,
             description: summary.description,
-            model: model.map(ModelIdentityAnswer::from),
+            model,
             dimension,
             metric,
             chunking: chunking
                 .map(|Chunking { tokens, overlap }| ChunkingAnswer { tokens, overlap }),
+            reembedding,
+            previous,
             created_unix_ms: summary.created_unix_ms,
         }
     }

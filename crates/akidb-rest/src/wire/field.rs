@@ -90,6 +90,12 @@ struct FieldPropertiesAnswer {
     /// Absent where texts are truncated.
     #[serde(skip_serializing_if = "Option::is_none")]
     chunking: Option<ChunkingAnswer>,
+    /// What its texts are being embedded with, to take the place of `model`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reembedding: Option<ModelIdentityAnswer>,
+    /// What embedded its texts before; its vectors are kept until they are dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<ModelIdentityAnswer>,
 }
 
 impl From<FieldDescription> for FieldPropertiesAnswer {
@@ -101,6 +107,8 @@ impl From<FieldDescription> for FieldPropertiesAnswer {
             metric: field.metric.as_str(),
             chunking: chunking
                 .map(|Chunking { tokens, overlap }| ChunkingAnswer { tokens, overlap }),
+            reembedding: field.reembedding.map(ModelIdentityAnswer::from),
+            previous: field.previous.map(ModelIdentityAnswer::from),
         }
     }
 }

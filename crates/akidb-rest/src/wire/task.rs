@@ -1,6 +1,6 @@
 //! Tasks.
 
-use akidb_service::TaskInfo;
+use akidb_service::{ReembedCollection, TaskInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,6 +14,32 @@ pub(crate) struct CopyCollectionBody {
     pub(crate) to: String,
 }
 
+/// The texts of a vector field, with another model.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReembedCollection, example = json!({"model": "all-minilm-l6-v2:f32"}))]
+pub(crate) struct ReembedCollectionBody {
+    /// The name of a loaded model, or MODEL:PRECISION.
+    model: String,
+    /// The vector field; the unnamed one where absent.
+    field: Option<String>,
+}
+
+impl From<ReembedCollectionBody> for ReembedCollection {
+    fn from(ReembedCollectionBody { model, field }: ReembedCollectionBody) -> Self {
+        Self { model, field }
+    }
+}
+
+/// The vectors that a vector field had before.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DropPrevious, example = json!({}))]
+pub(crate) struct DropPreviousBody {
+    /// The vector field; the unnamed one where absent.
+    pub(crate) field: Option<String>,
+}
+
 /// Something that goes on, or went on, for longer than a request.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Task, example = json!({
@@ -23,7 +49,7 @@ pub(crate) struct CopyCollectionBody {
 }))]
 pub(crate) struct TaskAnswer {
     id: String,
-    /// `copy`; `build_index` and `load_model`, which are told of while they go on.
+    /// `copy`, `reembed`; `build_index` and `load_model`, which are told of while they go on.
     kind: &'static str,
     /// `pending`, `running`, `succeeded`, `failed` or `cancelled`.
     state: &'static str,
@@ -35,9 +61,16 @@ pub(crate) struct TaskAnswer {
     /// The collection that it makes. It is there when the task has succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
+    /// The vector field that it is about; absent for the unnamed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
     /// The model that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
+    /// Of the ten nearest documents how many are the same with the model of before and the other one, 0 to
+    /// 1, on average over a sample; absent until it is measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overlap: Option<f32>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<TaskErrorAnswer>,
@@ -75,7 +108,9 @@ impl From<TaskInfo> for TaskAnswer {
             progress: task.progress,
             collection: task.collection,
             to: task.to,
+            field: task.field,
             model: task.model,
+            overlap: task.overlap,
             error: task
                 .error
                 .map(|(code, message)| TaskErrorAnswer { code: code.as_str(), message }),

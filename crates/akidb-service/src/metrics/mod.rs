@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use akidb_core::ErrorCode;
 use akidb_embedding::EmbeddingMetricFamilies;
+use akidb_engine::{TaskState, TaskWork};
 use prometheus::{Encoder, IntGaugeVec, Opts, Registry, TextEncoder, exponential_buckets};
 
 pub use self::doors::{DoorMetrics, OpenConnection};
@@ -72,6 +73,21 @@ akidb_core::metrics! {
     }
 }
 
+akidb_core::metrics! {
+    /// The metrics of tasks that are kept, by what they do.
+    pub(crate) struct TaskMetrics {
+        pub(crate) running: IntGaugeVec by ["kind"],
+            "akidb_tasks_running",
+            "Tasks that are not over, those that wait for others among them.";
+        pub(crate) ended: IntCounterVec by ["kind", "outcome"],
+            "akidb_tasks_ended_total",
+            "Tasks that have ended since the start: succeeded, failed or cancelled.";
+        pub(crate) progress: GaugeVec by ["kind"],
+            "akidb_task_progress_ratio",
+            "How much of the task that goes on is done, 0 where none does.";
+    }
+}
+
 /// The metrics of one service and of everything below it.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -81,6 +97,7 @@ pub(crate) struct Metrics {
     pub(crate) node: NodeMetrics,
     pub(crate) requests: RequestMetrics,
     pub(crate) models: ModelMetrics,
+    pub(crate) tasks: TaskMetrics,
 }
 
 impl Metrics {
@@ -99,6 +116,7 @@ impl Metrics {
             node: NodeMetrics::register(&registry)?,
             requests: RequestMetrics::register(&registry)?,
             models: ModelMetrics::register(&registry)?,
+            tasks: TaskMetrics::register(&registry)?,
             registry,
         };
         metrics.make_first_series();
@@ -127,6 +145,13 @@ impl Metrics {
         self.requests.request_seconds.with_label_values(&[Operation::Search.as_str()]);
         for phase in Phase::ALL {
             self.requests.phase_seconds.with_label_values(&[phase.as_str()]);
+        }
+        for kind in TaskWork::KINDS {
+            self.tasks.running.with_label_values(&[kind]);
+            self.tasks.progress.with_label_values(&[kind]);
+            for state in TaskState::ALL.into_iter().filter(|state| *state != TaskState::Running) {
+                self.tasks.ended.with_label_values(&[kind, state.as_str()]);
+            }
         }
         for outcome in ["created", "updated", "failed"] {
             self.requests.import_lines.with_label_values(&[outcome]);

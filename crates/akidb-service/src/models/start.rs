@@ -50,7 +50,7 @@ pub(super) fn default_name(config: &EmbeddingConfig) -> &str {
     }
 }
 
-/// Where the files of a model are; `None` where it needs none.
+/// Where the files of a model, in any precision, are; `None` where it needs none.
 pub(super) fn locate(
     config: &EmbeddingConfig,
     name: &str,
@@ -60,6 +60,7 @@ pub(super) fn locate(
     }
     let bundled = ModelStore::bundled_dir_of_executable();
     let store = ModelStore::new(config.models_dir.clone(), bundled);
+    let (name, _) = precisions::parts_of(name);
     let own_path = config.model_path.as_deref().filter(|_| name == default_name(config));
     Ok(Some(store.locate(name, own_path)?))
 }

@@ -139,6 +139,7 @@ impl Service {
             aliases: Vec::new(),
             description: check_description(request.description)?,
             fields,
+            shadows: Vec::new(),
             dropped_fields: Vec::new(),
             last_field,
             created_unix_ms: SystemTime::now()
@@ -243,7 +244,7 @@ fn summary_of(record: &CollectionRecord) -> Result<CollectionSummary> {
         name: record.name.as_str().to_owned(),
         aliases: record.aliases.iter().map(|alias| alias.as_str().to_owned()).collect(),
         description: record.description.clone(),
-        unnamed: record.unnamed_field().ok().map(described).transpose()?,
+        unnamed: record.unnamed_field().ok().map(|it| described(record, it)).transpose()?,
         fields: described_fields(record)?,
         created_unix_ms: record.created_unix_ms,
     })

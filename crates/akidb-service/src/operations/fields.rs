@@ -1,7 +1,7 @@
 //! Vector fields: what one is made of, added to a collection, dropped from it.
 
 use akidb_core::{Error, ErrorCode, FieldName, IndexSettings, Metric, Result};
-use akidb_engine::{CollectionRecord, VectorField};
+use akidb_engine::{CollectionRecord, ShadowRole, VectorField};
 
 use super::{
     collection::description_of, index_settings::changed, models::model_identity, search::below,
@@ -43,7 +43,8 @@ impl Service {
     /// Drops a vector field with all vectors and texts in it. Documents stay.
     ///
     /// # Errors
-    /// When there is no such collection or field, or it is the only one or the unnamed one.
+    /// When there is no such collection or field, it is the only one or the unnamed one, or a task embeds its
+    /// texts.
     pub async fn drop_field(
         &self,
         context: &RequestContext,
@@ -52,6 +53,8 @@ impl Service {
     ) -> Result<()> {
         self.run(context, Operation::DropField.on(collection), async {
             let name = field_name(name, "field")?;
+            let record = self.inner.engine.open(collection)?.record();
+            self.inner.tasks.check_reembedding(record.uuid, &name)?;
             self.inner.engine.drop_field(collection, &name, context.deadline).await?;
             Ok(())
         })
@@ -155,10 +158,17 @@ fn check_same(found: &VectorField, asked: &VectorField, given: &GivenField) -> R
 /// The named fields of a collection, in the order of their names.
 pub(super) fn described_fields(record: &CollectionRecord) -> Result<Vec<FieldDescription>> {
     let named = record.fields.iter().filter(|field| !field.name.is_unnamed());
-    named.map(described).collect()
+    named.map(|field| described(record, field)).collect()
 }
 
-pub(super) fn described(field: &VectorField) -> Result<FieldDescription> {
+pub(super) fn described(
+    record: &CollectionRecord,
+    field: &VectorField,
+) -> Result<FieldDescription> {
+    let beside = |role| match record.shadow(&field.name).filter(|shadow| shadow.role == role) {
+        Some(shadow) => model_identity(&shadow.field),
+        None => Ok(None),
+    };
     Ok(FieldDescription {
         name: field.name.as_str().to_owned(),
         model: model_identity(field)?,
@@ -166,5 +176,7 @@ pub(super) fn described(field: &VectorField) -> Result<FieldDescription> {
         metric: field.metric,
         index: field.index,
         chunking: field.chunking,
+        reembedding: beside(ShadowRole::Filling)?,
+        previous: beside(ShadowRole::Kept)?,
     })
 }

@@ -7,8 +7,9 @@ use akidb_embedding::ModelIdentity;
 use akidb_engine::{StorageEngine, VectorField};
 
 use crate::{
-    InUse, ModelInfo, Operation, RequestContext, Service,
+    InUse, ModelInfo, ModelState, Operation, RequestContext, Service,
     models::{Model, Models, no_model},
+    operations::upsert::filling,
 };
 
 /// Collections that a refusal names.
@@ -103,6 +104,15 @@ impl Service {
         self.all_models()?.of_identity(&expected)
     }
 
+    /// Begins to load a model that a task needs and that is not loaded: a node before may have had it.
+    pub(super) fn load_for(&self, name: &str) {
+        let Some(models) = &self.inner.models else { return };
+        if models.info(Some(name)).is_ok_and(|model| model.state == ModelState::Unloaded) {
+            // A request of before was allowed to name it.
+            let _ = models.load(name);
+        }
+    }
+
     /// Whether clients are known to number tokens as the models do.
     pub(super) fn accepts_token_ids(&self) -> bool {
         self.inner.models.as_ref().is_some_and(|models| models.accepts_token_ids())
@@ -116,7 +126,9 @@ impl Service {
         let mut names = Vec::new();
         let all = self.inner.engine.collections();
         for record in &all {
-            for field in &record.fields {
+            // What is filled needs its model; what is kept does not.
+            let filling = filling(record).map(|shadow| &shadow.field);
+            for field in record.fields.iter().chain(filling) {
                 if model_identity(field)?.is_some_and(|it| models.listed_name(&it) == name) {
                     names.push(record.name.as_str());
                     break;
@@ -140,7 +152,9 @@ impl Service {
 /// The models of all collections. One that can not be read is an error of the requests that need it.
 pub(crate) fn models_of_collections(engine: &dyn StorageEngine) -> Vec<ModelIdentity> {
     let records = engine.collections();
-    let fields = records.iter().flat_map(|record| &record.fields);
+    let fields = records
+        .iter()
+        .flat_map(|record| record.fields.iter().chain(filling(record).map(|shadow| &shadow.field)));
     fields.filter_map(|field| model_identity(field).ok().flatten()).collect()
 }
 

@@ -112,6 +112,7 @@ impl Service {
     ) -> Result<SearchReply> {
         let started = Instant::now();
         let wanted = self.check_search(request)?;
+        let _knows_fields = self.inner.double_writes.begin();
         let record = collection.record();
         let field = record.field(&wanted.field)?;
         let QueryVector { vector, itself, unknown_tokens } =

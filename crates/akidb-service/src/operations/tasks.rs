@@ -1,7 +1,7 @@
 //! Tasks: begun, listed, shown, cancelled.
 
 use akidb_core::{CollectionName, Error, ErrorCode, Result};
-use akidb_engine::{IndexProgress, TaskRecord, TaskState, TaskWork};
+use akidb_engine::{CopyWork, IndexProgress, TaskRecord, TaskState, TaskWork};
 use uuid::Uuid;
 
 use crate::{
@@ -31,8 +31,10 @@ impl Service {
                 return Err(Error::at(ErrorCode::InvalidArgument, "to", fault));
             }
             self.check_space()?;
-            let task = self.inner.tasks.begin_copy(&of, to, context.deadline).await?;
-            Ok(self.kept_task(&task))
+            let (of, of_name) = (of.uuid, of.name.clone());
+            let work = CopyWork { of, of_name, uuid: Uuid::now_v7(), name: to };
+            let task = self.inner.tasks.begin(self, TaskWork::Copy(work), context.deadline);
+            Ok(self.kept_task(&*task.await?))
         })
         .await
     }
@@ -86,8 +88,7 @@ impl Service {
         })
     }
 
-    fn kept_task(&self, task: &TaskRecord) -> TaskInfo {
-        let TaskWork::Copy(work) = &task.work;
+    pub(super) fn kept_task(&self, task: &TaskRecord) -> TaskInfo {
         let live = self.inner.tasks.live(task.id);
         let (state, progress) = match (task.state, live) {
             (TaskState::Running, Some(live)) if live.has_begun => {
@@ -98,17 +99,28 @@ impl Service {
             (TaskState::Failed, _) => (TaskProgressState::Failed, 0.0),
             (TaskState::Cancelled, _) => (TaskProgressState::Cancelled, 0.0),
         };
+        let about = match &task.work {
+            TaskWork::Copy(work) => TaskInfo {
+                collection: Some(work.of_name.as_str().to_owned()),
+                to: Some(work.name.as_str().to_owned()),
+                ..seen(TaskKind::Copy)
+            },
+            TaskWork::Reembed(work) => TaskInfo {
+                collection: Some(work.of_name.as_str().to_owned()),
+                field: (!work.field.is_unnamed()).then(|| work.field.as_str().to_owned()),
+                model: Some(work.model_name.clone()),
+                overlap: work.overlap,
+                ..seen(TaskKind::Reembed)
+            },
+        };
         TaskInfo {
             id: task.id.to_string(),
-            kind: TaskKind::Copy,
             state,
             progress,
-            collection: Some(work.of_name.as_str().to_owned()),
-            to: Some(work.name.as_str().to_owned()),
-            model: None,
             error: task.error.as_ref().map(|error| (error.code, error.message.clone())),
             created_unix_ms: Some(task.created_unix_ms),
             ended_unix_ms: task.ended_unix_ms,
+            ..about
         }
     }
 
@@ -143,9 +155,32 @@ fn seen(kind: TaskKind) -> TaskInfo {
         progress: 0.0,
         collection: None,
         to: None,
+        field: None,
         model: None,
+        overlap: None,
         error: None,
         created_unix_ms: None,
         ended_unix_ms: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_is_loaded_is_a_task_without_an_end() {
+        let model = ModelInfo {
+            name: "small".to_owned(),
+            identity: None,
+            backend: "auto",
+            is_default: false,
+            state: ModelState::Loading,
+            failure: None,
+        };
+        let task = loading(model);
+        assert_eq!((task.id.as_str(), task.model.as_deref()), ("model:small", Some("small")));
+        assert_eq!((task.kind, task.state), (TaskKind::LoadModel, TaskProgressState::Running));
+        assert_eq!((task.created_unix_ms, task.ended_unix_ms, task.error), (None, None, None));
     }
 }

@@ -5,6 +5,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     ops::Range,
+    time::Instant,
 };
 
 use akidb_core::{Error, ErrorCode, Result};
@@ -57,6 +58,26 @@ impl Service {
         }
         let vector_of = |hash| vectors.get(hash).cloned().ok_or_else(missing_embedding);
         hashes.iter().map(vector_of).collect()
+    }
+
+    /// A vector in a shadow for each text, in their order; `None` where there are none now and the texts are
+    /// to be filled in later. That must not hold up a write, nor be why it fails, until the shadow is about to
+    /// take over.
+    pub(super) async fn shadow_vectors(
+        &self,
+        collection: &dyn Collection,
+        shadow: &VectorField,
+        texts: &[PlacedText<'_>],
+        context: &RequestContext,
+    ) -> Result<Option<Vec<KnownText>>> {
+        let uuid = collection.record().uuid;
+        if self.inner.double_writes.is_required(uuid, shadow.number) {
+            return self.text_vectors(collection, shadow, texts, context).await.map(Some);
+        }
+        let left = context.deadline.saturating_duration_since(Instant::now());
+        let in_time = RequestContext { deadline: Instant::now() + left / 2, ..context.clone() };
+        let vectors = self.text_vectors(collection, shadow, texts, &in_time).await;
+        Ok(vectors.inspect_err(|error| tracing::debug!(%error, "texts are embedded later")).ok())
     }
 
     /// Embeds different texts, each whole or in the passages that it is cut into.

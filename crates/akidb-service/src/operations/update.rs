@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use akidb_core::{Document, Error, ErrorCode, Result, Seq, check_text};
+use akidb_core::{Document, Error, ErrorCode, FieldName, Result, Seq, check_text};
 use akidb_engine::{
     Applied, Collection, CollectionRecord, FieldPatch, OneDocument, Patch, PatchVersions,
-    RowVectors, VectorField, Write,
+    RowVectors, ShadowField, ShadowRole, VectorField, Write,
 };
 
 use super::{
@@ -46,24 +46,37 @@ impl Service {
                     "at least one of text, vector and metadata must be given, or texts or vectors of fields";
                 return Err(Error::new(ErrorCode::InvalidArgument, message));
             }
+            let _knows_fields = self.inner.double_writes.begin();
             let record = collection.record();
             let named = self.named_parts(&record, texts, vectors, str::to_owned)?;
             let emptied = emptied(&record, emptied_fields, &named)?;
-            let vectors =
-                self.patched_vectors(&*collection, text.as_deref(), vector, context).await?;
-            let mut fields = Vec::with_capacity(named.len() + emptied.len());
-            for part in named {
-                fields.push(self.patched_field(&*collection, &record, part, context).await?);
-            }
-            fields.extend(emptied.into_iter().map(|number| (number, FieldPatch::Remove)));
-            let patch = Patch {
+            let unnamed = (text.as_deref(), vector);
+            let vectors = self.patched_vectors(&*collection, &record, unnamed, context).await?;
+            let mut patch = Patch {
                 document: OneDocument { ids: ids.clone(), if_seq: if_seq.map(Seq) },
                 text,
-                vectors,
-                fields,
+                vectors: None,
+                fields: Vec::with_capacity(named.len() + emptied.len()),
                 merge: metadata.unwrap_or_default(),
                 limits: Arc::clone(&self.inner.limits),
             };
+            for number in emptied {
+                patch.fields.push((number, FieldPatch::Remove));
+            }
+            for shadow in &record.shadows {
+                let text = text_in(&shadow.field.name, patch.text.as_deref(), &named);
+                let change = self.patched_shadow(&*collection, shadow, text, context).await?;
+                patch.fields.extend(change.map(|change| (shadow.field.number, change)));
+            }
+            if let Some(vectors) = vectors {
+                let change = FieldPatch::Change { text: None, vectors };
+                patch.fields.push((record.unnamed_field()?.number, change));
+            }
+            for part in named {
+                let change = self.patched_field(&*collection, &record, part, context).await?;
+                patch.fields.push(change);
+            }
+            take_first_field(&mut patch);
             match self.write(&*collection, Write::Patch(patch), context).await? {
                 Applied::Patched(Some(document)) => Ok(document),
                 Applied::Patched(None) => Err(not_found(&ids)),
@@ -78,14 +91,13 @@ impl Service {
     async fn patched_vectors(
         &self,
         collection: &dyn Collection,
-        text: Option<&str>,
-        vector: Option<Vec<f32>>,
+        record: &CollectionRecord,
+        (text, vector): (Option<&str>, Option<Vec<f32>>),
         context: &RequestContext,
     ) -> Result<Option<RowVectors>> {
         if vector.is_none() && text.is_none() {
             return Ok(None);
         }
-        let record = collection.record();
         let field = record.unnamed_field()?;
         let places = || ["text", "vector"].map(str::to_owned);
         match (vector, text) {
@@ -115,16 +127,37 @@ impl Service {
         part: CheckedField,
         context: &RequestContext,
     ) -> Result<(u32, FieldPatch)> {
-        let (number, text, vector) = part.into_parts();
-        let field = record.fields.iter().find(|field| field.number == number);
-        let vectors = match (vector, &text, field) {
-            (Some(vector), ..) => RowVectors::Given(vector),
-            (None, Some(text), Some(field)) => {
-                self.embedded(collection, field, text, context).await?
-            }
-            _ => return Err(missing_embedding()),
+        let (name, text, vector) = part.into_parts();
+        let field = record.field(&name)?;
+        let vectors = match (vector, &text) {
+            (Some(vector), _) => RowVectors::Given(vector),
+            (None, Some(text)) => self.embedded(collection, field, text, context).await?,
+            (None, None) => return Err(missing_embedding()),
         };
-        Ok((number, FieldPatch::Change { text, vectors }))
+        Ok((field.number, FieldPatch::Change { text, vectors }))
+    }
+
+    /// What a changed document gets beside a field, by its text there: what it has there is of the text of
+    /// before.
+    async fn patched_shadow(
+        &self,
+        collection: &dyn Collection,
+        shadow: &ShadowField,
+        text: Option<&str>,
+        context: &RequestContext,
+    ) -> Result<Option<FieldPatch>> {
+        let Some(text) = text else { return Ok(None) };
+        let texts = [PlacedText { position: 0, text }];
+        let known = match shadow.role {
+            ShadowRole::Filling => {
+                let known = self.shadow_vectors(collection, &shadow.field, &texts, context).await;
+                known.map_err(on_its_own)?.and_then(|known| known.into_iter().next())
+            }
+            ShadowRole::Kept => None,
+        };
+        let vectors = known.map(RowVectors::Embedded);
+        let change = vectors.map(|vectors| FieldPatch::Change { text: None, vectors });
+        Ok(Some(change.unwrap_or(FieldPatch::Remove)))
     }
 
     async fn embedded(
@@ -186,13 +219,38 @@ fn emptied(
     changed: &[CheckedField],
 ) -> Result<Vec<u32>> {
     let mut numbers = Vec::with_capacity(names.len());
-    for name in names {
-        let number = record.field(&field_name(&name, "vectors")?)?.number;
-        if numbers.contains(&number) || changed.iter().any(|part| part.is_of(number)) {
-            let fault = format!("says two things of the vector field {name}");
+    for given in names {
+        let name = field_name(&given, "vectors")?;
+        let number = record.field(&name)?.number;
+        if numbers.contains(&number) || changed.iter().any(|part| part.is_of(&name)) {
+            let fault = format!("says two things of the vector field {given}");
             return Err(Error::at(ErrorCode::InvalidArgument, "vectors", fault));
         }
         numbers.push(number);
+        numbers.extend(record.shadow(&name).map(|shadow| shadow.field.number));
     }
     Ok(numbers)
+}
+
+/// The text that a patch gives a document in a field.
+fn text_in<'p>(
+    field: &FieldName,
+    unnamed: Option<&'p str>,
+    named: &'p [CheckedField],
+) -> Option<&'p str> {
+    match field.is_unnamed() {
+        true => unnamed,
+        false => named.iter().find(|part| part.is_of(field))?.text(),
+    }
+}
+
+/// Vectors of the field with the number 0 stand elsewhere in a patch.
+fn take_first_field(patch: &mut Patch) {
+    let first = |(number, change): &(u32, FieldPatch)| {
+        *number == 0 && matches!(change, FieldPatch::Change { .. })
+    };
+    let at = patch.fields.iter().position(first);
+    if let Some((_, FieldPatch::Change { vectors, .. })) = at.map(|at| patch.fields.remove(at)) {
+        patch.vectors = Some(vectors);
+    }
 }

@@ -6,11 +6,12 @@ use std::{
 };
 
 use akidb_core::{
-    DocumentId, Error, ErrorCode, Metadata, Result, Seq, WriteMode, check_text, check_vector,
+    DocumentId, Error, ErrorCode, FieldName, Metadata, Result, Seq, WriteMode, check_text,
+    check_vector,
 };
 use akidb_engine::{
     Applied, Collection, CollectionRecord, ConflictsStop, FieldRow, KnownText, NewRow, RowVectors,
-    UpsertRules, VectorField, Write, Written, conflict_at,
+    ShadowField, ShadowRole, UpsertRules, VectorField, Write, Written, conflict_at,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -43,20 +44,23 @@ pub(super) struct Checked {
 /// What of a document is for one named field. One of both is there.
 #[derive(Debug)]
 pub(super) struct CheckedField {
-    /// The number of the field.
-    field: u32,
+    name: FieldName,
     text: Option<String>,
     vector: Option<Vec<f32>>,
 }
 
 impl CheckedField {
-    pub(super) const fn is_of(&self, number: u32) -> bool {
-        self.field == number
+    pub(super) fn is_of(&self, name: &FieldName) -> bool {
+        self.name == *name
     }
 
-    /// The number of the field, the text, the vector.
-    pub(super) fn into_parts(self) -> (u32, Option<String>, Option<Vec<f32>>) {
-        (self.field, self.text, self.vector)
+    pub(super) fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    /// The name of the field, the text, the vector.
+    pub(super) fn into_parts(self) -> (FieldName, Option<String>, Option<Vec<f32>>) {
+        (self.name, self.text, self.vector)
     }
 
     fn text_to_embed(&self) -> Option<&str> {
@@ -69,8 +73,8 @@ impl CheckedField {
 pub(super) struct Embedded {
     /// Of the unnamed field, in the order of the documents that have one to embed there.
     unnamed: Vec<KnownText>,
-    /// By the position of the document and the number of the field.
-    named: HashMap<(usize, u32), KnownText>,
+    /// By the position of the document and the number of the field, or of what stands beside it.
+    others: HashMap<(usize, u32), KnownText>,
 }
 
 /// What all documents of a request keep to.
@@ -166,6 +170,22 @@ impl Checked {
         self.text.as_deref().filter(|_| self.vector.is_none())
     }
 
+    /// Its text in a field.
+    fn text_in(&self, field: &FieldName) -> Option<&str> {
+        match field.is_unnamed() {
+            true => self.text.as_deref(),
+            false => self.fields.iter().find(|part| part.is_of(field))?.text.as_deref(),
+        }
+    }
+
+    /// The text that stands for its vector in a field.
+    fn text_to_embed_in(&self, field: &FieldName) -> Option<&str> {
+        match field.is_unnamed() {
+            true => self.text_to_embed(),
+            false => self.fields.iter().find(|part| part.is_of(field))?.text_to_embed(),
+        }
+    }
+
     /// The texts that stand for its vectors in all fields.
     pub(super) fn texts_to_embed(&self) -> impl Iterator<Item = &str> {
         let named = self.fields.iter().filter_map(CheckedField::text_to_embed);
@@ -191,10 +211,13 @@ impl Service {
             let collection = self.inner.engine.open(collection)?;
             self.check_space()?;
             let rules = UpsertRules { mode: request.mode, conflicts: ConflictsStop::All };
-            let documents = self.check_documents(&*collection, request)?;
+            let _knows_fields = self.inner.double_writes.begin();
+            let record = collection.record();
+            let documents = self.check_documents(&record, request)?;
             self.inner.metrics.requests.upsert_documents.observe(documents.len() as f64);
-            let embeddings = self.embed_documents(&*collection, &documents, context).await?;
-            let (rows, tokens) = rows_of(documents, embeddings)?;
+            let embeddings =
+                self.embed_documents(&*collection, &record, &documents, context).await?;
+            let (rows, tokens) = rows_of(documents, embeddings, &record)?;
             let results =
                 self.store_documents(&*collection, (rows, tokens), rules, context).await?;
             let results = results.into_iter().collect::<Result<_>>()?;
@@ -237,11 +260,7 @@ impl Service {
         context.in_store(collection.write(write, context.deadline)).await
     }
 
-    fn check_documents(
-        &self,
-        collection: &dyn Collection,
-        request: Upsert,
-    ) -> Result<Vec<Checked>> {
+    fn check_documents(&self, record: &CollectionRecord, request: Upsert) -> Result<Vec<Checked>> {
         let limits = self.limits();
         let count = request.documents.len();
         if count == 0 {
@@ -256,7 +275,7 @@ impl Service {
         let mut checked = Vec::with_capacity(count);
         let mut faults = Vec::new();
         for (position, document) in request.documents.into_iter().enumerate() {
-            match self.check_document(collection, document, Place::Position(position), rules) {
+            match self.check_document(record, document, Place::Position(position), rules) {
                 Ok(document) => checked.push(document),
                 Err(fault) => faults.push(fault),
             }
@@ -270,7 +289,7 @@ impl Service {
     /// Checks a document. One without an id gets one, under a key the same one every time.
     pub(super) fn check_document(
         &self,
-        collection: &dyn Collection,
+        record: &CollectionRecord,
         document: NewDocument,
         place: Place,
         rules: Rules<'_>,
@@ -284,7 +303,6 @@ impl Service {
             let fault = "contradicts the mode create: a document that is made has no version yet";
             return Err(Error::at(ErrorCode::InvalidArgument, place.field("if_seq"), fault));
         }
-        let record = collection.record();
         let part = (text.as_deref(), vector.as_deref());
         match (part, record.fields.as_slice()) {
             ((None, None), [only]) if only.name.is_unnamed() => {
@@ -298,7 +316,7 @@ impl Service {
                 self.check_part(record.unnamed_field()?, part, places)?;
             }
         }
-        let fields = self.named_parts(&record, texts, vectors, |name| place.field(name))?;
+        let fields = self.named_parts(record, texts, vectors, |name| place.field(name))?;
         let metadata =
             Metadata::new(metadata.unwrap_or_default(), self.limits()).map_err(|fault| {
                 Error::at(ErrorCode::InvalidMetadata, place.field("metadata"), fault)
@@ -319,31 +337,27 @@ impl Service {
     pub(super) async fn embed_documents(
         &self,
         collection: &dyn Collection,
+        record: &CollectionRecord,
         documents: &[Checked],
         context: &RequestContext,
     ) -> Result<Embedded> {
-        let record = collection.record();
         let mut embedded = Embedded::default();
         for field in &record.fields {
-            let texts = documents.iter().enumerate().filter_map(|(position, document)| {
-                let text = match field.number {
-                    0 => document.text_to_embed(),
-                    number => {
-                        let mut parts = document.fields.iter();
-                        parts.find(|part| part.field == number)?.text_to_embed()
-                    }
-                };
-                Some(PlacedText { position, text: text? })
-            });
-            let texts: Vec<PlacedText<'_>> = texts.collect();
+            let texts = placed_texts(documents, |document| document.text_to_embed_in(&field.name));
             let known = self.text_vectors(collection, field, &texts, context).await?;
-            match field.number {
-                0 => embedded.unnamed = known,
-                number => {
-                    let at = texts.iter().map(|placed| (placed.position, number));
-                    embedded.named.extend(at.zip(known));
+            match field.name.is_unnamed() {
+                true => embedded.unnamed = known,
+                false => {
+                    let at = texts.iter().map(|placed| (placed.position, field.number));
+                    embedded.others.extend(at.zip(known));
                 }
             }
+        }
+        for ShadowField { field, .. } in filling(record) {
+            let texts = placed_texts(documents, |document| document.text_in(&field.name));
+            let known = self.shadow_vectors(collection, field, &texts, context).await?;
+            let at = texts.iter().map(|placed| (placed.position, field.number));
+            embedded.others.extend(at.zip(known.into_iter().flatten()));
         }
         Ok(embedded)
     }
@@ -394,9 +408,9 @@ impl Service {
             let field = record
                 .field(&named)
                 .map_err(|error| Error::at(ErrorCode::FieldNotFound, at(), error.message))?;
-            let here = parts.iter().position(|part| part.field == field.number);
+            let here = parts.iter().position(|part| part.is_of(&field.name));
             let here = here.unwrap_or_else(|| {
-                parts.push(CheckedField { field: field.number, text: None, vector: None });
+                parts.push(CheckedField { name: field.name.clone(), text: None, vector: None });
                 parts.len() - 1
             });
             let part = &mut parts[here];
@@ -410,7 +424,7 @@ impl Service {
         }
         for part in &parts {
             let mut fields = record.fields.iter();
-            if let Some(field) = fields.find(|field| field.number == part.field) {
+            if let Some(field) = fields.find(|field| part.is_of(&field.name)) {
                 let places =
                     || ["texts", "vectors"].map(|it| place(&format!("{it}.{}", field.name)));
                 self.check_part(field, (part.text.as_deref(), part.vector.as_deref()), places)?;
@@ -420,40 +434,84 @@ impl Service {
     }
 }
 
+/// The texts of documents that have one, with their positions.
+fn placed_texts<'d>(
+    documents: &'d [Checked],
+    text_of: impl Fn(&'d Checked) -> Option<&'d str>,
+) -> Vec<PlacedText<'d>> {
+    let texts = documents.iter().enumerate();
+    texts.filter_map(|(position, it)| Some(PlacedText { position, text: text_of(it)? })).collect()
+}
+
 /// The rows of documents, with what was embedded where they have no vector of their own.
 pub(super) fn rows_of(
     documents: Vec<Checked>,
     embedded: Embedded,
+    record: &CollectionRecord,
 ) -> Result<(Vec<NewRow>, Vec<Tokens>)> {
-    let Embedded { unnamed, mut named } = embedded;
+    let Embedded { unnamed, mut others } = embedded;
     let mut unnamed = unnamed.into_iter();
     let mut all_tokens = Vec::with_capacity(documents.len());
     let rows = documents.into_iter().enumerate().map(|(position, document)| {
         let Checked { id, text, vector, fields, metadata, if_seq } = document;
+        let mut row = NewRow { id, text, metadata, vectors: None, fields: Vec::new(), if_seq };
         let mut tokens = Tokens::default();
         let mut embedded = |known: Option<KnownText>| {
             let known = known.ok_or_else(missing_embedding)?;
             tokens = tokens.and(Tokens::of(&known));
             Ok::<_, Error>(RowVectors::Embedded(known))
         };
-        let vectors = match (vector, &text) {
+        let vectors = match (vector, &row.text) {
             (Some(vector), _) => Some(RowVectors::Given(vector)),
             (None, Some(_)) => Some(embedded(unnamed.next())?),
             (None, None) => None,
         };
-        let fields = fields.into_iter().map(|CheckedField { field, text, vector }| {
+        if let Some(vectors) = vectors {
+            put(&mut row, record.unnamed_field()?, None, vectors)?;
+        }
+        for CheckedField { name, text, vector } in fields {
+            let field = record.field(&name)?;
             let vectors = match vector {
                 Some(vector) => RowVectors::Given(vector),
-                None => embedded(named.remove(&(position, field)))?,
+                None => embedded(others.remove(&(position, field.number)))?,
             };
-            Ok(FieldRow { field, text, vectors })
-        });
-        let fields = fields.collect::<Result<_>>()?;
+            put(&mut row, field, text, vectors)?;
+        }
+        for ShadowField { field, .. } in filling(record) {
+            if let Some(known) = others.remove(&(position, field.number)) {
+                put(&mut row, field, None, RowVectors::Embedded(known))?;
+            }
+        }
         all_tokens.push(tokens);
-        Ok(NewRow { id, text, metadata, vectors, fields, if_seq })
+        Ok(row)
     });
     let rows = rows.collect::<Result<_>>()?;
     Ok((rows, all_tokens))
+}
+
+/// Adds what a row has in a field. A vector was checked before another model took over the field, perhaps.
+fn put(
+    row: &mut NewRow,
+    field: &VectorField,
+    text: Option<String>,
+    vectors: RowVectors,
+) -> Result<()> {
+    if let RowVectors::Given(vector) = &vectors
+        && vector.len() != field.dimension.get()
+    {
+        let message = format!("the vector field has {} dimensions by now", field.dimension);
+        return Err(Error::new(ErrorCode::DimensionMismatch, message));
+    }
+    match field.number {
+        0 => row.vectors = Some(vectors),
+        number => row.fields.push(FieldRow { field: number, text, vectors }),
+    }
+    Ok(())
+}
+
+/// What stands beside fields and is to take their place: documents that are written go there, too.
+pub(super) fn filling(record: &CollectionRecord) -> impl Iterator<Item = &ShadowField> {
+    record.shadows.iter().filter(|shadow| shadow.role == ShadowRole::Filling)
 }
 
 fn repeated_ids(documents: &[Checked]) -> Vec<Error> {
@@ -509,9 +567,10 @@ fn derived_id(
     for value in vector.unwrap_or_default() {
         hash.update(&value.to_le_bytes());
     }
-    for CheckedField { field, text, vector } in fields {
-        let text = text.as_deref().unwrap_or_default();
-        hash.update(&field.to_le_bytes());
+    for CheckedField { name, text, vector } in fields {
+        let (name, text) = (name.as_str(), text.as_deref().unwrap_or_default());
+        hash.update(&(name.len() as u64).to_le_bytes());
+        hash.update(name.as_bytes());
         hash.update(&(text.len() as u64).to_le_bytes());
         hash.update(text.as_bytes());
         for value in vector.as_deref().unwrap_or_default() {

@@ -146,6 +146,10 @@ pub struct FieldDescription {
     pub index: IndexSettings,
     /// How texts are cut into passages; absent where they are truncated.
     pub chunking: Option<Chunking>,
+    /// What its texts are being embedded with, to take the place of `model`.
+    pub reembedding: Option<ModelIdentity>,
+    /// What embedded its texts before; its vectors are kept until they are dropped.
+    pub previous: Option<ModelIdentity>,
 }
 
 /// A collection's properties and its state now.

@@ -27,4 +27,4 @@ pub use id::GivenId;
 pub use model::{InUse, ModelInfo, ModelState};
 pub use node::{ComponentState, Readiness};
 pub use search::{Search, SearchParams, SearchReply};
-pub use task::{TaskInfo, TaskKind, TaskProgressState};
+pub use task::{ReembedCollection, TaskInfo, TaskKind, TaskProgressState};

@@ -17,8 +17,13 @@ pub struct TaskInfo {
     pub collection: Option<String>,
     /// The collection that it makes.
     pub to: Option<String>,
+    /// The vector field that it is about; absent for the unnamed one.
+    pub field: Option<String>,
     /// The model that it is about.
     pub model: Option<String>,
+    /// Of the ten nearest documents how many are the same with the model of before and the other one, 0 to
+    /// 1, on average over a sample. Absent until it is measured.
+    pub overlap: Option<f32>,
     /// Why it failed.
     pub error: Option<(ErrorCode, String)>,
     /// Milliseconds since the Unix epoch; absent of what is seen only while it goes on.
@@ -27,11 +32,22 @@ pub struct TaskInfo {
     pub ended_unix_ms: Option<i64>,
 }
 
+/// Asks for the texts of a field to be embedded with another model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReembedCollection {
+    /// The name of the model.
+    pub model: String,
+    /// The vector field; the unnamed one where absent.
+    pub field: Option<String>,
+}
+
 /// What a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskKind {
     /// Copies a collection.
     Copy,
+    /// Embeds the texts of a field with another model.
+    Reembed,
     /// Builds an index, for other settings or for vectors that are new.
     BuildIndex,
     /// Loads a model.
@@ -59,6 +75,7 @@ impl TaskKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Copy => "copy",
+            Self::Reembed => "reembed",
             Self::BuildIndex => "build_index",
             Self::LoadModel => "load_model",
         }

@@ -11,6 +11,7 @@ mod import;
 mod index;
 mod known_texts;
 mod losses;
+mod reembed;
 mod tasks;
 mod validation;
 

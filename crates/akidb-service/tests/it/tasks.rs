@@ -7,7 +7,7 @@ use akidb_engine::{StorageEngine, TaskRecord, TaskState};
 use akidb_local::{LocalConfig, LocalEngine};
 use akidb_service::{
     CollectionDescription, CreateCollection, GivenAlias, GivenAliasAction, Service, TaskInfo,
-    TaskProgressState,
+    TaskKind, TaskProgressState,
 };
 use prometheus::Registry;
 
@@ -19,7 +19,7 @@ fn vector_counts(described: &CollectionDescription) -> Vec<u64> {
 }
 
 /// A task when it is over.
-async fn ended(service: &Service, task: &TaskInfo) -> TaskInfo {
+pub(crate) async fn ended(service: &Service, task: &TaskInfo) -> TaskInfo {
     loop {
         let task = service.task(&context(), &task.id).await.unwrap();
         if !matches!(task.state, TaskProgressState::Pending | TaskProgressState::Running) {
@@ -200,6 +200,35 @@ async fn what_a_stop_holds_up_goes_on_at_the_next_start_and_old_tasks_are_forgot
         kept.iter().map(|task| task.to.as_deref()).collect::<Vec<_>>(),
         [Some("e"), Some("d")]
     );
+}
+
+/// What has no record of its own is told of from its state while it goes on.
+#[tokio::test]
+async fn an_index_that_is_built_is_shown_while_it_is() {
+    let data = tempfile::tempdir().unwrap();
+    let service = open(data.path()).await;
+    let shown = async |id: &str| {
+        let tasks = service.tasks(&context()).await.unwrap();
+        tasks.into_iter().find(|task| task.id == id)
+    };
+    create_large(&service, "films").await;
+    let building = 'seen: loop {
+        for m in [8, 12] {
+            let index = akidb_service::GivenIndex { m: Some(m), ..Default::default() };
+            let update = akidb_service::UpdateCollection { index, ..Default::default() };
+            service.update_collection(&context(), "films", update).await.unwrap();
+            if let Some(task) = shown("index:films").await {
+                break 'seen task;
+            }
+        }
+    };
+    assert_eq!((building.kind, building.state), (TaskKind::BuildIndex, TaskProgressState::Running));
+    assert_eq!(building.collection.as_deref(), Some("films"));
+    assert!((0.0..=1.0).contains(&building.progress), "{building:?}");
+    assert_eq!(building.ended_unix_ms, None);
+    while shown("index:films").await.is_some() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }
 
 /// Killed between the commit that makes a copy and the one that says that it is made.

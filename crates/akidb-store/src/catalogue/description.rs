@@ -7,13 +7,16 @@
 use std::{fmt, fs, io, path::Path};
 
 use akidb_core::{Chunking, CollectionName, Dimension, FieldName, IndexSettings};
-use akidb_engine::{CollectionRecord, VectorField};
+use akidb_engine::{CollectionRecord, ShadowField, VectorField};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::row::{Stamped, valid};
+use super::{
+    field_row::role_of,
+    row::{Stamped, valid},
+};
 use crate::{StoreError, directory::replace_file};
 
 pub(crate) const FILE_NAME: &str = "collection.json";
@@ -87,6 +90,9 @@ struct Content {
     aliases: Vec<String>,
     description: Option<String>,
     fields: Vec<Field>,
+    /// Absent where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shadows: Vec<Shadow>,
     dropped_fields: Vec<u32>,
     last_field: u32,
     created_unix_ms: i64,
@@ -105,6 +111,14 @@ struct Field {
     index: IndexSettings,
     model: Option<Box<RawValue>>,
     chunking: Option<Cut>,
+}
+
+/// What stands beside a field.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shadow {
+    role: String,
+    field: Field,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +212,7 @@ impl ContentOfOneField {
             aliases: Vec::new(),
             description: self.description,
             fields: vec![field],
+            shadows: Vec::new(),
             dropped_fields: Vec::new(),
             last_field: 0,
             created_unix_ms: self.created_unix_ms,
@@ -234,6 +249,18 @@ impl Field {
     }
 }
 
+impl Shadow {
+    fn of(shadow: &ShadowField) -> Result<Self, StoreError> {
+        let ShadowField { role, field } = shadow;
+        Ok(Self { role: role.as_str().to_owned(), field: Field::of(field)? })
+    }
+
+    fn into_shadow(self) -> Result<ShadowField, StoreError> {
+        let role = valid("role of a field", role_of(&self.role))?;
+        Ok(ShadowField { role, field: self.field.into_field()? })
+    }
+}
+
 impl Content {
     fn of(description: &Description) -> Result<Self, StoreError> {
         let Description { stamped: Stamped { row, change }, database } = description;
@@ -244,6 +271,7 @@ impl Content {
             aliases: row.aliases.iter().map(|alias| alias.as_str().to_owned()).collect(),
             description: row.description.clone(),
             fields: row.fields.iter().map(Field::of).collect::<Result<_, _>>()?,
+            shadows: row.shadows.iter().map(Shadow::of).collect::<Result<_, _>>()?,
             dropped_fields: row.dropped_fields.clone(),
             last_field: row.last_field,
             created_unix_ms: row.created_unix_ms,
@@ -254,12 +282,14 @@ impl Content {
 
     fn into_description(self) -> Result<Description, StoreError> {
         let fields = self.fields.into_iter().map(Field::into_field);
+        let shadows = self.shadows.into_iter().map(Shadow::into_shadow);
         let row = CollectionRecord {
             uuid: self.uuid,
             name: valid("collection name", CollectionName::new(&self.name))?,
             aliases: super::row::aliases(&self.aliases)?,
             description: self.description,
             fields: fields.collect::<Result<_, _>>()?,
+            shadows: shadows.collect::<Result<_, _>>()?,
             dropped_fields: self.dropped_fields,
             last_field: self.last_field,
             created_unix_ms: self.created_unix_ms,
@@ -298,6 +328,7 @@ mod tests {
             aliases: ["a", "b"].map(|alias| CollectionName::new(alias).unwrap()).into(),
             description: Some("\"line\"\n2".into()),
             fields: vec![unnamed, named],
+            shadows: Vec::new(),
             dropped_fields: vec![1, 4],
             last_field: 5,
             created_unix_ms: -1,

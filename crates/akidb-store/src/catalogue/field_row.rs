@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use akidb_core::{Chunking, Dimension, FieldName, IndexSettings};
-use akidb_engine::VectorField;
+use akidb_engine::{ShadowField, ShadowRole, VectorField};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
@@ -14,18 +14,29 @@ use crate::StoreError;
 /// In the order of a record's fields.
 const SELECT: &str = "SELECT collection, number, name, dimension, metric, model, chunk_tokens, \
     chunk_overlap, index_engine, index_m, index_ef_construction, index_ef, index_quantization, \
-    checksum FROM fields ORDER BY collection, name";
+    checksum, role FROM fields ORDER BY collection, name";
+
+/// The role of a field that is searched.
+const SHOWN: &str = "shown";
 
 const INSERT: &str = "INSERT INTO fields (collection, number, name, dimension, metric, model, \
     chunk_tokens, chunk_overlap, index_engine, index_m, index_ef_construction, index_ef, \
-    index_quantization, checksum) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    index_quantization, checksum, role) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
-/// Adds a field. One of the same name or number is an error.
+/// The fields of one collection, as far as their rows are sound.
+#[derive(Default)]
+pub(super) struct StoredFields {
+    pub(super) shown: Vec<Result<VectorField, StoreError>>,
+    pub(super) shadows: Vec<ShadowField>,
+}
+
+/// Adds a field, or what stands beside one. Another one in this role or of its number is an error.
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     collection: Uuid,
     field: &VectorField,
+    role: Option<ShadowRole>,
 ) -> Result<(), StoreError> {
     sqlx::query(INSERT)
         .bind(collection.to_string())
@@ -41,7 +52,8 @@ pub(super) async fn insert(
         .bind(field.index.ef_construction)
         .bind(field.index.ef)
         .bind(field.index.quantization.as_str())
-        .bind(checksum(collection, field))
+        .bind(checksum(collection, field, role))
+        .bind(role.map_or(SHOWN, ShadowRole::as_str))
         .execute(connection)
         .await?;
     Ok(())
@@ -50,17 +62,25 @@ pub(super) async fn insert(
 /// The fields of all collections, by what the rows say is the uuid of theirs.
 pub(super) async fn read_all(
     connection: &mut SqliteConnection,
-) -> Result<HashMap<String, Vec<Result<VectorField, StoreError>>>, StoreError> {
-    let mut fields: HashMap<String, Vec<_>> = HashMap::new();
+) -> Result<HashMap<String, StoredFields>, StoreError> {
+    let mut fields: HashMap<String, StoredFields> = HashMap::new();
     for row in sqlx::query(SELECT).fetch_all(connection).await? {
         let collection: String = row.try_get_unchecked(0)?;
         let field = read(&collection, &row);
-        fields.entry(collection).or_default().push(field);
+        let fields = fields.entry(collection).or_default();
+        match field {
+            Ok((field, Some(role))) => fields.shadows.push(ShadowField { role, field }),
+            Ok((field, None)) => fields.shown.push(Ok(field)),
+            Err(error) => fields.shown.push(Err(error)),
+        }
     }
     Ok(fields)
 }
 
-fn read(collection: &str, row: &SqliteRow) -> Result<VectorField, StoreError> {
+fn read(
+    collection: &str,
+    row: &SqliteRow,
+) -> Result<(VectorField, Option<ShadowRole>), StoreError> {
     let collection = valid("collection uuid", Uuid::try_parse(collection))?;
     let field = VectorField {
         number: row.try_get(1)?,
@@ -71,10 +91,17 @@ fn read(collection: &str, row: &SqliteRow) -> Result<VectorField, StoreError> {
         chunking: read_chunking(row, 6)?,
         index: read_index(row, 8)?,
     };
-    match row.try_get::<i64, _>(13)? == checksum(collection, &field) {
-        true => Ok(field),
+    let role: &str = row.try_get(14)?;
+    let role = (role != SHOWN).then(|| valid("role of a field", role_of(role))).transpose()?;
+    match row.try_get::<i64, _>(13)? == checksum(collection, &field, role) {
+        true => Ok((field, role)),
         false => Err(malformed("checksum", "it is not that of the row of a field")),
     }
+}
+
+pub(super) fn role_of(name: &str) -> Result<ShadowRole, String> {
+    let role = ShadowRole::ALL.into_iter().find(|role| role.as_str() == name);
+    role.ok_or_else(|| format!("{name:?} is not known"))
 }
 
 pub(super) fn read_dimension(row: &SqliteRow, at: usize) -> Result<Dimension, StoreError> {
@@ -99,8 +126,9 @@ pub(super) fn read_index(row: &SqliteRow, at: usize) -> Result<IndexSettings, St
     })
 }
 
-/// XXH3 with 64 bits over every column.
-fn checksum(collection: Uuid, field: &VectorField) -> i64 {
+/// XXH3 with 64 bits over every column. The role comes last and only where it is one beside a field, so that
+/// rows of before there were roles have the same sums.
+fn checksum(collection: Uuid, field: &VectorField, role: Option<ShadowRole>) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(collection.as_bytes());
     for text in [
@@ -118,6 +146,9 @@ fn checksum(collection: Uuid, field: &VectorField) -> i64 {
         hash.update(&number.to_le_bytes());
     }
     hash.update(&(field.dimension.get() as u64).to_le_bytes());
+    if let Some(role) = role {
+        update_with_text(&mut hash, Some(role.as_str()));
+    }
     hash.digest().cast_signed()
 }
 
@@ -163,8 +194,10 @@ pub(super) mod tests {
             index(|index| index.engine = akidb_core::IndexEngine::Exact),
             index(|index| index.quantization = akidb_core::Quantization::None),
         ];
-        let mut sums: Vec<_> = fields.iter().map(|field| checksum(Uuid::nil(), field)).collect();
-        sums.push(checksum(Uuid::max(), &field));
+        let mut sums: Vec<_> =
+            fields.iter().map(|field| checksum(Uuid::nil(), field, None)).collect();
+        sums.push(checksum(Uuid::max(), &field, None));
+        sums.extend(ShadowRole::ALL.map(|role| checksum(Uuid::nil(), &field, Some(role))));
         let distinct: std::collections::HashSet<_> = sums.iter().collect();
         assert_eq!(distinct.len(), sums.len());
     }

@@ -74,6 +74,7 @@ fn read(row: &SqliteRow, is_first: bool) -> Result<StoredRow, StoreError> {
         aliases: Vec::new(),
         description,
         fields: vec![field],
+        shadows: Vec::new(),
         dropped_fields: Vec::new(),
         last_field: 0,
         created_unix_ms,

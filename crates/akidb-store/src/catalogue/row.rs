@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use akidb_core::CollectionName;
-use akidb_engine::{CollectionRecord, VectorField};
+use akidb_engine::CollectionRecord;
 use futures::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::field_row;
+use super::field_row::{self, StoredFields};
 use crate::StoreError;
 
 /// A collection, and the change of the catalogue that it was last written by.
@@ -61,7 +61,10 @@ pub(super) async fn insert(
         .execute(&mut *connection)
         .await?;
     for field in &row.fields {
-        field_row::insert(connection, row.uuid, field).await?;
+        field_row::insert(connection, row.uuid, field, None).await?;
+    }
+    for shadow in &row.shadows {
+        field_row::insert(connection, row.uuid, &shadow.field, Some(shadow.role)).await?;
     }
     for number in &row.dropped_fields {
         sqlx::query("INSERT INTO dropped_fields (collection, number) VALUES (?1, ?2)")
@@ -118,7 +121,7 @@ pub(super) fn aliases(names: &[String]) -> Result<Vec<CollectionName>, StoreErro
 struct Beside {
     /// In their order; whether they are names is not known yet.
     aliases: HashMap<String, Vec<String>>,
-    fields: HashMap<String, Vec<Result<VectorField, StoreError>>>,
+    fields: HashMap<String, StoredFields>,
     dropped: HashMap<String, Vec<u32>>,
 }
 
@@ -146,13 +149,14 @@ pub(super) async fn read_all(
 
 fn read(row: &SqliteRow, found: &mut Beside) -> Result<Stamped, StoreError> {
     let uuid: &str = row.try_get(0)?;
-    let fields = found.fields.remove(uuid).unwrap_or_default();
+    let StoredFields { shown, shadows } = found.fields.remove(uuid).unwrap_or_default();
     let stored = CollectionRecord {
         uuid: valid("collection uuid", Uuid::try_parse(uuid))?,
         name: valid("collection name", CollectionName::new(row.try_get(1)?))?,
         aliases: aliases(&found.aliases.remove(uuid).unwrap_or_default())?,
         description: row.try_get(2)?,
-        fields: fields.into_iter().collect::<Result<_, _>>()?,
+        fields: shown.into_iter().collect::<Result<_, _>>()?,
+        shadows,
         dropped_fields: found.dropped.remove(uuid).unwrap_or_default(),
         last_field: row.try_get(3)?,
         created_unix_ms: row.try_get(4)?,
@@ -185,8 +189,8 @@ pub(super) fn malformed(what: &'static str, reason: impl ToString) -> StoreError
 }
 
 /// XXH3 with 64 bits over every column, over which fields there are, and over the aliases: one whose row
-/// is lost is noticed. Aliases come last, so that rows without any have the sums of before there were
-/// some.
+/// is lost is noticed. Aliases and what stands beside fields come last, so that rows without any have the
+/// sums of before there were some.
 fn checksum(Stamped { row, change }: &Stamped) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(row.uuid.as_bytes());
@@ -202,6 +206,10 @@ fn checksum(Stamped { row, change }: &Stamped) -> i64 {
     }
     for alias in &row.aliases {
         update_with_text(&mut hash, Some(alias.as_str()));
+    }
+    for shadow in &row.shadows {
+        update_with_text(&mut hash, Some(shadow.role.as_str()));
+        hash.update(&shadow.field.number.to_le_bytes());
     }
     hash.digest().cast_signed()
 }
@@ -223,6 +231,8 @@ pub(super) fn checksum_of_state(change: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use akidb_engine::{ShadowField, ShadowRole, VectorField};
+
     use super::*;
 
     #[test]
@@ -234,12 +244,16 @@ mod tests {
             aliases: vec![],
             description: None,
             fields: vec![field.clone()],
+            shadows: vec![],
             dropped_fields: vec![],
             last_field: 3,
             created_unix_ms: 3,
         };
         let fields = |numbers: &[u32]| {
             numbers.iter().map(|&number| VectorField { number, ..field.clone() }).collect()
+        };
+        let shadows = |role, number| {
+            vec![ShadowField { role, field: VectorField { number, ..field.clone() } }]
         };
         let rows = [
             row.clone(),
@@ -255,6 +269,9 @@ mod tests {
             CollectionRecord { description: Some("d".into()), ..row.clone() },
             CollectionRecord { fields: fields(&[]), ..row.clone() },
             CollectionRecord { fields: fields(&[2, 3]), ..row.clone() },
+            CollectionRecord { shadows: shadows(ShadowRole::Filling, 4), ..row.clone() },
+            CollectionRecord { shadows: shadows(ShadowRole::Filling, 5), ..row.clone() },
+            CollectionRecord { shadows: shadows(ShadowRole::Kept, 4), ..row.clone() },
             CollectionRecord { dropped_fields: vec![3], ..row.clone() },
             CollectionRecord { last_field: 4, ..row.clone() },
             CollectionRecord { created_unix_ms: 4, ..row.clone() },

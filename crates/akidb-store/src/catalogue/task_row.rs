@@ -1,7 +1,7 @@
 //! A task as a row of the catalogue.
 
-use akidb_core::{CollectionName, ErrorCode};
-use akidb_engine::{CopyWork, TaskError, TaskRecord, TaskState, TaskWork};
+use akidb_core::{CollectionName, ErrorCode, FieldName};
+use akidb_engine::{CopyWork, ReembedWork, TaskError, TaskRecord, TaskState, TaskWork};
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use super::row::{malformed, update_with_text, valid};
 use crate::StoreError;
 
 const COPY: &str = "copy";
+const REEMBED: &str = "reembed";
 
 const SELECT: &str = "SELECT id, kind, work, state, error_code, error_message, created_unix_ms, \
     ended_unix_ms, checksum FROM tasks ORDER BY id";
@@ -35,6 +36,19 @@ struct Copy {
     of_name: String,
     uuid: Uuid,
     name: String,
+}
+
+/// The work of embedding anew, as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reembed {
+    of: Uuid,
+    of_name: String,
+    field: String,
+    model: String,
+    model_name: String,
+    was_kept: bool,
+    overlap: Option<f32>,
 }
 
 /// The columns of a row, before the checksum.
@@ -122,18 +136,36 @@ fn read(row: &SqliteRow) -> Result<TaskRecord, StoreError> {
 
 impl Columns {
     fn of(task: &TaskRecord) -> Result<Self, StoreError> {
-        let TaskWork::Copy(CopyWork { of, of_name, uuid, name }) = &task.work;
-        let work = Copy {
-            of: *of,
-            of_name: of_name.as_str().to_owned(),
-            uuid: *uuid,
-            name: name.as_str().to_owned(),
+        let (kind, work) = match &task.work {
+            TaskWork::Copy(CopyWork { of, of_name, uuid, name }) => {
+                let work = Copy {
+                    of: *of,
+                    of_name: of_name.as_str().to_owned(),
+                    uuid: *uuid,
+                    name: name.as_str().to_owned(),
+                };
+                (COPY, serde_json::to_string(&work))
+            }
+            TaskWork::Reembed(work) => {
+                let ReembedWork { of, of_name, field, model, model_name, was_kept, overlap } =
+                    work.clone();
+                let work = Reembed {
+                    of,
+                    of_name: of_name.as_str().to_owned(),
+                    field: field.as_str().to_owned(),
+                    model,
+                    model_name,
+                    was_kept,
+                    overlap,
+                };
+                (REEMBED, serde_json::to_string(&work))
+            }
         };
         let error = task.error.as_ref();
         Ok(Self {
             id: task.id.to_string(),
-            kind: COPY.to_owned(),
-            work: valid("work of a task", serde_json::to_string(&work))?,
+            kind: kind.to_owned(),
+            work: valid("work of a task", work)?,
             state: task.state.as_str().to_owned(),
             error_code: error.map(|error| error.code.as_str().to_owned()),
             error_message: error.map(|error| error.message.clone()),
@@ -143,11 +175,11 @@ impl Columns {
     }
 
     fn into_task(self) -> Result<TaskRecord, StoreError> {
-        if self.kind != COPY {
-            return Err(malformed("kind of a task", format!("{:?} is not known", self.kind)));
-        }
-        let work: Copy = valid("work of a task", serde_json::from_str(&self.work))?;
-        let name = |name: &str| valid("collection name", CollectionName::new(name));
+        let work = match self.kind.as_str() {
+            COPY => TaskWork::Copy(copy_of(&self.work)?),
+            REEMBED => TaskWork::Reembed(reembed_of(&self.work)?),
+            kind => return Err(malformed("kind of a task", format!("{kind:?} is not known"))),
+        };
         let state = TaskState::ALL.into_iter().find(|state| state.as_str() == self.state);
         let code = self.error_code.map(|code| {
             let known = ErrorCode::ALL.iter().copied().find(|known| known.as_str() == code);
@@ -158,12 +190,7 @@ impl Columns {
             .map(|code| TaskError { code, message: self.error_message.unwrap_or_default() });
         Ok(TaskRecord {
             id: valid("id of a task", Uuid::try_parse(&self.id))?,
-            work: TaskWork::Copy(CopyWork {
-                of: work.of,
-                of_name: name(&work.of_name)?,
-                uuid: work.uuid,
-                name: name(&work.name)?,
-            }),
+            work,
             state: state.ok_or_else(|| {
                 malformed("state of a task", format!("{:?} is not known", self.state))
             })?,
@@ -188,4 +215,21 @@ impl Columns {
         hash.update(&self.ended_unix_ms.unwrap_or_default().to_le_bytes());
         hash.digest().cast_signed()
     }
+}
+
+fn name_of(name: &str) -> Result<CollectionName, StoreError> {
+    valid("collection name", CollectionName::new(name))
+}
+
+fn copy_of(json: &str) -> Result<CopyWork, StoreError> {
+    let Copy { of, of_name, uuid, name } = valid("work of a task", serde_json::from_str(json))?;
+    Ok(CopyWork { of, of_name: name_of(&of_name)?, uuid, name: name_of(&name)? })
+}
+
+fn reembed_of(json: &str) -> Result<ReembedWork, StoreError> {
+    let work: Reembed = valid("work of a task", serde_json::from_str(json))?;
+    let Reembed { of, of_name, field, model, model_name, was_kept, overlap } = work;
+    let field = valid("name of a field", FieldName::new(&field))?;
+    let of_name = name_of(&of_name)?;
+    Ok(ReembedWork { of, of_name, field, model, model_name, was_kept, overlap })
 }

@@ -3,21 +3,22 @@
 //! The field without a name has the table `vectors` and the texts of `documents`; a named one has
 //! tables after its number, alike in their columns. They are made when the field is added, and dropped
 //! when it is: because it is told so, never because nobody knows them.
+//!
+//! A document says where it has vectors by places, and the texts of a place stay where they are. Which tables
+//! the vectors of a place stand in changes when its texts are embedded with another model.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
-use akidb_core::{FieldName, Seq};
-use akidb_engine::NewRow;
-use futures::TryStreamExt;
-use sqlx::{AssertSqlSafe, Row, SqlSafeStr, SqlStr, SqliteConnection, sqlite::SqliteRow};
+use akidb_core::FieldName;
+use sqlx::{AssertSqlSafe, Row, SqlSafeStr, SqlStr, SqliteConnection};
 
-use super::{Placed, VectorsPerDocument, row::read_seq, walk::walk};
+use super::{StoreOptions, VectorsPerDocument};
 use crate::StoreError;
 
-/// A named vector field of a collection.
+/// A vector field of a collection, or what stands beside one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredField {
-    /// Its number, from 1, after which its tables are called.
+    /// Its number, after which its tables are called. Those of 0 are there from the start.
     pub number: u32,
     /// Its name.
     pub name: FieldName,
@@ -25,54 +26,195 @@ pub struct StoredField {
     pub vectors_per_document: VectorsPerDocument,
 }
 
-/// The fields of a collection.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Fields {
+impl StoredField {
+    pub(super) fn placed_in(self, place: Place) -> PlacedField {
+        let Self { number, name, vectors_per_document } = self;
+        PlacedField { number, place, name, vectors_per_document }
+    }
+}
+
+/// A field, and the place whose vectors it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PlacedField {
+    pub(super) number: u32,
+    /// What documents, and the tables of texts, call it.
+    pub(super) place: Place,
+    pub(super) name: FieldName,
+    pub(super) vectors_per_document: VectorsPerDocument,
+}
+
+/// Where a document may have vectors. Fixed for the life of a field's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(pub(super) u32);
+
+impl Place {
     /// Of the field without a name.
-    pub(super) unnamed: VectorsPerDocument,
+    pub(super) const UNNAMED: Self = Self(0);
+}
+
+/// The fields of a collection.
+#[derive(Clone, Debug)]
+pub(super) struct Fields {
+    /// The table of the field without a name, be it there or not, and whether its texts are cut.
+    pub(super) unnamed: (Table, VectorsPerDocument),
     /// By name.
-    pub(super) named: Arc<[StoredField]>,
+    pub(super) named: Arc<[PlacedField]>,
+    /// What stands beside them: written and removed with the documents, and not read with them.
+    pub(super) shadows: Arc<[PlacedField]>,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self {
+            unnamed: (Table::UNNAMED, VectorsPerDocument::default()),
+            named: Arc::default(),
+            shadows: Arc::default(),
+        }
+    }
 }
 
 impl Fields {
-    /// The tables of all fields, and whether their texts are cut.
+    /// Those of a database, whose places are given where they are others than the numbers.
+    pub(super) fn of(options: &StoreOptions, places: &Places) -> Self {
+        let unnamed = (Table::UNNAMED, options.vectors_per_document);
+        let mut fields = Self { unnamed, ..Self::default() };
+        for field in &options.fields {
+            fields.show(places.placed(field.clone()));
+        }
+        fields.shadows = options.shadows.iter().map(|it| places.placed(it.clone())).collect();
+        fields
+    }
+
+    /// The tables of all fields, shadows among them, and whether their texts are cut.
     pub(super) fn tables(&self) -> impl Iterator<Item = (Table, VectorsPerDocument)> + '_ {
-        let named = self.named.iter().map(|it| (Table(it.number), it.vectors_per_document));
-        std::iter::once((Table::UNNAMED, self.unnamed)).chain(named)
+        let others = self.named.iter().chain(self.shadows.iter());
+        let others = others.map(|it| (Table(it.number), it.vectors_per_document));
+        std::iter::once(self.unnamed).chain(others)
     }
 
-    /// A named field.
-    pub(super) fn named(&self, number: u32) -> Result<&StoredField, StoreError> {
-        let field = self.named.iter().find(|field| field.number == number);
-        field.ok_or(StoreError::FieldDropped { number })
+    /// The place of a field or a shadow.
+    pub(super) fn place(&self, Table(number): Table) -> Result<Place, StoreError> {
+        if self.unnamed.0 == Table(number) {
+            return Ok(Place::UNNAMED);
+        }
+        let mut others = self.named.iter().chain(self.shadows.iter());
+        let field = others.find(|field| field.number == number);
+        Ok(field.ok_or(StoreError::FieldDropped { number })?.place)
     }
 
-    /// Whether the texts of a field are cut.
+    /// Whether the texts of a field, or a shadow, are cut.
     pub(super) fn per_document(&self, table: Table) -> Result<VectorsPerDocument, StoreError> {
-        match table {
-            Table::UNNAMED => Ok(self.unnamed),
-            Table(number) => Ok(self.named(number)?.vectors_per_document),
+        let found = self.tables().find(|(it, _)| *it == table);
+        let Table(number) = table;
+        Ok(found.ok_or(StoreError::FieldDropped { number })?.1)
+    }
+
+    /// The number of the field that is searched in a place.
+    pub(super) fn shown(&self, place: Place) -> Option<Table> {
+        match place {
+            Place::UNNAMED => Some(self.unnamed.0),
+            _ => self.named.iter().find(|it| it.place == place).map(|it| Table(it.number)),
         }
     }
 
     /// Whether there is one here that is not among those of later.
     pub(super) fn lack_some_of(&self, now: &Self) -> bool {
-        self.named.iter().any(|field| now.named(field.number).is_err())
+        self.tables().any(|(table, _)| now.place(table).is_err())
+    }
+
+    /// The name of a named field.
+    pub(super) fn name(&self, number: u32) -> Option<&FieldName> {
+        self.named.iter().find(|field| field.number == number).map(|field| &field.name)
+    }
+
+    fn show(&mut self, field: PlacedField) {
+        if field.place == Place::UNNAMED {
+            self.unnamed = (Table(field.number), field.vectors_per_document);
+            return;
+        }
+        let mut named = self.named.to_vec();
+        named.retain(|it| it.place != field.place);
+        named.push(field);
+        named.sort_by(|left, right| left.name.cmp(&right.name));
+        self.named = named.into();
     }
 
     /// The same fields and another one.
-    pub(super) fn with(&self, field: StoredField) -> Self {
-        let mut named: Vec<StoredField> = self.named.to_vec();
-        named.retain(|it| it.number != field.number);
-        named.push(field);
-        named.sort_by(|left, right| left.name.cmp(&right.name));
-        Self { named: named.into(), ..*self }
+    pub(super) fn with(&self, field: PlacedField) -> Self {
+        let mut fields = self.clone();
+        fields.show(field);
+        fields
+    }
+
+    /// The same fields and one that stands beside another.
+    pub(super) fn with_shadow(&self, field: PlacedField) -> Self {
+        let mut shadows = self.shadows.to_vec();
+        shadows.retain(|it| it.number != field.number);
+        shadows.push(field);
+        Self { shadows: shadows.into(), ..self.clone() }
+    }
+
+    /// The same fields, a shadow in the place of the field that it stands beside, and the other way round.
+    pub(super) fn with_shown(&self, number: u32) -> Result<Self, StoreError> {
+        let shadow = self.shadows.iter().find(|shadow| shadow.number == number);
+        let shadow = shadow.cloned().ok_or(StoreError::FieldDropped { number })?;
+        let (place, name) = (shadow.place, shadow.name.clone());
+        let before = self.tables().find(|(table, _)| Some(*table) == self.shown(place));
+        let (Table(before), vectors_per_document) =
+            before.ok_or(StoreError::FieldDropped { number })?;
+        let mut fields = self.with(shadow);
+        fields.shadows = self.shadows.iter().filter(|it| it.number != number).cloned().collect();
+        Ok(fields.with_shadow(PlacedField { number: before, place, name, vectors_per_document }))
     }
 
     /// The same fields without one.
     pub(super) fn without(&self, number: u32) -> Self {
-        let named = self.named.iter().filter(|field| field.number != number).cloned();
-        Self { named: named.collect(), ..*self }
+        let others = |fields: &[PlacedField]| {
+            fields.iter().filter(|field| field.number != number).cloned().collect()
+        };
+        Self { named: others(&self.named), shadows: others(&self.shadows), unnamed: self.unnamed }
+    }
+
+    /// Whether a place is in use.
+    pub(super) fn has_place(&self, place: Place) -> bool {
+        let mut others = self.named.iter().chain(self.shadows.iter());
+        place == Place::UNNAMED || others.any(|field| field.place == place)
+    }
+}
+
+/// The places of the fields whose places are not their numbers, by number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places(BTreeMap<u32, Place>);
+
+impl Places {
+    /// As a database has them. Damaged ones are no reason not to open it: what has no place is found to be of no
+    /// document.
+    pub(super) async fn read(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
+        Self::read_in(connection, "main").await
+    }
+
+    /// The same of a database that is attached under a name.
+    pub(super) async fn read_in(
+        connection: &mut SqliteConnection,
+        database: &'static str,
+    ) -> Result<Self, StoreError> {
+        let sql = AssertSqlSafe(format!("SELECT number, place FROM {database}.vector_tables"));
+        let rows = sqlx::query(sql).fetch_all(connection);
+        let rows = match rows.await.map_err(StoreError::from) {
+            Err(error) if error.is_damaged_page() => return Ok(Self::default()),
+            rows => rows?,
+        };
+        let places = rows.iter().map(|row| Ok((row.try_get(0)?, Place(row.try_get(1)?))));
+        Ok(Self(places.collect::<Result<_, StoreError>>()?))
+    }
+
+    pub(super) fn of(&self, Table(number): Table) -> Place {
+        self.0.get(&number).copied().unwrap_or(Place(number))
+    }
+
+    fn placed(&self, field: StoredField) -> PlacedField {
+        let place = self.of(Table(field.number));
+        field.placed_in(place)
     }
 }
 
@@ -94,10 +236,19 @@ impl Table {
         AssertSqlSafe(sql.replace(" texts ", &format!(" texts_{number} "))).into_sql_str()
     }
 
-    /// Makes the tables of a named field where they are not there.
-    pub(super) async fn create(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Makes the tables of a named field where they are not there, for a place.
+    pub(super) async fn create(
+        self,
+        Place(place): Place,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
         let Self(number) = self;
-        let sql = CREATE.replace("{N}", &number.to_string());
+        let create = CREATE.replace("{N}", &number.to_string());
+        let note = match number == place {
+            true => String::new(),
+            false => format!("INSERT OR REPLACE INTO vector_tables VALUES ({number}, {place});"),
+        };
+        let sql = format!("BEGIN IMMEDIATE;{create}{note}COMMIT;");
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
         Ok(())
     }
@@ -105,7 +256,6 @@ impl Table {
 
 /// As the migrations have made `vectors`.
 const CREATE: &str = "
-BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS vectors_{N} (
     seq            INTEGER PRIMARY KEY,
     vector         BLOB    NOT NULL,
@@ -128,7 +278,7 @@ CREATE TABLE IF NOT EXISTS texts_{N} (
     text     TEXT    NOT NULL,
     checksum INTEGER NOT NULL
 ) STRICT;
-COMMIT;";
+";
 
 /// The numbers of the fields that a database has tables of, ascending, whether or not anybody knows
 /// them.
@@ -161,179 +311,9 @@ pub(super) async fn is_there(
     Ok(tables > 0)
 }
 
-/// What stands in the column `fields` of a document.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Placement(pub(super) Option<String>);
-
-impl Placement {
-    /// Where a row has vectors and texts.
-    pub(super) fn of(row: &NewRow) -> Self {
-        if row.fields.is_empty() && row.vectors.is_some() {
-            return Self(None);
-        }
-        let mut fields: Vec<(u32, bool)> =
-            row.fields.iter().map(|field| (field.field, field.text.is_some())).collect();
-        fields.extend(row.vectors.as_ref().map(|_| (0, false)));
-        fields.sort_unstable();
-        let mut text = String::new();
-        for (number, has_text) in fields {
-            let comma = if text.is_empty() { "" } else { "," };
-            let mark = if has_text { "t" } else { "" };
-            let _infallible = write!(text, "{comma}{number}{mark}");
-        }
-        Self(Some(text))
-    }
-
-    /// Whether the document has vectors in a field, and whether it has a text of its own there.
-    pub(super) fn has(&self, Table(number): Table) -> Option<HasText> {
-        let Some(text) = &self.0 else { return (number == 0).then_some(HasText::No) };
-        text.split(',').find_map(|field| {
-            let (digits, has_text) = match field.strip_suffix('t') {
-                Some(digits) => (digits, HasText::Yes),
-                None => (field, HasText::No),
-            };
-            (digits.parse() == Ok(number)).then_some(has_text)
-        })
-    }
-}
-
-/// Whether a document has a text of its own in a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HasText {
-    Yes,
-    No,
-}
-
-/// Which documents are elsewhere than in the field without a name alone.
-#[derive(Debug, Default)]
-pub(super) struct Placements(BTreeMap<Placement, Vec<Seq>>);
-
-impl Placements {
-    /// Reads the index of them, or where that can not be read the table.
-    pub(super) async fn read(
-        connection: &mut SqliteConnection,
-        last: Seq,
-    ) -> Result<Self, StoreError> {
-        let mut placements = Self::default();
-        {
-            let mut rows = sqlx::query(PLACED).fetch(&mut *connection);
-            loop {
-                match rows.try_next().await.map_err(StoreError::from) {
-                    Ok(Some(row)) => placements.add_row(&row)?,
-                    Ok(None) => return Ok(placements),
-                    Err(error) if error.is_damaged_page() => break,
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        let mut placements = Self::default();
-        let visit = |row: &SqliteRow, _| placements.add_row(row).map(|()| true);
-        walk(connection, PLACED_IN_TABLE.into_sql_str(), Seq(0), last, visit).await?;
-        Ok(placements)
-    }
-
-    fn add_row(&mut self, row: &SqliteRow) -> Result<(), StoreError> {
-        let fields: Option<&[u8]> = row.try_get_unchecked(1)?;
-        let fields = fields.map(|fields| String::from_utf8_lossy(fields).into_owned());
-        self.add(read_seq(row, 0), Placement(fields));
-        Ok(())
-    }
-
-    /// Takes up where a document has vectors.
-    pub(super) fn add(&mut self, seq: Seq, placement: Placement) {
-        if placement.0.is_some() {
-            self.0.entry(placement).or_default().push(seq);
-        }
-    }
-
-    /// Those of all documents, which come and go ascending, that have vectors in a field.
-    pub(super) fn in_field(&self, table: Table, all: Vec<Seq>) -> Vec<Seq> {
-        match table {
-            Table::UNNAMED => {
-                let elsewhere = self.sorted(|placement| placement.has(table).is_none());
-                without(all, &elsewhere)
-            }
-            _ => {
-                let here = self.sorted(|placement| placement.has(table).is_some());
-                within(here, &all)
-            }
-        }
-    }
-
-    /// Those of all documents, which come and go ascending, that are placed so.
-    pub(super) fn placed(&self, placed: Placed, all: Vec<Seq>) -> Vec<Seq> {
-        match placed {
-            Placed::In(number) => self.in_field(Table(number), all),
-            Placed::NotInUnnamed => {
-                within(self.sorted(|placement| placement.has(Table::UNNAMED).is_none()), &all)
-            }
-        }
-    }
-
-    /// Those that have a text in a field, ascending.
-    pub(super) fn with_text(&self, table: Table) -> Vec<Seq> {
-        self.sorted(|placement| placement.has(table) == Some(HasText::Yes))
-    }
-
-    fn sorted(&self, wanted: impl Fn(&Placement) -> bool) -> Vec<Seq> {
-        let groups = self.0.iter().filter(|(placement, _)| wanted(placement));
-        let mut seqs: Vec<Seq> = groups.flat_map(|(_, seqs)| seqs.iter().copied()).collect();
-        seqs.sort_unstable();
-        seqs
-    }
-}
-
-fn without(mut all: Vec<Seq>, some: &[Seq]) -> Vec<Seq> {
-    if !some.is_empty() {
-        all.retain(|seq| some.binary_search(seq).is_err());
-    }
-    all
-}
-
-fn within(mut some: Vec<Seq>, all: &[Seq]) -> Vec<Seq> {
-    some.retain(|seq| all.binary_search(seq).is_ok());
-    some
-}
-
-const PLACED: &str = "SELECT seq, fields FROM documents INDEXED BY documents_by_fields \
-     WHERE fields IS NOT NULL";
-const PLACED_IN_TABLE: &str =
-    "SELECT seq, fields FROM documents NOT INDEXED WHERE seq >= ?1 ORDER BY seq";
-
 #[cfg(test)]
 mod tests {
-    use akidb_engine::{FieldRow, RowVectors};
-
     use super::*;
-
-    #[test]
-    fn a_document_says_where_it_has_vectors_and_texts() {
-        let field = |field, text: Option<&str>| FieldRow {
-            field,
-            text: text.map(str::to_owned),
-            vectors: RowVectors::Given(vec![1.0]),
-        };
-        let placement = |vectors: bool, fields: Vec<FieldRow>| {
-            Placement::of(&NewRow {
-                id: 1.into(),
-                text: None,
-                metadata: akidb_core::Metadata::default(),
-                vectors: vectors.then(|| RowVectors::Given(vec![1.0])),
-                fields,
-                if_seq: None,
-            })
-        };
-        assert_eq!(placement(true, vec![]), Placement(None));
-        assert_eq!(placement(false, vec![]), Placement(Some(String::new())));
-        let all = placement(true, vec![field(12, Some("a")), field(3, None)]);
-        assert_eq!(all, Placement(Some("0,3,12t".to_owned())));
-        let has = |number| all.has(Table(number));
-        assert_eq!([0, 1, 2, 3].map(has), [Some(HasText::No), None, None, Some(HasText::No)]);
-        assert_eq!(has(12), Some(HasText::Yes));
-        assert_eq!(Placement(None).has(Table(0)), Some(HasText::No));
-        assert_eq!(Placement(None).has(Table(1)), None);
-        assert_eq!(placement(false, vec![]).has(Table(0)), None);
-    }
 
     #[test]
     fn a_statement_is_that_of_the_tables_of_its_field() {

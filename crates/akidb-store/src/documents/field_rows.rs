@@ -6,7 +6,8 @@ use akidb_core::{DocumentField, Seq};
 use akidb_engine::FieldRow;
 
 use super::{
-    field::{Fields, HasText, Placement, Table},
+    field::{Fields, Place, Table},
+    placement::{HasText, Placement},
     row::{read_seq, seq_to_sql},
     source::{AtHand, ByKeys, Columns, Keys, Source, by_keys, bytes, integer, rows_by_keys},
     vectors::{as_given, vectors_of},
@@ -23,14 +24,14 @@ pub(super) const ALL_TEXTS: &str =
 /// What of each row version was found, `None` where a row of it is damaged or missing.
 type Found<T> = HashMap<Seq, Option<Vec<T>>>;
 
-/// Adds the text that a document has in a field.
+/// Adds the text that a document has in a place.
 pub(super) fn insert_text(
     connection: &AtHand,
-    table: Table,
+    Place(place): Place,
     seq: Seq,
     text: &str,
 ) -> Result<(), StoreError> {
-    let mut insert = connection.0.prepare_cached(table.sql(INSERT_TEXT).as_str())?;
+    let mut insert = connection.0.prepare_cached(Table(place).sql(INSERT_TEXT).as_str())?;
     insert.execute((seq_to_sql(seq), text, checksum::of_text(seq, text.as_bytes())))?;
     Ok(())
 }
@@ -42,15 +43,34 @@ pub(super) async fn rows_in_fields<S: Source>(
     versions: &[(Seq, Placement)],
 ) -> Result<Found<FieldRow>, StoreError> {
     let mut found: Found<FieldRow> = HashMap::new();
-    for (table, per_document) in fields.tables().filter(|(table, _)| *table != Table::UNNAMED) {
-        let (here, texts) = there(connection, table, versions).await?;
+    for field in fields.named.iter() {
+        let (here, texts) = there(connection, field.place, versions).await?;
         let seqs: Vec<Seq> = here.iter().map(|(seq, _)| *seq).collect();
+        let (table, per_document) = (Table(field.number), field.vectors_per_document);
         let mut vectors = vectors_of(connection, &seqs, table, per_document).await?;
         for (seq, has_text) in here {
             let text = text_of(&texts, seq, has_text);
             let row = vectors.remove(&seq).flatten().zip(text);
-            let row = row.map(|(vectors, text)| FieldRow { field: table.0, text, vectors });
+            let row = row.map(|(vectors, text)| FieldRow { field: field.number, text, vectors });
             add(&mut found, seq, row);
+        }
+    }
+    Ok(found)
+}
+
+/// What row versions have beside their fields, by version. What is not sound there is as if it was not
+/// there: it is filled again.
+pub(super) async fn rows_in_shadows<S: Source>(
+    connection: &mut S,
+    fields: &Fields,
+    seqs: &[Seq],
+) -> Result<HashMap<Seq, Vec<FieldRow>>, StoreError> {
+    let mut found: HashMap<Seq, Vec<FieldRow>> = HashMap::new();
+    for shadow in fields.shadows.iter() {
+        let (table, per_document) = (Table(shadow.number), shadow.vectors_per_document);
+        for (seq, vectors) in vectors_of(connection, seqs, table, per_document).await? {
+            let row = vectors.map(|vectors| FieldRow { field: shadow.number, text: None, vectors });
+            found.entry(seq).or_default().extend(row);
         }
     }
     Ok(found)
@@ -65,7 +85,7 @@ pub(super) async fn with_vectors<S: Source>(
     let rows = rows_in_fields(connection, fields, versions).await?;
     let part = |FieldRow { field, text, vectors }| {
         let (vector, passages) = as_given(vectors, text.as_deref())?;
-        let name = fields.named(field).ok()?.name.clone();
+        let name = fields.name(field)?.clone();
         Some(DocumentField { name, text, vector, passages })
     };
     let parts = rows.into_iter().map(|(seq, rows)| {
@@ -83,7 +103,7 @@ pub(super) async fn texts_alone<S: Source>(
 ) -> Result<Found<DocumentField>, StoreError> {
     let mut found: Found<DocumentField> = HashMap::new();
     for field in fields.named.iter() {
-        let (here, texts) = there(connection, Table(field.number), versions).await?;
+        let (here, texts) = there(connection, field.place, versions).await?;
         for (seq, has_text) in here.into_iter().filter(|(_, has_text)| *has_text == HasText::Yes) {
             let part = text_of(&texts, seq, has_text).map(|text| {
                 let (name, vector, passages) = (field.name.clone(), None, Vec::new());
@@ -95,13 +115,13 @@ pub(super) async fn texts_alone<S: Source>(
     Ok(found)
 }
 
-/// Which versions are in a field, and the texts of those that have one.
+/// Which versions are in a place, and the texts of those that have one.
 async fn there<S: Source>(
     connection: &mut S,
-    table: Table,
+    place: Place,
     versions: &[(Seq, Placement)],
 ) -> Result<(Vec<(Seq, HasText)>, HashMap<Seq, String>), StoreError> {
-    let here = versions.iter().filter_map(|(seq, at)| Some((*seq, at.has(table)?)));
+    let here = versions.iter().filter_map(|(seq, at)| Some((*seq, at.has(place)?)));
     let here: Vec<(Seq, HasText)> = here.collect();
     let texts = here.iter().filter(|(_, has_text)| *has_text == HasText::Yes);
     let texts: Vec<Seq> = texts.map(|(seq, _)| *seq).collect();
@@ -113,7 +133,8 @@ async fn there<S: Source>(
         sound.extend(read_text(row).map(|text| (read_seq(row, 0), text)));
         Ok(())
     };
-    rows_by_keys(connection, (&SELECT_TEXTS, table), Keys::Seqs(&texts), visit).await?;
+    let of_place = (&SELECT_TEXTS, Table(place.0));
+    rows_by_keys(connection, of_place, Keys::Seqs(&texts), visit).await?;
     Ok((here, sound))
 }
 

@@ -13,10 +13,11 @@ use tokio::sync::{mpsc, watch};
 use super::{
     CommittedChange, DocumentStore, LostRange, Position, QUEUE_WRITES_MAX, StoreOptions,
     StoredVector, Totals,
-    field::{self, Fields, Placement, Placements, Table},
+    field::{self, Fields, Place, Places, Table},
     history::{self, History},
     identity,
     lookups::Lookups,
+    placement::{Placement, Placements},
     publisher::Publisher,
     read::ids_of,
     row::{passage_columns, read_id, read_vector, vector_columns},
@@ -26,7 +27,7 @@ use super::{
     walk::{row_versions, walk},
     writer::Writer,
 };
-use crate::{StoreError, connection, migrations};
+use crate::{StoreError, StoreMetrics, connection, migrations};
 
 /// The database of a collection, in its folder.
 pub(crate) const FILE_NAME: &str = "documents.db";
@@ -62,18 +63,33 @@ pub struct Loader {
 /// Documents, by where they have vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placed {
-    /// In a field, by its number: 0 is the one without a name.
+    /// In a field, or to be in a shadow, by its number.
     In(u32),
     /// Not in the field without a name.
     NotInUnnamed,
 }
 
 impl Placed {
-    fn is(self, placement: &Placement) -> bool {
+    /// Those of all documents, which come and go ascending, that are placed so.
+    pub(super) fn among(
+        self,
+        fields: &Fields,
+        placements: &Placements,
+        all: Vec<Seq>,
+    ) -> Result<Vec<Seq>, StoreError> {
         match self {
-            Self::In(number) => placement.has(Table(number)).is_some(),
-            Self::NotInUnnamed => placement.has(Table::UNNAMED).is_none(),
+            Self::In(number) => Ok(placements.in_place(fields.place(Table(number))?, all)),
+            Self::NotInUnnamed => Ok(placements.not_in_unnamed(&all)),
         }
+    }
+
+    /// Whether a document is placed so.
+    fn test(self, fields: &Fields) -> Result<impl Fn(&Placement) -> bool + use<>, StoreError> {
+        let (place, is_there) = match self {
+            Self::In(number) => (fields.place(Table(number))?, true),
+            Self::NotInUnnamed => (Place::UNNAMED, false),
+        };
+        Ok(move |placement: &Placement| placement.has(place).is_some() == is_there)
     }
 }
 
@@ -93,14 +109,12 @@ impl DocumentStore {
         let last_seq = history.position.seq;
         let totals = Totals { documents: 0.into(), last_seq: last_seq.0.into() };
         let has_damage = history.renewed || !history.faults.is_empty();
-        let fields = options.fields.iter().cloned();
-        let unnamed = Fields { unnamed: options.vectors_per_document, ..Fields::default() };
-        let fields = fields.fold(unnamed, |fields, field| fields.with(field));
+        let fields = Fields::of(&options, &Places::read(&mut connection).await?);
         if history.unwritable.is_none() {
             let numbers = field::numbers(&mut connection).await?;
-            let missing = fields.named.iter().filter(|it| !numbers.contains(&it.number));
-            for field in missing {
-                Table(field.number).create(&mut connection).await?;
+            let tables = fields.tables().map(|(table, _)| table);
+            for table in tables.filter(|Table(number)| *number > 0 && !numbers.contains(number)) {
+                table.create(fields.place(table)?, &mut connection).await?;
             }
         }
         let rows = RowWriter::new(path.clone());
@@ -200,9 +214,93 @@ impl Loader {
     async fn count(&mut self) -> Result<u64, StoreError> {
         let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM documents");
         match count.fetch_one(&mut self.connection).await.map_err(StoreError::from) {
-            Err(error) if error.is_damaged_page() => Ok(self.versions().await?.len() as u64),
+            Err(error) if error.is_damaged_page() => Ok(self.rows().versions().await?.len() as u64),
             count => Ok(count?.cast_unsigned()),
         }
+    }
+
+    /// What it has, to be read.
+    pub fn rows(&mut self) -> StoredRows<'_> {
+        StoredRows {
+            connection: &mut self.connection,
+            last_seq: self.history.position.seq,
+            fields: &self.fields,
+            has_damage: &mut self.has_damage,
+            metrics: &self.options.metrics,
+            path: &self.path,
+        }
+    }
+
+    /// Starts the writer. `committed` is called after each commit and before its writes are
+    /// acknowledged, so that whoever sees an acknowledgement sees the write in the indexes.
+    #[must_use]
+    pub fn start(self, committed: impl FnMut(CommittedChange) + Send + 'static) -> DocumentStore {
+        let (queue, jobs) = mpsc::channel(QUEUE_WRITES_MAX);
+        let (orders, ordered) = mpsc::channel(1);
+        let fields = Arc::new(RwLock::new(self.fields));
+        let totals = Arc::new(self.totals);
+        let opened_at = self.history.position;
+        let (publish, published) = watch::channel(opened_at.seq);
+        let publisher = Publisher {
+            totals: Arc::clone(&totals),
+            published: publish.clone(),
+            metrics: self.options.metrics.clone(),
+            fail_stop: self.options.fail_stop.clone(),
+            committed: Some(Box::new(committed)),
+        };
+        let writer = Writer {
+            connection: self.connection,
+            rows: Some(self.rows),
+            high_water: self.history.high_water,
+            totals: Arc::clone(&totals),
+            published: publish,
+            opened_at,
+            fields: Arc::clone(&fields),
+            metrics: self.options.metrics.clone(),
+            has_damage: self.has_damage,
+            tidy: Tidy::new(self.has_damage),
+            orders: ordered,
+            unwritable: self.history.unwritable,
+            fail_stop: self.options.fail_stop,
+            publishing: publisher.start(),
+        };
+        let metrics = self.options.metrics;
+        let readers_max = self.options.readers_max;
+        let readers = connection::open_readers(&self.path, readers_max.div_ceil(2));
+        let (of_lookups, path) = (Arc::clone(&fields), self.path.clone());
+        let lookups = Lookups::new(path, readers_max, of_lookups, metrics.clone());
+        DocumentStore {
+            readers,
+            lookups: Arc::new(lookups),
+            queue,
+            orders,
+            writer: tokio::spawn(writer.run(jobs)),
+            totals,
+            published,
+            opened_at,
+            lost: self.history.lost,
+            path: self.path,
+            fields,
+            metrics,
+        }
+    }
+}
+
+/// The rows of a database as of one moment, to make indexes of.
+pub struct StoredRows<'r> {
+    pub(super) connection: &'r mut SqliteConnection,
+    pub(super) last_seq: Seq,
+    pub(super) fields: &'r Fields,
+    pub(super) has_damage: &'r mut bool,
+    pub(super) metrics: &'r StoreMetrics,
+    pub(super) path: &'r Path,
+}
+
+impl StoredRows<'_> {
+    /// The sequence number of the last commit, 0 before the first.
+    #[must_use]
+    pub const fn last_seq(&self) -> Seq {
+        self.last_seq
     }
 
     /// The row versions that are placed so, ascending. They are read from indexes, which are a small
@@ -212,12 +310,12 @@ impl Loader {
     /// When the read fails.
     pub async fn documents(&mut self, placed: Placed) -> Result<Vec<Seq>, StoreError> {
         let all = self.versions().await?;
-        let placements = Placements::read(&mut self.connection, self.history.position.seq).await?;
-        Ok(placements.placed(placed, all))
+        let placements = Placements::read(self.connection, self.last_seq).await?;
+        placed.among(self.fields, &placements, all)
     }
 
     async fn versions(&mut self) -> Result<Vec<Seq>, StoreError> {
-        row_versions(&mut self.connection, self.history.position.seq).await
+        row_versions(self.connection, self.last_seq).await
     }
 
     /// Gives id and metadata of the row versions after `after` that are placed so to `visit`, ascending. Checksums are
@@ -234,10 +332,11 @@ impl Loader {
     ) -> Result<Vec<Seq>, StoreError> {
         let sql = "SELECT seq, id, metadata, fields FROM documents WHERE seq >= ?1 ORDER BY seq";
         let mut unusable = Vec::new();
+        let is_placed = placed.test(self.fields)?;
         let read = |row: &SqliteRow, seq: Seq| {
             let fields: Option<&[u8]> = row.try_get_unchecked(3)?;
             let fields = fields.map(|fields| String::from_utf8_lossy(fields).into_owned());
-            if !placed.is(&Placement(fields)) {
+            if !is_placed(&Placement(fields)) {
                 return Ok(true);
             }
             // One that can not be read is the id of no document: the empty text.
@@ -251,13 +350,13 @@ impl Loader {
             visit(seq, id, metadata);
             Ok(true)
         };
-        let last = self.history.position.seq;
-        let unreadable = walk(&mut self.connection, sql.into_sql_str(), after, last, read).await?;
+        let last = self.last_seq;
+        let unreadable = walk(self.connection, sql.into_sql_str(), after, last, read).await?;
         for (seq, error) in &unusable {
-            self.options.metrics.damaged_rows.inc();
+            self.metrics.damaged_rows.inc();
             tracing::error!(%seq, %error, "stored metadata can not be read or filtered by");
         }
-        self.has_damage |= !unreadable.is_empty() || !unusable.is_empty();
+        *self.has_damage |= !unreadable.is_empty() || !unusable.is_empty();
         if unreadable.is_empty() {
             return Ok(Vec::new());
         }
@@ -304,14 +403,14 @@ impl Loader {
             }
             Ok(true)
         };
-        let last = self.history.position.seq;
-        let unreadable = walk(&mut self.connection, table.sql(sql), after, last, read).await?;
+        let last = self.last_seq;
+        let unreadable = walk(self.connection, table.sql(sql), after, last, read).await?;
         let incomplete = expected.incomplete();
-        self.has_damage |= damaged > 0 || !incomplete.is_empty() || !unreadable.is_empty();
-        self.options.metrics.damaged_rows.inc_by(damaged.max(incomplete.len() as u64));
+        *self.has_damage |= damaged > 0 || !incomplete.is_empty() || !unreadable.is_empty();
+        self.metrics.damaged_rows.inc_by(damaged.max(incomplete.len() as u64));
         self.report_incomplete(&incomplete).await?;
         // Loading has filled the page cache with vectors that the writer will not read again.
-        sqlx::query("PRAGMA shrink_memory").execute(&mut self.connection).await?;
+        sqlx::query("PRAGMA shrink_memory").execute(&mut *self.connection).await?;
         Ok(incomplete)
     }
 
@@ -322,7 +421,7 @@ impl Loader {
             return Ok(());
         }
         let named: Vec<u64> = incomplete.iter().take(NAMED_MAX).map(|seq| seq.0).collect();
-        let ids = ids_of(&mut self.connection, &named).await?;
+        let ids = ids_of(self.connection, &named).await?;
         for seq in named {
             let id = ids.get(&Seq(seq)).map(ToString::to_string);
             tracing::error!(
@@ -333,59 +432,6 @@ impl Loader {
         let documents = incomplete.len();
         tracing::error!(database = %self.path.display(), documents, "documents are not searched");
         Ok(())
-    }
-
-    /// Starts the writer. `committed` is called after each commit and before its writes are
-    /// acknowledged, so that whoever sees an acknowledgement sees the write in the indexes.
-    #[must_use]
-    pub fn start(self, committed: impl FnMut(CommittedChange) + Send + 'static) -> DocumentStore {
-        let (queue, jobs) = mpsc::channel(QUEUE_WRITES_MAX);
-        let (orders, ordered) = mpsc::channel(1);
-        let fields = Arc::new(RwLock::new(self.fields));
-        let totals = Arc::new(self.totals);
-        let opened_at = self.history.position;
-        let (publish, published) = watch::channel(opened_at.seq);
-        let publisher = Publisher {
-            totals: Arc::clone(&totals),
-            published: publish.clone(),
-            metrics: self.options.metrics.clone(),
-            fail_stop: self.options.fail_stop.clone(),
-            committed: Some(Box::new(committed)),
-        };
-        let writer = Writer {
-            connection: self.connection,
-            rows: Some(self.rows),
-            high_water: self.history.high_water,
-            totals: Arc::clone(&totals),
-            published: publish,
-            opened_at,
-            fields: Arc::clone(&fields),
-            metrics: self.options.metrics.clone(),
-            has_damage: self.has_damage,
-            tidy: Tidy::new(self.has_damage),
-            orders: ordered,
-            unwritable: self.history.unwritable,
-            fail_stop: self.options.fail_stop,
-            publishing: publisher.start(),
-        };
-        let metrics = self.options.metrics;
-        let readers_max = self.options.readers_max;
-        let readers = connection::open_readers(&self.path, readers_max.div_ceil(2));
-        let (of_lookups, path) = (Arc::clone(&fields), self.path);
-        let lookups = Lookups::new(path, readers_max, of_lookups, metrics.clone());
-        DocumentStore {
-            readers,
-            lookups: Arc::new(lookups),
-            queue,
-            orders,
-            writer: tokio::spawn(writer.run(jobs)),
-            totals,
-            published,
-            opened_at,
-            lost: self.history.lost,
-            fields,
-            metrics,
-        }
     }
 }
 
@@ -470,6 +516,7 @@ mod tests {
             readers_max: 1,
             vectors_per_document: VectorsPerDocument::One,
             fields: Vec::new(),
+            shadows: Vec::new(),
             metrics,
             fail_stop: FailStop::default(),
         };

@@ -113,6 +113,14 @@ impl Lookups {
                     drop(snapshot);
                     snapshot = self.begin()?;
                 }
+                // Or emptied.
+                Ok(found)
+                    if !found.rows.damaged.is_empty()
+                        && fields.lack_some_of(&self.fields.read()) =>
+                {
+                    drop(snapshot);
+                    snapshot = self.begin()?;
+                }
                 rows => break rows?.rows,
             }
         };
@@ -270,6 +278,7 @@ mod tests {
             readers_max: 2,
             vectors_per_document,
             fields: Vec::new(),
+            shadows: Vec::new(),
             metrics: StoreMetrics::register(&prometheus::Registry::new()).unwrap(),
             fail_stop: FailStop::default(),
         }

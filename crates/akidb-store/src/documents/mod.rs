@@ -13,11 +13,13 @@ mod lookups;
 mod orders;
 mod page;
 mod passages;
+mod placement;
 mod publisher;
 mod read;
 mod repair;
 mod row;
 mod row_writer;
+mod shadow;
 mod source;
 mod survey;
 mod tidy;
@@ -29,6 +31,7 @@ mod writer;
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -51,13 +54,14 @@ pub(crate) use copy::copy;
 use field::Fields;
 pub use field::StoredField;
 pub use history::Position;
-pub use load::{Loader, Placed};
+pub use load::{Loader, Placed, StoredRows};
 use lookups::Lookups;
 use orders::Order;
 pub use page::{Matching, Page, PageRequest};
 pub use passages::PassageSpans;
 pub use repair::{Repair, compact, repair};
 pub use row::StoredVector;
+pub use shadow::Snapshot;
 pub use survey::{DatabaseFault, Survey, survey};
 pub(crate) use vectors::PassageColumns;
 pub use vectors::{VectorKey, VectorsPerDocument};
@@ -74,8 +78,11 @@ pub struct StoreOptions {
     /// Whether documents may have several vectors in the unnamed field. Fixed for the life of a
     /// collection.
     pub vectors_per_document: VectorsPerDocument,
-    /// The named fields. Tables that are not there are made.
+    /// The named fields, and the unnamed one where its number is not 0. Tables that are not there are
+    /// made.
     pub fields: Vec<StoredField>,
+    /// What stands beside fields.
+    pub shadows: Vec<StoredField>,
     /// Where it reports.
     pub metrics: StoreMetrics,
     /// Told of commits whose outcome is unknown.
@@ -94,8 +101,10 @@ pub struct CommittedChange {
     pub added_documents: Vec<(Seq, DocumentId, Metadata)>,
     /// The same of those that have none there.
     pub added_without_vector: Vec<(Seq, DocumentId, Metadata)>,
-    /// What came to named fields, by their numbers.
+    /// What came to other fields and shadows, by their numbers.
     pub fields: BTreeMap<u32, AddedToField>,
+    /// The number of a shadow that takes the place of the field that it stands beside.
+    pub shown: Option<u32>,
     /// Row versions that are gone, among them some of `added` where one commit wrote an id twice.
     pub removed: Vec<Seq>,
     /// The last sequence number in use after it. Deletes use numbers up as well, so that no two
@@ -152,6 +161,8 @@ pub struct DocumentStore {
     published: watch::Receiver<Seq>,
     opened_at: Position,
     lost: Vec<LostRange>,
+    /// Where the database is.
+    path: PathBuf,
     fields: Arc<RwLock<Fields>>,
     metrics: StoreMetrics,
 }

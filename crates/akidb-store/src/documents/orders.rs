@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{
     DocumentStore,
-    field::{self, StoredField, Table},
+    field::{self, Place, Places, StoredField, Table},
     writer::Writer,
 };
 use crate::StoreError;
@@ -18,6 +18,9 @@ const REMOVED_ROWS: u32 = 1_000;
 pub(super) enum Order {
     EmptyLog(oneshot::Sender<()>),
     AddField(StoredField, Reply<()>),
+    /// A shadow, and the number of the field that it stands beside.
+    AddShadow(StoredField, u32, Reply<()>),
+    Show(u32, Reply<()>),
     DropField(u32, Reply<Removal>),
 }
 
@@ -69,7 +72,10 @@ impl DocumentStore {
         Ok(step == Removal::Done)
     }
 
-    async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, StoreError> {
+    pub(super) async fn order<T>(
+        &self,
+        order: impl FnOnce(Reply<T>) -> Order,
+    ) -> Result<T, StoreError> {
         let (reply, done) = oneshot::channel();
         self.orders.send(order(reply)).await.map_err(|_| StoreError::Closed)?;
         done.await.unwrap_or(Err(StoreError::Closed))
@@ -96,6 +102,12 @@ impl Writer {
             Order::AddField(field, reply) => {
                 let _ = reply.send(self.add_field(field).await);
             }
+            Order::AddShadow(shadow, of, reply) => {
+                let _ = reply.send(self.add_shadow(shadow, of).await);
+            }
+            Order::Show(shadow, reply) => {
+                let _ = reply.send(self.show(shadow).await);
+            }
             Order::DropField(number, reply) => {
                 let _ = reply.send(self.drop_field(number).await);
             }
@@ -104,14 +116,20 @@ impl Writer {
 
     async fn add_field(&mut self, field: StoredField) -> Result<(), StoreError> {
         self.check_writable()?;
-        let created = Table(field.number).create(&mut self.connection).await;
+        let place = Place(field.number);
+        self.create(field.number, place).await?;
+        let fields = self.fields.read().with(field.placed_in(place));
+        *self.fields.write() = fields;
+        Ok(())
+    }
+
+    /// Makes the tables of a field where they are not there.
+    pub(super) async fn create(&mut self, number: u32, place: Place) -> Result<(), StoreError> {
+        let created = Table(number).create(place, &mut self.connection).await;
         if created.is_err() {
             self.roll_back_order().await;
         }
-        created?;
-        let fields = self.fields.read().with(field);
-        *self.fields.write() = fields;
-        Ok(())
+        created
     }
 
     /// Out of reach first, in one step; then rows go, then the tables.
@@ -120,7 +138,7 @@ impl Writer {
         let fields = self.fields.read().without(number);
         // Those who read what is gone look here before they call it a failure.
         *self.fields.write() = fields;
-        let removed = remove_some(&mut self.connection, number).await;
+        let removed = self.remove_some(number).await;
         if removed.is_err() {
             self.roll_back_order().await;
         }
@@ -128,7 +146,22 @@ impl Writer {
         removed
     }
 
-    fn check_writable(&self) -> Result<(), StoreError> {
+    /// The texts of a place go with the last field there, and until then the tables that it is called after
+    /// are emptied and stay.
+    async fn remove_some(&mut self, number: u32) -> Result<Removal, StoreError> {
+        let place = Places::read(&mut self.connection).await?.of(Table(number));
+        let is_in_use = self.fields.read().has_place(place);
+        match (is_in_use, place == Place(number)) {
+            (true, true) => empty_some(&mut self.connection, number).await,
+            (true, false) | (false, true) => remove_some(&mut self.connection, number).await,
+            (false, false) => match remove_some(&mut self.connection, place.0).await? {
+                Removal::More => Ok(Removal::More),
+                Removal::Done => remove_some(&mut self.connection, number).await,
+            },
+        }
+    }
+
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
         match &self.unwritable {
             Some(reason) => Err(StoreError::DamagedPage { reason: reason.clone() }),
             None => Ok(()),
@@ -140,6 +173,14 @@ impl Writer {
             tracing::debug!(%error, "there was nothing left to roll back");
         }
     }
+}
+
+/// Removes some of the vectors of a field whose tables stay.
+async fn empty_some(connection: &mut SqliteConnection, number: u32) -> Result<Removal, StoreError> {
+    let delete = "DELETE FROM vectors WHERE seq IN (SELECT seq FROM vectors LIMIT ?1)";
+    let delete = sqlx::query(Table(number).sql(delete)).bind(REMOVED_ROWS);
+    let removed = delete.execute(connection).await?.rows_affected();
+    Ok(if removed < u64::from(REMOVED_ROWS) { Removal::Done } else { Removal::More })
 }
 
 /// Removes the tables of a field where they are small, or some of their rows.
@@ -164,6 +205,9 @@ async fn remove_some(
                 false => more = true,
             }
         }
+    }
+    if !more {
+        step.push_str(&format!("DELETE FROM vector_tables WHERE number = {number};"));
     }
     step.push_str("COMMIT;");
     sqlx::raw_sql(AssertSqlSafe(step)).execute(connection).await?;

@@ -291,6 +291,7 @@ mod tests {
             readers_max: 1,
             vectors_per_document: VectorsPerDocument::One,
             fields: Vec::new(),
+            shadows: Vec::new(),
             metrics,
             fail_stop: crate::FailStop::default(),
         };

@@ -11,9 +11,10 @@ use sqlx::{SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     DocumentStore, Placed, VectorsPerDocument,
-    field::{Fields, Placement, Placements, Table},
+    field::{Fields, Place},
     field_rows::{texts_alone, with_vectors},
     lookups::Lookups,
+    placement::{Placement, Placements},
     row::{
         DocumentRow, document_columns, read_document, read_id, read_seq, read_vector,
         vector_columns,
@@ -189,7 +190,8 @@ impl<S: Source> Reader<'_, S> {
     ) -> Result<FoundRows, StoreError> {
         let selects = selects(keys);
         let with_vector = parts == Parts::Vectors;
-        let joined = with_vector && self.fields.unnamed == VectorsPerDocument::One;
+        let (table, per_document) = self.fields.unnamed;
+        let joined = with_vector && per_document == VectorsPerDocument::One;
         let sql = if joined { &selects.with_vector } else { &selects.documents };
         let mut found = FoundRows::default();
         let visit = &mut |row: &dyn Columns| {
@@ -203,7 +205,7 @@ impl<S: Source> Reader<'_, S> {
             }
             Ok(())
         };
-        rows_by_keys(self.connection, (sql, Table::UNNAMED), keys, visit).await?;
+        rows_by_keys(self.connection, (sql, table), keys, visit).await?;
         if with_vector && !joined {
             found = self.with_passages(found).await?;
         }
@@ -215,10 +217,10 @@ impl<S: Source> Reader<'_, S> {
 
     async fn with_passages(&mut self, found: FoundRows) -> Result<FoundRows, StoreError> {
         let seqs: Vec<Seq> = found.rows.documents.iter().map(|document| document.seq).collect();
-        let per_document = self.fields.unnamed;
-        let mut vectors = vectors_of(self.connection, &seqs, Table::UNNAMED, per_document).await?;
+        let (table, per_document) = self.fields.unnamed;
+        let mut vectors = vectors_of(self.connection, &seqs, table, per_document).await?;
         Ok(found.keep(|document, placement| {
-            if placement.has(Table::UNNAMED).is_none() {
+            if placement.has(Place::UNNAMED).is_none() {
                 return Ok(document);
             }
             let vectors = vectors.remove(&document.seq).flatten();
@@ -389,7 +391,7 @@ impl DocumentStore {
         let mut snapshot = self.readers.begin().await?;
         let all = row_versions(&mut snapshot, self.last_seq()).await?;
         let placements = Placements::read(&mut snapshot, self.last_seq()).await?;
-        Ok(placements.placed(placed, all))
+        placed.among(&self.fields(), &placements, all)
     }
 
     /// Says that a document was found by a vector whose checksum is wrong.
@@ -421,7 +423,7 @@ pub(super) async fn ids_of<S: Source>(
 
 fn with_its_vector(row: &dyn Columns, found: DocumentRow) -> Result<DocumentRow, DamagedDocument> {
     let DocumentRow { document, placement } = found;
-    if placement.has(Table::UNNAMED).is_none() {
+    if placement.has(Place::UNNAMED).is_none() {
         return Ok(DocumentRow { document, placement });
     }
     match read_vector(row, document.seq, VECTOR_COLUMN, VectorsPerDocument::One) {

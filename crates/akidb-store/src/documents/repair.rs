@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     DatabaseFault, Position, Survey,
-    field::{self, Fields, Table},
+    field::{self, Fields, Places, Table},
     history, identity,
     load::FILE_NAME,
     read::{Parts, Reader},
@@ -107,8 +107,9 @@ async fn copy(
         .execute(&mut connection)
         .await?;
     let numbers = field::numbers_in(&mut connection, "old").await?;
+    let places = Places::read_in(&mut connection, "old").await?;
     for &number in &numbers {
-        Table(number).create(&mut connection).await?;
+        Table(number).create(places.of(Table(number)), &mut connection).await?;
     }
     for seqs in sound.chunks(COPIED_ROWS) {
         copy_rows(&mut connection, seqs, &numbers).await?;

@@ -3,7 +3,7 @@
 //! Whatever a damaged row has in its columns, reading it says that it is damaged and nothing else.
 
 use super::{
-    field::Placement,
+    placement::Placement,
     source::{Cell, Columns, WrongType, bytes, integer},
     vectors::{PassageColumns, VectorKey, VectorsPerDocument},
 };

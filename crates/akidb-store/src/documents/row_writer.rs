@@ -202,6 +202,7 @@ mod tests {
             readers_max: 1,
             vectors_per_document: VectorsPerDocument::One,
             fields: Vec::new(),
+            shadows: Vec::new(),
             metrics: metrics.clone(),
             fail_stop: FailStop::default(),
         };

@@ -1,15 +1,19 @@
 //! Looking at every row, page and index of a database that nobody writes to.
 
-use std::{collections::HashSet, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+};
 
 use akidb_core::{DamagedDocument, Seq};
 use sqlx::{Row, SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    field::{self, Placements, Table},
+    field::{self, Place, Places, Table},
     field_rows::{ALL_TEXTS, read_text},
     history, identity,
     load::{Expected, FILE_NAME, SELECT_VECTORS},
+    placement::Placements,
     read::{ALL, ids_of},
     row::{DocumentRow, read_document, read_seq, read_vector},
     vectors::VectorsPerDocument,
@@ -147,14 +151,26 @@ pub(super) async fn look_at_rows(
     // Of these nothing tells where they have vectors.
     let unsound: Vec<Seq> = all.iter().filter(|seq| !sound_rows.contains(seq)).copied().collect();
     let mut incomplete: HashSet<Seq> = HashSet::new();
+    let mut tables: BTreeMap<Place, Vec<Table>> = BTreeMap::new();
+    let places = Places::read(connection).await?;
     let numbers = field::numbers(connection).await?;
     for table in std::iter::once(Table::UNNAMED).chain(numbers.into_iter().map(Table)) {
-        let mut expected = placements.in_field(table, all.clone());
+        tables.entry(places.of(table)).or_default().push(table);
+    }
+    for (place, tables) in tables {
+        let mut expected = placements.in_place(place, all.clone());
         expected = ascending(expected.into_iter().chain(unsound.iter().copied()).collect());
-        incomplete.extend(look_at_vectors(connection, table, last, &expected, found).await?);
-        if table != Table::UNNAMED {
-            let with_text = placements.with_text(table);
-            incomplete.extend(look_at_texts(connection, table, last, with_text).await?);
+        // Which of several tables is searched is not known here: one that has all of a document will do.
+        let mut lacking: Option<HashSet<Seq>> = None;
+        for table in tables {
+            let here = look_at_vectors(connection, table, last, &expected, found).await?;
+            let here: HashSet<Seq> = here.into_iter().collect();
+            lacking = Some(lacking.map_or(here.clone(), |before| &before & &here));
+        }
+        incomplete.extend(lacking.unwrap_or_default());
+        if place != Place::UNNAMED {
+            let with_text = placements.with_text(place);
+            incomplete.extend(look_at_texts(connection, Table(place.0), last, with_text).await?);
         }
     }
 

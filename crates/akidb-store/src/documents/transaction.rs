@@ -7,16 +7,17 @@ use std::{
 
 use akidb_core::{Conflict, DamagedDocument, Document, DocumentField, DocumentId, Seq, WriteMode};
 use akidb_engine::{
-    Applied, ConflictsStop, FieldPatch, FieldRow, NewRow, OneDocument, Patch, PatchVersions, Rows,
-    UpsertRules, Write, Written,
+    Applied, ConflictsStop, FieldPatch, FieldRow, NewRow, OneDocument, Patch, PatchVersions,
+    RowVectors, Rows, UpsertRules, Write, Written,
 };
 use sqlx::SqlSafeStr;
 
 use super::{
     CommittedChange, Position, VectorsPerDocument,
-    field::{Fields, Placement, Table},
-    field_rows::{insert_text, rows_in_fields},
+    field::{Fields, Place, Table},
+    field_rows::{insert_text, rows_in_fields, rows_in_shadows},
     lookups::at_once,
+    placement::Placement,
     read::{FoundRows, Parts, Reader, damaged_part},
     row::{read_id, read_seq, seq_to_sql},
     source::{AtHand, Bound, Columns, Keys, integer, json_list},
@@ -35,11 +36,13 @@ const INSERT_PLACED_DOCUMENT: &str = "INSERT INTO documents \
      (seq, id, text, metadata, checksum, first_seq, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 /// What of row versions goes in each field.
-const DELETE_VECTORS: [&str; 3] = [
+const DELETE_VECTORS: [&str; 2] = [
     "DELETE FROM vectors WHERE seq IN (SELECT value FROM json_each(?1))",
     "DELETE FROM vectors WHERE document_seq IN (SELECT value FROM json_each(?1))",
-    "DELETE FROM texts WHERE seq IN (SELECT value FROM json_each(?1))",
 ];
+
+/// And in each named one.
+const DELETE_TEXTS: &str = "DELETE FROM texts WHERE seq IN (SELECT value FROM json_each(?1))";
 
 /// What of a stored document stays when it is replaced, and what goes.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +78,7 @@ impl Transaction<'_> {
             Write::DeleteOne(document) => self.delete_one(&document).map(Applied::Deleted),
             Write::Patch(patch) => self.patch(patch).map(Applied::Patched),
             Write::PatchVersions(patch) => self.patch_versions(&patch).map(Applied::Updated),
+            Write::Fill(fill) => self.fill(fill).map(Applied::Filled),
         }
     }
 
@@ -97,13 +101,13 @@ impl Transaction<'_> {
     }
 
     /// Writes rows, those that are as the rules require it.
-    fn upsert(
+    pub(super) fn upsert(
         &mut self,
         mut rows: Vec<NewRow>,
         rules: UpsertRules,
     ) -> Result<Vec<Result<Written, Conflict>>, StoreError> {
-        for field in rows.iter().flat_map(|row| &row.fields) {
-            self.fields.named(field.field)?;
+        for row in &rows {
+            Placement::of(row, self.fields)?;
         }
         let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
         let existing = self.existing(&json_list(&ids))?;
@@ -140,13 +144,20 @@ impl Transaction<'_> {
             let seq = Seq(last_seq.0 + 1);
             last_seq.0 += row.numbers();
             let metadata = mem::take(&mut row.metadata);
-            for field in &row.fields {
+            let unnamed = row.vectors.is_some().then_some(Table::UNNAMED);
+            let tables = unnamed.into_iter().chain(row.fields.iter().map(|it| Table(it.field)));
+            let mut is_in_unnamed = false;
+            for table in tables {
+                if table == self.fields.unnamed.0 {
+                    is_in_unnamed = true;
+                    continue;
+                }
                 let document = (seq, row.id.clone(), metadata.clone());
-                self.change.of_field(field.field).added_documents.push(document);
+                self.change.of_field(table.0).added_documents.push(document);
             }
-            let documents = match row.vectors {
-                Some(_) => &mut self.change.added_documents,
-                None => &mut self.change.added_without_vector,
+            let documents = match is_in_unnamed {
+                true => &mut self.change.added_documents,
+                false => &mut self.change.added_without_vector,
             };
             documents.push((seq, row.id.clone(), metadata));
         }
@@ -189,7 +200,7 @@ impl Transaction<'_> {
         number: Option<Seq>,
     ) -> Result<(), StoreError> {
         let mut clock = self.times.clock();
-        let Placement(fields) = Placement::of(row);
+        let Placement(fields) = Placement::of(row, self.fields)?;
         let metadata = row.metadata.to_json();
         let (text, number) = (row.text.as_deref(), number.map(seq_to_sql));
         let text_bytes = text.map(str::as_bytes);
@@ -224,7 +235,8 @@ impl Transaction<'_> {
         for row in rows {
             for field in &row.fields {
                 if let Some(text) = &field.text {
-                    insert_text(self.connection, Table(field.field), seq, text)?;
+                    let place = self.fields.place(Table(field.field))?;
+                    insert_text(self.connection, place, seq, text)?;
                 }
             }
             seq.0 += row.numbers();
@@ -232,15 +244,15 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn insert_vectors(
+    pub(super) fn insert_vectors(
         &mut self,
         table: Table,
         vectors: &[NewVector<'_>],
     ) -> Result<(), StoreError> {
-        let (added, values) = match table {
-            Table::UNNAMED => (&mut self.change.added, &mut self.change.added_vectors),
-            Table(number) => {
-                let change = self.change.of_field(number);
+        let (added, values) = match table == self.fields.unnamed.0 {
+            true => (&mut self.change.added, &mut self.change.added_vectors),
+            false => {
+                let change = self.change.of_field(table.0);
                 (&mut change.added, &mut change.added_vectors)
             }
         };
@@ -283,7 +295,7 @@ impl Transaction<'_> {
 
     /// Those of some row versions that are still there, ascending. One on a page that can not be read
     /// can not be changed either, and keeps no other from being changed.
-    fn present(&mut self, versions: &[Seq]) -> Result<Vec<Seq>, StoreError> {
+    pub(super) fn present(&mut self, versions: &[Seq]) -> Result<Vec<Seq>, StoreError> {
         match self.find_versions(versions) {
             Err(error) if error.is_damaged_page() => {}
             present => return present,
@@ -343,14 +355,15 @@ impl Transaction<'_> {
         for (table, per_document) in self.fields.tables() {
             for sql in DELETE_VECTORS {
                 let of_passages = sql.contains("document_seq");
-                let of_texts = sql.contains("texts");
-                if (of_passages && per_document == VectorsPerDocument::One)
-                    || (of_texts && table == Table::UNNAMED)
-                {
+                if of_passages && per_document == VectorsPerDocument::One {
                     continue;
                 }
                 self.connection.0.prepare_cached(table.sql(sql).as_str())?.execute([&seqs_json])?;
             }
+        }
+        for Place(place) in self.fields.named.iter().map(|field| field.place) {
+            let delete = Table(place).sql(DELETE_TEXTS);
+            self.connection.0.prepare_cached(delete.as_str())?.execute([&seqs_json])?;
         }
         let delete = "DELETE FROM documents WHERE seq IN (SELECT value FROM json_each(?1))";
         self.connection.0.prepare_cached(delete)?.execute([&seqs_json])?;
@@ -379,7 +392,7 @@ impl Transaction<'_> {
     /// Changes a document under a new sequence number, or leaves it as it is where nothing changes.
     fn patch(&mut self, patch: Patch) -> Result<Option<Document>, StoreError> {
         for (number, _) in &patch.fields {
-            self.fields.named(*number)?;
+            self.fields.place(Table(*number))?;
         }
         let Some((_, seq)) = self.find(&patch.document)? else { return Ok(None) };
         let (mut stored, damaged) = self.stored(&[seq])?;
@@ -387,11 +400,14 @@ impl Transaction<'_> {
             return Err(StoreError::Damaged { rows: damaged });
         }
         let Some(Stored { document, row }) = stored.pop() else { return Ok(None) };
+        let mut patches = patch.fields;
+        let is_emptied = patches.extract_if(.., |(number, _)| *number == 0).count() > 0;
+        let before = row.vectors.clone().filter(|_| !is_emptied);
         let changed = NewRow {
             metadata: row.metadata.patched(&patch.merge, &patch.limits)?,
             text: patch.text.or_else(|| row.text.clone()),
-            vectors: patch.vectors.or_else(|| row.vectors.clone()),
-            fields: patched_fields(row.fields.clone(), patch.fields),
+            vectors: patch.vectors.or(before),
+            fields: patched_fields(row.fields.clone(), patches),
             ..row.clone()
         };
         if changed == row {
@@ -435,7 +451,10 @@ impl Transaction<'_> {
     }
 
     /// Row versions with all that they have, and those that are damaged.
-    fn stored(&mut self, seqs: &[Seq]) -> Result<(Vec<Stored>, Vec<DamagedDocument>), StoreError> {
+    pub(super) fn stored(
+        &mut self,
+        seqs: &[Seq],
+    ) -> Result<(Vec<Stored>, Vec<DamagedDocument>), StoreError> {
         let fields = self.fields;
         let (connection, metrics) = (&mut *self.connection, self.metrics);
         let mut reader = Reader { connection, fields, metrics };
@@ -443,8 +462,9 @@ impl Transaction<'_> {
         let versions = found.versions();
         let FoundRows { rows: Rows { documents, mut damaged }, placements } = found;
         let connection = &mut *self.connection;
-        let vectors = vectors_of(connection, seqs, Table::UNNAMED, fields.unnamed);
-        let mut vectors = at_once(vectors)?;
+        let (unnamed, per_document) = fields.unnamed;
+        let mut vectors = at_once(vectors_of(connection, seqs, unnamed, per_document))?;
+        let mut beside = at_once(rows_in_shadows(connection, fields, seqs))?;
         let mut named = match fields.named.is_empty() {
             true => HashMap::new(),
             false => at_once(rows_in_fields(connection, fields, &versions))?,
@@ -452,9 +472,14 @@ impl Transaction<'_> {
         let mut sound = Vec::with_capacity(documents.len());
         for (document, placement) in documents.into_iter().zip(placements) {
             let vectors = vectors.remove(&document.seq).flatten();
-            let is_whole = vectors.is_some() || placement.has(Table::UNNAMED).is_none();
+            let is_whole = vectors.is_some() || placement.has(Place::UNNAMED).is_none();
             match named.remove(&document.seq).unwrap_or_else(|| Some(Vec::new())) {
-                Some(fields) if is_whole => {
+                Some(mut fields) if is_whole => {
+                    let vectors = vectors.map(|vectors| in_field(unnamed, vectors));
+                    fields.extend(beside.remove(&document.seq).unwrap_or_default());
+                    fields.extend(vectors);
+                    let first = fields.iter().position(|it| Table(it.field) == Table::UNNAMED);
+                    let vectors = first.map(|at| fields.remove(at).vectors);
                     let row = NewRow {
                         id: document.id.clone(),
                         text: document.text.clone(),
@@ -473,9 +498,13 @@ impl Transaction<'_> {
 }
 
 /// A row version, and the row that would write the same.
-struct Stored {
-    document: Document,
-    row: NewRow,
+pub(super) struct Stored {
+    pub(super) document: Document,
+    pub(super) row: NewRow,
+}
+
+fn in_field(Table(field): Table, vectors: RowVectors) -> FieldRow {
+    FieldRow { field, text: None, vectors }
 }
 
 /// What a document has in named fields after a change.

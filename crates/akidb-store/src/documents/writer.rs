@@ -49,6 +49,7 @@ impl Job {
             Write::DeleteIds(ids) => ids.len(),
             Write::DeleteVersions(versions) => versions.len(),
             Write::PatchVersions(patch) => patch.versions.len(),
+            Write::Fill(fill) => fill.rows.iter().map(|(_, text)| text.passages.len()).sum(),
             Write::Patch(_) | Write::DeleteOne(_) => 1,
         }
     }
@@ -127,6 +128,12 @@ impl Writer {
             };
             tokio::select! {
                 biased;
+                // They are few, and must not wait for a pause of the writes.
+                Some(order) = self.orders.recv() => {
+                    // Of fields that come and go, every commit of before is to be known.
+                    self.publishing.settled().await;
+                    self.carry_out(order).await;
+                }
                 job = jobs.recv() => {
                     // Where a step is due, one is taken between any two groups.
                     if job.is_some() && due.is_some_and(|due| due <= Instant::now()) {
@@ -134,14 +141,14 @@ impl Writer {
                     }
                     return job;
                 }
-                Some(order) = self.orders.recv() => {
-                    // Of fields that come and go, every commit of before is to be known.
-                    self.publishing.settled().await;
-                    self.carry_out(order).await;
-                }
                 () = is_due => self.tidy.step(&mut self.connection).await,
             }
         }
+    }
+
+    /// The number of the last commit.
+    pub(super) fn last_seq(&self) -> Seq {
+        Seq(self.totals.last_seq.load(Ordering::Acquire))
     }
 
     /// A log that can not be emptied now is emptied later.
@@ -215,7 +222,7 @@ impl Writer {
 
     /// Writes a group on a thread that may wait for the disk.
     async fn write_group(&mut self, writes: Vec<Write>) -> Result<CommittedGroup, GroupFailure> {
-        let seq = Seq(self.totals.last_seq.load(Ordering::Acquire));
+        let seq = self.last_seq();
         let group = Group {
             writes,
             begun_at: Position { seq, ..self.opened_at },

@@ -34,6 +34,7 @@ pub(crate) fn collection(name: &str) -> CollectionRecord {
             model: Some(r#"{"name":"m"}"#.into()),
             chunking: (name == "books").then_some(Chunking { tokens: 128, overlap: 0 }),
         }],
+        shadows: Vec::new(),
         dropped_fields: Vec::new(),
         last_field: 0,
         created_unix_ms: 1_700_000_000_000,
@@ -127,6 +128,7 @@ async fn collections_survive_reopening_and_names_are_taken_once() {
     let books = CollectionRecord {
         description: Some("printed".into()),
         fields: vec![VectorField { index, ..books.fields[0].clone() }, title],
+        shadows: Vec::new(),
         dropped_fields: vec![1, 2],
         last_field: 5,
         ..books

@@ -55,7 +55,8 @@ async fn a_damaged_vector_is_left_out_of_the_index_and_not_served() {
     tamper(folder.path(), "UPDATE vectors SET vector = zeroblob(12) WHERE seq = 3").await;
     let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let mut seqs = Vec::new();
-    let left_out = loader.vectors(0, Seq(0), |stored| seqs.push(stored.key.seq())).await.unwrap();
+    let left_out =
+        loader.rows().vectors(0, Seq(0), |stored| seqs.push(stored.key.seq())).await.unwrap();
     assert_eq!(left_out, [Seq(3)]);
     assert_eq!(seqs, [Seq(1), Seq(2)]);
     let store = loader.start(|_| {});

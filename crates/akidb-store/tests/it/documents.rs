@@ -187,20 +187,21 @@ async fn every_vector_is_given_to_the_index_when_opening() {
     store.close().await;
     let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let mut loaded = Vec::new();
-    assert_eq!(loader.vectors(0, Seq(0), |stored| loaded.push(stored)).await.unwrap(), []);
+    assert_eq!(loader.rows().vectors(0, Seq(0), |stored| loaded.push(stored)).await.unwrap(), []);
     assert_eq!(loaded.len(), 299);
     assert!(loaded.is_sorted_by_key(|stored| stored.key));
     assert_eq!(loaded[10].vector, vector(11.0));
 
     assert_eq!((loader.last_seq(), loader.document_count()), (Seq(301), 299));
     assert!(!loader.has_damage());
-    let documents = loader.documents(Placed::In(0)).await.unwrap();
+    let documents = loader.rows().documents(Placed::In(0)).await.unwrap();
     assert!(documents.iter().eq(loaded.iter().map(|stored| &stored.key.document)));
     let mut later = Vec::new();
-    loader.vectors(0, Seq(298), |stored| later.push(stored.key.document)).await.unwrap();
+    loader.rows().vectors(0, Seq(298), |stored| later.push(stored.key.document)).await.unwrap();
     assert_eq!(later, [Seq(299), Seq(300)]);
     let mut values = Vec::new();
     loader
+        .rows()
         .metadata(Placed::In(0), Seq(298), |seq, _, metadata| values.push((seq, metadata)))
         .await
         .unwrap();

@@ -182,17 +182,17 @@ async fn an_opening_gives_the_documents_of_each_field() {
     let mut loader = DocumentStore::open(folder.path(), fields()).await.unwrap();
     let mut documents = Vec::new();
     for placed in [Placed::In(0), Placed::In(1), Placed::In(3), Placed::NotInUnnamed] {
-        let found = loader.documents(placed).await.unwrap();
+        let found = loader.rows().documents(placed).await.unwrap();
         let mut with_metadata = Vec::new();
         let visit = |seq, _, _| with_metadata.push(seq);
-        assert_eq!(loader.metadata(placed, Seq(0), visit).await.unwrap(), []);
+        assert_eq!(loader.rows().metadata(placed, Seq(0), visit).await.unwrap(), []);
         assert_eq!(found, with_metadata);
         documents.push(found.into_iter().map(|seq| seq.0).collect::<Vec<_>>());
     }
     assert_eq!(documents, [vec![1, 5], vec![4], vec![1], vec![3, 4]]);
     for (number, vectors) in [(0, 2), (1, 1), (3, 2)] {
         let mut found = 0;
-        assert_eq!(loader.vectors(number, Seq(0), |_| found += 1).await.unwrap(), []);
+        assert_eq!(loader.rows().vectors(number, Seq(0), |_| found += 1).await.unwrap(), []);
         assert_eq!(found, vectors, "field {number}");
     }
     assert!(!loader.has_damage());

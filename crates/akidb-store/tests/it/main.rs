@@ -11,6 +11,7 @@ mod grouping;
 mod known_texts;
 mod pages;
 mod passages;
+mod shadows;
 
 use std::{path::Path, time::Duration};
 
@@ -28,6 +29,7 @@ fn options() -> StoreOptions {
         readers_max: 2,
         vectors_per_document: VectorsPerDocument::One,
         fields: Vec::new(),
+        shadows: Vec::new(),
         metrics,
         fail_stop: FailStop::default(),
     }

@@ -154,8 +154,11 @@ async fn vectors_on_other_pages_are_searched_and_a_repair_saves_what_is_whole() 
     destroy(folder.path(), b"text of 00700", b"");
     let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
     let mut loaded = BTreeSet::new();
-    let unsearchable =
-        loader.vectors(0, Seq(0), |stored| _ = loaded.insert(stored.key.document)).await.unwrap();
+    let unsearchable = loader
+        .rows()
+        .vectors(0, Seq(0), |stored| _ = loaded.insert(stored.key.document))
+        .await
+        .unwrap();
     assert!(loader.has_damage());
     assert!(unsearchable.contains(&Seq(901)) && unsearchable.len() < 400);
     assert_eq!(loaded.len() + unsearchable.len(), COUNT);

@@ -66,7 +66,7 @@ async fn loaded(folder: &Path) -> (Vec<Seq>, Vec<(VectorKey, f32)>) {
     let mut loader = DocumentStore::open(folder, several()).await.unwrap();
     let mut found = Vec::new();
     let visit = |stored: akidb_store::StoredVector| found.push((stored.key, stored.vector[0]));
-    let damaged = loader.vectors(0, Seq(0), visit).await.unwrap();
+    let damaged = loader.rows().vectors(0, Seq(0), visit).await.unwrap();
     loader.start(|_| {}).close().await;
     (damaged, found)
 }

@@ -20,6 +20,8 @@ fn the_help_of_every_command() {
         "collection update",
         "collection rename",
         "collection copy",
+        "collection reembed",
+        "collection drop-previous",
         "collection delete",
         "alias",
         "alias list",

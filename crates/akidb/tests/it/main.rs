@@ -22,6 +22,7 @@ mod old_data;
 mod openai;
 mod parity;
 mod real_model;
+mod reembed;
 mod rest_client;
 mod rust_client;
 mod serve;

@@ -93,7 +93,7 @@ impl<'a, S: Stream<Item = Result<ImportLine>> + Send> Batches<'a, S> {
         let RunningImport { service, collection, rules, .. } = self.import;
         let ImportLine { number, bytes, document } = line;
         let checked = document.and_then(|document| {
-            service.check_document(&**collection, document, Place::Line, *rules)
+            service.check_document(&collection.record(), document, Place::Line, *rules)
         });
         batch.bytes += bytes;
         batch.tokens += checked.as_ref().map_or(0, |document| self.tokens_of(document));

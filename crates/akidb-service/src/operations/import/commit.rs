@@ -28,8 +28,10 @@ impl Commits<'_> {
     /// Runs until no batch comes any more, or one that ends the import.
     pub(super) async fn run(mut self, mut batches: mpsc::Receiver<EmbeddedBatch>) -> Result<()> {
         while let Some(first) = batches.recv().await {
-            let EmbeddedBatch { lines, stopped } = with_those_ready(first, &mut batches);
+            let batch = with_those_ready(first, &mut batches);
+            let EmbeddedBatch { lines, stopped, knows_fields } = batch;
             let (outcomes, stored) = self.store(lines).await;
+            drop(knows_fields);
             self.count(&outcomes);
             if !outcomes.is_empty() && self.events.send(ImportEvent::Lines(outcomes)).await.is_err()
             {
@@ -168,6 +170,7 @@ fn with_those_ready(
     {
         batch.lines.extend(next.lines);
         batch.stopped = next.stopped;
+        batch.knows_fields.extend(next.knows_fields);
     }
     batch
 }

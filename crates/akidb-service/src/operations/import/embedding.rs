@@ -4,9 +4,12 @@ use akidb_core::{Error, ErrorCode, Result};
 use akidb_engine::NewRow;
 
 use super::{RunningImport, batch::Batch};
-use crate::operations::{
-    backpressure::when_there_is_room,
-    upsert::{Checked, Tokens, on_its_own, rows_of},
+use crate::{
+    double_writes::KnowsFields,
+    operations::{
+        backpressure::when_there_is_room,
+        upsert::{Checked, Tokens, on_its_own, rows_of},
+    },
 };
 
 /// A row to store, with what embedding said of its text.
@@ -19,13 +22,18 @@ pub(super) struct EmbeddedBatch {
     pub(super) lines: Vec<(u64, Result<EmbeddedRow>)>,
     /// Why no line comes after these, where the input did not simply end.
     pub(super) stopped: Option<Error>,
+    /// Held until the rows are stored.
+    pub(super) knows_fields: Vec<KnowsFields>,
 }
 
 impl RunningImport<'_> {
     /// Embeds what is good in a batch. A text that the model can not take fails alone.
     pub(super) async fn embed(&self, batch: Batch) -> EmbeddedBatch {
         let Batch { lines, stopped, .. } = batch;
-        let mut embedded = EmbeddedBatch { lines: Vec::with_capacity(lines.len()), stopped };
+        let knows_fields = vec![self.service.inner.double_writes.begin()];
+        let lines_count = lines.len();
+        let mut embedded =
+            EmbeddedBatch { lines: Vec::with_capacity(lines_count), stopped, knows_fields };
         let mut numbers = Vec::with_capacity(lines.len());
         let mut documents = Vec::with_capacity(lines.len());
         for (number, checked) in lines {
@@ -73,9 +81,10 @@ impl RunningImport<'_> {
     /// The rows of documents, which are taken only when all went well.
     async fn embed_part(&self, documents: &mut Vec<Checked>) -> Result<Vec<EmbeddedRow>> {
         let Self { service, collection, context, .. } = self;
-        let attempt = || service.embed_documents(&**collection, &*documents, context);
+        let record = collection.record();
+        let attempt = || service.embed_documents(&**collection, &record, &*documents, context);
         let embeddings = when_there_is_room(context.deadline, attempt).await?;
-        let (rows, tokens) = rows_of(std::mem::take(documents), embeddings)?;
+        let (rows, tokens) = rows_of(std::mem::take(documents), embeddings, &record)?;
         Ok(rows.into_iter().zip(tokens).collect())
     }
 }

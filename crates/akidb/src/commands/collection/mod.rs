@@ -6,6 +6,7 @@ mod delete;
 mod fields;
 mod index;
 mod list;
+mod reembed;
 mod rename;
 mod show;
 mod update;
@@ -30,6 +31,10 @@ pub(crate) enum CollectionCommand {
     Rename(rename::RenameArgs),
     /// Copy a collection
     Copy(copy::CopyArgs),
+    /// Embed the texts of a collection with another model
+    Reembed(reembed::ReembedArgs),
+    /// Drop the vectors that a collection had before another model took over
+    DropPrevious(reembed::DropPreviousArgs),
     /// Add a vector field to a collection
     AddField(fields::AddFieldArgs),
     /// Drop a vector field with all vectors and texts in it; documents stay
@@ -50,6 +55,10 @@ pub(crate) async fn run(
         CollectionCommand::Update(args) => update::run(args, configuration, printer).await,
         CollectionCommand::Rename(args) => rename::run(args, configuration, printer).await,
         CollectionCommand::Copy(args) => copy::run(args, configuration, printer).await,
+        CollectionCommand::Reembed(args) => reembed::run(args, configuration, printer).await,
+        CollectionCommand::DropPrevious(args) => {
+            reembed::drop_previous(args, configuration, printer).await
+        }
         CollectionCommand::AddField(args) => fields::add(args, configuration, printer).await,
         CollectionCommand::DropField(args) => fields::remove(args, configuration, printer).await,
         CollectionCommand::Delete(args) => delete::run(args, configuration, printer).await,

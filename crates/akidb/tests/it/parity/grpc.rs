@@ -93,6 +93,13 @@ impl GrpcDoor {
             Message::CopyCollection(message) => {
                 from_wire::task(client.copy_collection(message).await?.into_inner().task)
             }
+            Message::Reembed(message) => {
+                from_wire::task(client.reembed_collection(message).await?.into_inner().task)
+            }
+            Message::DropPrevious(message) => {
+                client.drop_previous(message).await?;
+                json!({"deleted": true})
+            }
             Message::ListTasks(message) => {
                 let tasks = client.list_tasks(message).await?.into_inner().tasks.into_iter();
                 let tasks: Vec<_> = tasks.map(|task| from_wire::task(Some(task))).collect();

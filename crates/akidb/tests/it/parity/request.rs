@@ -26,6 +26,8 @@ pub(crate) enum Operation {
     ListAliases,
     ChangeAliases,
     CopyCollection,
+    Reembed,
+    DropPrevious,
     ListTasks,
     GetTask,
     CancelTask,

@@ -78,6 +78,8 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
         Operation::ListAliases => (Method::GET, at("/aliases")),
         Operation::ChangeAliases => (Method::POST, "/v1/aliases".to_owned()),
         Operation::CopyCollection => (Method::POST, at("/copy")),
+        Operation::Reembed => (Method::POST, at("/reembed")),
+        Operation::DropPrevious => (Method::POST, at("/drop-previous")),
         Operation::ListTasks => (Method::GET, "/v1/tasks".to_owned()),
         Operation::GetTask => (Method::GET, format!("/v1/tasks/{}", task_id(&take("id").unwrap()))),
         Operation::CancelTask => {

@@ -27,6 +27,8 @@ pub(crate) enum Message {
     ListAliases(wire::ListAliasesRequest),
     ChangeAliases(wire::ChangeAliasesRequest),
     CopyCollection(wire::CopyCollectionRequest),
+    Reembed(wire::ReembedCollectionRequest),
+    DropPrevious(wire::DropPreviousRequest),
     ListTasks(wire::ListTasksRequest),
     GetTask(wire::GetTaskRequest),
     CancelTask(wire::CancelTaskRequest),
@@ -89,6 +91,15 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
         Operation::CopyCollection => Message::CopyCollection(wire::CopyCollectionRequest {
             collection,
             to: body.required("to", text)?,
+        }),
+        Operation::Reembed => Message::Reembed(wire::ReembedCollectionRequest {
+            collection,
+            model: body.required("model", text)?,
+            field: body.optional("field", text)?,
+        }),
+        Operation::DropPrevious => Message::DropPrevious(wire::DropPreviousRequest {
+            collection,
+            field: body.optional("field", text)?,
         }),
         Operation::ListTasks => Message::ListTasks(wire::ListTasksRequest {}),
         Operation::GetTask => {
