@@ -11,7 +11,7 @@ akidb_core::metrics! {
         pub(crate) commit_part_seconds: HistogramVec by ["part"]
             within exponential_buckets(0.000_05, 2.0, 16)?,
             "akidb_store_commit_part_seconds",
-            "Time of one transaction by part: rows made ready, values bound, rows inserted, the log written and synced; and of copying the log into the database, for which no write waits.";
+            "Time of one transaction by part: rows made ready, values bound, rows inserted, the log written and synced; and of copying the log into the database, for which its own writes do not wait.";
         pub(crate) commit_rows: Histogram within exponential_buckets(1.0, 4.0, 8)?,
             "akidb_store_commit_rows",
             "Rows changed by one transaction.";

@@ -19,7 +19,6 @@ use super::{
 use crate::{
     StoreError, StoreMetrics,
     connection::{self, checkpoint_pages},
-    error::SqliteFailure,
 };
 
 thread_local! {
@@ -136,9 +135,8 @@ impl RowWriter {
     /// anew. What fails here is tried again, and is lost to nobody: the log has it.
     pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.log_pages = 0;
-        let copied =
-            self.connection()?.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        copied.map_err(|error| SqliteFailure::from(&error).into())
+        self.connection()?.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        Ok(())
     }
 }
 
