@@ -157,7 +157,7 @@ async fn texts_go_from_one_precision_to_another_through_five_kills() {
     let known = texts.len() as u64 + written;
     assert!((known..=known + KILLS as u64).contains(&count), "{count} of {known}");
     assert_eq!(described["index"]["vector_count"], count);
-    let texts = texts.iter().cloned().take(LOOKED_FOR);
+    let texts = texts.iter().take(LOOKED_FOR).cloned();
     for text in texts.chain((0..written).map(meanwhile).take(LOOKED_FOR)) {
         let body = value!({"text": text, "limit": LIMIT});
         assert_has(&client.post("/v1/collections/glosses/search", body).await, &text);
