@@ -2,6 +2,7 @@
 
 mod aliases;
 mod backpressure;
+mod checked;
 mod collection;
 mod delete;
 mod embed;

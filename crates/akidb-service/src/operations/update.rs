@@ -9,12 +9,13 @@ use akidb_engine::{
 };
 
 use super::{
+    checked::CheckedField,
     fields::field_name,
     read::not_found,
     selection::{Selected, check_one_id},
     steps::in_steps,
     text_vectors::{PlacedText, missing_embedding},
-    upsert::{CheckedField, on_its_own, unexpected},
+    upsert::{on_its_own, unexpected},
 };
 use crate::{
     GivenId, Operation, PatchDocument, RequestContext, Service, UpdateDocuments, UpdateReply,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::RunningImport;
 use crate::{
     ImportLine,
-    operations::upsert::{Checked, Place},
+    operations::checked::{Checked, Place},
 };
 
 /// Lines of a batch, bad ones too.

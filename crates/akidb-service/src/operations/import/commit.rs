@@ -11,7 +11,8 @@ use super::{
     embedding::{EmbeddedBatch, EmbeddedRow},
 };
 use crate::{
-    ImportEvent, ImportSummary, LineOutcome, UpsertResult, UpsertStatus, operations::upsert::Tokens,
+    ImportEvent, ImportSummary, LineOutcome, UpsertResult, UpsertStatus,
+    operations::checked::Tokens,
 };
 
 /// Rows of one commit. Batches that are ready share one, as each costs a sync of the disk.

@@ -8,7 +8,8 @@ use crate::{
     double_writes::KnowsFields,
     operations::{
         backpressure::when_there_is_room,
-        upsert::{Checked, Tokens, on_its_own, rows_of},
+        checked::{Checked, Tokens},
+        upsert::{on_its_own, rows_of},
     },
 };
 
