@@ -63,21 +63,14 @@ fn hexadecimal(hash: &TextHash) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{StoreMetrics, StoreOptions, VectorsPerDocument};
+    use crate::{StoreMetrics, StoreOptions};
 
     /// Without the index each text of a batch would read every vector.
     #[tokio::test]
     async fn the_look_up_goes_by_the_index() {
         let folder = tempfile::tempdir().unwrap();
         let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-        let options = StoreOptions {
-            readers_max: 1,
-            vectors_per_document: VectorsPerDocument::One,
-            fields: Vec::new(),
-            shadows: Vec::new(),
-            metrics,
-            fail_stop: crate::FailStop::default(),
-        };
+        let options = StoreOptions::plain(metrics);
         let store = DocumentStore::open(folder.path(), options).await.unwrap().start(|_| {});
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {SELECT_KNOWN}"));
         let plan = sqlx::query(explain).bind("[]").fetch_all(&store.readers).await.unwrap();

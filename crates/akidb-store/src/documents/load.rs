@@ -492,7 +492,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::{FailStop, StoreMetrics};
+    use crate::StoreMetrics;
 
     async fn upsert(store: &DocumentStore, id: i64, values: usize) -> Result<Applied, StoreError> {
         let row = NewRow {
@@ -512,14 +512,7 @@ mod tests {
     async fn a_full_disk_refuses_a_write_and_the_next_that_fits_is_taken() {
         let folder = tempfile::tempdir().unwrap();
         let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-        let options = StoreOptions {
-            readers_max: 1,
-            vectors_per_document: VectorsPerDocument::One,
-            fields: Vec::new(),
-            shadows: Vec::new(),
-            metrics,
-            fail_stop: FailStop::default(),
-        };
+        let options = StoreOptions::plain(metrics);
         let mut loader = DocumentStore::open(folder.path(), options).await.unwrap();
         let few_pages = "PRAGMA max_page_count = 24";
         loader.rows.connection().unwrap().0.query_row(few_pages, [], |_| Ok(())).unwrap();

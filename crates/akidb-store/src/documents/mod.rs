@@ -89,6 +89,21 @@ pub struct StoreOptions {
     pub fail_stop: FailStop,
 }
 
+#[cfg(test)]
+impl StoreOptions {
+    /// Those of a collection with the unnamed field alone.
+    fn plain(metrics: StoreMetrics) -> Self {
+        Self {
+            readers_max: 1,
+            vectors_per_document: VectorsPerDocument::One,
+            fields: Vec::new(),
+            shadows: Vec::new(),
+            metrics,
+            fail_stop: FailStop::default(),
+        }
+    }
+}
+
 /// What one commit changed, for the indexes: first add, then remove.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CommittedChange {

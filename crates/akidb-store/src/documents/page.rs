@@ -280,21 +280,14 @@ impl DocumentStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{StoreMetrics, StoreOptions, VectorsPerDocument};
+    use crate::{StoreMetrics, StoreOptions};
 
     /// Otherwise a page would read the rows of all documents before it, or each row twice.
     #[tokio::test]
     async fn a_page_is_found_in_the_index_alone() {
         let folder = tempfile::tempdir().unwrap();
         let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-        let options = StoreOptions {
-            readers_max: 1,
-            vectors_per_document: VectorsPerDocument::One,
-            fields: Vec::new(),
-            shadows: Vec::new(),
-            metrics,
-            fail_stop: crate::FailStop::default(),
-        };
+        let options = StoreOptions::plain(metrics);
         let store = DocumentStore::open(folder.path(), options).await.unwrap().start(|_| {});
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {NUMBERS}"));
         let plan = sqlx::query(explain).bind(0).bind(9).bind(9).fetch_all(&store.readers);

@@ -189,21 +189,14 @@ mod tests {
     use akidb_engine::{NewRow, RowVectors, UpsertRules};
 
     use super::*;
-    use crate::{DocumentStore, FailStop, StoreOptions, VectorsPerDocument};
+    use crate::{DocumentStore, StoreOptions};
 
     /// Nothing else copies the log while rows are written, and a copied one is written over.
     #[tokio::test]
     async fn the_log_is_counted_and_begins_anew_when_it_was_copied() {
         let folder = tempfile::tempdir().unwrap();
         let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
-        let options = StoreOptions {
-            readers_max: 1,
-            vectors_per_document: VectorsPerDocument::One,
-            fields: Vec::new(),
-            shadows: Vec::new(),
-            metrics: metrics.clone(),
-            fail_stop: FailStop::default(),
-        };
+        let options = StoreOptions::plain(metrics.clone());
         let loader = DocumentStore::open(folder.path(), options).await.unwrap();
         let begun_at = loader.position();
         let group = |seq: u64, values: usize| Group {

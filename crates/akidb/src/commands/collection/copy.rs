@@ -1,23 +1,18 @@
 //! `akidb collection copy`
 
-use std::time::Duration;
-
-use akidb_client::{Client, Request};
+use akidb_client::Request;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::COLLECTIONS;
 use crate::{
-    commands::{nearest, show},
+    commands::{nearest, show, task::ended},
     connection::{NodeArgs, Opening, with_node},
-    failure::{ExitStatus, Failure, Result},
+    failure::Result,
     printer::Printer,
     settings::ConfigurationArgs,
-    waiting::{Step, following, waiting},
+    waiting::waiting,
 };
-
-/// How often the node is asked how far it is.
-const ASK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -48,27 +43,12 @@ pub(super) async fn run(
         let request = request.json(&json!({"to": args.to}));
         let answer = waiting("beginning the copy", client.send(request)).await;
         let task = nearest::explain(client, &args.name, answer).await?;
-        if args.detach { Ok(task) } else { ended(client, &task).await }
+        if args.detach {
+            Ok(task)
+        } else {
+            ended(client, &task, "copying the collection", "the copy was not made").await
+        }
     })
     .await?;
     printer.answer(&task, || show::properties(&task))
-}
-
-/// The task when it is over.
-async fn ended(client: &Client, task: &Value) -> Result<Value> {
-    let id = task["id"].as_str().unwrap_or_default();
-    following("copying the collection", ASK_EVERY, async || {
-        let task: Value = client.send(Request::get(&["v1", "tasks", id])).await?;
-        match task["state"].as_str() {
-            Some("succeeded") => Ok(Step::Done(task)),
-            Some("pending" | "running") => {
-                Ok(Step::Part(task["progress"].as_f64().unwrap_or_default()))
-            }
-            _ => {
-                let reason = task["error"]["message"].as_str().unwrap_or("it was cancelled");
-                Err(Failure::new(ExitStatus::FAILURE, format!("the copy was not made: {reason}")))
-            }
-        }
-    })
-    .await
 }

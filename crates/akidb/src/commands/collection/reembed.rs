@@ -1,24 +1,19 @@
 //! `akidb collection reembed` and `drop-previous`
 
-use std::time::Duration;
-
-use akidb_client::{Client, Request};
+use akidb_client::Request;
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::COLLECTIONS;
 use crate::{
-    commands::{nearest, show},
+    commands::{nearest, show, task::ended},
     connection::{NodeArgs, Opening, with_node},
-    failure::{ExitStatus, Failure, Result},
+    failure::Result,
     printer::Printer,
     settings::ConfigurationArgs,
-    waiting::{Step, following, waiting},
+    waiting::waiting,
 };
-
-/// How often the node is asked how far it is.
-const ASK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -86,7 +81,11 @@ pub(super) async fn run(
         let request = Request::post(&[version, collections, &args.name, "reembed"]);
         let answer = waiting("beginning", client.send(request.json(&args.body))).await;
         let task = nearest::explain(client, &args.name, answer).await?;
-        if args.detach { Ok(task) } else { ended(client, &task).await }
+        if args.detach {
+            Ok(task)
+        } else {
+            ended(client, &task, "embedding the texts", "the texts were not embedded").await
+        }
     })
     .await?;
     printer.answer(&task, || show::properties(&task))
@@ -105,24 +104,4 @@ pub(super) async fn drop_previous(
     })
     .await?;
     printer.answer(&reply, || show::properties(&reply))
-}
-
-/// The task when it is over.
-async fn ended(client: &Client, task: &Value) -> Result<Value> {
-    let id = task["id"].as_str().unwrap_or_default();
-    following("embedding the texts", ASK_EVERY, async || {
-        let task: Value = client.send(Request::get(&["v1", "tasks", id])).await?;
-        match task["state"].as_str() {
-            Some("succeeded") => Ok(Step::Done(task)),
-            Some("pending" | "running") => {
-                Ok(Step::Part(task["progress"].as_f64().unwrap_or_default()))
-            }
-            _ => {
-                let reason = task["error"]["message"].as_str().unwrap_or("it was cancelled");
-                let message = format!("the texts were not embedded: {reason}");
-                Err(Failure::new(ExitStatus::FAILURE, message))
-            }
-        }
-    })
-    .await
 }

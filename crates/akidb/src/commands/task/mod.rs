@@ -1,12 +1,15 @@
 //! `akidb task`
 
 mod cancel;
+mod follow;
 mod list;
 mod show;
 
 use clap::Subcommand;
 
 use crate::{failure::Result, printer::Printer, settings::ConfigurationArgs};
+
+pub(super) use follow::ended;
 
 pub(super) const TASKS: [&str; 2] = ["v1", "tasks"];
 
