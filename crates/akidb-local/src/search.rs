@@ -164,7 +164,10 @@ impl Search {
             return self.look_here(&view, request, span);
         }
         let search = self.clone();
+        // Spans of the other thread are below that of the request.
+        let request_span = Span::current();
         let looking = move || {
+            let _within = request_span.enter();
             let scanning = Scanning::begin();
             let parallelism = match scanning.is_alone {
                 true => Parallelism::ThreadPool,

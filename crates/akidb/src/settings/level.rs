@@ -6,7 +6,7 @@ use crate::failure::{Failure, Result};
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 /// The parts of this program, by the names of their crates.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     "akidb",
     "akidb_client",
     "akidb_core",
@@ -21,6 +21,7 @@ const PARTS: [&str; 14] = [
     "akidb_rest",
     "akidb_service",
     "akidb_store",
+    "akidb_text",
 ];
 
 /// Refuses a list in which something is neither a level nor a level of a part.
