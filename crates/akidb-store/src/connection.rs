@@ -87,6 +87,11 @@ pub(crate) fn open_to_write_rows(path: &Path) -> Result<rusqlite::Connection, St
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+    if connection.is_readonly("main")? {
+        // SQLite opens what it can not open to write to be read, and tells nobody.
+        let refused = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+        return Err(rusqlite::Error::SqliteFailure(refused, None).into());
+    }
     connection.busy_timeout(BUSY_TIMEOUT)?;
     let log_bytes = checkpoint_pages() * PAGE_BYTES;
     connection.execute_batch(&format!(

@@ -24,16 +24,27 @@ async fn no_passage_is_cut_by_the_model_and_none_is_left_out() {
             Err(EmbedError::NoTokens { .. }) => return Ok(()),
             passages => passages.unwrap(),
         };
-        prop_assert_eq!(passages[0].start, 0);
-        prop_assert_eq!(passages[passages.len() - 1].end, text.len());
+        // A passage of which no token says anything, such as one of spelt special tokens, is no passage.
+        let says_nothing = |part: &str| {
+            part.trim().is_empty()
+                || matches!(queue.passages(part, length, None), Err(EmbedError::NoTokens { .. }))
+        };
+        let ends = [0..passages[0].start, passages[passages.len() - 1].end..text.len()];
+        for end in ends {
+            prop_assert!(says_nothing(&text[end.clone()]), "{:?} is left out", &text[end]);
+        }
         for passage in &passages {
             let count = queue.count_tokens(&text[passage.clone()], None).unwrap();
             prop_assert!(count <= tokens, "{count} tokens in {:?}", &text[passage.clone()]);
         }
         for pair in passages.windows(2) {
             prop_assert!(pair[0].start < pair[1].start && pair[0].end < pair[1].end);
-            prop_assert!(pair[1].start <= pair[0].end);
-            let shared = queue.count_tokens(&text[pair[1].start..pair[0].end], None).unwrap();
+            let Some(both) = text.get(pair[1].start..pair[0].end) else {
+                let between = &text[pair[0].end..pair[1].start];
+                prop_assert!(says_nothing(between), "{between:?} is left out");
+                continue;
+            };
+            let shared = queue.count_tokens(both, None).unwrap();
             prop_assert!(shared - overhead <= overlap);
         }
         Ok(())

@@ -117,7 +117,7 @@ impl DocumentStore {
                 table.create(fields.place(table)?, &mut connection).await?;
             }
         }
-        let rows = RowWriter::new(path.clone());
+        let rows = RowWriter::open(&path)?;
         let mut loader =
             Loader { path, connection, rows, history, totals, has_damage, options, fields };
         let documents = loader.count().await?;
@@ -513,9 +513,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
         let options = StoreOptions::plain(metrics);
-        let mut loader = DocumentStore::open(folder.path(), options).await.unwrap();
+        let loader = DocumentStore::open(folder.path(), options).await.unwrap();
         let few_pages = "PRAGMA max_page_count = 24";
-        loader.rows.connection().unwrap().0.query_row(few_pages, [], |_| Ok(())).unwrap();
+        loader.rows.connection().0.query_row(few_pages, [], |_| Ok(())).unwrap();
         let store = loader.start(|_| {});
         upsert(&store, 1, 1_000).await.unwrap();
         for id in 2..5 {

@@ -4,7 +4,7 @@
 //! Statements stay prepared and run where they are called, as each row is a few of them. The log is copied
 //! into the database after a group has been answered, not by the commit that made it long.
 
-use std::{cell::Cell, path::PathBuf, time::Instant};
+use std::{cell::Cell, path::Path, time::Instant};
 
 use akidb_core::{
     Seq,
@@ -29,9 +29,7 @@ thread_local! {
 
 /// The connection that writes rows.
 pub(super) struct RowWriter {
-    path: PathBuf,
-    /// Opened by the first write, for many collections are only read.
-    connection: Option<AtHand>,
+    connection: AtHand,
     /// Pages of the log after the last group.
     log_pages: u32,
 }
@@ -83,28 +81,27 @@ impl GroupFailure {
 }
 
 impl RowWriter {
-    pub(super) const fn new(path: PathBuf) -> Self {
-        Self { path, connection: None, log_pages: 0 }
+    /// Opens the connection, with the collection and not with its first write: a database that can not
+    /// be opened is told as that, and not by writes that fail under a node that says it is ready.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = connection::open_to_write_rows(path)?;
+        let told = |_: &rusqlite::hooks::Wal, pages| {
+            LOG_PAGES.set(u32::try_from(pages).unwrap_or(0));
+            Ok(())
+        };
+        connection.wal_hook(Some(told));
+        Ok(Self { connection: AtHand(connection), log_pages: 0 })
     }
 
     /// The connection.
-    pub(super) fn connection(&mut self) -> Result<&mut AtHand, StoreError> {
-        if self.connection.is_none() {
-            let connection = connection::open_to_write_rows(&self.path)?;
-            let told = |_: &rusqlite::hooks::Wal, pages| {
-                LOG_PAGES.set(u32::try_from(pages).unwrap_or(0));
-                Ok(())
-            };
-            connection.wal_hook(Some(told));
-            self.connection = Some(AtHand(connection));
-        }
-        // It was just made where it was not there.
-        self.connection.as_mut().ok_or(StoreError::Closed)
+    #[cfg(test)]
+    pub(super) const fn connection(&self) -> &AtHand {
+        &self.connection
     }
 
     /// Writes a group and syncs it.
     pub(super) fn write(&mut self, group: Group) -> Result<CommittedGroup, GroupFailure> {
-        let connection = self.connection().map_err(GroupFailure::RolledBack)?;
+        let connection = &mut self.connection;
         let acknowledges_early = has_fault(PlantedFault::AcknowledgeBeforeCommit);
         if acknowledges_early {
             // The group before this one was answered with its transaction open.
@@ -135,7 +132,7 @@ impl RowWriter {
     /// anew. What fails here is tried again, and is lost to nobody: the log has it.
     pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.log_pages = 0;
-        self.connection()?.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        self.connection.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(())
     }
 }
@@ -215,7 +212,7 @@ mod tests {
             fields: Fields::default(),
             metrics: metrics.clone(),
         };
-        let mut rows = RowWriter::new(folder.path().join("documents.db"));
+        let mut rows = RowWriter::open(&folder.path().join("documents.db")).unwrap();
         let write = |rows: &mut RowWriter, seq, values| {
             let written = rows.write(group(seq, values));
             assert_eq!(written.ok().map(|written| written.last_seq), Some(Seq(seq)));
