@@ -240,6 +240,7 @@ struct Target {
 impl Reembedding<'_> {
     /// What is only so for a while is waited for: the model is being loaded, or there is much to do.
     async fn go_on(&mut self) -> Result<WorkEnd> {
+        let mut told = None;
         loop {
             if self.is_stopped() {
                 return Ok(WorkEnd::Stopped);
@@ -248,7 +249,10 @@ impl Reembedding<'_> {
                 Err(error) if is_passing(error.code) => error,
                 ended => return ended,
             };
-            tracing::debug!(task = %self.task.id, %error, "embedding anew goes on in a moment");
+            // Once for each cause: it may last, as that of a model that can not be loaded.
+            if told.replace(error.code) != Some(error.code) {
+                tracing::warn!(task = %self.task.id, %error, "embedding anew waits, and goes on by itself");
+            }
             tokio::select! {
                 () = tokio::time::sleep(error.retry_after.unwrap_or(AGAIN_AFTER)) => {}
                 () = self.control.stopped() => {}
