@@ -9,6 +9,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use akidb_core::{Error, ErrorCode, FieldName, Result};
 use akidb_engine::{CollectionRecord, VectorField};
+use akidb_store::DocumentStore;
 use tokio::time::Instant;
 
 use super::{Collections, Entry, open::stored_field};
@@ -54,9 +55,7 @@ impl Collections {
             return Err(Error::new(ErrorCode::FieldExists, message));
         }
         let open = Arc::clone(self).opening(Arc::clone(&entry)).await?;
-        // Tables that nobody knows stay, and are not taken for those of a new field.
-        let taken = open.store.field_numbers().await?.last().copied().unwrap_or(0);
-        field.number = record.last_field.max(taken) + 1;
+        field.number = free_number(&record, &open.store).await?;
         let number = field.number;
         open.projections.add(&record, &field, open.store.position());
         let (stored, after) = (stored_field(&field), with_field(&record, field));
@@ -66,10 +65,7 @@ impl Collections {
         };
         if let Err(error) = added {
             open.projections.remove(number);
-            // Its tables are empty, and its number was given to nobody.
-            if let Err(error) = open.store.drop_field(number).await {
-                tracing::warn!(%error, "tables of a field that was not added stay");
-            }
+            take_back_tables(&open.store, number).await;
             return Err(self.not_written(error));
         }
         entry.set(after).await;
@@ -167,6 +163,20 @@ pub(super) fn remove_index_files(entry: &Entry, number: u32) -> Result<()> {
             Err(Error::new(ErrorCode::StorageFailed, message))
         }
         _ => Ok(()),
+    }
+}
+
+/// A number that no field of the collection ever had. Tables that nobody knows stay, and are not taken for
+/// those of a new field.
+pub(super) async fn free_number(record: &CollectionRecord, store: &DocumentStore) -> Result<u32> {
+    let taken = store.field_numbers().await?.last().copied().unwrap_or(0);
+    Ok(record.last_field.max(taken) + 1)
+}
+
+/// Removes the tables of a field that was not added. They are empty, and their number was given to nobody.
+pub(super) async fn take_back_tables(store: &DocumentStore, number: u32) {
+    if let Err(error) = store.drop_field(number).await {
+        tracing::warn!(%error, "tables of a field that was not added stay");
     }
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Collections, Entry,
-    fields::{close_projection, remove_index_files},
+    fields::{close_projection, free_number, remove_index_files, take_back_tables},
     open::stored_field,
 };
 
@@ -66,8 +66,7 @@ impl Collections {
             return Ok(());
         }
         let open = Arc::clone(self).opening(Arc::clone(entry)).await?;
-        let taken = open.store.field_numbers().await?.last().copied().unwrap_or(0);
-        shadow.number = record.last_field.max(taken) + 1;
+        shadow.number = free_number(&record, &open.store).await?;
         let number = shadow.number;
         open.projections.add_rest(&record, open.store.position());
         let mut after = CollectionRecord::clone(&record);
@@ -80,10 +79,7 @@ impl Collections {
             Err(error) => Err(error),
         };
         if let Err(error) = added {
-            // Its tables are empty, and its number was given to nobody.
-            if let Err(error) = open.store.drop_field(number).await {
-                tracing::warn!(%error, "tables of a field that was not added stay");
-            }
+            take_back_tables(&open.store, number).await;
             return Err(self.not_written(error));
         }
         entry.set(after).await;

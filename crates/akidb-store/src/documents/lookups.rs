@@ -271,17 +271,11 @@ mod tests {
     use sqlx::{Connection as _, SqliteConnection};
 
     use super::*;
-    use crate::{DocumentStore, FailStop, StoreOptions, VectorsPerDocument};
+    use crate::{DocumentStore, StoreOptions, VectorsPerDocument};
 
     fn options(vectors_per_document: VectorsPerDocument) -> StoreOptions {
-        StoreOptions {
-            readers_max: 2,
-            vectors_per_document,
-            fields: Vec::new(),
-            shadows: Vec::new(),
-            metrics: StoreMetrics::register(&prometheus::Registry::new()).unwrap(),
-            fail_stop: FailStop::default(),
-        }
+        let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
+        StoreOptions { readers_max: 2, vectors_per_document, ..StoreOptions::plain(metrics) }
     }
 
     fn row(id: impl Into<DocumentId>, passages: Option<usize>) -> NewRow {
