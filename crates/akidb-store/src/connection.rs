@@ -21,7 +21,7 @@ const CHECKPOINT_PAGES: u32 = 4_096;
 const CHECKPOINT_PAGES_SHRUNKEN: u32 = 64;
 
 /// Two or more vectors of common dimensions fit one page with little waste.
-const PAGE_BYTES: u32 = 8_192;
+pub(crate) const PAGE_BYTES: u32 = 8_192;
 
 /// How long a statement waits for a lock of another connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

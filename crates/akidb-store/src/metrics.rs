@@ -27,6 +27,9 @@ akidb_core::metrics! {
         pub(crate) lost_writes: IntCounter,
             "akidb_store_lost_writes_total",
             "Acknowledged sequence numbers found missing when a collection was opened.";
+        pub(crate) log_bytes: IntGauge,
+            "akidb_store_log_bytes",
+            "Bytes in the logs of open collections that are not in their databases yet.";
         pub(crate) read_only: IntGauge,
             "akidb_storage_read_only",
             "1 while writes are refused because the disk of the data directory is nearly full.";

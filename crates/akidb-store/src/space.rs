@@ -1,8 +1,8 @@
 //! Room on the disk: writes end before it is full, so that what makes room still works.
 //!
 //! SQLite cannot delete on a full disk: a deletion is a transaction, which the WAL must hold first.
-//! Writes are therefore refused while less than [`DiskSpace::min_free_bytes`] are free, and begin
-//! again by themselves. Other programs fill a disk too; for that there is a *ballast*, a file that
+//! Writes are therefore refused while less than [`DiskSpace::min_free_bytes`] are free beside what logs
+//! still have to be copied into, and begin again by themselves. Other programs fill a disk too; for that there is a *ballast*, a file that
 //! is removed when hardly anything is left. Out of scope: what of the disk is looked at ([`room`]),
 //! and when something changes ([`watch`]).
 
@@ -79,7 +79,7 @@ impl DiskSpace {
     /// # Errors
     /// When the system does not say.
     pub fn measure(path: &Path, min_free_bytes: Option<u64>) -> io::Result<(u64, u64)> {
-        let room = Room::of(path)?;
+        let room = Room::of(path, 0)?;
         Ok((room.free_bytes, Watch::new(min_free_bytes).min_free_bytes(room)))
     }
 
@@ -109,7 +109,7 @@ impl DiskSpace {
             return Ok(());
         }
         let min_free_bytes = state.watch.min_free_bytes(state.room);
-        Err(StoreError::LowSpace { free_bytes: state.room.free_bytes, min_free_bytes })
+        Err(StoreError::LowSpace { free_bytes: state.room.left_bytes(), min_free_bytes })
     }
 
     /// Whether so many bytes more leave what is kept free.
@@ -120,7 +120,7 @@ impl DiskSpace {
         self.check()?;
         let state = self.lock();
         let (free_bytes, min_free_bytes) =
-            (state.room.free_bytes, state.watch.min_free_bytes(state.room));
+            (state.room.left_bytes(), state.watch.min_free_bytes(state.room));
         if free_bytes.saturating_sub(min_free_bytes) < needed_bytes {
             return Err(StoreError::NoSpaceFor { needed_bytes, free_bytes, min_free_bytes });
         }
@@ -182,7 +182,8 @@ impl DiskSpace {
             return;
         }
         state.looked = Some(Instant::now());
-        match Room::of(&self.root) {
+        let log_bytes = u64::try_from(self.metrics.log_bytes.get()).unwrap_or(0);
+        match Room::of(&self.root, log_bytes) {
             Ok(room) => state.room = room,
             Err(error) => {
                 let error = io::Error::from(error);
@@ -213,7 +214,7 @@ impl DiskSpace {
 
     /// To the log when it changes, and to the metrics.
     fn tell(&self, state: &State, was_read_only: bool) {
-        let free_bytes = state.room.free_bytes;
+        let free_bytes = state.room.left_bytes();
         let min_free_bytes = state.watch.min_free_bytes(state.room);
         let is_read_only = state.watch.is_read_only();
         self.metrics.read_only.set(is_read_only.into());

@@ -15,6 +15,7 @@ use super::{
     StoredVector, Totals,
     field::{self, Fields, Place, Places, Table},
     history::{self, History},
+    log_debt::LogDebt,
     identity,
     lookups::Lookups,
     placement::{Placement, Placements},
@@ -251,6 +252,7 @@ impl Loader {
         let writer = Writer {
             connection: self.connection,
             rows: Some(self.rows),
+            log_debt: LogDebt::none(self.options.metrics.log_bytes.clone()),
             high_water: self.history.high_water,
             totals: Arc::clone(&totals),
             published: publish,

@@ -9,6 +9,7 @@ mod history;
 mod identity;
 mod known;
 mod load;
+mod log_debt;
 mod lookups;
 mod orders;
 mod page;

@@ -123,17 +123,24 @@ impl RowWriter {
         Ok(committed)
     }
 
+    /// Pages of the log after the last group.
+    pub(super) const fn log_pages(&self) -> u32 {
+        self.log_pages
+    }
+
     /// Whether the log is so long that it is to be copied into the database.
     pub(super) fn log_is_long(&self) -> bool {
         self.log_pages >= checkpoint_pages()
     }
 
     /// Copies the log into the database, as far as nobody reads what is in it; the next write begins it
-    /// anew. What fails here is tried again, and is lost to nobody: the log has it.
-    pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
+    /// anew. Says how many pages are left to copy. What fails here is tried again, and is lost to nobody:
+    /// the log has it.
+    pub(super) fn checkpoint(&mut self) -> Result<u32, StoreError> {
         self.log_pages = 0;
-        self.connection.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-        Ok(())
+        let left = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
+        let left = self.connection.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], left)?;
+        Ok(u32::try_from(left).unwrap_or(0))
     }
 }
 
@@ -216,12 +223,12 @@ mod tests {
         let write = |rows: &mut RowWriter, seq, values| {
             let written = rows.write(group(seq, values));
             assert_eq!(written.ok().map(|written| written.last_seq), Some(Seq(seq)));
-            rows.log_pages
+            rows.log_pages()
         };
         // 64 MiB are more than the log may have before it is copied.
         let long = write(&mut rows, 1, 16 << 20);
         assert!(long > checkpoint_pages() && rows.log_is_long(), "{long}");
-        rows.checkpoint().unwrap();
+        assert_eq!(rows.checkpoint().unwrap(), 0);
         assert!(!rows.log_is_long());
         let short = write(&mut rows, 2, 10);
         assert!((1..100).contains(&short), "{short}");

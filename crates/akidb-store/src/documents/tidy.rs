@@ -75,26 +75,28 @@ impl Tidy {
         idle.into_iter().chain(busy).min()
     }
 
-    /// Takes a step.
-    pub(super) async fn step(&mut self, connection: &mut SqliteConnection) {
+    /// Takes a step. Says whether the log is empty now.
+    pub(super) async fn step(&mut self, connection: &mut SqliteConnection) -> bool {
         match self.try_step(connection).await {
             Ok(Step::More) => {}
             Ok(Step::Later) => self.postpone(),
             Err(StoreError::Full) => {
                 // Pages are given back through the log, which takes room of its own until it is
                 // emptied; there may be enough then.
-                if let Err(error) = truncate_log(connection).await {
-                    tracing::debug!(%error, "the log stays as it is on a full disk");
-                }
                 self.postpone();
+                return truncate_log(connection).await.is_ok_and(|step| step == Step::Done);
             }
-            Ok(Step::Done) => (self.last_commit, self.first_removal) = (None, None),
+            Ok(Step::Done) => {
+                (self.last_commit, self.first_removal) = (None, None);
+                return true;
+            }
             Err(error) => {
                 tracing::warn!(%error, "disk could not be given back, nothing is lost");
                 self.gives_pages_back = Some(false);
                 (self.last_commit, self.first_removal) = (None, None);
             }
         }
+        false
     }
 
     fn postpone(&mut self) {

@@ -17,10 +17,11 @@ use tokio::{
 use super::{
     Position, Totals,
     field::Fields,
+    log_debt::LogDebt,
     orders::Order,
     publisher::{Publication, Publishing, Reply},
     row_writer::{CommittedGroup, Group, GroupFailure, RowWriter},
-    tidy::{Tidy, truncate_log},
+    tidy::{Step, Tidy, truncate_log},
 };
 use crate::{FailStop, StoreError, StoreMetrics, high_water::HighWater};
 
@@ -61,6 +62,7 @@ pub(super) struct Writer {
     pub(super) connection: SqliteConnection,
     /// For rows; absent while a thread has it.
     pub(super) rows: Option<RowWriter>,
+    pub(super) log_debt: LogDebt,
     pub(super) high_water: HighWater,
     pub(super) totals: Arc<Totals>,
     /// The last sequence number that the indexes have.
@@ -137,12 +139,18 @@ impl Writer {
                 job = jobs.recv() => {
                     // Where a step is due, one is taken between any two groups.
                     if job.is_some() && due.is_some_and(|due| due <= Instant::now()) {
-                        self.tidy.step(&mut self.connection).await;
+                        self.tidy_up().await;
                     }
                     return job;
                 }
-                () = is_due => self.tidy.step(&mut self.connection).await,
+                () = is_due => self.tidy_up().await,
             }
+        }
+    }
+
+    async fn tidy_up(&mut self) {
+        if self.tidy.step(&mut self.connection).await {
+            self.log_debt.set_pages(0);
         }
     }
 
@@ -156,8 +164,10 @@ impl Writer {
         if self.unwritable.is_some() {
             return;
         }
-        if let Err(error) = truncate_log(&mut self.connection).await {
-            tracing::debug!(%error, "the log of a collection stays as it is");
+        match truncate_log(&mut self.connection).await {
+            Ok(Step::Done) => self.log_debt.set_pages(0),
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the log of a collection stays as it is"),
         }
     }
 
@@ -232,6 +242,7 @@ impl Writer {
         let written = self.with_rows(move |rows| rows.write(group)).await;
         let committed = written.unwrap_or(Err(GroupFailure::RolledBack(StoreError::Closed)))?;
         let last_seq = committed.last_seq;
+        self.log_debt.set_pages(self.rows.as_ref().map_or(0, RowWriter::log_pages));
         self.tidy.committed(!committed.change.removed.is_empty());
         self.totals.last_seq.store(last_seq.0, Ordering::Release);
         if let Err(error) = self.high_water.write(Position { seq: last_seq, ..self.opened_at }) {
@@ -246,8 +257,10 @@ impl Writer {
             return;
         }
         let began = Instant::now();
-        if let Some(Err(error)) = self.with_rows(RowWriter::checkpoint).await {
-            tracing::debug!(%error, "the log of a collection stays as it is");
+        match self.with_rows(RowWriter::checkpoint).await {
+            Some(Ok(pages_left)) => self.log_debt.set_pages(pages_left),
+            Some(Err(error)) => tracing::debug!(%error, "the log of a collection stays as it is"),
+            None => {}
         }
         let took = began.elapsed().as_secs_f64();
         self.metrics.commit_part_seconds.with_label_values(&["checkpoint"]).observe(took);

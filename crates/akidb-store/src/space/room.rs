@@ -15,15 +15,23 @@ pub(super) struct Room {
     pub(super) size_bytes: u64,
     /// What is free for this user: some of the disk may be kept for root.
     pub(super) free_bytes: u64,
+    /// What is in logs and not yet in their databases.
+    pub(super) log_bytes: u64,
 }
 
 impl Room {
-    pub(super) fn of(path: &Path) -> rustix::io::Result<Self> {
+    pub(super) fn of(path: &Path, log_bytes: u64) -> rustix::io::Result<Self> {
         let disk = rustix::fs::statvfs(path)?;
         Ok(Self {
             size_bytes: disk.f_blocks.saturating_mul(disk.f_frsize),
             free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            log_bytes,
         })
+    }
+
+    /// What is free when every log has been copied into its database.
+    pub(super) const fn left_bytes(self) -> u64 {
+        self.free_bytes.saturating_sub(self.log_bytes)
     }
 }
 

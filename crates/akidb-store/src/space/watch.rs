@@ -70,7 +70,7 @@ impl Watch {
         let min_free = self.min_free_bytes(room);
         let enough = min_free + min_free / MARGIN_ONE_IN;
         let ballast = (min_free / BALLAST_ONE_IN).min(BALLAST_BYTES_MAX);
-        let has_room = room.free_bytes >= if self.is_read_only { enough } else { min_free };
+        let has_room = room.left_bytes() >= if self.is_read_only { enough } else { min_free };
         self.is_read_only = !has_room || self.met_full;
         match has_ballast {
             true if room.free_bytes < ballast => Step::RemoveBallast,
@@ -91,13 +91,13 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn room(free_mib: u64) -> Room {
-        Room { size_bytes: 10_000 * MIB, free_bytes: free_mib * MIB }
+        Room { size_bytes: 10_000 * MIB, free_bytes: free_mib * MIB, log_bytes: 0 }
     }
 
     #[test]
     fn the_larger_of_two_is_kept_free_unless_said_otherwise() {
         let kept = |given, size_mib| {
-            let room = Room { size_bytes: size_mib * MIB, free_bytes: 0 };
+            let room = Room { size_bytes: size_mib * MIB, ..Room::default() };
             Watch::new(given).min_free_bytes(room) / MIB
         };
         assert_eq!(kept(None, 10_000), 256);
@@ -119,6 +119,16 @@ mod tests {
         ] {
             watch.step(room(free_mib), true);
             assert_eq!(watch.is_read_only(), is_read_only, "{free_mib}");
+        }
+    }
+
+    #[test]
+    fn what_logs_are_to_take_is_not_free_for_writes_and_costs_no_ballast() {
+        let mut watch = Watch::new(Some(80 * MIB));
+        for (log_mib, is_read_only) in [(0, false), (20, false), (21, true), (11, true), (10, false)] {
+            let room = Room { log_bytes: log_mib * MIB, ..room(100) };
+            assert_eq!(watch.step(room, true), Step::Nothing);
+            assert_eq!(watch.is_read_only(), is_read_only, "{log_mib}");
         }
     }
 
