@@ -125,7 +125,9 @@ mod tests {
     #[test]
     fn what_logs_are_to_take_is_not_free_for_writes_and_costs_no_ballast() {
         let mut watch = Watch::new(Some(80 * MIB));
-        for (log_mib, is_read_only) in [(0, false), (20, false), (21, true), (11, true), (10, false)] {
+        for (log_mib, is_read_only) in
+            [(0, false), (20, false), (21, true), (11, true), (10, false)]
+        {
             let room = Room { log_bytes: log_mib * MIB, ..room(100) };
             assert_eq!(watch.step(room, true), Step::Nothing);
             assert_eq!(watch.is_read_only(), is_read_only, "{log_mib}");

@@ -8,12 +8,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::{
     node::{Backend, Node, scratch},
@@ -60,7 +62,7 @@ impl Writer {
     }
 
     /// Writes until the node is gone.
-    async fn run(mut self, client: RestClient) -> Self {
+    async fn run(mut self, client: RestClient, answered: Arc<Notify>) -> Self {
         loop {
             let mut after = self.acknowledged.clone();
             let (path, body) = self.next_write(&mut after);
@@ -69,6 +71,7 @@ impl Writer {
                 return self;
             }
             self.acknowledged = self.pending.take().unwrap();
+            answered.notify_one();
         }
     }
 
@@ -209,12 +212,13 @@ async fn kill_while_writing(form: Form, collection: Value) {
     };
     let mut node = start();
     RestClient::new(&node).post("/v1/collections", collection).await;
-    let mut writes = 0;
     for cycle in 0..CYCLES {
         let client = RestClient::new(&node);
-        let running: Vec<_> =
-            writers.drain(..).map(|writer| tokio::spawn(writer.run(client.clone()))).collect();
-        tokio::time::sleep(Duration::from_millis(random.random_range(5..200))).await;
+        let first = Arc::new(Notify::new());
+        let run = |writer: Writer| tokio::spawn(writer.run(client.clone(), Arc::clone(&first)));
+        let running: Vec<_> = writers.drain(..).map(run).collect();
+        first.notified().await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..200))).await;
         node.signal(Signal::KILL);
         for writer in running {
             writers.push(writer.await.unwrap());
@@ -225,7 +229,5 @@ async fn kill_while_writing(form: Form, collection: Value) {
         for writer in &mut writers {
             writer.settle(&stored, cycle);
         }
-        writes = writers.iter().map(|writer| writer.next_version).sum::<u64>();
     }
-    assert!(writes > CYCLES * WRITERS, "hardly anything was written: {writes} documents");
 }

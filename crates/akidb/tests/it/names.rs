@@ -1,10 +1,11 @@
 //! `kill -9` while names change: each is as it was or as it was to be, and none is lost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rustix::process::Signal;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::{
     node::{Node, scratch},
@@ -20,13 +21,14 @@ fn name_of(round: u64) -> String {
 }
 
 /// Renames round after round until the node is gone; the last round that was answered.
-async fn rename_until_killed(client: RestClient, mut round: u64) -> u64 {
+async fn rename_until_killed(client: RestClient, mut round: u64, answered: Arc<Notify>) -> u64 {
     loop {
         let path = format!("/v1/collections/{}", name_of(round));
         let answer = client.try_patch(&path, &json!({"name": name_of(round + 1)})).await;
         let Some(answer) = answer else { return round };
         round += 1;
         assert_eq!(answer["name"], name_of(round));
+        answered.notify_one();
     }
 }
 
@@ -44,8 +46,11 @@ async fn a_renaming_that_is_killed_leaves_one_of_both_names() {
 
     let mut round = 0;
     for cycle in 0..CYCLES {
-        let renaming = tokio::spawn(rename_until_killed(RestClient::new(&node), round));
-        tokio::time::sleep(Duration::from_millis(random.random_range(5..100))).await;
+        let first = Arc::new(Notify::new());
+        let client = RestClient::new(&node);
+        let renaming = tokio::spawn(rename_until_killed(client, round, Arc::clone(&first)));
+        first.notified().await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..100))).await;
         node.signal(Signal::KILL);
         let answered = renaming.await.unwrap();
         node.wait();
@@ -65,7 +70,6 @@ async fn a_renaming_that_is_killed_leaves_one_of_both_names() {
         let path = format!("/v1/collections/{}", name_of(round));
         assert_eq!(client.get(&path).await["document_count"], DOCUMENTS, "cycle {cycle}");
     }
-    assert!(round > CYCLES, "hardly anything was renamed: {round} times");
 }
 
 /// What both aliases name after a round: each the other one of two collections.
@@ -75,7 +79,7 @@ fn named_in(round: u64) -> [&'static str; 2] {
 
 /// Switches both aliases at once, round after round, until the node is gone; the last round that was
 /// answered.
-async fn switch_until_killed(client: RestClient, mut round: u64) -> u64 {
+async fn switch_until_killed(client: RestClient, mut round: u64, answered: Arc<Notify>) -> u64 {
     loop {
         let [a, b] = named_in(round + 1);
         let actions = [("a", a), ("b", b)]
@@ -85,6 +89,7 @@ async fn switch_until_killed(client: RestClient, mut round: u64) -> u64 {
             return round;
         }
         round += 1;
+        answered.notify_one();
     }
 }
 
@@ -114,9 +119,12 @@ async fn a_switch_of_aliases_that_is_killed_is_made_whole_or_not_at_all() {
     let mut round = 0;
     for cycle in 0..CYCLES {
         let client = RestClient::new(&node);
-        let switching = tokio::spawn(switch_until_killed(client.clone(), round));
+        let first = Arc::new(Notify::new());
+        let switching =
+            tokio::spawn(switch_until_killed(client.clone(), round, Arc::clone(&first)));
         let asking = tokio::spawn(ask_until_killed(client));
-        tokio::time::sleep(Duration::from_millis(random.random_range(5..100))).await;
+        first.notified().await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..100))).await;
         node.signal(Signal::KILL);
         let answered = switching.await.unwrap();
         asking.await.unwrap();
@@ -133,5 +141,4 @@ async fn a_switch_of_aliases_that_is_killed_is_made_whole_or_not_at_all() {
         let count = client.post("/v1/collections/a/documents/count", json!({})).await;
         assert_eq!(count["count"], if found[0] == "first" { 1 } else { 2 }, "cycle {cycle}");
     }
-    assert!(round > CYCLES, "hardly anything was switched: {round} times");
 }
