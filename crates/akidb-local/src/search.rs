@@ -27,6 +27,10 @@ use crate::{
 /// How often a search is repeated when documents that it found were replaced meanwhile.
 const ATTEMPTS_MAX: u32 = 8;
 
+/// How long the commit that replaced them is waited for before each. It is on its way into the indexes, on
+/// a machine that may have other work.
+const COMMIT_TAKES_MAX: Duration = Duration::from_millis(250);
+
 /// What a search in an index may be expected to take on the thread that asks. Another thread takes a
 /// tenth of it to wake and to answer, and other requests wait for no longer.
 const HERE_MAX: Duration = Duration::from_micros(500);
@@ -116,6 +120,7 @@ pub(crate) async fn search(
     let mut attempt = 1;
     loop {
         let began = Instant::now();
+        let indexed = open.store.indexed_seq();
         let span = tracing::debug_span!(target: TRACE_TARGET, "index");
         let settled = settled(open, projection, query.filter.as_ref());
         let view = settled.instrument(span.clone()).await?;
@@ -136,7 +141,9 @@ pub(crate) async fn search(
                 plan: searched.plan,
             });
         }
-        tokio::time::sleep(Duration::from_micros(100) * attempt).await;
+        let next_commit = open.store.indexed_after(indexed);
+        // Without one it is tried again all the same.
+        let _ = tokio::time::timeout(COMMIT_TAKES_MAX, next_commit).await;
         attempt += 1;
     }
 }

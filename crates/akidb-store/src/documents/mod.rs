@@ -208,6 +208,18 @@ impl DocumentStore {
         let _ = self.published.clone().wait_for(|published| *published >= seq).await;
     }
 
+    /// The last commit that the indexes have.
+    #[must_use]
+    pub fn indexed_seq(&self) -> Seq {
+        *self.published.borrow()
+    }
+
+    /// Waits until the indexes have a later commit.
+    pub async fn indexed_after(&self, seq: Seq) {
+        // The writer that has ended publishes nothing more.
+        let _ = self.published.clone().wait_for(|published| *published > seq).await;
+    }
+
     /// Documents stored now.
     #[must_use]
     pub fn document_count(&self) -> u64 {
