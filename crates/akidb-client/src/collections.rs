@@ -32,10 +32,24 @@ pub struct NewCollection {
     /// A line for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The language of its words: `auto`, `none` or a code of two letters; `auto` where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Which words count in a search by words, and how much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyword: Option<KeywordSettings>,
     /// Named vector fields. With some, it has the unnamed field as well only if something is said of
     /// that: a model, a dimension, a metric, an index or chunking.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, NewField>,
+}
+
+/// Which words count in a search by words, and how much.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct KeywordSettings {
+    /// What a word counts, 1 to 100, by where it stands: `text`, the document's own, 1 where it is not named and not looked at
+    /// with 0; and names of metadata, with dots for what is inside of others.
+    pub weights: BTreeMap<String, u64>,
 }
 
 /// What a new vector field is made with.
@@ -171,6 +185,10 @@ pub struct ListedCollection {
     pub metric: Option<Metric>,
     /// How texts are cut; absent where they are truncated.
     pub chunking: Option<Chunking>,
+    /// The language of its words: `auto`, `none` or a code of two letters.
+    pub language: String,
+    /// Which words count in a search by words, and how much.
+    pub keyword: KeywordSettings,
     /// What its texts are being embedded with, to take the place of `model`.
     pub reembedding: Option<ModelIdentity>,
     /// What embedded its texts before; its vectors are kept until they are dropped.
@@ -244,6 +262,10 @@ pub struct CollectionDescription {
     pub metric: Option<Metric>,
     /// How texts are cut; absent where they are truncated.
     pub chunking: Option<Chunking>,
+    /// The language of its words: `auto`, `none` or a code of two letters.
+    pub language: String,
+    /// Which words count in a search by words, and how much.
+    pub keyword: KeywordSettings,
     /// What its texts are being embedded with, to take the place of `model`.
     pub reembedding: Option<ModelIdentity>,
     /// What embedded its texts before; its vectors are kept until they are dropped.

@@ -58,8 +58,8 @@ pub use self::{
     collection::Collection,
     collections::{
         Chunking, CollectionDescription, CollectionUpdate, Field, FieldChange, IndexDescription,
-        IndexSettings, IndexState, ListedCollection, ListedField, LostWrites, NewCollection,
-        NewField,
+        IndexSettings, IndexState, KeywordSettings, ListedCollection, ListedField, LostWrites,
+        NewCollection, NewField,
     },
     documents::{
         Damaged, Deleted, Document, Documents, GetDocuments, NewDocument, Part, Passage, Patch,
@@ -74,7 +74,10 @@ pub use self::{
     node_state::{Component, Finding, IndexProgress, LoadState, Readiness, Version},
     request::Request,
     retries::Retries,
-    search::{Hit, HitPassage, Hits, Search, SearchParams, SearchPlan},
+    search::{
+        Fusion, Hit, HitPassage, Hits, HybridParams, MinParts, PartWeights, ScoreParts, Search,
+        SearchMode, SearchParams, SearchPlan,
+    },
     tasks::{Task, TaskError, TaskState},
 };
 

@@ -7,13 +7,17 @@ use serde_json::{Map, Value};
 
 use crate::{Damaged, Id, Part, Passage};
 
-/// Asks for the nearest documents.
+/// Asks for the best documents.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Search {
+    /// What documents are found by, semantic where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<SearchMode>,
     /// The vector field that is searched; the unnamed one where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// A text, embedded as a query. Exactly one of it, `vector` and `id` is given.
+    /// A text, embedded as a query, and the words that documents are to have. Exactly one of it,
+    /// `vector` and `id` is given, but for a hybrid search, which may have a vector beside the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// As many numbers as the collection's dimension.
@@ -31,9 +35,15 @@ pub struct Search {
     /// A filter on the metadata.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Value>,
-    /// The lowest score of a hit.
+    /// The lowest score of a hit; a hybrid search takes `min_parts`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_score: Option<f64>,
+    /// The lowest scores of a hit of a hybrid search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_parts: Option<MinParts>,
+    /// How a hybrid search is done; what is absent is left to the node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hybrid: Option<HybridParams>,
     /// The parts to answer; text and metadata where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub include: Option<Vec<Part>>,
@@ -43,6 +53,71 @@ pub struct Search {
     /// Whether the answer tells how the hits were found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<bool>,
+}
+
+/// What a search finds documents by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SearchMode {
+    /// How near they are to a vector, which a text becomes.
+    #[default]
+    Semantic,
+    /// The words that they have.
+    Keyword,
+    /// Both.
+    Hybrid,
+}
+
+/// How a hybrid search makes one score of two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Fusion {
+    /// By how sharply each score tells documents apart, and by what documents near to each have.
+    #[default]
+    Adaptive,
+    /// By ranks: reciprocal rank fusion.
+    Rrf,
+    /// By the scores, each brought to 0 to 1.
+    Weighted,
+}
+
+/// How a hybrid search is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct HybridParams {
+    /// How one score is made of two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fusion: Option<Fusion>,
+    /// Of ranks alone: how little the first ones stand out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub k: Option<f64>,
+    /// Of ranks and weights: what each score counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PartWeights>,
+    /// How many of the best by each score get both. All pages are of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u64>,
+}
+
+/// What each score counts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct PartWeights {
+    /// How near a document is.
+    pub semantic: f64,
+    /// How well it fits the words.
+    pub keyword: f64,
+}
+
+/// The lowest scores of a hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct MinParts {
+    /// How near it must be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub semantic: Option<f64>,
+    /// Its lowest BM25.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyword: Option<f64>,
 }
 
 /// How a search is done.
@@ -63,6 +138,16 @@ impl Search {
     /// What means the same as a text.
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: Some(text.into()), ..Self::default() }
+    }
+
+    /// What has the words of a text.
+    pub fn words(text: impl Into<String>) -> Self {
+        Self { mode: Some(SearchMode::Keyword), ..Self::text(text) }
+    }
+
+    /// What means the same as a text or has its words.
+    pub fn hybrid(text: impl Into<String>) -> Self {
+        Self { mode: Some(SearchMode::Hybrid), ..Self::text(text) }
     }
 
     /// What is near to a vector.
@@ -100,7 +185,7 @@ impl Search {
     }
 }
 
-/// The nearest documents.
+/// The best documents.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct Hits {
@@ -128,14 +213,17 @@ pub struct Hits {
     pub unknown_tokens: u32,
 }
 
-/// One near document. Parts that were not asked for are absent.
+/// One document that was found. Parts that were not asked for are absent.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct Hit {
     /// Its id.
     pub id: Id,
-    /// Higher is nearer, whatever the metric.
+    /// Higher is better: how near it is whatever the metric, its BM25, or of a hybrid search what both
+    /// give together, which says something beside the other hits alone.
     pub score: f32,
+    /// What the score of a hybrid search was made of.
+    pub parts: Option<ScoreParts>,
     /// Its text, where it has one.
     pub text: Option<String>,
     /// Its metadata.
@@ -145,7 +233,7 @@ pub struct Hit {
     /// In place of `vector` where the text was cut into passages: these, in their order.
     #[serde(default)]
     pub passages: Vec<Passage>,
-    /// The passage of the text that is nearest, where it was cut. The score is its.
+    /// The passage of the text that is nearest or has the words, where it was cut.
     pub passage: Option<HitPassage>,
     /// Its texts in named vector fields, by the field's name.
     #[serde(default)]
@@ -156,6 +244,16 @@ pub struct Hit {
     /// In place of one of `vectors` where the text in that field was cut into passages.
     #[serde(default)]
     pub field_passages: BTreeMap<String, Vec<Passage>>,
+}
+
+/// What a score was made of. Both can be compared between queries.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct ScoreParts {
+    /// How near the document is; absent where it has no vector in the field that is searched.
+    pub semantic: Option<f32>,
+    /// Its BM25, 0 where it has none of the words.
+    pub keyword: f32,
 }
 
 /// The passage by which a document was found. Characters are Unicode code points.
@@ -174,14 +272,16 @@ pub struct HitPassage {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct SearchPlan {
-    /// `scan`, `graph` or `graph_then_scan`.
-    pub strategy: String,
+    /// `scan`, `graph` or `graph_then_scan`; absent where no vectors were compared.
+    pub strategy: Option<String>,
     /// Candidates that the walk kept, where there was one.
     pub ef: Option<u64>,
     /// Vectors of the documents that the filter lets through, where there is one.
     pub matching: Option<u64>,
     /// Vectors of the collection.
     pub vectors: u64,
+    /// Documents that got both scores, in a hybrid search.
+    pub candidates: Option<u64>,
     /// Nodes of the graph whose neighbors were looked at.
     pub hops: u64,
     /// Vectors compared with the query.
@@ -192,6 +292,8 @@ pub struct SearchPlan {
     pub filter_ms: f64,
     /// Time in the vector index.
     pub index_ms: f64,
+    /// Time in the keyword index; absent in a semantic search.
+    pub keyword_ms: Option<f64>,
     /// Time to fetch the documents.
     pub fetch_ms: f64,
 }

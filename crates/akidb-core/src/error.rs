@@ -90,6 +90,18 @@ impl Error {
         Some(first)
     }
 
+    /// The same error of a part of a request, its places below that of the part.
+    #[must_use]
+    pub fn below(mut self, place: &str) -> Self {
+        for violation in &mut self.violations {
+            violation.field = format!("{place}.{}", violation.field);
+        }
+        // A message about a place begins with it.
+        let joint = if self.violations.is_empty() { ": " } else { "." };
+        self.message = format!("{place}{joint}{}", self.message);
+        self
+    }
+
     /// The deadline of a request passed, and nothing was changed by then.
     #[must_use]
     pub fn too_late() -> Self {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Limits;
+use crate::{Limits, filter::resolve};
 
 /// A checked JSON object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,15 @@ impl Metadata {
     #[must_use]
     pub fn into_object(self) -> Map<String, Value> {
         self.0
+    }
+
+    /// What a path leads to: the key itself where it is there, else key by key at the dots, through every object
+    /// of an array.
+    #[must_use]
+    pub fn values_at(&self, path: &str) -> Vec<&Value> {
+        let mut found = Vec::new();
+        resolve(&self.0, path, &mut found);
+        found
     }
 
     /// The object as compact JSON.

@@ -13,12 +13,14 @@
 //! | `task` | work that outlives its request, and what is kept of it |
 //! | `write` | changes of documents, and what became of them |
 //! | `read` | documents by id, by filter and page by page |
-//! | `search` | what is near to a vector |
+//! | `search` | what is near to a vector, and what has the words of a query |
+//! | `fusion` | one score of two |
 //! | `status` | what storage says of itself |
 //! | `text_hash` | what names a text by its content |
 
 mod alias;
 mod engine;
+mod fusion;
 mod read;
 mod record;
 mod search;
@@ -29,13 +31,16 @@ mod write;
 
 pub use alias::{Alias, AliasAction};
 pub use engine::{Collection, SettingsChange, StorageEngine};
+pub use fusion::{Fusion, FusionCandidate, ScoreParts, Weights, fuse};
 pub use read::{
     Count, InShadow, Matching, Rows, ScrollPage, ScrollPosition, ScrollRequest, ShadowPage,
 };
 pub use record::{
     CollectionRecord, CollectionSettings, ShadowChange, ShadowField, ShadowRole, VectorField,
 };
-pub use search::{Found, Hit, HitParts, HitPassage, Query, SearchPlan};
+pub use search::{
+    Found, Hit, HitParts, HitPassage, Hybrid, Near, Query, Ranking, SearchPlan, Words,
+};
 pub use status::{
     CollectionStatus, EngineStatus, IndexProgress, IndexState, IndexStatus, LostWrites,
     StorageFinding, UnopenedCollection,

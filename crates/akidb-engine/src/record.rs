@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use akidb_core::{
-    Chunking, CollectionName, Dimension, Error, ErrorCode, FieldName, IndexSettings, Metric, Result,
+    Chunking, CollectionName, Dimension, Error, ErrorCode, FieldName, IndexSettings,
+    KeywordSettings, Metric, Result,
 };
 use uuid::Uuid;
 
@@ -26,6 +27,8 @@ pub struct CollectionRecord {
     pub dropped_fields: Vec<u32>,
     /// The highest number that a field of it ever had.
     pub last_field: u32,
+    /// How the words of its documents are found.
+    pub keyword: KeywordSettings,
     /// Milliseconds since the Unix epoch.
     pub created_unix_ms: i64,
 }
@@ -205,6 +208,7 @@ mod tests {
                 shadows: Vec::new(),
                 dropped_fields: Vec::new(),
                 last_field: 0,
+                keyword: KeywordSettings::default(),
                 created_unix_ms: 0,
             };
             let found = record.field(&FieldName::new(wanted).unwrap());

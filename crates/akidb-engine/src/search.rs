@@ -1,4 +1,4 @@
-//! What is near to a vector.
+//! What is near to a vector, and what has the words of a query.
 
 use std::{
     ops::Range,
@@ -8,18 +8,16 @@ use std::{
 
 use akidb_core::{DamagedDocument, Document, DocumentId, Effort, Filter, Strategy};
 
-/// Asks for the documents that are nearest to a vector.
+use crate::{Fusion, ScoreParts};
+
+/// Asks for the best documents.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// The number of the field whose vectors are compared.
-    pub field: u32,
-    /// What they are compared with, of the field's dimension.
-    pub vector: Arc<Vec<f32>>,
+    /// What makes a document a good one.
+    pub ranking: Ranking,
     /// Which ones, all where absent.
     pub filter: Option<Filter>,
-    /// A document that is left out: the one that the vector is of.
-    pub itself: Option<DocumentId>,
-    /// How many, from the nearest on.
+    /// How many, from the best on.
     pub window: usize,
     /// How much of them comes.
     pub parts: HitParts,
@@ -27,6 +25,64 @@ pub struct Query {
     pub deadline: Instant,
     /// What is done to find the right ones.
     pub effort: Effort,
+}
+
+/// What makes a document a good one.
+#[derive(Clone, Debug)]
+pub enum Ranking {
+    /// It is near to a vector.
+    Semantic(Near),
+    /// It has words of a query.
+    Keyword(Words),
+    /// Both, as one score.
+    Hybrid(Hybrid),
+}
+
+impl Ranking {
+    /// The vector that documents are compared with, if there is one.
+    #[must_use]
+    pub const fn near(&self) -> Option<&Near> {
+        match self {
+            Self::Semantic(near) | Self::Hybrid(Hybrid { near, .. }) => Some(near),
+            Self::Keyword(_) => None,
+        }
+    }
+}
+
+/// What documents are near to.
+#[derive(Clone, Debug)]
+pub struct Near {
+    /// The number of the field whose vectors are compared.
+    pub field: u32,
+    /// What they are compared with, of the field's dimension.
+    pub vector: Arc<Vec<f32>>,
+    /// A document that is left out: the one that the vector is of.
+    pub itself: Option<DocumentId>,
+}
+
+/// What documents have words of.
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// As somebody typed it. Any text is a query.
+    pub text: String,
+    /// The lowest BM25 of a hit.
+    pub min_score: Option<f32>,
+}
+
+/// A search by a vector and by words. The best of each are the candidates, and each candidate has
+/// both scores.
+#[derive(Clone, Debug)]
+pub struct Hybrid {
+    /// What they are near to.
+    pub near: Near,
+    /// What they have words of. Its lowest score is one of hits, not of candidates.
+    pub words: Words,
+    /// The lowest nearness of a hit.
+    pub min_semantic: Option<f32>,
+    /// How many of the best by each score are candidates.
+    pub depth: usize,
+    /// How one score is made of two.
+    pub fusion: Fusion,
 }
 
 /// How much of a document a search gives.
@@ -43,7 +99,7 @@ pub enum HitParts {
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
-    /// The nearest documents, best first, each once.
+    /// The best documents, best first, each once.
     pub hits: Vec<Hit>,
     /// Documents that were found and can not be served.
     pub damaged: Vec<DamagedDocument>,
@@ -57,14 +113,17 @@ pub struct Found {
     pub plan: SearchPlan,
 }
 
-/// One near document.
+/// One document that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
-    /// Higher is nearer, whatever the metric.
+    /// Higher is better: how near it is whatever the metric, its BM25, or what both give together,
+    /// which says something beside the other hits of its query alone.
     pub score: f32,
+    /// What the score was made of, where that is more than one.
+    pub score_parts: Option<ScoreParts>,
     /// The document, with the parts that were asked for.
     pub document: Document,
-    /// The passage of its text that is nearest, where the collection cuts texts.
+    /// The passage of its text that is nearest or has the words, where the collection cuts texts.
     pub passage: Option<HitPassage>,
 }
 
@@ -81,14 +140,16 @@ pub struct HitPassage {
 /// replaced meanwhile or few documents have all the best passages, the sum of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SearchPlan {
-    /// How it went about it, the last time.
-    pub strategy: Strategy,
+    /// How it went about the vectors, the last time; absent where none were compared.
+    pub strategy: Option<Strategy>,
     /// Candidates that the walk kept, where there was one.
     pub ef: Option<u64>,
     /// Vectors of the documents that the filter lets through, where there is one.
     pub matching: Option<u64>,
     /// Vectors of the collection.
     pub vectors: u64,
+    /// Documents that got both scores, where a search is by both.
+    pub candidates: Option<u64>,
     /// Nodes of the graph whose neighbors were looked at.
     pub hops: u64,
     /// Vectors compared with the query, by their codes or in full.
@@ -99,6 +160,8 @@ pub struct SearchPlan {
     pub filter: Duration,
     /// Time in the vector index.
     pub index: Duration,
+    /// Time in the keyword index, and until scores of both were one.
+    pub keyword: Duration,
     /// Time to fetch the documents.
     pub fetch: Duration,
 }

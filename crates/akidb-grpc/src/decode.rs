@@ -10,9 +10,10 @@ use akidb_proto::{
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    CreateCollection, DeleteDocuments, Embed, GetDocuments, GivenAlias, GivenAliasAction,
-    GivenChunking, GivenField, GivenId, GivenIndex, Include, InputType, NewDocument, PatchDocument,
-    Pooling, Scroll, Search, SearchParams, Truncate, UpdateCollection, UpdateDocuments, Upsert,
+    CreateCollection, DeleteDocuments, Embed, FusionKind, GetDocuments, GivenAlias,
+    GivenAliasAction, GivenChunking, GivenField, GivenId, GivenIndex, HybridParams, Include,
+    InputType, MinParts, NewDocument, PartWeights, PatchDocument, Pooling, Scroll, Search,
+    SearchMode, SearchParams, Truncate, UpdateCollection, UpdateDocuments, Upsert,
 };
 use serde_json::{Map, Value};
 
@@ -31,6 +32,8 @@ pub(crate) fn create_collection(given: wire::CreateCollectionRequest) -> Result<
         index: index(given.index),
         chunking: given.chunking.map(chunking),
         description: given.description,
+        language: given.language,
+        keyword_weights: given.keyword.unwrap_or_default().weights.into_iter().collect(),
         fields: fields.collect::<Result<_>>()?,
     })
 }
@@ -259,35 +262,75 @@ pub(crate) fn scroll(given: wire::ScrollDocumentsRequest) -> Result<Scroll> {
 
 /// The search of a single request. An absent one is empty, which the service refuses.
 pub(crate) fn search(given: Option<wire::Search>) -> Result<Search> {
-    search_at("", given.unwrap_or_default())
+    one_search(given.unwrap_or_default())
 }
 
 pub(crate) fn searches(given: Vec<wire::Search>) -> Result<Vec<Search>> {
     let given = given.into_iter().enumerate();
-    given.map(|(index, given)| search_at(&format!("searches[{index}]."), given)).collect()
+    let searches = given.map(|(index, given)| {
+        one_search(given).map_err(|error| error.below(&format!("searches[{index}]")))
+    });
+    searches.collect()
 }
 
-fn search_at(place: &str, given: wire::Search) -> Result<Search> {
+fn one_search(given: wire::Search) -> Result<Search> {
     let mut search = Search {
+        mode: search_mode(given.mode)?,
+        hybrid: hybrid(given.hybrid)?,
+        min_parts: min_parts(given.min_parts),
         field: given.field,
         limit: given.limit,
         offset: given.offset,
-        filter: filter(&format!("{place}filter"), given.filter)?,
+        filter: filter("filter", given.filter)?,
         min_score: given.min_score,
         include: include(given.include),
         params: params(given.params),
         explain: given.explain,
         ..Search::default()
     };
-    match given.query {
-        Some(Query::Text(text)) => search.text = Some(text),
-        Some(Query::Vector(given)) => {
-            search.vector = Some(values(|| format!("{place}vector"), given)?);
+    let text_vector = vector(|| "text_vector".to_owned(), given.text_vector)?;
+    match (given.query, text_vector) {
+        (Some(Query::Text(text)), vector) => (search.text, search.vector) = (Some(text), vector),
+        (_, Some(_)) => {
+            let fault = "stands beside a text, and there is none";
+            return Err(Error::at(ErrorCode::InvalidArgument, "text_vector", fault));
         }
-        Some(Query::Id(id)) => search.id = Some(present_id(|| format!("{place}id"), id)?),
-        None => {}
+        (Some(Query::Vector(given)), None) => {
+            search.vector = Some(values(|| "vector".to_owned(), given)?);
+        }
+        (Some(Query::Id(id)), None) => search.id = Some(present_id(|| "id".to_owned(), id)?),
+        (None, None) => {}
     }
     Ok(search)
+}
+
+fn search_mode(given: i32) -> Result<Option<SearchMode>> {
+    match wire::SearchMode::try_from(given) {
+        Ok(wire::SearchMode::Unspecified) => Ok(None),
+        Ok(wire::SearchMode::Semantic) => Ok(Some(SearchMode::Semantic)),
+        Ok(wire::SearchMode::Keyword) => Ok(Some(SearchMode::Keyword)),
+        Ok(wire::SearchMode::Hybrid) => Ok(Some(SearchMode::Hybrid)),
+        Err(_) => Err(unknown_number("mode")),
+    }
+}
+
+fn hybrid(given: Option<wire::HybridParams>) -> Result<HybridParams> {
+    let wire::HybridParams { fusion, k, weights, depth } = given.unwrap_or_default();
+    let fusion = match wire::Fusion::try_from(fusion) {
+        Ok(wire::Fusion::Unspecified) => None,
+        Ok(wire::Fusion::Adaptive) => Some(FusionKind::Adaptive),
+        Ok(wire::Fusion::Rrf) => Some(FusionKind::Rrf),
+        Ok(wire::Fusion::Weighted) => Some(FusionKind::Weighted),
+        Err(_) => return Err(unknown_number("hybrid.fusion")),
+    };
+    let weights =
+        weights.map(|wire::PartWeights { semantic, keyword }| PartWeights { semantic, keyword });
+    Ok(HybridParams { fusion, k, weights, depth })
+}
+
+fn min_parts(given: Option<wire::MinParts>) -> MinParts {
+    let wire::MinParts { semantic, keyword } = given.unwrap_or_default();
+    MinParts { semantic, keyword }
 }
 
 fn params(given: Option<wire::SearchParams>) -> SearchParams {
@@ -377,6 +420,18 @@ mod tests {
             wire::Search { query: Some(Query::Id(Default::default())), ..Default::default() };
         let asked = vec![wire::Search::default(), no_kind];
         check_refused(searches(asked), ErrorCode::InvalidId, "searches[1].id");
+        let mode = wire::Search { mode: number, ..Default::default() };
+        check_refused(search(Some(mode)), ErrorCode::InvalidArgument, "mode");
+        let fusion = wire::HybridParams { fusion: -1, ..Default::default() };
+        let fusion = wire::Search { hybrid: Some(fusion), ..Default::default() };
+        check_refused(
+            searches(vec![fusion]),
+            ErrorCode::InvalidArgument,
+            "searches[0].hybrid.fusion",
+        );
+        let vector = wire::Vector { values: vec![1.0], ..Default::default() };
+        let alone = wire::Search { text_vector: Some(vector), ..Default::default() };
+        check_refused(search(Some(alone)), ErrorCode::InvalidArgument, "text_vector");
         check_refused(id(None), ErrorCode::InvalidId, "id");
         let given = wire::DocumentIds { ids: vec![wire::DocumentId::default()] };
         check_refused(ids(given), ErrorCode::InvalidId, "ids[0]");

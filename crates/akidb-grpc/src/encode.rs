@@ -11,9 +11,9 @@ use akidb_proto::{
 };
 use akidb_service::{
     Alias, CollectionDescription, CollectionSummary, EmbedReply, FieldDescription, Hit, Include,
-    IndexState, IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelState, Pooling, SearchPlan,
-    SearchReply, Strategy, TaskInfo, TaskKind, TaskProgressState, UpsertReply, UpsertResult,
-    UpsertStatus,
+    IndexState, IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelState, Pooling, ScoreParts,
+    SearchPlan, SearchReply, Strategy, TaskInfo, TaskKind, TaskProgressState, UpsertReply,
+    UpsertResult, UpsertStatus,
 };
 
 use crate::value;
@@ -96,6 +96,12 @@ pub(crate) fn summary(given: CollectionSummary) -> wire::CollectionSummary {
         fields: fields.collect(),
         reembedding: unnamed.reembedding,
         previous: unnamed.previous,
+        language: given.keyword.language().to_owned(),
+        keyword: Some(wire::KeywordSettings {
+            weights: (given.keyword.weights().into_iter())
+                .map(|(name, weight)| (name, weight.into()))
+                .collect(),
+        }),
     }
 }
 
@@ -281,9 +287,10 @@ pub(crate) fn search_result(given: SearchReply, include: Include) -> wire::Searc
 
 fn search_plan(given: SearchPlan) -> wire::SearchPlan {
     let strategy = match given.strategy {
-        Strategy::Scan => wire::SearchStrategy::Scan,
-        Strategy::Graph => wire::SearchStrategy::Graph,
-        Strategy::GraphThenScan => wire::SearchStrategy::GraphThenScan,
+        None => wire::SearchStrategy::Unspecified,
+        Some(Strategy::Scan) => wire::SearchStrategy::Scan,
+        Some(Strategy::Graph) => wire::SearchStrategy::Graph,
+        Some(Strategy::GraphThenScan) => wire::SearchStrategy::GraphThenScan,
     };
     wire::SearchPlan {
         strategy: strategy.into(),
@@ -296,6 +303,8 @@ fn search_plan(given: SearchPlan) -> wire::SearchPlan {
         filter_ms: milliseconds(given.filter),
         index_ms: milliseconds(given.index),
         fetch_ms: milliseconds(given.fetch),
+        candidates: given.candidates,
+        keyword_ms: (!given.keyword.is_zero()).then(|| milliseconds(given.keyword)),
     }
 }
 
@@ -303,7 +312,11 @@ fn hit(given: Hit, include: Include) -> wire::Hit {
     let passage = given
         .passage
         .map(|found| wire::Passage { text: Some(found.text), ..span(&found.characters) });
-    wire::Hit { score: given.score, document: Some(document(given.document, include)), passage }
+    let document = Some(document(given.document, include));
+    let parts = given
+        .score_parts
+        .map(|ScoreParts { semantic, keyword }| wire::ScoreParts { semantic, keyword });
+    wire::Hit { score: given.score, document, passage, parts }
 }
 
 pub(crate) fn embed_reply(given: EmbedReply) -> embedding_wire::EmbedResponse {
@@ -358,9 +371,11 @@ mod tests {
         assert_eq!(state(IndexState::Rebuilding), wire::IndexState::Rebuilding);
         let strategy =
             |strategy| search_plan(SearchPlan { strategy, ..Default::default() }).strategy();
-        assert_eq!(strategy(Strategy::Scan), wire::SearchStrategy::Scan);
-        assert_eq!(strategy(Strategy::Graph), wire::SearchStrategy::Graph);
-        assert_eq!(strategy(Strategy::GraphThenScan), wire::SearchStrategy::GraphThenScan);
+        assert_eq!(strategy(None), wire::SearchStrategy::Unspecified);
+        assert_eq!(strategy(Some(Strategy::Scan)), wire::SearchStrategy::Scan);
+        assert_eq!(strategy(Some(Strategy::Graph)), wire::SearchStrategy::Graph);
+        let both = strategy(Some(Strategy::GraphThenScan));
+        assert_eq!(both, wire::SearchStrategy::GraphThenScan);
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! From what the index found to hits: the documents, and the passages that they were found by.
+//! From what the indexes found to hits: the documents, and the passages that they were found by.
 
 use std::collections::{HashMap, HashSet};
 
-use akidb_core::{DamagedDocument, Document, DocumentId, Metadata, Result, Seq, in_characters};
-use akidb_engine::{Hit, HitParts, HitPassage, Query};
-use akidb_store::{DocumentStore, PassageSpans};
+use akidb_core::{DamagedDocument, Document, DocumentId, Metadata, Result, Seq};
+use akidb_engine::{Hit, HitParts, Query};
+use akidb_store::DocumentStore;
 
-use crate::projection::{Candidate, FieldIdentity, Projection, View};
+use crate::{
+    hit_passages::{Passage, Passages},
+    projection::Candidate,
+    views::Views,
+};
 
 /// What the store has of the candidates.
 pub(crate) struct Fetched {
@@ -18,24 +22,17 @@ pub(crate) struct Fetched {
     pub(crate) missing: usize,
 }
 
-/// The documents of the candidates, which a view has found. Reads on this thread.
+/// The documents of the candidates, which a search has found. Reads on this thread.
 pub(crate) fn fetch(
     store: &DocumentStore,
-    (projection, view): (&Projection, &View),
+    views: &Views,
     candidates: &[Candidate],
     search: &Query,
 ) -> Result<Fetched> {
-    let field = projection.field();
-    let passages = match field.filter(|field| field.cuts_texts) {
-        Some(field) => {
-            let vectors: Vec<Seq> = candidates.iter().map(|found| found.key.seq()).collect();
-            Some((field, store.passage_spans_here(field.number, &vectors)?))
-        }
-        None => None,
-    };
+    let passages = Passages::of(store, views, candidates)?;
     // A passage is a part of its document's text.
-    let of_index = match search.parts {
-        HitParts::Id if passages.is_none() => view.known_ids(candidates),
+    let of_index: Vec<Option<DocumentId>> = match search.parts {
+        HitParts::Id if passages.is_empty() => known_ids(views, candidates),
         _ => vec![None; candidates.len()],
     };
     let read: Vec<Candidate> = candidates
@@ -54,8 +51,7 @@ pub(crate) fn fetch(
         damaged = rows.damaged;
         by_seq.extend(rows.documents.into_iter().map(|document| (document.seq, document)));
         if search.parts == HitParts::Id {
-            let of = |it: &Candidate| Some((it.slot, &by_seq.get(&it.key.document)?.id));
-            view.prove(read.iter().filter_map(of));
+            prove(views, &read, &by_seq);
         }
     }
     for (candidate, id) in candidates.iter().zip(of_index) {
@@ -64,12 +60,10 @@ pub(crate) fn fetch(
     }
     missing += versions_of_others(&by_seq);
     let mut hits = Vec::with_capacity(by_seq.len());
-    for &Candidate { key, score, .. } in candidates {
-        let Some(document) = by_seq.remove(&key.document) else { continue };
-        let passage = match &passages {
-            Some((field, passages)) => passage_of(text_in(&document, field), key.seq(), passages),
-            None => Passage::None,
-        };
+    let itself = search.ranking.near().and_then(|near| near.itself.as_ref());
+    for candidate in candidates {
+        let Some(document) = by_seq.remove(&candidate.key.document) else { continue };
+        let passage = passages.of_document(&document, candidate, views, &search.ranking);
         let passage = match passage {
             Passage::None => None,
             Passage::Found(passage) => Some(passage),
@@ -83,11 +77,27 @@ pub(crate) fn fetch(
                 continue;
             }
         };
-        if search.itself.as_ref() != Some(&document.id) && hits.len() < search.window {
-            hits.push(Hit { score, document, passage });
+        if itself != Some(&document.id) && hits.len() < search.window {
+            let Candidate { score, score_parts, .. } = *candidate;
+            hits.push(Hit { score, score_parts, document, passage });
         }
     }
     Ok(Fetched { hits, damaged, missing })
+}
+
+/// The ids of documents that are known without a look at these, each in the place of its candidate.
+fn known_ids(views: &Views, candidates: &[Candidate]) -> Vec<Option<DocumentId>> {
+    let known = |it: &Candidate| views.part(it.part).1.known_id(it.slot);
+    candidates.iter().map(known).collect()
+}
+
+/// Takes up the ids of documents that were read.
+fn prove(views: &Views, read: &[Candidate], documents: &HashMap<Seq, Document>) {
+    for part in 0..views.len() {
+        let here = read.iter().filter(|it| it.part == part);
+        let of = |it: &Candidate| Some((it.slot, &documents.get(&it.key.document)?.id));
+        views.part(part).1.prove(here.filter_map(of));
+    }
 }
 
 /// A document of which no more is wanted than which one it is.
@@ -108,42 +118,4 @@ fn document_of(id: DocumentId, seq: Seq) -> Document {
 fn versions_of_others(documents: &HashMap<Seq, Document>) -> usize {
     let ids: HashSet<&DocumentId> = documents.values().map(|document| &document.id).collect();
     documents.len() - ids.len()
-}
-
-/// What the store says of the vector by which a document was found.
-enum Passage {
-    /// It is of the whole document.
-    None,
-    Found(HitPassage),
-    /// The document was replaced meanwhile.
-    Gone,
-    Damaged,
-}
-
-/// The text that a document has in a field.
-fn text_in<'d>(document: &'d Document, field: &FieldIdentity) -> &'d str {
-    let text = match field.name.is_unnamed() {
-        true => document.text.as_deref(),
-        false => {
-            let mut named = document.fields.iter();
-            named.find(|it| it.name == field.name).and_then(|it| it.text.as_deref())
-        }
-    };
-    text.unwrap_or_default()
-}
-
-fn passage_of(text: &str, vector: Seq, spans: &PassageSpans) -> Passage {
-    let bytes = match spans.sound.get(&vector) {
-        Some(Some(bytes)) => bytes,
-        Some(None) => return Passage::None,
-        None if spans.damaged.contains(&vector) => return Passage::Damaged,
-        None => return Passage::Gone,
-    };
-    let characters = in_characters(text, [bytes.clone()]).and_then(|mut all| all.pop());
-    match characters.zip(text.get(bytes.clone())) {
-        Some((characters, text)) => {
-            Passage::Found(HitPassage { characters, text: text.to_owned() })
-        }
-        None => Passage::Damaged,
-    }
 }

@@ -6,6 +6,7 @@
 //! | `collections` | which collections there are; opened on first use, closed when idle |
 //! | `collection` | what is asked of one collection |
 //! | `write`, `scroll`, `search`, `hits`, `matching` | the ways to ask, one each |
+//! | `views`, `words` | what a search looks at, and what is found there by words |
 //! | `projection` | what searches run over, kept in step with the store |
 //! | `index_memory` | the memory of all indexes, and the limit on it |
 //! | `agreement` | whether all ways to ask give the same |
@@ -18,6 +19,7 @@ mod collections;
 mod config;
 mod disk;
 mod engine;
+mod hit_passages;
 mod hits;
 mod index_memory;
 mod matching;
@@ -26,6 +28,8 @@ pub mod offline;
 mod projection;
 mod scroll;
 mod search;
+mod views;
+mod words;
 mod write;
 
 pub use config::{IndexConfig, IndexThresholds, LocalConfig, StorageConfig};

@@ -1,7 +1,9 @@
 //! What local storage reports to Prometheus.
 
+use std::time::Duration;
+
 use akidb_core::Strategy;
-use akidb_engine::IndexState;
+use akidb_engine::{IndexState, Ranking};
 use akidb_store::{Finding, FindingKind, StoreMetrics};
 use prometheus::{Registry, exponential_buckets};
 
@@ -29,9 +31,12 @@ akidb_core::metrics! {
 akidb_core::metrics! {
     /// The metrics of the vector indexes of all open collections.
     pub(crate) struct IndexMetrics {
-        pub(crate) search_seconds: Histogram within exponential_buckets(0.000_05, 2.0, 16)?,
+        search_seconds: Histogram within exponential_buckets(0.000_05, 2.0, 16)?,
             "akidb_index_search_seconds",
             "Time of one search of the vector index, without embedding and fetching.";
+        keyword_seconds: Histogram within exponential_buckets(0.000_05, 2.0, 16)?,
+            "akidb_keyword_search_seconds",
+            "Time of one search of the keyword index, and of making one score of two in a hybrid search.";
         searches: IntCounterVec by ["strategy"],
             "akidb_index_searches_total",
             "Searches of a vector index by how it went about them.";
@@ -132,8 +137,21 @@ impl Metrics {
         }
     }
 
-    /// Counts one search of a vector index.
-    pub(crate) fn count_search(&self, found: &FoundDocuments) {
+    /// Counts one search of the indexes, and what it took of each.
+    pub(crate) fn count_search(
+        &self,
+        ranking: &Ranking,
+        found: &FoundDocuments,
+        index: Duration,
+        keyword: Duration,
+    ) {
+        if !matches!(ranking, Ranking::Semantic(_)) {
+            self.indexes.keyword_seconds.observe(keyword.as_secs_f64());
+        }
+        if ranking.near().is_none() {
+            return;
+        }
+        self.indexes.search_seconds.observe(index.as_secs_f64());
         self.indexes.searches.with_label_values(&[found.work.strategy.as_str()]).inc();
         if found.degraded {
             self.indexes.degraded_searches.inc();

@@ -1,6 +1,6 @@
-//! Searches: the versions that a filter lets through, the nearest of them, their documents.
+//! Searches: the versions that a filter lets through, the best of them, their documents.
 //!
-//! The nearest are found and their documents read on one thread: the one that asks, unless what it is
+//! The best are found and their documents read on one thread: the one that asks, unless what it is
 //! expected to take is worth another.
 
 use std::{
@@ -11,21 +11,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_core::{Error, ErrorCode, Filter, Result, TRACE_TARGET};
-use akidb_engine::{Found, HitParts, Query, SearchPlan};
+use akidb_core::{Error, ErrorCode, Result, TRACE_TARGET};
+use akidb_engine::{Found, HitParts, Query, Ranking, SearchPlan};
 use akidb_index::{Parallelism, SearchRequest, Work};
 use tracing::{Instrument, Span};
 
 use crate::{
     collections::OpenCollection,
     hits::{Fetched, fetch},
-    matching::settle,
     metrics::Metrics,
-    projection::{FoundDocuments, Projection, View},
+    projection::{FoundDocuments, Projection},
+    views::{Parts, Views},
+    words::{by_both, by_words},
 };
 
 /// How often a search is repeated when documents that it found were replaced meanwhile.
 const ATTEMPTS_MAX: u32 = 8;
+
+/// Of these, looks at several parts of a collection that no commit may come between. Under steady writes one always
+/// does, and hardly ever with a document that goes from one part to another.
+const UNDISTURBED_LOOKS_MAX: u32 = 3;
 
 /// How long the commit that replaced them is waited for before each. It is on its way into the indexes, on
 /// a machine that may have other work.
@@ -34,6 +39,9 @@ const COMMIT_TAKES_MAX: Duration = Duration::from_millis(250);
 /// What a search in an index may be expected to take on the thread that asks. Another thread takes a
 /// tenth of it to wake and to answer, and other requests wait for no longer.
 const HERE_MAX: Duration = Duration::from_micros(500);
+
+/// What a search by words takes for each document of the collection, at the most but for a few.
+const WORDS_OF_A_DOCUMENT: Duration = Duration::from_nanos(1);
 
 /// Searches that scan an index now. One alone may use every core.
 static SCANNING: AtomicUsize = AtomicUsize::new(0);
@@ -66,16 +74,18 @@ struct Searched {
 
 impl Searched {
     /// Adds one search of the index, and the time that its parts took.
-    fn add(&mut self, looked: &Looked, filter: Duration) {
+    fn add(&mut self, looked: &Looked, filter: Duration, compares_vectors: bool) {
         let found = &looked.found;
         self.work = self.work.and(found.work);
         self.degraded |= found.degraded;
         let Work { strategy, ef, hops, compared, rescored } = self.work;
         self.plan = SearchPlan {
-            strategy,
+            strategy: compares_vectors.then_some(strategy),
             ef: (ef > 0).then_some(ef as u64),
             matching: found.matching,
             vectors: found.vectors,
+            candidates: looked.candidates,
+            keyword: self.plan.keyword + looked.keyword,
             hops,
             compared,
             rescored,
@@ -90,7 +100,6 @@ impl Searched {
 #[derive(Clone)]
 struct Search {
     open: Arc<OpenCollection>,
-    projection: Projection,
     query: Arc<Query>,
     metrics: Arc<Metrics>,
 }
@@ -98,8 +107,11 @@ struct Search {
 /// What one look at an index and at the documents gave.
 struct Looked {
     found: FoundDocuments,
+    /// Documents that got both scores.
+    candidates: Option<u64>,
     fetched: Fetched,
     index: Duration,
+    keyword: Duration,
     fetch: Duration,
 }
 
@@ -113,30 +125,33 @@ pub(crate) async fn search(
     query: Query,
     metrics: &Arc<Metrics>,
 ) -> Result<Found> {
-    let projection = open.projections.of(query.field)?;
-    let search = Search { open, projection, query: Arc::new(query), metrics: Arc::clone(metrics) };
-    let Search { open, projection, query, .. } = &search;
+    let parts = Parts::of(&open.projections, &query.ranking)?;
+    let compares_vectors = query.ranking.near().is_some();
+    let search = Search { open, query: Arc::new(query), metrics: Arc::clone(metrics) };
+    let Search { open, query, .. } = &search;
     let mut searched = Searched::default();
     let mut attempt = 1;
     loop {
         let began = Instant::now();
         let indexed = open.store.indexed_seq();
         let span = tracing::debug_span!(target: TRACE_TARGET, "index");
-        let settled = settled(open, projection, query.filter.as_ref());
-        let view = settled.instrument(span.clone()).await?;
+        let settled = parts.settled(open, query.filter.as_ref());
+        let views = Arc::new(settled.instrument(span.clone()).await?);
         let filter = began.elapsed();
-        let looked = search.look(view, span).await?;
+        let looked = search.look(&views, span).await?;
         if looked.found.has_work {
-            projection.do_what_waits();
+            parts.all().iter().for_each(Projection::do_what_waits);
         }
-        searched.add(&looked, filter);
+        searched.add(&looked, filter, compares_vectors);
         let Fetched { hits, damaged, missing } = looked.fetched;
-        if missing == 0 || attempt == ATTEMPTS_MAX {
+        let is_disturbed = attempt <= UNDISTURBED_LOOKS_MAX && views.were_disturbed();
+        let is_whole = missing == 0 && !is_disturbed;
+        if is_whole || attempt == ATTEMPTS_MAX {
             return Ok(Found {
                 hits,
                 damaged,
                 degraded: searched.degraded,
-                unsearchable: projection.unsearchable_count(),
+                unsearchable: parts.all().iter().map(Projection::unsearchable_count).sum(),
                 unknown_fields: open.projections.unknown_fields(query.filter.as_ref()),
                 plan: searched.plan,
             });
@@ -151,7 +166,8 @@ pub(crate) async fn search(
 impl Search {
     /// What is asked of the index.
     fn request(&self) -> SearchRequest<'static> {
-        let Query { window, itself, deadline, effort, .. } = &*self.query;
+        let Query { window, ranking, deadline, effort, .. } = &*self.query;
+        let itself = ranking.near().and_then(|near| near.itself.as_ref());
         SearchRequest {
             effort: *effort,
             deadline: Some(*deadline),
@@ -161,16 +177,16 @@ impl Search {
     }
 
     /// Looks at the index and the documents, on the thread where that belongs.
-    async fn look(&self, view: View, span: Span) -> Result<Looked> {
+    async fn look(&self, views: &Arc<Views>, span: Span) -> Result<Looked> {
         let request = self.request();
         let reads_quickly = match self.query.parts {
             HitParts::Id => true,
             HitParts::Row | HitParts::Vectors => self.open.store.lookups_are_quick(request.limit),
         };
-        if reads_quickly && view.expected_time(&request) <= HERE_MAX {
-            return self.look_here(&view, request, span);
+        if reads_quickly && self.expected_time(views, &request) <= HERE_MAX {
+            return self.look_here(views, request, span);
         }
-        let search = self.clone();
+        let (search, views) = (self.clone(), Arc::clone(views));
         // Spans of the other thread are below that of the request.
         let request_span = Span::current();
         let looking = move || {
@@ -180,45 +196,56 @@ impl Search {
                 true => Parallelism::ThreadPool,
                 false => Parallelism::CallingThread,
             };
-            search.look_here(&view, SearchRequest { parallelism, ..request }, span)
+            search.look_here(&views, SearchRequest { parallelism, ..request }, span)
         };
         let looked = tokio::task::spawn_blocking(looking).await;
         looked.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
     }
 
-    fn look_here(&self, view: &View, request: SearchRequest<'_>, span: Span) -> Result<Looked> {
+    /// About how long the indexes take.
+    fn expected_time(&self, views: &Views, request: &SearchRequest<'_>) -> Duration {
+        match &self.query.ranking {
+            Ranking::Semantic(_) => {
+                views.near().map_or(Duration::ZERO, |(_, view)| view.expected_time(request))
+            }
+            Ranking::Keyword(_) => {
+                let documents = views.words().map(|(_, view)| view.vectors()).sum::<u64>();
+                WORDS_OF_A_DOCUMENT.saturating_mul(u32::try_from(documents).unwrap_or(u32::MAX))
+            }
+            Ranking::Hybrid(_) => Duration::MAX,
+        }
+    }
+
+    fn look_here(&self, views: &Views, request: SearchRequest<'_>, span: Span) -> Result<Looked> {
         let began = Instant::now();
         let within = span.enter();
-        let timer = self.metrics.indexes.search_seconds.start_timer();
-        let found = view.search(&self.query.vector, request);
-        timer.observe_duration();
+        let (mut candidates, mut keyword) = (None, Duration::ZERO);
+        let found = match (&self.query.ranking, views.near()) {
+            (Ranking::Semantic(near), Some((_, view))) => view.search(&near.vector, request),
+            (Ranking::Hybrid(hybrid), Some(_)) => {
+                let fused = by_both(views, hybrid, request);
+                (candidates, keyword) = (Some(fused.count as u64), fused.words);
+                fused.found
+            }
+            (Ranking::Keyword(words), _) => {
+                let found = by_words(views, words, request.limit);
+                keyword = began.elapsed();
+                found
+            }
+            // What is compared with a vector has a field.
+            (_, None) => FoundDocuments::default(),
+        };
+        let index = began.elapsed().saturating_sub(keyword);
         drop(within);
         drop(span);
-        self.metrics.count_search(&found);
-        let found_at = Instant::now();
-        if found_at >= self.query.deadline {
+        self.metrics.count_search(&self.query.ranking, &found, index, keyword);
+        if Instant::now() >= self.query.deadline {
             return Err(Error::too_late());
         }
+        let found_at = Instant::now();
         let span = tracing::debug_span!(target: TRACE_TARGET, "store");
-        let fetched = span.in_scope(|| {
-            fetch(&self.open.store, (&self.projection, view), &found.candidates, &self.query)
-        })?;
-        Ok(Looked { found, fetched, index: found_at - began, fetch: found_at.elapsed() })
+        let fetched =
+            span.in_scope(|| fetch(&self.open.store, views, &found.candidates, &self.query))?;
+        Ok(Looked { found, candidates, fetched, index, keyword, fetch: found_at.elapsed() })
     }
-}
-
-/// What a search can find, with the documents looked at of which nothing else tells whether they
-/// match.
-async fn settled(
-    open: &OpenCollection,
-    projection: &Projection,
-    filter: Option<&Filter>,
-) -> Result<View> {
-    let mut view = projection.view(filter);
-    let unsure = view.unsure();
-    if let Some(filter) = filter.filter(|_| !unsure.is_empty()) {
-        let settled = settle(&open.store, filter, &unsure).await?;
-        view.settle(&settled.matching.into_iter().collect());
-    }
-    Ok(view)
 }

@@ -18,14 +18,14 @@ mod request_times;
 mod service;
 mod tasks;
 
-pub use akidb_core::{Codes, Strategy};
+pub use akidb_core::{Codes, FusionKind, KeywordSettings, SearchMode, Strategy};
 pub use akidb_embedding::{
     EmbedInputs, InputType, Lane, ModelIdentity, Pooling, Precision, QueueSettings, Truncate,
     mlx::MlxSettings,
 };
 pub use akidb_engine::{
-    Alias, Hit, HitPassage, IndexProgress, IndexState, IndexStatus, LostWrites, SearchPlan,
-    StorageFinding,
+    Alias, Hit, HitPassage, IndexProgress, IndexState, IndexStatus, LostWrites, ScoreParts,
+    SearchPlan, StorageFinding,
 };
 pub use config::{Backend, EmbeddingConfig, ServiceConfig};
 pub use import::{

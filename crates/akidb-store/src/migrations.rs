@@ -17,7 +17,7 @@ macro_rules! files {
 const CATALOGUE: Files = files!(
     "catalogue": "0001_collections.sql", "0002_chunking.sql", "0003_index_settings.sql",
     "0004_checksums.sql", "0005_fields.sql", "0006_aliases.sql", "0007_tasks.sql",
-    "0008_shadow_fields.sql"
+    "0008_shadow_fields.sql", "0009_keyword.sql"
 );
 const COLLECTION: Files = files!(
     "collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql",
@@ -199,5 +199,15 @@ mod tests {
     fn mark_of_the_first_version(seq: u64) -> Vec<u8> {
         let sum = xxhash_rust::xxh3::xxh3_64(&seq.to_le_bytes());
         [seq.to_le_bytes(), sum.to_le_bytes()].concat()
+    }
+
+    #[test]
+    fn the_page_of_the_format_has_the_numbers_of_now() {
+        let path = format!("{}/../../docs/data-format.md", env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(path).unwrap();
+        for (file, files) in [("akidb.db", CATALOGUE), ("documents.db", COLLECTION)] {
+            let row = format!("| `{file}` | {} |", files.len());
+            assert!(page.contains(&row), "{row}");
+        }
     }
 }

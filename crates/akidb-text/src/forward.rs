@@ -55,6 +55,9 @@ impl Forward {
 
     /// How a document was analyzed, and its terms, ascending.
     pub(crate) fn terms(&self, slot: u32) -> Option<(Manner, Vec<u32>)> {
+        if slot >= self.slot_count {
+            return None;
+        }
         let chunk = self.chunks.get((slot / CHUNK_SLOTS) as usize)?;
         let at = (slot % CHUNK_SLOTS) as usize;
         let start = at.checked_sub(1).map_or(0, |before| chunk.ends[before] as usize);

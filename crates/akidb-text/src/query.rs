@@ -63,7 +63,8 @@ impl TextQuery {
     }
 
     /// The score of each of some slots, 0 where a document has none of the words, and `None` where it must not be
-    /// found: it is removed, has what the query excludes, or lacks what has to be there.
+    /// found: it has what the query excludes, or lacks what has to be there. A slot that is removed or unknown is one
+    /// without words.
     #[must_use]
     pub fn scores(&self, slots: &[u32]) -> Vec<Option<f64>> {
         search::scores(self, slots).into_iter().map(|score| Some(self.score(score?))).collect()

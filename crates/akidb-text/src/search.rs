@@ -51,14 +51,20 @@ pub(crate) fn best(
 pub(crate) fn scores(query: &TextQuery, slots: &[u32]) -> Vec<Option<u32>> {
     let mut order: Vec<usize> = (0..slots.len()).collect();
     order.sort_unstable_by_key(|&at| slots[at]);
-    let mut lookup = Lookup::new(query);
     let mut scores = vec![None; slots.len()];
+    if query.is_void {
+        return scores;
+    }
+    // What has no words has nothing that is excluded, and lacks whatever has to be there.
+    let without_words = query.conditions.iter().all(|it| it.excluded).then_some(0);
+    let mut lookup = Lookup::new(query);
     for at in order {
         let slot = slots[at];
-        let is_there = !query.is_void && slot < query.visible && query.lengths.get(slot) != 0;
-        if is_there && lookup.lets_through(slot) {
-            scores[at] = Some(lookup.score(slot));
-        }
+        let has_words = slot < query.visible && query.lengths.get(slot) != 0;
+        scores[at] = match has_words {
+            true => lookup.lets_through(slot).then(|| lookup.score(slot)),
+            false => without_words,
+        };
     }
     scores
 }

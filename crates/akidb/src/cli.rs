@@ -75,7 +75,7 @@ pub(crate) enum Command {
     Document(document::DocumentCommand),
     /// Store the documents of a file: JSON Lines, a JSON list or CSV
     Import(import::ImportArgs),
-    /// Find the documents nearest to a text, a vector or another document
+    /// Find documents by meaning, by words, by both, or like another one
     Search(Box<search::SearchArgs>),
     /// Turn texts into vectors
     Embed(embed::EmbedArgs),

@@ -34,7 +34,7 @@ fn value_of(id: &DocumentId) -> Value {
 
 /// Collects what a path leads to: the key itself where it is there, else key by key at the dots.
 /// A path goes through every object of an array, as in MongoDB.
-pub(super) fn resolve<'a>(object: &'a Map<String, Value>, path: &str, found: &mut Vec<&'a Value>) {
+pub(crate) fn resolve<'a>(object: &'a Map<String, Value>, path: &str, found: &mut Vec<&'a Value>) {
     if let Some(value) = object.get(path) {
         found.push(value);
         return;

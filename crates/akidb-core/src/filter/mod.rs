@@ -17,6 +17,7 @@ pub mod value_key;
 
 pub use caseless::Caseless;
 pub use compare::Operand;
+pub(crate) use matches::resolve;
 
 /// A condition on a document: on its metadata, or on its id.
 ///

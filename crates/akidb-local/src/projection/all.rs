@@ -18,10 +18,10 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{
     Context, Indexing, Kept, Matching, Over, Projection,
-    generation::Generation,
     load::{load, load_live},
     maintenance::Maintenance,
     snapshot,
+    words::WordSources,
 };
 use crate::index_memory::vector_bytes;
 
@@ -97,7 +97,7 @@ impl Projections {
         };
         let mut there = There::default();
         for field in &record.fields {
-            let context = projections.of_field(record.uuid, field, loader.position());
+            let context = projections.of_field(record, field, loader.position());
             let projection = load(context, loader).await?;
             match field.name.is_unnamed() {
                 true => there.unnamed = Some(projection),
@@ -106,7 +106,7 @@ impl Projections {
         }
         // As long as no other field was ever there, every document is in the unnamed one.
         if record.last_field > 0 {
-            let context = projections.of_rest(record.uuid, loader.position());
+            let context = projections.of_rest(record, loader.position());
             there.rest = Some(load(context, loader).await?);
         }
         *projections.there.get_mut() = Arc::new(there);
@@ -115,24 +115,26 @@ impl Projections {
 
     fn of_field(
         &self,
-        collection: uuid::Uuid,
+        record: &CollectionRecord,
         field: &VectorField,
         position: akidb_store::Position,
     ) -> Context {
+        let words = || Arc::new(WordSources::of(&record.keyword));
         Context {
-            collection,
+            collection: record.uuid,
             folder: index_folder(&self.folder, field.number),
             over: Over::Field(field.into()),
             dimension: field.dimension,
             metric: field.metric,
             settings: field.index,
+            words: field.name.is_unnamed().then(words),
             position,
             indexing: self.indexing.clone(),
         }
     }
 
-    fn of_rest(&self, collection: uuid::Uuid, position: akidb_store::Position) -> Context {
-        Context::of_documents(collection, &self.folder, position, self.indexing.clone())
+    fn of_rest(&self, record: &CollectionRecord, position: akidb_store::Position) -> Context {
+        Context::of_documents(record, &self.folder, position, self.indexing.clone())
     }
 
     fn there(&self) -> Arc<There> {
@@ -158,6 +160,12 @@ impl Projections {
         let there = self.there();
         let unnamed = there.unnamed.iter().map(|unnamed| (unnamed.number(), unnamed.clone()));
         unnamed.chain(there.others.iter().cloned()).collect()
+    }
+
+    /// Those whose documents are found by their words: each document is in one of them.
+    pub(crate) fn with_words(&self) -> Vec<Projection> {
+        let there = self.there();
+        there.unnamed.iter().chain(&there.rest).cloned().collect()
     }
 
     fn all(&self) -> Vec<Projection> {
@@ -210,7 +218,7 @@ impl Projections {
             changes.push(part(to_fields.remove(field).unwrap_or_default()));
         }
         if let Some(rest) = &there.rest {
-            let keys = without_vector.iter().map(|(document, ..)| VectorKey::of(*document));
+            let keys = without_vector.iter().map(|document| VectorKey::of(document.seq));
             let added: Vec<VectorKey> = keys.collect();
             let added_vectors = vec![super::STANDS_FOR_DOCUMENT; added.len()];
             rest.apply(&part(AddedToField {
@@ -277,7 +285,7 @@ impl Projections {
         let mut snapshot = store.snapshot().await?;
         let loaded = snapshot.rows().last_seq();
         let position = akidb_store::Position { seq: loaded, ..store.position() };
-        let context = self.of_field(record.uuid, field, position);
+        let context = self.of_field(record, field, position);
         Ok((load_live(context, &mut snapshot).await?, loaded))
     }
 
@@ -288,7 +296,7 @@ impl Projections {
         field: &VectorField,
         position: akidb_store::Position,
     ) {
-        let context = self.of_field(record.uuid, field, position);
+        let context = self.of_field(record, field, position);
         self.add_rest(record, position);
         let _writing = self.writing.lock();
         let mut there = There::clone(&self.there());
@@ -299,7 +307,7 @@ impl Projections {
 
     /// Looks after documents without a vector in the unnamed field from now on.
     pub(crate) fn add_rest(&self, record: &CollectionRecord, position: akidb_store::Position) {
-        let of_rest = self.of_rest(record.uuid, position);
+        let of_rest = self.of_rest(record, position);
         let _writing = self.writing.lock();
         let mut there = There::clone(&self.there());
         there.rest.get_or_insert_with(|| Projection::empty(of_rest));
@@ -400,7 +408,7 @@ impl From<&VectorField> for FieldIdentity {
 impl Projection {
     /// One of a store that has nothing for it.
     fn empty(context: Context) -> Self {
-        let generation = Generation::new(context.new_index(), context.settings);
+        let generation = context.new_generation();
         let files =
             akidb_index::SnapshotFolder::new(context.folder.clone(), snapshot::identity(&context));
         Self::of(
@@ -411,8 +419,18 @@ impl Projection {
         )
     }
 
+    /// Whether both are the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// How words are searched; absent where they are not.
+    pub(crate) fn word_sources(&self) -> Option<Arc<WordSources>> {
+        self.shared.words.clone()
+    }
+
     /// The last commit that it has.
-    fn applied(&self) -> Seq {
+    pub(crate) fn applied(&self) -> Seq {
         Seq(self.shared.applied_seq.load(Ordering::Acquire))
     }
 

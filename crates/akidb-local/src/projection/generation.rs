@@ -1,33 +1,33 @@
-//! One generation of a collection's indexes: vectors, keys and filters over the same slots.
+//! One generation of a collection's indexes: vectors, keys, filters and words over the same slots.
 //!
 //! Slots are never used twice within a generation. What renumbers them, such as leaving out the
 //! removed ones or another engine, makes a new generation beside the old one, which takes its place
 //! in one step.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
 use akidb_core::{
-    DocumentId, Filter, IndexSettings, Metadata, Seq,
+    Filter, IndexSettings, Seq,
     torture::{PlantedFault, has_fault},
 };
 use akidb_index::{FilterIndex, Neighbor, VectorIndex};
-use akidb_store::{CommittedChange, VectorKey};
+use akidb_store::{AddedDocument, CommittedChange, VectorKey};
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
 use super::{
     Candidate,
     keys::{Keys, slot},
+    words::Words,
 };
-
-/// A document and what filters ask of it.
-pub(super) type Filterable = (Seq, DocumentId, Metadata);
 
 /// The indexes, and what stands in their slots.
 pub(super) struct Generation {
     pub(super) index: Box<dyn VectorIndex>,
     pub(super) keys: RwLock<Keys>,
     pub(super) filter: FilterIndex,
+    /// The words of documents, each at the first of its slots; absent where no words are searched.
+    pub(super) words: Option<Words>,
     /// Slots whose document is sure to have the id that `filter` says: it came with a commit, or its row
     /// was read since. What was loaded is only compared with its checksum when it is read.
     pub(super) proved: RwLock<RoaringBitmap>,
@@ -39,12 +39,17 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    /// A generation of an index without slots.
-    pub(super) fn new(index: Box<dyn VectorIndex>, settings: IndexSettings) -> Self {
+    /// A generation of indexes without slots.
+    pub(super) fn new(
+        index: Box<dyn VectorIndex>,
+        settings: IndexSettings,
+        words: Option<Words>,
+    ) -> Self {
         Self {
             index,
             keys: RwLock::default(),
             filter: FilterIndex::new(),
+            words,
             proved: RwLock::default(),
             settings,
             graph_due: 0,
@@ -67,29 +72,43 @@ impl Generation {
         self.proved.write().insert_range(slot(first)..slot(first + change.added.len()));
     }
 
-    fn append(&self, added: &[VectorKey], vectors: &[f32], documents: &[Filterable]) {
+    fn append(&self, added: &[VectorKey], vectors: &[f32], documents: &[AddedDocument]) {
         if added.is_empty() {
             return;
         }
         debug_assert!(added.is_sorted(), "sequence numbers ascend");
         let first = self.index.slot_count();
-        // Before the vectors: a slot that a search finds must have its key, and what filters find.
+        // Before the vectors: a slot that a search finds must have its key, and what filters and words find.
         self.keys.write().extend(added.iter().copied());
-        self.append_filters(first, documents);
+        self.append_documents(first, documents);
         self.index.append(slot(first), vectors);
     }
 
-    /// Makes documents findable by their ids and metadata, whose slots are at `from` or later.
+    /// Makes documents findable by their ids, metadata and words, whose slots are at `from` or later.
     /// Returns the slot after the last of them.
-    pub(super) fn append_filters(&self, mut from: usize, documents: &[Filterable]) -> usize {
+    pub(super) fn append_documents(&self, from: usize, documents: &[AddedDocument]) -> usize {
+        let (slots, end) = self.slots_of(from, documents);
+        let filterable = slots.iter().cloned().zip(documents);
+        self.filter.insert_batch(filterable.map(|(slots, it)| (slots, &it.id, &it.metadata)));
+        if let Some(words) = &self.words {
+            words.append(&slots, documents);
+        }
+        end
+    }
+
+    /// The slots of documents, of which none stands before `from`, and the one after the last of them.
+    pub(super) fn slots_of(
+        &self,
+        mut from: usize,
+        documents: &[AddedDocument],
+    ) -> (Vec<Range<u32>>, usize) {
         let keys = self.keys.read();
-        let slots = documents.iter().map(|(document, id, metadata)| {
-            let slots = keys.of_document(*document, from);
+        let slots = documents.iter().map(|document| {
+            let slots = keys.of_document(document.seq, from);
             from = slots.end;
-            (slot(slots.start)..slot(slots.end), id, metadata)
+            slot(slots.start)..slot(slots.end)
         });
-        self.filter.insert_batch(slots);
-        from
+        (slots.collect(), from)
     }
 
     /// Takes documents out.
@@ -106,6 +125,9 @@ impl Generation {
     pub(super) fn remove(&self, slots: &RoaringBitmap) {
         let slots: Vec<u32> = slots.iter().collect();
         self.filter.remove(&slots);
+        if let Some(words) = &self.words {
+            words.index.remove(&slots);
+        }
         self.index.remove(&slots);
     }
 
@@ -121,6 +143,7 @@ impl Generation {
             slot,
             key: keys.key(slot as usize),
             score,
+            ..Candidate::default()
         });
         if !keys.has_passages() {
             return candidates.take(limit).collect();
@@ -160,6 +183,7 @@ impl Generation {
         // A statement of its own, so that commits do not wait for the keys longer than it takes.
         let keys = self.keys.read().memory_bytes();
         let proved = self.proved.read().serialized_size();
-        keys + self.index.memory_bytes() + self.filter.memory_bytes() + proved
+        let words = self.words.as_ref().map_or(0, |words| words.index.memory_bytes());
+        words + keys + self.index.memory_bytes() + self.filter.memory_bytes() + proved
     }
 }

@@ -1,7 +1,7 @@
 //! What a collection searches when it opens: its latest snapshot and what the store has since, or
 //! all of the store.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use akidb_core::{
     Error, ErrorCode, Result, Seq,
@@ -9,14 +9,16 @@ use akidb_core::{
 };
 use akidb_index::SnapshotFolder;
 use akidb_store::{
-    CommittedChange, Loader, Placed, Snapshot, StoreError, StoredRows, StoredVector, VectorKey,
+    AddedDocument, CommittedChange, Loader, Placed, Snapshot, StoreError, StoredRows, StoredVector,
+    VectorKey,
 };
 
 use super::{
     Context, Over, Projection, STANDS_FOR_DOCUMENT,
-    generation::{Filterable, Generation},
+    generation::Generation,
     maintenance::{Contained, Maintenance},
     snapshot::{self, Written},
+    words::Words,
 };
 use crate::index_memory::{MemoryShare, vector_bytes};
 
@@ -31,9 +33,12 @@ pub(crate) async fn load(mut context: Context, loader: &mut Loader) -> Result<Pr
     let fitting = match latest {
         Some(written) => match catch_up(written, &context.over, loader).await? {
             CaughtUp::Fits(generation, contained, unsearchable) => {
-                // Where one was damaged, another one is to be written whether or not anything is
-                // new.
-                Some((generation, Some(contained).filter(|_| all_sound), unsearchable))
+                // Where one was damaged or has no words, another one is to be written whether or
+                // not anything is new.
+                let had_words = generation.words.is_some() || context.words.is_none();
+                let generation = with_words(*generation, &context, loader).await?;
+                let contained = Some(contained).filter(|_| all_sound && had_words);
+                Some((generation, contained, unsearchable))
             }
             CaughtUp::Ahead(covered) => {
                 loader.witness(covered).await?;
@@ -147,7 +152,7 @@ fn discard(folder: &mut SnapshotFolder, context: &Context) {
 /// What became of a snapshot's generation.
 enum CaughtUp {
     /// It is in step with the store.
-    Fits(Generation, Contained, BTreeSet<Seq>),
+    Fits(Box<Generation>, Contained, BTreeSet<Seq>),
     /// It has writes that the store has lost.
     Ahead(Seq),
     /// It lacks documents that the store has had all along.
@@ -160,13 +165,13 @@ async fn catch_up(written: Written, over: &Over, loader: &mut Loader) -> Result<
     let covered = Seq(contained.applied_seq);
     let trusts_counts = has_fault(PlantedFault::TrustEqualCounts);
     if trusts_counts && generation.live_documents().len() as u64 == loader.document_count() {
-        return Ok(CaughtUp::Fits(generation, contained, unsearchable));
+        return Ok(CaughtUp::Fits(Box::new(generation), contained, unsearchable));
     }
     if covered > loader.last_seq() {
         return Ok(CaughtUp::Ahead(covered));
     }
     if covered == loader.last_seq() {
-        return Ok(CaughtUp::Fits(generation, contained, unsearchable));
+        return Ok(CaughtUp::Fits(Box::new(generation), contained, unsearchable));
     }
     let stored = loader.rows().documents(placed(over)).await?;
     let indexed = generation.live_documents();
@@ -178,7 +183,7 @@ async fn catch_up(written: Written, over: &Over, loader: &mut Loader) -> Result<
     let removed = indexed.into_iter().filter(|seq| stored.binary_search(seq).is_err());
     generation.remove_documents(&removed.collect::<Vec<_>>());
     unsearchable.extend(fill(&generation, covered, over, &mut loader.rows()).await?);
-    Ok(CaughtUp::Fits(generation, contained, unsearchable))
+    Ok(CaughtUp::Fits(Box::new(generation), contained, unsearchable))
 }
 
 /// A generation of all that the store has. Its graph, where it should have one, is still to be
@@ -187,7 +192,7 @@ async fn from_store_alone(
     context: &Context,
     rows: &mut StoredRows<'_>,
 ) -> Result<(Generation, BTreeSet<Seq>)> {
-    let mut generation = Generation::new(context.new_index(), context.settings);
+    let mut generation = context.new_generation();
     let unsearchable = fill(&generation, Seq(0), &context.over, rows).await?;
     generation.graph_due = generation.index.slot_count();
     Ok((generation, unsearchable.into_iter().collect()))
@@ -217,7 +222,7 @@ async fn fill(
             Vec::new()
         }
     };
-    let unreadable = fill_filters(generation, first, after, over, rows).await?;
+    let unreadable = fill_documents(generation, first, after, over, rows).await?;
     Ok(incomplete.into_iter().chain(unreadable).collect())
 }
 
@@ -257,7 +262,8 @@ async fn fill_vectors(
     Ok(incomplete)
 }
 
-async fn fill_filters(
+/// Adds what is asked of documents beside their vectors.
+async fn fill_documents(
     generation: &Generation,
     first: usize,
     after: Seq,
@@ -265,15 +271,46 @@ async fn fill_filters(
     rows: &mut StoredRows<'_>,
 ) -> std::result::Result<Vec<Seq>, StoreError> {
     let mut from = first;
-    let mut pending: Vec<Filterable> = Vec::with_capacity(LOAD_ROWS);
-    let loaded = rows.metadata(placed(over), after, |document, id, metadata| {
-        pending.push((document, id, metadata));
+    let mut pending: Vec<AddedDocument> = Vec::with_capacity(LOAD_ROWS);
+    let with_texts = generation.words.is_some();
+    let loaded = rows.contents((placed(over), with_texts), after, |document| {
+        pending.push(document);
         if pending.len() == LOAD_ROWS {
-            from = generation.append_filters(from, &pending);
+            from = generation.append_documents(from, &pending);
             pending.clear();
         }
     });
     let unreadable = loaded.await?;
-    generation.append_filters(from, &pending);
+    generation.append_documents(from, &pending);
     Ok(unreadable)
+}
+
+/// Gives a generation from files of before the words of all documents, where it has none and should.
+async fn with_words(
+    generation: Generation,
+    context: &Context,
+    loader: &mut Loader,
+) -> Result<Generation> {
+    let Some(sources) = context.words.as_ref().filter(|_| generation.words.is_none()) else {
+        return Ok(generation);
+    };
+    let words = Words::new(Arc::clone(sources));
+    let mut from = 0;
+    let mut pending: Vec<AddedDocument> = Vec::with_capacity(LOAD_ROWS);
+    let mut append = |pending: &mut Vec<AddedDocument>| {
+        let (slots, end) = generation.slots_of(from, pending);
+        words.append(&slots, pending);
+        from = end;
+        pending.clear();
+    };
+    let mut rows = loader.rows();
+    let loaded = rows.contents((placed(&context.over), true), Seq(0), |document| {
+        pending.push(document);
+        if pending.len() == LOAD_ROWS {
+            append(&mut pending);
+        }
+    });
+    loaded.await?;
+    append(&mut pending);
+    Ok(Generation { words: Some(words), ..generation })
 }

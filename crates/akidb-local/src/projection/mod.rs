@@ -8,7 +8,8 @@
 //! |---|---|
 //! | `all` | the projections of all fields of a collection |
 //! | `keys` | which vector stands in which slot |
-//! | `generation` | vectors, keys and filters over the same slots |
+//! | `generation` | vectors, keys, filters and words over the same slots |
+//! | `words` | the words of documents, and where they come from |
 //! | `search` | a search of a generation, as documents |
 //! | `matching` | the documents that a filter lets through, as of one commit |
 //! | `maintenance` | linking, compaction, rebuilding and snapshots, a step at a time |
@@ -29,6 +30,7 @@ mod search;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::{
     collections::BTreeSet,
@@ -40,7 +42,7 @@ use std::{
 };
 
 use akidb_core::{Dimension, IndexEngine, IndexSettings, Metric, Seq};
-use akidb_engine::{IndexState, IndexStatus};
+use akidb_engine::{CollectionRecord, IndexState, IndexStatus, ScoreParts};
 use akidb_index::{VectorIndex, open_engine};
 use akidb_store::{CommittedChange, DiskSpace, FailStop, Position, VectorKey};
 use parking_lot::{Mutex, RwLock};
@@ -51,21 +53,36 @@ pub(crate) use self::{
     maintainer::Maintainer,
     matching::Matching,
     search::{FoundDocuments, View},
+    words::WordSources,
 };
-use self::{generation::Generation, maintenance::Maintenance};
+use self::{generation::Generation, maintenance::Maintenance, words::Words};
 use crate::{
     IndexThresholds,
     index_memory::{IndexMemory, MemoryShare, held_bytes},
     metrics::Metrics,
 };
 
-/// A near document, by the nearest of its vectors.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A document that was found: by the nearest of its vectors, or by its words.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Candidate {
-    /// Where its vector stands.
+    /// Which of the parts that a search looks at has it.
+    pub(crate) part: usize,
+    /// Where the vector stands, or the first of its vectors.
     pub(crate) slot: u32,
     pub(crate) key: VectorKey,
     pub(crate) score: f32,
+    /// What the score was made of, where that is more than one.
+    pub(crate) score_parts: Option<ScoreParts>,
+    /// Whether it was found by its words alone, and so by no passage.
+    pub(crate) by_words: bool,
+}
+
+impl Candidate {
+    fn by_words(slot: u32, key: VectorKey, score: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a score, far from the ends")]
+        let score = score as f32;
+        Self { slot, key, score, by_words: true, ..Self::default() }
+    }
 }
 
 /// The searchable vectors of one field; clones share them.
@@ -78,6 +95,7 @@ pub(crate) struct Shared {
     over: Over,
     dimension: Dimension,
     metric: Metric,
+    words: Option<Arc<WordSources>>,
     current: RwLock<Arc<Generation>>,
     /// Held by a commit while it is brought into the indexes, and while a generation takes the
     /// place of another.
@@ -123,26 +141,30 @@ pub(crate) struct Indexing {
 impl Context {
     /// Of the documents without a vector in the unnamed field. There are no files of it.
     fn of_documents(
-        collection: Uuid,
+        record: &CollectionRecord,
         folder: &Path,
         position: Position,
         indexing: Indexing,
     ) -> Self {
         Self {
-            collection,
+            collection: record.uuid,
             over: Over::Documents,
             folder: folder.join("documents"),
             dimension: Dimension::ONE,
             metric: Metric::Dot,
             settings: IndexSettings { engine: IndexEngine::Exact, ..IndexSettings::default() },
+            words: Some(Arc::new(WordSources::of(&record.keyword))),
             position,
             indexing,
         }
     }
 
-    /// An index without slots.
-    fn new_index(&self) -> Box<dyn VectorIndex> {
-        new_index(self.dimension, self.metric, &self.settings, self.indexing.thresholds)
+    /// Indexes without slots.
+    fn new_generation(&self) -> Generation {
+        let index =
+            new_index(self.dimension, self.metric, &self.settings, self.indexing.thresholds);
+        let words = self.words.clone().map(Words::new);
+        Generation::new(index, self.settings, words)
     }
 }
 
@@ -186,6 +208,8 @@ pub(crate) struct Context {
     pub(crate) dimension: Dimension,
     pub(crate) metric: Metric,
     pub(crate) settings: IndexSettings,
+    /// How words are searched; absent where they are not, as in fields that have texts of their own.
+    pub(crate) words: Option<Arc<WordSources>>,
     /// The state of the store that is to be searched.
     pub(crate) position: Position,
     pub(crate) indexing: Indexing,
@@ -202,6 +226,7 @@ impl Projection {
             over: context.over,
             dimension: context.dimension,
             metric: context.metric,
+            words: context.words,
             current: RwLock::new(Arc::new(generation)),
             writing: Mutex::default(),
             commits: AtomicU64::new(0),

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use akidb_core::IndexSettings;
 use akidb_index::VectorIndex;
+use akidb_text::TextIndex;
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
-use super::{Shared, generation::Generation, keys::slot, new_index};
+use super::{Shared, generation::Generation, keys::slot, new_index, words::Words};
 
 /// Vectors copied into a new index at once.
 const COPY_ROWS: usize = 4_096;
@@ -25,6 +26,9 @@ pub(super) struct Successor {
     settings: IndexSettings,
     /// Of each of its slots, the slot in the generation; ascending.
     old_slots: Vec<u32>,
+    /// The words of the first of these slots.
+    words: Option<TextIndex>,
+    words_slots: usize,
 }
 
 impl Successor {
@@ -32,13 +36,16 @@ impl Successor {
     pub(super) fn new(shared: &Shared, settings: IndexSettings) -> Self {
         let thresholds = shared.indexing.thresholds;
         let index = new_index(shared.dimension, shared.metric, &settings, thresholds);
-        Self { index, settings, old_slots: Vec::new() }
+        Self { index, settings, old_slots: Vec::new(), words: None, words_slots: 0 }
     }
 
     /// The same index without the removed vectors.
     pub(super) fn compacted(old: &Generation) -> Self {
         let (index, old_slots) = old.index.compact();
-        Self { index, settings: old.settings, old_slots }
+        let mut compacted =
+            Self { index, settings: old.settings, old_slots, words: None, words_slots: 0 };
+        compacted.copy_words(old);
+        compacted
     }
 
     pub(super) fn settings(&self) -> IndexSettings {
@@ -56,6 +63,7 @@ impl Successor {
         if self.copy(old, &old.live_slots(), COPY_ROWS) == COPY_ROWS {
             return false;
         }
+        self.copy_words(old);
         self.index.link(link_vectors);
         self.index.pending_count() <= PENDING_MAX
     }
@@ -75,10 +83,30 @@ impl Successor {
         self.old_slots.len() - before
     }
 
+    /// Copies the words of the slots that came since the last time.
+    fn copy_words(&mut self, old: &Generation) {
+        let new = &self.old_slots[self.words_slots..];
+        let Some(words) = old.words.as_ref().filter(|_| !new.is_empty()) else { return };
+        let words = words.index.freeze();
+        match &mut self.words {
+            Some(copied) => copied.append_from(&words, new),
+            None => self.words = Some(words.compacted(new)),
+        }
+        self.words_slots = self.old_slots.len();
+    }
+
     /// What takes the place of `old`, which must not change meanwhile.
     fn into_generation(mut self, old: &Generation) -> Generation {
         let live = old.live_slots();
         while self.copy(old, &live, COPY_ROWS) > 0 {}
+        self.copy_words(old);
+        let words = old.words.as_ref().map(|old| {
+            let sources = Arc::clone(&old.sources);
+            match self.words.take() {
+                Some(index) => Words { index, sources },
+                None => Words::new(sources),
+            }
+        });
         let removed = (0..).zip(&self.old_slots).filter(|(_, old_slot)| !live.contains(**old_slot));
         let removed: RoaringBitmap = removed.map(|(slot, _)| slot).collect();
         let proved = {
@@ -91,6 +119,7 @@ impl Successor {
             index: self.index,
             keys: RwLock::new(old.keys.read().of_slots(&self.old_slots)),
             filter: old.filter.compacted(&self.old_slots),
+            words,
             proved: RwLock::new(proved),
             settings: self.settings,
             graph_due: 0,

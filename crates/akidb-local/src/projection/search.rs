@@ -4,9 +4,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use akidb_core::{DocumentId, Filter, Seq};
 use akidb_index::{SearchRequest, Work};
+use akidb_text::{TextHit, TextIndex, TextQuery};
 use roaring::RoaringBitmap;
 
-use super::{Candidate, Projection, generation::Generation};
+use super::{Candidate, Projection, generation::Generation, keys::slot};
 
 /// How many passages of a document are expected among the best; with more of them a search runs
 /// again for as many times as much.
@@ -86,11 +87,10 @@ impl View {
         self.generation.index.expected_time(&request)
     }
 
-    /// The ids of documents that are known without a look at these, each in the place of its candidate.
-    pub(crate) fn known_ids(&self, candidates: &[Candidate]) -> Vec<Option<DocumentId>> {
-        let proved = self.generation.proved.read();
-        let known = |it: &Candidate| proved.contains(it.slot).then(|| self.id_of(it.slot))?;
-        candidates.iter().map(known).collect()
+    /// The id of the document in a slot, where it is known without a look at that.
+    pub(crate) fn known_id(&self, slot: u32) -> Option<DocumentId> {
+        let is_proved = self.generation.proved.read().contains(slot);
+        is_proved.then(|| self.id_of(slot))?
     }
 
     /// Takes up the ids of documents that were read.
@@ -105,6 +105,84 @@ impl View {
 
     fn id_of(&self, slot: u32) -> Option<DocumentId> {
         self.generation.filter.id_of(slot)
+    }
+
+    /// The words of the documents; absent where they are not searched.
+    pub(crate) fn words(&self) -> Option<&TextIndex> {
+        self.generation.words.as_ref().map(|words| &words.index)
+    }
+
+    /// How many vectors there are.
+    pub(crate) fn vectors(&self) -> u64 {
+        self.generation.index.live_count() as u64
+    }
+
+    /// Of these, those of documents that the filter lets through, where there is one.
+    pub(crate) fn matching(&self) -> Option<u64> {
+        self.allowed.as_ref().map(RoaringBitmap::len)
+    }
+
+    /// The documents that have words of a query, best first.
+    pub(crate) fn with_words(&self, query: &TextQuery, limit: usize) -> Vec<Candidate> {
+        let found = query.search(limit, self.allowed.as_ref());
+        let keys = self.generation.keys.read();
+        let candidate =
+            |it: TextHit| Candidate::by_words(it.slot, keys.key(it.slot as usize), it.score);
+        found.into_iter().map(candidate).collect()
+    }
+
+    /// What documents, ascending, have of the words of a query, and whether it lets them be found. Those that
+    /// are not here are left out.
+    pub(crate) fn words_of(&self, documents: &[Seq], query: &TextQuery) -> Vec<(Candidate, bool)> {
+        let keys = self.generation.keys.read();
+        let mut from = 0;
+        let first_slots = documents.iter().filter_map(|document| {
+            let slots = keys.of_document(*document, from);
+            from = slots.end;
+            (!slots.is_empty()).then_some(slot(slots.start))
+        });
+        let slots: Vec<u32> = first_slots.collect();
+        let scores = query.scores(&slots);
+        let candidate = |(slot, score): (u32, Option<f64>)| {
+            let key = keys.key(slot as usize);
+            (Candidate::by_words(slot, key, score.unwrap_or(0.0)), score.is_some())
+        };
+        slots.into_iter().zip(scores).map(candidate).collect()
+    }
+
+    /// How near documents, ascending, are. Those that are not here are left out.
+    pub(crate) fn nearness_of(
+        &self,
+        documents: &[Seq],
+        vector: &[f32],
+        request: SearchRequest<'_>,
+    ) -> Vec<Candidate> {
+        let slots = self.generation.keys.read().of_documents(documents);
+        if slots.is_empty() {
+            return Vec::new();
+        }
+        let request =
+            SearchRequest { allowed: Some(&slots), limit: slots.len() as usize, ..request };
+        let found = self.generation.index.search(vector, &request);
+        self.generation.documents_of(&found.neighbors, documents.len())
+    }
+
+    /// The vector in a slot, of length 1; absent where it has none.
+    pub(crate) fn unit_vector(&self, slot: u32) -> Option<Vec<f32>> {
+        let mut vector = self.generation.index.vector(slot)?;
+        let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+        if !(length.is_normal()) {
+            return None;
+        }
+        vector.iter_mut().for_each(|value| *value /= length);
+        Some(vector)
+    }
+
+    /// The vectors of the document in a slot, in the order of its passages.
+    pub(crate) fn passages_of(&self, slot: u32) -> Vec<Seq> {
+        let keys = self.generation.keys.read();
+        let slots = keys.of_document(keys.key(slot as usize).document, slot as usize);
+        slots.map(|slot| keys.key(slot).seq()).collect()
     }
 
     /// The nearest documents. The request's `limit` is one of documents; its `allowed` is not
@@ -126,8 +204,8 @@ impl View {
                 return FoundDocuments {
                     candidates,
                     work,
-                    vectors: self.generation.index.live_count() as u64,
-                    matching: self.allowed.as_ref().map(RoaringBitmap::len),
+                    vectors: self.vectors(),
+                    matching: self.matching(),
                     has_work: self.generation.index.pending_count() > 0,
                     degraded: self.generation.degraded(),
                 };

@@ -3,7 +3,7 @@
 //! Beside the sections of the index stand the keys (`seqs`, and `passages` where texts are cut) and
 //! the filters.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use akidb_core::{
     IndexSettings, Seq,
@@ -13,12 +13,13 @@ use akidb_index::{
     FilterIndex, HnswIndex, IndexHeader, Section, Snapshot, SnapshotError, SnapshotFolder,
 };
 use akidb_store::Position;
+use akidb_text::{Frozen, TextIndex};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Context, FieldIdentity, Over, Shared, generation::Generation, keys::Keys,
-    maintenance::Contained,
+    maintenance::Contained, words::Words,
 };
 
 /// Sections that only grow within a generation.
@@ -69,6 +70,7 @@ pub(super) fn write(
     // All parts are of one moment: commits wait until each has been taken hold of.
     let mut writing = Some(shared.writing.lock());
     let (filter, keys) = (generation.filter.clone(), generation.keys.read().clone());
+    let words = generation.words.as_ref().map(|words| words.index.freeze());
     let unsearchable: BTreeSet<u64> = shared.unsearchable.read().iter().map(|seq| seq.0).collect();
     let mut contained = shared.contained(generation);
     let mut written = None;
@@ -86,6 +88,8 @@ pub(super) fn write(
             section("passages", &passages[..]),
             section("filter", &filter[..]),
         ]);
+        let words = words.as_ref().map(Frozen::to_bytes);
+        sections.extend(words.iter().map(|words| section("words", &words[..])));
         written = Some(folder.write(contained.applied_seq, header, &sections, &APPENDED));
     });
     written.transpose().map(|written| written.map(|()| contained))
@@ -120,9 +124,20 @@ pub(super) fn read(context: &Context, snapshot: &Snapshot) -> Result<Written, Sn
         return Err(damaged("its keys are above the sequence number that it covers"));
     }
     let settings: IndexSettings = header.index.settings;
-    let index = Box::new(index);
-    let generation =
-        Generation { keys: RwLock::new(keys), filter, ..Generation::new(index, settings) };
+    let words = context.words.as_ref().and_then(|sources| {
+        let section = snapshot.section("words")?;
+        let bytes = &section.file[section.range];
+        let index = TextIndex::from_bytes(bytes, sources.settings.clone());
+        // Words cost a look at the texts, where a graph costs hours.
+        let told =
+            index.inspect_err(|error| tracing::info!(%error, "words are read from texts anew"));
+        Some(Words { index: told.ok()?, sources: Arc::clone(sources) })
+    });
+    if words.as_ref().is_some_and(|words| words.index.slot_count() > slots) {
+        return Err(damaged("its words are of another index"));
+    }
+    let new = Generation::new(Box::new(index), settings, words);
+    let generation = Generation { keys: RwLock::new(keys), filter, ..new };
     let unsearchable = header.unsearchable.into_iter().map(Seq).collect();
     Ok(Written { generation, contained, unsearchable })
 }

@@ -4,6 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use akidb_core::{DocumentId, Filter, Limits, Metadata, Seq};
 use akidb_index::{SearchRequest, SnapshotFolder};
+use akidb_store::AddedDocument;
 use serde_json::json;
 
 use super::*;
@@ -17,6 +18,7 @@ fn projection() -> (Projection, tempfile::TempDir) {
         dimension: Dimension::new(2).unwrap(),
         metric: Metric::Dot,
         settings: IndexSettings::default(),
+        words: Some(Arc::new(WordSources::of(&akidb_core::KeywordSettings::default()))),
         position: Position { database: Uuid::nil(), epoch: 1, seq: Seq(0) },
         folder: folder.path().to_owned(),
         indexing: Indexing {
@@ -29,7 +31,7 @@ fn projection() -> (Projection, tempfile::TempDir) {
         },
     };
     let files = SnapshotFolder::new(folder.path().to_owned(), String::new());
-    let generation = Generation::new(context.new_index(), context.settings);
+    let generation = context.new_generation();
     (Projection::of(context, generation, Maintenance::new(files, None), BTreeSet::new()), folder)
 }
 
@@ -42,12 +44,20 @@ fn id(seq: u64) -> DocumentId {
     DocumentId::Text(format!("document-{seq}"))
 }
 
+fn document(seq: u64, metadata: Metadata) -> AddedDocument {
+    let text = Some(format!(
+        "document number {seq}, {}",
+        if seq.is_multiple_of(2) { "even" } else { "odd" }
+    ));
+    AddedDocument { seq: Seq(seq), id: id(seq), metadata, text }
+}
+
 /// Documents whose vector points the more towards (0, 1) the later they came.
 fn change(added: &[u64], removed: &[u64]) -> CommittedChange {
     CommittedChange {
         added: added.iter().map(|&seq| VectorKey { document: Seq(seq), passage: 0 }).collect(),
         added_vectors: added.iter().flat_map(|&seq| [1.0, seq as f32]).collect(),
-        added_documents: added.iter().map(|&seq| (Seq(seq), id(seq), metadata(seq))).collect(),
+        added_documents: added.iter().map(|&seq| document(seq, metadata(seq))).collect(),
         removed: removed.iter().map(|&seq| Seq(seq)).collect(),
         last_seq: Seq(added.iter().chain(removed).copied().max().unwrap_or(0)),
         ..CommittedChange::default()
@@ -58,7 +68,7 @@ fn change(added: &[u64], removed: &[u64]) -> CommittedChange {
 fn cut(documents: &[(u64, &[f32])]) -> CommittedChange {
     let mut change = CommittedChange::default();
     for (document, passages) in documents {
-        change.added_documents.push((Seq(*document), id(*document), metadata(*document)));
+        change.added_documents.push(self::document(*document, metadata(*document)));
         for (passage, value) in (0..).zip(*passages) {
             change.added.push(VectorKey { document: Seq(*document), passage });
             change.added_vectors.extend([1.0, *value]);
@@ -197,9 +207,9 @@ fn what_the_filter_leaves_open_is_settled_by_the_documents() {
     };
     let mut added = change(&[1, 2, 3], &[]);
     added.added_documents = vec![
-        (Seq(1), id(1), long("a", "needle")),
-        (Seq(2), id(2), long("b", "hay")),
-        (Seq(3), id(3), metadata(3)),
+        document(1, long("a", "needle")),
+        document(2, long("b", "hay")),
+        document(3, metadata(3)),
     ];
     projection.apply(&added);
     let filter = json!({"text": {"$contains": "needle"}});

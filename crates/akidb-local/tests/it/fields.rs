@@ -6,11 +6,11 @@ use std::{
 
 use akidb_core::{
     CollectionName, Dimension, DocumentId, Effort, ErrorCode, FieldName, Filter, IndexSettings,
-    Limits, Metadata, Metric,
+    KeywordSettings, Limits, Metadata, Metric,
 };
 use akidb_engine::{
-    Collection, CollectionRecord, FieldPatch, FieldRow, HitParts, NewRow, OneDocument, Patch,
-    Query, RowVectors, ScrollRequest, StorageEngine, UpsertRules, VectorField, Write,
+    Collection, CollectionRecord, FieldPatch, FieldRow, HitParts, Near, NewRow, OneDocument, Patch,
+    Query, Ranking, RowVectors, ScrollRequest, StorageEngine, UpsertRules, VectorField, Write,
 };
 use akidb_local::{IndexConfig, IndexThresholds, LocalConfig, LocalEngine, StorageConfig};
 use prometheus::Registry;
@@ -60,12 +60,21 @@ pub(crate) fn field(number: u32, name: &str, dimension: u64) -> VectorField {
 }
 
 pub(crate) async fn create(engine: &LocalEngine, fields: Vec<VectorField>) -> Arc<dyn Collection> {
+    create_with(engine, fields, KeywordSettings::default()).await
+}
+
+pub(crate) async fn create_with(
+    engine: &LocalEngine,
+    fields: Vec<VectorField>,
+    keyword: KeywordSettings,
+) -> Arc<dyn Collection> {
     let record = CollectionRecord {
         uuid: Uuid::now_v7(),
         name: CollectionName::new("films").unwrap(),
         description: None,
         last_field: fields.iter().map(|field| field.number).max().unwrap(),
         fields,
+        keyword,
         shadows: Vec::new(),
         dropped_fields: Vec::new(),
         aliases: Vec::new(),
@@ -74,7 +83,7 @@ pub(crate) async fn create(engine: &LocalEngine, fields: Vec<VectorField>) -> Ar
     engine.create(record, 10, deadline()).await.unwrap()
 }
 
-fn metadata(value: Value) -> Metadata {
+pub(crate) fn metadata(value: Value) -> Metadata {
     Metadata::new(value.as_object().unwrap().clone(), &Limits::default()).unwrap()
 }
 
@@ -98,6 +107,11 @@ async fn write(collection: &dyn Collection, rows: Vec<NewRow>) {
     collection.write(Write::Upsert(rows, UpsertRules::default()), deadline()).await.unwrap();
 }
 
+/// What is near to a vector in a field.
+pub(crate) fn near(field: u32, vector: &[f32]) -> Ranking {
+    Ranking::Semantic(Near { field, vector: Arc::new(vector.to_vec()), itself: None })
+}
+
 async fn found(
     collection: &dyn Collection,
     field: u32,
@@ -105,10 +119,8 @@ async fn found(
     filter: Option<Value>,
 ) -> Vec<i64> {
     let query = Query {
-        field,
-        vector: Arc::new(vector.to_vec()),
+        ranking: near(field, vector),
         filter: filter.map(|json| Filter::parse(&json, &Limits::default()).unwrap()),
-        itself: None,
         window: 1_000,
         parts: HitParts::Row,
         deadline: deadline(),

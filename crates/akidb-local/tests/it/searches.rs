@@ -1,21 +1,18 @@
 use std::{
     os::unix::fs::FileExt,
     path::Path,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use akidb_core::{DocumentId, Effort, ErrorCode};
 use akidb_engine::{Collection, Found, HitParts, NewRow, Query, StorageEngine, UpsertRules, Write};
 
-use crate::fields::{create, deadline, field, open, reopened, row};
+use crate::fields::{create, deadline, field, near, open, reopened, row};
 
 fn query(parts: HitParts) -> Query {
     Query {
-        field: 0,
-        vector: Arc::new(vec![1.0, 1.0]),
+        ranking: near(0, &[1.0, 1.0]),
         filter: None,
-        itself: None,
         window: 10,
         parts,
         deadline: deadline(),

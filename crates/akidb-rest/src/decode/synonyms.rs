@@ -50,7 +50,21 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("tokens", "chunk_size max_tokens chunk_tokens size"),
     ("overlap", "chunk_overlap"),
     ("if_seq", "version expected_version if_version seq seq_no if_seq_no revision if_match"),
-    ("mode", "op op_type operation type search_type write_mode upsert"),
+    (
+        "hybrid",
+        "fusion_method fusion fusion_type rank rank_fusion rerank_fusion rrf alpha semantic_ratio semanticratio prefetch query_by_weights ranker",
+    ),
+    ("fusion", "fusion_method fusion_type method type strategy ranker"),
+    ("k", "rank_constant rrf_k constant"),
+    ("weights", "weight alpha semantic_ratio boosts"),
+    ("depth", "candidates num_candidates prefetch_limit rank_window_size window_size window limit"),
+    ("min_parts", "min_scores thresholds score_thresholds"),
+    ("semantic", "vector dense semantic_score cosine"),
+    ("keyword", "bm25 text sparse lexical full_text"),
+    (
+        "mode",
+        "op op_type operation type search_type searchtype query_type querytype search_mode write_mode upsert",
+    ),
     ("all", "delete_all deleteall everything match_all"),
     ("normalize", "normalise normalize_embeddings"),
     ("truncate", "truncation truncate_input"),
@@ -85,6 +99,22 @@ mod tests {
             ("hnsw_ef", "params"),
         ] {
             assert_eq!(meant_by(name, &search).unwrap_or_default(), meant, "{name}");
+        }
+        let search = ["text", "vector", "limit", "mode", "hybrid", "min_score", "min_parts"];
+        let hybrid = ["fusion", "k", "weights", "depth"];
+        for (name, allowed, meant) in [
+            ("search_type", &search[..], "mode"),
+            ("query_type", &search, "mode"),
+            ("fusion_method", &search, "hybrid"),
+            ("alpha", &search, "hybrid"),
+            ("prefetch", &search, "hybrid"),
+            ("alpha", &hybrid, "weights"),
+            ("rank_constant", &hybrid, "k"),
+            ("method", &hybrid, "fusion"),
+            ("rank_window_size", &hybrid, "depth"),
+            ("bm25", &["semantic", "keyword"], "keyword"),
+        ] {
+            assert_eq!(meant_by(name, allowed), Some(meant), "{name}");
         }
         let document = ["id", "text", "vector", "metadata", "if_seq"];
         assert_eq!(meant_by("content", &document), Some("text"));

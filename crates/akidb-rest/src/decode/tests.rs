@@ -105,10 +105,15 @@ fn unknown_fields_are_named_with_the_nearest_known_one() {
         "documents[0].vectr: is not a known field, did you mean \"vector\"? at line 1 column 22",
     );
     check::<SearchBody>(
-        r#"{"hybrid":{}}"#,
+        r#"{"rerank":{}}"#,
         unknown,
-        "hybrid: is not a known field, allowed are text, vector, id, mode, limit, offset, filter, \
-         min_score, include, params, explain, field at line 1 column 9",
+        "rerank: is not a known field, allowed are text, vector, id, mode, limit, offset, filter, \
+         min_score, min_parts, hybrid, include, params, explain, field at line 1 column 9",
+    );
+    check::<SearchBody>(
+        r#"{"hybrid":{"alpha":0.5}}"#,
+        unknown,
+        "hybrid.alpha: is not a known field, did you mean \"weights\"? at line 1 column 18",
     );
     check::<SearchBatchBody>(
         r#"{"searches":[{},{"params":{"np":1}}]}"#,
@@ -167,7 +172,7 @@ fn numbers_beyond_f32_are_left_to_the_service() {
 fn numbers_are_rounded_once() {
     // Just above the middle of two neighboring f32, and onto it when read as f64 first.
     let body = r#"{"vector":[1.00000005960464477539062500001]}"#;
-    let search = decode::<SearchBody>(body.as_bytes()).unwrap().into_request("").unwrap();
+    let search = decode::<SearchBody>(body.as_bytes()).unwrap().into_request().unwrap();
     assert_eq!(search.vector, Some(vec![1.000_000_1]));
 }
 
@@ -192,10 +197,18 @@ fn absurdly_long_lists_are_refused_before_they_fill_the_memory() {
 #[test]
 fn unknown_modes_and_parts_are_refused_with_their_place() {
     let request = |body: &str| decode::<SearchBatchBody>(body.as_bytes()).unwrap().into_requests();
-    assert!(request(r#"{"searches":[{"mode":"semantic"}]}"#).is_ok());
-    let error = request(r#"{"searches":[{},{"mode":"keyword"}]}"#).unwrap_err();
+    for mode in ["semantic", "keyword", "Hybrid"] {
+        let searches = format!(r#"{{"searches":[{{"mode":"{mode}","hybrid":null}}]}}"#);
+        assert!(request(&searches).is_ok(), "{mode}");
+    }
+    let error = request(r#"{"searches":[{},{"mode":"full_text"}]}"#).unwrap_err();
     assert_eq!(error.code, ErrorCode::InvalidArgument);
     assert_eq!(error.violations[0].field, "searches[1].mode");
+    let message =
+        "searches[1].mode: \"full_text\" is not a mode, allowed are semantic, keyword, hybrid";
+    assert_eq!(error.message, message);
+    let error = request(r#"{"searches":[{"hybrid":{"fusion":"dbsf"}}]}"#).unwrap_err();
+    assert_eq!(error.violations[0].field, "searches[0].hybrid.fusion");
     let error = request(r#"{"searches":[{"include":["score"]}]}"#).unwrap_err();
     assert_eq!(error.violations[0].field, "searches[0].include[0]");
 }

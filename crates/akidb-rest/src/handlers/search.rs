@@ -16,7 +16,7 @@ pub(crate) async fn search(
     call: Call,
     Json(body): Json<SearchBody>,
 ) -> Answer<SearchAnswer> {
-    let search = body.into_request("").map_err(Failure::refused)?;
+    let search = body.into_request().map_err(Failure::refused)?;
     let include = search.include;
     let reply = service.search(&call.context, &call.collection, search).await?;
     let answer = SearchAnswer::new(reply, include);

@@ -43,11 +43,28 @@ pub(crate) struct CreateCollectionBody {
     chunking: Option<Object<ChunkingSettings>>,
     /// A line for people.
     description: Option<String>,
+    /// The language of its words: `auto` (default), guessed for each document; `none`, words as they are;
+    /// or a code of two letters, such as `de`.
+    language: Option<String>,
+    #[schema(value_type = Option<KeywordBody>)]
+    keyword: Option<Object<KeywordBody>>,
     /// Named vector fields, by name. With some, it has the unnamed field as well only if something is
     /// said of that: a model, a dimension, a metric, an index or chunking.
     #[serde(default)]
     #[schema(value_type = Option<HashMap<String, FieldBody>>)]
     fields: Named<Object<FieldBody>>,
+}
+
+/// Which words count in a search by words, and how much.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = KeywordSettings, example = json!({"weights": {"title": 3}}))]
+pub(super) struct KeywordBody {
+    /// What a word counts, 1 to 100, by where it stands: `text`, the document's own, 1 where it is not named and not looked at
+    /// with 0; and names of metadata, with dots for what is inside of others. At most 64.
+    #[serde(default)]
+    #[schema(value_type = Option<HashMap<String, u64>>)]
+    weights: Named<u64>,
 }
 
 /// How texts are cut into passages. Passages end with sentences where they can.
@@ -77,6 +94,8 @@ impl From<CreateCollectionBody> for CreateCollection {
             index: given_index(body.index),
             chunking: given_chunking(body.chunking),
             description: body.description,
+            language: body.language,
+            keyword_weights: body.keyword.map(|keyword| keyword.0.weights.0).unwrap_or_default(),
             fields: body.fields.0.into_iter().map(|(name, it)| (name, it.0.into())).collect(),
         }
     }
@@ -105,6 +124,11 @@ pub(crate) struct PutCollectionBody {
     chunking: Option<Object<ChunkingSettings>>,
     /// A line for people.
     description: Option<String>,
+    /// The language of its words: `auto` (default), guessed for each document; `none`, words as they are;
+    /// or a code of two letters, such as `de`.
+    language: Option<String>,
+    #[schema(value_type = Option<KeywordBody>)]
+    keyword: Option<Object<KeywordBody>>,
     /// Named vector fields, by name. With some, it has the unnamed field as well only if something is
     /// said of that: a model, a dimension, a metric, an index or chunking.
     #[serde(default)]
@@ -115,7 +139,17 @@ pub(crate) struct PutCollectionBody {
 impl PutCollectionBody {
     /// The request for the collection of this name.
     pub(crate) fn of(self, name: String) -> CreateCollection {
-        let Self { model, dimension, metric, index, chunking, description, fields } = self;
+        let Self {
+            model,
+            dimension,
+            metric,
+            index,
+            chunking,
+            description,
+            language,
+            keyword,
+            fields,
+        } = self;
         CreateCollectionBody {
             name,
             model,
@@ -124,6 +158,8 @@ impl PutCollectionBody {
             index,
             chunking,
             description,
+            language,
+            keyword,
             fields,
         }
         .into()
@@ -189,6 +225,10 @@ struct CollectionSummaryAnswer {
     /// Absent where texts are truncated.
     #[serde(skip_serializing_if = "Option::is_none")]
     chunking: Option<ChunkingAnswer>,
+    /// The language of its words: `auto`, `none` or a code of two letters.
+    language: String,
+    /// Which words count in a search by words, and how much.
+    keyword: KeywordAnswer,
     /// What its texts are being embedded with, to take the place of `model`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reembedding: Option<ModelIdentityAnswer>,
@@ -197,6 +237,14 @@ struct CollectionSummaryAnswer {
     previous: Option<ModelIdentityAnswer>,
     /// Milliseconds since the Unix epoch.
     created_unix_ms: i64,
+}
+
+/// Which words count in a search by words, and how much.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Keyword)]
+struct KeywordAnswer {
+    /// What a word counts, by where it stands.
+    weights: BTreeMap<String, u8>,
 }
 
 /// How texts are cut into passages.
@@ -229,6 +277,8 @@ impl From<CollectionSummary> for CollectionSummaryAnswer {
             metric,
             chunking: chunking
                 .map(|Chunking { tokens, overlap }| ChunkingAnswer { tokens, overlap }),
+            language: summary.keyword.language().to_owned(),
+            keyword: KeywordAnswer { weights: summary.keyword.weights() },
             reembedding,
             previous,
             created_unix_ms: summary.created_unix_ms,
@@ -254,6 +304,7 @@ struct ListedCollectionAnswer {
 #[derive(Serialize, ToSchema)]
 #[schema(as = CollectionList, example = json!({"collections": [{
     "name": "films", "dimension": 3, "metric": "cosine", "created_unix_ms": 1_760_000_000_000_u64,
+    "language": "auto", "keyword": {"weights": {"text": 1}},
     "index": {
         "engine": "hnsw", "m": 16, "ef_construction": 200, "ef": 100, "quantization": "int8"
     }

@@ -1,6 +1,6 @@
 //! Schemas of the description that say which words there are.
 
-use akidb_core::{IndexEngine, Metric, Quantization, WriteMode};
+use akidb_core::{FusionKind, IndexEngine, Metric, Quantization, SearchMode, WriteMode};
 use utoipa::openapi::{
     RefOr,
     schema::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type},
@@ -33,7 +33,12 @@ pub(super) fn upsert_status() -> Object {
 
 /// The modes of a search.
 pub(super) fn search_mode() -> Object {
-    one_of_or_null(["semantic"])
+    one_of_or_null(SearchMode::ALL.map(SearchMode::as_str))
+}
+
+/// How a hybrid search makes one score of two.
+pub(super) fn fusion() -> Object {
+    one_of_or_null(FusionKind::ALL.map(FusionKind::as_str))
 }
 
 /// Parts of documents.

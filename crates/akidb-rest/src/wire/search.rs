@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use akidb_core::{Error, ErrorCode};
-use akidb_service::{Hit, HitPassage, Include, Search, SearchParams, SearchPlan, SearchReply};
+use akidb_core::{Error, FusionKind, SearchMode, Strategy};
+use akidb_service::{
+    Hit, HitPassage, HybridParams, Include, MinParts, PartWeights, ScoreParts, Search,
+    SearchParams, SearchPlan, SearchReply,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -17,14 +20,16 @@ use super::{
     user_schema::FilterSchema,
 };
 
-/// Asks for the nearest documents. Exactly one of `text`, `vector` and `id` is given.
+/// Asks for the best documents. Exactly one of `text`, `vector` and `id` is given; a search by words
+/// takes `text`, a hybrid one `text` and, if wanted, the `vector` of its own beside it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SearchRequest, example = json!({
     "text": "sailing", "limit": 5, "filter": {"year": {"$gte": 1990}}
 }))]
 pub(crate) struct SearchBody {
-    /// A text, embedded as a query.
+    /// A text: embedded as a query, and the words that documents are to have, as `mode` says.
+    /// Words are alternatives; `"a phrase"`, `-word` and `word*` are understood.
     #[schema(min_length = 1, pattern = "\\S")]
     text: Option<String>,
     /// As many numbers as the dimension of the field that is searched, or `base64:` and the base64 of
@@ -33,10 +38,12 @@ pub(crate) struct SearchBody {
     vector: Option<Vector>,
     /// A stored document: more like this, without itself.
     id: Option<Id>,
-    /// `semantic`, the only mode of this version.
+    /// What documents are found by: `semantic`, how near they are to a vector, where absent;
+    /// `keyword`, the words that they have; `hybrid`, both.
     #[schema(schema_with = super::schema::search_mode)]
     mode: Option<String>,
-    /// Hits wanted, 10 where absent. With `offset` at most `result_window` (10,000).
+    /// Hits wanted, 10 where absent. With `offset` at most `result_window` (10,000), of a hybrid
+    /// search at most its `hybrid.depth`.
     #[schema(minimum = 1, maximum = 10_000)]
     limit: Option<u64>,
     /// Hits to skip, 0 where absent.
@@ -45,9 +52,13 @@ pub(crate) struct SearchBody {
     /// A filter on the metadata.
     #[schema(value_type = Option<FilterSchema>)]
     filter: Option<JsonValue>,
-    /// The lowest score of a hit.
+    /// The lowest score of a hit: how near it is, or its BM25. A hybrid search takes `min_parts`.
     #[schema(minimum = -3.0e38, maximum = 3.0e38)]
     min_score: Option<f64>,
+    #[schema(value_type = Option<LowestParts>)]
+    min_parts: Option<Object<LowestParts>>,
+    #[schema(value_type = Option<HybridParameters>)]
+    hybrid: Option<Object<HybridParameters>>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
     #[schema(schema_with = super::schema::include)]
     include: Option<List<String>>,
@@ -82,19 +93,90 @@ impl From<SearchParameters> for SearchParams {
     }
 }
 
+/// The lowest scores of a hit of a hybrid search.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = MinParts, example = json!({"semantic": 0.3}))]
+struct LowestParts {
+    /// How near it must be. A document without a vector is not near.
+    #[schema(minimum = -3.0e38, maximum = 3.0e38)]
+    semantic: Option<f64>,
+    /// Its lowest BM25.
+    #[schema(minimum = -3.0e38, maximum = 3.0e38)]
+    keyword: Option<f64>,
+}
+
+impl From<LowestParts> for MinParts {
+    fn from(LowestParts { semantic, keyword }: LowestParts) -> Self {
+        Self { semantic, keyword }
+    }
+}
+
+/// How a hybrid search is done.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"fusion": "rrf", "k": 60, "depth": 200}))]
+struct HybridParameters {
+    /// How one score is made of two. `adaptive`, where absent: by how sharply each score tells
+    /// documents apart, and by what documents near to each have. `rrf`: by ranks (reciprocal rank
+    /// fusion). `weighted`: by the scores, each brought to 0 to 1.
+    #[schema(schema_with = super::schema::fusion)]
+    fusion: Option<String>,
+    /// Of `rrf` alone: how little the first ranks stand out, 60 where absent.
+    #[schema(minimum = 0)]
+    k: Option<f64>,
+    #[schema(value_type = Option<Weights>)]
+    weights: Option<Object<Weights>>,
+    /// How many of the best by each score get both, 100 where absent, at most `result_window`
+    /// (10,000). All pages are of these.
+    #[schema(minimum = 1, maximum = 10_000)]
+    depth: Option<u64>,
+}
+
+impl HybridParameters {
+    fn into_params(self) -> Result<HybridParams, Error> {
+        Ok(HybridParams {
+            fusion: self.fusion.as_deref().map(str::parse::<FusionKind>).transpose()?,
+            k: self.k,
+            weights: self.weights.map(|weights| weights.0.into()),
+            depth: self.depth,
+        })
+    }
+}
+
+/// Of `rrf` and `weighted`: what each score counts, 1 where absent. Not both are 0.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PartWeights, example = json!({"keyword": 2}))]
+struct Weights {
+    /// How near a document is.
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    semantic: Option<f64>,
+    /// How well it fits the words.
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    keyword: Option<f64>,
+}
+
+impl From<Weights> for PartWeights {
+    fn from(Weights { semantic, keyword }: Weights) -> Self {
+        Self { semantic, keyword }
+    }
+}
+
 impl SearchBody {
-    /// The service's request; `prefix` stands before the fields of errors.
+    /// The service's request.
     ///
     /// # Errors
-    /// `invalid_argument` for an unknown mode or part, `malformed_request` for a filter that is no
-    /// sound JSON.
-    pub(crate) fn into_request(self, prefix: &str) -> Result<Search, Error> {
-        if let Some(mode) = &self.mode {
-            check_mode(mode, prefix)?;
-        }
-        let filter = self.filter.map(|filter| filter.at(&format!("{prefix}filter")));
+    /// `invalid_argument` for an unknown mode, fusion or part, `malformed_request` for a filter that is
+    /// no sound JSON.
+    pub(crate) fn into_request(self) -> Result<Search, Error> {
+        let filter = self.filter.map(|filter| filter.at("filter"));
+        let hybrid = self.hybrid.map(|hybrid| hybrid.0.into_params()).transpose()?;
         Ok(Search {
-            include: include_of(self.include.as_ref(), &format!("{prefix}include"))?,
+            mode: self.mode.as_deref().map(str::parse::<SearchMode>).transpose()?,
+            hybrid: hybrid.unwrap_or_default(),
+            min_parts: self.min_parts.map(|parts| parts.0.into()).unwrap_or_default(),
+            include: include_of(self.include.as_ref(), "include")?,
             field: self.field,
             text: self.text,
             vector: self.vector.map(|vector| vector.0),
@@ -109,20 +191,14 @@ impl SearchBody {
     }
 }
 
-fn check_mode(mode: &str, prefix: &str) -> Result<(), Error> {
-    if mode == "semantic" {
-        return Ok(());
-    }
-    let given: String = mode.chars().take(64).collect();
-    let description = format!("{given:?} is not a mode of this version, allowed is semantic");
-    Err(Error::at(ErrorCode::InvalidArgument, format!("{prefix}mode"), description))
-}
-
 /// Many searches of one collection.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SearchBatchRequest, example = json!({
-    "searches": [{"text": "sailing"}, {"id": "film-1", "limit": 3}]
+    "searches": [
+        {"text": "sailing"}, {"id": "film-1", "limit": 3}, {"text": "snow -train", "mode": "keyword"},
+        {"text": "a boat in the \"snow\"", "mode": "hybrid", "min_parts": {"keyword": 0.1}}
+    ]
 }))]
 pub(crate) struct SearchBatchBody {
     /// At least one, at most `batch_searches` (100).
@@ -134,16 +210,17 @@ impl SearchBatchBody {
     /// The service's requests.
     ///
     /// # Errors
-    /// `invalid_argument` for an unknown mode or part.
+    /// As for one search, with places below `searches[i]`.
     pub(crate) fn into_requests(self) -> Result<Vec<Search>, Error> {
         let searches = self.searches.0.into_iter().enumerate();
-        searches
-            .map(|(index, search)| search.0.into_request(&format!("searches[{index}].")))
-            .collect()
+        let searches = searches.map(|(index, search)| {
+            search.0.into_request().map_err(|error| error.below(&format!("searches[{index}]")))
+        });
+        searches.collect()
     }
 }
 
-/// The nearest documents.
+/// The best documents.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SearchReply, example = json!({
     "hits": [{
@@ -196,8 +273,9 @@ const fn is_zero(count: &u64) -> bool {
 struct SearchPlanAnswer {
     /// `scan`: every vector that the filter lets through was compared. `graph`: the graph was
     /// walked, and what it does not hold yet was compared. `graph_then_scan`: a walk was given up
-    /// for a scan when it had cost as much as one.
-    strategy: &'static str,
+    /// for a scan when it had cost as much as one. Absent where no vectors were compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy: Option<&'static str>,
     /// Candidates that the walk kept, where there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     ef: Option<u64>,
@@ -206,6 +284,9 @@ struct SearchPlanAnswer {
     matching: Option<u64>,
     /// Vectors of the collection.
     vectors: u64,
+    /// Documents that got both scores, in a hybrid search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidates: Option<u64>,
     /// Nodes of the graph whose neighbors were looked at.
     hops: u64,
     /// Vectors compared with the query, by their codes or in full.
@@ -216,6 +297,9 @@ struct SearchPlanAnswer {
     filter_ms: f64,
     /// Time in the vector index.
     index_ms: f64,
+    /// Time in the keyword index, and until scores of both were one; absent in a semantic search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keyword_ms: Option<f64>,
     /// Time to fetch the documents.
     fetch_ms: f64,
 }
@@ -223,27 +307,33 @@ struct SearchPlanAnswer {
 impl From<SearchPlan> for SearchPlanAnswer {
     fn from(plan: SearchPlan) -> Self {
         Self {
-            strategy: plan.strategy.as_str(),
+            strategy: plan.strategy.map(Strategy::as_str),
             ef: plan.ef,
             matching: plan.matching,
             vectors: plan.vectors,
+            candidates: plan.candidates,
             hops: plan.hops,
             compared: plan.compared,
             rescored: plan.rescored,
             filter_ms: milliseconds(plan.filter),
             index_ms: milliseconds(plan.index),
+            keyword_ms: (!plan.keyword.is_zero()).then(|| milliseconds(plan.keyword)),
             fetch_ms: milliseconds(plan.fetch),
         }
     }
 }
 
-/// One near document. Parts that were not asked for are absent.
+/// One document that was found. Parts that were not asked for are absent.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Hit)]
 struct HitAnswer {
     id: StoredId,
-    /// Higher is nearer, whatever the metric.
+    /// Higher is better. How near it is, whatever the metric; in a search by words its BM25; in a
+    /// hybrid one what both give together, which says something beside the other hits alone.
     score: f32,
+    /// What the score of a hybrid search was made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<ScorePartsAnswer>,
     /// `null` where the document has no text.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -269,10 +359,27 @@ struct HitAnswer {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
     field_passages: BTreeMap<String, Vec<PassageAnswer>>,
-    /// The passage of the text that is nearest, where the collection cuts texts and embedded this
-    /// one. The score is its.
+    /// The passage of the text that is nearest or has the words, where the collection cuts texts and
+    /// embedded this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     passage: Option<HitPassageAnswer>,
+}
+
+/// What a score was made of. Both can be compared between queries.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ScoreParts)]
+struct ScorePartsAnswer {
+    /// How near the document is; absent where it has no vector in the field that is searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    semantic: Option<f32>,
+    /// Its BM25, 0 where it has none of the words.
+    keyword: f32,
+}
+
+impl From<ScoreParts> for ScorePartsAnswer {
+    fn from(ScoreParts { semantic, keyword }: ScoreParts) -> Self {
+        Self { semantic, keyword }
+    }
 }
 
 /// The passage by which a document was found. Characters are Unicode code points: `text[start:end]`
@@ -300,6 +407,7 @@ impl HitAnswer {
         Self {
             id: StoredId(document.id),
             score: hit.score,
+            parts: hit.score_parts.map(ScorePartsAnswer::from),
             text: include.text.then_some(document.text),
             metadata: include.metadata.then(|| document.metadata.into_object()),
             vector: document.vector.filter(|_| include.vector),
@@ -364,7 +472,6 @@ impl SearchBatchAnswer {
 mod tests {
     use std::time::Duration;
 
-    use akidb_service::Strategy;
     use serde_json::json;
 
     use super::*;
@@ -389,15 +496,17 @@ mod tests {
         assert_eq!(reply(false, None), json!({"hits": [], "took_ms": 0.0}));
         assert_eq!(reply(true, None)["degraded"], true);
         let plan = SearchPlan {
-            strategy: Strategy::GraphThenScan,
+            strategy: Some(Strategy::GraphThenScan),
             ef: Some(100),
             matching: Some(7),
             vectors: 9,
+            candidates: None,
             hops: 3,
             compared: 50,
             rescored: 5,
             filter: Duration::from_micros(1),
             index: Duration::from_micros(20),
+            keyword: Duration::ZERO,
             fetch: Duration::from_micros(300),
         };
         let expected = json!({
@@ -405,5 +514,25 @@ mod tests {
             "compared": 50, "rescored": 5, "filter_ms": 0.001, "index_ms": 0.02, "fetch_ms": 0.3
         });
         assert_eq!(reply(false, Some(plan))["plan"], expected);
+        let keyword = Duration::from_micros(40);
+        let words = SearchPlan { vectors: 9, keyword, ..SearchPlan::default() };
+        let expected = json!({
+            "vectors": 9, "hops": 0, "compared": 0, "rescored": 0, "filter_ms": 0.0, "index_ms": 0.0,
+            "keyword_ms": 0.04, "fetch_ms": 0.0
+        });
+        assert_eq!(reply(false, Some(words))["plan"], expected);
+        let both = SearchPlan { candidates: Some(3), ..plan };
+        assert_eq!(reply(false, Some(both))["plan"]["candidates"], 3);
+    }
+
+    #[test]
+    fn a_hit_shows_what_its_score_was_made_of_where_that_is_more_than_one() {
+        let parts = |parts: Option<ScoreParts>| {
+            serde_json::to_value(parts.map(ScorePartsAnswer::from)).unwrap()
+        };
+        let both = ScoreParts { semantic: Some(0.5), keyword: 8.25 };
+        assert_eq!(parts(Some(both)), json!({"semantic": 0.5, "keyword": 8.25}));
+        let words = ScoreParts { semantic: None, keyword: 8.25 };
+        assert_eq!(parts(Some(words)), json!({"keyword": 8.25}));
     }
 }

@@ -47,8 +47,12 @@ async fn bodies_that_are_not_json_are_typed() {
     let answer = node.send_with(SEARCH, &json, r#"{"vector":[1,2,3]}"#).await;
     assert_eq!(answer.status, StatusCode::OK);
     node.refused(SEARCH, "", (400, "malformed_request", "body")).await;
-    node.refused(SEARCH, r#"{"mode":"hybrid"}"#, (422, "invalid_argument", "mode")).await;
-    node.refused(SEARCH, r#"{"hybrid":null}"#, (400, "unknown_field", "hybrid")).await;
+    node.refused(SEARCH, r#"{"mode":"both"}"#, (422, "invalid_argument", "mode")).await;
+    node.refused(SEARCH, r#"{"rerank":null}"#, (400, "unknown_field", "rerank")).await;
+    let expect = (400, "unknown_field", "hybrid.alpha");
+    node.refused(SEARCH, r#"{"mode":"hybrid","hybrid":{"alpha":0.5}}"#, expect).await;
+    let expect = (422, "invalid_argument", "hybrid.fusion");
+    node.refused(SEARCH, r#"{"mode":"hybrid","hybrid":{"fusion":"best"}}"#, expect).await;
     let expect = (400, "unknown_field", "params.nprobe");
     node.refused(SEARCH, r#"{"params":{"nprobe":8}}"#, expect).await;
 }

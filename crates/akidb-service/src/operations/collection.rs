@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use akidb_core::{
-    Chunking, CollectionName, Dimension, Error, ErrorCode, FieldName, Outcome, Result,
+    Chunking, CollectionName, Dimension, Error, ErrorCode, FieldName, KeywordSettings, Outcome,
+    Result,
 };
 use akidb_embedding::ModelIdentity;
 use akidb_engine::{Collection, CollectionRecord, CollectionSettings, CollectionStatus};
@@ -12,7 +13,6 @@ use uuid::Uuid;
 use super::{
     fields::{described, described_fields, field_name},
     index_settings::changed,
-    search::below,
 };
 use crate::{
     CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, GivenIndex,
@@ -109,7 +109,7 @@ impl Service {
                     let place = format!("fields.{name}");
                     let field = record.field(&field_name(&name, "fields")?)?;
                     let index = changed(field.index, &given, field.dimension, ef_max);
-                    let index = index.map_err(|error| below(&place, error))?;
+                    let index = index.map_err(|error| error.below(&place))?;
                     indexes.insert(field.name.clone(), index);
                 }
                 Ok(CollectionSettings { name, description, indexes })
@@ -131,6 +131,7 @@ impl Service {
 
     pub(super) fn record_of(&self, request: CreateCollection) -> Result<CollectionRecord> {
         let name = name_of(&request.name)?;
+        let keyword = KeywordSettings::new(request.language.as_deref(), &request.keyword_weights)?;
         let fields = self.fields_of(request.unnamed(), request.fields)?;
         let last_field = fields.iter().map(|field| field.number).max().unwrap_or(0);
         Ok(CollectionRecord {
@@ -142,6 +143,7 @@ impl Service {
             shadows: Vec::new(),
             dropped_fields: Vec::new(),
             last_field,
+            keyword,
             created_unix_ms: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
@@ -246,6 +248,7 @@ fn summary_of(record: &CollectionRecord) -> Result<CollectionSummary> {
         description: record.description.clone(),
         unnamed: record.unnamed_field().ok().map(|it| described(record, it)).transpose()?,
         fields: described_fields(record)?,
+        keyword: record.keyword.clone(),
         created_unix_ms: record.created_unix_ms,
     })
 }

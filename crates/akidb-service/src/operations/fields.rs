@@ -3,9 +3,7 @@
 use akidb_core::{Error, ErrorCode, FieldName, IndexSettings, Metric, Result};
 use akidb_engine::{CollectionRecord, ShadowRole, VectorField};
 
-use super::{
-    collection::description_of, index_settings::changed, models::model_identity, search::below,
-};
+use super::{collection::description_of, index_settings::changed, models::model_identity};
 use crate::{FieldDescription, GivenField, Operation, PutFieldReply, RequestContext, Service};
 
 impl Service {
@@ -75,7 +73,7 @@ impl Service {
         for (name, given) in named {
             let place = format!("fields.{name}");
             let name = field_name(&name, "fields")?;
-            fields.push(self.field_of(name, given).map_err(|error| below(&place, error))?);
+            fields.push(self.field_of(name, given).map_err(|error| error.below(&place))?);
         }
         check_count(fields.len(), self.limits().collection_fields)?;
         fields.sort_by(|left, right| left.name.cmp(&right.name));

@@ -11,6 +11,7 @@ mod import;
 mod index_settings;
 mod models;
 mod put_collection;
+mod ranking;
 mod read;
 mod reembed;
 mod search;

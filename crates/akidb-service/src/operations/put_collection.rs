@@ -100,6 +100,13 @@ fn check_same(
         };
         compare_fields(found, asked, given, &mut differs_there)?;
     }
+    if request.language.is_some() && found.keyword.language() != asked.keyword.language() {
+        differs("language", &found.keyword.language(), &asked.keyword.language());
+    }
+    if !request.keyword_weights.is_empty() && found.keyword.weights() != asked.keyword.weights() {
+        let shown = |record: &CollectionRecord| serde_json::json!(record.keyword.weights());
+        differs("keyword.weights", &shown(found), &shown(asked));
+    }
     if request.description.is_some() && found.description != asked.description {
         let shown = |record: &CollectionRecord| {
             format!("{:?}", record.description.as_deref().unwrap_or(""))

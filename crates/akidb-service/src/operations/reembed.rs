@@ -19,8 +19,9 @@ use akidb_core::{
 };
 use akidb_embedding::ModelIdentity;
 use akidb_engine::{
-    Collection, CollectionRecord, Fill, HitParts, InShadow, Query, ReembedWork, ScrollRequest,
-    ShadowChange, ShadowRole, TaskRecord, TaskWork, TextHash, VectorField, WorkEnd, Write,
+    Collection, CollectionRecord, Fill, HitParts, InShadow, Near, Query, Ranking, ReembedWork,
+    ScrollRequest, ShadowChange, ShadowRole, TaskRecord, TaskWork, TextHash, VectorField, WorkEnd,
+    Write,
 };
 
 use super::{
@@ -455,10 +456,12 @@ async fn nearest(
     let passages = known.get(&hash).map(|text| &text.passages);
     let Some(first) = passages.and_then(|passages| passages.first()) else { return Ok(None) };
     let query = Query {
-        field: field.number,
-        vector: Arc::new(first.vector.clone()),
+        ranking: Ranking::Semantic(Near {
+            field: field.number,
+            vector: Arc::new(first.vector.clone()),
+            itself: Some(document.id.clone()),
+        }),
         filter: None,
-        itself: Some(document.id.clone()),
         window: NEAREST,
         parts: HitParts::Id,
         deadline: Instant::now() + STEP_MAX,

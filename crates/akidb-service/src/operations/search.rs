@@ -1,36 +1,31 @@
-//! Searches: the request checked, the vector of its query, the nearest documents cut to the page.
+//! Searches: the request checked, the vector of its query, the best documents cut to the page.
 
 use std::{sync::Arc, time::Instant};
 
 use akidb_core::{
-    Document, DocumentId, Effort, Error, ErrorCode, FieldName, Filter, Passage, Result, check_text,
+    Document, DocumentId, Effort, Error, ErrorCode, FieldName, Filter, Passage, Result,
     check_vector,
 };
 use akidb_embedding::{EmbedOptions, InputType};
-use akidb_engine::{Collection, HitParts, Query, VectorField};
+use akidb_engine::{
+    Collection, CollectionRecord, HitParts, Hybrid, Near, Query, Ranking, VectorField,
+};
 
 use super::{
     fields::field_name,
     index_settings::candidates,
+    ranking::{Both, By, Like, check_ranking, check_score},
     read::{check_limit, in_order_of, not_found, trim},
-    selection::{check_one_id, parse_filter},
+    selection::parse_filter,
     text_vectors::missing_embedding,
 };
 use crate::{
     Hit, Include, Operation, RequestContext, Search, SearchReply, Service,
-    failure::{above_limit, from_text, from_vector},
+    failure::{above_limit, from_vector},
 };
 
 /// Hits of a search that names no limit.
 pub const SEARCH_LIMIT_DEFAULT: u64 = 10;
-
-/// What is near to what.
-enum Like {
-    Text(String),
-    Vector(Vec<f32>),
-    /// A document that has one of these ids, the first that is there.
-    Document(Vec<DocumentId>),
-}
 
 /// What documents are compared with.
 struct QueryVector {
@@ -44,7 +39,7 @@ struct QueryVector {
 /// A checked [`Search`].
 struct Wanted {
     field: FieldName,
-    like: Like,
+    by: By,
     limit: usize,
     offset: usize,
     filter: Option<Filter>,
@@ -97,7 +92,7 @@ impl Service {
             let mut replies = Vec::with_capacity(requests.len());
             for (i, request) in requests.into_iter().enumerate() {
                 let reply = self.search_one(context, &*collection, request).await;
-                replies.push(reply.map_err(|error| below(&format!("searches[{i}]"), error))?);
+                replies.push(reply.map_err(|error| error.below(&format!("searches[{i}]")))?);
             }
             Ok(replies)
         })
@@ -114,14 +109,11 @@ impl Service {
         let wanted = self.check_search(request)?;
         let _knows_fields = self.inner.double_writes.begin();
         let record = collection.record();
-        let field = record.field(&wanted.field)?;
-        let QueryVector { vector, itself, unknown_tokens } =
-            self.query_vector(context, collection, field, wanted.like).await?;
+        let (ranking, unknown_tokens) =
+            self.ranking(context, collection, &record, &wanted.field, wanted.by).await?;
         let query = Query {
-            field: field.number,
-            vector: Arc::new(vector),
+            ranking,
             filter: wanted.filter.filter(|filter| !filter.is_always_true()),
-            itself,
             window: wanted.offset + wanted.limit,
             parts: parts(wanted.include),
             deadline: context.deadline,
@@ -142,38 +134,32 @@ impl Service {
         })
     }
 
-    fn check_search(&self, request: Search) -> Result<Wanted> {
+    fn check_search(&self, mut request: Search) -> Result<Wanted> {
         let limits = self.limits();
         let field = match request.field.as_deref() {
             Some(name) => field_name(name, "field")?,
             None => FieldName::UNNAMED,
         };
-        let like = match (request.text, request.vector, request.id) {
-            (Some(text), None, None) => {
-                check_text(&text, limits.text_bytes)
-                    .map_err(|fault| from_text("text".to_owned(), &fault))?;
-                Like::Text(text)
-            }
-            (None, Some(vector), None) => Like::Vector(vector),
-            (None, None, Some(id)) => Like::Document(check_one_id(id)?),
-            _ => {
-                let message = "exactly one of text, vector and id must be given";
-                return Err(Error::new(ErrorCode::InvalidArgument, message));
-            }
-        };
-        let limit =
-            check_limit(request.limit.unwrap_or(SEARCH_LIMIT_DEFAULT), limits.result_window)?;
+        // Of few candidates there are no more hits.
+        let depth = request.hybrid.depth.unwrap_or(SEARCH_LIMIT_DEFAULT);
+        let limit_default = SEARCH_LIMIT_DEFAULT.min(depth.max(1));
+        let limit = check_limit(request.limit.unwrap_or(limit_default), limits.result_window)?;
         let offset = usize::try_from(request.offset.unwrap_or(0)).unwrap_or(usize::MAX);
         let window = offset.saturating_add(limit);
         if window > limits.result_window {
             let place = "limit plus offset";
             return Err(above_limit(place, window, "result_window", limits.result_window));
         }
+        let by = check_ranking(&mut request, window, limits)?;
         let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
         let ef = candidates("params.ef", request.params.ef, limits.result_window)?;
+        // Of words it is theirs, and of both there are two.
+        let is_of_vectors = matches!(by, By::Likeness(_));
+        let min_score = request.min_score.filter(|_| is_of_vectors);
+        let min_score = min_score.map(|score| check_score("min_score", score)).transpose()?;
         Ok(Wanted {
             field,
-            like,
+            by,
             limit,
             offset,
             filter,
@@ -182,10 +168,41 @@ impl Service {
                 ef: ef.map(|ef| ef as usize),
                 exact: request.params.exact.unwrap_or(false),
                 rescore: request.params.rescore.unwrap_or(true),
-                min_score: request.min_score.map(check_score).transpose()?,
+                min_score,
             },
             explain: request.explain.unwrap_or(false),
         })
+    }
+
+    /// What the engine ranks by, with the vector of the query.
+    async fn ranking(
+        &self,
+        context: &RequestContext,
+        collection: &dyn Collection,
+        record: &CollectionRecord,
+        field: &FieldName,
+        by: By,
+    ) -> Result<(Ranking, Option<u32>)> {
+        let near = async |like| {
+            let field = record.field(field)?;
+            let query = self.query_vector(context, collection, field, like).await?;
+            let QueryVector { vector, itself, unknown_tokens } = query;
+            let near = Near { field: field.number, vector: Arc::new(vector), itself };
+            Ok::<_, Error>((near, unknown_tokens))
+        };
+        match by {
+            By::Words(words) => Ok((Ranking::Keyword(words), None)),
+            By::Likeness(like) => {
+                let (near, unknown_tokens) = near(like).await?;
+                Ok((Ranking::Semantic(near), unknown_tokens))
+            }
+            By::Both { like, words, both } => {
+                let (near, unknown_tokens) = near(like).await?;
+                let Both { min_semantic, depth, fusion } = both;
+                let hybrid = Hybrid { near, words, min_semantic, depth, fusion };
+                Ok((Ranking::Hybrid(hybrid), unknown_tokens))
+            }
+        }
     }
 
     async fn query_vector(
@@ -266,24 +283,4 @@ fn one_vector(vector: Option<Vec<f32>>, passages: Vec<Passage>) -> Option<Vec<f3
     let usable =
         mean.iter().all(|value| value.is_finite()) && mean.iter().any(|&value| value != 0.0);
     Some(if usable { mean } else { first })
-}
-
-fn check_score(score: f64) -> Result<f32> {
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be finite after the cast")]
-    let single = score as f32;
-    if single.is_finite() {
-        return Ok(single);
-    }
-    Err(Error::at(ErrorCode::InvalidArgument, "min_score", "is not a finite 32-bit float"))
-}
-
-/// The same error, with its places below another one.
-pub(super) fn below(place: &str, mut error: Error) -> Error {
-    for violation in &mut error.violations {
-        violation.field = format!("{place}.{}", violation.field);
-    }
-    // A message about a place begins with it.
-    let joint = if error.violations.is_empty() { ": " } else { "." };
-    error.message = format!("{place}{joint}{}", error.message);
-    error
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use akidb_core::{Chunking, IndexSettings, Metric};
+use akidb_core::{Chunking, IndexSettings, KeywordSettings, Metric};
 use akidb_embedding::ModelIdentity;
 
 use crate::{IndexStatus, LostWrites};
@@ -24,6 +24,11 @@ pub struct CreateCollection {
     pub chunking: Option<GivenChunking>,
     /// A line for people.
     pub description: Option<String>,
+    /// The language of its words: `auto` where absent, `none`, or the code of one.
+    pub language: Option<String>,
+    /// What a word of a document counts by where it stands: `text`, 1 where it is not among them, and paths into
+    /// metadata.
+    pub keyword_weights: Vec<(String, u64)>,
     /// Its named vector fields, by name. Where there are some, it has the unnamed one as well only if
     /// something is said of that: a model, a dimension, a metric, an index or chunking.
     pub fields: Vec<(String, GivenField)>,
@@ -127,6 +132,8 @@ pub struct CollectionSummary {
     pub unnamed: Option<FieldDescription>,
     /// Its named vector fields, by name.
     pub fields: Vec<FieldDescription>,
+    /// How the words of its documents are found.
+    pub keyword: KeywordSettings,
     /// Milliseconds since the Unix epoch.
     pub created_unix_ms: i64,
 }

@@ -26,5 +26,5 @@ pub use embed::{Embed, EmbedReply, EmbedRules};
 pub use id::GivenId;
 pub use model::{InUse, ModelInfo, ModelState};
 pub use node::{ComponentState, Readiness};
-pub use search::{Search, SearchParams, SearchReply};
+pub use search::{HybridParams, MinParts, PartWeights, Search, SearchParams, SearchReply};
 pub use task::{ReembedCollection, TaskInfo, TaskKind, TaskProgressState};

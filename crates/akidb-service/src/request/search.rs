@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use akidb_core::DamagedDocument;
+use akidb_core::{DamagedDocument, FusionKind, SearchMode};
 use serde_json::Value;
 
 use crate::{GivenId, Hit, Include, SearchPlan};
 
-/// Asks for the nearest documents. Exactly one of `text`, `vector` and `id` is given.
+/// Asks for the best documents. Exactly one of `text`, `vector` and `id` is given, but for a hybrid
+/// search, which takes a text and may take the vector of its own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Search {
+    /// What documents are found by, semantic where absent.
+    pub mode: Option<SearchMode>,
     /// The vector field that is searched; the unnamed one where absent.
     pub field: Option<String>,
-    /// A text, embedded as a query.
+    /// A text, embedded as a query, and the words that documents are to have.
     pub text: Option<String>,
     /// A vector.
     pub vector: Option<Vec<f32>>,
@@ -26,6 +29,10 @@ pub struct Search {
     pub filter: Option<Value>,
     /// The lowest score of a hit.
     pub min_score: Option<f64>,
+    /// The same of a hybrid search, for each of the scores that its one is made of.
+    pub min_parts: MinParts,
+    /// How a hybrid search is done.
+    pub hybrid: HybridParams,
     /// The parts of the documents to return.
     pub include: Include,
     /// How to search.
@@ -47,7 +54,38 @@ pub struct SearchParams {
     pub rescore: Option<bool>,
 }
 
-/// The nearest documents.
+/// The lowest scores of a hit of a hybrid search.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MinParts {
+    /// How near it must be. A document without a vector is not near.
+    pub semantic: Option<f64>,
+    /// Its lowest BM25.
+    pub keyword: Option<f64>,
+}
+
+/// How a hybrid search is done. What is absent is left to the node.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HybridParams {
+    /// How one score is made of two, adaptive where absent.
+    pub fusion: Option<FusionKind>,
+    /// Of `rrf` alone: how little the first ranks stand out, 60 where absent.
+    pub k: Option<f64>,
+    /// Of `rrf` and `weighted`: what each score counts, both the same where absent.
+    pub weights: Option<PartWeights>,
+    /// How many of the best by each score get both, 100 where absent.
+    pub depth: Option<u64>,
+}
+
+/// What each score counts, 1 where absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PartWeights {
+    /// How near a document is.
+    pub semantic: Option<f64>,
+    /// How well it fits the words.
+    pub keyword: Option<f64>,
+}
+
+/// The best documents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchReply {
     /// Best first.

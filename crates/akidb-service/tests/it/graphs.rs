@@ -138,7 +138,7 @@ async fn a_graph_grows_beside_searches_that_miss_nothing_new() {
     assert!(index.hot_memory_bytes > 0 && index.hot_memory_bytes < index.memory_bytes);
     assert!(recall(&service).await >= 0.95);
     let reply = search(&service, walking(-9)).await.unwrap();
-    assert_eq!(reply.plan.unwrap().strategy, Strategy::Graph);
+    assert_eq!(reply.plan.unwrap().strategy, Some(Strategy::Graph));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,7 +251,7 @@ async fn a_restart_goes_on_with_the_graph_that_was_there() {
     let service = open(data.path()).await;
     let reply = search(&service, walking(-3)).await.unwrap();
     assert!(!reply.degraded);
-    assert_eq!(reply.plan.unwrap().strategy, Strategy::Graph);
+    assert_eq!(reply.plan.unwrap().strategy, Some(Strategy::Graph));
     let index = described(&service).await.indexes[""];
     assert_eq!((index.vector_count, index.linked_count), (2_000, 2_000));
     assert!(index.disk_bytes > 2_000 * DIMENSION as u64 * 4);

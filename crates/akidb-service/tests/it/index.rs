@@ -92,7 +92,7 @@ async fn a_search_says_what_it_did_when_it_is_asked() {
     let search = Search { explain: Some(true), ..search };
     let reply = service.search(&context(), "films", search.clone()).await.unwrap();
     let plan = reply.plan.unwrap();
-    assert_eq!((plan.strategy, plan.ef, plan.matching), (Strategy::Scan, None, None));
+    assert_eq!((plan.strategy, plan.ef, plan.matching), (Some(Strategy::Scan), None, None));
     assert_eq!((plan.vectors, plan.compared, plan.hops, plan.rescored), (20, 20, 0, 0));
     assert!(!plan.index.is_zero() && plan.filter + plan.index + plan.fetch <= reply.took);
 

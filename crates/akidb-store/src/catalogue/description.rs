@@ -6,7 +6,7 @@
 
 use std::{fmt, fs, io, path::Path};
 
-use akidb_core::{Chunking, CollectionName, Dimension, FieldName, IndexSettings};
+use akidb_core::{Chunking, CollectionName, Dimension, FieldName, IndexSettings, KeywordSettings};
 use akidb_engine::{CollectionRecord, ShadowField, VectorField};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -95,10 +95,17 @@ struct Content {
     shadows: Vec<Shadow>,
     dropped_fields: Vec<u32>,
     last_field: u32,
+    /// Absent where nothing was said of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    keyword: KeywordSettings,
     created_unix_ms: i64,
     /// The change of the catalogue that this is of.
     change: u64,
     database: Option<DatabaseStamp>,
+}
+
+fn is_default(keyword: &KeywordSettings) -> bool {
+    *keyword == KeywordSettings::default()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -215,6 +222,7 @@ impl ContentOfOneField {
             shadows: Vec::new(),
             dropped_fields: Vec::new(),
             last_field: 0,
+            keyword: KeywordSettings::default(),
             created_unix_ms: self.created_unix_ms,
             change: self.change,
             database: self.database,
@@ -274,6 +282,7 @@ impl Content {
             shadows: row.shadows.iter().map(Shadow::of).collect::<Result<_, _>>()?,
             dropped_fields: row.dropped_fields.clone(),
             last_field: row.last_field,
+            keyword: row.keyword.clone(),
             created_unix_ms: row.created_unix_ms,
             change: *change,
             database: *database,
@@ -292,6 +301,7 @@ impl Content {
             shadows: shadows.collect::<Result<_, _>>()?,
             dropped_fields: self.dropped_fields,
             last_field: self.last_field,
+            keyword: self.keyword,
             created_unix_ms: self.created_unix_ms,
         };
         let stamped = Stamped { row, change: self.change };
@@ -331,6 +341,7 @@ mod tests {
             shadows: Vec::new(),
             dropped_fields: vec![1, 4],
             last_field: 5,
+            keyword: KeywordSettings::new(Some("de"), &[("title".into(), 3)]).unwrap(),
             created_unix_ms: -1,
         };
         let database = Some(DatabaseStamp { id: Uuid::from_u128(9), epoch: 2 });

@@ -3,7 +3,7 @@
 //!
 //! They are read once, by the first start of a version that has fields, and written as rows of now.
 
-use akidb_core::{CollectionName, FieldName, IndexSettings};
+use akidb_core::{CollectionName, FieldName, IndexSettings, KeywordSettings};
 use akidb_engine::{CollectionRecord, VectorField};
 use futures::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
@@ -77,6 +77,7 @@ fn read(row: &SqliteRow, is_first: bool) -> Result<StoredRow, StoreError> {
         shadows: Vec::new(),
         dropped_fields: Vec::new(),
         last_field: 0,
+        keyword: KeywordSettings::default(),
         created_unix_ms,
     };
     Ok(StoredRow::Sound(Stamped { row, change }))

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use akidb_core::CollectionName;
+use akidb_core::{CollectionName, KeywordSettings};
 use akidb_engine::CollectionRecord;
 use futures::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
@@ -32,16 +32,16 @@ pub(crate) enum StoredRow {
     },
 }
 
-const SELECT: &str = "SELECT uuid, name, description, last_field, created_unix_ms, change, checksum \
-    FROM collections ORDER BY name";
+const SELECT: &str = "SELECT uuid, name, description, last_field, created_unix_ms, change, checksum, \
+    keyword FROM collections ORDER BY name";
 
 const SELECT_DROPPED: &str = "SELECT collection, number FROM dropped_fields ORDER BY number";
 
 const SELECT_ALIASES: &str = "SELECT collection, alias FROM aliases ORDER BY alias";
 
 const INSERT: &str = "INSERT INTO collections \
-    (uuid, name, description, last_field, created_unix_ms, change, checksum) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    (uuid, name, description, last_field, created_unix_ms, change, checksum, keyword) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// Adds a collection. One of the same name or uuid is an error.
 pub(super) async fn insert(
@@ -58,6 +58,7 @@ pub(super) async fn insert(
         .bind(row.created_unix_ms)
         .bind(change.cast_signed())
         .bind(checksum(stamped))
+        .bind(keyword_as_json(&row.keyword))
         .execute(&mut *connection)
         .await?;
     for field in &row.fields {
@@ -159,6 +160,7 @@ fn read(row: &SqliteRow, found: &mut Beside) -> Result<Stamped, StoreError> {
         shadows,
         dropped_fields: found.dropped.remove(uuid).unwrap_or_default(),
         last_field: row.try_get(3)?,
+        keyword: keyword(row.try_get(7)?)?,
         created_unix_ms: row.try_get(4)?,
     };
     let stamped = Stamped { row: stored, change: row.try_get::<i64, _>(5)?.cast_unsigned() };
@@ -188,9 +190,20 @@ pub(super) fn malformed(what: &'static str, reason: impl ToString) -> StoreError
     StoreError::Malformed { what, reason: reason.to_string() }
 }
 
+/// Absent where they are those of a collection of which nothing was said.
+fn keyword_as_json(settings: &KeywordSettings) -> Option<String> {
+    let is_said = *settings != KeywordSettings::default();
+    is_said.then(|| serde_json::json!(settings).to_string())
+}
+
+fn keyword(json: Option<&str>) -> Result<KeywordSettings, StoreError> {
+    let settings = json.map_or(Ok(KeywordSettings::default()), serde_json::from_str);
+    valid("keyword settings", settings)
+}
+
 /// XXH3 with 64 bits over every column, over which fields there are, and over the aliases: one whose row
-/// is lost is noticed. Aliases and what stands beside fields come last, so that rows without any have the
-/// sums of before there were some.
+/// is lost is noticed. Aliases, what stands beside fields and what is said of words come last, so that rows
+/// without any have the sums of before there were some.
 fn checksum(Stamped { row, change }: &Stamped) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(row.uuid.as_bytes());
@@ -210,6 +223,9 @@ fn checksum(Stamped { row, change }: &Stamped) -> i64 {
     for shadow in &row.shadows {
         update_with_text(&mut hash, Some(shadow.role.as_str()));
         hash.update(&shadow.field.number.to_le_bytes());
+    }
+    if let Some(keyword) = keyword_as_json(&row.keyword) {
+        update_with_text(&mut hash, Some(&keyword));
     }
     hash.digest().cast_signed()
 }
@@ -247,6 +263,7 @@ mod tests {
             shadows: vec![],
             dropped_fields: vec![],
             last_field: 3,
+            keyword: KeywordSettings::default(),
             created_unix_ms: 3,
         };
         let fields = |numbers: &[u32]| {
@@ -274,6 +291,14 @@ mod tests {
             CollectionRecord { shadows: shadows(ShadowRole::Kept, 4), ..row.clone() },
             CollectionRecord { dropped_fields: vec![3], ..row.clone() },
             CollectionRecord { last_field: 4, ..row.clone() },
+            CollectionRecord {
+                keyword: KeywordSettings::new(Some("de"), &[]).unwrap(),
+                ..row.clone()
+            },
+            CollectionRecord {
+                keyword: KeywordSettings::new(None, &[("a".into(), 2)]).unwrap(),
+                ..row.clone()
+            },
             CollectionRecord { created_unix_ms: 4, ..row.clone() },
         ];
         let mut sums: Vec<_> =

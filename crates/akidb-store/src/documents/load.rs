@@ -11,8 +11,8 @@ use sqlx::{Row, SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    CommittedChange, DocumentStore, LostRange, Position, QUEUE_WRITES_MAX, StoreOptions,
-    StoredVector, Totals,
+    AddedDocument, CommittedChange, DocumentStore, LostRange, Position, QUEUE_WRITES_MAX,
+    StoreOptions, StoredVector, Totals,
     field::{self, Fields, Place, Places, Table},
     history::{self, History},
     identity,
@@ -320,19 +320,26 @@ impl StoredRows<'_> {
         row_versions(self.connection, self.last_seq).await
     }
 
-    /// Gives id and metadata of the row versions after `after` that are placed so to `visit`, ascending. Checksums are
-    /// not compared, as that would read every text: a row that is damaged is found and not served.
+    /// Gives what searches ask of the row versions after `after` that are placed so to `visit`, ascending, their texts
+    /// where they are wanted. Checksums are not compared: a row that is damaged is found and not served.
     /// Metadata that are no JSON are empty. Returns the row versions of which nothing can be read.
     ///
     /// # Errors
     /// When the read fails.
-    pub async fn metadata(
+    pub async fn contents(
         &mut self,
-        placed: Placed,
+        (placed, with_texts): (Placed, bool),
         after: Seq,
-        mut visit: impl FnMut(Seq, DocumentId, Metadata) + Send,
+        mut visit: impl FnMut(AddedDocument) + Send,
     ) -> Result<Vec<Seq>, StoreError> {
-        let sql = "SELECT seq, id, metadata, fields FROM documents WHERE seq >= ?1 ORDER BY seq";
+        let sql = match with_texts {
+            true => {
+                "SELECT seq, id, metadata, fields, text FROM documents WHERE seq >= ?1 ORDER BY seq"
+            }
+            false => {
+                "SELECT seq, id, metadata, fields, NULL FROM documents WHERE seq >= ?1 ORDER BY seq"
+            }
+        };
         let mut unusable = Vec::new();
         let is_placed = placed.test(self.fields)?;
         let read = |row: &SqliteRow, seq: Seq| {
@@ -349,7 +356,10 @@ impl StoredRows<'_> {
                 unusable.push((seq, error));
                 Metadata::default()
             });
-            visit(seq, id, metadata);
+            // A text that is damaged is found by no word that it has not, and is not served.
+            let text: Option<&[u8]> = row.try_get_unchecked(4)?;
+            let text = text.map(|text| String::from_utf8_lossy(text).into_owned());
+            visit(AddedDocument { seq, id, metadata, text });
             Ok(true)
         };
         let last = self.last_seq;

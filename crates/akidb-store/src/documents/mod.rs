@@ -112,11 +112,10 @@ pub struct CommittedChange {
     pub added: Vec<VectorKey>,
     /// Their values, row-major.
     pub added_vectors: Vec<f32>,
-    /// The new row versions that have vectors there and what filters ask of them, their ids and their
-    /// metadata; ascending.
-    pub added_documents: Vec<(Seq, DocumentId, Metadata)>,
-    /// The same of those that have none there.
-    pub added_without_vector: Vec<(Seq, DocumentId, Metadata)>,
+    /// The new row versions that have vectors there, ascending.
+    pub added_documents: Vec<AddedDocument>,
+    /// Those that have none there, ascending.
+    pub added_without_vector: Vec<AddedDocument>,
     /// What came to other fields and shadows, by their numbers.
     pub fields: BTreeMap<u32, AddedToField>,
     /// The number of a shadow that takes the place of the field that it stands beside.
@@ -135,8 +134,21 @@ pub struct AddedToField {
     pub added: Vec<VectorKey>,
     /// Their values, row-major.
     pub added_vectors: Vec<f32>,
-    /// The new row versions that have any, and what filters ask of them; ascending.
-    pub added_documents: Vec<(Seq, DocumentId, Metadata)>,
+    /// The new row versions that have any, ascending.
+    pub added_documents: Vec<AddedDocument>,
+}
+
+/// A new row version, and what searches ask of it beside its vectors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddedDocument {
+    /// The row version.
+    pub seq: Seq,
+    /// Which document it is of.
+    pub id: DocumentId,
+    /// What filters ask for.
+    pub metadata: Metadata,
+    /// Its text, as far as that is in no named field.
+    pub text: Option<String>,
 }
 
 impl CommittedChange {

@@ -13,7 +13,7 @@ use akidb_engine::{
 use sqlx::SqlSafeStr;
 
 use super::{
-    CommittedChange, Position, VectorsPerDocument,
+    AddedDocument, CommittedChange, Position, VectorsPerDocument,
     field::{Fields, Place, Table},
     field_rows::{insert_text, rows_in_fields, rows_in_shadows},
     lookups::at_once,
@@ -138,12 +138,13 @@ impl Transaction<'_> {
         Ok(outcomes)
     }
 
-    /// Moves what filters ask of rows, the first of which follows `last_seq`, into the change.
+    /// Moves what searches ask of rows, the first of which follows `last_seq`, into the change.
     fn announce(&mut self, mut last_seq: Seq, rows: &mut [NewRow]) {
         for row in rows {
             let seq = Seq(last_seq.0 + 1);
             last_seq.0 += row.numbers();
-            let metadata = mem::take(&mut row.metadata);
+            let (metadata, text) = (mem::take(&mut row.metadata), mem::take(&mut row.text));
+            let document = AddedDocument { seq, id: row.id.clone(), metadata, text };
             let unnamed = row.vectors.is_some().then_some(Table::UNNAMED);
             let tables = unnamed.into_iter().chain(row.fields.iter().map(|it| Table(it.field)));
             let mut is_in_unnamed = false;
@@ -152,14 +153,13 @@ impl Transaction<'_> {
                     is_in_unnamed = true;
                     continue;
                 }
-                let document = (seq, row.id.clone(), metadata.clone());
-                self.change.of_field(table.0).added_documents.push(document);
+                self.change.of_field(table.0).added_documents.push(document.clone());
             }
             let documents = match is_in_unnamed {
                 true => &mut self.change.added_documents,
                 false => &mut self.change.added_without_vector,
             };
-            documents.push((seq, row.id.clone(), metadata));
+            documents.push(document);
         }
     }
 

@@ -28,7 +28,7 @@ pub enum VectorsPerDocument {
 }
 
 /// What names a vector of a row version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VectorKey {
     /// The version of the document.
     pub document: Seq,

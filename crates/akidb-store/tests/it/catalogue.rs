@@ -8,8 +8,8 @@ use std::{
 };
 
 use akidb_core::{
-    Chunking, CollectionName, Dimension, ErrorCode, FieldName, IndexEngine, IndexSettings, Metric,
-    Quantization,
+    Chunking, CollectionName, Dimension, ErrorCode, FieldName, IndexEngine, IndexSettings,
+    KeywordSettings, Metric, Quantization,
 };
 use akidb_engine::{
     CollectionRecord, CopyWork, TaskError, TaskRecord, TaskState, TaskWork, VectorField,
@@ -37,6 +37,7 @@ pub(crate) fn collection(name: &str) -> CollectionRecord {
         shadows: Vec::new(),
         dropped_fields: Vec::new(),
         last_field: 0,
+        keyword: KeywordSettings::default(),
         created_unix_ms: 1_700_000_000_000,
     }
 }

@@ -57,7 +57,7 @@ async fn a_conflict_stops_its_row_alone_where_that_is_asked_for() {
     let absent = Err(Conflict::Absent);
     assert_eq!(written, Applied::Upserted(vec![absent, replaced(3), absent, replaced(4)]));
     let change = changes.recv().await.unwrap();
-    let ids: Vec<_> = change.added_documents.iter().map(|(_, id, _)| id.clone()).collect();
+    let ids: Vec<_> = change.added_documents.iter().map(|it| it.id.clone()).collect();
     assert_eq!(ids, [2.into(), 1.into()]);
     assert_eq!(store.document_count(), 2);
 }

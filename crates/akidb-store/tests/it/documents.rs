@@ -1,8 +1,8 @@
 //! Writes, reads and reopening.
 
-use akidb_core::{DocumentId, Filter, Limits, Seq};
+use akidb_core::{DocumentId, Filter, Limits, Metadata, Seq};
 use akidb_engine::{Applied, Patch, RowVectors, Write};
-use akidb_store::{DocumentStore, Matching, Page, PageRequest, Placed};
+use akidb_store::{AddedDocument, DocumentStore, Matching, Page, PageRequest, Placed};
 use serde_json::json;
 
 use crate::{id, keys, metadata, open, options, row, upsert, vector, write};
@@ -32,6 +32,10 @@ async fn documents_come_back_as_given_after_reopening() {
     assert!(store.by_ids(&[id("6")], false).await.unwrap().documents.is_empty());
 }
 
+fn added(seq: u64, id: i64, value: u8, metadata: Metadata) -> AddedDocument {
+    AddedDocument { seq: Seq(seq), id: id.into(), metadata, text: Some(format!("text {value}")) }
+}
+
 #[tokio::test]
 async fn an_update_is_a_new_version_and_the_old_one_is_gone() {
     let folder = tempfile::tempdir().unwrap();
@@ -44,7 +48,7 @@ async fn an_update_is_a_new_version_and_the_old_one_is_gone() {
     assert_eq!((second.added, second.removed), (keys(&[3, 4]), vec![Seq(2)]));
     assert_eq!(second.added_vectors[..3], [20.0, -0.0, f32::MIN_POSITIVE]);
     let value = |value| metadata(json!({"value": value}));
-    let added = [(Seq(3), 2.into(), value(20.0)), (Seq(4), 3.into(), value(3.0))];
+    let added = [added(3, 2, 20, value(20.0)), added(4, 3, 3, value(3.0))];
     assert_eq!(second.added_documents, added);
     assert!(store.by_seqs(&[Seq(2)], false).await.unwrap().documents.is_empty());
     assert_eq!(store.document_count(), 3);
@@ -97,7 +101,7 @@ async fn a_patch_keeps_text_and_vector_and_a_bad_one_changes_nothing() {
     let stored = store.by_ids(&[1.into()], true).await.unwrap().documents.remove(0);
     assert_eq!(stored.metadata, patched.metadata);
     let change = changes.recv().await.unwrap();
-    assert_eq!(change.added_documents, [(Seq(2), 1.into(), patched.metadata)]);
+    assert_eq!(change.added_documents, [added(2, 1, 1, patched.metadata)]);
     assert_eq!((stored.seq, patched.seq), (Seq(2), Seq(2)));
     assert_eq!(stored.text.as_deref(), Some("text 1"));
     assert_eq!(stored.vector, Some(vector(1.0)));
@@ -202,7 +206,7 @@ async fn every_vector_is_given_to_the_index_when_opening() {
     let mut values = Vec::new();
     loader
         .rows()
-        .metadata(Placed::In(0), Seq(298), |seq, _, metadata| values.push((seq, metadata)))
+        .contents((Placed::In(0), false), Seq(298), |it| values.push((it.seq, it.metadata)))
         .await
         .unwrap();
     let value = |value| metadata(json!({"value": value}));

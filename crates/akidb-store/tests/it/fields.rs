@@ -6,7 +6,7 @@ use akidb_engine::{
     Write,
 };
 use akidb_store::{
-    CommittedChange, DocumentStore, Placed, StoreError, StoreOptions, StoredField,
+    AddedDocument, CommittedChange, DocumentStore, Placed, StoreError, StoreOptions, StoredField,
     VectorsPerDocument, repair, survey,
 };
 use sqlx::{Connection, SqliteConnection};
@@ -123,9 +123,8 @@ async fn a_document_has_in_each_field_what_was_written_there() {
 
     let change = changes.recv().await.unwrap();
     assert_eq!(change.added, keys(&[1, 5]));
-    let documents = |documents: &[(Seq, akidb_core::DocumentId, akidb_core::Metadata)]| {
-        documents.iter().map(|(seq, ..)| seq.0).collect::<Vec<_>>()
-    };
+    let documents =
+        |documents: &[AddedDocument]| documents.iter().map(|it| it.seq.0).collect::<Vec<_>>();
     assert_eq!(documents(&change.added_documents), [1, 5]);
     assert_eq!(documents(&change.added_without_vector), [3, 4]);
     assert_eq!(documents(&change.fields[&1].added_documents), [1, 4]);
@@ -184,8 +183,8 @@ async fn an_opening_gives_the_documents_of_each_field() {
     for placed in [Placed::In(0), Placed::In(1), Placed::In(3), Placed::NotInUnnamed] {
         let found = loader.rows().documents(placed).await.unwrap();
         let mut with_metadata = Vec::new();
-        let visit = |seq, _, _| with_metadata.push(seq);
-        assert_eq!(loader.rows().metadata(placed, Seq(0), visit).await.unwrap(), []);
+        let visit = |document: AddedDocument| with_metadata.push(document.seq);
+        assert_eq!(loader.rows().contents((placed, true), Seq(0), visit).await.unwrap(), []);
         assert_eq!(found, with_metadata);
         documents.push(found.into_iter().map(|seq| seq.0).collect::<Vec<_>>());
     }

@@ -84,7 +84,7 @@ async fn passages_come_back_in_order_beside_own_vectors() {
     let keys = [key(1, 0), key(1, 1), key(1, 2), key(4, 0), key(5, 0), key(5, 1), key(5, 2)];
     assert_eq!(change.added, keys);
     assert_eq!(change.added_vectors[6..7], [12.0]);
-    let documents: Vec<_> = change.added_documents.iter().map(|(document, ..)| *document).collect();
+    let documents: Vec<_> = change.added_documents.iter().map(|it| it.seq).collect();
     assert_eq!(documents, [Seq(1), Seq(4), Seq(5)]);
     assert_eq!((store.document_count(), store.last_seq()), (3, Seq(7)));
     store.close().await;

@@ -9,7 +9,7 @@ use crate::{
     analysis::{analyze, field_of},
     count_code,
     language::Manner,
-    parsed::{ParsedCondition, Word, parse},
+    parsed::{Parsed, ParsedCondition, Word, parse},
 };
 
 /// Documents by slot.
@@ -78,10 +78,14 @@ impl Oracle {
         (terms, having)
     }
 
+    fn parsed(&self, settings: &TextSettings, query: &str) -> Parsed {
+        let manners: BTreeSet<Manner> = self.live().map(|(_, document)| document.manner).collect();
+        parse(query, settings, &manners.into_iter().collect::<Vec<_>>())
+    }
+
     /// Every document that a query lets through, with its score, which may be 0.
     pub(super) fn scores(&self, settings: &TextSettings, query: &str) -> BTreeMap<u32, f64> {
-        let manners: BTreeSet<Manner> = self.live().map(|(_, document)| document.manner).collect();
-        let parsed = parse(query, settings, &manners.into_iter().collect::<Vec<_>>());
+        let parsed = self.parsed(settings, query);
         let count = self.live().count() as f64;
         let average = self.live().map(|(_, it)| it.length).sum::<f64>() / count.max(1.0);
         let mut weights: HashMap<String, f64> = HashMap::new();
@@ -142,8 +146,15 @@ impl Oracle {
         }
         let slots: Vec<u32> = (0..index.slot_count() + 2).rev().collect();
         let found: HashMap<u32, f64> = all.iter().map(|hit| (hit.slot, hit.score)).collect();
+        let with_words: BTreeSet<u32> = self.live().map(|(slot, _)| slot).collect();
+        let parsed = self.parsed(index.settings(), query);
+        let asks_for_some = parsed.conditions.iter().any(|it| !it.excluded);
         for (&slot, score) in slots.iter().zip(prepared.scores(&slots)) {
-            assert_eq!(score.is_some(), let_through.contains_key(&slot), "{context}: {slot}");
+            let is_let_through = match with_words.contains(&slot) {
+                true => let_through.contains_key(&slot),
+                false => !asks_for_some,
+            };
+            assert_eq!(score.is_some(), is_let_through, "{context}: {slot}");
             if let Some(&found) = found.get(&slot) {
                 assert_eq!(score, Some(found), "{context}: the score of {slot} by itself");
             }

@@ -118,6 +118,16 @@ fn repeated_words_of_a_query_count() {
 }
 
 #[test]
+fn slots_that_are_not_there_are_removed_and_scored_like_those_without_words() {
+    let index = index_of(&["whale", "boat"]);
+    index.remove(&[1, 2, 3, 9, 5_000, u32::MAX]);
+    assert_eq!(found(&index, "whale boat"), [0]);
+    let scores = index.query("whale").scores(&[9, 1, 0, u32::MAX]);
+    assert_eq!((scores[0], scores[1], scores[3]), (Some(0.0), Some(0.0), Some(0.0)));
+    assert!(scores[2] > Some(0.0));
+}
+
+#[test]
 fn a_query_holds_its_moment() {
     let index = index_of(&["whale", "whale boat"]);
     let query = index.query("whale");
@@ -125,9 +135,8 @@ fn a_query_holds_its_moment() {
     index.remove(&[0]);
     let slots: Vec<u32> = query.search(10, None).iter().map(|hit| hit.slot).collect();
     assert_eq!(slots, [1], "what is removed is left out, what came later not seen");
-    assert_eq!(
-        query.scores(&[0, 1, 2]).iter().map(Option::is_some).collect::<Vec<_>>(),
-        [false, true, false]
-    );
+    let scores: Vec<Option<f64>> = query.scores(&[0, 1, 2]);
+    assert_eq!((scores[0], scores[2]), (Some(0.0), Some(0.0)), "neither has words of then");
+    assert!(scores[1] > Some(0.0));
     assert_eq!(found(&index, "whale"), [2, 1]);
 }

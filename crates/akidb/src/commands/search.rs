@@ -16,11 +16,14 @@ use crate::{
 };
 
 #[derive(Args, Debug)]
-#[command(group(ArgGroup::new("query").required(true).args(["text", "vector", "id"])))]
+#[command(group(ArgGroup::new("query").required(true).multiple(true).args(["text", "vector", "id"])))]
 #[command(override_usage = "akidb search [OPTIONS] <COLLECTION> <TEXT|--vector <JSON>|--id <ID>>")]
 #[command(after_help = "Examples:
   $ akidb search films 'a ship meets an iceberg' --limit 3
   $ akidb search films 'space' --filter '{\"year\":{\"$gte\":2000}}' --output json
+  $ akidb search films 'GPT-4o -beta' --mode keyword
+  $ akidb search films 'a ship meets \"iceberg A-68\"' --mode hybrid
+  $ akidb search films 'space' --mode hybrid --fusion rrf --weights 1,2 --depth 200
   $ akidb search films --id 42 --include metadata
   $ akidb search films 'space' --ef 200 --explain
   $ akidb search books 'the sea' --field title
@@ -37,10 +40,15 @@ pub(crate) struct SearchArgs {
 /// The body of the request.
 #[derive(Args, Debug, Serialize)]
 struct SearchRequest {
-    /// Find what means the same as this text
+    /// Find what means the same as this text, or has its words
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
-    /// Find what is near to this vector, a JSON array
+    /// What documents are found by; semantic if not given. Of several words each will do; "a phrase", -word
+    /// and word* say more
+    #[arg(long, value_enum, ignore_case = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<Mode>,
+    /// Find what is near to this vector, a JSON array; in a hybrid search beside the text
     #[arg(long, value_name = "JSON", value_parser = vector, allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     vector: Option<Value>,
@@ -49,7 +57,7 @@ struct SearchRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     /// Find what is near to this document; 42 is the id "42", where a document has it, else the integer
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, allow_hyphen_values = true, conflicts_with_all = ["text", "vector"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     /// Only documents whose metadata match, such as {"year":{"$gte":2000}}
@@ -64,10 +72,16 @@ struct SearchRequest {
     #[arg(long, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
-    /// Only hits with at least this score
+    /// Only hits with at least this score; of a hybrid search see --min-semantic and --min-keyword
     #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     min_score: Option<f64>,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "MinParts::is_absent")]
+    min_parts: MinParts,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "Hybrid::is_absent")]
+    hybrid: Hybrid,
     /// Parts of the documents to show; text and metadata if not given
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,6 +93,14 @@ struct SearchRequest {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     explain: bool,
+}
+
+impl SearchRequest {
+    /// Whether a model is needed.
+    fn is_embedded(&self) -> bool {
+        let by_words = self.mode == Some(Mode::Keyword);
+        self.text.is_some() && self.vector.is_none() && !by_words
+    }
 }
 
 /// How to search.
@@ -101,6 +123,83 @@ impl Params {
     }
 }
 
+/// What documents are found by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    /// How near they are in meaning, or to a vector
+    Semantic,
+    /// The words that they have
+    Keyword,
+    /// Both
+    Hybrid,
+}
+
+/// How one score is made of two.
+#[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Fusion {
+    /// By how sharply each score tells documents apart
+    Adaptive,
+    /// By ranks: reciprocal rank fusion
+    Rrf,
+    /// By the scores, each brought to 0 to 1
+    Weighted,
+}
+
+/// The lowest scores of a hit of a hybrid search.
+#[derive(Args, Debug, Serialize)]
+struct MinParts {
+    /// Of a hybrid search: only hits that are at least so near
+    #[arg(long = "min-semantic", value_name = "SCORE", allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    semantic: Option<f64>,
+    /// Of a hybrid search: only hits with at least this BM25
+    #[arg(long = "min-keyword", value_name = "SCORE", allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keyword: Option<f64>,
+}
+
+impl MinParts {
+    fn is_absent(&self) -> bool {
+        self.semantic.is_none() && self.keyword.is_none()
+    }
+}
+
+/// How a hybrid search is done.
+#[derive(Args, Debug, Serialize)]
+struct Hybrid {
+    /// Of a hybrid search: how one score is made of two; adaptive if not given
+    #[arg(long, value_enum, ignore_case = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fusion: Option<Fusion>,
+    /// Of rrf: how little the first ranks stand out; 60 if not given
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    k: Option<f64>,
+    /// Of rrf and weighted: what each score counts, such as 1,2; both the same if not given
+    #[arg(long, value_name = "SEMANTIC,KEYWORD", value_parser = weights, allow_hyphen_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<Weights>,
+    /// Of a hybrid search: how many of the best by each score get both; 100 if not given
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    depth: Option<u64>,
+}
+
+impl Hybrid {
+    fn is_absent(&self) -> bool {
+        self.fusion.is_none() && self.k.is_none() && self.weights.is_none() && self.depth.is_none()
+    }
+}
+
+/// What each score counts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Weights {
+    semantic: f64,
+    keyword: f64,
+}
+
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 enum Part {
@@ -114,10 +213,8 @@ pub(crate) async fn run(
     configuration: &ConfigurationArgs,
     printer: Printer,
 ) -> Result {
-    let opening = match args.request.text {
-        Some(_) => Opening::EXISTING.with_model(),
-        None => Opening::EXISTING,
-    };
+    let opening =
+        if args.request.is_embedded() { Opening::EXISTING.with_model() } else { Opening::EXISTING };
     let reply = with_node(&args.node, configuration, opening, async |client| {
         let answer = waiting("searching", search(client, &args.collection, &args.request)).await;
         nearest::explain(client, &args.collection, answer).await
@@ -170,13 +267,24 @@ fn hits_table(hits: &Value) -> comfy_table::Table {
     let text = if has(&"passage") { "passage" } else { "text" };
     let parts: Vec<&str> =
         [text, "metadata", "vector", "passages"].into_iter().filter(has).collect();
-    let mut table = printer::table(["score", "id"].into_iter().chain(parts.iter().copied()));
+    let scores = if has(&"parts") {
+        &["/score", "/parts/semantic", "/parts/keyword"]
+    } else {
+        &["/score"][..]
+    };
+    let names = scores.iter().map(|score| score.rsplit('/').next().unwrap_or_default());
+    let mut table = printer::table(names.chain(["id"]).chain(parts.iter().copied()));
     for hit in hits {
-        let score = hit["score"].as_f64().map_or_else(String::new, |score| format!("{score:.4}"));
+        let scores = scores.iter().map(|at| rounded(hit.pointer(at)));
         let parts = parts.iter().map(|part| show::cell(shown(hit, part)));
-        table.add_row([score, show::cell(&hit["id"])].into_iter().chain(parts));
+        table.add_row(scores.chain([show::cell(&hit["id"])]).chain(parts));
     }
     table
+}
+
+/// A score, which a document without a vector has not of both kinds.
+fn rounded(score: Option<&Value>) -> String {
+    score.and_then(Value::as_f64).map_or_else(|| "-".to_owned(), |score| format!("{score:.4}"))
 }
 
 /// A part of a hit; of a passage its text, and the whole text where there is no passage.
@@ -192,6 +300,14 @@ fn vector(given: &str) -> Result<Value, String> {
     match serde_json::from_str(given) {
         Ok(Value::Array(values)) if values.iter().all(Value::is_number) => Ok(Value::Array(values)),
         _ => Err("expected a JSON array of numbers, such as [0.1, -2, 3e-4]".to_owned()),
+    }
+}
+
+fn weights(given: &str) -> Result<Weights, String> {
+    let both = given.split_once(',').map(|(semantic, keyword)| (semantic.parse(), keyword.parse()));
+    match both {
+        Some((Ok(semantic), Ok(keyword))) => Ok(Weights { semantic, keyword }),
+        _ => Err("expected two numbers, of meaning and of words, such as 1,2".to_owned()),
     }
 }
 
@@ -225,6 +341,24 @@ mod tests {
         assert_eq!(vector("[1, -0.5]").unwrap(), json!([1, -0.5]));
         assert!(vector("[1, \"a\"]").is_err());
         assert!(vector("1, 2").is_err());
+    }
+
+    #[test]
+    fn weights_are_two_numbers() {
+        assert_eq!(weights("1,2.5").unwrap(), Weights { semantic: 1.0, keyword: 2.5 });
+        assert!(weights("1").is_err() && weights("1,a").is_err() && weights("1,2,3").is_err());
+    }
+
+    #[test]
+    fn the_table_shows_what_a_score_was_made_of() {
+        let both = json!({"id": 1, "score": 0.9, "parts": {"semantic": 0.25, "keyword": 8.5}});
+        let table = hits_table(&json!([both, {"id": 2, "score": 0.8, "parts": {"keyword": 3}}]))
+            .to_string();
+        for shown in ["semantic", "keyword", "0.9000", "0.2500", "8.5000", " - ", "3.0000"] {
+            assert!(table.contains(shown), "{shown}: {table}");
+        }
+        let one = hits_table(&json!([{"id": 1, "score": 0.9}])).to_string();
+        assert!(!one.contains("semantic"), "{one}");
     }
 
     #[test]

@@ -10,11 +10,13 @@ const OUTSIDE: [&str; 1] = ["xtask"];
 
 /// Crates, and what each of them does without although it stands above: storage is behind a
 /// contract, and what is in front of it knows neither SQLite nor a graph.
-const NEVER: [(&str, &str); 9] = [
+const NEVER: [(&str, &str); 11] = [
     ("akidb-service", "akidb-store"),
     ("akidb-service", "akidb-index"),
+    ("akidb-service", "akidb-text"),
     ("akidb-service", "akidb-local"),
     ("akidb-engine", "akidb-index"),
+    ("akidb-engine", "akidb-text"),
     ("akidb-rest", "akidb-engine"),
     ("akidb-grpc", "akidb-engine"),
     ("akidb-local", "akidb-embedding"),

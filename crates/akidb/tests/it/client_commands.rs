@@ -61,6 +61,12 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
     let filter = r#"{"year":{"$lt":1980}}"#;
     let found = run_json(&["search", "films", "ship iceberg", "--filter", filter], "");
     assert_eq!(found["hits"][0]["id"], "two");
+    let found = run_json(&["search", "films", "iceberg", "--mode", "keyword", "--limit", "1"], "");
+    assert_eq!((&found["hits"][0]["id"], &found["hits"][0]["parts"]), (&value!(1), &Value::Null));
+    let hybrid = ["search", "films", "shark -ship", "--mode", "hybrid", "--min-keyword", "0.1"];
+    let found = run_json(&hybrid, "");
+    assert_eq!(found["hits"][0]["id"], "two");
+    assert!(found["hits"][0]["parts"]["semantic"].is_number() && found["hits"][1].is_null());
     let found = run_json(&["search", "films", "--id", "two", "--limit", "1"], "");
     assert_eq!(found["hits"][0]["id"], 1);
     let found =

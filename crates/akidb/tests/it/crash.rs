@@ -3,7 +3,7 @@
 //! An oracle outside of the node notes each write before it is sent and after it is acknowledged.
 //! Every writer has ids of its own and one write in flight, so after a crash each document must be
 //! as its last acknowledged write left it, or as the one unanswered write would, and that write is
-//! there whole or not at all. Documents are compared by scroll, by get and by search. Texts that
+//! there whole or not at all. Documents are compared by scroll, by get and by search, by a vector and by words. Texts that
 //! are cut into passages must come back with all of them.
 
 use std::{
@@ -173,10 +173,14 @@ async fn stored(form: Form, client: &RestClient) -> Versions {
     let scrolled: Versions = page["documents"].as_array().unwrap().iter().map(version_of).collect();
 
     let query = vec![1.0; if form == Form::OwnVectors { 3 } else { MODEL_DIMENSION }];
-    let search = json!({"vector": query, "limit": 10_000, "include": include});
-    let found = client.post("/v1/collections/crash/search", search).await;
-    let found: Versions = found["hits"].as_array().unwrap().iter().map(version_of).collect();
-    assert_eq!(found, scrolled, "search and scroll differ");
+    let by_words = json!({"mode": "keyword", "text": "document"});
+    for mut search in [json!({"vector": query}), by_words] {
+        search["limit"] = json!(10_000);
+        search["include"] = include.clone();
+        let found = client.post("/v1/collections/crash/search", search.clone()).await;
+        let found: Versions = found["hits"].as_array().unwrap().iter().map(version_of).collect();
+        assert_eq!(found, scrolled, "search and scroll differ: {search}");
+    }
 
     let ids: Vec<u64> = (0..WRITERS * IDS_PER_WRITER).collect();
     let got = json!({"ids": ids, "include": include});

@@ -28,3 +28,4 @@ mod rust_client;
 mod serve;
 mod telemetry;
 mod terminal;
+mod words;

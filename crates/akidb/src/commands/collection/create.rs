@@ -23,6 +23,7 @@ use crate::{
   $ akidb collection create faces --dimension 512 --metric l2
   $ akidb collection create words --m 32 --ef 200
   $ akidb collection create books --field 'title={}' --field 'own={\"dimension\":128}'
+  $ akidb collection create filme --language de --keyword-weight title=3
   $ akidb collection create films --if-absent
 
 Without --model and --dimension the node's own model embeds the texts of the collection.")]
@@ -64,6 +65,13 @@ struct CollectionSettings {
     #[arg(long, value_name = "TEXT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    /// The language of its words: auto, none or a code such as de; auto if not given
+    #[arg(long, value_name = "LANGUAGE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "Keyword::is_absent")]
+    keyword: Keyword,
     /// A named vector field and its settings; may be given several times. The collection has the
     /// unnamed field as well if one of the options above says something of it
     #[arg(long = "field", value_name = "NAME=JSON", value_parser = named_field)]
@@ -78,9 +86,34 @@ fn named_field(given: &str) -> Result<(String, Value), String> {
     Ok((name.to_owned(), settings))
 }
 
-fn as_object<S: Serializer>(fields: &[(String, Value)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_object<S: Serializer>(
+    named: &[(String, impl Serialize)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     // One that is given twice is there twice, for the node to refuse.
-    serializer.collect_map(fields.iter().map(|(name, settings)| (name, settings)))
+    serializer.collect_map(named.iter().map(|(name, value)| (name, value)))
+}
+
+/// What words count.
+#[derive(Args, Debug, Serialize)]
+struct Keyword {
+    /// What a word counts where it stands in a metadata field, or in `text`; may be given several times
+    #[arg(long = "keyword-weight", value_name = "NAME=NUMBER", value_parser = weight)]
+    #[serde(serialize_with = "as_object")]
+    weights: Vec<(String, u64)>,
+}
+
+impl Keyword {
+    fn is_absent(&self) -> bool {
+        self.weights.is_empty()
+    }
+}
+
+/// `title=3`
+fn weight(given: &str) -> Result<(String, u64), String> {
+    let (name, weight) = given.rsplit_once('=').ok_or("expected NAME=NUMBER")?;
+    let weight = weight.parse().map_err(|error| format!("{weight:?}: {error}"))?;
+    Ok((name.to_owned(), weight))
 }
 
 /// Either option alone cuts texts too.

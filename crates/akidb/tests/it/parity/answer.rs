@@ -51,7 +51,8 @@ fn settle(value: &mut Value) {
                 match key.as_str() {
                     // The user's own.
                     "metadata" => {}
-                    "took_ms" | "duration_ms" | "filter_ms" | "index_ms" | "fetch_ms" => {
+                    "took_ms" | "duration_ms" | "filter_ms" | "index_ms" | "keyword_ms"
+                    | "fetch_ms" => {
                         *member = json!(member.as_f64().unwrap() >= 0.0);
                     }
                     "created_unix_ms" | "disk_bytes" => {

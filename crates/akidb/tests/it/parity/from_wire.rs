@@ -133,6 +133,13 @@ pub(crate) fn found(given: wire::SearchResult) -> Value {
         // REST's hits have none.
         members.shift_remove("seq");
         members.insert("score".to_owned(), single(hit.score));
+        if let Some(parts) = hit.parts {
+            let parts = [
+                ("semantic", parts.semantic.map(single)),
+                ("keyword", Some(single(parts.keyword))),
+            ];
+            members.insert("parts".to_owned(), object(parts));
+        }
         if let Some(found) = hit.passage {
             members.insert("passage".to_owned(), passage(found));
         }
@@ -152,21 +159,23 @@ pub(crate) fn found(given: wire::SearchResult) -> Value {
 
 fn plan(given: wire::SearchPlan) -> Value {
     let strategy = match given.strategy() {
-        wire::SearchStrategy::Scan => "scan",
-        wire::SearchStrategy::Graph => "graph",
-        wire::SearchStrategy::GraphThenScan => "graph_then_scan",
-        wire::SearchStrategy::Unspecified => panic!("never sent"),
+        wire::SearchStrategy::Scan => Some("scan"),
+        wire::SearchStrategy::Graph => Some("graph"),
+        wire::SearchStrategy::GraphThenScan => Some("graph_then_scan"),
+        wire::SearchStrategy::Unspecified => None,
     };
     object([
-        ("strategy", Some(strategy.into())),
+        ("strategy", strategy.map(Value::from)),
         ("ef", given.ef.map(Value::from)),
         ("matching", given.matching.map(Value::from)),
         ("vectors", Some(given.vectors.into())),
+        ("candidates", given.candidates.map(Value::from)),
         ("hops", Some(given.hops.into())),
         ("compared", Some(given.compared.into())),
         ("rescored", Some(given.rescored.into())),
         ("filter_ms", Some(given.filter_ms.into())),
         ("index_ms", Some(given.index_ms.into())),
+        ("keyword_ms", given.keyword_ms.map(Value::from)),
         ("fetch_ms", Some(given.fetch_ms.into())),
     ])
 }
@@ -232,6 +241,8 @@ pub(crate) fn summary(given: wire::CollectionSummary) -> Value {
         ("dimension", has_unnamed.then(|| given.dimension.into())),
         ("metric", metric),
         ("chunking", chunking(given.chunking)),
+        ("language", Some(given.language.into())),
+        ("keyword", given.keyword.map(|keyword| json!({"weights": keyword.weights}))),
         ("created_unix_ms", Some(given.created_unix_ms.into())),
         ("index", given.index.map(index_settings)),
         ("fields", (!fields.is_empty()).then(|| fields.into())),

@@ -177,6 +177,10 @@ fn cases() -> Vec<(&'static str, Vec<u8>, ErrorCode, &'static str)> {
         ("UpsertDocuments", upsert(&field(3, &bytes(vec![0; 3]))), InvalidVector, "documents[1].vector: has 3 bytes in `values_le`"),
         ("Search", search(&field(1, b"\xff")), MalformedRequest, "invalid string value"),
         ("Search", search(&wire::Search { min_score: Some(f64::NAN), query: Some(wire::search::Query::Text("a".into())), ..Default::default() }.encode_to_vec()), InvalidArgument, "min_score: is not a finite 32-bit float"),
+        ("Search", search(&wire::Search { mode: 99, ..Default::default() }.encode_to_vec()), InvalidArgument, "mode: is not a number of this enumeration"),
+        ("Search", search(&wire::Search { hybrid: Some(wire::HybridParams { fusion: -1, ..Default::default() }), ..Default::default() }.encode_to_vec()), InvalidArgument, "hybrid.fusion: is not a number of this enumeration"),
+        ("Search", search(&field(15, &bytes(vec![0; 12]))), InvalidArgument, "text_vector: stands beside a text, and there is none"),
+        ("Search", search(&field(15, &bytes(vec![0; 13]))), InvalidVector, "text_vector: has 13 bytes in `values_le`"),
         ("Nothing", Vec::new(), RouteNotFound, "is not a method of this server"),
     ]
 }

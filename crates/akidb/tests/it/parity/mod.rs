@@ -19,6 +19,7 @@ mod from_wire;
 mod grpc;
 mod grpc_only;
 mod index_cases;
+mod mode_cases;
 mod mutations;
 mod request;
 mod rest;
@@ -39,6 +40,8 @@ async fn what_both_doors_can_do_is_answered_alike() {
         cases::documents(),
         cases::searches(),
         index_cases::searches(),
+        mode_cases::by_words(),
+        mode_cases::by_both(),
         cases::passages(),
         cases::fields(),
     ];
@@ -57,6 +60,7 @@ async fn what_is_wrong_is_refused_alike_and_changes_nothing() {
         wrong_cases::selections(),
         wrong_cases::filters(),
         wrong_cases::searches(),
+        mode_cases::wrong(),
         index_cases::wrong_settings(),
         index_cases::wrong_searches(),
         wrong_cases::embeddings(),

@@ -170,7 +170,14 @@ fn wrong_types_and_fields(script: &mut Script) {
     script.refused(SEARCH, r#"{"vector":[1,2,3],"limit":"10"}"#, MalformedRequest, "limit: ");
     script.refused(SEARCH, r#"{"vector":[1,2,3],"offset":-5}"#, MalformedRequest, "offset: ");
     script.refused(SEARCH, r#"{"vector":[1,2,3],"min_score":1e999}"#, MalformedRequest, "min_score: ");
-    script.refused(SEARCH, r#"{"vector":[1,2,3],"mode":"hybrid"}"#, InvalidArgument, "mode: ");
+    script.refused(SEARCH, r#"{"vector":[1,2,3],"mode":"both"}"#, InvalidArgument, "mode: \"both\" is not a mode, allowed are semantic, keyword, hybrid");
+    script.refused(SEARCH, r#"{"text":"a","mode":"hybrid","hybrid":{"fusion":"dbsf"}}"#, InvalidArgument, "hybrid.fusion: \"dbsf\" is not a fusion, allowed are adaptive, rrf, weighted");
+    script.refused(SEARCH, r#"{"text":"a","mode":"hybrid","hybrid":{"alpha":0.5}}"#, UnknownField, "hybrid.alpha: is not a known field, did you mean \"weights\"?");
+    script.refused(SEARCH, r#"{"text":"a","mode":"hybrid","hybrid":{"weights":[1,2]}}"#, MalformedRequest, "hybrid.weights: ");
+    script.refused(SEARCH, r#"{"text":"a","mode":"hybrid","hybrid":{"depth":-1}}"#, MalformedRequest, "hybrid.depth: ");
+    script.refused(SEARCH, r#"{"text":"a","mode":"hybrid","hybrid":{"k":1e999}}"#, MalformedRequest, "hybrid.k: ");
+    script.refused(SEARCH, r#"{"text":"a","mode":"hybrid","min_parts":{"vector":0.5}}"#, UnknownField, "min_parts.vector: is not a known field, did you mean \"semantic\"?");
+    script.refused(SEARCH, r#"{"text":"a","search_type":"hybrid"}"#, UnknownField, "search_type: is not a known field, did you mean \"mode\"?");
     script.refused(SEARCH, r#"{"vector":[1,2,3],"include":["score"]}"#, InvalidArgument, "include[0]: ");
     script.refused(SEARCH, r#"{"vector":[1,2,3],"include":"text"}"#, MalformedRequest, "include: ");
     script.refused(SEARCH, r#"{"vector":[1,2,3],"filter":[]}"#, InvalidFilter, "filter: must be an object of conditions, is a list");
@@ -178,7 +185,7 @@ fn wrong_types_and_fields(script: &mut Script) {
     script.refused(SEARCH, r#"{"vector":[1,2,3],"params":{"nprobe":10}}"#, UnknownField, "params.nprobe: ");
     script.refused(SEARCH, r#"{"vector":[1,2,3],"limt":10}"#, UnknownField, r#"limt: is not a known field, did you mean "limit"?"#);
     script.refused(SEARCHES, r#"{"searches":[{"vector":[1,2,3]},{"vector":[1,2,3],"text":"a"}]}"#, InvalidArgument, "searches[1]: exactly one of");
-    script.refused(SEARCHES, r#"{"searches":[{"vector":[1,2,3]},{"mode":"keyword"}]}"#, InvalidArgument, "searches[1].mode: ");
+    script.refused(SEARCHES, r#"{"searches":[{"vector":[1,2,3]},{"mode":"words"}]}"#, InvalidArgument, "searches[1].mode: ");
     script.refused(GET, r#"{"ids":[1],"filter":{}}"#, InvalidArgument, "exactly one of ids and filter must be given");
     script.refused(DELETE, r#"{"ids":[1],"filter":{"a":1}}"#, InvalidArgument, "exactly one of ids, filter and all must be given");
     script.refused(DELETE, r#"{"filter":{"year":{"$gt":5},"year":{"$lt":9}}}"#, MalformedRequest, "filter.year: stands twice");

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use akidb_core::{Metric, WriteMode};
+use akidb_core::{FusionKind, Metric, SearchMode, WriteMode};
 use akidb_proto::{
     collection::v1::{self as wire, document_id, search::Query, value::Kind},
     embedding::v1 as embedding_wire,
@@ -385,7 +385,16 @@ fn create_collection(body: &mut Fields) -> Option<wire::CreateCollectionRequest>
         description: body.optional("description", text)?,
         chunking: body.optional("chunking", chunking)?,
         fields: body.optional("fields", |it| named(it, new_field))?.unwrap_or_default(),
+        language: body.optional("language", text)?,
+        keyword: body.optional("keyword", keyword_settings)?,
     })
+}
+
+fn keyword_settings(value: &Value) -> Option<wire::KeywordSettings> {
+    let mut fields = Fields::of(value)?;
+    let weights = fields.optional("weights", |it| named(it, Value::as_u64))?;
+    fields.end()?;
+    Some(wire::KeywordSettings { weights: weights.unwrap_or_default().into_iter().collect() })
 }
 
 fn new_field(value: &Value) -> Option<wire::FieldSettings> {
@@ -448,14 +457,17 @@ fn search(value: &Value) -> Option<wire::Search> {
 }
 
 fn search_of(fields: &mut Fields) -> Option<wire::Search> {
-    // The only mode, which the messages do not name.
-    let mode = fields.optional("mode", text)?;
-    mode.is_none_or(|mode| mode == "semantic").then_some(())?;
-    let text_or_vector = one_of(
-        fields.optional("text", text)?.map(Query::Text),
-        fields.optional("vector", vector)?.map(Query::Vector),
-    )?;
+    let mode = fields.optional("mode", search_mode)?.unwrap_or_default();
+    let by_text = fields.optional("text", text)?.map(Query::Text);
+    let vector = fields.optional("vector", vector)?;
+    // Beside a text it has a name of its own.
+    let (vector, text_vector) = if by_text.is_some() { (None, vector) } else { (vector, None) };
+    let text_or_vector = by_text.or(vector.map(Query::Vector));
     Some(wire::Search {
+        mode,
+        text_vector,
+        hybrid: fields.optional("hybrid", hybrid)?,
+        min_parts: fields.optional("min_parts", min_parts)?,
         query: one_of(text_or_vector, fields.optional("id", id)?.map(Query::Id))?,
         limit: fields.optional("limit", Value::as_u64)?,
         offset: fields.optional("offset", Value::as_u64)?,
@@ -466,6 +478,52 @@ fn search_of(fields: &mut Fields) -> Option<wire::Search> {
         explain: fields.optional("explain", Value::as_bool)?,
         field: fields.optional("field", text)?,
     })
+}
+
+fn search_mode(value: &Value) -> Option<i32> {
+    Some(match value.as_str()?.parse() {
+        Ok(SearchMode::Semantic) => wire::SearchMode::Semantic.into(),
+        Ok(SearchMode::Keyword) => wire::SearchMode::Keyword.into(),
+        Ok(SearchMode::Hybrid) => wire::SearchMode::Hybrid.into(),
+        Err(_) => UNKNOWN,
+    })
+}
+
+fn hybrid(value: &Value) -> Option<wire::HybridParams> {
+    let mut fields = Fields::of(value)?;
+    let fusion = fields.optional("fusion", |name| {
+        Some(match name.as_str()?.parse() {
+            Ok(FusionKind::Adaptive) => wire::Fusion::Adaptive.into(),
+            Ok(FusionKind::Rrf) => wire::Fusion::Rrf.into(),
+            Ok(FusionKind::Weighted) => wire::Fusion::Weighted.into(),
+            Err(_) => UNKNOWN,
+        })
+    })?;
+    let params = wire::HybridParams {
+        fusion: fusion.unwrap_or_default(),
+        k: fields.optional("k", number)?,
+        weights: fields.optional("weights", part_weights)?,
+        depth: fields.optional("depth", Value::as_u64)?,
+    };
+    fields.end()?;
+    Some(params)
+}
+
+fn part_weights(value: &Value) -> Option<wire::PartWeights> {
+    let [semantic, keyword] = of_each_part(value)?;
+    Some(wire::PartWeights { semantic, keyword })
+}
+
+fn min_parts(value: &Value) -> Option<wire::MinParts> {
+    let [semantic, keyword] = of_each_part(value)?;
+    Some(wire::MinParts { semantic, keyword })
+}
+
+fn of_each_part(value: &Value) -> Option<[Option<f64>; 2]> {
+    let mut fields = Fields::of(value)?;
+    let parts = [fields.optional("semantic", number)?, fields.optional("keyword", number)?];
+    fields.end()?;
+    Some(parts)
 }
 
 fn search_params(value: &Value) -> Option<wire::SearchParams> {
