@@ -15,6 +15,7 @@
 //! | `load` | many requests at once against a node, and their latencies |
 //! | `other_engines` | inserts into other engines, in Python |
 //! | `dataset` | vectors, seeded or of files |
+//! | `judged_set` | judged sets in the layout of BEIR, and how good a ranking is by them |
 //! | `workload` | batches of texts to encode |
 //! | `truth` | exact neighbors in double precision, and recall against them |
 //! | `disk`, `memory` | what the hardware allows, and what a process takes |
@@ -26,6 +27,7 @@ mod dataset;
 mod disk;
 mod encoders;
 mod graph_engines;
+mod judged_set;
 mod load;
 mod machine;
 mod memory;
@@ -46,8 +48,8 @@ use clap::{Parser, Subcommand};
 use self::{
     commands::{
         by_filter, embed, embed_load, encode, exact_search, filter_index, hard_vectors, import,
-        insert, keyword, keyword_quality, mlx_worker, restart, search, search_while_writing,
-        tenants, vector_index, vectors,
+        insert, keyword, keyword_quality, mlx_worker, restart, retrieval, search,
+        search_while_writing, tenants, vector_index, vectors,
     },
     report::{OutputFormat, Verdict},
 };
@@ -91,6 +93,8 @@ enum Command {
     MlxWorker(mlx_worker::Arguments),
     /// Start a node over many vectors after a clean stop, after a crash, and without index files
     Restart(restart::Arguments),
+    /// Start a node and rank judged sets by meaning, by words, and by both
+    Retrieval(retrieval::Arguments),
     /// Search a running node by vector
     Search(search::Arguments),
     /// Search a running node by vector, alone and beside writers that run flat out
@@ -127,6 +131,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::MlxWorker(arguments) => report::publish(&mlx_worker::run(arguments)?, cli.output)?,
         Command::Restart(arguments) => report::publish(&restart::run(arguments)?, cli.output)?,
+        Command::Retrieval(arguments) => report::publish(&retrieval::run(arguments)?, cli.output)?,
         Command::SearchWhileWriting(arguments) => {
             report::publish(&search_while_writing::run(arguments)?, cli.output)?
         }

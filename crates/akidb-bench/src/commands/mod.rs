@@ -13,6 +13,7 @@ pub(crate) mod keyword;
 pub(crate) mod keyword_quality;
 pub(crate) mod mlx_worker;
 pub(crate) mod restart;
+pub(crate) mod retrieval;
 pub(crate) mod search;
 pub(crate) mod search_while_writing;
 pub(crate) mod tenants;
