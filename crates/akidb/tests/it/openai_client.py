@@ -5,6 +5,7 @@ makes vectors of 384 values. Ends with an exception where anything is not as it 
 """
 
 import math
+import os
 import sys
 from array import array
 
@@ -37,7 +38,10 @@ def shapes():
     in_base64 = vectors(input=TEXTS)  # which the client asks for by itself
     in_floats = vectors(input=TEXTS, encoding_format="float", user="somebody")
     for one, other in zip(in_base64, in_floats):
-        assert array("f", one) == array("f", other), "they are the same 32-bit floats"
+        near(one, other)
+        # By MLX a text has other last bits in another batch, and which texts share one is a matter of time.
+        if os.environ.get("AKIDB_TEST_BACKEND") != "mlx":
+            assert array("f", one) == array("f", other), "they are the same 32-bit floats"
     assert len(in_floats) == 3 and len(in_floats[0]) == 384
     (alone,) = vectors(input=TEXTS[0])
     near(alone, in_floats[0])
