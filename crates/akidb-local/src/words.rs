@@ -1,7 +1,7 @@
 //! Searches by words, alone and beside a vector: which documents are the best, and by what.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -137,15 +137,17 @@ fn look_up_nearness(
 }
 
 /// How well those fit the words that are near alone. Returns those that the words rule out.
-fn look_up_words(all: &mut BTreeMap<Seq, Both>, parts: &[WordsView<'_>]) -> Vec<Seq> {
-    let mut excluded = Vec::new();
+fn look_up_words(all: &mut BTreeMap<Seq, Both>, parts: &[WordsView<'_>]) -> HashSet<Seq> {
+    let mut excluded = HashSet::new();
     for WordsView { part, view, query } in parts {
         let unknown = all.iter().filter(|(_, both)| both.words.is_none());
         let unknown: Vec<Seq> = unknown.map(|(document, _)| *document).collect();
         for (candidate, is_found) in view.words_of(&unknown, query) {
             match all.get_mut(&candidate.key.document) {
                 Some(both) if is_found => both.words = Some(Candidate { part: *part, ..candidate }),
-                _ => excluded.push(candidate.key.document),
+                _ => {
+                    excluded.insert(candidate.key.document);
+                }
             }
         }
     }
