@@ -20,6 +20,14 @@ pub enum Fusion {
     Weighted(Weights),
 }
 
+impl Fusion {
+    /// Whether it looks at the vectors of candidates.
+    #[must_use]
+    pub const fn compares_vectors(self) -> bool {
+        matches!(self, Self::Adaptive)
+    }
+}
+
 /// What each score counts. Their sum is above 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weights {
@@ -53,7 +61,8 @@ pub struct FusionCandidate {
     pub semantic_rank: Option<usize>,
     /// Its place among those with the words, from 0 on, where it is one of them.
     pub keyword_rank: Option<usize>,
-    /// Its vector, of length 1, where it has one.
+    /// Its vector, of length 1, where it has one; looked at where the fusion
+    /// [compares them](Fusion::compares_vectors).
     pub vector: Option<Vec<f32>>,
 }
 

@@ -125,7 +125,7 @@ pub(crate) async fn search(
     query: Query,
     metrics: &Arc<Metrics>,
 ) -> Result<Found> {
-    let parts = Parts::of(&open.projections, &query.ranking)?;
+    let parts = Arc::new(Parts::of(&open.projections, &query.ranking)?);
     let compares_vectors = query.ranking.near().is_some();
     let search = Search { open, query: Arc::new(query), metrics: Arc::clone(metrics) };
     let Search { open, query, .. } = &search;
@@ -235,14 +235,14 @@ impl Search {
             // What is compared with a vector has a field.
             (_, None) => FoundDocuments::default(),
         };
-        let index = began.elapsed().saturating_sub(keyword);
+        let found_at = Instant::now();
+        let index = (found_at - began).saturating_sub(keyword);
         drop(within);
         drop(span);
         self.metrics.count_search(&self.query.ranking, &found, index, keyword);
-        if Instant::now() >= self.query.deadline {
+        if found_at >= self.query.deadline {
             return Err(Error::too_late());
         }
-        let found_at = Instant::now();
         let span = tracing::debug_span!(target: TRACE_TARGET, "store");
         let fetched =
             span.in_scope(|| fetch(&self.open.store, views, &found.candidates, &self.query))?;

@@ -1,5 +1,7 @@
 //! What one search looks at: the field whose vectors are compared, and the documents whose words are.
 
+use std::sync::Arc;
+
 use akidb_core::{Filter, Result, Seq};
 use akidb_engine::Ranking;
 
@@ -10,7 +12,6 @@ use crate::{
 };
 
 /// The projections of a collection that a search is about.
-#[derive(Clone)]
 pub(crate) struct Parts {
     all: Vec<Projection>,
     /// That of the field whose vectors are compared.
@@ -50,7 +51,7 @@ impl Parts {
     /// Of each what a search can find, with the documents looked at of which nothing else tells whether
     /// they match.
     pub(crate) async fn settled(
-        &self,
+        self: &Arc<Self>,
         open: &OpenCollection,
         filter: Option<&Filter>,
     ) -> Result<Views> {
@@ -59,7 +60,7 @@ impl Parts {
         for projection in &self.all {
             views.push(settled(open, projection, filter).await?);
         }
-        Ok(Views { parts: self.clone(), views, as_of })
+        Ok(Views { parts: Arc::clone(self), views, as_of })
     }
 }
 
@@ -79,7 +80,7 @@ async fn settled(
 
 /// What a search can find in each of its parts.
 pub(crate) struct Views {
-    parts: Parts,
+    parts: Arc<Parts>,
     views: Vec<View>,
     /// The last commits that the parts had before.
     as_of: Vec<Seq>,

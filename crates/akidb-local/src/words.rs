@@ -107,7 +107,9 @@ pub(crate) fn by_both(views: &Views, hybrid: &Hybrid, request: SearchRequest<'_>
     let excluded = look_up_words(&mut all, &parts);
     all.retain(|document, _| !excluded.contains(document));
 
-    let candidates: Vec<FusionCandidate> = all.values().map(|both| both.for_fusion(near)).collect();
+    let compared = fusion.compares_vectors().then_some(near);
+    let candidates: Vec<FusionCandidate> =
+        all.values().map(|both| both.for_fusion(compared)).collect();
     let scores = fuse(*fusion, &candidates);
     let mut ranked: Vec<(f64, Candidate)> = scores
         .into_iter()
@@ -160,7 +162,8 @@ fn is_enough(parts: ScoreParts, min_semantic: Option<f32>, min_keyword: Option<f
 }
 
 impl Both {
-    fn for_fusion(&self, near: &View) -> FusionCandidate {
+    /// With its vector of a view, where there is one.
+    fn for_fusion(&self, view: Option<&View>) -> FusionCandidate {
         FusionCandidate {
             parts: ScoreParts {
                 semantic: self.near.map(|near| near.score),
@@ -168,7 +171,7 @@ impl Both {
             },
             semantic_rank: self.near_rank,
             keyword_rank: self.words_rank,
-            vector: self.near.and_then(|found| near.unit_vector(found.slot)),
+            vector: self.near.zip(view).and_then(|(found, view)| view.unit_vector(found.slot)),
         }
     }
 

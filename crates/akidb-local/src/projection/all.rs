@@ -425,8 +425,8 @@ impl Projection {
     }
 
     /// How words are searched; absent where they are not.
-    pub(crate) fn word_sources(&self) -> Option<Arc<WordSources>> {
-        self.shared.words.clone()
+    pub(crate) fn word_sources(&self) -> Option<&WordSources> {
+        self.shared.words.as_deref()
     }
 
     /// The last commit that it has.

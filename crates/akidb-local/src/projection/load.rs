@@ -271,17 +271,28 @@ async fn fill_documents(
     rows: &mut StoredRows<'_>,
 ) -> std::result::Result<Vec<Seq>, StoreError> {
     let mut from = first;
+    let wanted = (placed(over), generation.words.is_some());
+    let append = |documents: &[AddedDocument]| from = generation.append_documents(from, documents);
+    contents_in_parts(wanted, after, rows, append).await
+}
+
+/// Gives what the store has of documents to `take`, some at once.
+async fn contents_in_parts(
+    wanted: (Placed, bool),
+    after: Seq,
+    rows: &mut StoredRows<'_>,
+    mut take: impl FnMut(&[AddedDocument]) + Send,
+) -> std::result::Result<Vec<Seq>, StoreError> {
     let mut pending: Vec<AddedDocument> = Vec::with_capacity(LOAD_ROWS);
-    let with_texts = generation.words.is_some();
-    let loaded = rows.contents((placed(over), with_texts), after, |document| {
+    let loaded = rows.contents(wanted, after, |document| {
         pending.push(document);
         if pending.len() == LOAD_ROWS {
-            from = generation.append_documents(from, &pending);
+            take(&pending);
             pending.clear();
         }
     });
     let unreadable = loaded.await?;
-    generation.append_documents(from, &pending);
+    take(&pending);
     Ok(unreadable)
 }
 
@@ -296,21 +307,11 @@ async fn with_words(
     };
     let words = Words::new(Arc::clone(sources));
     let mut from = 0;
-    let mut pending: Vec<AddedDocument> = Vec::with_capacity(LOAD_ROWS);
-    let mut append = |pending: &mut Vec<AddedDocument>| {
-        let (slots, end) = generation.slots_of(from, pending);
-        words.append(&slots, pending);
+    let append = |documents: &[AddedDocument]| {
+        let (slots, end) = generation.slots_of(from, documents);
+        words.append(&slots, documents);
         from = end;
-        pending.clear();
     };
-    let mut rows = loader.rows();
-    let loaded = rows.contents((placed(&context.over), true), Seq(0), |document| {
-        pending.push(document);
-        if pending.len() == LOAD_ROWS {
-            append(&mut pending);
-        }
-    });
-    loaded.await?;
-    append(&mut pending);
+    contents_in_parts((placed(&context.over), true), Seq(0), &mut loader.rows(), append).await?;
     Ok(Generation { words: Some(words), ..generation })
 }
