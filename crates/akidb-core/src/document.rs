@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::{FieldName, Metadata, Passage};
+use crate::{FieldName, Metadata, Passage, Timestamp};
 
 /// The number of a write within its collection: every stored row version has its own.
 ///
@@ -102,6 +102,8 @@ pub struct Document {
     pub text: Option<String>,
     /// The metadata, empty where none was given.
     pub metadata: Metadata,
+    /// From when on it is there no more; absent where it stays until it is deleted.
+    pub expires_at: Option<Timestamp>,
     /// The vector as it was given or embedded, where it was asked for and there is one for the
     /// whole document.
     pub vector: Option<Vec<f32>>,

@@ -9,6 +9,7 @@ mod document;
 mod effort;
 mod error;
 mod error_code;
+mod expiry;
 mod filter;
 mod index_settings;
 mod json;
@@ -31,7 +32,8 @@ pub use document::{DamagedDocument, Document, DocumentField, DocumentId, Invalid
 pub use effort::Effort;
 pub use error::{Error, Outcome, Result, Violation, chain};
 pub use error_code::ErrorCode;
-pub use filter::{Caseless, Filter, FilterError, Operand, Ordered, Test, value_key};
+pub use expiry::{Expiry, InvalidTimestamp, Timestamp};
+pub use filter::{Caseless, Filter, FilterError, Filtered, Operand, Ordered, Test, value_key};
 pub use index_settings::{IndexEngine, IndexSettings, Quantization, UnknownIndexSetting};
 pub use json::{JsonFault, KEY_STANDS_TWICE, read_json, read_raw_json};
 pub use keyword_settings::KeywordSettings;

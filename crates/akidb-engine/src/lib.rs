@@ -15,10 +15,12 @@
 //! | `read` | documents by id, by filter and page by page |
 //! | `search` | what is near to a vector, and what has the words of a query |
 //! | `fusion` | one score of two |
+//! | `clock` | the time by which documents expire |
 //! | `status` | what storage says of itself |
 //! | `text_hash` | what names a text by its content |
 
 mod alias;
+mod clock;
 mod engine;
 mod fusion;
 mod read;
@@ -30,6 +32,7 @@ mod text_hash;
 mod write;
 
 pub use alias::{Alias, AliasAction};
+pub use clock::Clock;
 pub use engine::{Collection, SettingsChange, StorageEngine};
 pub use fusion::{Fusion, FusionCandidate, ScoreParts, Weights, fuse};
 pub use read::{

@@ -29,6 +29,8 @@ pub struct CollectionRecord {
     pub last_field: u32,
     /// How the words of its documents are found.
     pub keyword: KeywordSettings,
+    /// How many seconds after its write a document expires that does not say when; absent where it never does.
+    pub ttl_seconds: Option<u64>,
     /// Milliseconds since the Unix epoch.
     pub created_unix_ms: i64,
 }
@@ -110,6 +112,9 @@ pub struct CollectionSettings {
     pub description: Option<String>,
     /// What searches the vectors of each field, and how.
     pub indexes: BTreeMap<FieldName, IndexSettings>,
+    /// How many seconds after its write a document expires that does not say when; those that are there stay as
+    /// they are.
+    pub ttl_seconds: Option<u64>,
 }
 
 impl CollectionRecord {
@@ -167,14 +172,15 @@ impl CollectionRecord {
             name: self.name.clone(),
             description: self.description.clone(),
             indexes: indexes.collect(),
+            ttl_seconds: self.ttl_seconds,
         }
     }
 
     /// The same collection with other settings.
     #[must_use]
     pub fn with_settings(&self, settings: CollectionSettings) -> Self {
-        let CollectionSettings { name, description, indexes } = settings;
-        let mut changed = Self { name, description, ..self.clone() };
+        let CollectionSettings { name, description, indexes, ttl_seconds } = settings;
+        let mut changed = Self { name, description, ttl_seconds, ..self.clone() };
         let shadows = changed.shadows.iter_mut().map(|shadow| &mut shadow.field);
         for field in changed.fields.iter_mut().chain(shadows) {
             field.index = indexes.get(&field.name).copied().unwrap_or(field.index);
@@ -200,6 +206,7 @@ mod tests {
                 chunking: None,
             });
             let record = CollectionRecord {
+                ttl_seconds: None,
                 uuid: Uuid::nil(),
                 name: CollectionName::new("films").unwrap(),
                 aliases: Vec::new(),

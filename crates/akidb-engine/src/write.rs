@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use akidb_core::{
-    Conflict, Document, DocumentId, Error, ErrorCode, Limits, Metadata, Seq, WriteMode,
+    Conflict, Document, DocumentId, Error, ErrorCode, Expiry, Limits, Metadata, Seq, WriteMode,
 };
 use serde_json::{Map, Value};
 
@@ -24,6 +24,8 @@ pub struct NewRow {
     pub fields: Vec<FieldRow>,
     /// The version that it must replace.
     pub if_seq: Option<Seq>,
+    /// When it expires; where nothing is said, after the time that documents of the collection live.
+    pub expiry: Expiry,
 }
 
 /// What a document has in a named field.
@@ -87,6 +89,8 @@ pub struct Patch {
     pub fields: Vec<(u32, FieldPatch)>,
     /// A merge patch (RFC 7396) of the metadata.
     pub merge: Map<String, Value>,
+    /// When it expires; as before where nothing is said.
+    pub expiry: Expiry,
     /// What the result must keep to.
     pub limits: Arc<Limits>,
 }

@@ -1,6 +1,6 @@
 //! The index that answers filters: from a filter to the exact set of slots whose documents match it.
 //!
-//! Every value of every field, and every id, is indexed without being declared. Entries of a field and a value,
+//! Every value of every field, every id and moment of expiry is indexed without being declared. Entries of a field and a value,
 //! each with its slots, stand sorted in blocks of at most 65,536 slots that follow one another and
 //! are never changed. A write makes a small block and merges it with the last ones where those are
 //! not much larger, as a log-structured merge tree does (O'Neil et al. 1996); a search takes hold
@@ -44,7 +44,7 @@ use std::{
     sync::Arc,
 };
 
-use akidb_core::{DocumentId, Filter, Metadata};
+use akidb_core::{DocumentId, Filter, Filtered};
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
@@ -151,8 +151,8 @@ impl FilterIndex {
     ///
     /// If `slots` begin before [`slot_count`](Self::slot_count). Slots that are left out match
     /// nothing.
-    pub fn insert(&self, slots: Range<u32>, id: &DocumentId, metadata: &Metadata) {
-        self.insert_batch([(slots, id, metadata)]);
+    pub fn insert<'d>(&self, slots: Range<u32>, document: impl Into<Filtered<'d>>) {
+        self.insert_batch([(slots, document)]);
     }
 
     /// Adds documents, each under slots behind those of the one before. Far cheaper for each
@@ -161,9 +161,9 @@ impl FilterIndex {
     /// # Panics
     ///
     /// If slots begin before those of the last document end. Nothing is added then.
-    pub fn insert_batch<'m>(
+    pub fn insert_batch<'d>(
         &self,
-        documents: impl IntoIterator<Item = (Range<u32>, &'m DocumentId, &'m Metadata)>,
+        documents: impl IntoIterator<Item = (Range<u32>, impl Into<Filtered<'d>>)>,
     ) {
         let _writer = self.writer.lock();
         let mut state = FilterRows::clone(&self.snapshot());

@@ -56,6 +56,14 @@ impl LocalCollection {
     }
 }
 
+/// How many documents match, of all where there is no filter.
+async fn count(open: &OpenCollection, filter: Option<&Filter>) -> Result<u64> {
+    match open.expiries.alive(filter) {
+        None => Ok(open.store.document_count()),
+        Some(filter) => matching::count(open, &filter).await,
+    }
+}
+
 #[async_trait]
 impl Collection for LocalCollection {
     fn record(&self) -> Arc<CollectionRecord> {
@@ -71,7 +79,11 @@ impl Collection for LocalCollection {
     }
 
     async fn by_ids(&self, ids: &[DocumentId], with_vector: bool) -> Result<Rows> {
-        Ok(self.opened().await?.store.by_ids(ids, with_vector).await?)
+        let open = self.opened().await?;
+        let mut rows = open.store.by_ids(ids, with_vector).await?;
+        let now = open.expiries.now();
+        rows.documents.retain(|document| document.expires_at.is_none_or(|moment| moment > now));
+        Ok(rows)
     }
 
     async fn scroll(&self, request: ScrollRequest<'_>) -> Result<ScrollPage> {
@@ -80,19 +92,16 @@ impl Collection for LocalCollection {
 
     async fn count(&self, filter: Option<&Filter>) -> Result<Count> {
         let open = self.opened().await?;
-        match filter.filter(|filter| !filter.is_always_true()) {
-            None => Ok(Count { count: open.store.document_count(), unknown_fields: Vec::new() }),
-            Some(filter) => {
-                let count = matching::count(&open, filter).await?;
-                let unknown_fields = open.projections.unknown_fields(Some(filter));
-                Ok(Count { count, unknown_fields })
-            }
-        }
+        let filter = filter.filter(|filter| !filter.is_always_true());
+        let count = count(&open, filter).await?;
+        let unknown_fields = open.projections.unknown_fields(filter);
+        Ok(Count { count, unknown_fields })
     }
 
     async fn matching(&self, filter: &Filter) -> Result<Matching> {
         let open = self.opened().await?;
-        let found = matching::versions(&open, filter).await?;
+        let alive = open.expiries.alive(Some(filter));
+        let found = matching::versions(&open, alive.as_deref().unwrap_or(filter)).await?;
         let unknown_fields = open.projections.unknown_fields(Some(filter));
         Ok(Matching { versions: found.versions, unknown_fields })
     }
@@ -141,7 +150,7 @@ impl Collection for LocalCollection {
             (field, IndexStatus { disk_bytes, ..status })
         });
         Ok(CollectionStatus {
-            document_count: open.store.document_count(),
+            document_count: count(&open, None).await?,
             last_seq: open.store.last_seq(),
             disk_bytes: self.entry.disk_bytes(),
             indexes: indexes.collect(),

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use akidb_core::torture::threshold;
+use akidb_engine::Clock;
 
 /// Everything that [`LocalEngine::open`](crate::LocalEngine::open) takes.
 #[derive(Clone, Debug)]
@@ -13,13 +14,20 @@ pub struct LocalConfig {
     pub storage: StorageConfig,
     /// What vector indexes may take.
     pub index: IndexConfig,
+    /// The time by which documents expire.
+    pub clock: Clock,
 }
 
 impl LocalConfig {
     /// The defaults, over this directory.
     #[must_use]
     pub fn new(data_dir: PathBuf) -> Self {
-        Self { data_dir, storage: StorageConfig::default(), index: IndexConfig::default() }
+        Self {
+            data_dir,
+            storage: StorageConfig::default(),
+            index: IndexConfig::default(),
+            clock: Clock::System,
+        }
     }
 }
 

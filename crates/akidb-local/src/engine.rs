@@ -28,6 +28,9 @@ use crate::{
 /// How often the room on the disk is looked at where no write does.
 const WATCH_SPACE_EVERY: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether documents have expired. They are in no answer meanwhile.
+const DELETE_EXPIRED_EVERY: Duration = Duration::from_secs(1);
+
 /// How often a lock that another process holds is tried again.
 const LOCK_POLL_EVERY: Duration = Duration::from_millis(50);
 
@@ -64,7 +67,7 @@ impl LocalEngine {
     /// # Errors
     /// See [`OpenError`]; nothing is left running then.
     pub async fn open(config: LocalConfig, registry: &Registry) -> Result<Self, OpenError> {
-        let LocalConfig { data_dir, storage, index } = config;
+        let LocalConfig { data_dir, storage, index, clock } = config;
         let metrics = Metrics::register(registry)
             .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
         let metrics = Arc::new(metrics);
@@ -72,14 +75,20 @@ impl LocalEngine {
         let min_free_bytes = storage.min_free_bytes;
         let space = DiskSpace::open(directory.root(), min_free_bytes, metrics.store.clone());
         let (space, idle_close_after) = (Arc::new(space), storage.idle_close_after);
-        let opened =
-            Collections::open(directory, storage, &index, Arc::clone(&metrics), Arc::clone(&space));
+        let opened = Collections::open(
+            directory,
+            storage,
+            (&index, clock),
+            Arc::clone(&metrics),
+            Arc::clone(&space),
+        );
         let collections = Arc::new(opened.await?);
         let weak = || Arc::downgrade(&collections);
         tokio::spawn(close_idle_collections(weak(), idle_close_after / 4));
         tokio::spawn(look_at_disk(weak(), data_dir));
         tokio::spawn(count_closed(collections.all()));
         tokio::spawn(watch_space(weak(), space));
+        tokio::spawn(delete_expired(weak()));
         Ok(Self { collections })
     }
 
@@ -259,6 +268,15 @@ async fn close_idle_collections(collections: Weak<Collections>, every: Duration)
 async fn count_closed(collections: Vec<Arc<Entry>>) {
     for collection in collections {
         collection.count_closed().await;
+    }
+}
+
+/// Deletes documents that have expired, soon after.
+async fn delete_expired(collections: Weak<Collections>) {
+    loop {
+        tokio::time::sleep(DELETE_EXPIRED_EVERY).await;
+        let Some(collections) = collections.upgrade() else { return };
+        collections.delete_expired().await;
     }
 }
 

@@ -106,6 +106,7 @@ fn document_of(id: DocumentId, seq: Seq) -> Document {
         id,
         text: None,
         metadata: Metadata::default(),
+        expires_at: None,
         vector: None,
         passages: Vec::new(),
         fields: Vec::new(),

@@ -19,6 +19,7 @@ mod collections;
 mod config;
 mod disk;
 mod engine;
+mod expiries;
 mod hit_passages;
 mod hits;
 mod index_memory;

@@ -41,7 +41,7 @@ pub(crate) async fn settle(
     for unsure in unsure.chunks(UNSURE_ROWS) {
         let rows = store.by_seqs(unsure, false).await?;
         settled.is_whole &= rows.documents.len() + rows.damaged.len() == unsure.len();
-        let matches = rows.documents.iter().filter(|row| filter.matches(&row.id, &row.metadata));
+        let matches = rows.documents.iter().filter(|row| filter.matches(*row));
         settled.matching.extend(matches.map(|row| row.seq));
         settled.damaged.extend(rows.damaged.iter().filter_map(|row| row.seq));
     }

@@ -25,6 +25,9 @@ akidb_core::metrics! {
         pub(crate) documents: IntGauge,
             "akidb_documents",
             "Documents of all collections.";
+        pub(crate) expired: IntCounter,
+            "akidb_expired_documents_total",
+            "Documents that were deleted because they had expired.";
     }
 }
 

@@ -22,15 +22,15 @@ pub(crate) async fn scroll(
     let begin = || ScrollPosition { after: Seq(0), through: open.store.last_seq() };
     let ScrollPosition { after, through } = position.unwrap_or_else(begin);
     let filter = filter.filter(|filter| !filter.is_always_true());
-    let found = match filter {
+    let alive = open.expiries.alive(filter);
+    let found = match alive.as_deref() {
         Some(filter) => Some(read_for(open, filter).await?),
         None => None,
     };
-    let matching = filter.zip(found.as_ref()).map(|(filter, (versions, as_of))| Matching {
-        filter,
-        versions,
-        as_of: *as_of,
-    });
+    let matching = alive
+        .as_deref()
+        .zip(found.as_ref())
+        .map(|(filter, (versions, as_of))| Matching { filter, versions, as_of: *as_of });
     let request = PageRequest { after, through, limit, matching, with_vector };
     let page = open.store.page(request).await?;
     Ok(ScrollPage {

@@ -4,6 +4,7 @@
 //! expected to take is worth another.
 
 use std::{
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -122,9 +123,12 @@ struct Looked {
 /// When a read fails, there is no such field, or nobody waits for the answer any more.
 pub(crate) async fn search(
     open: Arc<OpenCollection>,
-    query: Query,
+    mut query: Query,
     metrics: &Arc<Metrics>,
 ) -> Result<Found> {
+    if let Some(Cow::Owned(alive)) = open.expiries.alive(query.filter.as_ref()) {
+        query.filter = Some(alive);
+    }
     let parts = Arc::new(Parts::of(&open.projections, &query.ranking)?);
     let compares_vectors = query.ranking.near().is_some();
     let search = Search { open, query: Arc::new(query), metrics: Arc::clone(metrics) };

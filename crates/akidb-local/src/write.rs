@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Instant};
 
-use akidb_core::{DocumentId, Error, ErrorCode, Result};
+use akidb_core::{DocumentId, Error, ErrorCode, Expiry, Result};
 use akidb_engine::{Applied, CollectionRecord, NewRow, RowVectors, Write};
 
 use crate::{
@@ -22,10 +22,11 @@ pub(crate) async fn write(
     open: &OpenCollection,
     record: &CollectionRecord,
     indexing: &Indexing,
-    write: Write,
+    mut write: Write,
     deadline: Instant,
 ) -> Result<Applied> {
     check_placed(record, &write)?;
+    set_expiries(open, record, &mut write);
     let frees_space = write.frees_space();
     if !frees_space {
         indexing.space.check()?;
@@ -39,6 +40,15 @@ pub(crate) async fn write(
         indexing.space.note_full();
     }
     written
+}
+
+/// Says of documents that say nothing of it when they expire.
+fn set_expiries(open: &OpenCollection, record: &CollectionRecord, write: &mut Write) {
+    let Write::Upsert(rows, _) = write else { return };
+    let after_ttl = || Some(open.expiries.now().after_seconds(record.ttl_seconds?));
+    for row in rows {
+        row.expiry = row.expiry.or(after_ttl).map_or(Expiry::Never, Expiry::At);
+    }
 }
 
 /// Refuses a document without a vector where every document has one in the only field that there ever

@@ -6,8 +6,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::documents::{PassageColumns, Position};
 
-/// The checksum of a row of `documents`. Rows without `first_seq` or `fields` keep the checksum that
-/// they had before the column was there.
+/// The checksum of a row of `documents`. Rows without `first_seq`, `fields` or `expires_at` keep the checksum
+/// that they had before the column was there.
 pub(crate) fn of_document(
     seq: Seq,
     id: &DocumentId,
@@ -15,6 +15,7 @@ pub(crate) fn of_document(
     metadata: &[u8],
     first_seq: Option<i64>,
     fields: Option<&str>,
+    expires_at: Option<i64>,
 ) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(&seq.0.to_le_bytes());
@@ -36,6 +37,10 @@ pub(crate) fn of_document(
     }
     if let Some(fields) = fields {
         update_with_length(&mut hash, b'v', fields.as_bytes());
+    }
+    if let Some(expires_at) = expires_at {
+        hash.update(b"e");
+        hash.update(&expires_at.to_le_bytes());
     }
     hash.digest().cast_signed()
 }
@@ -130,20 +135,22 @@ mod tests {
             of_lost_writes(Seq(1), Seq(2)),
             of_lost_writes(Seq(1), Seq(3)),
             of_lost_writes(Seq(2), Seq(2)),
-            of_document(Seq(1), &id, Some(b"bc"), b"{}", None, None),
-            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, None),
-            of_document(Seq(2), &id, Some(b"bc"), b"{}", Some(1), None),
-            of_document(Seq(2), &id, Some(b"bc"), b"{}", Some(0), None),
-            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, Some("")),
-            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, Some("0,3")),
+            of_document(Seq(1), &id, Some(b"bc"), b"{}", None, None, None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, None, None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", Some(1), None, None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", Some(0), None, None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, Some(""), None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, Some("0,3"), None),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, None, Some(0)),
+            of_document(Seq(2), &id, Some(b"bc"), b"{}", None, None, Some(1)),
             of_text(Seq(1), b"bc"),
             of_text(Seq(2), b"bc"),
             of_text(Seq(1), b"cb"),
-            of_document(Seq(1), &DocumentId::Integer(97), Some(b"bc"), b"{}", None, None),
-            of_document(Seq(1), &ab, Some(b"c"), b"{}", None, None),
-            of_document(Seq(1), &id, None, b"{}", None, None),
-            of_document(Seq(1), &id, Some(b""), b"{}", None, None),
-            of_document(Seq(1), &id, Some(b"bc"), b"{ }", None, None),
+            of_document(Seq(1), &DocumentId::Integer(97), Some(b"bc"), b"{}", None, None, None),
+            of_document(Seq(1), &ab, Some(b"c"), b"{}", None, None, None),
+            of_document(Seq(1), &id, None, b"{}", None, None, None),
+            of_document(Seq(1), &id, Some(b""), b"{}", None, None, None),
+            of_document(Seq(1), &id, Some(b"bc"), b"{ }", None, None, None),
             of_vector(Seq(1), b"abcd", None, None),
             of_vector(Seq(2), b"abcd", None, None),
             of_vector(Seq(1), b"abcd", Some(&embedded), None),

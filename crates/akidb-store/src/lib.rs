@@ -20,10 +20,10 @@ pub use catalogue::{Catalogue, Finding, FindingKind, OpenedCatalogue};
 pub use collection_names::collection_names;
 pub use directory::{DataDirectory, set_aside_count, set_aside_folders};
 pub use documents::{
-    AddedDocument, AddedToField, CommittedChange, CopyWatch, DatabaseFault, DocumentStore, Loader,
-    LostRange, Matching, Page, PageRequest, PassageSpans, Placed, Position, Repair, Snapshot,
-    StoreOptions, StoredField, StoredRows, StoredVector, Survey, VectorKey, VectorsPerDocument,
-    compact, repair, survey,
+    AddedDocument, AddedToField, ClosedCount, CommittedChange, CopyWatch, DatabaseFault,
+    DocumentStore, Loader, LostRange, Matching, Page, PageRequest, PassageSpans, Placed, Position,
+    Repair, Snapshot, StoreOptions, StoredField, StoredRows, StoredVector, Survey, VectorKey,
+    VectorsPerDocument, compact, repair, survey,
 };
 pub use error::{SqliteFailure, StoreError};
 pub use fail_stop::FailStop;

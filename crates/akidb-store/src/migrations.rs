@@ -17,11 +17,12 @@ macro_rules! files {
 const CATALOGUE: Files = files!(
     "catalogue": "0001_collections.sql", "0002_chunking.sql", "0003_index_settings.sql",
     "0004_checksums.sql", "0005_fields.sql", "0006_aliases.sql", "0007_tasks.sql",
-    "0008_shadow_fields.sql", "0009_keyword.sql"
+    "0008_shadow_fields.sql", "0009_keyword.sql", "0010_ttl.sql"
 );
 const COLLECTION: Files = files!(
     "collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql",
-    "0004_history.sql", "0005_unknown_tokens.sql", "0006_fields.sql", "0007_places.sql"
+    "0004_history.sql", "0005_unknown_tokens.sql", "0006_fields.sql", "0007_places.sql",
+    "0008_expiry.sql"
 );
 
 /// Brings `akidb.db` up to date.
@@ -155,7 +156,7 @@ mod tests {
         };
         let id = akidb_core::DocumentId::Integer(5);
         let document_sum =
-            crate::checksum::of_document(akidb_core::Seq(1), &id, None, b"{}", None, None);
+            crate::checksum::of_document(akidb_core::Seq(1), &id, None, b"{}", None, None, None);
         sqlx::query("INSERT INTO documents VALUES (1, 5, NULL, '{}', ?1)")
             .bind(document_sum)
             .execute(&mut connection)
@@ -173,6 +174,7 @@ mod tests {
 
         let metrics = crate::StoreMetrics::register(&prometheus::Registry::new()).unwrap();
         let options = crate::StoreOptions {
+            clock: akidb_engine::Clock::System,
             readers_max: 1,
             vectors_per_document: crate::VectorsPerDocument::One,
             fields: Vec::new(),

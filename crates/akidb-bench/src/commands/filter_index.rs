@@ -130,7 +130,7 @@ fn insert(arguments: &Arguments, documents: &[Filterable]) -> (FilterIndex, Vec<
     let took = batches.map(|batch| {
         let slots = (index.slot_count()..).map(|slot| slot..slot + 1);
         let watch = Stopwatch::start();
-        index.insert_batch(slots.zip(batch).map(|(slots, (id, of))| (slots, id, of)));
+        index.insert_batch(slots.zip(batch).map(|(slots, (id, of))| (slots, (id, of))));
         watch.stop().cpu
     });
     let took = took.collect();
@@ -144,7 +144,7 @@ fn insert_singles(index: &FilterIndex, documents: &[Filterable]) -> Vec<Duration
     let took = singles
         .map(|(slot, (id, metadata))| {
             let watch = Stopwatch::start();
-            index.insert(slot..slot + 1, id, metadata);
+            index.insert(slot..slot + 1, (id, metadata));
             watch.stop().cpu
         })
         .collect();
@@ -161,7 +161,7 @@ fn answer(
 ) -> anyhow::Result<Totals> {
     let filter = Filter::parse(filter, &Limits::default()).context("a filter of the benchmark")?;
     let one_by_one = Stopwatch::start();
-    let matching = (0..).zip(documents).filter(|(_, (id, of))| filter.matches(id, of));
+    let matching = (0..).zip(documents).filter(|(_, (id, of))| filter.matches((id, of)));
     let expected: RoaringBitmap = matching.map(|(slot, _)| slot).collect();
     let one_by_one = one_by_one.stop().cpu;
     let mut times = Vec::new();

@@ -6,11 +6,11 @@
 
 /// A moment in time, exact to the last digit that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Instant<'t> {
+pub(crate) struct Instant<'t> {
     /// Seconds since the Unix epoch, rounded down.
-    pub(super) seconds: i64,
+    pub(crate) seconds: i64,
     /// The digits of the fraction, without zeros at their end: they are ordered as text.
-    pub(super) fraction: &'t str,
+    pub(crate) fraction: &'t str,
 }
 
 /// Longer strings are no dates, however many digits of a second they have.
@@ -18,9 +18,15 @@ pub(super) const TEXT_BYTES_MAX: usize = 128;
 
 const DAY_SECONDS: i64 = 86_400;
 
+/// Days from the first of March of the year 0 to 1970-01-01.
+const DAYS_TO_EPOCH_FROM_MARCH_0000: i64 = 719_468;
+
+/// Days in 400 years.
+const ERA_DAYS: i64 = 146_097;
+
 impl<'t> Instant<'t> {
     /// Reads a date, which is its midnight in UTC, or a date-time. The years are 0000 to 9999.
-    pub(super) fn read(text: &'t str) -> Option<Self> {
+    pub(crate) fn read(text: &'t str) -> Option<Self> {
         if !(10..=TEXT_BYTES_MAX).contains(&text.len()) {
             return None;
         }
@@ -125,8 +131,22 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> Option<i64> {
     let months_since_march = (month + 9) % 12;
     // 30 or 31 days each: 153 days in five months from March on.
     let days_before_month = (153 * months_since_march + 2) / 5;
-    const DAYS_TO_EPOCH_FROM_MARCH_0000: i64 = 719_468;
     Some(years * 365 + leap_days + days_before_month + day - 1 - DAYS_TO_EPOCH_FROM_MARCH_0000)
+}
+
+/// The year, month and day of a day since 1970-01-01: the other way round.
+pub(crate) const fn civil_of(days_since_epoch: i64) -> (i64, i64, i64) {
+    let days = days_since_epoch + DAYS_TO_EPOCH_FROM_MARCH_0000;
+    let (era, day_of_era) = (days.div_euclid(ERA_DAYS), days.rem_euclid(ERA_DAYS));
+    // Without the leap days of 4 years, all but one of 100, and that of 400.
+    let leap_days = day_of_era / 1_460 - day_of_era / 36_524 + day_of_era / (ERA_DAYS - 1);
+    let year_of_era = (day_of_era - leap_days) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let months_since_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * months_since_march + 2) / 5 + 1;
+    let month = (months_since_march + 2) % 12 + 1;
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
 }
 
 #[cfg(test)]

@@ -1,24 +1,57 @@
-//! Holding a filter against the metadata of one document.
+//! Holding a filter against one document.
 
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
 
 use super::{Filter, Operand, Ordered, Test};
-use crate::{DocumentId, Metadata};
+use crate::{Document, DocumentId, Metadata, Timestamp};
+
+/// What of a document filters look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Filtered<'d> {
+    /// The id.
+    pub id: &'d DocumentId,
+    /// The metadata.
+    pub metadata: &'d Metadata,
+    /// When it expires; absent where it never does.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl<'d> From<&'d Document> for Filtered<'d> {
+    fn from(document: &'d Document) -> Self {
+        let Document { id, metadata, expires_at, .. } = document;
+        Self { id, metadata, expires_at: *expires_at }
+    }
+}
+
+/// One that never expires.
+impl<'d> From<(&'d DocumentId, &'d Metadata)> for Filtered<'d> {
+    fn from((id, metadata): (&'d DocumentId, &'d Metadata)) -> Self {
+        Self { id, metadata, expires_at: None }
+    }
+}
 
 impl Filter {
-    /// Whether a document with this id and this metadata matches.
+    /// Whether a document matches.
     #[must_use]
-    pub fn matches(&self, id: &DocumentId, metadata: &Metadata) -> bool {
+    pub fn matches<'d>(&self, document: impl Into<Filtered<'d>>) -> bool {
+        self.holds_for(document.into())
+    }
+
+    fn holds_for(&self, document: Filtered<'_>) -> bool {
         match self {
-            Self::And(all) => all.iter().all(|filter| filter.matches(id, metadata)),
-            Self::Or(any) => any.iter().any(|filter| filter.matches(id, metadata)),
-            Self::Not(filter) => !filter.matches(id, metadata),
-            Self::Id(test) => test.holds(&[&value_of(id)]),
+            Self::And(all) => all.iter().all(|filter| filter.holds_for(document)),
+            Self::Or(any) => any.iter().any(|filter| filter.holds_for(document)),
+            Self::Not(filter) => !filter.holds_for(document),
+            Self::Id(test) => test.holds(&[&value_of(document.id)]),
+            Self::ExpiresAt(test) => {
+                let moment = document.expires_at.map(|moment| Value::from(moment.to_string()));
+                test.holds(moment.as_ref().as_slice())
+            }
             Self::Field { path, test } => {
                 let mut values = Vec::new();
-                resolve(metadata.as_object(), path, &mut values);
+                resolve(document.metadata.as_object(), path, &mut values);
                 test.holds(&values)
             }
         }
@@ -135,7 +168,7 @@ mod tests {
     #[track_caller]
     fn check_of(id: &DocumentId, filter: Value, expect: bool) {
         let parsed = Filter::parse(&filter, &Limits::default()).unwrap();
-        assert_eq!(parsed.matches(id, &film()), expect, "{id} {filter}");
+        assert_eq!(parsed.matches((id, &film())), expect, "{id} {filter}");
     }
 
     #[test]
@@ -222,5 +255,47 @@ mod tests {
         check_of(&date, json!({"$id": "2020-01-01T00:00:00Z"}), false);
         check_of(&date, json!({"$id": {"$in": ["2020-01-01", "film-5"]}}), true);
         check_of(&date, json!({"$id": {"$gt": "2019"}}), true);
+    }
+    #[test]
+    fn the_moment_of_expiry_is_a_date_or_absent() {
+        let (id, metadata) = (DocumentId::Integer(1), Metadata::default());
+        let expires = |at: Option<&str>, filter: &Value| {
+            let expires_at = at.map(|at| at.parse().unwrap());
+            let parsed = Filter::parse(filter, &Limits::default()).unwrap();
+            parsed.matches(Filtered { id: &id, metadata: &metadata, expires_at })
+        };
+        let at = Some("2030-01-31T10:00:00.5Z");
+        for (filter, expect) in [
+            (json!({"$expires_at": {"$lt": "2030-02-01"}}), true),
+            (json!({"$expires_at": {"$gte": "2030-01-31T11:00:00.5+01:00"}}), true),
+            (json!({"$expires_at": {"$gt": "2030-01-31T10:00:00.500Z"}}), false),
+            (json!({"$expires_at": "2030-01-31T10:00:00.500"}), true),
+            (json!({"$expires_at": {"$in": ["2031-01-01", null]}}), false),
+            (json!({"$expires_at": {"$exists": true}}), true),
+            (json!({"$expires_at": null}), false),
+        ] {
+            assert_eq!(expires(at, &filter), expect, "{filter}");
+        }
+        for (filter, expect) in [
+            (json!({"$expires_at": null}), true),
+            (json!({"$expires_at": {"$exists": false}}), true),
+            (json!({"$expires_at": {"$lt": "2030-02-01"}}), false),
+            (json!({"$expires_at": {"$ne": "2030-02-01"}}), true),
+        ] {
+            assert_eq!(expires(None, &filter), expect, "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_alive_until_the_moment_and_not_at_it() {
+        let (id, metadata) = (DocumentId::Integer(1), Metadata::default());
+        let now = Timestamp::from_unix_ms(1_000);
+        for (at, expect) in
+            [(None, true), (Some(1_001), true), (Some(1_000), false), (Some(999), false)]
+        {
+            let expires_at = at.map(Timestamp::from_unix_ms);
+            let document = Filtered { id: &id, metadata: &metadata, expires_at };
+            assert_eq!(Filter::alive_at(now).matches(document), expect, "{at:?}");
+        }
     }
 }

@@ -10,16 +10,19 @@ mod caseless;
 mod compare;
 mod fields;
 mod foreign;
-mod instant;
+pub(crate) mod instant;
 mod matches;
 mod parse;
 pub mod value_key;
 
 pub use caseless::Caseless;
 pub use compare::Operand;
+pub use matches::Filtered;
 pub(crate) use matches::resolve;
 
-/// A condition on a document: on its metadata, or on its id.
+use crate::Timestamp;
+
+/// A condition on a document: on its metadata, its id, or the moment at which it expires.
 ///
 /// | form | holds when |
 /// |---|---|
@@ -35,7 +38,7 @@ pub(crate) use matches::resolve;
 /// | `$and` `$or` `$not` | all hold; one holds; the condition does not hold |
 ///
 /// Several conditions side by side must all hold. A field is a key, or a path of keys with dots; `$id`
-/// is the document's id. Strings that are dates or date-times compare as instants, ids as text.
+/// is the document's id, `$expires_at` the moment at which it expires. Strings that are dates or date-times compare as instants, ids as text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
     /// All hold; the empty list always does.
@@ -46,6 +49,8 @@ pub enum Filter {
     Not(Box<Filter>),
     /// A condition on the document's id: a string or a number, never a date.
     Id(Test),
+    /// A condition on the moment at which the document expires: a date, absent where it never does.
+    ExpiresAt(Test),
     /// A condition on one field.
     Field {
         /// A key, or a path of keys with dots.
@@ -96,6 +101,13 @@ pub struct FilterError {
 }
 
 impl Filter {
+    /// That a document has not expired by a moment.
+    #[must_use]
+    pub fn alive_at(moment: Timestamp) -> Self {
+        let moment = Operand::new(moment.to_string().into());
+        Self::Not(Box::new(Self::ExpiresAt(Test::Ordered(Ordered::LessOrEqual, moment))))
+    }
+
     /// Whether every document matches.
     #[must_use]
     pub fn is_always_true(&self) -> bool {
@@ -117,7 +129,7 @@ impl Filter {
             }
             Self::Not(filter) => filter.collect_fields(fields),
             Self::Field { path, .. } if !fields.contains(&path.as_str()) => fields.push(path),
-            Self::Field { .. } | Self::Id(_) => {}
+            Self::Field { .. } | Self::Id(_) | Self::ExpiresAt(_) => {}
         }
     }
 }

@@ -3,12 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::{Caseless, Filter, FilterError, Operand, Ordered, Test, foreign};
-use crate::Limits;
+use crate::{InvalidTimestamp, Limits};
 
 const FIELD_OPERATORS: &str =
     "$eq $ne $gt $gte $lt $lte $in $nin $exists $contains $prefix $icontains $not";
 
 const ID_OPERATORS: &str = "$eq $ne $gt $gte $lt $lte $in $nin $contains $prefix $icontains $not";
+
+const EXPIRY_OPERATORS: &str = "$eq $ne $gt $gte $lt $lte $in $nin $exists $not";
 
 impl Filter {
     /// Reads a filter.
@@ -83,6 +85,7 @@ impl<'a> Path<'a> {
 #[derive(Clone, Copy)]
 enum Subject<'a> {
     Id,
+    ExpiresAt,
     Field(&'a str),
 }
 
@@ -90,8 +93,13 @@ impl Subject<'_> {
     fn must(self, test: Test) -> Filter {
         match self {
             Self::Id => Filter::Id(test),
+            Self::ExpiresAt => Filter::ExpiresAt(test),
             Self::Field(path) => Filter::Field { path: path.to_owned(), test },
         }
+    }
+
+    const fn has_texts(self) -> bool {
+        !matches!(self, Self::ExpiresAt)
     }
 
     fn must_not(self, test: Test) -> Filter {
@@ -140,10 +148,11 @@ impl Parser<'_> {
                 "$and" => Ok(Filter::And(self.list(value, &place, depth)?)),
                 "$or" => Ok(Filter::Or(self.list(value, &place, depth)?)),
                 "$not" => Ok(Filter::Not(Box::new(self.conditions(value, &place, depth + 1)?))),
-                "$id" => self.id(value, &place, depth + 1),
+                "$id" => self.special(Subject::Id, value, &place, depth + 1),
+                "$expires_at" => self.special(Subject::ExpiresAt, value, &place, depth + 1),
                 _ if key.starts_with('$') => place.unknown_operator(
                     key,
-                    "is not an operator, allowed here are $and $or $not $id and names of fields",
+                    "is not an operator, allowed here are $and $or $not $id $expires_at and names of fields",
                 ),
                 "" => place.fault("the name of a field must not be empty"),
                 _ => self.field(key, value, &place, depth + 1),
@@ -192,15 +201,27 @@ impl Parser<'_> {
         }
     }
 
-    fn id(&mut self, json: &Value, place: &Path<'_>, depth: usize) -> Result<Filter, FilterError> {
+    /// A condition on what is not metadata.
+    fn special(
+        &mut self,
+        subject: Subject<'_>,
+        json: &Value,
+        place: &Path<'_>,
+        depth: usize,
+    ) -> Result<Filter, FilterError> {
         match json {
-            Value::Object(object) => self.operators(Subject::Id, object, place, depth),
-            Value::Array(_) => {
-                place.fault(r#"is a bare list, write {"$id": {"$in": [..]}} for any of these ids"#)
-            }
+            Value::Object(object) => self.operators(subject, object, place, depth),
+            Value::Array(_) => place.fault(match subject {
+                Subject::Id => {
+                    r#"is a bare list, write {"$id": {"$in": [..]}} for any of these ids"#
+                }
+                _ => {
+                    r#"is a bare list, write {"$expires_at": {"$in": [..]}} for any of these dates"#
+                }
+            }),
             _ => {
-                let operand = self.operand(Subject::Id, json, place, depth)?;
-                Ok(Subject::Id.must(Test::AnyOf(vec![operand])))
+                let operand = self.operand(subject, json, place, depth)?;
+                Ok(subject.must(Test::AnyOf(vec![operand])))
             }
         }
     }
@@ -239,16 +260,18 @@ impl Parser<'_> {
             "$gte" => self.ordered(subject, Ordered::GreaterOrEqual, json, place, depth)?,
             "$lt" => self.ordered(subject, Ordered::Less, json, place, depth)?,
             "$lte" => self.ordered(subject, Ordered::LessOrEqual, json, place, depth)?,
-            "$exists" if matches!(subject, Subject::Field(_)) => match json {
+            "$exists" if !matches!(subject, Subject::Id) => match json {
                 Value::Bool(expected) => subject.must(Test::Exists(*expected)),
                 _ => return place.fault(format!("must be true or false, is {}", kind(json))),
             },
-            "$contains" => subject.must(Test::Contains(match json {
+            "$contains" if subject.has_texts() => subject.must(Test::Contains(match json {
                 Value::Array(_) => self.operands(subject, json, place, depth)?,
                 _ => one()?,
             })),
-            "$prefix" => subject.must(Test::Prefix(self.text(json, place, depth)?.to_owned())),
-            "$icontains" => {
+            "$prefix" if subject.has_texts() => {
+                subject.must(Test::Prefix(self.text(json, place, depth)?.to_owned()))
+            }
+            "$icontains" if subject.has_texts() => {
                 let part = Caseless::new(self.text(json, place, depth)?);
                 subject.must(Test::ContainsCaseless(part))
             }
@@ -259,6 +282,9 @@ impl Parser<'_> {
             _ => {
                 let allowed = match subject {
                     Subject::Id => format!("is not an operator, allowed on ids are {ID_OPERATORS}"),
+                    Subject::ExpiresAt => format!(
+                        "is not an operator, allowed on the moment of expiry are {EXPIRY_OPERATORS}"
+                    ),
                     Subject::Field(_) => {
                         format!("is not an operator, allowed on a field are {FIELD_OPERATORS}")
                     }
@@ -335,6 +361,14 @@ impl Parser<'_> {
         self.count_parts(json, place, depth)?;
         match (subject, json) {
             (Subject::Field(_), _) => Ok(Operand::new(json.clone())),
+            (Subject::ExpiresAt, Value::Null) => Ok(Operand::new(Value::Null)),
+            (Subject::ExpiresAt, _) => {
+                let operand = Operand::new(json.clone());
+                match operand.is_date() {
+                    true => Ok(operand),
+                    false => place.fault(format!("{InvalidTimestamp}")),
+                }
+            }
             (Subject::Id, Value::String(_)) => Ok(Operand::of_id(json.clone())),
             (Subject::Id, Value::Number(id)) if id.is_i64() => Ok(Operand::of_id(json.clone())),
             (Subject::Id, Value::Number(_)) => {
@@ -443,6 +477,13 @@ mod tests {
             "filter.$id.$exists: is not an operator, allowed",
         );
         refused(json!({"$id": [1]}), "filter.$id: is a bare list");
+        refused(json!({"$expires_at": "soon"}), "filter.$expires_at: is no moment in time");
+        refused(json!({"$expires_at": {"$lt": 5}}), "filter.$expires_at.$lt: is no moment");
+        refused(
+            json!({"$expires_at": {"$prefix": "2030"}}),
+            "filter.$expires_at.$prefix: is not an operator, allowed on the moment of expiry are $eq",
+        );
+        refused(json!({"$expires_at": ["2030-01-01"]}), "filter.$expires_at: is a bare list");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use akidb_core::{DocumentId, Metadata};
+use akidb_core::{DocumentId, Filtered, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -19,6 +19,9 @@ pub(super) const LONG_PATHS: &[u8] = &[];
 
 /// The path under which ids are posted. No field has it, for keys do not start with a dollar.
 pub(super) const IDS: &[u8] = b"$id";
+
+/// The path under which moments of expiry are posted, as dates. No field has it either.
+pub(super) const EXPIRIES: &[u8] = b"$expires_at";
 
 /// Collects the entries of documents whose slots are of one run.
 pub(super) struct BlockBuilder {
@@ -56,17 +59,23 @@ impl BlockBuilder {
     }
 
     /// Adds a document under slots behind all before.
-    pub(super) fn add(&mut self, slots: Range<u32>, id: &DocumentId, metadata: &Metadata) {
+    pub(super) fn add(&mut self, slots: Range<u32>, document: Filtered<'_>) {
         self.document += 1;
         self.slots.end = slots.end;
-        self.add_id(&slots, id);
-        metadata.for_each_field(FilterIndex::PATH_BYTES_MAX, &mut |path, value| match path {
-            Some(path) => self.add_value(&slots, path, value),
-            None => {
-                let path = self.path_number(LONG_PATHS);
-                self.post(path, PRESENT, &slots);
-            }
-        });
+        self.add_id(&slots, document.id);
+        if let Some(moment) = document.expires_at {
+            self.add_expiry(&slots, moment);
+        }
+        document.metadata.for_each_field(
+            FilterIndex::PATH_BYTES_MAX,
+            &mut |path, value| match path {
+                Some(path) => self.add_value(&slots, path.as_bytes(), value),
+                None => {
+                    let path = self.path_number(LONG_PATHS);
+                    self.post(path, PRESENT, &slots);
+                }
+            },
+        );
     }
 
     /// Whether it takes another document, under slots from `first` on.
@@ -84,8 +93,12 @@ impl BlockBuilder {
         self.post(path, &entry, slots);
     }
 
-    fn add_value(&mut self, slots: &Range<u32>, path: &str, value: &Value) {
-        let path = self.path_number(path.as_bytes());
+    fn add_expiry(&mut self, slots: &Range<u32>, moment: Timestamp) {
+        self.add_value(slots, EXPIRIES, &Value::from(moment.to_string()));
+    }
+
+    fn add_value(&mut self, slots: &Range<u32>, path: &[u8], value: &Value) {
+        let path = self.path_number(path);
         let seen = &mut self.path_documents[path as usize];
         let is_first = *seen != self.document;
         *seen = self.document;

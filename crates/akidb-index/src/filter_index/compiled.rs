@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     FilterIndex, LONG_STRING_START_BYTES,
-    builder::IDS,
+    builder::{EXPIRIES, IDS},
     entry::{self, Kind, ValuePlace, end_of, tag},
 };
 
@@ -61,6 +61,7 @@ impl<'f> CompiledFilter<'f> {
             Filter::Or(filters) => Self::Any(filters.iter().map(Self::of).collect()),
             Filter::Not(filter) => Self::Not(Box::new(Self::of(filter))),
             Filter::Id(test) => Self::Field { path: IDS, condition: condition(test) },
+            Filter::ExpiresAt(test) => Self::Field { path: EXPIRIES, condition: condition(test) },
             Filter::Field { path, test } if path.len() > FilterIndex::PATH_BYTES_MAX => {
                 Self::LongPath { holds_if_absent: holds_if_absent(test) }
             }

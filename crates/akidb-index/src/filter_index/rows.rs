@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use akidb_core::{DocumentId, Filter, Metadata};
+use akidb_core::{DocumentId, Filter, Filtered};
 use roaring::RoaringBitmap;
 
 use super::{
@@ -62,12 +62,13 @@ impl FilterRows {
             + self.dead.serialized_size()
     }
 
-    pub(super) fn insert<'m>(
+    pub(super) fn insert<'d>(
         &mut self,
-        documents: impl IntoIterator<Item = (Range<u32>, &'m DocumentId, &'m Metadata)>,
+        documents: impl IntoIterator<Item = (Range<u32>, impl Into<Filtered<'d>>)>,
     ) {
         let mut builder: Option<BlockBuilder> = None;
-        for (slots, id, metadata) in documents {
+        for (slots, document) in documents {
+            let document = document.into();
             if slots.is_empty() {
                 continue;
             }
@@ -83,7 +84,7 @@ impl FilterRows {
                     self.push(builder.take());
                 }
                 let into = builder.get_or_insert_with(|| BlockBuilder::new(part.start));
-                into.add(part.clone(), id, metadata);
+                into.add(part.clone(), document);
                 rest.start = part.end;
                 self.slot_count = part.end;
             }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use akidb_core::{DocumentId, Filter, Limits, Metadata};
+use akidb_core::{DocumentId, Filter, Filtered, Limits, Metadata, Timestamp};
 use akidb_index::FilterIndex;
 use proptest::{prelude::*, sample::Index};
 use roaring::RoaringBitmap;
@@ -143,6 +143,23 @@ fn id(slot: u32) -> DocumentId {
     }
 }
 
+/// When a document expires, by its slot: one in three never does.
+fn expires_at(slot: u32) -> Option<Timestamp> {
+    let moment = Timestamp::from_unix_ms(i64::from(slot % 20) * 500);
+    (!slot.is_multiple_of(3)).then_some(moment)
+}
+
+fn condition_on_expiry() -> impl Strategy<Value = Value> {
+    let moment =
+        (0_i64..20).prop_map(|half| json!(Timestamp::from_unix_ms(half * 500).to_string()));
+    let order = prop::sample::select(vec!["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"]);
+    prop_oneof![
+        4 => (order, moment).prop_map(|(operator, operand)| json!({operator: operand})),
+        1 => any::<bool>().prop_map(|expected| json!({"$exists": expected})),
+        1 => Just(json!({"$in": [null, "1970-01-01 00:00:01"]})),
+    ]
+}
+
 fn condition_on_ids() -> impl Strategy<Value = Value> {
     let operand = prop_oneof![
         (0_u32..20).prop_map(|slot| match id(slot) {
@@ -165,6 +182,7 @@ fn filter() -> impl Strategy<Value = Value> {
     let field = prop_oneof![
         5 => (path(), condition()).prop_map(|(path, condition)| json!({path: condition})),
         1 => condition_on_ids().prop_map(|condition| json!({"$id": condition})),
+        1 => condition_on_expiry().prop_map(|condition| json!({"$expires_at": condition})),
     ];
     field.prop_recursive(3, 8, 3, |inner| {
         let some = prop::collection::vec(inner.clone(), 1..4);
@@ -194,11 +212,26 @@ fn metadata(value: Value) -> Metadata {
     Metadata::new(object, &Limits::default()).unwrap()
 }
 
-/// The index under test beside the id and the metadata of each live slot.
+/// What stands in a slot.
+#[derive(Clone, Debug)]
+struct Document {
+    id: DocumentId,
+    metadata: Metadata,
+    expires_at: Option<Timestamp>,
+}
+
+impl<'d> From<&'d Document> for Filtered<'d> {
+    fn from(document: &'d Document) -> Self {
+        let Document { id, metadata, expires_at } = document;
+        Self { id, metadata, expires_at: *expires_at }
+    }
+}
+
+/// The index under test beside what stands in each live slot.
 #[derive(Default)]
 struct Pair {
     index: FilterIndex,
-    documents: Vec<Option<(DocumentId, Metadata)>>,
+    documents: Vec<Option<Document>>,
 }
 
 impl Pair {
@@ -234,8 +267,8 @@ impl Pair {
         prop_assert_eq!(self.index.live_count(), live);
         prop_assert_eq!(self.index.slot_count() as usize, self.documents.len());
         for (slot, document) in (0..).zip(&self.documents) {
-            if let Some((id, _)) = document {
-                prop_assert_eq!(self.index.id_of(slot), Some(id.clone()));
+            if let Some(document) = document {
+                prop_assert_eq!(self.index.id_of(slot), Some(document.id.clone()));
             }
         }
         prop_assert_eq!(self.index.id_of(self.index.slot_count()), None);
@@ -244,20 +277,22 @@ impl Pair {
 
     fn insert(&mut self, documents: Vec<(u32, u32, Value)>) {
         let mut end = self.documents.len() as u32;
-        let mut batch: Vec<(Range<u32>, DocumentId, Metadata)> = Vec::new();
+        let mut batch: Vec<(Range<u32>, Document)> = Vec::new();
         for (gap, slots, value) in documents {
             let start = if slots == 0 { end } else { end + gap };
             end = start + slots;
-            batch.push((start..end, id(start), metadata(value)));
+            let metadata = metadata(value);
+            let document = Document { id: id(start), metadata, expires_at: expires_at(start) };
+            batch.push((start..end, document));
         }
-        for (slots, id, metadata) in &batch {
+        for (slots, document) in &batch {
             self.documents.resize(slots.start as usize, None);
-            self.documents.resize(slots.end as usize, Some((id.clone(), metadata.clone())));
+            self.documents.resize(slots.end as usize, Some(document.clone()));
         }
         match &batch[..] {
-            [(slots, id, metadata)] => self.index.insert(slots.clone(), id, metadata),
+            [(slots, document)] => self.index.insert(slots.clone(), document),
             _ => {
-                let batch = batch.iter().map(|(slots, id, of)| (slots.clone(), id, of));
+                let batch = batch.iter().map(|(slots, document)| (slots.clone(), document));
                 self.index.insert_batch(batch);
             }
         }
@@ -267,7 +302,7 @@ impl Pair {
         let Ok(filter) = Filter::parse(json, &Limits::default()) else { return Ok(()) };
         let matches = |slot: u32| {
             let document = self.documents[slot as usize].as_ref();
-            document.is_some_and(|(id, metadata)| filter.matches(id, metadata))
+            document.is_some_and(|document| filter.matches(document))
         };
         let expected: RoaringBitmap =
             (0..self.documents.len() as u32).filter(|&slot| matches(slot)).collect();
@@ -283,7 +318,7 @@ impl Pair {
         prop_assert_eq!(matching.resolved(matches), expected, "{}", json);
         for slot in unsure {
             let document = self.documents[slot as usize].as_ref();
-            let is_open = document.is_some_and(|(_, of)| may_be_unsure(of, json));
+            let is_open = document.is_some_and(|document| may_be_unsure(&document.metadata, json));
             prop_assert!(is_open, "{} {}", slot, json);
         }
         self.check_unknown_fields(&filter)
@@ -294,7 +329,7 @@ impl Pair {
         let has = |path: &str| {
             let exists = json!({path: {"$exists": true}});
             let exists = Filter::parse(&exists, &Limits::default()).unwrap();
-            self.documents.iter().flatten().any(|(id, metadata)| exists.matches(id, metadata))
+            self.documents.iter().flatten().any(|document| exists.matches(document))
         };
         let unknown = self.index.unknown_fields(filter);
         for path in filter.fields() {
@@ -353,7 +388,7 @@ proptest! {
             }
         }
         let next = index.slot_count()..index.slot_count() + 1;
-        index.insert(next, &DocumentId::Integer(1), &Metadata::default());
+        index.insert(next, (&DocumentId::Integer(1), &Metadata::default()));
         let old_slots: Vec<u32> = (0..index.slot_count().min(1_000)).collect();
         drop(index.compacted(&old_slots));
         old_slots.iter().for_each(|&slot| drop(index.id_of(slot)));

@@ -4,14 +4,14 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use akidb_core::{Error, ErrorCode, Result};
+use akidb_core::{Error, ErrorCode, Result, Timestamp};
 use akidb_engine::CollectionRecord;
-use akidb_store::{Catalogue, DocumentStore};
+use akidb_store::{Catalogue, ClosedCount, DocumentStore};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
@@ -37,10 +37,15 @@ pub(crate) struct Entry {
     last_used_ms: AtomicU64,
     /// Documents when it was last closed, or [`NOT_COUNTED`].
     closed_documents: AtomicU64,
+    /// When the first document expires, in Unix milliseconds, as of then; [`NEVER`] where none does.
+    closed_expiry: AtomicI64,
 }
 
 /// Stands for a number that nobody has counted yet.
 const NOT_COUNTED: u64 = u64::MAX;
+
+/// Stands for a moment that never comes.
+const NEVER: i64 = i64::MAX;
 
 /// A request uses the collection.
 struct InUse;
@@ -57,6 +62,7 @@ impl Entry {
             born: Instant::now(),
             last_used_ms: AtomicU64::new(0),
             closed_documents: AtomicU64::new(NOT_COUNTED),
+            closed_expiry: AtomicI64::new(NEVER),
         }
     }
 
@@ -169,6 +175,7 @@ impl Entry {
             None => Ok(None),
             Some(Ok(open)) => {
                 self.closed_documents.store(open.store.document_count(), Ordering::Relaxed);
+                self.set_closed_expiry(open.expiries.next());
                 Ok(Some(open))
             }
             Some(Err(used)) => {
@@ -215,19 +222,41 @@ impl Entry {
             return;
         }
         match DocumentStore::count_closed(&self.folder).await {
-            Ok(count) => {
-                let only_first = |known: u64| (known == NOT_COUNTED).then_some(count);
+            Ok(ClosedCount { documents, next_expiry }) => {
+                let only_first = |known: u64| (known == NOT_COUNTED).then_some(documents);
                 // One that was opened and closed meanwhile knows better.
-                let _ = self.closed_documents.fetch_update(
+                let counted = self.closed_documents.fetch_update(
                     Ordering::Relaxed,
                     Ordering::Relaxed,
                     only_first,
                 );
+                if counted.is_ok() {
+                    self.set_closed_expiry(next_expiry);
+                }
             }
             Err(error) => {
                 tracing::warn!(collection = %self.record().name, %error, "documents were not counted");
             }
         }
+    }
+
+    fn set_closed_expiry(&self, next: Option<Timestamp>) {
+        let next = next.map_or(NEVER, Timestamp::unix_ms);
+        self.closed_expiry.store(next, Ordering::Relaxed);
+    }
+
+    /// Looks at the documents of a collection that is not open no earlier than then.
+    pub(super) fn put_off_closed_expiry(&self, until: Timestamp) {
+        self.closed_expiry.fetch_max(until.unix_ms(), Ordering::Relaxed);
+    }
+
+    /// When the first document expires, or has, be it open or not.
+    pub(super) fn next_expiry(&self) -> Option<Timestamp> {
+        if let Some(open) = self.peek() {
+            return open.expiries.next();
+        }
+        let next = self.closed_expiry.load(Ordering::Relaxed);
+        (next != NEVER).then(|| Timestamp::from_unix_ms(next))
     }
 
     /// Where the files of a field's index are.

@@ -1,11 +1,12 @@
 //! The collections of a node: known by name, opened on first use, closed when idle.
 //!
 //! `names` is what they are called, `entry` is one collection and its opening, `open` what an open one holds, `changes` what changes
-//! which collections there are, `copies` makes one of another, `fields` which fields one has, `shadows` what stands beside them. What is asked of documents lives in the operations, not here.
+//! which collections there are, `copies` makes one of another, `fields` which fields one has, `shadows` what stands beside them, `expired` deletes documents whose time is over. What is asked of documents lives in the operations, not here.
 
 mod changes;
 mod copies;
 mod entry;
+mod expired;
 mod fields;
 mod names;
 mod open;
@@ -14,7 +15,9 @@ mod shadows;
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use akidb_core::{Error, ErrorCode, Result};
-use akidb_engine::{Alias, CollectionRecord, IndexProgress, IndexState, IndexStatus, TaskRecord};
+use akidb_engine::{
+    Alias, Clock, CollectionRecord, IndexProgress, IndexState, IndexStatus, TaskRecord,
+};
 use akidb_store::{Catalogue, DataDirectory, DiskSpace, FailStop, Finding, OpenedCatalogue};
 use futures::future::BoxFuture;
 use parking_lot::RwLock;
@@ -52,7 +55,7 @@ impl Collections {
     pub(crate) async fn open(
         directory: DataDirectory,
         config: StorageConfig,
-        index: &IndexConfig,
+        (index, clock): (&IndexConfig, Clock),
         metrics: Arc<Metrics>,
         space: Arc<DiskSpace>,
     ) -> Result<Self> {
@@ -76,6 +79,7 @@ impl Collections {
             metrics,
             space,
             fail_stop,
+            clock,
         };
         let collections = Self {
             catalogue,

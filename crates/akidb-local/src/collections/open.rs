@@ -11,6 +11,7 @@ use akidb_store::{
 use crate::{
     StorageConfig,
     agreement::AT_OPENING_MAX,
+    expiries::Expiries,
     metrics::Metrics,
     projection::{Indexing, Kept, Projections},
 };
@@ -21,6 +22,7 @@ pub(crate) struct OpenCollection {
     record: Arc<CollectionRecord>,
     pub(crate) store: DocumentStore,
     pub(crate) projections: Arc<Projections>,
+    pub(crate) expiries: Arc<Expiries>,
 }
 
 /// A field as the store has it.
@@ -58,6 +60,7 @@ impl OpenCollection {
             shadows: shadows.collect(),
             metrics: indexing.metrics.store.clone(),
             fail_stop: indexing.fail_stop.clone(),
+            clock: indexing.clock.clone(),
         };
         let opened = DocumentStore::open(folder, options).await;
         let mut loader = opened.map_err(|error| indexing.space.explain(error))?;
@@ -67,8 +70,11 @@ impl OpenCollection {
         catalogue.stamp(record.uuid, loader.position());
         let has_damage = loader.has_damage();
         let projections = Arc::new(projections);
-        let store = loader.start(follow(Arc::clone(&projections), Arc::clone(&indexing.metrics)));
-        let open = Self { record, store, projections };
+        let expiries = Expiries::new(indexing.clock.clone(), loader.next_expiry().await);
+        let expiries = Arc::new(expiries);
+        let followed = (Arc::clone(&projections), Arc::clone(&expiries));
+        let store = loader.start(follow(followed, Arc::clone(&indexing.metrics)));
+        let open = Self { record, store, projections, expiries };
         if has_damage {
             // On the heap, as every request that may open a collection holds its future.
             Box::pin(open.look_whether_answers_agree()).await?;
@@ -101,11 +107,12 @@ impl OpenCollection {
 
 /// What the writer calls after each commit.
 fn follow(
-    projections: Arc<Projections>,
+    (projections, expiries): (Arc<Projections>, Arc<Expiries>),
     metrics: Arc<Metrics>,
 ) -> impl FnMut(CommittedChange) + Send + 'static {
     move |change| {
         let timer = metrics.indexes.append_seconds.start_timer();
+        expiries.note(&change);
         projections.apply(change);
         timer.observe_duration();
     }

@@ -89,7 +89,7 @@ impl Generation {
     pub(super) fn append_documents(&self, from: usize, documents: &[AddedDocument]) -> usize {
         let (slots, end) = self.slots_of(from, documents);
         let filterable = slots.iter().cloned().zip(documents);
-        self.filter.insert_batch(filterable.map(|(slots, it)| (slots, &it.id, &it.metadata)));
+        self.filter.insert_batch(filterable);
         if let Some(words) = &self.words {
             words.append(&slots, documents);
         }

@@ -42,7 +42,7 @@ use std::{
 };
 
 use akidb_core::{Dimension, IndexEngine, IndexSettings, Metric, Seq};
-use akidb_engine::{CollectionRecord, IndexState, IndexStatus, ScoreParts};
+use akidb_engine::{Clock, CollectionRecord, IndexState, IndexStatus, ScoreParts};
 use akidb_index::{VectorIndex, open_engine};
 use akidb_store::{CommittedChange, DiskSpace, FailStop, Position, VectorKey};
 use parking_lot::{Mutex, RwLock};
@@ -136,6 +136,8 @@ pub(crate) struct Indexing {
     pub(crate) space: Arc<DiskSpace>,
     /// Told of commits whose outcome is unknown.
     pub(crate) fail_stop: FailStop,
+    /// Says which documents have expired.
+    pub(crate) clock: Clock,
 }
 
 impl Context {

@@ -22,6 +22,7 @@ fn projection() -> (Projection, tempfile::TempDir) {
         position: Position { database: Uuid::nil(), epoch: 1, seq: Seq(0) },
         folder: folder.path().to_owned(),
         indexing: Indexing {
+            clock: akidb_engine::Clock::System,
             maintainer: Maintainer::start().unwrap(),
             memory: Arc::new(IndexMemory::new(None)),
             thresholds: IndexThresholds::default(),
@@ -49,7 +50,7 @@ fn document(seq: u64, metadata: Metadata) -> AddedDocument {
         "document number {seq}, {}",
         if seq.is_multiple_of(2) { "even" } else { "odd" }
     ));
-    AddedDocument { seq: Seq(seq), id: id(seq), metadata, text }
+    AddedDocument { expires_at: None, seq: Seq(seq), id: id(seq), metadata, text }
 }
 
 /// Documents whose vector points the more towards (0, 1) the later they came.

@@ -9,8 +9,9 @@ use akidb_core::{
     KeywordSettings, Limits, Metadata, Metric,
 };
 use akidb_engine::{
-    Collection, CollectionRecord, FieldPatch, FieldRow, HitParts, Near, NewRow, OneDocument, Patch,
-    Query, Ranking, RowVectors, ScrollRequest, StorageEngine, UpsertRules, VectorField, Write,
+    Clock, Collection, CollectionRecord, FieldPatch, FieldRow, HitParts, Near, NewRow, OneDocument,
+    Patch, Query, Ranking, RowVectors, ScrollRequest, StorageEngine, UpsertRules, VectorField,
+    Write,
 };
 use akidb_local::{IndexConfig, IndexThresholds, LocalConfig, LocalEngine, StorageConfig};
 use prometheus::Registry;
@@ -19,14 +20,20 @@ use uuid::Uuid;
 
 /// Few vectors cross every threshold, so that files are written and graphs built.
 pub(crate) async fn open(data_dir: &Path) -> LocalEngine {
+    open_with(data_dir, Clock::System, &Registry::new()).await
+}
+
+/// The same by a clock of one's own, reporting to a registry.
+pub(crate) async fn open_with(data_dir: &Path, clock: Clock, registry: &Registry) -> LocalEngine {
     let thresholds =
         IndexThresholds { graph_vectors: 16, snapshot_vectors: 8, removed_vectors: 16 };
     let config = LocalConfig {
         data_dir: data_dir.to_owned(),
         storage: StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() },
         index: IndexConfig { memory_limit_bytes: None, thresholds },
+        clock,
     };
-    LocalEngine::open(config, &Registry::new()).await.unwrap()
+    LocalEngine::open(config, registry).await.unwrap()
 }
 
 /// Nobody may hold anything of an engine when the next one takes its directory.
@@ -69,6 +76,7 @@ pub(crate) async fn create_with(
     keyword: KeywordSettings,
 ) -> Arc<dyn Collection> {
     let record = CollectionRecord {
+        ttl_seconds: None,
         uuid: Uuid::now_v7(),
         name: CollectionName::new("films").unwrap(),
         description: None,
@@ -94,6 +102,7 @@ pub(crate) fn row(id: i64, vector: Option<Vec<f32>>, fields: &[(u32, Vec<f32>)])
         vectors: RowVectors::Given(vector.clone()),
     });
     NewRow {
+        expiry: akidb_core::Expiry::Unsaid,
         id: id.into(),
         text: None,
         metadata: metadata(json!({"id": id, "even": id % 2 == 0})),
@@ -214,6 +223,7 @@ async fn documents_move_between_fields_and_are_never_missed() {
     let document = OneDocument { ids: vec![60.into()], if_seq: None };
     let vectors = RowVectors::Given(vec![9.0, 9.0, 9.0]);
     let patch = Patch {
+        expiry: akidb_core::Expiry::Unsaid,
         document,
         text: None,
         vectors: None,

@@ -32,7 +32,7 @@ fn ids(ids: &[i64]) -> Vec<DocumentId> {
 }
 
 /// Changes a text where it stands in the files of a database, open or not.
-fn damage(folder: &Path, text: &str) {
+pub(crate) fn damage(folder: &Path, text: &str) {
     let mut found = 0;
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let is_of_documents = entry.file_name().to_string_lossy().starts_with("documents.db");

@@ -1,6 +1,6 @@
 //! Documents of a request once they are checked, and what embedding said of their texts.
 
-use akidb_core::{DocumentId, FieldName, Metadata, Seq};
+use akidb_core::{DocumentId, Expiry, FieldName, Metadata, Seq};
 use akidb_engine::KnownText;
 
 use crate::{UpsertResult, UpsertStatus};
@@ -15,6 +15,7 @@ pub(super) struct Checked {
     pub(super) fields: Vec<CheckedField>,
     pub(super) metadata: Metadata,
     pub(super) if_seq: Option<Seq>,
+    pub(super) expiry: Expiry,
 }
 
 /// What of a document is for one named field. One of both is there.

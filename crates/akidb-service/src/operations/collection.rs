@@ -11,6 +11,7 @@ use akidb_engine::{Collection, CollectionRecord, CollectionSettings, CollectionS
 use uuid::Uuid;
 
 use super::{
+    expiry::check_ttl,
     fields::{described, described_fields, field_name},
     index_settings::changed,
 };
@@ -112,7 +113,11 @@ impl Service {
                     let index = index.map_err(|error| error.below(&place))?;
                     indexes.insert(field.name.clone(), index);
                 }
-                Ok(CollectionSettings { name, description, indexes })
+                let ttl_seconds = match request.ttl_seconds {
+                    Some(0) => None,
+                    given => check_ttl(given)?.or(before.ttl_seconds),
+                };
+                Ok(CollectionSettings { name, description, indexes, ttl_seconds })
             };
             let updated = self.inner.engine.update(name, Box::new(change), context.deadline);
             self.description_after_change(context, &*updated.await?).await
@@ -144,6 +149,7 @@ impl Service {
             dropped_fields: Vec::new(),
             last_field,
             keyword,
+            ttl_seconds: check_ttl(request.ttl_seconds)?,
             created_unix_ms: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
@@ -249,6 +255,7 @@ fn summary_of(record: &CollectionRecord) -> Result<CollectionSummary> {
         unnamed: record.unnamed_field().ok().map(|it| described(record, it)).transpose()?,
         fields: described_fields(record)?,
         keyword: record.keyword.clone(),
+        ttl_seconds: record.ttl_seconds,
         created_unix_ms: record.created_unix_ms,
     })
 }

@@ -6,6 +6,7 @@ mod checked;
 mod collection;
 mod delete;
 mod embed;
+mod expiry;
 mod fields;
 mod import;
 mod index_settings;

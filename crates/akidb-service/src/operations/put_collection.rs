@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use akidb_core::{Error, ErrorCode, Result};
+use akidb_core::{Error, ErrorCode, Expiry, Result};
 use akidb_embedding::ModelIdentity;
 use akidb_engine::{CollectionRecord, VectorField};
 
@@ -106,6 +106,13 @@ fn check_same(
     if !request.keyword_weights.is_empty() && found.keyword.weights() != asked.keyword.weights() {
         let shown = |record: &CollectionRecord| serde_json::json!(record.keyword.weights());
         differs("keyword.weights", &shown(found), &shown(asked));
+    }
+    if request.ttl_seconds.is_some() && found.ttl_seconds != asked.ttl_seconds {
+        let shown = |record: &CollectionRecord| match record.ttl_seconds {
+            Some(seconds) => seconds.to_string(),
+            None => Expiry::NEVER.to_owned(),
+        };
+        differs("ttl_seconds", &shown(found), &shown(asked));
     }
     if request.description.is_some() && found.description != asked.description {
         let shown = |record: &CollectionRecord| {

@@ -165,6 +165,7 @@ pub(super) fn trim(document: Document, include: Include) -> Document {
     Document {
         text: document.text.filter(|_| include.text),
         metadata: if include.metadata { document.metadata } else { Default::default() },
+        expires_at: document.expires_at.filter(|_| include.metadata),
         vector: document.vector.filter(|_| include.vector),
         passages: if include.vector { document.passages } else { Vec::new() },
         fields: trimmed_fields(document.fields, include),

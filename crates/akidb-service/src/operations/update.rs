@@ -12,6 +12,7 @@ use super::{
     checked::CheckedField,
     fields::field_name,
     read::not_found,
+    expiry::check_expiry,
     selection::{Selected, check_one_id},
     steps::in_steps,
     text_vectors::{PlacedText, missing_embedding},
@@ -39,12 +40,14 @@ impl Service {
         self.run(context, Operation::PatchMetadata.on(collection), async {
             let collection = self.inner.engine.open(collection)?;
             let ids = check_one_id(id)?;
-            let PatchDocument { text, vector, texts, vectors, emptied_fields, metadata, if_seq } =
+            let PatchDocument { text, vector, texts, vectors, emptied_fields, metadata, if_seq, expires_at } =
                 request;
+            let expiry = check_expiry(expires_at.as_deref(), || "expires_at".to_owned())?;
             let of_fields = [texts.is_empty(), vectors.is_empty(), emptied_fields.is_empty()];
-            if text.is_none() && vector.is_none() && metadata.is_none() && of_fields == [true; 3] {
-                let message =
-                    "at least one of text, vector and metadata must be given, or texts or vectors of fields";
+            let of_all = [text.is_none(), vector.is_none(), metadata.is_none()];
+            if of_all == [true; 3] && of_fields == [true; 3] && expires_at.is_none() {
+                let message = "at least one of text, vector, metadata and expires_at must be given, or \
+                               texts or vectors of fields";
                 return Err(Error::new(ErrorCode::InvalidArgument, message));
             }
             let _knows_fields = self.inner.double_writes.begin();
@@ -59,6 +62,7 @@ impl Service {
                 vectors: None,
                 fields: Vec::with_capacity(named.len() + emptied.len()),
                 merge: metadata.unwrap_or_default(),
+                expiry,
                 limits: Arc::clone(&self.inner.limits),
             };
             for number in emptied {

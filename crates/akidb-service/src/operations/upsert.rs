@@ -20,6 +20,7 @@ use super::{
     checked::{Checked, CheckedField, Place, Tokens},
     fields::field_name,
     models::without_model,
+    expiry::check_expiry,
     selection::check_id,
     text_vectors::{PlacedText, missing_embedding},
 };
@@ -147,7 +148,7 @@ impl Service {
         place: Place,
         rules: Rules<'_>,
     ) -> Result<Checked> {
-        let NewDocument { id, text, vector, texts, vectors, metadata, if_seq } = document;
+        let NewDocument { id, text, vector, texts, vectors, metadata, if_seq, expires_at } = document;
         if id.is_none() && (if_seq.is_some() || rules.mode == WriteMode::Update) {
             let fault = "is missing, only a document that is there can be replaced";
             return Err(Error::at(ErrorCode::InvalidId, place.field("id"), fault));
@@ -174,6 +175,7 @@ impl Service {
             Metadata::new(metadata.unwrap_or_default(), self.limits()).map_err(|fault| {
                 Error::at(ErrorCode::InvalidMetadata, place.field("metadata"), fault)
             })?;
+        let expiry = check_expiry(expires_at.as_deref(), || place.field("expires_at"))?;
         let id = match (id, rules.key) {
             (Some(id), _) => check_id(id, || place.field("id"))?,
             (None, None) => DocumentId::Text(Uuid::now_v7().to_string()),
@@ -182,7 +184,7 @@ impl Service {
                 derived_id(key, record.uuid, place, content)
             }
         };
-        Ok(Checked { id, text, vector, fields, metadata, if_seq: if_seq.map(Seq) })
+        Ok(Checked { id, text, vector, fields, metadata, if_seq: if_seq.map(Seq), expiry })
     }
 
     /// Vectors for what comes as a text alone, one field after another. A text is embedded only where
@@ -306,8 +308,10 @@ pub(super) fn rows_of(
     let mut unnamed = unnamed.into_iter();
     let mut all_tokens = Vec::with_capacity(documents.len());
     let rows = documents.into_iter().enumerate().map(|(position, document)| {
-        let Checked { id, text, vector, fields, metadata, if_seq } = document;
-        let mut row = NewRow { id, text, metadata, vectors: None, fields: Vec::new(), if_seq };
+        let Checked { id, text, vector, fields, metadata, if_seq, expiry } = document;
+        let (row_vectors, row_fields) = (None, Vec::new());
+        let mut row =
+            NewRow { id, text, metadata, vectors: row_vectors, fields: row_fields, if_seq, expiry };
         let mut tokens = Tokens::default();
         let mut embedded = |known: Option<KnownText>| {
             let known = known.ok_or_else(missing_embedding)?;

@@ -29,6 +29,8 @@ pub struct CreateCollection {
     /// What a word of a document counts by where it stands: `text`, 1 where it is not among them, and paths into
     /// metadata.
     pub keyword_weights: Vec<(String, u64)>,
+    /// How many seconds after its write a document expires that does not say when; never where absent.
+    pub ttl_seconds: Option<u64>,
     /// Its named vector fields, by name. Where there are some, it has the unnamed one as well only if
     /// something is said of that: a model, a dimension, a metric, an index or chunking.
     pub fields: Vec<(String, GivenField)>,
@@ -117,6 +119,9 @@ pub struct UpdateCollection {
     pub index: GivenIndex,
     /// The same of its named vector fields, by name.
     pub fields: Vec<(String, GivenIndex)>,
+    /// How many seconds after its write a document expires from now on that does not say when; 0 where it is
+    /// to stay.
+    pub ttl_seconds: Option<u64>,
 }
 
 /// A collection's properties.
@@ -134,6 +139,8 @@ pub struct CollectionSummary {
     pub fields: Vec<FieldDescription>,
     /// How the words of its documents are found.
     pub keyword: KeywordSettings,
+    /// How many seconds after its write a document expires that does not say when; absent where it never does.
+    pub ttl_seconds: Option<u64>,
     /// Milliseconds since the Unix epoch.
     pub created_unix_ms: i64,
 }

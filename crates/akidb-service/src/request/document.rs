@@ -24,6 +24,9 @@ pub struct NewDocument {
     pub metadata: Option<Map<String, Value>>,
     /// The version that it must replace.
     pub if_seq: Option<u64>,
+    /// From when on it is there no more: a date, or `never`. Where absent, after the time that documents of the
+    /// collection live.
+    pub expires_at: Option<String>,
 }
 
 /// Asks to insert or replace documents, all or none.
@@ -104,6 +107,8 @@ pub struct PatchDocument {
     pub metadata: Option<Map<String, Value>>,
     /// The version that it must be of.
     pub if_seq: Option<u64>,
+    /// From when on it is there no more: a date, or `never`; as before where absent.
+    pub expires_at: Option<String>,
 }
 
 /// Asks to change the metadata of documents. Exactly one of `filter` and `all` is given.

@@ -98,6 +98,9 @@ struct Content {
     /// Absent where nothing was said of it.
     #[serde(default, skip_serializing_if = "is_default")]
     keyword: KeywordSettings,
+    /// Absent where documents live until they are deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ttl_seconds: Option<u64>,
     created_unix_ms: i64,
     /// The change of the catalogue that this is of.
     change: u64,
@@ -223,6 +226,7 @@ impl ContentOfOneField {
             dropped_fields: Vec::new(),
             last_field: 0,
             keyword: KeywordSettings::default(),
+            ttl_seconds: None,
             created_unix_ms: self.created_unix_ms,
             change: self.change,
             database: self.database,
@@ -283,6 +287,7 @@ impl Content {
             dropped_fields: row.dropped_fields.clone(),
             last_field: row.last_field,
             keyword: row.keyword.clone(),
+            ttl_seconds: row.ttl_seconds,
             created_unix_ms: row.created_unix_ms,
             change: *change,
             database: *database,
@@ -302,6 +307,7 @@ impl Content {
             dropped_fields: self.dropped_fields,
             last_field: self.last_field,
             keyword: self.keyword,
+            ttl_seconds: self.ttl_seconds,
             created_unix_ms: self.created_unix_ms,
         };
         let stamped = Stamped { row, change: self.change };
@@ -342,6 +348,7 @@ mod tests {
             dropped_fields: vec![1, 4],
             last_field: 5,
             keyword: KeywordSettings::new(Some("de"), &[("title".into(), 3)]).unwrap(),
+            ttl_seconds: Some(60),
             created_unix_ms: -1,
         };
         let database = Some(DatabaseStamp { id: Uuid::from_u128(9), epoch: 2 });

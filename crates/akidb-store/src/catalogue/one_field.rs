@@ -78,6 +78,7 @@ fn read(row: &SqliteRow, is_first: bool) -> Result<StoredRow, StoreError> {
         dropped_fields: Vec::new(),
         last_field: 0,
         keyword: KeywordSettings::default(),
+        ttl_seconds: None,
         created_unix_ms,
     };
     Ok(StoredRow::Sound(Stamped { row, change }))

@@ -33,15 +33,15 @@ pub(crate) enum StoredRow {
 }
 
 const SELECT: &str = "SELECT uuid, name, description, last_field, created_unix_ms, change, checksum, \
-    keyword FROM collections ORDER BY name";
+    keyword, ttl_seconds FROM collections ORDER BY name";
 
 const SELECT_DROPPED: &str = "SELECT collection, number FROM dropped_fields ORDER BY number";
 
 const SELECT_ALIASES: &str = "SELECT collection, alias FROM aliases ORDER BY alias";
 
 const INSERT: &str = "INSERT INTO collections \
-    (uuid, name, description, last_field, created_unix_ms, change, checksum, keyword) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    (uuid, name, description, last_field, created_unix_ms, change, checksum, keyword, ttl_seconds) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// Adds a collection. One of the same name or uuid is an error.
 pub(super) async fn insert(
@@ -59,6 +59,7 @@ pub(super) async fn insert(
         .bind(change.cast_signed())
         .bind(checksum(stamped))
         .bind(keyword_as_json(&row.keyword))
+        .bind(row.ttl_seconds.map(u64::cast_signed))
         .execute(&mut *connection)
         .await?;
     for field in &row.fields {
@@ -161,6 +162,7 @@ fn read(row: &SqliteRow, found: &mut Beside) -> Result<Stamped, StoreError> {
         dropped_fields: found.dropped.remove(uuid).unwrap_or_default(),
         last_field: row.try_get(3)?,
         keyword: keyword(row.try_get(7)?)?,
+        ttl_seconds: row.try_get::<Option<i64>, _>(8)?.map(i64::cast_unsigned),
         created_unix_ms: row.try_get(4)?,
     };
     let stamped = Stamped { row: stored, change: row.try_get::<i64, _>(5)?.cast_unsigned() };
@@ -202,8 +204,8 @@ fn keyword(json: Option<&str>) -> Result<KeywordSettings, StoreError> {
 }
 
 /// XXH3 with 64 bits over every column, over which fields there are, and over the aliases: one whose row
-/// is lost is noticed. Aliases, what stands beside fields and what is said of words come last, so that rows
-/// without any have the sums of before there were some.
+/// is lost is noticed. Aliases, what stands beside fields, what is said of words and the time that documents live
+/// come last, so that rows without any have the sums of before there were some.
 fn checksum(Stamped { row, change }: &Stamped) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(row.uuid.as_bytes());
@@ -226,6 +228,10 @@ fn checksum(Stamped { row, change }: &Stamped) -> i64 {
     }
     if let Some(keyword) = keyword_as_json(&row.keyword) {
         update_with_text(&mut hash, Some(&keyword));
+    }
+    if let Some(ttl_seconds) = row.ttl_seconds {
+        hash.update(b"ttl");
+        hash.update(&ttl_seconds.to_le_bytes());
     }
     hash.digest().cast_signed()
 }
@@ -264,6 +270,7 @@ mod tests {
             dropped_fields: vec![],
             last_field: 3,
             keyword: KeywordSettings::default(),
+            ttl_seconds: None,
             created_unix_ms: 3,
         };
         let fields = |numbers: &[u32]| {
@@ -299,6 +306,8 @@ mod tests {
                 keyword: KeywordSettings::new(None, &[("a".into(), 2)]).unwrap(),
                 ..row.clone()
             },
+            CollectionRecord { ttl_seconds: Some(1), ..row.clone() },
+            CollectionRecord { ttl_seconds: Some(2), ..row.clone() },
             CollectionRecord { created_unix_ms: 4, ..row.clone() },
         ];
         let mut sums: Vec<_> =

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use akidb_core::{DocumentId, Metadata, Seq};
+use akidb_core::{DocumentId, Metadata, Seq, Timestamp};
 use parking_lot::RwLock;
 use sqlx::{Row, SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::{mpsc, watch};
@@ -125,18 +125,6 @@ impl DocumentStore {
         loader.totals.documents.store(documents, Ordering::Relaxed);
         Ok(loader)
     }
-
-    /// Documents in the database of a collection that is not open, which stays as it is.
-    ///
-    /// # Errors
-    /// When the database can not be read.
-    pub async fn count_closed(folder: &Path) -> Result<u64, StoreError> {
-        let readers = connection::open_readers(&folder.join(FILE_NAME), 1);
-        let query = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM documents");
-        let count = query.fetch_one(&readers).await;
-        readers.close().await;
-        Ok(count?.cast_unsigned())
-    }
 }
 
 fn report(history: &History, path: &Path, options: &StoreOptions) {
@@ -220,6 +208,10 @@ impl Loader {
         }
     }
 
+    pub(super) const fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
     /// What it has, to be read.
     pub fn rows(&mut self) -> StoredRows<'_> {
         StoredRows {
@@ -264,6 +256,7 @@ impl Loader {
             orders: ordered,
             unwritable: self.history.unwritable,
             fail_stop: self.options.fail_stop,
+            clock: self.options.clock,
             publishing: publisher.start(),
         };
         let metrics = self.options.metrics;
@@ -334,10 +327,12 @@ impl StoredRows<'_> {
     ) -> Result<Vec<Seq>, StoreError> {
         let sql = match with_texts {
             true => {
-                "SELECT seq, id, metadata, fields, text FROM documents WHERE seq >= ?1 ORDER BY seq"
+                "SELECT seq, id, metadata, fields, expires_at, text FROM documents \
+                 WHERE seq >= ?1 ORDER BY seq"
             }
             false => {
-                "SELECT seq, id, metadata, fields, NULL FROM documents WHERE seq >= ?1 ORDER BY seq"
+                "SELECT seq, id, metadata, fields, expires_at, NULL FROM documents \
+                 WHERE seq >= ?1 ORDER BY seq"
             }
         };
         let mut unusable = Vec::new();
@@ -357,9 +352,11 @@ impl StoredRows<'_> {
                 Metadata::default()
             });
             // A text that is damaged is found by no word that it has not, and is not served.
-            let text: Option<&[u8]> = row.try_get_unchecked(4)?;
+            let text: Option<&[u8]> = row.try_get_unchecked(5)?;
             let text = text.map(|text| String::from_utf8_lossy(text).into_owned());
-            visit(AddedDocument { seq, id, metadata, text });
+            let expires_at: Option<i64> = row.try_get_unchecked(4)?;
+            let expires_at = expires_at.map(Timestamp::from_unix_ms);
+            visit(AddedDocument { seq, id, metadata, text, expires_at });
             Ok(true)
         };
         let last = self.last_seq;
@@ -508,6 +505,7 @@ mod tests {
 
     async fn upsert(store: &DocumentStore, id: i64, values: usize) -> Result<Applied, StoreError> {
         let row = NewRow {
+            expiry: akidb_core::Expiry::Unsaid,
             id: DocumentId::Integer(id),
             text: None,
             metadata: Metadata::default(),

@@ -287,6 +287,7 @@ mod tests {
             unknown_tokens: Some(1),
         };
         NewRow {
+            expiry: akidb_core::Expiry::Unsaid,
             id: id.into(),
             text: Some("abcdef".to_owned()),
             metadata: Metadata::default(),

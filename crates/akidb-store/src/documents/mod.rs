@@ -3,6 +3,7 @@
 
 mod copy;
 mod create;
+mod expiry;
 mod field;
 mod field_rows;
 mod history;
@@ -39,8 +40,8 @@ use std::{
     },
 };
 
-use akidb_core::{DocumentId, Metadata, Seq};
-use akidb_engine::{Applied, Write};
+use akidb_core::{DocumentId, Filtered, Metadata, Seq, Timestamp};
+use akidb_engine::{Applied, Clock, Write};
 use parking_lot::RwLock;
 use sqlx::SqlitePool;
 use tokio::{
@@ -52,6 +53,7 @@ use tokio::{
 use crate::{FailStop, StoreError, StoreMetrics};
 pub use copy::CopyWatch;
 pub(crate) use copy::copy;
+pub use expiry::ClosedCount;
 use field::Fields;
 pub use field::StoredField;
 pub use history::Position;
@@ -88,6 +90,8 @@ pub struct StoreOptions {
     pub metrics: StoreMetrics,
     /// Told of commits whose outcome is unknown.
     pub fail_stop: FailStop,
+    /// Says which documents have expired.
+    pub clock: Clock,
 }
 
 #[cfg(test)]
@@ -101,6 +105,7 @@ impl StoreOptions {
             shadows: Vec::new(),
             metrics,
             fail_stop: FailStop::default(),
+            clock: Clock::System,
         }
     }
 }
@@ -149,6 +154,15 @@ pub struct AddedDocument {
     pub metadata: Metadata,
     /// Its text, as far as that is in no named field.
     pub text: Option<String>,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl<'d> From<&'d AddedDocument> for Filtered<'d> {
+    fn from(document: &'d AddedDocument) -> Self {
+        let AddedDocument { id, metadata, expires_at, .. } = document;
+        Self { id, metadata, expires_at: *expires_at }
+    }
 }
 
 impl CommittedChange {

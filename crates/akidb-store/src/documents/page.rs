@@ -217,7 +217,7 @@ impl DocumentStore {
         });
         let wanted = |found: &Found| match (found, request.matching) {
             (Ok(document), Some(Matching { filter, as_of, .. })) => {
-                document.seq <= as_of || filter.matches(&document.id, &document.metadata)
+                document.seq <= as_of || filter.matches(document)
             }
             _ => true,
         };

@@ -186,6 +186,7 @@ mod tests {
         let there = Fields::default().with(named(3, 3)).with(named(12, 12));
         let placed = |there: &Fields, vectors: bool, fields: Vec<FieldRow>| {
             let row = NewRow {
+                expiry: akidb_core::Expiry::Unsaid,
                 id: 1.into(),
                 text: None,
                 metadata: akidb_core::Metadata::default(),

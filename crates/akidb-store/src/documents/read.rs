@@ -62,7 +62,7 @@ const BY_SEQS: Selects = Selects {
 pub(super) const ALL: &str = concat!(documents!(), " WHERE d.seq >= ?1 ORDER BY d.seq");
 
 /// Where the vector stands behind the document's columns.
-const VECTOR_COLUMN: usize = 7;
+const VECTOR_COLUMN: usize = 8;
 
 /// The ids of row versions, from the index of ids: the second place where an id stands.
 const IDS_OF: &str = "SELECT seq, id FROM documents INDEXED BY sqlite_autoindex_documents_1 \
@@ -275,9 +275,7 @@ impl Reader<'_, SqliteConnection> {
         let visit = |row: &SqliteRow, seq| {
             let read = read_document(row);
             match &read {
-                Ok(DocumentRow { document, .. })
-                    if filter.matches(&document.id, &document.metadata) =>
-                {
+                Ok(DocumentRow { document, .. }) if filter.matches(document) => {
                     matching.push(seq);
                 }
                 Ok(_) => {}

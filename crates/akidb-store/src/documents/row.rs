@@ -11,7 +11,7 @@ use crate::checksum;
 use std::borrow::Cow;
 
 use akidb_core::{
-    DamagedDocument, Document, DocumentId, Metadata, Seq,
+    DamagedDocument, Document, DocumentId, Metadata, Seq, Timestamp,
     torture::{PlantedFault, has_fault},
 };
 use akidb_engine::{EmbeddedText, TextHash};
@@ -28,7 +28,8 @@ pub struct StoredVector {
 /// The columns that [`read_document`] reads, without the vector.
 macro_rules! document_columns {
     () => {
-        "d.seq, d.id, d.text, d.metadata, d.checksum, d.first_seq, d.fields"
+        "d.seq, d.id, d.text, d.metadata, d.checksum, d.first_seq, d.fields, \
+         d.expires_at"
     };
 }
 pub(super) use document_columns;
@@ -52,15 +53,24 @@ pub(super) fn read_document(row: &dyn Columns) -> Result<DocumentRow, DamagedDoc
         let stored = integer(row, 4).ok()?;
         let first_seq = integer(row, 5).ok()?;
         let fields = bytes(row, 6).ok()?.map(str::from_utf8).transpose().ok()?;
-        let sum = checksum::of_document(seq, &id, text, metadata, first_seq, fields);
+        let expires_at = integer(row, 7).ok()?;
+        let sum = checksum::of_document(seq, &id, text, metadata, first_seq, fields, expires_at);
         if stored != Some(sum) && !has_fault(PlantedFault::SkipRowChecksum) {
             return None;
         }
         let text = text.map(|text| String::from_utf8(text.to_vec())).transpose().ok()?;
         let metadata: Metadata = serde_json::from_slice(metadata).ok()?;
         let (passages, of_fields) = (Vec::new(), Vec::new());
-        let document =
-            Document { id, text, metadata, vector: None, passages, fields: of_fields, seq };
+        let document = Document {
+            id,
+            text,
+            metadata,
+            expires_at: expires_at.map(Timestamp::from_unix_ms),
+            vector: None,
+            passages,
+            fields: of_fields,
+            seq,
+        };
         Some(DocumentRow { document, placement: Placement(fields.map(str::to_owned)) })
     };
     sound().ok_or_else(damaged)

@@ -7,7 +7,7 @@
 use std::{cell::Cell, path::Path, time::Instant};
 
 use akidb_core::{
-    Seq,
+    Seq, Timestamp,
     torture::{PlantedFault, has_fault},
 };
 use akidb_engine::{Applied, Write};
@@ -39,6 +39,8 @@ pub(super) struct Group {
     pub(super) writes: Vec<Write>,
     pub(super) begun_at: Position,
     pub(super) fields: Fields,
+    /// Documents that have expired by then are not there any more.
+    pub(super) now: Timestamp,
     pub(super) metrics: StoreMetrics,
 }
 
@@ -146,13 +148,14 @@ impl RowWriter {
 
 /// Everything between BEGIN and COMMIT.
 fn apply_all(connection: &mut AtHand, group: Group) -> Result<CommittedGroup, StoreError> {
-    let Group { writes, begun_at, fields, metrics } = group;
+    let Group { writes, begun_at, fields, now, metrics } = group;
     let mut transaction = Transaction {
         connection,
         begun_at,
         last_seq: begun_at.seq,
         change: CommittedChange::default(),
         fields: &fields,
+        now,
         metrics: &metrics,
         times: WriteTimes::default(),
     };
@@ -212,11 +215,13 @@ mod tests {
                     vectors: Some(RowVectors::Given(vec![1.0; values])),
                     fields: Vec::new(),
                     if_seq: None,
+                    expiry: akidb_core::Expiry::Never,
                 }],
                 UpsertRules::default(),
             )],
             begun_at: Position { seq: Seq(seq - 1), ..begun_at },
             fields: Fields::default(),
+            now: Timestamp::from_unix_ms(0),
             metrics: metrics.clone(),
         };
         let mut rows = RowWriter::open(&folder.path().join("documents.db")).unwrap();

@@ -5,7 +5,10 @@ use std::{
     mem,
 };
 
-use akidb_core::{Conflict, DamagedDocument, Document, DocumentField, DocumentId, Seq, WriteMode};
+use akidb_core::{
+    Conflict, DamagedDocument, Document, DocumentField, DocumentId, Expiry, Seq, Timestamp,
+    WriteMode,
+};
 use akidb_engine::{
     Applied, ConflictsStop, FieldPatch, FieldRow, NewRow, OneDocument, Patch, PatchVersions,
     RowVectors, Rows, UpsertRules, Write, Written,
@@ -31,9 +34,10 @@ const ROWS_AT_ONCE: usize = 64;
 
 const INSERT_DOCUMENT: &str = "INSERT INTO documents (seq, id, text, metadata, checksum, first_seq) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-/// Of documents that are elsewhere than in the field without a name alone.
-const INSERT_PLACED_DOCUMENT: &str = "INSERT INTO documents \
-     (seq, id, text, metadata, checksum, first_seq, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+/// Of documents that are elsewhere than in the field without a name alone, or that expire.
+const INSERT_FULL_DOCUMENT: &str = "INSERT INTO documents \
+     (seq, id, text, metadata, checksum, first_seq, fields, expires_at) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// What of row versions goes in each field.
 const DELETE_VECTORS: [&str; 2] = [
@@ -51,6 +55,15 @@ struct Existing {
     seq: Seq,
     /// The number that the document keeps.
     number: Seq,
+    /// Whether it is there for nobody any more.
+    has_expired: bool,
+}
+
+impl Existing {
+    /// What of it whoever writes finds.
+    fn if_alive(&self) -> Option<&Self> {
+        (!self.has_expired).then_some(self)
+    }
 }
 
 /// Writes applied to an open transaction, and what they change in all.
@@ -61,6 +74,8 @@ pub(super) struct Transaction<'c> {
     pub(super) last_seq: Seq,
     pub(super) change: CommittedChange,
     pub(super) fields: &'c Fields,
+    /// Documents that have expired by then are not there any more.
+    pub(super) now: Timestamp,
     pub(super) metrics: &'c StoreMetrics,
     pub(super) times: WriteTimes,
 }
@@ -113,7 +128,8 @@ impl Transaction<'_> {
         let existing = self.existing(&json_list(&ids))?;
         let mut next_seq = self.last_seq.0 + 1;
         let outcome = |row: &NewRow| {
-            let stored = existing.get(&row.id).map(|existing| existing.seq);
+            let stored = existing.get(&row.id).and_then(Existing::if_alive);
+            let stored = stored.map(|existing| existing.seq);
             rules.mode.check(stored, row.if_seq)?;
             let seq = Seq(next_seq);
             next_seq += row.numbers();
@@ -144,7 +160,8 @@ impl Transaction<'_> {
             let seq = Seq(last_seq.0 + 1);
             last_seq.0 += row.numbers();
             let (metadata, text) = (mem::take(&mut row.metadata), mem::take(&mut row.text));
-            let document = AddedDocument { seq, id: row.id.clone(), metadata, text };
+            let expires_at = row.expiry.or(|| None);
+            let document = AddedDocument { seq, id: row.id.clone(), metadata, text, expires_at };
             let unnamed = row.vectors.is_some().then_some(Table::UNNAMED);
             let tables = unnamed.into_iter().chain(row.fields.iter().map(|it| Table(it.field)));
             let mut is_in_unnamed = false;
@@ -171,7 +188,8 @@ impl Transaction<'_> {
         let first = Seq(self.last_seq.0 + 1);
         for row in rows {
             let seq = Seq(self.last_seq.0 + 1);
-            let number = existing.get(&row.id).map(|existing| existing.number);
+            let number = existing.get(&row.id).and_then(Existing::if_alive);
+            let number = number.map(|existing| existing.number);
             self.insert_document(seq, row, number)?;
             // The passages of a document take the numbers that follow.
             self.last_seq.0 += row.numbers();
@@ -206,10 +224,13 @@ impl Transaction<'_> {
         let text_bytes = text.map(str::as_bytes);
         let metadata_bytes = metadata.as_bytes();
         let fields = fields.as_deref();
-        let sum = checksum::of_document(seq, &row.id, text_bytes, metadata_bytes, number, fields);
+        let expires_at = row.expiry.or(|| None).map(Timestamp::unix_ms);
+        let (id, of_text, of_metadata) = (&row.id, text_bytes, metadata_bytes);
+        let sum = checksum::of_document(seq, id, of_text, of_metadata, number, fields, expires_at);
         clock.lap(|times| &mut times.checksum);
         let seq = seq_to_sql(seq);
-        let insert = if fields.is_some() { INSERT_PLACED_DOCUMENT } else { INSERT_DOCUMENT };
+        let is_full = fields.is_some() || expires_at.is_some();
+        let insert = if is_full { INSERT_FULL_DOCUMENT } else { INSERT_DOCUMENT };
         let mut insert = self.connection.0.prepare_cached(insert)?;
         insert.raw_bind_parameter(1, seq)?;
         match &row.id {
@@ -220,8 +241,9 @@ impl Transaction<'_> {
         insert.raw_bind_parameter(4, metadata.as_str())?;
         insert.raw_bind_parameter(5, sum)?;
         insert.raw_bind_parameter(6, number)?;
-        if fields.is_some() {
+        if is_full {
             insert.raw_bind_parameter(7, fields)?;
+            insert.raw_bind_parameter(8, expires_at)?;
         }
         clock.lap(|times| &mut times.bind);
         insert.raw_execute()?;
@@ -265,9 +287,9 @@ impl Transaction<'_> {
     }
 
     fn existing(&mut self, ids_json: &str) -> Result<HashMap<DocumentId, Existing>, StoreError> {
-        let sql = "SELECT seq, id, first_seq FROM documents \
+        let sql = "SELECT seq, id, first_seq, expires_at FROM documents \
              WHERE id IN (SELECT value FROM json_each(?1))";
-        let mut found = HashMap::new();
+        let (mut found, now) = (HashMap::new(), self.now);
         let visit = &mut |row: &dyn Columns| {
             let Some(id) = read_id(row, 1) else { return Ok(()) };
             let seq = read_seq(row, 0);
@@ -275,7 +297,9 @@ impl Transaction<'_> {
             let first_seq = first_seq.map(|first_seq| Seq(first_seq.cast_unsigned()));
             // A damaged row must not keep its document from being replaced.
             let number = first_seq.filter(|first| (Seq(1)..seq).contains(first)).unwrap_or(seq);
-            found.insert(id, Existing { seq, number });
+            let expires_at = integer(row, 3).ok().flatten().map(Timestamp::from_unix_ms);
+            let has_expired = expires_at.is_some_and(|moment| moment <= now);
+            found.insert(id, Existing { seq, number, has_expired });
             Ok(())
         };
         self.connection.run(&sql.into_sql_str(), Bound::Text(ids_json), visit)?;
@@ -284,7 +308,8 @@ impl Transaction<'_> {
 
     fn delete_ids(&mut self, ids: &[DocumentId]) -> Result<u64, StoreError> {
         let existing = self.existing(&json_list(ids))?;
-        let seqs: Vec<_> = existing.values().map(|existing| existing.seq).collect();
+        let alive = existing.values().filter_map(Existing::if_alive);
+        let seqs: Vec<_> = alive.map(|existing| existing.seq).collect();
         self.delete_seqs(&seqs)
     }
 
@@ -381,7 +406,8 @@ impl Transaction<'_> {
     /// The id and the version of a document; `None` where there is none.
     fn find(&mut self, document: &OneDocument) -> Result<Option<(DocumentId, Seq)>, StoreError> {
         let existing = self.existing(&json_list(&document.ids))?;
-        let found = document.ids.iter().find_map(|id| Some((id.clone(), existing.get(id)?.seq)));
+        let alive = |id| existing.get(id).and_then(Existing::if_alive);
+        let found = document.ids.iter().find_map(|id| Some((id.clone(), alive(id)?.seq)));
         if let Some((_, seq)) = found {
             let checked = WriteMode::Upsert.check(Some(seq), document.if_seq);
             checked.map_err(StoreError::Conflict)?;
@@ -408,6 +434,7 @@ impl Transaction<'_> {
             text: patch.text.or_else(|| row.text.clone()),
             vectors: patch.vectors.or(before),
             fields: patched_fields(row.fields.clone(), patches),
+            expiry: if patch.expiry == Expiry::Unsaid { row.expiry } else { patch.expiry },
             ..row.clone()
         };
         if changed == row {
@@ -415,11 +442,12 @@ impl Transaction<'_> {
             return Ok(Some(Document { fields, ..document }));
         }
         let (text, metadata) = (changed.text.clone(), changed.metadata.clone());
+        let expires_at = changed.expiry.or(|| None);
         let fields = self.texts_of(&changed);
         let written = self.upsert(vec![changed], UpsertRules::default())?;
         let seq = written.into_iter().flatten().next().map_or(self.last_seq, |row| row.seq);
         let (vector, passages) = (None, Vec::new());
-        Ok(Some(Document { text, metadata, vector, passages, fields, seq, ..document }))
+        Ok(Some(Document { text, metadata, expires_at, vector, passages, fields, seq, ..document }))
     }
 
     /// The texts that a row has in named fields, as a read without vectors gives them.
@@ -487,6 +515,7 @@ impl Transaction<'_> {
                         vectors,
                         fields,
                         if_seq: None,
+                        expiry: document.expires_at.map_or(Expiry::Never, Expiry::At),
                     };
                     sound.push(Stored { document, row });
                 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use akidb_core::Seq;
-use akidb_engine::{Applied, NewRow, Write};
+use akidb_engine::{Applied, Clock, NewRow, Write};
 use parking_lot::RwLock;
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
@@ -80,6 +80,7 @@ pub(super) struct Writer {
     /// Why no write is taken, where the database is too damaged for that.
     pub(super) unwritable: Option<String>,
     pub(super) fail_stop: FailStop,
+    pub(super) clock: Clock,
     pub(super) publishing: Publishing,
 }
 
@@ -237,6 +238,7 @@ impl Writer {
             writes,
             begun_at: Position { seq, ..self.opened_at },
             fields: self.fields.read().clone(),
+            now: self.clock.now(),
             metrics: self.metrics.clone(),
         };
         let written = self.with_rows(move |rows| rows.write(group)).await;

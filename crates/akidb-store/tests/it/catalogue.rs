@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 pub(crate) fn collection(name: &str) -> CollectionRecord {
     CollectionRecord {
+        ttl_seconds: None,
         uuid: Uuid::now_v7(),
         name: CollectionName::new(name).unwrap(),
         aliases: vec![],

@@ -33,7 +33,13 @@ async fn documents_come_back_as_given_after_reopening() {
 }
 
 fn added(seq: u64, id: i64, value: u8, metadata: Metadata) -> AddedDocument {
-    AddedDocument { seq: Seq(seq), id: id.into(), metadata, text: Some(format!("text {value}")) }
+    AddedDocument {
+        expires_at: None,
+        seq: Seq(seq),
+        id: id.into(),
+        metadata,
+        text: Some(format!("text {value}")),
+    }
 }
 
 #[tokio::test]

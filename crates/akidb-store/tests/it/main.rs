@@ -26,6 +26,7 @@ use tokio::{sync::mpsc, time::Instant};
 fn options() -> StoreOptions {
     let metrics = StoreMetrics::register(&prometheus::Registry::new()).unwrap();
     StoreOptions {
+        clock: akidb_engine::Clock::System,
         readers_max: 2,
         vectors_per_document: VectorsPerDocument::One,
         fields: Vec::new(),
@@ -80,6 +81,7 @@ fn vector(value: f32) -> Vec<f32> {
 
 fn row(id: impl Into<DocumentId>, value: f32) -> NewRow {
     NewRow {
+        expiry: akidb_core::Expiry::Unsaid,
         id: id.into(),
         text: Some(format!("text {value}")),
         metadata: metadata(serde_json::json!({"value": value})),
@@ -92,6 +94,7 @@ fn row(id: impl Into<DocumentId>, value: f32) -> NewRow {
 /// A change of a document's metadata.
 fn patch_of(id: impl Into<DocumentId>, merge: serde_json::Value) -> Patch {
     Patch {
+        expiry: akidb_core::Expiry::Unsaid,
         document: OneDocument { ids: vec![id.into()], if_seq: None },
         text: None,
         vectors: None,
