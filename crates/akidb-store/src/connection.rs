@@ -59,18 +59,24 @@ pub(crate) async fn open_writer(
         .pragma("secure_delete", "1")
         .busy_timeout(BUSY_TIMEOUT);
     let mut connection = SqliteConnection::connect_with(&options).await?;
-    check_version(&mut connection).await?;
-    if let Err(refused) = migrate(&mut connection, path, migrations).await {
-        // In order, so that nothing holds the file any more when the caller learns of it.
-        let _closed = connection.close().await;
-        return Err(refused);
+    let settled = async {
+        check_version(&mut connection).await?;
+        migrate(&mut connection, path, migrations).await?;
+        for (pragma, expected) in
+            [("journal_mode", "wal"), ("synchronous", synchronous_read_back), ("fullfsync", "1")]
+        {
+            check_pragma(&mut connection, pragma, expected).await?;
+        }
+        Ok(())
+    };
+    match settled.await {
+        Ok(()) => Ok(connection),
+        Err(refused) => {
+            // In order, so that nothing holds the file any more when the caller learns of it.
+            let _closed = connection.close().await;
+            Err(refused)
+        }
     }
-    for (pragma, expected) in
-        [("journal_mode", "wal"), ("synchronous", synchronous_read_back), ("fullfsync", "1")]
-    {
-        check_pragma(&mut connection, pragma, expected).await?;
-    }
-    Ok(connection)
 }
 
 /// WAL pages after which the log is copied into the database.

@@ -45,6 +45,10 @@ impl Read {
     fn nothing(state: State, fault: Option<String>) -> Self {
         Self { state, rows: Vec::new(), tasks: StoredTasks::default(), is_old: false, fault }
     }
+
+    fn damaged(error: &StoreError) -> Self {
+        Self::nothing(State::Damaged, Some(format!("can not be read: {error}")))
+    }
 }
 
 /// An open catalogue, and what it has.
@@ -66,29 +70,25 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
         set_files_aside(directory, &["akidb.db-wal"], &mut findings)?;
     }
     let (connection, mut read) = match open_and_read(&path).await {
-        Ok((connection, read)) if read.fault.is_none() => (Some(connection), read),
-        Ok((connection, read)) => {
-            // Not closed in order: nothing is written to it any more.
-            drop(connection.close_hard().await);
-            (None, read)
-        }
-        Err(error) if is_damage(&error) => {
-            let fault = format!("can not be read: {error}");
-            let read = Read::nothing(State::Damaged, Some(fault));
-            (None, read)
-        }
+        Ok((connection, read)) => (Some(connection), read),
+        Err(error) if is_damage(&error) => (None, Read::damaged(&error)),
         Err(error) => return Err(error),
     };
     let tasks = std::mem::take(&mut read.tasks);
     findings.extend(damaged_tasks(&tasks));
     let mut connection = match connection {
-        Some(mut connection) => {
+        Some(mut connection) if read.fault.is_none() => {
             task_row::delete_damaged(&mut connection, &tasks.damaged).await?;
             connection
         }
-        None => {
+        damaged => {
             let files = [FILE_NAME, "akidb.db-wal", "akidb.db-shm"];
             set_files_aside(directory, &files, &mut findings)?;
+            // Its file has moved by now, so closing writes nothing to it and removes no log. One that is dropped is
+            // closed some time later, and could remove the log of the new one.
+            if let Some(damaged) = damaged {
+                damaged.close().await?;
+            }
             let mut connection = connection::open_writer(&path, &migrations::catalogue()).await?;
             for task in &tasks.sound {
                 task_row::replace(&mut connection, task).await?;
@@ -115,10 +115,7 @@ pub(super) async fn inspect(root: &Path) -> Result<Vec<Finding>, StoreError> {
         let options = SqliteConnectOptions::new().filename(&path).read_only(true);
         let mut connection = SqliteConnection::connect_with(&options).await?;
         let read = match read(&mut connection).await {
-            Err(error) if is_damage(&error) => {
-                let fault = format!("can not be read: {error}");
-                Ok(Read::nothing(State::Damaged, Some(fault)))
-            }
+            Err(error) if is_damage(&error) => Ok(Read::damaged(&error)),
             // It has no table of the state.
             Err(StoreError::Sqlite(_)) => return Ok(Vec::new()),
             read => read,
@@ -301,10 +298,17 @@ pub(super) fn describe(directory: &DataDirectory, stamped: &Stamped) {
     }
 }
 
+/// Opens it, and reads all that can be read of it.
 async fn open_and_read(path: &Path) -> Result<(SqliteConnection, Read), StoreError> {
     let mut connection = connection::open_writer(path, &migrations::catalogue()).await?;
-    let read = read(&mut connection).await?;
-    Ok((connection, read))
+    match read(&mut connection).await {
+        Ok(read) => Ok((connection, read)),
+        Err(error) if is_damage(&error) => Ok((connection, Read::damaged(&error))),
+        Err(error) => {
+            let _closed = connection.close().await;
+            Err(error)
+        }
+    }
 }
 
 /// Reads all that can be read.

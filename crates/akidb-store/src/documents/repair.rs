@@ -79,9 +79,10 @@ pub async fn repair(folder: &Path) -> Result<Repair, StoreError> {
     let saved = copy(&path, &new_path, position, &survey.sound).await?;
     let kept_in = next_kept(folder)?;
     write_readable(&mut old, &kept_in, &survey).await?;
-    // Not closed in order: that would write to the old files.
-    drop(old);
     exchange(folder, &kept_in)?;
+    // Its file has moved by now, so closing copies no log into it and removes none: a connection that is dropped is
+    // closed some time later, and could remove the log of the new one.
+    old.close().await?;
     high_water::HighWater::establish(folder, position)?;
     write_report(&kept_in, &survey.faults)?;
     let readable = survey.without_vectors.len() as u64;

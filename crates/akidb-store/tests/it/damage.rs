@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use akidb_core::{DamagedDocument, Seq};
-use akidb_engine::Write;
-use akidb_store::{DocumentStore, LostRange, StoreError};
+use akidb_core::{DamagedDocument, Expiry, Seq, Timestamp};
+use akidb_engine::{NewRow, Write};
+use akidb_store::{DocumentStore, LostRange, Placed, StoreError};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::{id, open, options, row, upsert, write};
@@ -211,4 +211,39 @@ async fn a_log_without_its_database_is_kept_and_refused() {
     let (store, _changes) = open(copy.path()).await;
     assert_eq!(store.by_ids(&[id("a")], false).await.unwrap().documents.len(), 1);
     store.close().await;
+}
+
+/// A moment that damage made would hide a document from all who do not ask for it by its id.
+#[tokio::test]
+async fn a_damaged_moment_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _changes) = open(folder.path()).await;
+    let expiry = Expiry::At(Timestamp::from_unix_ms(9_000));
+    let rows = ["a", "b", "c"].map(|name| NewRow { expiry, ..row(id(name), 1.0) });
+    upsert(&store, rows.into()).await;
+    assert_eq!(store.next_expiry().await.unwrap(), Some(Timestamp::from_unix_ms(9_000)));
+    store.close().await;
+    tamper(folder.path(), "UPDATE documents SET expires_at = 5 WHERE seq = 2").await;
+    tamper(folder.path(), "UPDATE documents SET text = 'other' WHERE seq = 3").await;
+    for with_texts in [true, false] {
+        let mut loader = DocumentStore::open(folder.path(), options()).await.unwrap();
+        let mut found = Vec::new();
+        let mut contents = loader.rows();
+        let visit = |it: akidb_store::AddedDocument| found.push((it.expires_at, it.text));
+        contents.contents((Placed::In(0), with_texts), Seq(0), visit).await.unwrap();
+        let moments: Vec<_> = found.iter().map(|(moment, _)| *moment).collect();
+        assert_eq!(moments, [Some(Timestamp::from_unix_ms(9_000)), None, None]);
+        assert!(found.iter().all(|(_, text)| text.is_some() == with_texts));
+        assert!(loader.has_damage());
+    }
+}
+
+/// Whether SQLite finds nothing wrong with a database.
+pub(crate) async fn is_sound(path: &Path) -> bool {
+    let url = format!("sqlite://{}", path.display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    let said: String =
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    said == "ok"
 }

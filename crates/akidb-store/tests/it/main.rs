@@ -9,6 +9,7 @@ mod documents;
 mod fields;
 mod grouping;
 mod known_texts;
+mod left_open;
 mod pages;
 mod passages;
 mod shadows;
