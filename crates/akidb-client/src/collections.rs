@@ -38,6 +38,9 @@ pub struct NewCollection {
     /// Which words count in a search by words, and how much.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyword: Option<KeywordSettings>,
+    /// How many seconds after its write a document expires that does not say when; never where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<u64>,
     /// Named vector fields. With some, it has the unnamed field as well only if something is said of
     /// that: a model, a dimension, a metric, an index or chunking.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -149,6 +152,10 @@ pub struct CollectionUpdate {
     /// A line for people; the empty one removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// How many seconds after its write a document expires from now on that does not say when; 0 where it is to
+    /// stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<u64>,
     /// An index that has to be built again is built beside the old one, while searches go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexSettings>,
@@ -189,6 +196,8 @@ pub struct ListedCollection {
     pub language: String,
     /// Which words count in a search by words, and how much.
     pub keyword: KeywordSettings,
+    /// How many seconds after its write a document expires that does not say when; absent where it stays.
+    pub ttl_seconds: Option<u64>,
     /// What its texts are being embedded with, to take the place of `model`.
     pub reembedding: Option<ModelIdentity>,
     /// What embedded its texts before; its vectors are kept until they are dropped.
@@ -266,6 +275,8 @@ pub struct CollectionDescription {
     pub language: String,
     /// Which words count in a search by words, and how much.
     pub keyword: KeywordSettings,
+    /// How many seconds after its write a document expires that does not say when; absent where it stays.
+    pub ttl_seconds: Option<u64>,
     /// What its texts are being embedded with, to take the place of `model`.
     pub reembedding: Option<ModelIdentity>,
     /// What embedded its texts before; its vectors are kept until they are dropped.

@@ -31,6 +31,10 @@ pub struct NewDocument {
     /// The `seq` of the version that it must replace; another one is `condition_failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub if_seq: Option<u64>,
+    /// From when on it is there no more: a date such as `2030-01-31T23:59:59Z`, or `never`; where absent, `ttl_seconds` of the
+    /// collection after this write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
 }
 
 impl NewDocument {
@@ -141,6 +145,8 @@ pub struct Document {
     pub text: Option<String>,
     /// Its metadata.
     pub metadata: Option<Map<String, Value>>,
+    /// From when on it is there no more, beside the metadata; absent where it stays until it is deleted.
+    pub expires_at: Option<String>,
     /// Its vector.
     pub vector: Option<Vec<f32>>,
     /// In place of `vector` where the text was cut into passages: these, in their order.
@@ -212,6 +218,10 @@ pub struct Patch {
     /// The `seq` that the document must have; another one is `condition_failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub if_seq: Option<u64>,
+    /// From when on it is there no more: a date such as `2030-01-31T23:59:59Z`, or `never`; as before where
+    /// absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
 }
 
 /// How many documents a change by a filter has changed.

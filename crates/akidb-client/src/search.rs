@@ -228,6 +228,8 @@ pub struct Hit {
     pub text: Option<String>,
     /// Its metadata.
     pub metadata: Option<Map<String, Value>>,
+    /// From when on it is there no more, beside the metadata; absent where it stays until it is deleted.
+    pub expires_at: Option<String>,
     /// Its vector.
     pub vector: Option<Vec<f32>>,
     /// In place of `vector` where the text was cut into passages: these, in their order.

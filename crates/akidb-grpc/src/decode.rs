@@ -34,6 +34,7 @@ pub(crate) fn create_collection(given: wire::CreateCollectionRequest) -> Result<
         description: given.description,
         language: given.language,
         keyword_weights: given.keyword.unwrap_or_default().weights.into_iter().collect(),
+        ttl_seconds: given.ttl_seconds,
         fields: fields.collect::<Result<_>>()?,
     })
 }
@@ -68,10 +69,17 @@ fn metric(place: &str, given: i32) -> Result<Option<String>> {
 pub(crate) fn update_collection(
     given: wire::UpdateCollectionRequest,
 ) -> (String, UpdateCollection) {
-    let wire::UpdateCollectionRequest { name, description, index: settings, new_name, fields } =
-        given;
+    let wire::UpdateCollectionRequest {
+        name,
+        description,
+        index: settings,
+        new_name,
+        fields,
+        ttl_seconds,
+    } = given;
     let fields = fields.into_iter().map(|(field, change)| (field, index(change.index))).collect();
-    (name, UpdateCollection { name: new_name, description, index: index(settings), fields })
+    let index = index(settings);
+    (name, UpdateCollection { name: new_name, description, index, fields, ttl_seconds })
 }
 
 /// A change of an alias. An absent one is empty, which the service refuses.
@@ -130,6 +138,7 @@ fn document(index: usize, given: wire::NewDocument) -> Result<NewDocument> {
         vectors: vectors(&format!("documents[{index}].vectors"), given.vectors)?,
         metadata: metadata.transpose()?,
         if_seq: given.if_seq,
+        expires_at: given.expires_at,
     })
 }
 
@@ -187,6 +196,7 @@ pub(crate) fn patch(given: wire::PatchMetadataRequest) -> Result<PatchDocument> 
         emptied_fields: given.emptied_fields,
         metadata: given.metadata.map(metadata).transpose()?,
         if_seq: given.if_seq,
+        expires_at: given.expires_at,
     })
 }
 

@@ -97,6 +97,7 @@ pub(crate) fn summary(given: CollectionSummary) -> wire::CollectionSummary {
         reembedding: unnamed.reembedding,
         previous: unnamed.previous,
         language: given.keyword.language().to_owned(),
+        ttl_seconds: given.ttl_seconds,
         keyword: Some(wire::KeywordSettings {
             weights: (given.keyword.weights().into_iter())
                 .map(|(name, weight)| (name, weight.into()))
@@ -231,6 +232,8 @@ pub(crate) fn document(given: Document, include: Include) -> wire::Document {
         seq: given.seq.0,
         passages: passages(given.passages, include),
         fields: given.fields.into_iter().filter_map(|given| field(given, include)).collect(),
+        expires_at: (given.expires_at.filter(|_| include.metadata))
+            .map(|moment| moment.to_string()),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Client, Reply},
-    document::{self, FILTERS, Form, OWN, Version, described, short, wire_id},
+    document::{self, FILTERS, Form, OWN, Version, WORD, described, short, wire_id},
     oracle::{Collection, State},
     workload::{ef_of, has_extra},
 };
@@ -163,6 +163,7 @@ impl Reading<'_> {
         self.counts(&documents)?;
         self.gets(&documents)?;
         self.searches(&documents, &description)?;
+        self.words(&documents)?;
         Ok(Some(Collection {
             form: self.form,
             description: described(description["description"].as_str().unwrap_or_default())
@@ -302,6 +303,25 @@ impl Reading<'_> {
                 }
                 false => self.compare_some(what, &found, documents),
             }
+        }
+        Ok(())
+    }
+
+    /// Every text has the word, and a search by words finds each.
+    fn words(&mut self, documents: &Documents) -> Result<()> {
+        if !self.form.has_words() {
+            return Ok(());
+        }
+        let limit = (documents.len() + 1).min(HITS_MAX);
+        let search = json!({
+            "mode": "keyword", "text": WORD, "limit": limit, "include": ["text", "metadata"],
+        });
+        let path = format!("/v1/collections/{}/search", self.name);
+        let reply = self.client.read("POST", &path, Some(&search))?;
+        if self.is_served("search by words", &reply) {
+            let hits = reply.body["hits"].as_array().into_iter().flatten();
+            let found: Documents = hits.filter_map(|hit| self.read(hit)).collect();
+            self.compare_documents("search by words", &found, documents);
         }
         Ok(())
     }

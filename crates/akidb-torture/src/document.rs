@@ -77,6 +77,16 @@ impl Form {
     }
 }
 
+/// A word that the text of every document has.
+pub(crate) const WORD: &str = "document";
+
+impl Form {
+    /// Whether documents have a text that is found by its words.
+    pub(crate) const fn has_words(self) -> bool {
+        !matches!(self, Self::Fields)
+    }
+}
+
 /// The description of a collection that carries a number.
 pub(crate) fn describe(number: u64) -> String {
     format!("description {number}")
@@ -113,6 +123,9 @@ pub(crate) fn document(form: Form, id: u64, number: u64) -> Value {
         "id": wire_id(id),
         "metadata": metadata(id, Version { number, patch: 0 }),
     });
+    if let Some(moment) = expires_at(id, number) {
+        document["expires_at"] = json!(moment);
+    }
     let text = text(form, id, number);
     if form == Form::Fields {
         document["texts"] = json!({TITLE: text});
@@ -130,6 +143,20 @@ fn vector(id: u64, number: u64) -> Vec<f64> {
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let components = [id as f64, (number % 1_000) as f64, (id % 7) as f64, 1.0];
     components.to_vec()
+}
+
+/// When a document expires, as it is written: one is gone at once, others in a far future.
+fn expires_at(id: u64, number: u64) -> Option<&'static str> {
+    match (id % 5, number % 23) {
+        (_, 11) => Some("2001-01-01T00:00:00Z"),
+        (2, _) => Some("2999-12-31T23:59:59.999Z"),
+        _ => None,
+    }
+}
+
+/// Whether a version of a document has expired when it is written.
+pub(crate) fn is_gone(number: u64) -> bool {
+    number % 23 == 11
 }
 
 /// From a few bytes to several pages of the database.
@@ -166,8 +193,8 @@ fn date(number: u64) -> String {
 /// Whether a filter lets a version of a document through.
 type Matches = fn(u64, Version) -> bool;
 
-/// Six filters and what they mean, so that the count by each can be told without the node.
-pub(crate) const FILTERS: [(&str, Matches); 6] = [
+/// Seven filters and what they mean, so that the count by each can be told without the node.
+pub(crate) const FILTERS: [(&str, Matches); 7] = [
     (r#"{"group": 3}"#, |id, _| id % 7 == 3),
     (r#"{"even": true, "group": {"$ne": 1}}"#, |id, version| {
         version.number % 2 == 0 && id % 7 != 1
@@ -180,6 +207,9 @@ pub(crate) const FILTERS: [(&str, Matches); 6] = [
         version.number % 28 < 9 && id % 3 == 2
     }),
     (r#"{"patched": {"$exists": true}}"#, |_, version| version.patch > 0),
+    (r#"{"$expires_at": {"$gt": "2999-01-01"}}"#, |id, version| {
+        expires_at(id, version.number).is_some_and(|moment| moment.starts_with("2999"))
+    }),
 ];
 
 /// Reads a document of the wire; an error where its parts do not belong together.
@@ -193,6 +223,9 @@ pub(crate) fn read(form: Form, found: &Value) -> Result<(u64, Version), String> 
     };
     if found["metadata"] != metadata(id, version) {
         return Err(broken("other metadata"));
+    }
+    if found["expires_at"].as_str() != expires_at(id, version.number) {
+        return Err(broken("another moment of expiry"));
     }
     let written = text(form, id, version.number);
     let expected_text = if form == Form::Fields { None } else { Some(written.as_str()) };

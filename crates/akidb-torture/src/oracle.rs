@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::document::{FILTERS, Form, Version};
+use crate::document::{FILTERS, Form, Version, is_gone};
 
 /// States beyond which an oracle would say nothing any more.
 const STATES_MAX: usize = 512;
@@ -141,6 +141,7 @@ impl Operation {
                 let versions =
                     documents.iter().map(|&(id, number)| (id, Version { number, patch: 0 }));
                 stored.extend(versions);
+                stored.retain(|_, version| !is_gone(version.number));
             }
             Self::Delete { ids, .. } => ids.iter().for_each(|id| {
                 stored.remove(id);

@@ -48,6 +48,10 @@ pub(crate) struct CreateCollectionBody {
     language: Option<String>,
     #[schema(value_type = Option<KeywordBody>)]
     keyword: Option<Object<KeywordBody>>,
+    /// How many seconds after its write a document expires that does not say when, up to a hundred years;
+    /// where absent, it stays until it is deleted.
+    #[schema(minimum = 1)]
+    ttl_seconds: Option<u64>,
     /// Named vector fields, by name. With some, it has the unnamed field as well only if something is
     /// said of that: a model, a dimension, a metric, an index or chunking.
     #[serde(default)]
@@ -96,6 +100,7 @@ impl From<CreateCollectionBody> for CreateCollection {
             description: body.description,
             language: body.language,
             keyword_weights: body.keyword.map(|keyword| keyword.0.weights.0).unwrap_or_default(),
+            ttl_seconds: body.ttl_seconds,
             fields: body.fields.0.into_iter().map(|(name, it)| (name, it.0.into())).collect(),
         }
     }
@@ -129,6 +134,10 @@ pub(crate) struct PutCollectionBody {
     language: Option<String>,
     #[schema(value_type = Option<KeywordBody>)]
     keyword: Option<Object<KeywordBody>>,
+    /// How many seconds after its write a document expires that does not say when, up to a hundred years;
+    /// where absent, it stays until it is deleted.
+    #[schema(minimum = 1)]
+    ttl_seconds: Option<u64>,
     /// Named vector fields, by name. With some, it has the unnamed field as well only if something is
     /// said of that: a model, a dimension, a metric, an index or chunking.
     #[serde(default)]
@@ -148,6 +157,7 @@ impl PutCollectionBody {
             description,
             language,
             keyword,
+            ttl_seconds,
             fields,
         } = self;
         CreateCollectionBody {
@@ -160,6 +170,7 @@ impl PutCollectionBody {
             description,
             language,
             keyword,
+            ttl_seconds,
             fields,
         }
         .into()
@@ -180,6 +191,11 @@ pub(crate) struct UpdateCollectionBody {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     description: Option<Option<String>>,
+    /// How many seconds after its write a document expires from now on that does not say when; `null` or 0 where
+    /// it is to stay. Documents that are there keep the moment that they have.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<u64>, minimum = 0)]
+    ttl_seconds: Option<Option<u64>>,
     /// Other settings for its index, which is built again where it has to be, while searches go on.
     #[schema(value_type = Option<IndexBody>)]
     index: Option<Object<IndexBody>>,
@@ -194,6 +210,7 @@ impl From<UpdateCollectionBody> for UpdateCollection {
         Self {
             name: body.name,
             description: body.description.map(Option::unwrap_or_default),
+            ttl_seconds: body.ttl_seconds.map(Option::unwrap_or_default),
             index: given_index(body.index),
             fields: (body.fields.0.into_iter())
                 .map(|(name, change)| (name, given_index(change.0.index)))
@@ -229,6 +246,9 @@ struct CollectionSummaryAnswer {
     language: String,
     /// Which words count in a search by words, and how much.
     keyword: KeywordAnswer,
+    /// How many seconds after its write a document expires that does not say when; absent where it stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_seconds: Option<u64>,
     /// What its texts are being embedded with, to take the place of `model`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reembedding: Option<ModelIdentityAnswer>,
@@ -279,6 +299,7 @@ impl From<CollectionSummary> for CollectionSummaryAnswer {
                 .map(|Chunking { tokens, overlap }| ChunkingAnswer { tokens, overlap }),
             language: summary.keyword.language().to_owned(),
             keyword: KeywordAnswer { weights: summary.keyword.weights() },
+            ttl_seconds: summary.ttl_seconds,
             reembedding,
             previous,
             created_unix_ms: summary.created_unix_ms,

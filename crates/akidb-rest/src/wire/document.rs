@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use akidb_core::{DamagedDocument, Document, Error, Passage};
+use akidb_core::{DamagedDocument, Document, Error, Passage, Timestamp};
 use akidb_service::{
     CountReply, DeleteDocuments, DeleteReply, GetDocuments, GivenId, Include, Scroll, ScrollReply,
 };
@@ -28,6 +28,9 @@ pub(crate) struct DocumentAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object, required = false)]
     metadata: Option<Map<String, Value>>,
+    /// From when on it is there no more, beside `metadata`; absent where it stays until it is deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<f32>, required = false)]
     vector: Option<Vec<f32>>,
@@ -58,6 +61,7 @@ impl DocumentAnswer {
             id: StoredId(document.id),
             text: include.text.then_some(document.text),
             metadata: include.metadata.then(|| document.metadata.into_object()),
+            expires_at: expires_at(document.expires_at, include),
             vector: document.vector.filter(|_| include.vector),
             passages: passages(document.passages, include),
             texts: named.texts,
@@ -66,6 +70,11 @@ impl DocumentAnswer {
             seq: document.seq.0,
         }
     }
+}
+
+/// The moment at which a document expires, which comes with its metadata.
+pub(super) fn expires_at(moment: Option<Timestamp>, include: Include) -> Option<String> {
+    moment.filter(|_| include.metadata).map(|moment| moment.to_string())
 }
 
 /// A passage of a document's text. Characters are Unicode code points: `text[start:end]` in Python.

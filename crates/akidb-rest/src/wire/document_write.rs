@@ -1,6 +1,6 @@
 //! Writes of documents: upserts, and changes of one document or of many.
 
-use akidb_core::Error;
+use akidb_core::{Error, Expiry};
 use akidb_service::{
     NewDocument, PatchDocument, UpdateDocuments, UpdateReply, Upsert, UpsertReply, UpsertResult,
 };
@@ -11,7 +11,7 @@ use super::{
     Id, JsonValue, List, Named, Object, Vector,
     document::filter_of,
     id::StoredId,
-    milliseconds,
+    milliseconds, nullable,
     user_schema::{FilterSchema, MetadataSchema},
 };
 
@@ -62,6 +62,16 @@ pub(crate) struct NewDocumentBody {
     /// The `seq` of the version that it must replace; another one is `condition_failed`.
     #[schema(minimum = 1)]
     if_seq: Option<u64>,
+    /// From when on it is there no more: a date, or `never` as `null`. Where absent, `ttl_seconds` of the
+    /// collection after this write. A moment that has passed is taken, and the document is gone at once.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<Option<String>>,
+}
+
+/// What a `null` says.
+fn or_never(given: Option<Option<String>>) -> Option<String> {
+    given.map(|given| given.unwrap_or_else(|| Expiry::NEVER.to_owned()))
 }
 
 impl UpsertBody {
@@ -100,6 +110,7 @@ impl NewDocumentBody {
             vectors: self.vectors.0.into_iter().map(|(name, it)| (name, it.0)).collect(),
             metadata: metadata.transpose()?,
             if_seq: self.if_seq,
+            expires_at: or_never(self.expires_at),
         })
     }
 }
@@ -169,8 +180,8 @@ impl From<UpsertReply> for UpsertAnswer {
     }
 }
 
-/// A change of one document: at least one of `text`, `vector`, `texts`, `vectors` and `metadata`. What
-/// is absent stays as it is.
+/// A change of one document: at least one of `text`, `vector`, `texts`, `vectors`, `metadata` and
+/// `expires_at`. What is absent stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PatchDocument, example = json!({"metadata": {"year": 2000, "draft": null}}))]
@@ -195,6 +206,10 @@ pub(crate) struct PatchDocumentBody {
     /// The `seq` that the document must have, as `If-Match`; another one is `condition_failed`.
     #[schema(minimum = 1)]
     if_seq: Option<u64>,
+    /// From when on it is there no more: a date, or `never` as `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<Option<String>>,
 }
 
 impl PatchDocumentBody {
@@ -227,6 +242,7 @@ impl PatchDocumentBody {
             emptied_fields,
             metadata: metadata.transpose()?,
             if_seq: self.if_seq,
+            expires_at: or_never(self.expires_at),
         })
     }
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     Id, JsonValue, List, Object, Vector,
-    document::{DamagedAnswer, PassageAnswer, damaged, include_of, passages},
+    document::{DamagedAnswer, PassageAnswer, damaged, expires_at, include_of, passages},
     field::FieldParts,
     id::StoredId,
     milliseconds,
@@ -341,6 +341,9 @@ struct HitAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object, required = false)]
     metadata: Option<Map<String, Value>>,
+    /// From when on it is there no more, beside `metadata`; absent where it stays until it is deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<f32>, required = false)]
     vector: Option<Vec<f32>>,
@@ -410,6 +413,7 @@ impl HitAnswer {
             parts: hit.score_parts.map(ScorePartsAnswer::from),
             text: include.text.then_some(document.text),
             metadata: include.metadata.then(|| document.metadata.into_object()),
+            expires_at: expires_at(document.expires_at, include),
             vector: document.vector.filter(|_| include.vector),
             passages: passages(document.passages, include),
             texts: named.texts,

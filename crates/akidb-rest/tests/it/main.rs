@@ -50,7 +50,8 @@ impl Node {
     async fn with(limits: Limits, index: IndexConfig) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let storage = StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() };
-        let local = LocalConfig { data_dir: data_dir.path().join("data"), storage, index };
+        let local =
+            LocalConfig { storage, index, ..LocalConfig::new(data_dir.path().join("data")) };
         let registry = Registry::new();
         let engine = LocalEngine::open(local, &registry).await.unwrap();
         let config = ServiceConfig {

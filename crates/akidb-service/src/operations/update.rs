@@ -10,9 +10,9 @@ use akidb_engine::{
 
 use super::{
     checked::CheckedField,
+    expiry::check_expiry,
     fields::field_name,
     read::not_found,
-    expiry::check_expiry,
     selection::{Selected, check_one_id},
     steps::in_steps,
     text_vectors::{PlacedText, missing_embedding},

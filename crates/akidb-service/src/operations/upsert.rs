@@ -18,9 +18,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     checked::{Checked, CheckedField, Place, Tokens},
+    expiry::check_expiry,
     fields::field_name,
     models::without_model,
-    expiry::check_expiry,
     selection::check_id,
     text_vectors::{PlacedText, missing_embedding},
 };
@@ -148,7 +148,8 @@ impl Service {
         place: Place,
         rules: Rules<'_>,
     ) -> Result<Checked> {
-        let NewDocument { id, text, vector, texts, vectors, metadata, if_seq, expires_at } = document;
+        let NewDocument { id, text, vector, texts, vectors, metadata, if_seq, expires_at } =
+            document;
         if id.is_none() && (if_seq.is_some() || rules.mode == WriteMode::Update) {
             let fault = "is missing, only a document that is there can be replaced";
             return Err(Error::at(ErrorCode::InvalidId, place.field("id"), fault));

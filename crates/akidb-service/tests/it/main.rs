@@ -42,7 +42,8 @@ impl Config {
     async fn try_open(self) -> std::result::Result<Service, OpenError> {
         let Self { data_dir, storage, index, limits, embedding } = self;
         let registry = Registry::new();
-        let engine = LocalEngine::open(LocalConfig { data_dir, storage, index }, &registry).await?;
+        let local = LocalConfig { storage, index, ..LocalConfig::new(data_dir) };
+        let engine = LocalEngine::open(local, &registry).await?;
         let config = ServiceConfig { limits, embedding, slow_request: None };
         Ok(Service::open(config, Arc::new(engine), registry).unwrap())
     }

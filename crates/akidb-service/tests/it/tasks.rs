@@ -242,7 +242,8 @@ async fn a_copy_that_was_made_and_not_noted_is_not_made_again() {
     service.shutdown().await;
     drop(service);
     let Config { data_dir, storage, index, .. } = config(data.path());
-    let (config, registry) = (LocalConfig { data_dir, storage, index }, Registry::new());
+    let config = LocalConfig { storage, index, ..LocalConfig::new(data_dir) };
+    let registry = Registry::new();
     let engine = LocalEngine::open(config, &registry).await.unwrap();
     let task = TaskRecord {
         state: TaskState::Running,

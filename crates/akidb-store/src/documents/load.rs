@@ -21,7 +21,7 @@ use super::{
     placement::{Placement, Placements},
     publisher::Publisher,
     read::ids_of,
-    row::{passage_columns, read_id, read_vector, vector_columns},
+    row::{document_columns, passage_columns, read_document, read_id, read_vector, vector_columns},
     row_writer::RowWriter,
     tidy::Tidy,
     vectors::{VectorKey, VectorsPerDocument},
@@ -60,6 +60,14 @@ pub struct Loader {
     options: StoreOptions,
     fields: Fields,
 }
+
+/// What is searched for of documents, whose columns are those of [`read_document`]. A text is there where it is
+/// wanted, or the checksum needs it.
+const CONTENTS_WITH_TEXTS: &str =
+    concat!("SELECT ", document_columns!(), " FROM documents d WHERE d.seq >= ?1 ORDER BY d.seq");
+const CONTENTS: &str = "SELECT d.seq, d.id, iif(d.expires_at IS NULL, NULL, d.text), d.metadata, \
+     d.checksum, d.first_seq, d.fields, d.expires_at \
+     FROM documents d WHERE d.seq >= ?1 ORDER BY d.seq";
 
 /// Documents, by where they have vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -325,37 +333,33 @@ impl StoredRows<'_> {
         after: Seq,
         mut visit: impl FnMut(AddedDocument) + Send,
     ) -> Result<Vec<Seq>, StoreError> {
-        let sql = match with_texts {
-            true => {
-                "SELECT seq, id, metadata, fields, expires_at, text FROM documents \
-                 WHERE seq >= ?1 ORDER BY seq"
-            }
-            false => {
-                "SELECT seq, id, metadata, fields, expires_at, NULL FROM documents \
-                 WHERE seq >= ?1 ORDER BY seq"
-            }
-        };
-        let mut unusable = Vec::new();
+        let sql = if with_texts { CONTENTS_WITH_TEXTS } else { CONTENTS };
+        let (mut unusable, mut damaged) = (Vec::new(), 0);
         let is_placed = placed.test(self.fields)?;
         let read = |row: &SqliteRow, seq: Seq| {
-            let fields: Option<&[u8]> = row.try_get_unchecked(3)?;
+            let fields: Option<&[u8]> = row.try_get_unchecked(6)?;
             let fields = fields.map(|fields| String::from_utf8_lossy(fields).into_owned());
             if !is_placed(&Placement(fields)) {
                 return Ok(true);
             }
             // One that can not be read is the id of no document: the empty text.
             let id = read_id(row, 1).unwrap_or_else(|| DocumentId::Text(String::new()));
-            let metadata: Option<&[u8]> = row.try_get_unchecked(2)?;
+            let metadata: Option<&[u8]> = row.try_get_unchecked(3)?;
             let metadata = serde_json::from_slice(metadata.unwrap_or_default());
             let metadata = metadata.unwrap_or_else(|error| {
                 unusable.push((seq, error));
                 Metadata::default()
             });
             // A text that is damaged is found by no word that it has not, and is not served.
-            let text: Option<&[u8]> = row.try_get_unchecked(5)?;
+            let text: Option<&[u8]> = row.try_get_unchecked(2)?;
+            let text = text.filter(|_| with_texts);
             let text = text.map(|text| String::from_utf8_lossy(text).into_owned());
-            let expires_at: Option<i64> = row.try_get_unchecked(4)?;
-            let expires_at = expires_at.map(Timestamp::from_unix_ms);
+            let expires_at: Option<i64> = row.try_get_unchecked(7)?;
+            let mut expires_at = expires_at.map(Timestamp::from_unix_ms);
+            // A damaged moment must not take a document out of sight: it is read, and told of.
+            if expires_at.is_some() && read_document(row).is_err() {
+                (damaged, expires_at) = (damaged + 1, None);
+            }
             visit(AddedDocument { seq, id, metadata, text, expires_at });
             Ok(true)
         };
@@ -365,7 +369,8 @@ impl StoredRows<'_> {
             self.metrics.damaged_rows.inc();
             tracing::error!(%seq, %error, "stored metadata can not be read or filtered by");
         }
-        *self.has_damage |= !unreadable.is_empty() || !unusable.is_empty();
+        self.metrics.damaged_rows.inc_by(damaged);
+        *self.has_damage |= !unreadable.is_empty() || !unusable.is_empty() || damaged > 0;
         if unreadable.is_empty() {
             return Ok(Vec::new());
         }

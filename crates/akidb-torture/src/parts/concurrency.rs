@@ -11,7 +11,7 @@ use crate::{
     agree::agree,
     case::{Context, Tally, count},
     client::{Client, Reply},
-    document::{Form, describe, described, document, number_of, read, wire_id},
+    document::{Form, describe, described, document, is_gone, number_of, read, wire_id},
     history::{History, Interval, Moment, Strictness},
     node::Node,
 };
@@ -100,10 +100,15 @@ impl Actor {
         Ok(self.history)
     }
 
-    /// A value that nobody gives again.
+    /// A value that nobody gives again, of a version that stays until it is replaced.
     fn value(&mut self) -> u64 {
-        self.next += 1;
-        self.number * 1_000_000 + self.next
+        loop {
+            self.next += 1;
+            let value = self.number * 1_000_000 + self.next;
+            if !is_gone(value) {
+                return value;
+            }
+        }
     }
 
     fn now(&self) -> Moment {

@@ -54,9 +54,12 @@ pub(crate) struct GetArgs {
 
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("which").required(true).args(["id", "filter", "all"])))]
-#[command(group(ArgGroup::new("change").required(true).multiple(true).args(["text", "metadata"])))]
+#[command(group(ArgGroup::new("change").required(true).multiple(true).args(
+    ["text", "metadata", "expires_at"]
+)))]
 #[command(after_help = "Examples:
   $ akidb document update films 42 --metadata '{\"seen\":true,\"draft\":null}'
+  $ akidb document update films 42 --expires-at 2030-01-31
   $ akidb document update films 42 --text 'a ship meets an iceberg' --if-seq 7
   $ akidb document update films --filter '{\"year\":{\"$lt\":1950}}' --metadata '{\"era\":\"classic\"}'
 
@@ -79,6 +82,9 @@ pub(crate) struct UpdateArgs {
     /// A merge patch of the metadata: null removes a key, objects merge, all else replaces
     #[arg(long, value_name = "JSON", value_parser = object)]
     metadata: Option<Value>,
+    /// From when on it is there no more: a date such as 2030-01-31T23:59:59Z, or never
+    #[arg(long, value_name = "DATE", requires = "id")]
+    expires_at: Option<String>,
     /// Only where the document has this seq
     #[arg(long, value_name = "SEQ", requires = "id")]
     if_seq: Option<u64>,
@@ -167,6 +173,7 @@ async fn update(args: &UpdateArgs, configuration: &ConfigurationArgs, printer: P
         ("all", args.all.then_some(json!(true))),
         ("text", args.text.as_deref().map(Value::from)),
         ("metadata", args.metadata.clone()),
+        ("expires_at", args.expires_at.as_deref().map(Value::from)),
     ]);
     let request = match &args.id {
         Some(id) => Request::patch(&one(&args.collection)).query("id", id),

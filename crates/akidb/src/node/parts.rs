@@ -15,7 +15,6 @@ pub(crate) const HAS_METAL: bool = cfg!(all(target_os = "macos", target_arch = "
 pub(super) fn local(settings: &Settings) -> LocalConfig {
     let storage = &settings.storage;
     LocalConfig {
-        data_dir: storage.data_dir.clone(),
         storage: StorageConfig {
             max_open_collections: storage.max_open_collections,
             idle_close_after: Duration::from_millis(storage.idle_close_after_ms),
@@ -27,6 +26,7 @@ pub(super) fn local(settings: &Settings) -> LocalConfig {
             memory_limit_bytes: Some(settings.index.memory_limit).filter(|&bytes| bytes > 0),
             ..IndexConfig::default()
         },
+        ..LocalConfig::new(storage.data_dir.clone())
     }
 }
 

@@ -72,6 +72,10 @@ struct CollectionSettings {
     #[command(flatten)]
     #[serde(skip_serializing_if = "Keyword::is_absent")]
     keyword: Keyword,
+    /// Seconds after its write until a document expires that does not say when; it stays if not given
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_seconds: Option<u64>,
     /// A named vector field and its settings; may be given several times. The collection has the
     /// unnamed field as well if one of the options above says something of it
     #[arg(long = "field", value_name = "NAME=JSON", value_parser = named_field)]

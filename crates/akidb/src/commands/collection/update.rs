@@ -21,7 +21,7 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("change").required(true).multiple(true).args(
-    ["description", "engine", "m", "ef_construction", "ef", "quantization"]
+    ["description", "ttl_seconds", "engine", "m", "ef_construction", "ef", "quantization"]
 )))]
 #[command(group(ArgGroup::new("of_index").multiple(true).args(
     ["engine", "m", "ef_construction", "ef", "quantization"]
@@ -30,6 +30,7 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
   $ akidb collection update films --description 'films up to 2024'
   $ akidb collection update films --engine hnsw --m 32 --wait
   $ akidb collection update books --field title --ef 200
+  $ akidb collection update sessions --ttl-seconds 86400
 
 What is not given stays as it is. An index that has to be built again is built in the background,
 while searches go on.")]
@@ -50,6 +51,9 @@ struct Changes {
     /// A line for people; an empty one removes it
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
+    /// Seconds after its write until a document expires that does not say when, from now on; 0 for never
+    #[arg(long, value_name = "NUMBER")]
+    ttl_seconds: Option<u64>,
     /// The named vector field whose index is to be another; the unnamed one where absent
     #[arg(long, value_name = "FIELD", requires = "of_index")]
     field: Option<String>,
@@ -63,6 +67,9 @@ impl Changes {
         let mut body = Map::new();
         if let Some(description) = &self.description {
             body.insert("description".to_owned(), json!(description));
+        }
+        if let Some(ttl_seconds) = self.ttl_seconds {
+            body.insert("ttl_seconds".to_owned(), json!(ttl_seconds));
         }
         match &self.field {
             _ if self.index.is_absent() => {}

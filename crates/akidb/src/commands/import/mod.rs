@@ -47,7 +47,7 @@ const JUDGED_LINES: u64 = 100;
   $ akidb import films failed.jsonl
 
 JSON Lines, one JSON list, or CSV with a header; gzip and zstd are decompressed. What a file is, is
-seen by its name and beginning. Each document is an object {\"id\"?, \"text\"?, \"vector\"?, \"metadata\"?, \"if_seq\"?},
+seen by its name and beginning. Each document is an object {\"id\"?, \"text\"?, \"vector\"?, \"metadata\"?, \"if_seq\"?, \"expires_at\"?},
 unless --id-field, --text-field and --metadata say which fields are what; the columns of CSV that are
 neither id, text nor vector are metadata.
 

@@ -15,6 +15,7 @@ mod cases;
 mod damaged;
 mod doors;
 mod embed_stream;
+mod expiry_cases;
 mod from_wire;
 mod grpc;
 mod grpc_only;
@@ -43,6 +44,7 @@ async fn what_both_doors_can_do_is_answered_alike() {
         mode_cases::by_words(),
         mode_cases::by_both(),
         cases::passages(),
+        expiry_cases::all(),
         cases::fields(),
     ];
     doors.run(good.into_iter().flatten()).await;

@@ -68,7 +68,7 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
             Message::GetCollection(wire::GetCollectionRequest { name: collection })
         }
         Operation::UpdateCollection => {
-            // REST's null removes; here the empty text does.
+            // REST's null removes; here the empty text and 0 do.
             let description = match body.0.shift_remove("description") {
                 None => None,
                 Some(Value::Null) => Some(String::new()),
@@ -79,6 +79,11 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
                 description,
                 index: body.optional("index", index_settings)?,
                 new_name: body.optional("name", text)?,
+                ttl_seconds: match body.0.shift_remove("ttl_seconds") {
+                    None => None,
+                    Some(Value::Null) => Some(0),
+                    Some(seconds) => Some(seconds.as_u64()?),
+                },
                 fields: body.optional("fields", |it| named(it, field_change))?.unwrap_or_default(),
             })
         }
@@ -152,6 +157,7 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
             text: body.optional("text", text)?,
             vector: body.optional("vector", vector)?,
             if_seq: body.optional("if_seq", Value::as_u64)?,
+            expires_at: expires_at(&mut body)?,
             emptied_fields: emptied_fields(&mut body),
             texts: body.optional("texts", |it| named(it, text))?.unwrap_or_default(),
             vectors: body.optional("vectors", |it| named(it, vector))?.unwrap_or_default(),
@@ -386,6 +392,7 @@ fn create_collection(body: &mut Fields) -> Option<wire::CreateCollectionRequest>
         chunking: body.optional("chunking", chunking)?,
         fields: body.optional("fields", |it| named(it, new_field))?.unwrap_or_default(),
         language: body.optional("language", text)?,
+        ttl_seconds: body.optional("ttl_seconds", Value::as_u64)?,
         keyword: body.optional("keyword", keyword_settings)?,
     })
 }
@@ -434,6 +441,15 @@ fn index_settings(value: &Value) -> Option<wire::IndexSettings> {
     Some(settings)
 }
 
+/// REST's null is `never`.
+fn expires_at(fields: &mut Fields) -> Option<Option<String>> {
+    match fields.0.shift_remove("expires_at") {
+        None => Some(None),
+        Some(Value::Null) => Some(Some("never".to_owned())),
+        Some(moment) => Some(Some(text(&moment)?)),
+    }
+}
+
 fn new_document(value: &Value) -> Option<wire::NewDocument> {
     let mut fields = Fields::of(value)?;
     let document = wire::NewDocument {
@@ -442,6 +458,7 @@ fn new_document(value: &Value) -> Option<wire::NewDocument> {
         vector: fields.optional("vector", vector)?,
         metadata: fields.optional("metadata", object)?,
         if_seq: fields.optional("if_seq", Value::as_u64)?,
+        expires_at: expires_at(&mut fields)?,
         texts: fields.optional("texts", |it| named(it, text))?.unwrap_or_default(),
         vectors: fields.optional("vectors", |it| named(it, vector))?.unwrap_or_default(),
     };
