@@ -13,6 +13,8 @@ pub struct EncoderInput<'a> {
     pub pooling: Pooling,
     /// Whether its vector is scaled to length 1.
     pub normalize: bool,
+    /// Of a pair, where the tokens of the document begin.
+    pub document_start: Option<usize>,
 }
 
 /// A backend: tokens in, vectors out.
@@ -20,7 +22,7 @@ pub struct EncoderInput<'a> {
 /// It is owned and run by one thread. Texts are packed: a batch costs its tokens, whatever the
 /// lengths of its texts. A vector must not depend on what shares its batch: the
 /// cosine between a text alone and in any batch is at least 0.99999. Callers may not rely on the
-/// vectors being finite or non-zero.
+/// vectors being finite or non-zero. A re-ranker reads pairs, and its vectors are their logits.
 pub trait Embedder: Send {
     /// The number of values of a vector.
     fn dimension(&self) -> usize;

@@ -4,7 +4,10 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use crate::store::{MANIFEST_FILE, MODEL_NAME_RULE};
+use crate::{
+    identity::ModelKind,
+    store::{MANIFEST_FILE, MODEL_NAME_RULE},
+};
 
 /// A model cannot be found, read, imported or trusted.
 #[derive(Debug, thiserror::Error)]
@@ -296,6 +299,17 @@ pub enum EmbedError {
         /// The place of each in the request.
         indexes: Vec<usize>,
     },
+    /// The query of pairs has no token that says something.
+    #[error("the query has no token that says something")]
+    QueryWithoutTokens,
+    /// The model reads pairs of a query and a document, and is given texts, or the other way round.
+    #[error("the model {name} {}", kind.describe())]
+    WrongKind {
+        /// The model.
+        name: String,
+        /// What it is.
+        kind: ModelKind,
+    },
     /// A given token is not in the model's vocabulary.
     #[error("text {index} has the token {token_id}, which is not in the model's vocabulary")]
     UnknownToken {
@@ -368,10 +382,10 @@ impl EmbedError {
             Self::RequestTooLarge { .. } | Self::TextsTooLong { .. } => "limit_exceeded",
             Self::DeadlineExceeded | Self::BatchOutOfTime { .. } => "deadline_exceeded",
             Self::ShuttingDown => "shutting_down",
-            Self::NoTokens { .. } => "invalid_text",
-            Self::UnknownToken { .. } | Self::InvalidDimensions { given: 0, .. } => {
-                "invalid_argument"
-            }
+            Self::NoTokens { .. } | Self::QueryWithoutTokens => "invalid_text",
+            Self::WrongKind { .. }
+            | Self::UnknownToken { .. }
+            | Self::InvalidDimensions { given: 0, .. } => "invalid_argument",
             Self::InvalidDimensions { .. } => "limit_exceeded",
             Self::Unavailable { .. } => "model_not_ready",
             Self::TokenizeFailed { .. } | Self::TextFailed { .. } => "embedding_failed",

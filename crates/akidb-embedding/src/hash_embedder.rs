@@ -88,7 +88,12 @@ mod tests {
 
     fn embed(token_ids: &[u32]) -> Vec<f32> {
         let mut vectors = Vec::new();
-        let text = EncoderInput { token_ids, pooling: Pooling::Mean, normalize: true };
+        let text = EncoderInput {
+            token_ids,
+            pooling: Pooling::Mean,
+            normalize: true,
+            document_start: None,
+        };
         HashEmbedder::new(16).embed_batch(&[text], &mut vectors).unwrap();
         vectors
     }

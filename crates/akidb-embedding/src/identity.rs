@@ -72,6 +72,57 @@ impl fmt::Display for Precision {
     }
 }
 
+/// What a model makes of texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModelKind {
+    /// A vector of each.
+    #[default]
+    Embedder,
+    /// A score of a query and a document, read together. Its vectors have one value, the logit,
+    /// which may be 0.
+    Reranker(ScoreFunction),
+}
+
+impl ModelKind {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedder => "embedder",
+            Self::Reranker(_) => "reranker",
+        }
+    }
+
+    /// What it does and what it does not, for people.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Embedder => "makes vectors of texts and re-ranks nothing",
+            Self::Reranker(_) => "re-ranks documents and makes no vectors",
+        }
+    }
+}
+
+/// How the logit of a re-ranker becomes a score, as its own files say. Neither changes an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoreFunction {
+    /// `1 / (1 + exp(-x))`, between 0 and 1.
+    Sigmoid,
+    /// The logit itself.
+    Identity,
+}
+
+impl ScoreFunction {
+    /// The score of a logit.
+    #[must_use]
+    pub fn score(self, logit: f32) -> f32 {
+        match self {
+            Self::Sigmoid => 1.0 / (1.0 + (-logit).exp()),
+            Self::Identity => logit,
+        }
+    }
+}
+
 /// How the states of a text's tokens become one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -9,6 +9,7 @@ mod bf16;
 mod embedder;
 mod error;
 mod hash_embedder;
+mod hash_reranker;
 mod identity;
 mod loaded_model;
 mod metrics;
@@ -24,7 +25,9 @@ mod tokenize;
 pub use embedder::{Embedder, EncoderInput};
 pub use error::{EmbedError, EncodeError, ModelError, QueueLimit};
 pub use hash_embedder::HashEmbedder;
-pub use identity::{InputType, ModelIdentity, Pooling, Precision, Prompts, UnknownPooling};
+pub use identity::{
+    InputType, ModelIdentity, ModelKind, Pooling, Precision, Prompts, ScoreFunction, UnknownPooling,
+};
 pub use loaded_model::LoadedModel;
 pub use metrics::{EmbeddingMetricFamilies, EmbeddingMetrics};
 pub use model::ModelDirectory;

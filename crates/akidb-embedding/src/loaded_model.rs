@@ -10,11 +10,12 @@ use crate::{
     embedder::Embedder,
     error::ModelError,
     hash_embedder::{HASH_POOLING, HashEmbedder},
-    identity::{ModelIdentity, Precision, Prompts},
+    hash_reranker::HashReranker,
+    identity::{ModelIdentity, ModelKind, Pooling, Precision, Prompts, ScoreFunction},
     metrics::EmbeddingMetrics,
     mlx::{MlxEmbedder, MlxSettings},
     model::{ModelDirectory, hexadecimal},
-    native::NativeEmbedder,
+    native::{CrossEncoder, NativeEmbedder},
     tokenize::TextTokenizer,
 };
 
@@ -29,6 +30,8 @@ pub struct LoadedModel {
     pub tokenizer: TextTokenizer,
     /// Tokens to vectors.
     pub embedder: Box<dyn Embedder>,
+    /// What the vectors are.
+    pub kind: ModelKind,
 }
 
 impl LoadedModel {
@@ -50,7 +53,21 @@ impl LoadedModel {
             identity,
             tokenizer: TextTokenizer::words(HASH_MAX_TOKENS as usize),
             embedder: Box::new(HashEmbedder::new(dimension as usize)),
+            kind: ModelKind::Embedder,
         }
+    }
+
+    /// The hash backend's re-ranker: no files, logits that count the words of the query which a
+    /// document has.
+    #[must_use]
+    pub fn hash_reranker() -> Self {
+        let mut this = Self::hash(1);
+        "hash-reranker".clone_into(&mut this.identity.name);
+        this.identity.pooling = Pooling::Cls;
+        this.identity.normalize = false;
+        this.embedder = Box::new(HashReranker);
+        this.kind = ModelKind::Reranker(ScoreFunction::Sigmoid);
+        this
     }
 
     /// Loads the model in `directory` into the native backend, which runs in `precision` on
@@ -69,7 +86,12 @@ impl LoadedModel {
     ) -> Result<Self, ModelError> {
         let directory = ModelDirectory::open(directory)?;
         Self::load(&directory, name, precision, || {
-            Ok(Box::new(NativeEmbedder::load(&directory, precision, threads)?))
+            Ok(match directory.cross_encoder() {
+                None => Box::new(NativeEmbedder::load(&directory, precision, threads)?),
+                Some(config) => {
+                    Box::new(CrossEncoder::load(&directory, config, precision, threads)?)
+                }
+            })
         })
     }
 
@@ -90,6 +112,14 @@ impl LoadedModel {
         metrics: &EmbeddingMetrics,
     ) -> Result<Self, ModelError> {
         let directory = ModelDirectory::open(directory)?;
+        if directory.cross_encoder().is_some() {
+            return Err(ModelError::WrongBackend {
+                directory: directory.path().to_owned(),
+                what: "re-ranking (config.json: architectures)",
+                backend: "native",
+                hint: "set embedding.backend = \"native\" or \"auto\"",
+            });
+        }
         Self::load(&directory, name, precision, || {
             let embedder = MlxEmbedder::start(&directory, name, precision, settings, metrics);
             Ok(Box::new(embedder?))
@@ -117,7 +147,7 @@ impl LoadedModel {
                 supported: "a prompt that leaves room for a text".to_owned(),
             }
         })?;
-        Ok(Self { identity, tokenizer, embedder })
+        Ok(Self { identity, tokenizer, embedder, kind: directory.kind() })
     }
 }
 

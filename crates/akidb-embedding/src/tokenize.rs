@@ -6,10 +6,12 @@ use std::{fmt, ops::Range, str::FromStr};
 
 use tokenizers::{Encoding, Token, Tokenizer};
 
-use self::meaning::Meaning;
+pub(crate) use self::pairs::PairTypes;
+use self::{meaning::Meaning, pairs::PairWindow};
 use crate::identity::Prompts;
 
 mod meaning;
+mod pairs;
 
 /// What becomes of a text that is longer than the model's window.
 ///
@@ -75,6 +77,8 @@ pub struct TokenizedText {
     pub whole_text_tokens: u32,
     /// How many of `token_ids` stand for something that the model does not know.
     pub unknown_tokens: u32,
+    /// Of a pair, where the tokens of the document begin.
+    pub document_start: Option<usize>,
     /// Whether the whole text has a token that says something: one beside the prompt, the special
     /// tokens and white space. Without one, all such texts would have one and the same vector.
     pub has_content: bool,
@@ -112,6 +116,8 @@ struct ModelTokenizer {
     tokenizer: Tokenizer,
     meaning: Meaning,
     window: Window,
+    /// Of a re-ranker.
+    pairs: Option<PairWindow>,
 }
 
 /// The tokens of a prompt and a text, before anything is cut.
@@ -170,7 +176,8 @@ impl TextTokenizer {
             ));
         }
         let meaning = Meaning::of(&tokenizer);
-        Ok(Self(Kind::Model(Box::new(ModelTokenizer { tokenizer, meaning, window }))))
+        let pairs = None;
+        Ok(Self(Kind::Model(Box::new(ModelTokenizer { tokenizer, meaning, window, pairs }))))
     }
 
     /// The tokenizer of the hash backend, which reads at most `max_tokens` words.
@@ -259,15 +266,19 @@ impl TextTokenizer {
     fn fit(&self, tokens: &Tokens, truncate: Truncate) -> TokenizedText {
         let window = self.window();
         let token_ids = window.fit(&tokens.ids, tokens.of_prompt, truncate);
-        let unknown = match &self.0 {
-            Kind::Model(model) => model.meaning.count_unknown(&token_ids),
-            Kind::Words(_) => 0,
-        };
         TokenizedText {
             whole_text_tokens: count(tokens.ids.len() + window.special_tokens()),
-            unknown_tokens: count(unknown),
+            unknown_tokens: self.count_unknown(&token_ids),
+            document_start: None,
             has_content: tokens.has_content,
             token_ids,
+        }
+    }
+
+    fn count_unknown(&self, token_ids: &[u32]) -> u32 {
+        match &self.0 {
+            Kind::Model(model) => count(model.meaning.count_unknown(token_ids)),
+            Kind::Words(_) => 0,
         }
     }
 

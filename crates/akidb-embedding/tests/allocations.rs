@@ -56,6 +56,7 @@ fn encoding_takes_nothing_from_the_allocator_in_steady_state() {
         token_ids: &tokens[..*length],
         pooling: Pooling::Mean,
         normalize: true,
+        document_start: None,
     };
     let batch: Vec<EncoderInput<'_>> = lengths.iter().map(text).collect();
     for name in ["roberta", "qwen3"] {

@@ -25,6 +25,8 @@ pub(crate) fn from_embedding(error: &EmbedError, place_of: impl Fn(usize) -> Str
             Error::collect(faults.collect())
                 .unwrap_or_else(|| Error::new(ErrorCode::InvalidText, message))
         }
+        EmbedError::QueryWithoutTokens => Error::new(ErrorCode::InvalidText, message),
+        EmbedError::WrongKind { .. } => Error::new(ErrorCode::InvalidArgument, message),
         EmbedError::UnknownToken { index, position, token_id } => {
             let place = format!("{}[{position}]", place_of(*index));
             let fault = format_args!("{token_id} is not a token of the model's vocabulary");
@@ -96,7 +98,7 @@ pub(crate) fn above_limit(place: &str, given: usize, limit_name: &str, limit: us
 mod tests {
     use std::time::Duration;
 
-    use akidb_embedding::QueueLimit;
+    use akidb_embedding::{ModelKind, QueueLimit};
 
     use super::*;
 
@@ -116,6 +118,8 @@ mod tests {
             EmbedError::ShuttingDown,
             EmbedError::TextsTooLong { texts: vec![(0, 9)], limit_tokens: 2 },
             EmbedError::NoTokens { indexes: vec![0, 2] },
+            EmbedError::QueryWithoutTokens,
+            EmbedError::WrongKind { name: reason(), kind: ModelKind::Embedder },
             EmbedError::UnknownToken { index: 0, position: 1, token_id: 2 },
             EmbedError::InvalidDimensions { given: 0, limit: 2 },
             EmbedError::InvalidDimensions { given: 3, limit: 2 },

@@ -121,7 +121,12 @@ fn measure(
         let workload = Workload::uniform(1, tokens, number as u64);
         let token_ids = workload.batches.first().and_then(|batch| batch.first());
         let token_ids = token_ids.context("a workload of one text has one")?;
-        let text = EncoderInput { token_ids, pooling: Pooling::Mean, normalize: true };
+        let text = EncoderInput {
+            token_ids,
+            pooling: Pooling::Mean,
+            normalize: true,
+            document_start: None,
+        };
         let started_at = Instant::now();
         worker.embed_batch(&[text], &mut vectors)?;
         let took = started_at.elapsed();

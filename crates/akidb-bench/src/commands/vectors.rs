@@ -105,6 +105,7 @@ fn encode(
                 token_ids: &texts[at],
                 pooling: model.identity.pooling,
                 normalize: true,
+                document_start: None,
             })
             .collect();
         model.embedder.embed_batch(&inputs, &mut batch)?;

@@ -55,7 +55,12 @@ impl Encoder for Akidb {
         let inputs: Vec<EncoderInput<'_>> = self
             .batch
             .iter()
-            .map(|token_ids| EncoderInput { token_ids, pooling: Pooling::Mean, normalize: true })
+            .map(|token_ids| EncoderInput {
+                token_ids,
+                pooling: Pooling::Mean,
+                normalize: true,
+                document_start: None,
+            })
             .collect();
         self.model.embedder.embed_batch(&inputs, &mut self.vectors)?;
         Ok(started.elapsed())

@@ -93,7 +93,12 @@ impl Launch {
         };
         self.check(&info, python)?;
         let mut vector = vec![0.0; self.dimension];
-        let text = EncoderInput { token_ids: &[0], pooling: Pooling::Mean, normalize: false };
+        let text = EncoderInput {
+            token_ids: &[0],
+            pooling: Pooling::Mean,
+            normalize: false,
+            document_start: None,
+        };
         let first = worker
             .send_batch(&[text], deadline)
             .and_then(|request| worker.receive_vectors(request, &mut vector, deadline));

@@ -269,6 +269,7 @@ mod tests {
             let token_ids: Vec<Vec<u32>> = lengths.iter().map(|length| vec![0; *length]).collect();
             let text = |token_ids| EncoderInput {
                 token_ids, pooling: Pooling::Mean, normalize: true,
+                document_start: None,
             };
             let texts: Vec<EncoderInput<'_>> = token_ids.iter().map(|ids| text(ids)).collect();
             let shares = share(&texts, workers);

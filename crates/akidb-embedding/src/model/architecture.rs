@@ -26,6 +26,7 @@ pub(crate) enum Architecture {
 
 /// What `config.json` says.
 pub(super) struct ReadConfig {
+    pub(super) file: ConfigFile,
     pub(super) architecture: Architecture,
     /// How token states are pooled where nothing else says so.
     pub(super) default_pooling: Pooling,
@@ -52,6 +53,7 @@ impl Architecture {
             architecture,
             default_pooling: default_pooling(&config),
             is_quantized: config.get(QUANTIZATION).is_some(),
+            file: config,
         })
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct BertConfig {
     pub(crate) intermediate_size: u32,
     /// The tokens that the model knows.
     pub(crate) vocabulary: u32,
-    /// The token types; texts here are all of the first.
+    /// The token types: a text is of the first, the second one of a pair is of the second.
     pub(crate) token_types: u32,
     /// The rows of the position embeddings, of which a RoBERTa uses those after its padding token.
     pub(crate) position_rows: u32,
@@ -194,7 +194,7 @@ fn activation(file: &ConfigFile, name: &str) -> Result<Activation, ModelError> {
     }
 }
 
-fn check_pair(
+pub(super) fn check_pair(
     weights: &WeightFiles,
     name: &str,
     shape: &[usize],

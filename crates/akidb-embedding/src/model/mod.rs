@@ -6,6 +6,7 @@
 mod architecture;
 mod bert;
 mod config_file;
+mod cross_encoder;
 mod digest;
 mod json;
 mod links;
@@ -19,16 +20,20 @@ use std::path::{Path, PathBuf};
 pub(crate) use self::{
     architecture::Architecture,
     bert::{Activation, BertConfig},
+    cross_encoder::{CrossEncoderConfig, HeadTensor},
     digest::{hexadecimal, sha256_of_file},
     json::{read_json, read_json_if_present},
     links::check_links,
     qwen3::Qwen3Config,
     weights::WeightFiles,
 };
-use self::{architecture::ReadConfig, sentence_transformers::SentenceTransformersConfig};
+use self::{
+    architecture::ReadConfig,
+    sentence_transformers::{Modules, SentenceTransformersConfig, read_modules},
+};
 use crate::{
     error::ModelError,
-    identity::{ModelIdentity, Pooling, Precision, Prompts},
+    identity::{ModelIdentity, ModelKind, Pooling, Precision, Prompts},
     tokenize::TextTokenizer,
 };
 
@@ -39,6 +44,8 @@ use crate::{
 pub struct ModelDirectory {
     path: PathBuf,
     architecture: Architecture,
+    /// Of a re-ranker.
+    cross_encoder: Option<CrossEncoderConfig>,
     settings: SentenceTransformersConfig,
     weights: WeightFiles,
     is_quantized: bool,
@@ -54,10 +61,21 @@ impl ModelDirectory {
         if path.is_dir() {
             check_links(path)?;
         }
-        let ReadConfig { architecture, default_pooling, is_quantized } =
+        let ReadConfig { architecture, file, default_pooling, is_quantized } =
             Architecture::read(&path.join("config.json"))?;
-        let settings =
-            SentenceTransformersConfig::read(path, default_pooling, architecture.max_tokens())?;
+        let modules = read_modules(path)?;
+        // What is pooled makes vectors, whatever its network once was.
+        let cross_encoder = match modules {
+            Some(Modules::Pooled { .. }) => None,
+            Some(Modules::NetworkAlone) | None => {
+                CrossEncoderConfig::read(path, &file, &architecture)?
+            }
+        };
+        let tokens_max = architecture.max_tokens();
+        let settings = match cross_encoder {
+            Some(_) => SentenceTransformersConfig::read_of_reranker(path, tokens_max),
+            None => SentenceTransformersConfig::read(path, modules, default_pooling, tokens_max),
+        }?;
         if !path.join("tokenizer.json").is_file() {
             return Err(ModelError::MissingFile { file: path.join("tokenizer.json") });
         }
@@ -65,8 +83,12 @@ impl ModelDirectory {
         if !is_quantized {
             // MLX packs quantized weights in shapes of its own, and checks them itself.
             architecture.check_tensors(&weights)?;
+            if let Some(cross_encoder) = &cross_encoder {
+                cross_encoder.check_tensors(&weights, architecture.hidden_size())?;
+            }
         }
-        Ok(Self { path: path.to_owned(), architecture, settings, weights, is_quantized })
+        let path = path.to_owned();
+        Ok(Self { path, architecture, cross_encoder, settings, weights, is_quantized })
     }
 
     /// Where the directory is.
@@ -87,10 +109,20 @@ impl ModelDirectory {
         self.is_quantized
     }
 
-    /// The number of values of a vector.
+    /// What the model makes of texts.
+    #[must_use]
+    pub fn kind(&self) -> ModelKind {
+        let reranker = self.cross_encoder.as_ref();
+        reranker.map_or(ModelKind::Embedder, |it| ModelKind::Reranker(it.score_function))
+    }
+
+    /// The number of values of a vector; of a re-ranker 1, its logit.
     #[must_use]
     pub fn dimension(&self) -> u32 {
-        self.architecture.hidden_size()
+        match self.cross_encoder {
+            Some(_) => 1,
+            None => self.architecture.hidden_size(),
+        }
     }
 
     /// The most tokens of a text that are read, special tokens included.
@@ -143,8 +175,16 @@ impl ModelDirectory {
     pub fn tokenizer(&self) -> Result<TextTokenizer, ModelError> {
         let file = self.path.join("tokenizer.json");
         let tokenizer = tokenizer_file::read(&file, &self.architecture, &self.settings)?;
-        TextTokenizer::from_model(tokenizer, self.max_tokens() as usize)
-            .map_err(|reason| ModelError::Damaged { file, reason })
+        let tokens_max = self.max_tokens() as usize;
+        match &self.cross_encoder {
+            None => TextTokenizer::from_model(tokenizer, tokens_max),
+            Some(it) => TextTokenizer::of_pairs(tokenizer, tokens_max, it.head.types()),
+        }
+        .map_err(|reason| ModelError::Damaged { file, reason })
+    }
+
+    pub(crate) fn cross_encoder(&self) -> Option<&CrossEncoderConfig> {
+        self.cross_encoder.as_ref()
     }
 
     pub(crate) fn architecture(&self) -> &Architecture {

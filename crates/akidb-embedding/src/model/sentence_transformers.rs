@@ -31,6 +31,15 @@ const TRANSFORMER_FILES: [&str; 4] = [
 /// The prompts that every model has, empty where its files give none.
 const PROMPTS_OF_ALL: [&str; 2] = ["query", "document"];
 
+/// What `modules.json` lists; without it a model is what its network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Modules {
+    /// A network whose states are pooled.
+    Pooled { pooling: Pooling, normalize: bool },
+    /// A network that is whole, as a re-ranker's is.
+    NetworkAlone,
+}
+
 /// The settings of a model beyond its network.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct SentenceTransformersConfig {
@@ -70,21 +79,44 @@ struct PromptsConfig {
 }
 
 impl SentenceTransformersConfig {
-    /// Reads the files in `directory`; all of them may be absent.
+    /// Reads the files in `directory`, whose `modules` are read already; all of them may be absent.
     ///
     /// Without `modules.json` a model is pooled by `default_pooling`. Its network reads at most
     /// `network_max_tokens`.
     pub(super) fn read(
         directory: &Path,
+        modules: Option<Modules>,
         default_pooling: Pooling,
         network_max_tokens: u32,
     ) -> Result<Self, ModelError> {
-        let (pooling, normalize) = read_modules(directory)?.unwrap_or((default_pooling, false));
+        let (pooling, normalize) = match modules {
+            Some(Modules::Pooled { pooling, normalize }) => (pooling, normalize),
+            None => (default_pooling, false),
+            Some(Modules::NetworkAlone) => {
+                let file = directory.join("modules.json");
+                return Err(unsupported(&file, "type", "Transformer", SUPPORTED_MODULES));
+            }
+        };
         let transformer = read_transformer_module(directory)?;
         Ok(Self {
             pooling,
             normalize,
             prompts: read_prompts(directory)?,
+            max_tokens: read_max_tokens(directory, transformer.max_seq_length, network_max_tokens)?,
+            do_lower_case: transformer.do_lower_case,
+        })
+    }
+
+    /// The same of a re-ranker, whose head reads the first token's state and which has no prompts.
+    pub(super) fn read_of_reranker(
+        directory: &Path,
+        network_max_tokens: u32,
+    ) -> Result<Self, ModelError> {
+        let transformer = read_transformer_module(directory)?;
+        Ok(Self {
+            pooling: Pooling::Cls,
+            normalize: false,
+            prompts: Prompts::default(),
             max_tokens: read_max_tokens(directory, transformer.max_seq_length, network_max_tokens)?,
             do_lower_case: transformer.do_lower_case,
         })
@@ -100,8 +132,8 @@ fn read_transformer_module(directory: &Path) -> Result<TransformerModule, ModelE
     Ok(TransformerModule::default())
 }
 
-/// How the model is pooled and whether it is normalized, where `modules.json` is there.
-fn read_modules(directory: &Path) -> Result<Option<(Pooling, bool)>, ModelError> {
+/// Reads `modules.json`, where it is there.
+pub(super) fn read_modules(directory: &Path) -> Result<Option<Modules>, ModelError> {
     let file = directory.join("modules.json");
     let Some(modules) = read_json_if_present::<Vec<Module>>(&file)? else {
         return Ok(None);
@@ -112,15 +144,24 @@ fn read_modules(directory: &Path) -> Result<Option<(Pooling, bool)>, ModelError>
     let normalize = match kinds.as_slice() {
         ["Transformer", "Pooling"] => false,
         ["Transformer", "Pooling", "Normalize"] => true,
+        ["Transformer"] => {
+            check_transformer_path(&file, &modules[0])?;
+            return Ok(Some(Modules::NetworkAlone));
+        }
         _ => return refuse(&kinds.join(", ")),
     };
-    if !modules[0].path.is_empty() {
-        return Err(unsupported(&file, "path", &modules[0].path, "\"\" for the transformer"));
-    }
+    check_transformer_path(&file, &modules[0])?;
     let folder = inside(&modules[1].path)
         .ok_or_else(|| unsupported(&file, "path", &modules[1].path, "a folder inside the model"))?;
     let pooling = read_pooling(&directory.join(folder).join("config.json"))?;
-    Ok(Some((pooling, normalize)))
+    Ok(Some(Modules::Pooled { pooling, normalize }))
+}
+
+fn check_transformer_path(file: &Path, module: &Module) -> Result<(), ModelError> {
+    match module.path.as_str() {
+        "" => Ok(()),
+        path => Err(unsupported(file, "path", path, "\"\" for the transformer")),
+    }
 }
 
 /// The path, if it does not lead out of the directory.

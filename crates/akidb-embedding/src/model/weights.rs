@@ -25,7 +25,7 @@ const SUPPORTED_TYPES: &str = "F32, F16 and BF16";
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// The safetensors files of a model, by their headers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct WeightFiles {
     directory: PathBuf,
     files: Vec<WeightFile>,
@@ -33,7 +33,7 @@ pub(crate) struct WeightFiles {
     prefix: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct WeightFile {
     path: PathBuf,
     metadata: Metadata,
@@ -62,6 +62,11 @@ impl WeightFiles {
             .min_by_key(String::len)
             .unwrap_or_default();
         Ok(Self { directory: directory.to_owned(), files, prefix })
+    }
+
+    /// The same files for tensors that stand beside the network: nothing stands before their names.
+    pub(crate) fn outside_of_network(&self) -> Self {
+        Self { prefix: String::new(), ..self.clone() }
     }
 
     /// SHA-256 of all files' bytes in the order of their names.

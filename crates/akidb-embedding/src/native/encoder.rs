@@ -3,6 +3,8 @@
 //! Devlin et al., "BERT: pre-training of deep bidirectional transformers", 2018, arXiv:1810.04805.
 //! Out of scope: threads, and the arithmetic inside a layer's parts.
 
+use std::mem;
+
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rten_simd::SimdOp;
 
@@ -19,6 +21,7 @@ use crate::{
     error::ModelError,
     identity::Precision,
     model::{BertConfig, WeightFiles},
+    tokenize::PairTypes,
 };
 
 /// The tokens that are in the feed-forward part at a time, so that what it works in stays in the
@@ -31,6 +34,8 @@ pub(super) struct BertEncoder {
     words: TokenEmbeddings,
     /// `[positions, hidden]`, the embedding of the first token type added to every row.
     position_embeddings: Vec<f32>,
+    /// By how much the second token type differs from the first, where texts come in pairs of both.
+    second_type: Option<Vec<f32>>,
     embedding_norm: LayerNorm,
     layers: Vec<Layer>,
 }
@@ -46,11 +51,13 @@ struct Layer {
 }
 
 impl BertEncoder {
-    /// Reads and packs the weights, some layers at once.
+    /// Reads and packs the weights, some layers at once. `pair_types` are the types that the texts of
+    /// pairs are of.
     pub(super) fn load(
         config: &BertConfig,
         weights: &WeightFiles,
         precision: Precision,
+        pair_types: PairTypes,
     ) -> Result<Self, ModelError> {
         let hidden = config.hidden_size as usize;
         let embedding = |name: &str, rows: u32| {
@@ -58,8 +65,13 @@ impl BertEncoder {
         };
         let token_types = embedding("token_type_embeddings", config.token_types)?;
         let mut position_embeddings = embedding("position_embeddings", config.position_rows)?;
+        let (first_type, other_types) = token_types.split_at(hidden);
+        let second_type = (pair_types == PairTypes::Two).then(|| {
+            let pairs = other_types.iter().zip(first_type);
+            pairs.map(|(second, first)| second - first).collect()
+        });
         for row in position_embeddings.chunks_exact_mut(hidden) {
-            row.iter_mut().zip(&token_types).for_each(|(value, kind)| *value += kind);
+            row.iter_mut().zip(first_type).for_each(|(value, kind)| *value += kind);
         }
         let layers = (0..config.layers).into_par_iter();
         let layers = layers.map(|number| Layer::load(weights, config, precision, number));
@@ -71,6 +83,7 @@ impl BertEncoder {
                 precision,
             )?,
             position_embeddings,
+            second_type,
             embedding_norm: load_norm(weights, config, "embeddings.LayerNorm")?,
             layers: layers.collect::<Result<_, _>>()?,
             config: config.clone(),
@@ -85,9 +98,23 @@ impl BertEncoder {
         for ((token, position), state) in tokens.zip(states.chunks_exact_mut(hidden)) {
             self.words.write(token as usize, state);
             let position = &self.position_embeddings[position as usize * hidden..][..hidden];
-            state.iter_mut().zip(position).for_each(|(value, position)| *value += position);
+            add(state, position);
         }
+        self.add_second_type(part, states);
         self.embedding_norm.apply(states);
+    }
+
+    /// Makes the tokens of documents of the second type, which is all that tells them from the query's.
+    fn add_second_type(&self, part: &Part<'_>, mut states: &mut [f32]) {
+        let Some(second_type) = &self.second_type else { return };
+        let hidden = self.hidden_size();
+        for text in part.texts() {
+            let (own, others) = mem::take(&mut states).split_at_mut(text.own.len() * hidden);
+            states = others;
+            let document_start = text.document_start.unwrap_or(text.token_ids.len());
+            let of_query = document_start.clamp(text.own.start, text.own.end) - text.own.start;
+            own[of_query * hidden..].chunks_exact_mut(hidden).for_each(|it| add(it, second_type));
+        }
     }
 
     /// Every token with its row of the position embeddings.
@@ -214,6 +241,10 @@ impl Layer {
             output_norm: load_norm(weights, config, &name("output.LayerNorm"))?,
         })
     }
+}
+
+fn add(state: &mut [f32], values: &[f32]) {
+    state.iter_mut().zip(values).for_each(|(value, other)| *value += other);
 }
 
 fn load_norm(

@@ -8,6 +8,7 @@
 
 mod activations;
 mod attention;
+mod cross_encoder;
 mod encoder;
 mod linear;
 mod qwen3;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use rayon::ThreadPoolBuilder;
 
+pub(crate) use self::cross_encoder::CrossEncoder;
 use self::{
     encoder::BertEncoder,
     linear::Dot,
@@ -35,6 +37,7 @@ use crate::{
     error::{EncodeError, ModelError},
     identity::Precision,
     model::{Architecture, ModelDirectory},
+    tokenize::PairTypes,
 };
 
 /// A network with its weights, as steps between which the threads of a team wait for each other.
@@ -111,10 +114,11 @@ impl NativeEmbedder {
             })?;
         let weights = directory.weights();
         let architecture = directory.architecture().clone();
+        let pair_types = directory.cross_encoder().map_or(PairTypes::One, |it| it.head.types());
         let encoder = pool.install(|| -> Result<Arc<dyn Encoder>, ModelError> {
             Ok(match &architecture {
                 Architecture::Bert(config) => {
-                    Arc::new(BertEncoder::load(config, weights, precision)?)
+                    Arc::new(BertEncoder::load(config, weights, precision, pair_types)?)
                 }
                 Architecture::Qwen3(config) => {
                     Arc::new(Qwen3Encoder::load(config, weights, precision)?)
@@ -126,15 +130,10 @@ impl NativeEmbedder {
         }
         Ok(Self { architecture, encoder, team: ThreadTeam::new(pool) })
     }
-}
 
-impl Embedder for NativeEmbedder {
-    fn dimension(&self) -> usize {
-        self.architecture.hidden_size() as usize
-    }
-
-    /// On as many threads of its own, which the system lets run where no other thread wants to.
-    fn in_background(&self) -> Option<Box<dyn Embedder>> {
+    /// The same weights on as many threads of its own, which the system lets run where no other
+    /// thread wants to.
+    fn beside(&self) -> Option<Self> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(self.team.threads())
             .thread_name(|number| format!("akidb-bulk-{number}"))
@@ -143,11 +142,21 @@ impl Embedder for NativeEmbedder {
         let pool = pool
             .inspect_err(|error| tracing::warn!(%error, "no threads for bulk texts, they share those of queries"))
             .ok()?;
-        Some(Box::new(Self {
+        Some(Self {
             architecture: self.architecture.clone(),
             encoder: Arc::clone(&self.encoder),
             team: ThreadTeam::new(pool),
-        }))
+        })
+    }
+}
+
+impl Embedder for NativeEmbedder {
+    fn dimension(&self) -> usize {
+        self.architecture.hidden_size() as usize
+    }
+
+    fn in_background(&self) -> Option<Box<dyn Embedder>> {
+        Some(Box::new(self.beside()?))
     }
 
     fn embed_batch(

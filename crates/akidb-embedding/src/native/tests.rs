@@ -27,7 +27,12 @@ fn every_way_to_multiply_bytes_gives_the_same_vectors_to_the_bit() {
         texts.iter().map(|text| tokenizer.tokenize(text).unwrap().token_ids).collect();
     let inputs: Vec<EncoderInput<'_>> = tokens
         .iter()
-        .map(|token_ids| EncoderInput { token_ids, pooling: Pooling::Mean, normalize: true })
+        .map(|token_ids| EncoderInput {
+            token_ids,
+            pooling: Pooling::Mean,
+            normalize: true,
+            document_start: None,
+        })
         .collect();
     for threads in [1, 2] {
         let mut embedder = NativeEmbedder::load(&model, Precision::Int8, threads).unwrap();
@@ -53,6 +58,7 @@ fn a_batch_that_is_not_larger_takes_no_more_memory() {
             token_ids: &tokens[..*length],
             pooling: Pooling::Mean,
             normalize: true,
+            document_start: None,
         };
         lengths.iter().map(text).collect()
     };

@@ -45,6 +45,8 @@ pub(super) struct Part<'a> {
 /// A text of which a thread has tokens.
 pub(super) struct TextPart<'a> {
     pub(super) token_ids: &'a [u32],
+    /// Of a pair, where the tokens of the document begin.
+    pub(super) document_start: Option<usize>,
     /// The text's tokens among those of the group.
     pub(super) tokens: Range<usize>,
     /// The thread's tokens among those of the text.
@@ -66,7 +68,8 @@ impl Part<'_> {
             let start = self.tokens.start.clamp(tokens.start, tokens.end);
             let end = self.tokens.end.clamp(tokens.start, tokens.end);
             let own = start - tokens.start..end - tokens.start;
-            TextPart { token_ids: text.token_ids, tokens, own }
+            let EncoderInput { token_ids, document_start, .. } = *text;
+            TextPart { token_ids, document_start, tokens, own }
         });
         texts.filter(|text| !text.own.is_empty())
     }
@@ -192,6 +195,7 @@ mod tests {
             token_ids: &tokens[..*length],
             pooling: Pooling::Mean,
             normalize: true,
+            document_start: None,
         };
         lengths.iter().map(text).collect()
     }

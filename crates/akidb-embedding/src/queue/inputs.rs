@@ -27,6 +27,14 @@ pub enum EmbedInputs {
     /// The tokens of texts, as the model's own tokenizer numbers them, with or without the special
     /// ones around them. They are taken as they are: no prompt goes before them.
     TokenIds(Vec<Vec<u32>>),
+    /// A query with each of some documents, for a re-ranker. A pair that is too long is cut, whatever is
+    /// said of truncation, and no prompt goes before it.
+    Pairs {
+        /// What the documents are to answer.
+        query: Arc<str>,
+        /// The documents.
+        documents: Vec<String>,
+    },
 }
 
 impl EmbedInputs {
@@ -36,6 +44,7 @@ impl EmbedInputs {
         match self {
             Self::Texts(texts) => texts.len(),
             Self::TokenIds(texts) => texts.len(),
+            Self::Pairs { documents, .. } => documents.len(),
         }
     }
 
@@ -53,6 +62,9 @@ impl EmbedInputs {
             let after = match &mut rest {
                 Self::Texts(texts) => Self::Texts(texts.split_off(at)),
                 Self::TokenIds(texts) => Self::TokenIds(texts.split_off(at)),
+                Self::Pairs { query, documents } => {
+                    Self::Pairs { query: Arc::clone(query), documents: documents.split_off(at) }
+                }
             };
             let part = std::mem::replace(&mut rest, after);
             (!part.is_empty()).then_some(part)
@@ -65,6 +77,9 @@ impl EmbedInputs {
         match self {
             Self::Texts(texts) => Self::estimated_tokens_of(texts),
             Self::TokenIds(texts) => texts.iter().map(|text| text.len() + 2).sum(),
+            Self::Pairs { query, documents } => {
+                documents.len() * (query.len() / 4 + 2) + Self::estimated_tokens_of(documents)
+            }
         }
     }
 
@@ -79,6 +94,9 @@ impl EmbedInputs {
         let bytes: usize = match self {
             Self::Texts(texts) => texts.iter().map(String::len).sum(),
             Self::TokenIds(texts) => texts.iter().map(Vec::len).sum(),
+            Self::Pairs { query, documents } => {
+                query.len() + documents.iter().map(String::len).sum::<usize>()
+            }
         };
         bytes + self.len() * BYTES_PER_TEXT <= INLINE_TOKENIZE_BYTES + BYTES_PER_TEXT
     }
@@ -150,12 +168,37 @@ fn tokenize_each(
             .enumerate()
             .map(|(index, text)| accept(tokenizer, text, truncate, index))
             .collect::<Result<Vec<_>, _>>()?,
+        EmbedInputs::Pairs { query, documents } => {
+            return tokenize_pairs(tokenizer, query, documents, is_wanted);
+        }
     };
     refuse_without_content(&texts)?;
     if truncate == Truncate::None {
         refuse_too_long(&texts, tokenizer.max_tokens())?;
     }
     Ok(texts)
+}
+
+/// Tokenizes a query once, and each document behind it. A document of which no token remains fits no
+/// query well, and is for the model to say so.
+fn tokenize_pairs(
+    tokenizer: &TextTokenizer,
+    query: &str,
+    documents: &[String],
+    is_wanted: impl Fn() -> bool,
+) -> Result<Vec<TokenizedText>, EmbedError> {
+    let failed = |index, reason| EmbedError::TokenizeFailed { index, reason };
+    let query = tokenizer.tokenize_query(query).map_err(|reason| failed(0, reason))?;
+    if !query.has_content() {
+        return Err(EmbedError::QueryWithoutTokens);
+    }
+    let pair = |(index, document): (usize, &String)| match is_wanted() {
+        true => {
+            tokenizer.tokenize_document(&query, document).map_err(|reason| failed(index, reason))
+        }
+        false => Err(EmbedError::DeadlineExceeded),
+    };
+    documents.iter().enumerate().map(pair).collect()
 }
 
 pub(super) fn tokenize(

@@ -43,7 +43,7 @@ pub use self::{
 };
 use crate::{
     error::EmbedError,
-    identity::{InputType, ModelIdentity, Pooling},
+    identity::{InputType, ModelIdentity, ModelKind, Pooling},
     loaded_model::LoadedModel,
     metrics::EmbeddingMetrics,
     mlx::Availability,
@@ -152,10 +152,10 @@ impl EmbedOptions {
     }
 }
 
-/// One text's vector.
+/// One text's vector, or a pair's logit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embedding {
-    /// The vector; every value is finite and one at least is not zero.
+    /// The vector; every value is finite and, but for a logit, one at least is not zero.
     pub values: Vec<f32>,
     /// The tokens that were read, special tokens and prompt included.
     pub tokens: u32,
@@ -174,6 +174,7 @@ pub struct EmbeddingQueue {
     shared: Arc<Shared>,
     tokenizer: Arc<TextTokenizer>,
     identity: Arc<ModelIdentity>,
+    kind: ModelKind,
     metrics: EmbeddingMetrics,
     availability: Option<Availability>,
     _close_on_drop: Arc<CloseOnDrop>,
@@ -191,8 +192,8 @@ impl EmbeddingQueue {
         metrics: EmbeddingMetrics,
         lane_locks: LaneLocks,
     ) -> io::Result<Self> {
-        let LoadedModel { identity, tokenizer, embedder } = model;
-        let shared = Arc::new(Shared::new(settings, metrics.clone(), lane_locks));
+        let LoadedModel { identity, tokenizer, embedder, kind } = model;
+        let shared = Arc::new(Shared::new(kind, settings, metrics.clone(), lane_locks));
         let availability = embedder.availability();
         owner::start(embedder, Arc::clone(&shared))?;
         Ok(Self {
@@ -201,6 +202,7 @@ impl EmbeddingQueue {
             shared,
             tokenizer: Arc::new(tokenizer),
             identity: Arc::new(identity),
+            kind,
             metrics,
         })
     }
@@ -209,6 +211,12 @@ impl EmbeddingQueue {
     #[must_use]
     pub fn identity(&self) -> &ModelIdentity {
         &self.identity
+    }
+
+    /// What the vectors are.
+    #[must_use]
+    pub const fn kind(&self) -> ModelKind {
+        self.kind
     }
 
     /// Whether the backend runs right now, where that changes by itself.
@@ -313,6 +321,7 @@ impl EmbeddingQueue {
         inputs: EmbedInputs,
         options: &EmbedOptions,
     ) -> Result<Vec<Embedding>, EmbedError> {
+        self.check_kind(&inputs)?;
         check_dimensions(options, self.dimension())?;
         if inputs.is_empty() {
             return Ok(Vec::new());
@@ -337,6 +346,15 @@ impl EmbeddingQueue {
         Ok(embeddings)
     }
 
+    /// A re-ranker reads pairs, and no other model does.
+    fn check_kind(&self, inputs: &EmbedInputs) -> Result<(), EmbedError> {
+        let are_pairs = matches!(inputs, EmbedInputs::Pairs { .. });
+        if are_pairs == matches!(self.kind, ModelKind::Reranker(_)) {
+            return Ok(());
+        }
+        Err(EmbedError::WrongKind { name: self.identity.name.clone(), kind: self.kind })
+    }
+
     fn queue(
         &self,
         texts: Vec<TokenizedText>,
@@ -354,6 +372,7 @@ impl EmbeddingQueue {
                 deadline: options.deadline,
             };
             let encoding = Encoding {
+                document_start: text.document_start,
                 token_ids: text.token_ids,
                 pooling: options.pooling.unwrap_or(self.identity.pooling),
                 normalize: options.normalize.unwrap_or(self.identity.normalize),

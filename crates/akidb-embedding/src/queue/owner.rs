@@ -20,6 +20,7 @@ use super::{
 use crate::{
     embedder::{Embedder, EncoderInput},
     error::{EmbedError, EncodeError},
+    identity::ModelKind,
 };
 
 /// Starts one thread for both lanes, or one for each where the backend can run in the background.
@@ -114,6 +115,7 @@ impl Owner {
                 token_ids: &task.encoding.token_ids,
                 pooling: task.encoding.pooling,
                 normalize: task.encoding.normalize,
+                document_start: task.encoding.document_start,
             })
             .collect();
         let Self { embedder, vectors, .. } = self;
@@ -134,7 +136,7 @@ impl Owner {
     fn answer(&self, batch: &[Task]) {
         let rows = self.vectors.chunks_exact(self.embedder.dimension());
         for (task, row) in batch.iter().zip(rows) {
-            if let Some(reason) = reason_to_refuse(row) {
+            if let Some(reason) = reason_to_refuse(row, self.shared.kind()) {
                 fail(task, reason);
                 continue;
             }
@@ -169,11 +171,15 @@ fn requests_of(batch: &[Task]) -> Vec<&PendingRequest> {
     requests.collect::<HashMap<_, _>>().into_values().collect()
 }
 
-fn reason_to_refuse(vector: &[f32]) -> Option<&'static str> {
-    if !vector.iter().all(|value| value.is_finite()) {
-        return Some("its vector holds a value that is not finite");
+fn reason_to_refuse(vector: &[f32], kind: ModelKind) -> Option<&'static str> {
+    let is_finite = vector.iter().all(|value| value.is_finite());
+    let is_zero = || vector.iter().all(|value| *value == 0.0);
+    match kind {
+        ModelKind::Embedder if !is_finite => Some("its vector holds a value that is not finite"),
+        ModelKind::Embedder => is_zero().then_some("its vector is zero"),
+        // A logit of 0 is as good as any.
+        ModelKind::Reranker(_) => (!is_finite).then_some("its logit is not finite"),
     }
-    vector.iter().all(|value| *value == 0.0).then_some("its vector is zero")
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -67,7 +67,7 @@ mod tests {
     fn encoding(text: u32, normalize: bool) -> Encoding {
         // Longer texts for higher numbers, so that entries differ in size.
         let token_ids = vec![text; 1 + text as usize * 3];
-        Encoding { token_ids, pooling: Pooling::Mean, normalize }
+        Encoding { token_ids, pooling: Pooling::Mean, normalize, document_start: None }
     }
 
     /// What was used last stands last.

@@ -17,10 +17,11 @@ use super::{
     state::{Next, QueueState},
     tasks::{Duty, Encoding, Task, Waiter},
 };
-use crate::{error::EmbedError, metrics::EmbeddingMetrics};
+use crate::{error::EmbedError, identity::ModelKind, metrics::EmbeddingMetrics};
 
 #[derive(Debug)]
 pub(super) struct Shared {
+    kind: ModelKind,
     settings: QueueSettings,
     metrics: EmbeddingMetrics,
     lane_locks: LaneLocks,
@@ -43,12 +44,14 @@ pub(super) struct Batch<'a> {
 
 impl Shared {
     pub(super) fn new(
+        kind: ModelKind,
         settings: QueueSettings,
         metrics: EmbeddingMetrics,
         lane_locks: LaneLocks,
     ) -> Self {
         Self {
             queries: Mutex::new(QueryCache::new(settings.query_cache_bytes)),
+            kind,
             settings,
             metrics,
             lane_locks,
@@ -56,6 +59,11 @@ impl Shared {
             changed: Condvar::new(),
             owners: watch::Sender::new(0),
         }
+    }
+
+    /// What the vectors are.
+    pub(super) const fn kind(&self) -> ModelKind {
+        self.kind
     }
 
     pub(super) fn settings(&self) -> &QueueSettings {

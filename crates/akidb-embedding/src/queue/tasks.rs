@@ -19,6 +19,8 @@ pub(super) struct Encoding {
     pub(super) token_ids: Vec<u32>,
     pub(super) pooling: Pooling,
     pub(super) normalize: bool,
+    /// Of a pair, where the tokens of the document begin.
+    pub(super) document_start: Option<usize>,
 }
 
 /// One place of one request that a vector is for.

@@ -16,10 +16,10 @@ use tempfile::TempDir;
 use crate::support::{TinyModel, workspace};
 
 /// A copy of one of the models in `tests/data/tiny`, to be changed.
-struct Copied(TempDir);
+pub(crate) struct Copied(TempDir);
 
 impl Copied {
-    fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let from = workspace().join("crates/akidb-embedding/tests/data/tiny").join(name);
         let copied = Self(tempfile::tempdir().unwrap());
         fs::create_dir(copied.path().join("1_Pooling")).unwrap();
@@ -31,12 +31,12 @@ impl Copied {
         copied
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Sets values in one of its JSON files; null takes one away.
-    fn set(&self, file: &str, changes: &Value) {
+    pub(crate) fn set(&self, file: &str, changes: &Value) {
         let path = self.path().join(file);
         let mut settings: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         for (key, value) in changes.as_object().unwrap() {
@@ -45,11 +45,16 @@ impl Copied {
         fs::write(path, settings.to_string()).unwrap();
     }
 
+    /// Writes one of its JSON files.
+    pub(crate) fn write(&self, file: &str, settings: &Value) {
+        fs::write(self.path().join(file), settings.to_string()).unwrap();
+    }
+
     fn load(&self) -> LoadedModel {
         LoadedModel::native(self.path(), "copied", Precision::F32, 1).unwrap()
     }
 
-    fn refuses(&self, parts: &[&str]) {
+    pub(crate) fn refuses(&self, parts: &[&str]) {
         let error =
             LoadedModel::native(self.path(), "copied", Precision::F32, 1).unwrap_err().to_string();
         for part in parts {
@@ -61,7 +66,8 @@ impl Copied {
 fn embed(model: &mut LoadedModel, text: &str) -> Vec<f32> {
     let text = model.tokenizer.tokenize(text).unwrap();
     let pooling = model.identity.pooling;
-    let input = EncoderInput { token_ids: &text.token_ids, pooling, normalize: true };
+    let input =
+        EncoderInput { token_ids: &text.token_ids, pooling, normalize: true, document_start: None };
     let mut vector = Vec::new();
     model.embedder.embed_batch(&[input], &mut vector).unwrap();
     vector

@@ -16,6 +16,7 @@ fn embed(model: &mut LoadedModel, texts: &[TokenizedText]) -> Vec<Vec<f32>> {
             token_ids: &text.token_ids,
             pooling: Pooling::Mean,
             normalize: false,
+            document_start: None,
         })
         .collect();
     let mut vectors = Vec::new();
@@ -30,6 +31,7 @@ fn a_text_alone_and_in_any_batch_has_the_same_vector_to_the_bit() {
         let mut texts: Vec<TokenizedText> = LENGTHS
             .iter()
             .map(|length| TokenizedText {
+                document_start: None,
                 token_ids: (0..*length).map(|_| random.random_range(1000..30_000)).collect(),
                 whole_text_tokens: u32::try_from(*length).unwrap(),
                 unknown_tokens: 0,

@@ -13,6 +13,7 @@ mod passages;
 mod query_cache;
 mod queue;
 mod queues_under_load;
+mod rerankers;
 mod sts_benchmark;
 mod support;
 mod tiny_models;

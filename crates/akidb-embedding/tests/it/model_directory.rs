@@ -21,6 +21,7 @@ fn embed(directory: &Path, text: &str) -> Vec<f32> {
         token_ids: &text.token_ids,
         pooling: model.identity.pooling,
         normalize: model.identity.normalize,
+        document_start: None,
     };
     let mut vector = Vec::new();
     model.embedder.embed_batch(&[input], &mut vector).unwrap();
@@ -284,7 +285,12 @@ fn tokens_that_a_model_does_not_have_are_errors() {
         (&[4; 17], "17 tokens, the limit is 16"),
     ];
     for (token_ids, expected) in cases {
-        let good = EncoderInput { token_ids: &[2, 4, 3], pooling: Pooling::Mean, normalize: true };
+        let good = EncoderInput {
+            token_ids: &[2, 4, 3],
+            pooling: Pooling::Mean,
+            normalize: true,
+            document_start: None,
+        };
         let bad = EncoderInput { token_ids, ..good };
         let error = model.embedder.embed_batch(&[good, bad], &mut vectors).unwrap_err().to_string();
         assert!(error.contains("text 1") && error.contains(expected), "{error}");

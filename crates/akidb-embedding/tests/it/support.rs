@@ -73,6 +73,8 @@ pub(crate) struct TinyModel {
     pub(crate) tensors: HashMap<String, TinyTensor>,
     /// Two different seeds give two different models.
     pub(crate) seed: u32,
+    /// A tensor whose last value is not a number.
+    pub(crate) nan_in: Option<String>,
 }
 
 impl TinyModel {
@@ -117,6 +119,7 @@ impl TinyModel {
             lowercase: false,
             tensors,
             seed: 1,
+            nan_in: None,
         }
     }
 
@@ -163,6 +166,12 @@ impl TinyModel {
             let mixed = (start + u32::try_from(index).unwrap()).wrapping_mul(2_654_435_761) >> 29;
             f32::from(u8::try_from(mixed).unwrap()) * 0.25 - 0.75
         });
+        let is_nan = self.nan_in.as_deref() == Some(name);
+        let last = shape.iter().product::<usize>() - 1;
+        let values = values.enumerate().map(|(at, value)| match is_nan && at == last {
+            true => f32::NAN,
+            false => value,
+        });
         match dtype {
             Dtype::F16 => {
                 values.flat_map(|v| rten_simd::f16::from_f32(v).to_bits().to_le_bytes()).collect()
@@ -182,8 +191,9 @@ impl TinyModel {
                    "rstrip": false, "normalized": false, "special": true})
         };
         let template = |id: usize| json!({"id": words[id], "ids": [id], "tokens": [words[id]]});
-        let part = |name: &str| json!({"SpecialToken": {"id": name, "type_id": 0}});
-        let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+        let part = |name: &str, kind: u8| json!({"SpecialToken": {"id": name, "type_id": kind}});
+        let text = |name: &str, kind: u8| json!({"Sequence": {"id": name, "type_id": kind}});
+        let first = [part("[CLS]", 0), text("A", 0), part("[SEP]", 0)];
         json!({
             "version": "1.0",
             "truncation": {"max_length": 3, "strategy": "LongestFirst", "stride": 0},
@@ -194,8 +204,8 @@ impl TinyModel {
             "pre_tokenizer": {"type": "Whitespace"},
             "post_processor": {
                 "type": "TemplateProcessing",
-                "single": [part("[CLS]"), text, part("[SEP]")],
-                "pair": [part("[CLS]"), text, part("[SEP]")],
+                "single": first.clone(),
+                "pair": first.into_iter().chain([text("B", 1), part("[SEP]", 1)]).collect::<Vec<_>>(),
                 "special_tokens": {"[CLS]": template(2), "[SEP]": template(3)},
             },
             "decoder": null,

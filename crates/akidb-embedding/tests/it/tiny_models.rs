@@ -40,6 +40,7 @@ fn embed(model: &mut LoadedModel, texts: &[TokenizedText]) -> Vec<Vec<f32>> {
             token_ids: &text.token_ids,
             pooling: model.identity.pooling,
             normalize: model.identity.normalize,
+            document_start: None,
         })
         .collect();
     let mut vectors = Vec::new();

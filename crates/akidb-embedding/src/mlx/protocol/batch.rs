@@ -170,6 +170,7 @@ mod tests {
                     token_ids,
                     pooling: Pooling::ALL[*pooling],
                     normalize: *normalize,
+                    document_start: None,
                 })
                 .collect();
             let mut body = Vec::new();

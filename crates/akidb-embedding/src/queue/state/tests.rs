@@ -96,7 +96,15 @@ impl World {
                 deadline,
             };
             let token_ids = vec![self.next_text; *tokens];
-            items.push((Encoding { token_ids, pooling: Pooling::Mean, normalize: true }, waiter));
+            items.push((
+                Encoding {
+                    token_ids,
+                    pooling: Pooling::Mean,
+                    normalize: true,
+                    document_start: None,
+                },
+                waiter,
+            ));
         }
         let demand = Demand { lane, deadline, following_tokens: 0, continues };
         self.state.admit(items, &demand, &self.settings, self.start + self.now)?;

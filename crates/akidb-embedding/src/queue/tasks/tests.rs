@@ -45,7 +45,12 @@ fn step() -> impl Strategy<Value = Step> {
 /// What a text is to a backend: some are longer than others, and one is longer than any batch.
 fn encoding(text: u32) -> Encoding {
     let tokens = if text == 9 { 18 } else { 1 + text as usize % 5 };
-    Encoding { token_ids: vec![text; tokens], pooling: Pooling::Mean, normalize: true }
+    Encoding {
+        token_ids: vec![text; tokens],
+        pooling: Pooling::Mean,
+        normalize: true,
+        document_start: None,
+    }
 }
 
 /// A request as its client sees it.
