@@ -46,6 +46,7 @@ mod node_state;
 pub mod process;
 mod reply;
 mod request;
+mod rerank;
 mod retries;
 mod search;
 mod tasks;
@@ -70,9 +71,10 @@ pub use self::{
     id::Id,
     import::{Import, ImportAnswer, ImportAnswers, ImportSummary},
     lines::AnswerLines,
-    models::{Model, ModelIdentity, ModelState},
+    models::{Model, ModelIdentity, ModelKind, ModelState},
     node_state::{Component, Finding, IndexProgress, LoadState, Readiness, Version},
     request::Request,
+    rerank::{Rerank, Reranked, RerankedDocument, Reranking},
     retries::Retries,
     search::{
         Fusion, Hit, HitPassage, Hits, HybridParams, MinParts, PartWeights, ScoreParts, Search,

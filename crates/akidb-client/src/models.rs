@@ -38,8 +38,10 @@ pub struct ModelIdentity {
 pub struct Model {
     /// Its name in the configuration.
     pub name: String,
-    /// Whether it can embed.
+    /// Whether it can be used.
     pub state: ModelState,
+    /// What it makes of texts; known while it is ready.
+    pub kind: Option<ModelKind>,
     /// What runs it.
     pub backend: String,
     /// Whether requests that name no model use it.
@@ -50,7 +52,21 @@ pub struct Model {
     pub failure: Option<String>,
 }
 
-/// Whether a model can embed.
+/// What a model makes of texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ModelKind {
+    /// A vector of each.
+    Embedder,
+    /// A score of a query and a document.
+    Reranker,
+    /// One that this version of the client does not know.
+    #[serde(other)]
+    Other,
+}
+
+/// Whether a model can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -45,6 +45,8 @@ limits! {
     embed_texts = 32;
     /// Inputs in one request of `/v1/embeddings`.
     openai_inputs = 2_048;
+    /// Documents that one request has re-ranked, and hits of a search.
+    rerank_documents = 1_000;
     /// Bytes of one text.
     text_bytes = 1 << 20;
     /// Passages that one text is cut into, in a collection that cuts texts.

@@ -12,7 +12,7 @@ use akidb_proto::{
 use akidb_service::{
     CreateCollection, DeleteDocuments, Embed, FusionKind, GetDocuments, GivenAlias,
     GivenAliasAction, GivenChunking, GivenField, GivenId, GivenIndex, HybridParams, Include,
-    InputType, MinParts, NewDocument, PartWeights, PatchDocument, Pooling, Scroll, Search,
+    InputType, MinParts, NewDocument, PartWeights, PatchDocument, Pooling, Rerank, Scroll, Search,
     SearchMode, SearchParams, Truncate, UpdateCollection, UpdateDocuments, Upsert,
 };
 use serde_json::{Map, Value};
@@ -346,6 +346,11 @@ fn min_parts(given: Option<wire::MinParts>) -> MinParts {
 fn params(given: Option<wire::SearchParams>) -> SearchParams {
     let wire::SearchParams { exact, ef, rescore } = given.unwrap_or_default();
     SearchParams { exact, ef, rescore }
+}
+
+pub(crate) fn rerank(given: embedding_wire::RerankRequest) -> Rerank {
+    let embedding_wire::RerankRequest { model, query, documents, top_n, return_documents } = given;
+    Rerank { model, query, documents, top_n, return_documents }
 }
 
 pub(crate) fn embed(given: embedding_wire::EmbedRequest) -> Result<Embed> {

@@ -3,7 +3,7 @@
 use akidb_proto::embedding::v1::{
     EmbedRequest, EmbedResponse, EmbedStreamRequest, EmbedStreamResponse, GetModelInfoRequest,
     GetModelInfoResponse, ListModelsRequest, ListModelsResponse, LoadModelRequest,
-    LoadModelResponse, UnloadModelRequest, UnloadModelResponse,
+    LoadModelResponse, RerankRequest, RerankResponse, UnloadModelRequest, UnloadModelResponse,
     embedding_service_server::EmbeddingService,
 };
 use akidb_service::{InUse, Service};
@@ -43,6 +43,15 @@ impl EmbeddingService for EmbeddingDoor {
     ) -> Result<Response<Self::EmbedStreamStream>, Status> {
         let (call, messages) = Call::open(request)?;
         Ok(Response::new(embed_stream::run(self.service.clone(), call, messages)))
+    }
+
+    async fn rerank(
+        &self,
+        request: Request<RerankRequest>,
+    ) -> Result<Response<RerankResponse>, Status> {
+        let (call, message) = Call::open(request)?;
+        let reply = self.service.rerank(&call.context(), decode::rerank(message)).await;
+        call.reply(reply.map(encode::rerank_reply))
     }
 
     async fn get_model_info(

@@ -11,9 +11,9 @@ use akidb_proto::{
 };
 use akidb_service::{
     Alias, CollectionDescription, CollectionSummary, EmbedReply, FieldDescription, Hit, Include,
-    IndexState, IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelState, Pooling, ScoreParts,
-    SearchPlan, SearchReply, Strategy, TaskInfo, TaskKind, TaskProgressState, UpsertReply,
-    UpsertResult, UpsertStatus,
+    IndexState, IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelKind, ModelState, Pooling,
+    RerankReply, ScoreParts, SearchPlan, SearchReply, Strategy, TaskInfo, TaskKind,
+    TaskProgressState, UpsertReply, UpsertResult, UpsertStatus,
 };
 
 use crate::value;
@@ -337,6 +337,25 @@ pub(crate) fn embed_reply(given: EmbedReply) -> embedding_wire::EmbedResponse {
     }
 }
 
+pub(crate) fn rerank_reply(given: RerankReply) -> embedding_wire::RerankResponse {
+    let results = given.results.into_iter().map(|given| embedding_wire::RerankResult {
+        index: given.index as u64,
+        relevance_score: given.score,
+        logit: given.logit,
+        document: given.document,
+    });
+    embedding_wire::RerankResponse {
+        model: given.model,
+        results: results.collect(),
+        usage: Some(embedding_wire::Usage {
+            total_tokens: given.total_tokens,
+            unknown_tokens: given.unknown_tokens,
+            duration_ms: milliseconds(given.took),
+        }),
+        truncated: given.truncated,
+    }
+}
+
 pub(crate) fn model_info(given: ModelInfo) -> embedding_wire::ModelInfo {
     embedding_wire::ModelInfo {
         identity: given.identity.map(identity),
@@ -345,6 +364,15 @@ pub(crate) fn model_info(given: ModelInfo) -> embedding_wire::ModelInfo {
         name: given.name,
         state: model_state(given.state).into(),
         failure: given.failure,
+        kind: model_kind(given.kind).into(),
+    }
+}
+
+const fn model_kind(given: Option<ModelKind>) -> embedding_wire::ModelKind {
+    match given {
+        None => embedding_wire::ModelKind::Unspecified,
+        Some(ModelKind::Embedder) => embedding_wire::ModelKind::Embedder,
+        Some(ModelKind::Reranker(_)) => embedding_wire::ModelKind::Reranker,
     }
 }
 

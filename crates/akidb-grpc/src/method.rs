@@ -86,6 +86,7 @@ fn embedding(method: &str) -> Option<Method> {
         "Embed" => read(Operation::Embed),
         // Those under way, and the one that is being read.
         "EmbedStream" => read(Operation::Embed).streaming().holding(2),
+        "Rerank" => read(Operation::Rerank),
         "GetModelInfo" => read(Operation::Models),
         "ListModels" => read(Operation::Models),
         "LoadModel" => read(Operation::LoadModel),

@@ -47,7 +47,7 @@ const TAGS: [(&str, &str); 9] = [
     ("documents", "Texts, vectors and metadata."),
     ("search", "By a text, by a vector, or by a document that is stored."),
     ("deletion", "Of documents, and of whole collections."),
-    ("embedding", "Texts to vectors."),
+    ("embedding", "Texts to vectors, and documents in the order in which they answer a query."),
     ("openai", "Texts to vectors for the clients of OpenAI, with their shapes and errors."),
     ("node", "Health, metrics and this description."),
     (
@@ -129,7 +129,7 @@ fn tag(route: &Route) -> &'static str {
         path if path.contains("/document") || path.ends_with("/import") => "documents",
         path if path.contains("/search") => "search",
         path if path.contains("/collections") || path.contains("/aliases") => "collections",
-        "/embed" => "embedding",
+        "/embed" | "/v1/rerank" => "embedding",
         "/v1/embeddings" | "/v1/models" | "/v1/models/{id}" => "openai",
         path if path.contains("/models") => "models",
         path if path.contains("/tasks") => "tasks",

@@ -30,9 +30,9 @@ use crate::{
         EmbedAnswer, EmbedBody, FieldBody, GetBody, ImportAnswer, ModelAnswer, ModelListAnswer,
         NewDocumentBody, OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer,
         OpenAiModelListAnswer, PatchDocumentBody, PutCollectionBody, ReadyAnswer,
-        ReembedCollectionBody, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer,
-        SearchBatchBody, SearchBody, TaskAnswer, TaskListAnswer, UpdateAnswer, UpdateBody,
-        UpdateCollectionBody, UpsertAnswer, UpsertBody, VersionAnswer,
+        ReembedCollectionBody, RerankAnswer, RerankBody, ScrollAnswer, ScrollBody, SearchAnswer,
+        SearchBatchAnswer, SearchBatchBody, SearchBody, TaskAnswer, TaskListAnswer, UpdateAnswer,
+        UpdateBody, UpdateCollectionBody, UpsertAnswer, UpsertBody, VersionAnswer,
     },
 };
 
@@ -156,6 +156,11 @@ pub(crate) static ROUTES: &[Route] = &[
         .operation(Operation::Embed)
         .body::<EmbedBody>()
         .answers::<EmbedAnswer>(),
+    route!(Post "/v1/rerank" => embed::rerank,
+        "rerank", "Order documents by how well they answer a query.")
+        .operation(Operation::Rerank)
+        .body::<RerankBody>()
+        .answers::<RerankAnswer>(),
     route!(Post "/v1/embeddings" => openai::embeddings,
         "openai_embeddings", "Embed inputs, in OpenAI's shapes.")
         .operation(Operation::Embed)

@@ -22,6 +22,7 @@ mod node;
 mod number;
 mod object;
 mod openai;
+mod rerank;
 mod schema;
 mod search;
 mod task;
@@ -56,6 +57,7 @@ pub(crate) use openai::{
     OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiErrorAnswer, OpenAiModelAnswer,
     OpenAiModelListAnswer,
 };
+pub(crate) use rerank::{RerankAnswer, RerankBody};
 pub(crate) use search::{SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody};
 pub(crate) use task::{
     CopyCollectionBody, DropPreviousBody, ReembedCollectionBody, TaskAnswer, TaskListAnswer,

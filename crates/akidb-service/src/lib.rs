@@ -20,8 +20,8 @@ mod tasks;
 
 pub use akidb_core::{Codes, FusionKind, KeywordSettings, SearchMode, Strategy};
 pub use akidb_embedding::{
-    EmbedInputs, InputType, Lane, ModelIdentity, Pooling, Precision, QueueSettings, Truncate,
-    mlx::MlxSettings,
+    EmbedInputs, InputType, Lane, ModelIdentity, ModelKind, Pooling, Precision, QueueSettings,
+    Truncate, mlx::MlxSettings,
 };
 pub use akidb_engine::{
     Alias, Hit, HitPassage, IndexProgress, IndexState, IndexStatus, LostWrites, ScoreParts,

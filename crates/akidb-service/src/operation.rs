@@ -65,6 +65,8 @@ operations! {
     SearchBatch => "search_batch";
     /// Texts to vectors.
     Embed => "embed";
+    /// Documents in the order in which they answer a query.
+    Rerank => "rerank";
     /// The models and their states.
     Models => "models";
     /// A model into memory.

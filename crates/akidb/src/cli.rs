@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     commands::{
         alias, collection, completions, config, doctor, document, embed, import, man, model, ready,
-        reference, repair, search, serve, task, verify,
+        reference, repair, rerank, search, serve, task, verify,
     },
     printer::OutputFormat,
     settings::ConfigurationArgs,
@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Search(Box<search::SearchArgs>),
     /// Turn texts into vectors
     Embed(embed::EmbedArgs),
+    /// Order documents by how well they answer a query
+    Rerank(rerank::RerankArgs),
     /// List, import and verify models, load them into a node and unload them
     #[command(
         subcommand,

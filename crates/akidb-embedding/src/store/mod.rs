@@ -17,7 +17,7 @@ use std::{
 pub(crate) use self::manifest::MANIFEST_FILE;
 pub use self::manifest::VerifyReport;
 use self::{copy::files_below, manifest::Manifest};
-use crate::{error::ModelError, model::ModelDirectory};
+use crate::{error::ModelError, identity::ModelKind, model::ModelDirectory};
 
 pub(crate) const MODEL_NAME_RULE: &str =
     "allowed are 1 to 64 of A-Z a-z 0-9 _ . - and no dot at the start";
@@ -48,7 +48,9 @@ pub struct InstalledModel {
     pub path: PathBuf,
     /// Its network, as `model_type` of `config.json` gives it.
     pub architecture: String,
-    /// The number of values of a vector.
+    /// What it makes of texts.
+    pub kind: ModelKind,
+    /// The number of values of a vector; of a re-ranker 1, its logit.
     pub dimension: u32,
     /// The most tokens of a text that are read.
     pub max_tokens: u32,
@@ -163,6 +165,7 @@ impl InstalledModel {
         Ok(Self {
             name: name.to_owned(),
             architecture: directory.architecture_name().to_owned(),
+            kind: directory.kind(),
             dimension: directory.dimension(),
             max_tokens: directory.max_tokens(),
             size_bytes: files.iter().map(|file| file.bytes).sum(),

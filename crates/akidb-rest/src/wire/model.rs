@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use akidb_service::{ModelIdentity, ModelInfo};
+use akidb_service::{ModelIdentity, ModelInfo, ModelKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -55,11 +55,15 @@ pub(crate) struct ModelAnswer {
     name: String,
     /// `unloaded`, `loading`, `ready`, `unloading` or `failed`.
     state: &'static str,
+    /// `embedder` or `reranker`; known while it is ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     /// What runs it.
     backend: &'static str,
     /// Whether requests that name no model use it.
     is_default: bool,
-    /// What its vectors are, while it is ready.
+    /// What its vectors are, while it is ready. A re-ranker's have one value, the logit of a query and
+    /// a document.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<ModelIdentityAnswer>,
     /// Why it could not be loaded, where it has failed.
@@ -72,6 +76,7 @@ impl From<ModelInfo> for ModelAnswer {
         Self {
             name: model.name,
             state: model.state.as_str(),
+            kind: model.kind.map(ModelKind::as_str),
             backend: model.backend,
             is_default: model.is_default,
             identity: model.identity.map(ModelIdentityAnswer::from),

@@ -49,6 +49,9 @@ akidb_core::metrics! {
         pub(crate) upsert_texts_reused: IntCounter,
             "akidb_upsert_texts_reused_total",
             "Texts whose vector the collection held already, or that stood twice in a batch.";
+        pub(crate) reranked_documents: IntCounter,
+            "akidb_reranked_documents_total",
+            "Documents that re-rankers have scored, by themselves and for searches.";
         pub(crate) import_lines: IntCounterVec by ["outcome"],
             "akidb_import_lines_total",
             "Lines of imports that are done: created, updated or failed.";

@@ -1,10 +1,11 @@
 //! The models of the node: those that the configuration lists, each loaded or not.
 //!
-//! `start` makes a running model of a name, `running` is one, `precisions` says in which others it runs
+//! `start` makes a running model of a name, `running` is one, `reranker` one that scores pairs, `precisions` says in which others it runs
 //! for collections of before. Which model a request means is
 //! decided here; what is done with it is the operations'.
 
 mod precisions;
+mod reranker;
 mod running;
 mod start;
 
@@ -19,8 +20,8 @@ use akidb_embedding::{LaneLocks, ModelIdentity, mlx::Availability};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
-pub(crate) use self::running::Model;
 pub use self::start::ModelStartError;
+pub(crate) use self::{reranker::Reranker, running::Model};
 use crate::{Backend, ComponentState, EmbeddingConfig, ModelInfo, ModelState, metrics::Metrics};
 
 /// What a client is told to wait for a model that is being loaded or unloaded.
@@ -400,6 +401,7 @@ impl Models {
     fn info_of(&self, name: &str, slot: &Slot) -> ModelInfo {
         ModelInfo {
             name: name.to_owned(),
+            kind: slot.state.model().map(|model| model.kind()),
             identity: slot.state.model().map(|model| model.identity().clone()),
             backend: slot
                 .state

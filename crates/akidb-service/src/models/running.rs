@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use akidb_core::{Chunking, Error, ErrorCode, Result};
 use akidb_embedding::{
     EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingQueue, InputType, ModelIdentity,
-    PassageLength, RequestPart, Stage, StageTimer, mlx::Availability,
+    ModelKind, PassageLength, RequestPart, Stage, StageTimer, mlx::Availability,
 };
 use tracing::{Instrument, Span};
 
@@ -30,6 +30,10 @@ impl Model {
 
     pub(crate) fn identity(&self) -> &ModelIdentity {
         self.queue.identity()
+    }
+
+    pub(crate) const fn kind(&self) -> ModelKind {
+        self.queue.kind()
     }
 
     pub(super) const fn backend(&self) -> Backend {

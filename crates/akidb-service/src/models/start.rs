@@ -6,8 +6,8 @@ use std::{
 };
 
 use akidb_embedding::{
-    EmbeddingMetrics, EmbeddingQueue, LaneLocks, LoadedModel, ModelError, ModelIdentity,
-    ModelStore, Precision,
+    EmbeddingMetrics, EmbeddingQueue, LaneLocks, LoadedModel, ModelDirectory, ModelError,
+    ModelIdentity, ModelKind, ModelStore, Precision,
 };
 
 use super::{Model, precisions};
@@ -15,6 +15,8 @@ use crate::{Backend, EmbeddingConfig, metrics::Metrics};
 
 /// The default model of the hash backend, which has no files and so no name of its own.
 const HASH_MODEL: &str = "hash";
+/// The re-ranker of the hash backend.
+const HASH_RERANKER: &str = "hash-reranker";
 /// The dimension of the hash backend where none is configured.
 const HASH_DIMENSION: u32 = 384;
 
@@ -33,6 +35,15 @@ pub enum ModelStartError {
         found: u32,
         /// The configured one.
         expected: u32,
+    },
+    /// Requests that name no model are for vectors.
+    #[error(
+        "the model {name} re-ranks documents and can not be the default one; hint: list it in \
+         embedding.additional_models"
+    )]
+    RerankerAsDefault {
+        /// The model.
+        name: String,
     },
     /// The system gave no thread.
     #[error("the embedding thread could not be started: {0}")]
@@ -80,6 +91,9 @@ pub(super) fn start(
         Some(directory) => load(config, &directory, name, precision, &metrics)?,
         None => (hash(name, expected), Backend::Hash),
     };
+    if name == default_name(config) && matches!(loaded.kind, ModelKind::Reranker(_)) {
+        return Err(ModelStartError::RerankerAsDefault { name: name.to_owned() });
+    }
     let ModelIdentity { dimension: found, .. } = loaded.identity;
     if let Some(expected) = expected.filter(|&expected| expected != found) {
         return Err(ModelStartError::WrongDimension { name: name.to_owned(), found, expected });
@@ -88,7 +102,8 @@ pub(super) fn start(
     Ok(Model::new(queue, backend))
 }
 
-/// Loads a model that has files, into the configured backend or the best one.
+/// Loads a model that has files, into the configured backend or the best one. Re-rankers are native
+/// whatever is configured, since MLX runs none.
 fn load(
     config: &EmbeddingConfig,
     directory: &Path,
@@ -100,6 +115,9 @@ fn load(
     let mlx_precision = precision.unwrap_or(Precision::MLX_DEFAULT);
     let native = || LoadedModel::native(directory, name, native_precision, config.threads);
     let mlx = || LoadedModel::mlx(directory, name, mlx_precision, &config.mlx, metrics);
+    if matches!(ModelDirectory::open(directory)?.kind(), ModelKind::Reranker(_)) {
+        return Ok((native()?, Backend::Native));
+    }
     match config.backend {
         Backend::Mlx => Ok((mlx()?, Backend::Mlx)),
         Backend::Auto if precision != Some(Precision::Int8) => {
@@ -119,7 +137,10 @@ fn load(
 }
 
 fn hash(name: &str, dimension: Option<u32>) -> LoadedModel {
-    let mut loaded = LoadedModel::hash(dimension.unwrap_or(HASH_DIMENSION));
+    let mut loaded = match name {
+        HASH_RERANKER => LoadedModel::hash_reranker(),
+        _ => LoadedModel::hash(dimension.unwrap_or(HASH_DIMENSION)),
+    };
     name.clone_into(&mut loaded.identity.name);
     loaded
 }

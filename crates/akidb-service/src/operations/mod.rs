@@ -15,6 +15,7 @@ mod put_collection;
 mod ranking;
 mod read;
 mod reembed;
+mod rerank;
 mod search;
 mod selection;
 mod steps;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use akidb_core::{Error, ErrorCode, Result};
-use akidb_embedding::ModelIdentity;
+use akidb_embedding::{ModelIdentity, ModelKind};
 use akidb_engine::{StorageEngine, VectorField};
 
 use crate::{
@@ -41,7 +41,8 @@ impl Service {
     /// When the node takes no requests.
     pub async fn ready_models(&self, context: &RequestContext) -> Result<Vec<ModelIdentity>> {
         let models = self.models(context).await?.into_iter();
-        let ready = models.filter_map(|model| {
+        let embedders = models.filter(|model| model.kind == Some(ModelKind::Embedder));
+        let ready = embedders.filter_map(|model| {
             let identity = model.identity?;
             Some(ModelIdentity { name: model.name, ..identity })
         });
@@ -91,9 +92,21 @@ impl Service {
         .await
     }
 
-    /// The ready model of a name, or the default one.
+    /// The ready model of a name, or the default one, which makes vectors.
     pub(crate) fn model_named(&self, name: Option<&str>) -> Result<Arc<Model>> {
-        self.all_models()?.named(name)
+        let model = self.all_models()?.named(name)?;
+        match model.kind() {
+            ModelKind::Embedder => Ok(model),
+            kind @ ModelKind::Reranker(_) => {
+                let message = format!("the model {} {}", model.identity().name, kind.describe());
+                Err(Error::new(ErrorCode::InvalidArgument, message))
+            }
+        }
+    }
+
+    /// The ready model of a name, whatever it does.
+    pub(super) fn any_model_named(&self, name: &str) -> Result<Arc<Model>> {
+        self.all_models()?.named(Some(name))
     }
 
     /// The model of a vector field, which must be the very one that made its vectors.

@@ -171,6 +171,7 @@ mod tests {
     #[test]
     fn a_model_that_is_loaded_is_a_task_without_an_end() {
         let model = ModelInfo {
+            kind: None,
             name: "small".to_owned(),
             identity: None,
             backend: "auto",

@@ -8,6 +8,7 @@ mod embed;
 mod id;
 mod model;
 mod node;
+mod rerank;
 mod search;
 mod task;
 
@@ -26,5 +27,6 @@ pub use embed::{Embed, EmbedReply, EmbedRules};
 pub use id::GivenId;
 pub use model::{InUse, ModelInfo, ModelState};
 pub use node::{ComponentState, Readiness};
+pub use rerank::{Rerank, RerankReply, Reranked, SearchRerank};
 pub use search::{HybridParams, MinParts, PartWeights, Search, SearchParams, SearchReply};
 pub use task::{ReembedCollection, TaskInfo, TaskKind, TaskProgressState};

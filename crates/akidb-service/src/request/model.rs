@@ -1,13 +1,16 @@
 //! The models of a node and their states.
 
-use akidb_embedding::ModelIdentity;
+use akidb_embedding::{ModelIdentity, ModelKind};
 
 /// A model of the node's configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelInfo {
     /// Its name in the configuration.
     pub name: String,
-    /// Everything that decides what its vectors are; known while it is ready.
+    /// What it makes of texts; known while it is ready.
+    pub kind: Option<ModelKind>,
+    /// Everything that decides what its vectors are; known while it is ready. A re-ranker's have one
+    /// value, the logit of a pair.
     pub identity: Option<ModelIdentity>,
     /// What runs it: `native`, `mlx` or `hash`; `auto` until that is decided.
     pub backend: &'static str,
@@ -26,7 +29,7 @@ pub enum ModelState {
     Unloaded,
     /// Its files are being read.
     Loading,
-    /// It embeds texts.
+    /// It embeds texts, or re-ranks documents.
     Ready,
     /// It finishes the texts that wait, and takes no more.
     Unloading,

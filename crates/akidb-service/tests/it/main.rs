@@ -12,6 +12,7 @@ mod index;
 mod known_texts;
 mod losses;
 mod reembed;
+mod rerank;
 mod tasks;
 mod validation;
 
@@ -62,7 +63,7 @@ fn config(data_dir: &Path) -> Config {
         embedding: Some(EmbeddingConfig {
             backend: Backend::Hash,
             model: "hash".into(),
-            additional_models: Vec::new(),
+            additional_models: vec!["hash-reranker".into()],
             loadable_models: Vec::new(),
             models_dir: PathBuf::new(),
             model_path: None,

@@ -16,6 +16,7 @@ mod offline;
 pub(crate) mod ready;
 pub(crate) mod reference;
 pub(crate) mod repair;
+pub(crate) mod rerank;
 pub(crate) mod search;
 pub(crate) mod serve;
 mod show;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
         Command::Import(args) => import::run(args, configuration, printer).await,
         Command::Search(args) => search::run(*args, configuration, printer).await,
         Command::Embed(args) => embed::run(args, configuration, printer).await,
+        Command::Rerank(args) => rerank::run(args, configuration, printer).await,
         Command::Model(command) => model::run(command, configuration, printer).await,
         Command::Doctor(args) => doctor::run(args, configuration, printer).await,
         Command::Verify(args) => verify::run(args, configuration, printer).await,

@@ -59,7 +59,9 @@ pub(super) fn model(error: &ModelStartError) -> Failure {
         ModelStartError::WrongDimension { .. } => {
             Failure::configuration(chain(error)).hint(INSTALLED)
         }
-        ModelStartError::Thread(_) | ModelStartError::CutShort(_) => {
+        ModelStartError::RerankerAsDefault { .. }
+        | ModelStartError::Thread(_)
+        | ModelStartError::CutShort(_) => {
             Failure::configuration(chain(error)).hint_if_none("`akidb doctor` looks at the models")
         }
     }

@@ -23,6 +23,7 @@ mod openai;
 mod parity;
 mod real_model;
 mod reembed;
+mod rerank;
 mod rest_client;
 mod rust_client;
 mod serve;

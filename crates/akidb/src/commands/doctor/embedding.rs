@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use akidb_embedding::{
-    ModelDirectory, ModelError, ModelStore, Precision,
+    ModelDirectory, ModelError, ModelKind, ModelStore, Precision,
     mlx::{self, Finding},
 };
 
@@ -71,6 +71,13 @@ fn model(
         );
         return Finding::bad(SUBJECT, &message);
     }
+    if name == settings.model && directory.kind() != ModelKind::Embedder {
+        let message = format!(
+            "{name} at {place} re-ranks documents and can not be the default model; hint: list it in \
+             embedding.additional_models"
+        );
+        return Finding::bad(SUBJECT, &message);
+    }
     match store.verify(name) {
         Ok(report) if !report.is_intact() => Finding::bad(
             SUBJECT,
@@ -82,11 +89,18 @@ fn model(
         verified => Finding::good(
             SUBJECT,
             format!(
-                "{name} at {place}, {} of {} dimensions{}",
-                directory.architecture_name(),
-                directory.dimension(),
+                "{name} at {place}, {}{}",
+                described(directory),
                 if verified.is_ok() { ", its files are intact" } else { "" },
             ),
         ),
+    }
+}
+
+fn described(directory: &ModelDirectory) -> String {
+    let architecture = directory.architecture_name();
+    match directory.kind() {
+        ModelKind::Embedder => format!("{architecture} of {} dimensions", directory.dimension()),
+        ModelKind::Reranker(_) => format!("{architecture}, a re-ranker"),
     }
 }

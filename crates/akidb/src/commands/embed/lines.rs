@@ -19,7 +19,7 @@ const BATCH_BYTES: u64 = 8 << 20;
 
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(in crate::commands) enum Format {
     // A text.
     Lines,
     // A text as JSON, or an object that has one.
@@ -28,7 +28,7 @@ pub(super) enum Format {
 
 impl Format {
     /// The format that the name of a file promises.
-    pub(super) fn of(path: &Path) -> Self {
+    pub(in crate::commands) fn of(path: &Path) -> Self {
         let extension = path.extension().and_then(|extension| extension.to_str());
         match extension.map(str::to_ascii_lowercase).as_deref() {
             Some("jsonl" | "ndjson") => Self::Jsonl,
@@ -39,35 +39,35 @@ impl Format {
 
 /// A text and where it came from.
 #[derive(Debug, PartialEq)]
-pub(super) struct Origin {
+pub(in crate::commands) struct Origin {
     /// The number of its line, from 1.
-    pub(super) line: u64,
+    pub(in crate::commands) line: u64,
     /// Its `id`, in JSON Lines.
-    pub(super) id: Option<Value>,
+    pub(in crate::commands) id: Option<Value>,
 }
 
 /// Texts that are embedded together.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Batch {
-    pub(super) origins: Vec<Origin>,
-    pub(super) texts: Vec<String>,
+pub(in crate::commands) struct Batch {
+    pub(in crate::commands) origins: Vec<Origin>,
+    pub(in crate::commands) texts: Vec<String>,
     /// Bytes read for it.
-    pub(super) bytes: u64,
+    pub(in crate::commands) bytes: u64,
 }
 
 /// Reads lines.
-pub(super) struct Lines {
+pub(in crate::commands) struct Lines {
     name: String,
     format: Format,
     /// Bytes to read, where that is known.
-    pub(super) bytes: Option<u64>,
+    pub(in crate::commands) bytes: Option<u64>,
     reader: Box<dyn BufRead + Send>,
     lines_read: u64,
 }
 
 impl Lines {
     /// Opens a file, or stdin for `-`.
-    pub(super) fn open(path: &Path, format: Format) -> Result<Self> {
+    pub(in crate::commands) fn open(path: &Path, format: Format) -> Result<Self> {
         if path == Path::new("-") {
             let reader = Box::new(BufReader::new(io::stdin()));
             return Ok(Self::new("stdin".to_owned(), format, None, reader));
@@ -90,7 +90,7 @@ impl Lines {
     }
 
     /// The next batch of at most `batch_size` texts; `None` at the end. Blank lines are passed over.
-    pub(super) fn next_batch(&mut self, batch_size: usize) -> Result<Option<Batch>> {
+    pub(in crate::commands) fn next_batch(&mut self, batch_size: usize) -> Result<Option<Batch>> {
         let mut batch = Batch::default();
         while batch.texts.len() < batch_size && batch.bytes < BATCH_BYTES {
             let mut line = Vec::new();

@@ -3,7 +3,7 @@
 //! Out of scope: reading lines ([`lines`]), what is written of them ([`vectors`]), the progress bar
 //! ([`progress`]). What a text may be is the node's to check.
 
-mod lines;
+pub(super) mod lines;
 mod progress;
 mod stream;
 mod vectors;

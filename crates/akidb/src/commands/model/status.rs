@@ -17,6 +17,6 @@ pub(crate) struct StatusArgs {
 
 pub(super) async fn run(args: StatusArgs, printer: Printer) -> Result {
     let reply: Value = args.node.client()?.send(Request::get(&MODELS)).await?;
-    let fields = ["name", "state", "is_default", "identity.dimension", "failure"];
+    let fields = ["name", "state", "kind", "is_default", "identity.dimension", "failure"];
     printer.answer(&reply, || show::rows(&reply["models"], &fields))
 }

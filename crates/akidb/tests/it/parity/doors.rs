@@ -23,6 +23,7 @@ pub(crate) fn small_node() -> (TempDir, Node) {
     let (folder, data_dir) = scratch();
     let node = Node::start_with(&data_dir, Backend::Hash, |command| {
         command.env("AKIDB_EMBEDDING__DIMENSION", MODEL_DIMENSION.to_string());
+        command.env("AKIDB_EMBEDDING__ADDITIONAL_MODELS", "[hash-reranker]");
     });
     (folder, node)
 }

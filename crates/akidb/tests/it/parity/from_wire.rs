@@ -215,6 +215,25 @@ pub(crate) fn embedded(given: embedding_wire::EmbedResponse) -> Value {
     })
 }
 
+pub(crate) fn reranked(given: embedding_wire::RerankResponse) -> Value {
+    let usage = given.usage.unwrap();
+    let results = given.results.into_iter().map(|result| {
+        object([
+            ("index", Some(result.index.into())),
+            ("relevance_score", Some(single(result.relevance_score))),
+            ("logit", Some(single(result.logit))),
+            ("document", result.document.map(|text| json!({"text": text}))),
+        ])
+    });
+    json!({
+        "model": given.model,
+        "results": results.collect::<Vec<_>>(),
+        "usage": {"total_tokens": usage.total_tokens, "unknown_tokens": usage.unknown_tokens,
+            "duration_ms": usage.duration_ms},
+        "truncated": given.truncated,
+    })
+}
+
 fn metric(given: wire::Metric) -> &'static str {
     match given {
         wire::Metric::Cosine => "cosine",

@@ -164,6 +164,9 @@ impl GrpcDoor {
                 assert_eq!(request.operation, Operation::Embed);
                 from_wire::embedded(self.embedding.embed(message).await?.into_inner())
             }
+            Message::Rerank(message) => {
+                from_wire::reranked(self.embedding.rerank(message).await?.into_inner())
+            }
         })
     }
 }

@@ -23,6 +23,7 @@ mod index_cases;
 mod mode_cases;
 mod mutations;
 mod request;
+mod rerank_cases;
 mod rest;
 mod rest_only;
 mod same_node;
@@ -48,6 +49,7 @@ async fn what_both_doors_can_do_is_answered_alike() {
         cases::fields(),
     ];
     doors.run(good.into_iter().flatten()).await;
+    doors.run(rerank_cases::documents()).await;
     doors.run(cases::embedding().into_iter().chain(cases::deletions())).await;
 }
 
@@ -66,6 +68,7 @@ async fn what_is_wrong_is_refused_alike_and_changes_nothing() {
         index_cases::wrong_settings(),
         index_cases::wrong_searches(),
         wrong_cases::embeddings(),
+        rerank_cases::wrong_documents(),
         wrong_cases::too_much(),
     ];
     doors.run(wrong.into_iter().flatten()).await;

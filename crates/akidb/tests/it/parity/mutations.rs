@@ -64,6 +64,7 @@ fn good() -> Vec<Request> {
         Request::new(Operation::Search, "points", json!({"vector": [1, 2, 3], "limit": 2, "include": ["metadata"]})),
         Request::new(Operation::Search, "dots", json!({"id": 7, "min_score": 0.5})),
         Request::new(Operation::SearchBatch, "flat", json!({"searches": [{"id": 1}, {"vector": [1, 2], "limit": 1}]})),
+        Request::new(Operation::Rerank, "", json!({"model": "hash-reranker", "query": "a", "documents": ["a", "b"], "top_n": 1, "return_documents": true})),
         Request::new(Operation::Embed, "", json!({"texts": ["a", "b"], "model": "hash", "pooling": "max", "normalize": false, "input_type": "query", "dimensions": 4, "truncate": "start"})),
         Request::new(Operation::DeleteDocuments, "films", json!({"ids": ["m", 99]})),
         Request::new(Operation::DeleteDocuments, "dots", json!({"filter": {"gone": {"$contains": "x"}}})),

@@ -47,6 +47,7 @@ pub(crate) enum Operation {
     Search,
     SearchBatch,
     Embed,
+    Rerank,
 }
 
 /// A request before either wire format.

@@ -67,6 +67,7 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
     let at = |rest: &str| format!("/v1/collections/{}{rest}", encoded(&request.collection));
     let (method, path) = match request.operation {
         Operation::Embed => (Method::POST, "/embed".to_owned()),
+        Operation::Rerank => (Method::POST, "/v1/rerank".to_owned()),
         Operation::CreateCollection => (Method::POST, "/v1/collections".to_owned()),
         Operation::ListCollections => (Method::GET, "/v1/collections".to_owned()),
         Operation::PutCollection => (Method::PUT, at("")),

@@ -47,6 +47,7 @@ pub(crate) enum Message {
     Search(wire::SearchRequest),
     SearchBatch(wire::SearchBatchRequest),
     Embed(embedding_wire::EmbedRequest),
+    Rerank(embedding_wire::RerankRequest),
 }
 
 /// The message of a request.
@@ -202,6 +203,7 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
             searches: body.required("searches", |value| each(value, search))?,
         }),
         Operation::Embed => Message::Embed(embed(&mut body)?),
+        Operation::Rerank => Message::Rerank(rerank(&mut body)?),
     };
     body.end()?;
     Some(message)
@@ -552,6 +554,21 @@ fn search_params(value: &Value) -> Option<wire::SearchParams> {
     };
     fields.end()?;
     Some(params)
+}
+
+fn rerank(body: &mut Fields) -> Option<embedding_wire::RerankRequest> {
+    // REST also takes objects that hold a text.
+    let document = |value: &Value| {
+        let Some(object) = value.as_object() else { return text(value) };
+        object.get("text").filter(|_| object.len() == 1).and_then(text)
+    };
+    Some(embedding_wire::RerankRequest {
+        model: body.optional("model", text)?,
+        query: body.required("query", text)?,
+        documents: body.required("documents", |value| each(value, document))?,
+        top_n: body.optional("top_n", Value::as_u64)?,
+        return_documents: body.optional("return_documents", Value::as_bool)?.unwrap_or_default(),
+    })
 }
 
 fn embed(body: &mut Fields) -> Option<embedding_wire::EmbedRequest> {
