@@ -78,7 +78,7 @@ pub use self::{
     retries::Retries,
     search::{
         Fusion, Hit, HitPassage, Hits, HybridParams, MinParts, PartWeights, ScoreParts, Search,
-        SearchMode, SearchParams, SearchPlan,
+        SearchMode, SearchParams, SearchPlan, SearchRerank,
     },
     tasks::{Task, TaskError, TaskState},
 };

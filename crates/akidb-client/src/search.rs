@@ -50,6 +50,9 @@ pub struct Search {
     /// How to search; what is absent is left to the settings of the collection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<SearchParams>,
+    /// What puts the best hits in the order in which they answer the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<SearchRerank>,
     /// Whether the answer tells how the hits were found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<bool>,
@@ -120,6 +123,16 @@ pub struct MinParts {
     pub keyword: Option<f64>,
 }
 
+/// The best hits in the order in which they answer the text of a search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SearchRerank {
+    /// A re-ranker that is loaded.
+    pub model: String,
+    /// How many of the best hits it reads, 50 where absent. All pages are of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top: Option<u64>,
+}
+
 /// How a search is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SearchParams {
@@ -172,6 +185,11 @@ impl Search {
         Self { limit: Some(limit), ..self }
     }
 
+    /// The same, with the best hits in the order that a re-ranker gives them.
+    pub fn reranked_by(self, model: impl Into<String>) -> Self {
+        Self { rerank: Some(SearchRerank { model: model.into(), top: None }), ..self }
+    }
+
     /// The same, among documents that match a filter.
     #[must_use]
     pub fn filter(self, filter: Value) -> Self {
@@ -222,7 +240,7 @@ pub struct Hit {
     /// Higher is better: how near it is whatever the metric, its BM25, or of a hybrid search what both
     /// give together, which says something beside the other hits alone.
     pub score: f32,
-    /// What the score of a hybrid search was made of.
+    /// What the score of a hybrid search was made of, and what a re-ranker gave.
     pub parts: Option<ScoreParts>,
     /// Its text, where it has one.
     pub text: Option<String>,
@@ -248,14 +266,16 @@ pub struct Hit {
     pub field_passages: BTreeMap<String, Vec<Passage>>,
 }
 
-/// What a score was made of. Both can be compared between queries.
+/// What the score of a hybrid search was made of, and what a re-ranker gave.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct ScoreParts {
     /// How near the document is; absent where it has no vector in the field that is searched.
     pub semantic: Option<f32>,
-    /// Its BM25, 0 where it has none of the words.
-    pub keyword: f32,
+    /// Its BM25, 0 where it has none of the words; absent where the search is not hybrid.
+    pub keyword: Option<f32>,
+    /// How well it answers the query; absent where no re-ranker was asked for, or it has no text.
+    pub rerank: Option<f32>,
 }
 
 /// The passage by which a document was found. Characters are Unicode code points.
@@ -298,4 +318,8 @@ pub struct SearchPlan {
     pub keyword_ms: Option<f64>,
     /// Time to fetch the documents.
     pub fetch_ms: f64,
+    /// Hits that the re-ranker read, where one is asked for.
+    pub reranked: Option<u64>,
+    /// Time of the re-ranker, where one is asked for.
+    pub rerank_ms: Option<f64>,
 }

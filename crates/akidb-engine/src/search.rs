@@ -121,6 +121,8 @@ pub struct Hit {
     pub score: f32,
     /// What the score was made of, where that is more than one.
     pub score_parts: Option<ScoreParts>,
+    /// What a re-ranker gave it, in front of the engine.
+    pub rerank: Option<f32>,
     /// The document, with the parts that were asked for.
     pub document: Document,
     /// The passage of its text that is nearest or has the words, where the collection cuts texts.
@@ -164,4 +166,8 @@ pub struct SearchPlan {
     pub keyword: Duration,
     /// Time to fetch the documents.
     pub fetch: Duration,
+    /// Hits that a re-ranker read, in front of the engine, where it was asked for.
+    pub reranked: Option<u64>,
+    /// Time of the re-ranker.
+    pub rerank: Duration,
 }

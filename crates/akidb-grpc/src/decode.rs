@@ -13,7 +13,7 @@ use akidb_service::{
     CreateCollection, DeleteDocuments, Embed, FusionKind, GetDocuments, GivenAlias,
     GivenAliasAction, GivenChunking, GivenField, GivenId, GivenIndex, HybridParams, Include,
     InputType, MinParts, NewDocument, PartWeights, PatchDocument, Pooling, Rerank, Scroll, Search,
-    SearchMode, SearchParams, Truncate, UpdateCollection, UpdateDocuments, Upsert,
+    SearchMode, SearchParams, SearchRerank, Truncate, UpdateCollection, UpdateDocuments, Upsert,
 };
 use serde_json::{Map, Value};
 
@@ -295,6 +295,7 @@ fn one_search(given: wire::Search) -> Result<Search> {
         min_score: given.min_score,
         include: include(given.include),
         params: params(given.params),
+        rerank: given.rerank.map(|wire::SearchRerank { model, top }| SearchRerank { model, top }),
         explain: given.explain,
         ..Search::default()
     };

@@ -308,6 +308,8 @@ fn search_plan(given: SearchPlan) -> wire::SearchPlan {
         fetch_ms: milliseconds(given.fetch),
         candidates: given.candidates,
         keyword_ms: (!given.keyword.is_zero()).then(|| milliseconds(given.keyword)),
+        reranked: given.reranked,
+        rerank_ms: given.reranked.map(|_| milliseconds(given.rerank)),
     }
 }
 
@@ -316,10 +318,14 @@ fn hit(given: Hit, include: Include) -> wire::Hit {
         .passage
         .map(|found| wire::Passage { text: Some(found.text), ..span(&found.characters) });
     let document = Some(document(given.document, include));
-    let parts = given
-        .score_parts
-        .map(|ScoreParts { semantic, keyword }| wire::ScoreParts { semantic, keyword });
+    let parts = score_parts(given.score_parts, given.rerank);
     wire::Hit { score: given.score, document, passage, parts }
+}
+
+fn score_parts(given: Option<ScoreParts>, rerank: Option<f32>) -> Option<wire::ScoreParts> {
+    let semantic = given.and_then(|given| given.semantic);
+    let keyword = given.map(|given| given.keyword);
+    (given.is_some() || rerank.is_some()).then_some(wire::ScoreParts { semantic, keyword, rerank })
 }
 
 pub(crate) fn embed_reply(given: EmbedReply) -> embedding_wire::EmbedResponse {

@@ -79,7 +79,7 @@ pub(crate) fn fetch(
         };
         if itself != Some(&document.id) && hits.len() < search.window {
             let Candidate { score, score_parts, .. } = *candidate;
-            hits.push(Hit { score, score_parts, document, passage });
+            hits.push(Hit { score, score_parts, rerank: None, document, passage });
         }
     }
     Ok(Fetched { hits, damaged, missing })

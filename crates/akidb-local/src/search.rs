@@ -93,6 +93,7 @@ impl Searched {
             filter: self.plan.filter + filter,
             index: self.plan.index + looked.index,
             fetch: self.plan.fetch + looked.fetch,
+            ..self.plan
         };
     }
 }

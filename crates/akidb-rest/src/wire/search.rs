@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use akidb_core::{Error, FusionKind, SearchMode, Strategy};
 use akidb_service::{
     Hit, HitPassage, HybridParams, Include, MinParts, PartWeights, ScoreParts, Search,
-    SearchParams, SearchPlan, SearchReply,
+    SearchParams, SearchPlan, SearchReply, SearchRerank,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -64,6 +64,8 @@ pub(crate) struct SearchBody {
     include: Option<List<String>>,
     #[schema(value_type = Option<SearchParameters>)]
     params: Option<Object<SearchParameters>>,
+    #[schema(value_type = Option<RerankParameters>)]
+    rerank: Option<Object<RerankParameters>>,
     /// Whether the answer has a `plan`: how the hits were found.
     explain: Option<bool>,
     /// The vector field that is searched; the unnamed one where absent.
@@ -163,6 +165,25 @@ impl From<Weights> for PartWeights {
     }
 }
 
+/// The best hits in the order in which they answer the text of the search.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"model": "ms-marco-minilm-l6-v2", "top": 50}))]
+struct RerankParameters {
+    /// A re-ranker that is loaded. Needed.
+    model: Option<String>,
+    /// How many of the best hits it reads, 50 where absent, at most `rerank_documents` (1,000), of a
+    /// hybrid search its `hybrid.depth`. All pages are of these.
+    #[schema(minimum = 1, maximum = 1_000)]
+    top: Option<u64>,
+}
+
+impl From<RerankParameters> for SearchRerank {
+    fn from(RerankParameters { model, top }: RerankParameters) -> Self {
+        Self { model, top }
+    }
+}
+
 impl SearchBody {
     /// The service's request.
     ///
@@ -186,6 +207,7 @@ impl SearchBody {
             filter: filter.transpose()?,
             min_score: self.min_score,
             params: self.params.map(|params| params.0.into()).unwrap_or_default(),
+            rerank: self.rerank.map(|rerank| rerank.0.into()),
             explain: self.explain,
         })
     }
@@ -302,6 +324,12 @@ struct SearchPlanAnswer {
     keyword_ms: Option<f64>,
     /// Time to fetch the documents.
     fetch_ms: f64,
+    /// Hits that the re-ranker read, where one is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reranked: Option<u64>,
+    /// Time of the re-ranker, where one is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerank_ms: Option<f64>,
 }
 
 impl From<SearchPlan> for SearchPlanAnswer {
@@ -319,6 +347,8 @@ impl From<SearchPlan> for SearchPlanAnswer {
             index_ms: milliseconds(plan.index),
             keyword_ms: (!plan.keyword.is_zero()).then(|| milliseconds(plan.keyword)),
             fetch_ms: milliseconds(plan.fetch),
+            reranked: plan.reranked,
+            rerank_ms: plan.reranked.map(|_| milliseconds(plan.rerank)),
         }
     }
 }
@@ -331,7 +361,7 @@ struct HitAnswer {
     /// Higher is better. How near it is, whatever the metric; in a search by words its BM25; in a
     /// hybrid one what both give together, which says something beside the other hits alone.
     score: f32,
-    /// What the score of a hybrid search was made of.
+    /// What the score of a hybrid search was made of, and what a re-ranker gave.
     #[serde(skip_serializing_if = "Option::is_none")]
     parts: Option<ScorePartsAnswer>,
     /// `null` where the document has no text.
@@ -368,20 +398,28 @@ struct HitAnswer {
     passage: Option<HitPassageAnswer>,
 }
 
-/// What a score was made of. Both can be compared between queries.
+/// What the score of a hybrid search was made of, both comparable between queries; and what a re-ranker
+/// gave, by which the hits are ordered then.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ScoreParts)]
 struct ScorePartsAnswer {
     /// How near the document is; absent where it has no vector in the field that is searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     semantic: Option<f32>,
-    /// Its BM25, 0 where it has none of the words.
-    keyword: f32,
+    /// Its BM25, 0 where it has none of the words; absent where the search is not hybrid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keyword: Option<f32>,
+    /// How well it answers the query, as the re-ranker's own files say: the sigmoid of its logit, or the
+    /// logit itself. Absent where none was asked for, or the document has no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerank: Option<f32>,
 }
 
-impl From<ScoreParts> for ScorePartsAnswer {
-    fn from(ScoreParts { semantic, keyword }: ScoreParts) -> Self {
-        Self { semantic, keyword }
+impl ScorePartsAnswer {
+    fn of(parts: Option<ScoreParts>, rerank: Option<f32>) -> Option<Self> {
+        let semantic = parts.and_then(|parts| parts.semantic);
+        let keyword = parts.map(|parts| parts.keyword);
+        (parts.is_some() || rerank.is_some()).then_some(Self { semantic, keyword, rerank })
     }
 }
 
@@ -410,7 +448,7 @@ impl HitAnswer {
         Self {
             id: StoredId(document.id),
             score: hit.score,
-            parts: hit.score_parts.map(ScorePartsAnswer::from),
+            parts: ScorePartsAnswer::of(hit.score_parts, hit.rerank),
             text: include.text.then_some(document.text),
             metadata: include.metadata.then(|| document.metadata.into_object()),
             expires_at: expires_at(document.expires_at, include),

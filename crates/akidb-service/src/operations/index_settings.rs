@@ -33,8 +33,10 @@ pub(super) fn changed(
         before.ef_construction,
         IndexSettings::EF_CONSTRUCTION,
     ));
-    let ef =
-        kept(candidates("index.ef", given.ef, result_window).map(|ef| ef.unwrap_or(before.ef)));
+    let ef = kept(
+        candidates("index.ef", given.ef, result_window, "result_window")
+            .map(|ef| ef.unwrap_or(before.ef)),
+    );
     let quantization = quantization_of(before, engine, given, dimension);
     faults.extend(quantization.as_ref().err().cloned());
     if faults.is_empty() && ef_construction < m {
@@ -51,15 +53,16 @@ pub(super) fn changed(
 pub(super) fn candidates(
     place: &str,
     given: Option<u64>,
-    result_window: usize,
+    limit: usize,
+    limit_name: &str,
 ) -> Result<Option<u32>> {
     match given {
         None => Ok(None),
         Some(0) => Err(Error::at(ErrorCode::InvalidArgument, place, "must be at least 1")),
         Some(ef) => {
             let ef = usize::try_from(ef).unwrap_or(usize::MAX);
-            let known = u32::try_from(ef).ok().filter(|_| ef <= result_window);
-            let above = || above_limit(place, ef, "result_window", result_window);
+            let known = u32::try_from(ef).ok().filter(|_| ef <= limit);
+            let above = || above_limit(place, ef, limit_name, limit);
             known.map(Some).ok_or_else(above)
         }
     }

@@ -16,6 +16,7 @@ mod ranking;
 mod read;
 mod reembed;
 mod rerank;
+mod rerank_hits;
 mod search;
 mod selection;
 mod steps;

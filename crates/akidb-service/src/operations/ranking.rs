@@ -11,7 +11,7 @@ use super::{index_settings::candidates, selection::check_one_id};
 use crate::{HybridParams, MinParts, PartWeights, Search, SearchParams, failure::from_text};
 
 /// Documents by each score that get both, where a search does not say.
-const DEPTH_DEFAULT: usize = 100;
+pub(super) const DEPTH_DEFAULT: usize = 100;
 
 /// How little the first ranks stand out, where a search does not say.
 const RRF_K_DEFAULT: f64 = 60.0;
@@ -135,7 +135,7 @@ fn refuse<const N: usize>(given: [(&str, bool, &str); N]) -> Result<()> {
 
 /// All pages are of the same candidates, so none goes beyond them.
 fn check_depth(given: Option<u64>, window: usize, limits: &Limits) -> Result<usize> {
-    let depth = candidates("hybrid.depth", given, limits.result_window)?;
+    let depth = candidates("hybrid.depth", given, limits.result_window, "result_window")?;
     let depth = depth.map_or(DEPTH_DEFAULT, |depth| depth as usize);
     if window <= depth {
         return Ok(depth);

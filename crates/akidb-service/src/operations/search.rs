@@ -16,6 +16,7 @@ use super::{
     index_settings::candidates,
     ranking::{Both, By, Like, check_ranking, check_score},
     read::{check_limit, in_order_of, not_found, trim},
+    rerank_hits::Reranking,
     selection::parse_filter,
     text_vectors::missing_embedding,
 };
@@ -45,6 +46,7 @@ struct Wanted {
     filter: Option<Filter>,
     include: Include,
     effort: Effort,
+    reranking: Option<Reranking>,
     explain: bool,
 }
 
@@ -107,6 +109,9 @@ impl Service {
     ) -> Result<SearchReply> {
         let started = Instant::now();
         let wanted = self.check_search(request)?;
+        // Without it the search would be in vain.
+        let reranker = wanted.reranking.as_ref().map(|it| self.reranker_of(it)).transpose()?;
+        let (window, parts) = (wanted.window(), wanted.parts());
         let _knows_fields = self.inner.double_writes.begin();
         let record = collection.record();
         let (ranking, unknown_tokens) =
@@ -114,12 +119,15 @@ impl Service {
         let query = Query {
             ranking,
             filter: wanted.filter.filter(|filter| !filter.is_always_true()),
-            window: wanted.offset + wanted.limit,
-            parts: parts(wanted.include),
+            window,
+            parts,
             deadline: context.deadline,
             effort: wanted.effort,
         };
-        let found = context.in_search(collection.search(query)).await?;
+        let mut found = context.in_search(collection.search(query)).await?;
+        if let Some((model, Reranking { query, .. })) = reranker.zip(wanted.reranking) {
+            self.rerank_hits(context, &model, query, &wanted.field, &mut found).await?;
+        }
         let hits = found.hits.into_iter().skip(wanted.offset).take(wanted.limit);
         let hits = hits.map(|hit| Hit { document: trim(hit.document, wanted.include), ..hit });
         Ok(SearchReply {
@@ -142,7 +150,9 @@ impl Service {
         };
         // Of few candidates there are no more hits.
         let depth = request.hybrid.depth.unwrap_or(SEARCH_LIMIT_DEFAULT);
-        let limit_default = SEARCH_LIMIT_DEFAULT.min(depth.max(1));
+        let top = request.rerank.as_ref().and_then(|rerank| rerank.top);
+        let top = top.unwrap_or(SEARCH_LIMIT_DEFAULT);
+        let limit_default = SEARCH_LIMIT_DEFAULT.min(depth.max(1)).min(top.max(1));
         let limit = check_limit(request.limit.unwrap_or(limit_default), limits.result_window)?;
         let offset = usize::try_from(request.offset.unwrap_or(0)).unwrap_or(usize::MAX);
         let window = offset.saturating_add(limit);
@@ -150,9 +160,11 @@ impl Service {
             let place = "limit plus offset";
             return Err(above_limit(place, window, "result_window", limits.result_window));
         }
+        let reranking = Reranking::of(&request, window, limits)?;
+        let window = reranking.as_ref().map_or(window, |it| it.top);
         let by = check_ranking(&mut request, window, limits)?;
         let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
-        let ef = candidates("params.ef", request.params.ef, limits.result_window)?;
+        let ef = candidates("params.ef", request.params.ef, limits.result_window, "result_window")?;
         // Of words it is theirs, and of both there are two.
         let is_of_vectors = matches!(by, By::Likeness(_));
         let min_score = request.min_score.filter(|_| is_of_vectors);
@@ -170,6 +182,7 @@ impl Service {
                 rescore: request.params.rescore.unwrap_or(true),
                 min_score,
             },
+            reranking,
             explain: request.explain.unwrap_or(false),
         })
     }
@@ -244,6 +257,19 @@ impl Service {
                 Ok(QueryVector { itself, ..of(vector) })
             }
         }
+    }
+}
+
+impl Wanted {
+    /// Hits that are to be found: those of the page and before it, or all that are re-ranked.
+    fn window(&self) -> usize {
+        self.reranking.as_ref().map_or(self.offset + self.limit, |reranking| reranking.top)
+    }
+
+    /// What has to be known of a hit. A re-ranker needs its text, whether or not that is answered.
+    fn parts(&self) -> HitParts {
+        let answered = parts(self.include);
+        if self.reranking.is_some() { answered.max(HitParts::Row) } else { answered }
     }
 }
 

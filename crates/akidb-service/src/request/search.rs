@@ -5,7 +5,7 @@ use std::time::Duration;
 use akidb_core::{DamagedDocument, FusionKind, SearchMode};
 use serde_json::Value;
 
-use crate::{GivenId, Hit, Include, SearchPlan};
+use crate::{GivenId, Hit, Include, SearchPlan, SearchRerank};
 
 /// Asks for the best documents. Exactly one of `text`, `vector` and `id` is given, but for a hybrid
 /// search, which takes a text and may take the vector of its own.
@@ -37,6 +37,8 @@ pub struct Search {
     pub include: Include,
     /// How to search.
     pub params: SearchParams,
+    /// What is to put the best hits in the order in which they answer the text.
+    pub rerank: Option<SearchRerank>,
     /// Whether the reply is to say how it was found.
     pub explain: Option<bool>,
 }

@@ -25,6 +25,7 @@ use crate::{
   $ akidb search films 'a ship meets \"iceberg A-68\"' --mode hybrid
   $ akidb search films 'space' --mode hybrid --fusion rrf --weights 1,2 --depth 200
   $ akidb search films --id 42 --include metadata
+  $ akidb search films 'space' --rerank ms-marco-minilm-l6-v2 --rerank-top 100
   $ akidb search films 'space' --ef 200 --explain
   $ akidb search books 'the sea' --field title
   $ akidb search faces --vector '[0.1, 0.2, 0.3]'")]
@@ -82,6 +83,9 @@ struct SearchRequest {
     #[command(flatten)]
     #[serde(skip_serializing_if = "Hybrid::is_absent")]
     hybrid: Hybrid,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "Rerank::is_absent")]
+    rerank: Rerank,
     /// Parts of the documents to show; text and metadata if not given
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,7 +103,8 @@ impl SearchRequest {
     /// Whether a model is needed.
     fn is_embedded(&self) -> bool {
         let by_words = self.mode == Some(Mode::Keyword);
-        self.text.is_some() && self.vector.is_none() && !by_words
+        let is_embedded = self.text.is_some() && self.vector.is_none() && !by_words;
+        is_embedded || !self.rerank.is_absent()
     }
 }
 
@@ -120,6 +125,24 @@ struct Params {
 impl Params {
     fn is_absent(&self) -> bool {
         self.ef.is_none() && !self.exact
+    }
+}
+
+/// What puts the best hits in another order.
+#[derive(Args, Debug, Serialize)]
+struct Rerank {
+    /// A re-ranker that puts the best hits in the order in which they answer the text
+    #[arg(id = "rerank", long = "rerank", value_name = "MODEL")]
+    model: Option<String>,
+    /// With --rerank: how many of the best hits it reads; 50 if not given
+    #[arg(id = "rerank_top", long = "rerank-top", value_name = "NUMBER", requires = "rerank")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top: Option<u64>,
+}
+
+impl Rerank {
+    const fn is_absent(&self) -> bool {
+        self.model.is_none()
     }
 }
 
@@ -267,11 +290,9 @@ fn hits_table(hits: &Value) -> comfy_table::Table {
     let text = if has(&"passage") { "passage" } else { "text" };
     let parts: Vec<&str> =
         [text, "metadata", "vector", "passages"].into_iter().filter(has).collect();
-    let scores = if has(&"parts") {
-        &["/score", "/parts/semantic", "/parts/keyword"]
-    } else {
-        &["/score"][..]
-    };
+    let given = |at: &&str| hits.iter().any(|hit| hit.pointer(at).is_some());
+    let scores = ["/score", "/parts/semantic", "/parts/keyword", "/parts/rerank"];
+    let scores: Vec<&str> = scores.into_iter().filter(|at| *at == "/score" || given(at)).collect();
     let names = scores.iter().map(|score| score.rsplit('/').next().unwrap_or_default());
     let mut table = printer::table(names.chain(["id"]).chain(parts.iter().copied()));
     for hit in hits {

@@ -76,7 +76,7 @@ async fn a_name_is_found_by_its_word_and_a_question_with_it_by_both() {
     };
     let found = client.collection("almanac").search(&search).await.unwrap();
     assert_eq!((found.hits.len(), found.hits[0].id.to_string()), (1, gamelan.to_owned()));
-    assert!(found.hits[0].parts.unwrap().keyword > 1.0);
+    assert!(found.hits[0].parts.unwrap().keyword > Some(1.0));
     let plan = found.plan.unwrap();
     assert!(plan.candidates.unwrap() >= 40 && plan.keyword_ms.is_some());
     let words = client.collection("almanac").search(&ClientSearch::words("debussy")).await.unwrap();

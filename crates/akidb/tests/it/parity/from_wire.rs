@@ -137,7 +137,8 @@ pub(crate) fn found(given: wire::SearchResult) -> Value {
         if let Some(parts) = hit.parts {
             let parts = [
                 ("semantic", parts.semantic.map(single)),
-                ("keyword", Some(single(parts.keyword))),
+                ("keyword", parts.keyword.map(single)),
+                ("rerank", parts.rerank.map(single)),
             ];
             members.insert("parts".to_owned(), object(parts));
         }
@@ -178,6 +179,8 @@ fn plan(given: wire::SearchPlan) -> Value {
         ("index_ms", Some(given.index_ms.into())),
         ("keyword_ms", given.keyword_ms.map(Value::from)),
         ("fetch_ms", Some(given.fetch_ms.into())),
+        ("reranked", given.reranked.map(Value::from)),
+        ("rerank_ms", given.rerank_ms.map(Value::from)),
     ])
 }
 

@@ -49,7 +49,7 @@ async fn what_both_doors_can_do_is_answered_alike() {
         cases::fields(),
     ];
     doors.run(good.into_iter().flatten()).await;
-    doors.run(rerank_cases::documents()).await;
+    doors.run(rerank_cases::documents().into_iter().chain(rerank_cases::searches())).await;
     doors.run(cases::embedding().into_iter().chain(cases::deletions())).await;
 }
 
@@ -69,6 +69,7 @@ async fn what_is_wrong_is_refused_alike_and_changes_nothing() {
         index_cases::wrong_searches(),
         wrong_cases::embeddings(),
         rerank_cases::wrong_documents(),
+        rerank_cases::wrong_searches(),
         wrong_cases::too_much(),
     ];
     doors.run(wrong.into_iter().flatten()).await;

@@ -4,7 +4,7 @@ use akidb_core::ErrorCode::*;
 use serde_json::{Value, json};
 
 use super::{
-    cases::{Case, refused, works},
+    cases::{Case, FILMS, refused, works},
     request::Operation::*,
 };
 
@@ -56,5 +56,48 @@ pub(crate) fn wrong_documents() -> Vec<Case> {
         wrong("red", json!(["a"]), json!({"model": "hash"}), InvalidArgument, "model: the model hash makes vectors of texts and re-ranks nothing"),
         refused(Embed, "", json!({"texts": ["a"], "model": MODEL}), InvalidArgument, "the model hash-reranker re-ranks documents and makes no vectors"),
         refused(CreateCollection, "", json!({"name": "reranked", "model": MODEL}), InvalidArgument, "the model hash-reranker re-ranks documents and makes no vectors"),
+    ]
+}
+
+/// The hits of a search, in the order that the re-ranker gives them.
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn searches() -> Vec<Case> {
+    let by = |more: Value| {
+        let mut body = json!({"text": "ship iceberg", "rerank": {"model": MODEL}});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    vec![
+        works(Upsert, FILMS, json!({"documents": [{"id": "rr-1", "text": "an iceberg"}, {"id": "rr-2", "text": "a ship and an iceberg"}, {"id": "rr-3", "vector": vec![0.5; 8]}]})),
+        works(Search, FILMS, by(json!({}))).with("/hits/0/id", json!("rr-2")).with("/hits/0/parts/semantic", Value::Null).with("/hits/0/parts/keyword", Value::Null),
+        works(Search, FILMS, by(json!({"mode": "keyword", "include": []}))).with("/hits/0/id", json!("rr-2")).with("/hits/0/parts/rerank", json!(0.880_797_1_f32)).with("/hits/0/text", Value::Null),
+        works(Search, FILMS, by(json!({"mode": "hybrid", "limit": 3, "rerank": {"model": MODEL, "top": 20}}))).with("/hits/0/id", json!("rr-2")).with("/hits/0/parts/rerank", json!(0.880_797_1_f32)),
+        works(Search, FILMS, by(json!({"rerank": {"model": MODEL, "top": 2}}))).with("/hits/2", Value::Null),
+        works(Search, FILMS, by(json!({"rerank": null}))).with("/hits/0/parts", Value::Null),
+        works(SearchBatch, FILMS, json!({"searches": [by(json!({"limit": 1})), {"text": "ship", "limit": 1}]})).with("/results/0/hits/0/id", json!("rr-2")),
+        works(DeleteDocuments, FILMS, json!({"ids": ["rr-1", "rr-2", "rr-3"]})).with("/deleted", json!(3)),
+    ]
+}
+
+/// What is wrong with one.
+#[rustfmt::skip] // A case is a line.
+pub(crate) fn wrong_searches() -> Vec<Case> {
+    let wrong = |rerank: Value, more: Value, code, says: &str| {
+        let mut body = json!({"text": "ship", "rerank": rerank});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        refused(Search, FILMS, body, code, says)
+    };
+    let by = || json!({"model": MODEL});
+    vec![
+        wrong(json!({}), json!({}), InvalidArgument, "rerank.model: is missing"),
+        wrong(json!({"model": "hash"}), json!({}), InvalidArgument, "rerank.model: the model hash makes vectors of texts and re-ranks nothing"),
+        wrong(json!({"model": "nope"}), json!({}), ModelNotFound, "no model named \"nope\""),
+        wrong(json!({"model": MODEL, "top": 0}), json!({}), InvalidArgument, "rerank.top: must be at least 1"),
+        wrong(json!({"model": MODEL, "top": 1_001}), json!({}), LimitExceeded, "rerank.top: is 1001, allowed are at most 1000 (rerank_documents)"),
+        wrong(json!({"model": MODEL, "top": 9}), json!({"limit": 10}), InvalidArgument, "limit plus offset: is 10, allowed are at most the 9 hits of rerank.top, which may be up to 1000"),
+        wrong(by(), json!({"limit": 51}), InvalidArgument, "limit plus offset: is 51, allowed are at most the 50 hits of rerank.top"),
+        wrong(json!({"model": MODEL, "top": 101}), json!({"mode": "hybrid"}), InvalidArgument, "rerank.top: is 101, allowed are at most the 100 candidates of hybrid.depth"),
+        wrong(by(), json!({"text": null, "id": "titanic"}), InvalidArgument, "rerank: is by the text of the query, and this search has none"),
+        refused(SearchBatch, FILMS, json!({"searches": [{"text": "a"}, {"text": "a", "rerank": {}}]}), InvalidArgument, "searches[1].rerank.model: is missing"),
     ]
 }

@@ -495,6 +495,7 @@ fn search_of(fields: &mut Fields) -> Option<wire::Search> {
         include: fields.optional("include", include)?,
         params: fields.optional("params", search_params)?,
         explain: fields.optional("explain", Value::as_bool)?,
+        rerank: fields.optional("rerank", search_rerank)?,
         field: fields.optional("field", text)?,
     })
 }
@@ -554,6 +555,16 @@ fn search_params(value: &Value) -> Option<wire::SearchParams> {
     };
     fields.end()?;
     Some(params)
+}
+
+fn search_rerank(value: &Value) -> Option<wire::SearchRerank> {
+    let mut fields = Fields::of(value)?;
+    let rerank = wire::SearchRerank {
+        model: fields.optional("model", text)?,
+        top: fields.optional("top", Value::as_u64)?,
+    };
+    fields.end()?;
+    Some(rerank)
 }
 
 fn rerank(body: &mut Fields) -> Option<embedding_wire::RerankRequest> {
