@@ -35,14 +35,14 @@ pub fn filters(input: &[u8]) {
     let index = FilterIndex::new();
     let mut matching = Vec::new();
     for (slot, (id, metadata)) in (0..).zip(&documents) {
-        index.insert(slot..slot + 1, id, metadata);
-        if filter.matches(id, metadata) {
+        index.insert(slot..slot + 1, (id, metadata));
+        if filter.matches((id, metadata)) {
             matching.push(slot);
         }
     }
     let found = index.matching(&filter).resolved(|slot| {
         let document = documents.get(slot as usize);
-        document.is_some_and(|(id, metadata)| filter.matches(id, metadata))
+        document.is_some_and(|(id, metadata)| filter.matches((id, metadata)))
     });
     assert_eq!(found.into_iter().collect::<Vec<u32>>(), matching, "{json}");
 }
