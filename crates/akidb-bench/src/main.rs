@@ -48,7 +48,7 @@ use clap::{Parser, Subcommand};
 use self::{
     commands::{
         by_filter, embed, embed_load, encode, exact_search, filter_index, hard_vectors, import,
-        insert, keyword, keyword_quality, mlx_worker, restart, retrieval, search,
+        insert, keyword, keyword_quality, mlx_worker, restart, retrieval, search, search_pages,
         search_while_writing, tenants, vector_index, vectors,
     },
     report::{OutputFormat, Verdict},
@@ -97,6 +97,8 @@ enum Command {
     Retrieval(retrieval::Arguments),
     /// Search a running node by vector
     Search(search::Arguments),
+    /// Start a node and ask for what stands on a page of a search: facets, an order, groups
+    SearchPages(search_pages::Arguments),
     /// Search a running node by vector, alone and beside writers that run flat out
     SearchWhileWriting(search_while_writing::Arguments),
     /// Start a node with many small collections: time, memory, and disk given back
@@ -134,6 +136,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Retrieval(arguments) => report::publish(&retrieval::run(arguments)?, cli.output)?,
         Command::SearchWhileWriting(arguments) => {
             report::publish(&search_while_writing::run(arguments)?, cli.output)?
+        }
+        Command::SearchPages(arguments) => {
+            report::publish(&search_pages::run(arguments)?, cli.output)?
         }
         Command::Search(arguments) => report::publish(&search::run(arguments)?, cli.output)?,
         Command::Tenants(arguments) => report::publish(&tenants::run(arguments)?, cli.output)?,

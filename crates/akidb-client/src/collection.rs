@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    Client, CollectionDescription, CollectionUpdate, Deleted, Document, Documents, GetDocuments,
-    Hits, Id, Import, ImportAnswers, NewDocument, NewField, Part, Patch, Request, RequestError,
-    Search, Updated, Upserted, import::lines,
+    Client, CollectionDescription, CollectionUpdate, Deleted, Document, Documents, Facet, Facets,
+    GetDocuments, Hits, Id, Import, ImportAnswers, NewDocument, NewField, Part, Patch, Request,
+    RequestError, Search, Updated, Upserted, import::lines,
 };
 
 /// A collection of a node, see [`Client::collection`].
@@ -147,7 +147,7 @@ impl<'a> Collection<'a> {
         self.client.send(self.read(&["documents", "get"]).json(&body)).await
     }
 
-    /// A page of documents, in the order of their creation.
+    /// A page of documents.
     pub async fn scroll(&self, page: &GetDocuments) -> Result<Documents, RequestError> {
         self.client.send(self.read(&["documents", "scroll"]).json(page)).await
     }
@@ -157,6 +157,19 @@ impl<'a> Collection<'a> {
         let body = filter.map_or_else(|| json!({}), |filter| json!({"filter": filter}));
         let request = self.read(&["documents", "count"]).json(&body);
         Ok(self.client.send::<Count>(request).await?.count)
+    }
+
+    /// How many of the documents that match a filter, or of all, have which values.
+    pub async fn facets(
+        &self,
+        facets: &[Facet],
+        filter: Option<&Value>,
+    ) -> Result<Facets, RequestError> {
+        let body = match filter {
+            Some(filter) => json!({"facets": facets, "filter": filter}),
+            None => json!({"facets": facets}),
+        };
+        self.client.send(self.read(&["documents", "facets"]).json(&body)).await
     }
 
     /// Changes a document; answers its new version.

@@ -133,6 +133,43 @@ pub struct GetDocuments {
     /// The parts to answer; text and metadata where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub include: Option<Vec<Part>>,
+    /// The order; that of their creation where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_by: Option<OrderBy>,
+}
+
+/// An order by the values of a field. Documents without one come last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OrderBy {
+    /// A key of the metadata, or a path of keys with dots.
+    pub field: String,
+    /// From which end on.
+    pub direction: Direction,
+}
+
+/// From which end on documents come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub enum Direction {
+    /// From the least value on.
+    #[default]
+    #[serde(rename = "asc")]
+    Ascending,
+    /// From the greatest value on.
+    #[serde(rename = "desc")]
+    Descending,
+}
+
+impl OrderBy {
+    /// From the least value of a field on.
+    pub fn ascending(field: impl Into<String>) -> Self {
+        Self { field: field.into(), direction: Direction::Ascending }
+    }
+
+    /// From the greatest value of a field on.
+    pub fn descending(field: impl Into<String>) -> Self {
+        Self { field: field.into(), direction: Direction::Descending }
+    }
 }
 
 /// A stored document. Parts that were not asked for are absent.

@@ -37,6 +37,7 @@ mod collections;
 mod documents;
 mod embed;
 mod error;
+mod facets;
 mod id;
 mod import;
 mod lines;
@@ -63,11 +64,12 @@ pub use self::{
         NewCollection, NewField,
     },
     documents::{
-        Damaged, Deleted, Document, Documents, GetDocuments, NewDocument, Part, Passage, Patch,
-        Status, Updated, UpsertResult, Upserted,
+        Damaged, Deleted, Direction, Document, Documents, GetDocuments, NewDocument, OrderBy, Part,
+        Passage, Patch, Status, Updated, UpsertResult, Upserted,
     },
     embed::{Embed, Embedding, Embeddings, Usage},
     error::{NodeError, RequestError},
+    facets::{DateInterval, Facet, FacetCounts, Facets, RangeCount, ValueCount},
     id::Id,
     import::{Import, ImportAnswer, ImportAnswers, ImportSummary},
     lines::AnswerLines,
@@ -77,8 +79,8 @@ pub use self::{
     rerank::{Rerank, Reranked, RerankedDocument, Reranking},
     retries::Retries,
     search::{
-        Fusion, Hit, HitPassage, Hits, HybridParams, MinParts, PartWeights, ScoreParts, Search,
-        SearchMode, SearchParams, SearchPlan, SearchRerank,
+        Fusion, GroupBy, Hit, HitGroup, HitOrder, HitPassage, Hits, HybridParams, MinParts,
+        PartWeights, ScoreParts, Search, SearchMode, SearchParams, SearchPlan, SearchRerank,
     },
     tasks::{Task, TaskError, TaskState},
 };

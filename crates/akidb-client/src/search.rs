@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Damaged, Id, Part, Passage};
+use crate::{Damaged, Id, OrderBy, Part, Passage};
 
 /// Asks for the best documents.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -56,6 +56,33 @@ pub struct Search {
     /// Whether the answer tells how the hits were found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<bool>,
+    /// The order of the hits, that of their scores where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_by: Option<HitOrder>,
+    /// Hits in groups of one value of a field; `limit` and `offset` are ones of groups then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<GroupBy>,
+}
+
+/// The best hits in the order of a field. Those without a value come last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HitOrder {
+    /// The field, and from which end on.
+    #[serde(flatten)]
+    pub order: OrderBy,
+    /// How many of the best hits by score there are to be ordered. All pages are of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<u64>,
+}
+
+/// Asks for hits in groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupBy {
+    /// A key of the metadata, or a path of keys with dots.
+    pub field: String,
+    /// Hits of each group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
 }
 
 /// What a search finds documents by.
@@ -196,6 +223,18 @@ impl Search {
         Self { filter: Some(filter), ..self }
     }
 
+    /// The same, its best hits in the order of a field.
+    #[must_use]
+    pub fn order_by(self, order: OrderBy) -> Self {
+        Self { order_by: Some(HitOrder { order, candidates: None }), ..self }
+    }
+
+    /// The same, in groups of one value of a field, of so many hits each.
+    #[must_use]
+    pub fn group_by(self, field: impl Into<String>, size: u64) -> Self {
+        Self { group_by: Some(GroupBy { field: field.into(), size: Some(size) }), ..self }
+    }
+
     /// The same, with these parts of each document.
     #[must_use]
     pub fn include(self, parts: &[Part]) -> Self {
@@ -207,8 +246,10 @@ impl Search {
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct Hits {
-    /// Best first.
+    /// Best first, or as `order_by` says; none where there are groups.
     pub hits: Vec<Hit>,
+    /// Where the search asks for groups, these, by their best hits.
+    pub groups: Option<Vec<HitGroup>>,
     /// From admission to reply.
     pub took_ms: f64,
     /// Whether the graph was not there, because it is being built again: the hits are as good, they
@@ -264,6 +305,16 @@ pub struct Hit {
     /// In place of one of `vectors` where the text in that field was cut into passages.
     #[serde(default)]
     pub field_passages: BTreeMap<String, Vec<Passage>>,
+}
+
+/// Hits whose documents have the same value in a field.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct HitGroup {
+    /// The value; null for documents that have none.
+    pub value: Value,
+    /// Best first.
+    pub hits: Vec<Hit>,
 }
 
 /// What the score of a hybrid search was made of, and what a re-ranker gave.

@@ -10,6 +10,8 @@ mod effort;
 mod error;
 mod error_code;
 mod expiry;
+mod facet;
+mod field_path;
 mod filter;
 mod index_settings;
 mod json;
@@ -22,6 +24,7 @@ mod name;
 mod passage;
 mod plan;
 mod search_mode;
+mod sort_key;
 mod text;
 pub mod torture;
 mod trace;
@@ -33,7 +36,13 @@ pub use effort::Effort;
 pub use error::{Error, Outcome, Result, Violation, chain};
 pub use error_code::ErrorCode;
 pub use expiry::{Expiry, InvalidTimestamp, Timestamp};
-pub use filter::{Caseless, Filter, FilterError, Filtered, Operand, Ordered, Test, value_key};
+pub use facet::{
+    Borders, Facet, FacetBuckets, FacetBy, FacetCounts, InvalidBorders, RangeCount, ValueCount,
+};
+pub use field_path::{FieldPath, InvalidFieldPath};
+pub use filter::{
+    Caseless, DateInterval, Filter, FilterError, Filtered, Operand, Ordered, Test, value_key,
+};
 pub use index_settings::{IndexEngine, IndexSettings, Quantization, UnknownIndexSetting};
 pub use json::{JsonFault, KEY_STANDS_TWICE, read_json, read_raw_json};
 pub use keyword_settings::KeywordSettings;
@@ -44,6 +53,7 @@ pub use name::{CollectionName, FieldName, InvalidFieldName, InvalidName};
 pub use passage::{Chunking, Passage, in_characters};
 pub use plan::{Codes, Strategy};
 pub use search_mode::{FusionKind, SearchMode};
+pub use sort_key::{Direction, OrderBy, SortKey, SortKind};
 pub use text::{InvalidText, check_text};
 pub use trace::TRACE_TARGET;
 pub use vector::{Dimension, InvalidDimension, InvalidVector, check_vector};

@@ -41,6 +41,8 @@ limits! {
     batch_ids = 10_000;
     /// Searches in one batch search.
     batch_searches = 100;
+    /// Facets in one request.
+    batch_facets = 20;
     /// Texts in one embed request.
     embed_texts = 32;
     /// Inputs in one request of `/v1/embeddings`.

@@ -75,7 +75,7 @@ impl FromStr for FusionKind {
 }
 
 /// The one with a name, whatever its case.
-fn one_of<T, const N: usize>(
+pub(crate) fn one_of<T, const N: usize>(
     place: &str,
     what: &str,
     given: &str,

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use crate::{
     Alias, AliasAction, Applied, CollectionRecord, CollectionSettings, CollectionStatus, CopyWork,
-    Count, EngineStatus, Found, InShadow, KnownText, Matching, Progress, Query, Rows, ScrollPage,
-    ScrollRequest, ShadowChange, ShadowPage, TaskRecord, TextHash, VectorField, WorkEnd, Write,
+    Count, EngineStatus, FacetQuery, Facets, Found, InShadow, KnownText, Matching, Progress, Query,
+    Rows, ScrollPage, ScrollRequest, ShadowChange, ShadowPage, TaskRecord, TextHash, VectorField,
+    WorkEnd, Write,
 };
 
 /// The settings that a collection is to have, given what it is now, or why it can not.
@@ -188,6 +189,12 @@ pub trait Collection: Debug + Send + Sync {
     /// # Errors
     /// When a read fails.
     async fn count(&self, filter: Option<&Filter>) -> Result<Count>;
+
+    /// How many documents have which values.
+    ///
+    /// # Errors
+    /// When a read fails, or nobody waits for the answer any more.
+    async fn facets(&self, query: FacetQuery) -> Result<Facets>;
 
     /// Which documents match.
     ///

@@ -12,7 +12,7 @@
 //! | `alias` | other names of collections |
 //! | `task` | work that outlives its request, and what is kept of it |
 //! | `write` | changes of documents, and what became of them |
-//! | `read` | documents by id, by filter and page by page |
+//! | `read` | documents by id, by filter and page by page, and how many have what |
 //! | `search` | what is near to a vector, and what has the words of a query |
 //! | `fusion` | one score of two |
 //! | `clock` | the time by which documents expire |
@@ -36,7 +36,8 @@ pub use clock::Clock;
 pub use engine::{Collection, SettingsChange, StorageEngine};
 pub use fusion::{Fusion, FusionCandidate, ScoreParts, Weights, fuse};
 pub use read::{
-    Count, InShadow, Matching, Rows, ScrollPage, ScrollPosition, ScrollRequest, ShadowPage,
+    Count, FacetQuery, Facets, InShadow, Matching, Rows, ScrollPage, ScrollPosition, ScrollRequest,
+    ShadowPage,
 };
 pub use record::{
     CollectionRecord, CollectionSettings, ShadowChange, ShadowField, ShadowRole, VectorField,

@@ -1,6 +1,11 @@
 //! Documents out: by id, by filter, page by page, and how many.
 
-use akidb_core::{DamagedDocument, Document, Error, ErrorCode, Filter, Result, Seq};
+use std::time::Instant;
+
+use akidb_core::{
+    DamagedDocument, Document, Error, ErrorCode, Facet, FacetCounts, Filter, OrderBy, Result, Seq,
+    SortKey,
+};
 
 /// The documents of a read: the sound ones, and those that are there and can not be served.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,8 +49,30 @@ pub struct Count {
     pub unknown_fields: Vec<String>,
 }
 
-/// Asks for a page of documents, in the order of their creation.
-#[derive(Clone, Copy, Debug)]
+/// Asks how many documents have which values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FacetQuery {
+    /// Of which documents, all where absent.
+    pub filter: Option<Filter>,
+    /// What is counted, each for itself.
+    pub facets: Vec<Facet>,
+    /// From when on nobody waits for the answer.
+    pub deadline: Instant,
+}
+
+/// How many documents have which values, as of one commit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facets {
+    /// How many documents match the filter, or there are.
+    pub count: u64,
+    /// In the order of the facets.
+    pub facets: Vec<FacetCounts>,
+    /// Fields of the filter and of the facets that no document has.
+    pub unknown_fields: Vec<String>,
+}
+
+/// Asks for a page of documents, in the order of their creation or in that of a field.
+#[derive(Clone, Debug)]
 pub struct ScrollRequest<'f> {
     /// Where the page begins, the first one where absent.
     pub position: Option<ScrollPosition>,
@@ -53,14 +80,19 @@ pub struct ScrollRequest<'f> {
     pub limit: usize,
     /// Which ones, all where absent.
     pub filter: Option<&'f Filter>,
+    /// The field by which they are ordered; by their creation where absent. Documents with the same value
+    /// are in the order of their creation, and those without one come last.
+    pub order: Option<&'f OrderBy>,
     /// Whether they come with their vectors.
     pub with_vector: bool,
 }
 
 /// Where a scroll stands, by the numbers that documents keep over their versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScrollPosition {
-    /// The number of the last document that was seen.
+    /// In the order of a field: the value of the last document that was seen, absent where it has none.
+    pub value: Option<SortKey>,
+    /// The number of the last document that was seen; of those with the same value none after it was.
     pub after: Seq,
     /// The highest number that there was when the scroll began.
     pub through: Seq,
@@ -69,7 +101,7 @@ pub struct ScrollPosition {
 /// A page of documents.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScrollPage {
-    /// In the order of their creation.
+    /// In the order that was asked for; damaged ones beside the others.
     pub rows: Rows,
     /// Where the next page begins; absent after the last one.
     pub next: Option<ScrollPosition>,

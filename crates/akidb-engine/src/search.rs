@@ -171,3 +171,20 @@ pub struct SearchPlan {
     /// Time of the re-ranker.
     pub rerank: Duration,
 }
+
+impl SearchPlan {
+    /// This search and a later one for the same answer.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            hops: self.hops + later.hops,
+            compared: self.compared + later.compared,
+            rescored: self.rescored + later.rescored,
+            filter: self.filter + later.filter,
+            index: self.index + later.index,
+            keyword: self.keyword + later.keyword,
+            fetch: self.fetch + later.fetch,
+            ..later
+        }
+    }
+}

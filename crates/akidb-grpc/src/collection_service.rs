@@ -9,7 +9,7 @@ use futures::{StreamExt, stream::BoxStream};
 use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{call::Call, decode, encode, scroll::Pages, stream_upsert};
+use crate::{call::Call, decode, encode, facets, scroll::Pages, stream_upsert};
 
 type Reply<T> = Result<Response<T>, Status>;
 
@@ -318,6 +318,14 @@ impl CollectionService for CollectionDoor {
             count,
             unknown_fields,
         }))
+    }
+
+    async fn facets(&self, request: Request<FacetsRequest>) -> Reply<FacetsResponse> {
+        let (call, mut message) = Call::open(request)?;
+        let collection = std::mem::take(&mut message.collection);
+        let asked = call.decoded(facets::decode(message))?;
+        let reply = self.service.count_facets(&call.context(), &collection, asked).await;
+        call.reply(reply.map(facets::encode))
     }
 
     async fn scroll_documents(

@@ -10,10 +10,11 @@ use akidb_proto::{
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    CreateCollection, DeleteDocuments, Embed, FusionKind, GetDocuments, GivenAlias,
-    GivenAliasAction, GivenChunking, GivenField, GivenId, GivenIndex, HybridParams, Include,
-    InputType, MinParts, NewDocument, PartWeights, PatchDocument, Pooling, Rerank, Scroll, Search,
-    SearchMode, SearchParams, SearchRerank, Truncate, UpdateCollection, UpdateDocuments, Upsert,
+    CreateCollection, DeleteDocuments, Direction, Embed, FusionKind, GetDocuments, GivenAlias,
+    GivenAliasAction, GivenChunking, GivenField, GivenGroup, GivenId, GivenIndex, GivenOrder,
+    HitOrder, HybridParams, Include, InputType, MinParts, NewDocument, PartWeights, PatchDocument,
+    Pooling, Rerank, Scroll, Search, SearchMode, SearchParams, SearchRerank, Truncate,
+    UpdateCollection, UpdateDocuments, Upsert,
 };
 use serde_json::{Map, Value};
 
@@ -236,8 +237,21 @@ pub(crate) fn get_documents(given: wire::GetDocumentsRequest) -> Result<GetDocum
         filter: by_filter,
         limit: given.limit,
         cursor: given.cursor,
+        order_by: order_by(given.order_by)?,
         include: include(given.include),
     })
+}
+
+/// The order at `order_by`.
+pub(crate) fn order_by(given: Option<wire::OrderBy>) -> Result<Option<GivenOrder>> {
+    let Some(wire::OrderBy { field, direction }) = given else { return Ok(None) };
+    let direction = match wire::Direction::try_from(direction) {
+        Ok(wire::Direction::Unspecified) => None,
+        Ok(wire::Direction::Asc) => Some(Direction::Ascending),
+        Ok(wire::Direction::Desc) => Some(Direction::Descending),
+        Err(_) => return Err(unknown_number("order_by.direction")),
+    };
+    Ok(Some(GivenOrder { field, direction }))
 }
 
 pub(crate) fn delete_documents(given: wire::DeleteDocumentsRequest) -> Result<DeleteDocuments> {
@@ -266,6 +280,7 @@ pub(crate) fn scroll(given: wire::ScrollDocumentsRequest) -> Result<Scroll> {
         filter: filter("filter", given.filter)?,
         limit: given.limit,
         cursor: given.cursor,
+        order_by: order_by(given.order_by)?,
         include: include(given.include),
     })
 }
@@ -292,6 +307,8 @@ fn one_search(given: wire::Search) -> Result<Search> {
         limit: given.limit,
         offset: given.offset,
         filter: filter("filter", given.filter)?,
+        order_by: hit_order(given.order_by)?,
+        group_by: given.group_by.map(|wire::GroupBy { field, size }| GivenGroup { field, size }),
         min_score: given.min_score,
         include: include(given.include),
         params: params(given.params),
@@ -313,6 +330,12 @@ fn one_search(given: wire::Search) -> Result<Search> {
         (None, None) => {}
     }
     Ok(search)
+}
+
+fn hit_order(given: Option<wire::HitOrder>) -> Result<Option<HitOrder>> {
+    let Some(wire::HitOrder { order, candidates }) = given else { return Ok(None) };
+    let order = order_by(order)?.unwrap_or_default();
+    Ok(Some(HitOrder { order, candidates }))
 }
 
 fn search_mode(given: i32) -> Result<Option<SearchMode>> {
@@ -388,7 +411,8 @@ pub(crate) fn embed(given: embedding_wire::EmbedRequest) -> Result<Embed> {
     })
 }
 
-fn unknown_number(field: &str) -> Error {
+/// What stands in a field of an enumeration is none of its numbers.
+pub(crate) fn unknown_number(field: &str) -> Error {
     Error::at(ErrorCode::InvalidArgument, field, "is not a number of this enumeration")
 }
 

@@ -10,9 +10,9 @@ use akidb_proto::{
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    Alias, CollectionDescription, CollectionSummary, EmbedReply, FieldDescription, Hit, Include,
-    IndexState, IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelKind, ModelState, Pooling,
-    RerankReply, ScoreParts, SearchPlan, SearchReply, Strategy, TaskInfo, TaskKind,
+    Alias, CollectionDescription, CollectionSummary, EmbedReply, FieldDescription, Hit, HitGroup,
+    Include, IndexState, IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelKind, ModelState,
+    Pooling, RerankReply, ScoreParts, SearchPlan, SearchReply, Strategy, TaskInfo, TaskKind,
     TaskProgressState, UpsertReply, UpsertResult, UpsertStatus,
 };
 
@@ -276,7 +276,13 @@ pub(crate) fn damaged(given: Vec<DamagedDocument>) -> Vec<wire::DamagedDocument>
 }
 
 pub(crate) fn search_result(given: SearchReply, include: Include) -> wire::SearchResult {
+    let group = |given: HitGroup| wire::HitGroup {
+        value: Some(value::wire_value(given.value)),
+        hits: given.hits.into_iter().map(|given| hit(given, include)).collect(),
+    };
+    let groups = given.groups.map(|given| given.into_iter().map(group).collect());
     wire::SearchResult {
+        groups: groups.map(|groups| wire::HitGroups { groups }),
         hits: given.hits.into_iter().map(|given| hit(given, include)).collect(),
         took_ms: milliseconds(given.took),
         degraded: given.degraded,
@@ -419,6 +425,7 @@ mod tests {
     fn a_degraded_answer_says_so() {
         let reply = |degraded| SearchReply {
             hits: Vec::new(),
+            groups: None,
             took: Duration::ZERO,
             degraded,
             damaged: Vec::new(),

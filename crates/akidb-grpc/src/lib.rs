@@ -15,6 +15,7 @@ mod door;
 mod embed_stream;
 mod embedding_service;
 mod encode;
+mod facets;
 mod grpc_timeout;
 mod health;
 mod method;

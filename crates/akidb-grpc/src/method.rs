@@ -74,6 +74,7 @@ fn collection(method: &str) -> Option<Method> {
         "DeleteDocument" => write(Operation::Delete),
         "DeleteDocuments" => write(Operation::Delete),
         "CountDocuments" => read(Operation::Count),
+        "Facets" => read(Operation::Facets),
         "ScrollDocuments" => read(Operation::Scroll).streaming(),
         "Search" => read(Operation::Search),
         "SearchBatch" => read(Operation::SearchBatch),
@@ -144,7 +145,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(methods, 28 + 6 + 2 + 2);
+        assert_eq!(methods, 29 + 6 + 2 + 2);
         assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
         assert!(!Method::of("/").is_served);
     }

@@ -12,13 +12,12 @@ const KEY_CHARS_MAX: usize = 80;
 
 /// Reads an object that stands at `field` of the request.
 pub(crate) fn object(code: ErrorCode, field: &str, given: Struct) -> Result<Map<String, Value>> {
-    members(given).map_err(|fault| {
-        let place = format!("{field}{}", fault.path);
-        // Said alike through every door.
-        let is_twice = fault.description == KEY_STANDS_TWICE;
-        let code = if is_twice { ErrorCode::MalformedRequest } else { code };
-        Error::at(code, place, fault.description)
-    })
+    members(given).map_err(|fault| fault.at(code, field))
+}
+
+/// Reads a list that stands at `field` of the request.
+pub(crate) fn list(code: ErrorCode, field: &str, given: ListValue) -> Result<Vec<Value>> {
+    elements(given).map_err(|fault| fault.at(code, field))
 }
 
 /// What is wrong, and where below the object.
@@ -30,6 +29,14 @@ struct Fault {
 impl Fault {
     fn here(description: &'static str) -> Self {
         Self { path: String::new(), description }
+    }
+
+    fn at(self, code: ErrorCode, field: &str) -> Error {
+        let place = format!("{field}{}", self.path);
+        // Said alike through every door.
+        let is_twice = self.description == KEY_STANDS_TWICE;
+        let code = if is_twice { ErrorCode::MalformedRequest } else { code };
+        Error::at(code, place, self.description)
     }
 
     fn under(self, step: impl FnOnce() -> String) -> Self {
@@ -86,7 +93,8 @@ pub(crate) fn wire_object(object: Map<String, Value>) -> Struct {
     object.into_iter().map(|(key, value)| (key, wire_value(value))).collect()
 }
 
-fn wire_value(value: Value) -> WireValue {
+/// A value for the wire.
+pub(crate) fn wire_value(value: Value) -> WireValue {
     let kind = match value {
         Value::Null => Kind::NullValue(NullValue::Unspecified.into()),
         Value::Bool(value) => Kind::BoolValue(value),

@@ -20,6 +20,8 @@
 //! | `block`, `block_writer`, `merge` | blocks, and how they come from others |
 //! | `compiled`, `evaluate`, `bits` | a filter made ready, and held against a block |
 //! | `ids` | the document that stands in a slot |
+//! | `walk` | the values of a field in their order, over all blocks |
+//! | `facets`, `ordered` | how many slots have which values, and slots in the order of these |
 //! | `state` | the blocks and removed slots of one moment |
 //! | `bytes` | all of it as bytes, and back from bytes that nobody vouches for |
 //! | `strings` | byte strings in one piece of memory |
@@ -32,11 +34,14 @@ mod bytes;
 mod compiled;
 mod entry;
 mod evaluate;
+mod facets;
 mod ids;
 mod interned;
 mod merge;
+mod ordered;
 mod rows;
 mod strings;
+mod walk;
 
 use std::{
     io::{self, Write},
@@ -44,15 +49,18 @@ use std::{
     sync::Arc,
 };
 
-use akidb_core::{DocumentId, Filter, Filtered};
+use akidb_core::{DocumentId, Facet, FacetCounts, FieldPath, Filter, Filtered, OrderBy, SortKey};
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
-pub use self::bytes::DamagedFilterIndex;
 use self::rows::FilterRows;
+pub use self::{
+    bytes::DamagedFilterIndex,
+    ordered::{OrderStart, OrderedGroup},
+};
 
 /// Bytes of the start that is kept of a string that is not kept whole.
-const LONG_STRING_START_BYTES: usize = 64;
+const LONG_STRING_START_BYTES: usize = SortKey::LONG_TEXT_BYTES;
 
 /// A block of about as many bytes takes no more slots, so that its offsets fit 32 bits.
 const BLOCK_WEIGHT_BYTES_MAX: usize = 64 << 20;
@@ -109,13 +117,13 @@ impl Clone for FilterIndex {
 
 impl FilterIndex {
     /// Bytes of a string that is kept whole.
-    pub const STRING_BYTES_MAX: usize = 512;
+    pub const STRING_BYTES_MAX: usize = SortKey::TEXT_BYTES_MAX;
 
     /// Bytes of a list or an object that is kept as a whole, besides its parts.
     pub const COMPOUND_BYTES_MAX: usize = 256;
 
     /// Bytes of a path that is kept.
-    pub const PATH_BYTES_MAX: usize = 256;
+    pub const PATH_BYTES_MAX: usize = FieldPath::BYTES_MAX;
 
     /// An index with no slots.
     #[must_use]
@@ -184,6 +192,35 @@ impl FilterIndex {
     #[must_use]
     pub fn matching(&self, filter: &Filter) -> Matching {
         self.snapshot().matching(filter)
+    }
+
+    /// How many of some slots have which values of a field, over several indexes. Each slot stands for a
+    /// document of its own. Texts beyond [`STRING_BYTES_MAX`](Self::STRING_BYTES_MAX), lists and objects as
+    /// a whole, and `null` are not counted. It takes no memory for a value that is not listed, and
+    /// time for each value that is there; `None` where `is_late` says that nobody waits for it any more.
+    #[must_use]
+    pub fn facet(
+        of: &[(&Self, &RoaringBitmap)],
+        facet: &Facet,
+        is_late: &dyn Fn() -> bool,
+    ) -> Option<FacetCounts> {
+        let states: Vec<_> = of.iter().map(|(index, slots)| (index.snapshot(), *slots)).collect();
+        facets::count(&states, facet, is_late)
+    }
+
+    /// Some slots in the order of a field, over several indexes, in groups of one value each: from the
+    /// group of `start` on, as many groups as have `wanted` slots behind that one. Each slot stands for a
+    /// document of its own. `None` where `is_late` says that nobody waits for them any more.
+    #[must_use]
+    pub fn in_order(
+        of: &[(&Self, &RoaringBitmap)],
+        order: &OrderBy,
+        start: OrderStart<'_>,
+        wanted: usize,
+        is_late: &dyn Fn() -> bool,
+    ) -> Option<Vec<OrderedGroup>> {
+        let states: Vec<_> = of.iter().map(|(index, slots)| (index.snapshot(), *slots)).collect();
+        ordered::groups(&states, order, start, wanted, is_late)
     }
 
     /// The id of the document that was inserted under a slot, be it removed or not.

@@ -40,7 +40,7 @@ mod vector_line;
 
 pub use engine::open_engine;
 pub use exact::ExactIndex;
-pub use filter_index::{DamagedFilterIndex, FilterIndex, Matching};
+pub use filter_index::{DamagedFilterIndex, FilterIndex, Matching, OrderStart, OrderedGroup};
 pub use hnsw::{
     HnswIndex,
     parts::{GraphHeader, IndexHeader, MappedSection, PartsError, Section},

@@ -9,14 +9,15 @@ use std::{
 
 use akidb_core::{DocumentId, Error, ErrorCode, Filter, Result};
 use akidb_engine::{
-    Applied, Collection, CollectionRecord, CollectionStatus, Count, Found, InShadow, IndexState,
-    IndexStatus, KnownText, LostWrites, Matching, Progress, Query, Rows, ScrollPage, ScrollRequest,
-    ShadowPage, TextHash, Write,
+    Applied, Collection, CollectionRecord, CollectionStatus, Count, FacetQuery, Facets, Found,
+    InShadow, IndexState, IndexStatus, KnownText, LostWrites, Matching, Progress, Query, Rows,
+    ScrollPage, ScrollRequest, ShadowPage, TextHash, Write,
 };
 use async_trait::async_trait;
 
 use crate::{
     collections::{Collections, Entry, OpenCollection},
+    facets::facets,
     matching,
     scroll::scroll,
     search::search,
@@ -96,6 +97,10 @@ impl Collection for LocalCollection {
         let count = count(&open, filter).await?;
         let unknown_fields = open.projections.unknown_fields(filter);
         Ok(Count { count, unknown_fields })
+    }
+
+    async fn facets(&self, query: FacetQuery) -> Result<Facets> {
+        facets(&*self.opened().await?, query).await
     }
 
     async fn matching(&self, filter: &Filter) -> Result<Matching> {

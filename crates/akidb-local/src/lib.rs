@@ -5,7 +5,7 @@
 //! | `engine` | the engine: opened once, with what it does in the background |
 //! | `collections` | which collections there are; opened on first use, closed when idle |
 //! | `collection` | what is asked of one collection |
-//! | `write`, `scroll`, `search`, `hits`, `matching` | the ways to ask, one each |
+//! | `write`, `scroll`, `search`, `hits`, `matching`, `facets`, `ordered_scroll` | the ways to ask, one each |
 //! | `views`, `words` | what a search looks at, and what is found there by words |
 //! | `projection` | what searches run over, kept in step with the store |
 //! | `index_memory` | the memory of all indexes, and the limit on it |
@@ -20,12 +20,14 @@ mod config;
 mod disk;
 mod engine;
 mod expiries;
+mod facets;
 mod hit_passages;
 mod hits;
 mod index_memory;
 mod matching;
 mod metrics;
 pub mod offline;
+mod ordered_scroll;
 mod projection;
 mod scroll;
 mod search;

@@ -26,7 +26,7 @@ pub(crate) struct MatchingVersions {
 #[derive(Default)]
 pub(crate) struct Settled {
     pub(crate) matching: Vec<Seq>,
-    damaged: Vec<Seq>,
+    pub(crate) damaged: Vec<Seq>,
     /// Whether all of them are still there.
     is_whole: bool,
 }
@@ -76,7 +76,10 @@ pub(crate) async fn count(open: &OpenCollection, filter: &Filter) -> Result<u64>
 }
 
 /// What the filter indexes say, and what became of the documents that they are unsure of.
-async fn look(open: &OpenCollection, filter: &Filter) -> Result<(Vec<Matching>, Settled)> {
+pub(crate) async fn look(
+    open: &OpenCollection,
+    filter: &Filter,
+) -> Result<(Vec<Matching>, Settled)> {
     let mut attempt = 1;
     loop {
         let found = open.projections.matching(filter);

@@ -27,12 +27,13 @@ use crate::{
         AliasListAnswer, AliveAnswer, ChangeAliasesBody, CollectionAnswer, CollectionDeletedAnswer,
         CollectionListAnswer, CopyCollectionBody, CountAnswer, CountBody, CreateCollectionBody,
         DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, DropPreviousBody,
-        EmbedAnswer, EmbedBody, FieldBody, GetBody, ImportAnswer, ModelAnswer, ModelListAnswer,
-        NewDocumentBody, OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer,
-        OpenAiModelListAnswer, PatchDocumentBody, PutCollectionBody, ReadyAnswer,
-        ReembedCollectionBody, RerankAnswer, RerankBody, ScrollAnswer, ScrollBody, SearchAnswer,
-        SearchBatchAnswer, SearchBatchBody, SearchBody, TaskAnswer, TaskListAnswer, UpdateAnswer,
-        UpdateBody, UpdateCollectionBody, UpsertAnswer, UpsertBody, VersionAnswer,
+        EmbedAnswer, EmbedBody, FacetsAnswer, FacetsBody, FieldBody, GetBody, ImportAnswer,
+        ModelAnswer, ModelListAnswer, NewDocumentBody, OpenAiEmbeddingsAnswer,
+        OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody,
+        PutCollectionBody, ReadyAnswer, ReembedCollectionBody, RerankAnswer, RerankBody,
+        ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody,
+        TaskAnswer, TaskListAnswer, UpdateAnswer, UpdateBody, UpdateCollectionBody, UpsertAnswer,
+        UpsertBody, VersionAnswer,
     },
 };
 
@@ -301,6 +302,11 @@ pub(crate) static ROUTES: &[Route] = &[
         .operation(Operation::Count)
         .body::<CountBody>()
         .answers::<CountAnswer>(),
+    route!(Post "/v1/collections/{name}/documents/facets" => documents::facets,
+        "count_facets", "Count documents by the values that they have.")
+        .operation(Operation::Facets)
+        .body::<FacetsBody>()
+        .answers::<FacetsAnswer>(),
     route!(Post "/v1/collections/{name}/documents/delete" => documents::delete_many,
         "delete_documents",
         "Delete documents by ids, all or none, or by a filter: up to `batch_documents` (10,000) all or \
@@ -445,6 +451,6 @@ mod tests {
         }
         let words: Vec<_> =
             paths_beside_document().filter_map(|path| path.rsplit('/').next()).collect();
-        assert_eq!(words, ["get", "scroll", "count", "delete"]);
+        assert_eq!(words, ["get", "scroll", "count", "facets", "delete"]);
     }
 }

@@ -18,7 +18,10 @@ mod request_times;
 mod service;
 mod tasks;
 
-pub use akidb_core::{Codes, FusionKind, KeywordSettings, SearchMode, Strategy};
+pub use akidb_core::{
+    Codes, DateInterval, Direction, FacetBuckets, FacetCounts, FusionKind, KeywordSettings,
+    RangeCount, SearchMode, Strategy, ValueCount,
+};
 pub use akidb_embedding::{
     EmbedInputs, InputType, Lane, ModelIdentity, ModelKind, Pooling, Precision, QueueSettings,
     Truncate, mlx::MlxSettings,
@@ -34,7 +37,10 @@ pub use import::{
 pub use metrics::{DoorMetrics, METRICS_CONTENT_TYPE, OpenConnection};
 pub use models::ModelStartError;
 pub use operation::Operation;
-pub use operations::{SCROLL_LIMIT_DEFAULT, SEARCH_LIMIT_DEFAULT};
+pub use operations::{
+    FACET_INTERVALS_DEFAULT, FACET_LIMIT_DEFAULT, GROUP_SIZE_DEFAULT, SCROLL_LIMIT_DEFAULT,
+    SEARCH_LIMIT_DEFAULT,
+};
 pub use request::*;
 pub use request_span::RequestSpan;
 pub use request_times::RequestTimes;

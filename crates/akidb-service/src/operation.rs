@@ -57,6 +57,8 @@ operations! {
     Delete => "delete";
     /// How many documents.
     Count => "count";
+    /// How many documents have which values.
+    Facets => "facets";
     /// A page of documents.
     Scroll => "scroll";
     /// One search.

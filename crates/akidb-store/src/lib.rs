@@ -21,9 +21,9 @@ pub use collection_names::collection_names;
 pub use directory::{DataDirectory, set_aside_count, set_aside_folders};
 pub use documents::{
     AddedDocument, AddedToField, ClosedCount, CommittedChange, CopyWatch, DatabaseFault,
-    DocumentStore, Loader, LostRange, Matching, Page, PageRequest, PassageSpans, Placed, Position,
-    Repair, Snapshot, StoreOptions, StoredField, StoredRows, StoredVector, Survey, VectorKey,
-    VectorsPerDocument, compact, repair, survey,
+    DocumentStore, Loader, LostRange, Matching, OfValue, Page, PageRequest, PassageSpans, Placed,
+    Position, Repair, Snapshot, StoreOptions, StoredField, StoredRows, StoredVector, Survey,
+    VectorKey, VectorsPerDocument, compact, repair, survey,
 };
 pub use error::{SqliteFailure, StoreError};
 pub use fail_stop::FailStop;

@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        alias, collection, completions, config, doctor, document, embed, import, man, model, ready,
-        reference, repair, rerank, search, serve, task, verify,
+        alias, collection, completions, config, doctor, document, embed, facets, import, man,
+        model, ready, reference, repair, rerank, search, serve, task, verify,
     },
     printer::OutputFormat,
     settings::ConfigurationArgs,
@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Import(import::ImportArgs),
     /// Find documents by meaning, by words, by both, or like another one
     Search(Box<search::SearchArgs>),
+    /// Count documents by the values that they have
+    Facets(facets::FacetsArgs),
     /// Turn texts into vectors
     Embed(embed::EmbedArgs),
     /// Order documents by how well they answer a query

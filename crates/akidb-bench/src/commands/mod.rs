@@ -15,6 +15,7 @@ pub(crate) mod mlx_worker;
 pub(crate) mod restart;
 pub(crate) mod retrieval;
 pub(crate) mod search;
+pub(crate) mod search_pages;
 pub(crate) mod search_while_writing;
 pub(crate) mod tenants;
 pub(crate) mod vector_index;

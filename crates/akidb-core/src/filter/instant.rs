@@ -16,7 +16,7 @@ pub(crate) struct Instant<'t> {
 /// Longer strings are no dates, however many digits of a second they have.
 pub(super) const TEXT_BYTES_MAX: usize = 128;
 
-const DAY_SECONDS: i64 = 86_400;
+pub(super) const DAY_SECONDS: i64 = 86_400;
 
 /// Days from the first of March of the year 0 to 1970-01-01.
 const DAYS_TO_EPOCH_FROM_MARCH_0000: i64 = 719_468;
@@ -114,7 +114,7 @@ impl<'t> Rest<'t> {
 }
 
 /// Days of the proleptic Gregorian calendar since 1970-01-01; `None` where there is no such day.
-fn days_since_epoch(year: i64, month: i64, day: i64) -> Option<i64> {
+pub(super) fn days_since_epoch(year: i64, month: i64, day: i64) -> Option<i64> {
     let is_leap_year = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days_of_month = match month {
         2 => 28 + i64::from(is_leap_year),

@@ -2,12 +2,13 @@
 //!
 //! `parse` reads it from JSON within the limits, and `foreign` knows what people write who come from
 //! elsewhere. `matches` holds it against one document, `compare` says how two values relate, `instant`
-//! what a date is, `caseless` how text is found whatever its case. For an index, `fields` lists what
+//! what a date is, `date_interval` which year or hour it is in, `caseless` how text is found whatever its case. For an index, `fields` lists what
 //! filters can reach and `value_key` makes bytes of values that compare as they do. How a filter is
 //! answered quickly for a whole collection is out of scope.
 
 mod caseless;
 mod compare;
+mod date_interval;
 mod fields;
 mod foreign;
 pub(crate) mod instant;
@@ -17,6 +18,7 @@ pub mod value_key;
 
 pub use caseless::Caseless;
 pub use compare::Operand;
+pub use date_interval::DateInterval;
 pub use matches::Filtered;
 pub(crate) use matches::resolve;
 

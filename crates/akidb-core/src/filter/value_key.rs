@@ -27,17 +27,52 @@ pub fn number(number: &Number, key: &mut Vec<u8>) {
 /// The integer that a key is of; `None` where it is not the key of a signed one of 64 bits.
 #[must_use]
 pub fn integer_of(key: &[u8]) -> Option<i64> {
+    let (floor, residue) = parts_of(key)?;
+    // Where it is none, it has no fraction of zero.
+    if floor.fract() != 0.0 || floor.abs() > 2.0_f64.powi(63) {
+        return None;
+    }
+    i64::try_from(floor as i128 + i128::from(residue)).ok()
+}
+
+/// The number that a key is of, an integer where it is one of 64 bits, whatever its sign.
+#[must_use]
+pub fn number_of(key: &[u8]) -> Option<Number> {
+    let (floor, residue) = parts_of(key)?;
+    if floor.fract() == 0.0 && floor.abs() <= 2.0_f64.powi(64) {
+        let integer = floor as i128 + i128::from(residue);
+        let signed = i64::try_from(integer).map(Number::from);
+        let any = signed.or_else(|_| u64::try_from(integer).map(Number::from));
+        if let Ok(integer) = any {
+            return Some(integer);
+        }
+    }
+    Number::from_f64(floor)
+}
+
+/// The largest f64 that is not above the number that a key is of, and how far it is below.
+fn parts_of(key: &[u8]) -> Option<(f64, u16)> {
     let mut whole = [0; 10];
     whole.get_mut(..key.len())?.copy_from_slice(key);
     let [floor @ .., high, low] = whole;
     let ordered = u64::from_be_bytes(floor);
     let bits = if ordered >> 63 == 1 { ordered & !(1 << 63) } else { !ordered };
-    let floor = f64::from_bits(bits);
-    // Where it is none, it has no fraction of zero.
-    if floor.fract() != 0.0 || floor.abs() > 2.0_f64.powi(63) {
-        return None;
-    }
-    i64::try_from(floor as i128 + i128::from(u16::from_be_bytes([high, low]))).ok()
+    Some((f64::from_bits(bits), u16::from_be_bytes([high, low])))
+}
+
+/// The second since the Unix epoch that the instant of a key is in.
+#[must_use]
+pub fn second_of(key: &[u8]) -> i64 {
+    let mut seconds = [0; 8];
+    let given = key.len().min(seconds.len());
+    seconds[..given].copy_from_slice(&key[..given]);
+    (u64::from_be_bytes(seconds) ^ 1 << 63).cast_signed()
+}
+
+/// Appends the key of a second since the Unix epoch.
+pub fn second(second: i64, key: &mut Vec<u8>) {
+    let seconds = (second.cast_unsigned() ^ 1 << 63).to_be_bytes();
+    key.extend_from_slice(without_trailing_zeros(&seconds));
 }
 
 /// The longest string that may be a date, in bytes.
@@ -48,11 +83,10 @@ pub const DATE_BYTES_MAX: usize = super::instant::TEXT_BYTES_MAX;
 /// none.
 pub fn instant(text: &str, key: &mut Vec<u8>) -> bool {
     let Some(Instant { seconds, fraction }) = Instant::read(text) else { return false };
-    let seconds = (seconds.cast_unsigned() ^ 1 << 63).to_be_bytes();
     if fraction.is_empty() {
-        key.extend_from_slice(without_trailing_zeros(&seconds));
+        second(seconds, key);
     } else {
-        key.extend_from_slice(&seconds);
+        key.extend_from_slice(&(seconds.cast_unsigned() ^ 1 << 63).to_be_bytes());
         key.extend_from_slice(fraction.as_bytes());
     }
     true
@@ -223,6 +257,19 @@ mod tests {
             let mut key = Vec::new();
             number(&Number::from_f64(f64::from(power) + 0.5).unwrap(), &mut key);
             prop_assert_eq!(integer_of(&key), None);
+        }
+
+        #[test]
+        fn the_key_of_a_number_leads_back_to_an_equal_one(given in number_value()) {
+            let number = number_of(&key_of(&given)).unwrap();
+            prop_assert!(Operand::new(given.clone()).equals(&Value::Number(number)), "{}", given);
+        }
+
+        #[test]
+        fn the_key_of_a_date_leads_back_to_its_second(given in string_value()) {
+            if let Some(instant) = Instant::read(given.as_str().unwrap()) {
+                prop_assert_eq!(second_of(&key_of(&given)), instant.seconds);
+            }
         }
 
         #[test]

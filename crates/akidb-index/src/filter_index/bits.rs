@@ -30,6 +30,17 @@ impl Bits {
         self.0.iter().all(|&word| word == 0)
     }
 
+    #[inline]
+    pub(super) fn has(&self, at: u16) -> bool {
+        self.0[usize::from(at / 64)] >> (at % 64) & 1 == 1
+    }
+
+    /// How many of them are also in `other`.
+    pub(super) fn count_with(&self, other: &[u64]) -> u64 {
+        let common = self.0.iter().zip(other).map(|(word, other)| word & other);
+        common.map(|word| u64::from(word.count_ones())).sum()
+    }
+
     pub(super) fn add(&mut self, other: &[u64]) {
         self.0.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
     }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use roaring::RoaringBitmap;
+
 use super::{bits::Bits, entry, ids::IdPlaces, strings::Strings};
 
 /// Slots of which each block holds only those of one such run, as a roaring container does.
@@ -60,6 +62,17 @@ impl Block {
         let mut bits = Bits::none(self.word_count());
         let base = self.base();
         bits.set_range((self.first - base) as usize, (self.end - base) as usize);
+        bits
+    }
+
+    /// Those of some slots that are its own, counted from its base.
+    pub(super) fn own_of(&self, slots: &RoaringBitmap) -> Bits {
+        if slots.range_cardinality(self.first..self.end) == u64::from(self.slot_count()) {
+            return self.universe();
+        }
+        let mut bits = Bits::none(self.word_count());
+        let base = self.base();
+        slots.range(self.first..self.end).for_each(|slot| bits.set((slot - base) as u16));
         bits
     }
 
@@ -122,6 +135,28 @@ impl Block {
         Posting::List(&self.slots[self.slot_start(entry)..self.slot_start(entry + 1)])
     }
 
+    /// The slots that are listed for some entries that follow one another, and whether one of them has
+    /// a bitmap beside.
+    pub(super) fn listed(&self, entries: &Range<usize>) -> (&[u16], bool) {
+        let listed = &self.slots[self.slot_start(entries.start)..self.slot_start(entries.end)];
+        let from = self.dense_entries.partition_point(|&at| (at as usize) < entries.start);
+        let next_dense = self.dense_entries.get(from);
+        (listed, next_dense.is_some_and(|&at| (at as usize) < entries.end))
+    }
+
+    /// How many slots some entries that follow one another have, each as often as it has one.
+    pub(super) fn posted(&self, entries: &Range<usize>) -> u64 {
+        let (listed, has_bitmap) = self.listed(entries);
+        if !has_bitmap {
+            return listed.len() as u64;
+        }
+        let of = |border: usize| self.dense_entries.partition_point(|&at| (at as usize) < border);
+        let words = self.word_count();
+        let bitmaps = &self.dense_words[of(entries.start) * words..of(entries.end) * words];
+        let in_bitmaps: u64 = bitmaps.iter().map(|word| u64::from(word.count_ones())).sum();
+        listed.len() as u64 + in_bitmaps
+    }
+
     fn slot_start(&self, entry: usize) -> usize {
         entry.checked_sub(1).map_or(0, |before| self.slot_ends[before] as usize)
     }
@@ -139,6 +174,24 @@ impl Block {
 }
 
 impl Posting<'_> {
+    /// How many of the slots are among some.
+    pub(super) fn count_in(self, slots: &Bits) -> u64 {
+        match self {
+            Self::List(listed) => listed.iter().filter(|&&slot| slots.has(slot)).count() as u64,
+            Self::Dense(words) => slots.count_with(words),
+        }
+    }
+
+    /// Whether any of the slots is among some.
+    pub(super) fn meets(self, slots: &Bits) -> bool {
+        match self {
+            Self::List(listed) => listed.iter().any(|&slot| slots.has(slot)),
+            Self::Dense(words) => {
+                slots.words().iter().zip(words).any(|(slots, word)| slots & word != 0)
+            }
+        }
+    }
+
     pub(super) fn for_each(self, visit: &mut impl FnMut(u32)) {
         match self {
             Self::List(slots) => slots.iter().for_each(|&slot| visit(u32::from(slot))),

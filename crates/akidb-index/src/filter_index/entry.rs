@@ -59,6 +59,23 @@ pub(super) fn tag(place: ValuePlace, kind: Kind) -> u8 {
     }
 }
 
+/// The tags of a kind: of values, and of elements.
+pub(super) fn tags(kind: Kind) -> [u8; 2] {
+    [ValuePlace::Value, ValuePlace::Element].map(|place| tag(place, kind))
+}
+
+/// The value of an entry of [`Kind::False`], [`Kind::True`], [`Kind::Number`] or [`Kind::String`],
+/// without its tag.
+pub(super) fn value_of(kind: Kind, value: &[u8]) -> Value {
+    match kind {
+        Kind::False => Value::Bool(false),
+        Kind::True => Value::Bool(true),
+        Kind::Number => value_key::number_of(value).map_or(Value::Null, Value::Number),
+        Kind::String => Value::String(String::from_utf8_lossy(value).into_owned()),
+        _ => Value::Null,
+    }
+}
+
 /// The least bytes above every entry of a tag.
 pub(super) fn end_of(tag: u8) -> Vec<u8> {
     if tag == STRING_TAG { vec![STRING_TAG, STRING_TAG] } else { vec![tag + 1] }
@@ -163,7 +180,6 @@ const _: () = assert!(value_key::DATE_BYTES_MAX <= FilterIndex::STRING_BYTES_MAX
 
 /// Whether the entry of [`equality`] is of a value that is not kept whole.
 pub(super) fn is_cut(entry: &[u8]) -> bool {
-    let of_kind = |kind| [ValuePlace::Value, ValuePlace::Element].map(|place| tag(place, kind));
-    let tags = [of_kind(Kind::LongCompound), of_kind(Kind::LongString)];
+    let tags = [tags(Kind::LongCompound), tags(Kind::LongString)];
     entry.first().is_some_and(|first| tags.as_flattened().contains(first))
 }

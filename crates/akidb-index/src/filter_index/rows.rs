@@ -182,7 +182,7 @@ impl FilterRows {
 }
 
 /// Adds bits of a block, counted from its base.
-fn add(slots: &mut RoaringBitmap, block: &Block, bits: &Bits) {
+pub(super) fn add(slots: &mut RoaringBitmap, block: &Block, bits: &Bits) {
     if !bits.is_empty() {
         *slots |= RoaringBitmap::from_lsb0_bytes(block.base(), &bits.to_le_bytes());
     }

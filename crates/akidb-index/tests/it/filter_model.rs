@@ -93,7 +93,7 @@ fn key() -> impl Strategy<Value = String> {
     prop::sample::select(keys.to_vec())
 }
 
-fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     scalar().prop_recursive(4, 16, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
@@ -103,12 +103,12 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn object(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
+pub(crate) fn object(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
     let entries = prop::collection::vec((key(), inner), 0..4);
     entries.prop_map(|entries| Value::Object(entries.into_iter().collect()))
 }
 
-fn path() -> impl Strategy<Value = String> {
+pub(crate) fn path() -> impl Strategy<Value = String> {
     prop_oneof![
         2 => key(),
         2 => (key(), key()).prop_map(|(a, b)| format!("{a}.{b}")),
@@ -134,7 +134,7 @@ fn condition() -> impl Strategy<Value = Value> {
 }
 
 /// An id by its slot: integers and words, among them some that look like dates.
-fn id(slot: u32) -> DocumentId {
+pub(crate) fn id(slot: u32) -> DocumentId {
     match slot % 4 {
         0 => DocumentId::Integer(i64::from(slot)),
         1 => DocumentId::Text(format!("Film-{slot}")),
@@ -207,7 +207,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn metadata(value: Value) -> Metadata {
+pub(crate) fn metadata(value: Value) -> Metadata {
     let Value::Object(object) = value else { panic!("{value} is an object") };
     Metadata::new(object, &Limits::default()).unwrap()
 }

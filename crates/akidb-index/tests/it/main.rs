@@ -3,6 +3,7 @@
 mod exact_concurrency;
 mod exact_contract;
 mod exact_model;
+mod facet_model;
 mod filter_concurrency;
 mod filter_model;
 mod hard_vectors;
@@ -10,6 +11,7 @@ mod hnsw_contract;
 mod hnsw_model;
 mod hnsw_parts;
 mod hnsw_quality;
+mod order_model;
 mod pages;
 mod parts;
 mod snapshot_damage;

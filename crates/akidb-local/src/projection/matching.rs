@@ -6,6 +6,7 @@ use std::{
 };
 
 use akidb_core::{Filter, Seq};
+use akidb_index::FilterIndex;
 use roaring::RoaringBitmap;
 
 use super::{Projection, Shared, generation::Generation};
@@ -63,6 +64,30 @@ impl Matching {
             return self.slots.len();
         }
         self.certain().len() as u64
+    }
+
+    /// The index that has the values of the documents that match for certain, and a slot of each of
+    /// these, those aside of which that is not known.
+    pub(crate) fn with_values(&self) -> (&FilterIndex, RoaringBitmap) {
+        let mut slots = self.slots.clone();
+        let keys = self.generation.keys.read();
+        if !self.unsure.is_empty() {
+            slots -= keys.of_documents(&self.unsure);
+        }
+        if keys.has_passages() {
+            let mut last = None;
+            let is_first = |slot: &u32| {
+                let document = Some(keys.key(*slot as usize).document);
+                std::mem::replace(&mut last, document) != document
+            };
+            slots = slots.iter().filter(is_first).collect();
+        }
+        (&self.generation.filter, slots)
+    }
+
+    /// The documents in some slots, ascending.
+    pub(crate) fn documents_in(&self, slots: &RoaringBitmap) -> Vec<Seq> {
+        self.generation.documents_in(slots)
     }
 
     /// The documents that match for certain, ascending, those aside of which that is not known.

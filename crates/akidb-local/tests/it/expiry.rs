@@ -105,7 +105,8 @@ async fn searched(collection: &dyn Collection, ranking: Ranking, exact: bool) ->
 async fn scrolled(collection: &dyn Collection) -> Vec<i64> {
     let (mut position, mut ids) = (None, Vec::new());
     loop {
-        let request = ScrollRequest { position, limit: 7, filter: None, with_vector: false };
+        let request =
+            ScrollRequest { position, limit: 7, filter: None, order: None, with_vector: false };
         let page = collection.scroll(request).await.unwrap();
         ids.extend(page.rows.documents.iter().map(|document| integer(&document.id)));
         position = page.next;

@@ -145,8 +145,13 @@ async fn found(
 async fn matching(collection: &dyn Collection, filter: Value) -> u64 {
     let filter = Filter::parse(&filter, &Limits::default()).unwrap();
     let count = collection.count(Some(&filter)).await.unwrap().count;
-    let request =
-        ScrollRequest { position: None, limit: 1_000, filter: Some(&filter), with_vector: true };
+    let request = ScrollRequest {
+        position: None,
+        limit: 1_000,
+        filter: Some(&filter),
+        order: None,
+        with_vector: true,
+    };
     let page = collection.scroll(request).await.unwrap();
     assert_eq!(page.rows.damaged, []);
     assert_eq!(page.rows.documents.len() as u64, count);

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test whose world is not as it must be fails")]
 
 mod expiry;
+mod facets;
 mod fields;
+mod orders;
 mod searches;
 mod words;

@@ -222,7 +222,7 @@ async fn words_are_looked_for_where_the_collection_says() {
 }
 
 /// A text that is cut, a passage a sentence, the vector of each a step farther from the query.
-fn cut(id: i64, sentences: &[&str]) -> NewRow {
+pub(crate) fn cut(id: i64, sentences: &[&str]) -> NewRow {
     let text = sentences.join(" ");
     let mut end = 0;
     let passages = (0_u8..).zip(sentences).map(|(number, sentence)| {

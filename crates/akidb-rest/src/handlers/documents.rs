@@ -10,8 +10,8 @@ use crate::{
     json::{Json, Reply},
     wire::{
         CountAnswer, CountBody, DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer,
-        GetBody, PatchDocumentBody, ScrollAnswer, ScrollBody, UpdateAnswer, UpdateBody,
-        UpsertAnswer, UpsertBody,
+        FacetsAnswer, FacetsBody, GetBody, PatchDocumentBody, ScrollAnswer, ScrollBody,
+        UpdateAnswer, UpdateBody, UpsertAnswer, UpsertBody,
     },
 };
 
@@ -104,5 +104,15 @@ pub(crate) async fn count(
 ) -> Answer<CountAnswer> {
     let filter = body.into_filter().map_err(Failure::refused)?;
     let reply = service.count_documents(&call.context, &call.collection, filter).await?;
+    Ok(Reply::new(reply.into()))
+}
+
+pub(crate) async fn facets(
+    State(service): State<Service>,
+    call: Call,
+    Json(body): Json<FacetsBody>,
+) -> Answer<FacetsAnswer> {
+    let request = body.into_request().map_err(Failure::refused)?;
+    let reply = service.count_facets(&call.context, &call.collection, request).await?;
     Ok(Reply::new(reply.into()))
 }

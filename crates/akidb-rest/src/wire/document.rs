@@ -11,7 +11,12 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
-    Id, JsonValue, List, field::FieldParts, id::StoredId, include_from, user_schema::FilterSchema,
+    Id, JsonValue, List, Object,
+    field::FieldParts,
+    id::StoredId,
+    include_from,
+    order::{OrderBody, order_of},
+    user_schema::FilterSchema,
 };
 
 /// A stored document. Parts that were not asked for are absent.
@@ -114,6 +119,9 @@ pub(crate) struct GetBody {
     limit: Option<u64>,
     /// With a filter: the `next_cursor` of the page before.
     cursor: Option<String>,
+    /// With a filter: the order of the documents, that of their creation where absent.
+    #[schema(value_type = Option<OrderBody>)]
+    order_by: Option<Object<OrderBody>>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
     #[schema(schema_with = super::schema::include)]
     include: Option<List<String>>,
@@ -123,7 +131,8 @@ impl GetBody {
     /// The service's request.
     ///
     /// # Errors
-    /// `invalid_argument` for an unknown part, `malformed_request` for a filter that is no sound JSON.
+    /// `invalid_argument` for an unknown part or direction, `malformed_request` for a filter that is no
+    /// sound JSON.
     pub(crate) fn into_request(self) -> Result<GetDocuments, Error> {
         Ok(GetDocuments {
             include: include_of(self.include.as_ref(), "include")?,
@@ -131,6 +140,7 @@ impl GetBody {
             filter: filter_of(self.filter)?,
             limit: self.limit,
             cursor: self.cursor,
+            order_by: order_of(self.order_by)?,
         })
     }
 }
@@ -200,7 +210,7 @@ impl From<DeleteReply> for DeleteAnswer {
 #[derive(Serialize, ToSchema)]
 #[schema(as = DocumentList)]
 pub(crate) struct DocumentListAnswer {
-    /// In the order of the ids, or of their creation where a filter was given.
+    /// In the order of the ids; where a filter was given, of their creation or as `order_by` says.
     documents: Vec<DocumentAnswer>,
     /// Documents that are stored and damaged, and therefore not served; absent where there are
     /// none. Which filter they match is not known.
@@ -317,6 +327,9 @@ pub(crate) struct ScrollBody {
     limit: Option<u64>,
     /// The `next_cursor` of the page before; the first page where absent.
     cursor: Option<String>,
+    /// The order of the documents, that of their creation where absent.
+    #[schema(value_type = Option<OrderBody>)]
+    order_by: Option<Object<OrderBody>>,
     /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
     #[schema(schema_with = super::schema::include)]
     include: Option<List<String>>,
@@ -326,13 +339,14 @@ impl ScrollBody {
     /// The service's request.
     ///
     /// # Errors
-    /// `invalid_argument` for an unknown part.
+    /// `invalid_argument` for an unknown part or direction.
     pub(crate) fn into_request(self) -> Result<Scroll, Error> {
         Ok(Scroll {
             include: include_of(self.include.as_ref(), "include")?,
             filter: filter_of(self.filter)?,
             limit: self.limit,
             cursor: self.cursor,
+            order_by: order_of(self.order_by)?,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Schemas of the description that say which words there are.
 
-use akidb_core::{FusionKind, IndexEngine, Metric, Quantization, SearchMode, WriteMode};
+use akidb_core::{
+    DateInterval, Direction, FusionKind, IndexEngine, Metric, Quantization, SearchMode, WriteMode,
+};
 use utoipa::openapi::{
     RefOr,
     schema::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type},
@@ -39,6 +41,45 @@ pub(super) fn search_mode() -> Object {
 /// How a hybrid search makes one score of two.
 pub(super) fn fusion() -> Object {
     one_of_or_null(FusionKind::ALL.map(FusionKind::as_str))
+}
+
+/// Which dates count together.
+pub(super) fn interval() -> Object {
+    one_of_or_null(DateInterval::ALL.map(DateInterval::as_str))
+}
+
+/// From which end on documents come.
+pub(super) fn direction() -> Object {
+    one_of_or_null(Direction::ALL.map(Direction::as_str))
+}
+
+/// The borders between ranges.
+pub(super) fn borders() -> Array {
+    let types = SchemaType::from_iter([Type::Array, Type::Null]);
+    let border = SchemaType::from_iter([Type::Number, Type::String]);
+    ArrayBuilder::new()
+        .schema_type(types)
+        .items(ObjectBuilder::new().schema_type(border))
+        .min_items(Some(1))
+        .max_items(Some(10_000))
+        .build()
+}
+
+/// A value of metadata that is counted.
+pub(super) fn counted_value() -> Object {
+    let types = SchemaType::from_iter([Type::String, Type::Number, Type::Boolean]);
+    ObjectBuilder::new().schema_type(types).build()
+}
+
+/// The value of a group of hits.
+pub(super) fn group_value() -> Object {
+    let types = [Type::String, Type::Number, Type::Boolean, Type::Null];
+    ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).build()
+}
+
+/// An end of a range.
+pub(super) fn range_end() -> Object {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Number, Type::String])).build()
 }
 
 /// Parts of documents.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use akidb_core::{Error, FusionKind, SearchMode, Strategy};
 use akidb_service::{
-    Hit, HitPassage, HybridParams, Include, MinParts, PartWeights, ScoreParts, Search,
+    Hit, HitGroup, HitPassage, HybridParams, Include, MinParts, PartWeights, ScoreParts, Search,
     SearchParams, SearchPlan, SearchReply, SearchRerank,
 };
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use super::{
     field::FieldParts,
     id::StoredId,
     milliseconds,
+    order::{GroupBody, HitOrderBody},
     user_schema::FilterSchema,
 };
 
@@ -68,6 +69,10 @@ pub(crate) struct SearchBody {
     rerank: Option<Object<RerankParameters>>,
     /// Whether the answer has a `plan`: how the hits were found.
     explain: Option<bool>,
+    #[schema(value_type = Option<HitOrderBody>)]
+    order_by: Option<Object<HitOrderBody>>,
+    #[schema(value_type = Option<GroupBody>)]
+    group_by: Option<Object<GroupBody>>,
     /// The vector field that is searched; the unnamed one where absent.
     #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     field: Option<String>,
@@ -205,6 +210,8 @@ impl SearchBody {
             limit: self.limit,
             offset: self.offset,
             filter: filter.transpose()?,
+            order_by: self.order_by.map(|order| order.0.into_order()).transpose()?,
+            group_by: self.group_by.map(|group| group.0.into()),
             min_score: self.min_score,
             params: self.params.map(|params| params.0.into()).unwrap_or_default(),
             rerank: self.rerank.map(|rerank| rerank.0.into()),
@@ -251,8 +258,11 @@ impl SearchBatchBody {
     "took_ms": 1.732
 }))]
 pub(crate) struct SearchAnswer {
-    /// Best first.
+    /// Best first, or as `order_by` says; empty where there are groups.
     hits: Vec<HitAnswer>,
+    /// Where the request asks for groups, these, by their best hits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<HitGroupAnswer>>,
     /// From admission to reply.
     took_ms: f64,
     /// `true` where the graph that the collection's settings ask for was not there, because it is
@@ -398,6 +408,17 @@ struct HitAnswer {
     passage: Option<HitPassageAnswer>,
 }
 
+/// Hits whose documents have the same value in a field.
+#[derive(Serialize, ToSchema)]
+#[schema(as = HitGroup)]
+struct HitGroupAnswer {
+    /// The value, as the best hit has it; of a list the least one. `null` for documents that have none.
+    #[schema(schema_with = super::schema::group_value)]
+    value: Value,
+    /// Best first.
+    hits: Vec<HitAnswer>,
+}
+
 /// What the score of a hybrid search was made of, both comparable between queries; and what a re-ranker
 /// gave, by which the hits are ordered then.
 #[derive(Serialize, ToSchema)]
@@ -462,12 +483,24 @@ impl HitAnswer {
     }
 }
 
+impl HitAnswer {
+    fn numbers(&self) -> usize {
+        let passages = self.passages.iter().map(|passage| passage.vector.len()).sum::<usize>();
+        let named = FieldParts::numbers(&self.vectors, &self.field_passages);
+        self.vector.as_ref().map_or(0, Vec::len) + passages + named
+    }
+}
+
 impl SearchAnswer {
     /// The hits with the parts that were asked for.
     pub(crate) fn new(reply: SearchReply, include: Include) -> Self {
-        let hits = reply.hits.into_iter();
+        let answers = |hits: Vec<Hit>| {
+            hits.into_iter().map(|hit| HitAnswer::new(hit, include)).collect::<Vec<_>>()
+        };
+        let of_group = |HitGroup { value, hits }| HitGroupAnswer { value, hits: answers(hits) };
         Self {
-            hits: hits.map(|hit| HitAnswer::new(hit, include)).collect(),
+            hits: answers(reply.hits),
+            groups: reply.groups.map(|groups| groups.into_iter().map(of_group).collect()),
             took_ms: milliseconds(reply.took),
             degraded: reply.degraded,
             damaged: damaged(reply.damaged),
@@ -480,11 +513,8 @@ impl SearchAnswer {
 
     /// How many numbers the answer carries.
     pub(crate) fn numbers(&self) -> usize {
-        let passages = self.hits.iter().flat_map(|hit| &hit.passages);
-        let passages = passages.map(|passage| passage.vector.len()).sum::<usize>();
-        let named = self.hits.iter().map(|it| FieldParts::numbers(&it.vectors, &it.field_passages));
-        let passages = passages + named.sum::<usize>();
-        self.hits.iter().flat_map(|hit| &hit.vector).map(Vec::len).sum::<usize>() + passages
+        let groups = self.groups.iter().flatten().flat_map(|group| &group.hits);
+        self.hits.iter().chain(groups).map(HitAnswer::numbers).sum()
     }
 }
 
@@ -521,6 +551,7 @@ mod tests {
     fn reply(degraded: bool, plan: Option<SearchPlan>) -> Value {
         let reply = SearchReply {
             hits: Vec::new(),
+            groups: None,
             took: Duration::ZERO,
             degraded,
             damaged: Vec::new(),

@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 
-use akidb_core::{Document, DocumentField, DocumentId, Error, ErrorCode, Filter, Result, Seq};
-use akidb_engine::{Collection, ScrollPage, ScrollPosition, ScrollRequest};
+use akidb_core::{
+    Document, DocumentField, DocumentId, Error, ErrorCode, FieldPath, Filter, OrderBy, Result,
+};
+use akidb_engine::{Collection, ScrollPage, ScrollRequest};
 use serde_json::Value;
-use uuid::Uuid;
 
-use super::selection::{Selected, check_one_id, parse_filter};
+use super::{
+    cursor::{read_cursor, write_cursor},
+    selection::{Selected, check_one_id, parse_filter},
+};
 use crate::{
-    CountReply, GetDocuments, GivenId, Include, Operation, RequestContext, Scroll, ScrollReply,
-    Service, failure::above_limit,
+    CountReply, GetDocuments, GivenId, GivenOrder, Include, Operation, RequestContext, Scroll,
+    ScrollReply, Service, failure::above_limit,
 };
 
 /// Documents a page of a scroll that names no limit.
@@ -38,8 +42,8 @@ impl Service {
         .await
     }
 
-    /// Documents: by ids in the order of the ids, unknown ones left out; by filter a page, in the order
-    /// of their creation. Damaged ones are named beside them.
+    /// Documents: by ids in the order of the ids, unknown ones left out; by filter a page, see
+    /// [`scroll`](Self::scroll). Damaged ones are named beside them.
     ///
     /// # Errors
     /// When the selection, the limit or the cursor is not valid.
@@ -50,14 +54,19 @@ impl Service {
         request: GetDocuments,
     ) -> Result<ScrollReply> {
         self.run(context, Operation::Get.on(collection), async {
-            let GetDocuments { ids, filter, limit, cursor, include } = request;
+            let GetDocuments { ids, filter, limit, cursor, order_by, include } = request;
             let limits = self.limits();
             let selected = Selected::to_read(ids, filter, limits)?;
             let limit = limit.map(|limit| check_limit(limit, limits.result_window)).transpose()?;
+            let order = order_by.clone().map(check_order).transpose()?;
             let collection = self.inner.engine.open(collection)?;
             match selected {
                 Selected::Ids(ids) => {
-                    let paged = [("limit", limit.is_some()), ("cursor", cursor.is_some())];
+                    let paged = [
+                        ("limit", limit.is_some()),
+                        ("cursor", cursor.is_some()),
+                        ("order_by", order_by.is_some()),
+                    ];
                     if let Some((field, _)) = paged.iter().find(|(_, is_given)| *is_given) {
                         let fault = "is of pages by a filter, ids are answered in one";
                         return Err(Error::at(ErrorCode::InvalidArgument, *field, fault));
@@ -69,7 +78,8 @@ impl Service {
                 }
                 Selected::Matching(filter) => {
                     let limit = limit.unwrap_or(limits.result_window);
-                    page(context, &*collection, (cursor, limit), Some(&filter), include).await
+                    let ordered = (Some(&filter), order.as_ref());
+                    page(context, &*collection, (cursor, limit), ordered, include).await
                 }
             }
         })
@@ -95,13 +105,13 @@ impl Service {
         .await
     }
 
-    /// One page of the documents of a collection, in the order of their creation. Whatever is
-    /// written while a scroll goes on, each document that is there throughout comes once, in the
-    /// version of the moment of its page, and none comes that is made after the first page.
-    /// Damaged documents are named beside the others.
+    /// One page of the documents of a collection, in the order of their creation or of a field. Whatever
+    /// is written while a scroll goes on, each document that is there throughout, and has the same value
+    /// in that field, comes once, in the version of the moment of its page, and none comes that is made
+    /// after the first page. Damaged documents are named beside the others.
     ///
     /// # Errors
-    /// When the filter, limit or cursor is not valid.
+    /// When the filter, limit, order or cursor is not valid.
     pub async fn scroll(
         &self,
         context: &RequestContext,
@@ -114,8 +124,10 @@ impl Service {
             let limit = check_limit(limit, limits.result_window)?;
             let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
             let collection = self.inner.engine.open(collection)?;
-            let Scroll { cursor, include, .. } = request;
-            page(context, &*collection, (cursor, limit), filter.as_ref(), include).await
+            let Scroll { cursor, include, order_by, .. } = request;
+            let order = order_by.map(check_order).transpose()?;
+            let ordered = (filter.as_ref(), order.as_ref());
+            page(context, &*collection, (cursor, limit), ordered, include).await
         })
         .await
     }
@@ -126,18 +138,18 @@ async fn page(
     context: &RequestContext,
     collection: &dyn Collection,
     (cursor, limit): (Option<String>, usize),
-    filter: Option<&Filter>,
+    (filter, order): (Option<&Filter>, Option<&OrderBy>),
     include: Include,
 ) -> Result<ScrollReply> {
     let uuid = collection.record().uuid;
-    let position = cursor.map(|cursor| read_cursor(&cursor, uuid)).transpose()?;
-    let request = ScrollRequest { position, limit, filter, with_vector: include.vector };
+    let position = cursor.map(|cursor| read_cursor(&cursor, uuid, order)).transpose()?;
+    let request = ScrollRequest { position, limit, filter, order, with_vector: include.vector };
     let ScrollPage { rows, next, unknown_fields } =
         context.in_store(collection.scroll(request)).await?;
     Ok(ScrollReply {
         documents: rows.documents.into_iter().map(|document| trim(document, include)).collect(),
         damaged: rows.damaged,
-        next_cursor: next.map(|next| write_cursor(next, uuid)),
+        next_cursor: next.map(|next| write_cursor(next, uuid, order)),
         unknown_fields,
     })
 }
@@ -192,31 +204,9 @@ pub(super) fn in_order_of(ids: &[DocumentId], documents: Vec<Document>) -> Vec<D
     ids.iter().filter_map(|id| by_id.remove(id)).collect()
 }
 
-/// A cursor, opaque to clients: the collection and where its scroll stands.
-fn write_cursor(ScrollPosition { after, through }: ScrollPosition, collection: Uuid) -> String {
-    format!("{:016x}{:016x}{:016x}", collection.as_u64_pair().1, after.0, through.0)
-}
-
-fn read_cursor(cursor: &str, collection: Uuid) -> Result<ScrollPosition> {
-    let parse = |part: Option<&str>| {
-        let part = part.filter(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-        u64::from_str_radix(part, 16).ok()
-    };
-    let parts = (
-        parse(cursor.get(..16)),
-        parse(cursor.get(16..32)),
-        // One of before, which knew no end, has none either.
-        parse(cursor.get(32..).filter(|part| part.len() == 16)),
-    );
-    match parts {
-        (Some(owner), Some(after), Some(through))
-            if owner == collection.as_u64_pair().1 && after <= through =>
-        {
-            Ok(ScrollPosition { after: Seq(after), through: Seq(through) })
-        }
-        _ => {
-            let fault = "is not a cursor that a scroll of this collection returned";
-            Err(Error::at(ErrorCode::InvalidCursor, "cursor", fault))
-        }
-    }
+/// An order by the values of a field, checked.
+pub(super) fn check_order(GivenOrder { field, direction }: GivenOrder) -> Result<OrderBy> {
+    let field = FieldPath::new(&field)
+        .map_err(|fault| Error::at(ErrorCode::InvalidArgument, "order_by.field", fault))?;
+    Ok(OrderBy { field, direction: direction.unwrap_or_default() })
 }

@@ -167,8 +167,13 @@ fn field_of(given: Option<&str>) -> Result<FieldName> {
 
 /// Refuses a collection in whose first documents no text is.
 async fn check_texts(collection: &dyn Collection, field: &FieldName) -> Result<()> {
-    let request =
-        ScrollRequest { position: None, limit: LOOKED_AT, filter: None, with_vector: true };
+    let request = ScrollRequest {
+        position: None,
+        limit: LOOKED_AT,
+        filter: None,
+        order: None,
+        with_vector: true,
+    };
     let page = collection.scroll(request).await?;
     let there = page.rows.documents.iter().filter(|document| has_vectors(document, field));
     let there: Vec<&Document> = there.collect();

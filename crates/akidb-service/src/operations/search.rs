@@ -1,29 +1,33 @@
 //! Searches: the request checked, the vector of its query, the best documents cut to the page.
 
-use std::{sync::Arc, time::Instant};
+use std::{mem, sync::Arc, time::Instant};
 
 use akidb_core::{
-    Document, DocumentId, Effort, Error, ErrorCode, FieldName, Filter, Passage, Result,
-    check_vector,
+    Direction, Document, DocumentId, Effort, Error, ErrorCode, FieldName, Filter, OrderBy, Passage,
+    Result, SortKey, Test, check_vector,
 };
 use akidb_embedding::{EmbedOptions, InputType};
 use akidb_engine::{
-    Collection, CollectionRecord, HitParts, Hybrid, Near, Query, Ranking, VectorField,
+    Collection, CollectionRecord, Found, HitParts, Hybrid, Near, Query, Ranking, VectorField,
 };
 
 use super::{
     fields::field_name,
+    groups::{Grouping, grouped},
     index_settings::candidates,
     ranking::{Both, By, Like, check_ranking, check_score},
-    read::{check_limit, in_order_of, not_found, trim},
+    read::{check_limit, check_order, in_order_of, not_found, trim},
     rerank_hits::Reranking,
     selection::parse_filter,
     text_vectors::missing_embedding,
 };
 use crate::{
-    Hit, Include, Operation, RequestContext, Search, SearchReply, Service,
+    Hit, HitGroup, HitOrder, Include, Operation, RequestContext, Search, SearchReply, Service,
     failure::{above_limit, from_vector},
 };
+
+/// The best hits that are ordered by a field, where a search does not say how many.
+const ORDERED_HITS_DEFAULT: usize = 100;
 
 /// Hits of a search that names no limit.
 pub const SEARCH_LIMIT_DEFAULT: u64 = 10;
@@ -44,10 +48,20 @@ struct Wanted {
     limit: usize,
     offset: usize,
     filter: Option<Filter>,
+    shape: Shape,
     include: Include,
     effort: Effort,
     reranking: Option<Reranking>,
     explain: bool,
+}
+
+/// How hits come.
+enum Shape {
+    /// By their scores.
+    Best,
+    /// In the order of a field, so many of the best.
+    Ordered(OrderBy, usize),
+    Grouped(Grouping),
 }
 
 impl Service {
@@ -124,14 +138,28 @@ impl Service {
             deadline: context.deadline,
             effort: wanted.effort,
         };
-        let mut found = context.in_search(collection.search(query)).await?;
+        let (groups, mut found) = match &wanted.shape {
+            Shape::Best => (None, context.in_search(collection.search(query)).await?),
+            Shape::Ordered(order, candidates) => {
+                (None, in_order(context, collection, query, order, *candidates).await?)
+            }
+            Shape::Grouped(grouping) => {
+                let (groups, found) = grouped(context, collection, query, grouping).await?;
+                (Some(groups), found)
+            }
+        };
         if let Some((model, Reranking { query, .. })) = reranker.zip(wanted.reranking) {
             self.rerank_hits(context, &model, query, &wanted.field, &mut found).await?;
         }
+        let trimmed = |hit: Hit| Hit { document: trim(hit.document, wanted.include), ..hit };
         let hits = found.hits.into_iter().skip(wanted.offset).take(wanted.limit);
-        let hits = hits.map(|hit| Hit { document: trim(hit.document, wanted.include), ..hit });
+        let of_group = |HitGroup { value, hits }| HitGroup {
+            value,
+            hits: hits.into_iter().map(trimmed).collect(),
+        };
         Ok(SearchReply {
-            hits: hits.collect(),
+            hits: hits.map(trimmed).collect(),
+            groups: groups.map(|groups| groups.into_iter().map(of_group).collect()),
             took: started.elapsed(),
             degraded: found.degraded,
             damaged: found.damaged,
@@ -163,6 +191,19 @@ impl Service {
         let reranking = Reranking::of(&request, window, limits)?;
         let window = reranking.as_ref().map_or(window, |it| it.top);
         let by = check_ranking(&mut request, window, limits)?;
+        if reranking.is_some() {
+            refuse_beside_rerank(&request)?;
+        }
+        let shape = match (request.order_by.take(), request.group_by.take()) {
+            (None, None) => Shape::Best,
+            (Some(order), None) => check_hit_order(order, window, limits.result_window)?,
+            (None, Some(group)) => Shape::Grouped(Grouping::check(group, limit, offset, limits)?),
+            (Some(_), Some(_)) => {
+                let fault =
+                    "stands beside group_by, whose groups are in the order of their best hits";
+                return Err(Error::at(ErrorCode::InvalidArgument, "order_by", fault));
+            }
+        };
         let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
         let ef = candidates("params.ef", request.params.ef, limits.result_window, "result_window")?;
         // Of words it is theirs, and of both there are two.
@@ -175,6 +216,7 @@ impl Service {
             limit,
             offset,
             filter,
+            shape,
             include: request.include,
             effort: Effort {
                 ef: ef.map(|ef| ef as usize),
@@ -271,6 +313,66 @@ impl Wanted {
         let answered = parts(self.include);
         if self.reranking.is_some() { answered.max(HitParts::Row) } else { answered }
     }
+}
+
+/// The best hits in the order of a field.
+async fn in_order(
+    context: &RequestContext,
+    collection: &dyn Collection,
+    query: Query,
+    order: &OrderBy,
+    candidates: usize,
+) -> Result<Found> {
+    let query = Query { window: candidates, parts: query.parts.max(HitParts::Row), ..query };
+    let mut found = context.in_search(collection.search(query)).await?;
+    let hits = mem::take(&mut found.hits).into_iter();
+    let mut keyed: Vec<(Option<SortKey>, Hit)> =
+        hits.map(|hit| (SortKey::of(&hit.document.metadata, order), hit)).collect();
+    if !keyed.iter().any(|(key, _)| key.is_some()) {
+        let field = order.field.as_str().to_owned();
+        let exists = Filter::Field { path: field, test: Test::Exists(true) };
+        let counted = context.in_store(collection.count(Some(&exists))).await?;
+        let known = counted.unknown_fields.into_iter();
+        let new = known.filter(|field| !found.unknown_fields.contains(field));
+        let new: Vec<String> = new.collect();
+        found.unknown_fields.extend(new);
+    }
+    // Those that are equal stay in the order of their scores.
+    keyed.sort_by(|(left, _), (right, _)| match (left, right, order.direction) {
+        (Some(left), Some(right), Direction::Ascending) => left.cmp(right),
+        (Some(left), Some(right), Direction::Descending) => right.cmp(left),
+        (left, right, _) => left.is_none().cmp(&right.is_none()),
+    });
+    found.hits = keyed.into_iter().map(|(_, hit)| hit).collect();
+    Ok(found)
+}
+
+/// A re-ranker gives an order of its own, and reads hits that groups have not.
+fn refuse_beside_rerank(request: &Search) -> Result<()> {
+    let beside =
+        [("order_by", request.order_by.is_some()), ("group_by", request.group_by.is_some())];
+    let faults = beside.into_iter().filter(|(_, is_given)| *is_given).map(|(place, _)| {
+        Error::at(
+            ErrorCode::InvalidArgument,
+            place,
+            "stands beside rerank, which has its own order",
+        )
+    });
+    Error::collect(faults.collect()).map_or(Ok(()), Err)
+}
+
+fn check_hit_order(given: HitOrder, window: usize, window_max: usize) -> Result<Shape> {
+    let HitOrder { order, candidates: given } = given;
+    let order = check_order(order)?;
+    let count = candidates("order_by.candidates", given, window_max, "result_window")?;
+    let count = count.map_or(ORDERED_HITS_DEFAULT.min(window_max), |count| count as usize);
+    if window <= count {
+        return Ok(Shape::Ordered(order, count));
+    }
+    let fault = format!(
+        "is {window}, allowed are at most the {count} candidates of order_by.candidates, which may be up to {window_max}"
+    );
+    Err(Error::at(ErrorCode::InvalidArgument, "limit plus offset", fault))
 }
 
 /// What has to be known of a hit for the parts of it that are wanted.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use akidb_core::{DamagedDocument, Document, DocumentId, Seq, WriteMode};
+use akidb_core::{DamagedDocument, Direction, Document, DocumentId, Seq, WriteMode};
 use serde_json::{Map, Value};
 
 use crate::GivenId;
@@ -142,8 +142,19 @@ pub struct GetDocuments {
     pub limit: Option<u64>,
     /// With a filter: the `next_cursor` of the page before.
     pub cursor: Option<String>,
+    /// With a filter: the order, that of their creation where absent.
+    pub order_by: Option<GivenOrder>,
     /// The parts to return.
     pub include: Include,
+}
+
+/// Asks for an order by the values of a field. Documents without one come last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GivenOrder {
+    /// A key of the metadata, or a path of keys with dots.
+    pub field: String,
+    /// From which end on, ascending where absent.
+    pub direction: Option<Direction>,
 }
 
 /// Asks to delete documents, by ids, by a filter, or all of them. Exactly one is given.
@@ -193,8 +204,8 @@ impl Default for Include {
     }
 }
 
-/// Asks for the documents of a selection in pages, in the order of their creation.
-#[derive(Clone, Debug, PartialEq)]
+/// Asks for the documents of a selection in pages.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scroll {
     /// A filter as JSON; all documents where absent.
     pub filter: Option<Value>,
@@ -202,6 +213,8 @@ pub struct Scroll {
     pub limit: Option<u64>,
     /// The `next_cursor` of the page before.
     pub cursor: Option<String>,
+    /// The order, that of their creation where absent.
+    pub order_by: Option<GivenOrder>,
     /// The parts to return.
     pub include: Include,
 }
@@ -209,7 +222,7 @@ pub struct Scroll {
 /// One page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScrollReply {
-    /// The documents, in the order of their creation.
+    /// The documents, in the order that was asked for.
     pub documents: Vec<Document>,
     /// Documents that have their place on this page and can not be served. Which filter they match
     /// is not known.

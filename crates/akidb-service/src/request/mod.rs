@@ -5,6 +5,7 @@ mod collection;
 mod context;
 mod document;
 mod embed;
+mod facet;
 mod id;
 mod model;
 mod node;
@@ -19,14 +20,18 @@ pub use collection::{
 };
 pub use context::{Door, RequestContext};
 pub use document::{
-    CountReply, DeleteDocuments, DeleteReply, GetDocuments, Include, NewDocument, PatchDocument,
-    Scroll, ScrollReply, UpdateDocuments, UpdateReply, Upsert, UpsertReply, UpsertResult,
-    UpsertStatus,
+    CountReply, DeleteDocuments, DeleteReply, GetDocuments, GivenOrder, Include, NewDocument,
+    PatchDocument, Scroll, ScrollReply, UpdateDocuments, UpdateReply, Upsert, UpsertReply,
+    UpsertResult, UpsertStatus,
 };
 pub use embed::{Embed, EmbedReply, EmbedRules};
+pub use facet::{CountFacets, FacetReply, FacetsReply, GivenFacet};
 pub use id::GivenId;
 pub use model::{InUse, ModelInfo, ModelState};
 pub use node::{ComponentState, Readiness};
 pub use rerank::{Rerank, RerankReply, Reranked, SearchRerank};
-pub use search::{HybridParams, MinParts, PartWeights, Search, SearchParams, SearchReply};
+pub use search::{
+    GivenGroup, HitGroup, HitOrder, HybridParams, MinParts, PartWeights, Search, SearchParams,
+    SearchReply,
+};
 pub use task::{ReembedCollection, TaskInfo, TaskKind, TaskProgressState};

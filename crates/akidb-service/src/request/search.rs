@@ -5,7 +5,7 @@ use std::time::Duration;
 use akidb_core::{DamagedDocument, FusionKind, SearchMode};
 use serde_json::Value;
 
-use crate::{GivenId, Hit, Include, SearchPlan, SearchRerank};
+use crate::{GivenId, GivenOrder, Hit, Include, SearchPlan, SearchRerank};
 
 /// Asks for the best documents. Exactly one of `text`, `vector` and `id` is given, but for a hybrid
 /// search, which takes a text and may take the vector of its own.
@@ -27,6 +27,10 @@ pub struct Search {
     pub offset: Option<u64>,
     /// A filter as JSON.
     pub filter: Option<Value>,
+    /// The order of the hits, that of their scores where absent.
+    pub order_by: Option<HitOrder>,
+    /// Hits in groups of one value of a field: `limit` and `offset` are ones of groups then.
+    pub group_by: Option<GivenGroup>,
     /// The lowest score of a hit.
     pub min_score: Option<f64>,
     /// The same of a hybrid search, for each of the scores that its one is made of.
@@ -41,6 +45,34 @@ pub struct Search {
     pub rerank: Option<SearchRerank>,
     /// Whether the reply is to say how it was found.
     pub explain: Option<bool>,
+}
+
+/// Asks for the best hits in the order of a field. Those with the same value are in the order of their scores,
+/// those without one come last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HitOrder {
+    /// The field, and from which end on.
+    pub order: GivenOrder,
+    /// How many of the best hits by score there are to be ordered, 100 where absent. All pages are of these.
+    pub candidates: Option<u64>,
+}
+
+/// Asks for hits in groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GivenGroup {
+    /// The field: a key of the metadata, or a path of keys with dots.
+    pub field: String,
+    /// Hits of each group, 3 where absent.
+    pub size: Option<u64>,
+}
+
+/// Hits whose documents have the same value in a field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HitGroup {
+    /// The value, as the best hit has it; of a list the least one. `null` for documents that have none.
+    pub value: Value,
+    /// Best first.
+    pub hits: Vec<Hit>,
 }
 
 /// How to search. What is absent is left to the settings of the collection.
@@ -90,8 +122,10 @@ pub struct PartWeights {
 /// The best documents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchReply {
-    /// Best first.
+    /// Best first, or as `order_by` says; none where there are groups.
     pub hits: Vec<Hit>,
+    /// Where the request asks for groups, these, by their best hits.
+    pub groups: Option<Vec<HitGroup>>,
     /// From admission to reply.
     pub took: Duration,
     /// Whether the graph that the collection's settings ask for was not there, because it is being

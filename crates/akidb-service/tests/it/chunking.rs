@@ -108,7 +108,7 @@ async fn own_vectors_filters_scores_and_parts_hold_in_a_collection_that_cuts() {
     assert!(cut.document.vector.is_none() && cut.document.passages.len() > 5);
     let own = with_vectors.iter().find(|hit| hit.document.id == 1.into()).unwrap();
     assert_eq!((own.document.vector.as_ref(), own.document.passages.len()), (Some(&axis), 0));
-    let page = Scroll { filter: None, limit: None, cursor: None, include };
+    let page = Scroll { include, ..Scroll::default() };
     let page = service.scroll(&context(), "t", page).await.unwrap().documents;
     assert_eq!(page[1].passages, cut.document.passages);
     // More like a long document: by the mean of its passages, without itself.

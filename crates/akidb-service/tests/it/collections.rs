@@ -55,8 +55,7 @@ async fn whoever_reads_a_collection_goes_on_when_it_is_renamed() {
     let service = open(data.path()).await;
     create(&service, "films", Some(2)).await;
     put(&service, "films", (1..=3).map(|id| vector(id, &[1.0, 0.0])).collect()).await;
-    let page =
-        |cursor| Scroll { filter: None, limit: Some(2), cursor, include: Default::default() };
+    let page = |cursor| Scroll { limit: Some(2), cursor, ..Scroll::default() };
     let first = service.scroll(&context(), "films", page(None)).await.unwrap();
     let changed = service.update_collection(&context(), "films", renamed("movies")).await.unwrap();
     assert_eq!((changed.summary.name.as_str(), changed.document_count), ("movies", 3));

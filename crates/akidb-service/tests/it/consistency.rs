@@ -192,24 +192,14 @@ async fn a_scroll_gives_every_document_once() {
     let mut ids = Vec::new();
     let mut cursor = None;
     loop {
-        let page = Scroll {
-            filter: None,
-            limit: Some(10),
-            cursor: cursor.clone(),
-            include: Include::default(),
-        };
+        let page = Scroll { limit: Some(10), cursor: cursor.clone(), ..Scroll::default() };
         let page = service.scroll(&context(), "v", page).await.unwrap();
         ids.extend(page.documents.into_iter().map(|document| document.id));
         cursor = page.next_cursor;
         if cursor.is_none() {
             break;
         }
-        let foreign = Scroll {
-            filter: None,
-            limit: None,
-            cursor: cursor.clone(),
-            include: Include::default(),
-        };
+        let foreign = Scroll { cursor: cursor.clone(), ..Scroll::default() };
         let foreign = service.scroll(&context(), "other", foreign).await;
         refused(foreign, ErrorCode::InvalidCursor, "cursor");
     }
@@ -226,7 +216,7 @@ async fn a_scroll_that_writes_back_what_it_reads_ends_and_gives_every_document_o
     let mut seen: Vec<i64> = Vec::new();
     let mut cursor = None;
     for page in 0..20 {
-        let request = Scroll { filter: None, limit: Some(7), cursor, include: Include::default() };
+        let request = Scroll { limit: Some(7), cursor, ..Scroll::default() };
         let reply = service.scroll(&context(), "v", request).await.unwrap();
         let ids: Vec<i64> = reply
             .documents
@@ -253,8 +243,7 @@ async fn a_scroll_that_writes_back_what_it_reads_ends_and_gives_every_document_o
     }
     assert_eq!(seen, (0..100).collect::<Vec<_>>());
     let old = format!("{:032x}", 7);
-    let request =
-        Scroll { filter: None, limit: None, cursor: Some(old), include: Include::default() };
+    let request = Scroll { cursor: Some(old), ..Scroll::default() };
     refused(service.scroll(&context(), "v", request).await, ErrorCode::InvalidCursor, "cursor");
 }
 

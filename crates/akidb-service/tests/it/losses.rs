@@ -8,7 +8,7 @@ use std::{
 };
 
 use akidb_local::{IndexConfig, IndexThresholds};
-use akidb_service::{GetDocuments, GivenId, Include, Scroll, Search, SearchParams, Service};
+use akidb_service::{GetDocuments, GivenId, Scroll, Search, SearchParams, Service};
 use serde_json::json;
 
 use crate::{Config, config, context, create, near, put, vector};
@@ -47,8 +47,7 @@ fn folder(data_dir: &Path) -> PathBuf {
 /// The ids that each way to ask gives, after a check that all give the same.
 pub(crate) async fn agreed(service: &Service, name: &str, dimension: usize) -> BTreeSet<String> {
     let count = service.count_documents(&context(), name, None).await.unwrap().count;
-    let scroll =
-        Scroll { filter: None, limit: Some(10_000), cursor: None, include: Include::default() };
+    let scroll = Scroll { limit: Some(10_000), ..Scroll::default() };
     let page = service.scroll(&context(), name, scroll).await.unwrap();
     assert_eq!((page.next_cursor, page.damaged), (None, vec![]));
     let scrolled: BTreeSet<String> =

@@ -7,6 +7,7 @@ mod conditions;
 mod consistency;
 mod embedding;
 mod graphs;
+mod groups;
 mod import;
 mod index;
 mod known_texts;

@@ -60,7 +60,7 @@ pub use history::Position;
 pub use load::{Loader, Placed, StoredRows};
 use lookups::Lookups;
 use orders::Order;
-pub use page::{Matching, Page, PageRequest};
+pub use page::{Matching, OfValue, Page, PageRequest};
 pub use passages::PassageSpans;
 pub use repair::{Repair, compact, repair};
 pub use row::StoredVector;

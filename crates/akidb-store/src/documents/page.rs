@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use akidb_core::{DamagedDocument, Document, Filter, Seq};
+use akidb_core::{DamagedDocument, Document, Filter, OrderBy, Seq, SortKey};
 use akidb_engine::Rows;
 use sqlx::{SqlSafeStr, SqliteConnection, sqlite::SqliteRow};
 
@@ -47,10 +47,29 @@ const NUMBERS_OF: &str = "SELECT ifnull(first_seq, seq), seq FROM documents \
 pub struct Matching<'f> {
     /// What it was that they matched.
     pub filter: &'f Filter,
+    /// The value that they have besides.
+    pub value: Option<OfValue<'f>>,
     /// Their row versions, ascending; of which it is not known because they are damaged, too.
     pub versions: &'f [Seq],
     /// The last sequence number of that moment.
     pub as_of: Seq,
+}
+
+/// Documents that are ordered by one value.
+#[derive(Clone, Copy, Debug)]
+pub struct OfValue<'f> {
+    /// How they are ordered.
+    pub order: &'f OrderBy,
+    /// The value; absent for those without one.
+    pub key: Option<&'f SortKey>,
+}
+
+impl Matching<'_> {
+    fn matches(&self, document: &Document) -> bool {
+        let has_value =
+            |it: OfValue<'_>| SortKey::of(&document.metadata, it.order).as_ref() == it.key;
+        self.filter.matches(document) && self.value.is_none_or(has_value)
+    }
 }
 
 /// Asks for a page.
@@ -95,6 +114,18 @@ impl DocumentStore {
         };
         self.shown(page.rows.documents.iter().map(|document| document.seq).max()).await;
         Ok(page)
+    }
+
+    /// The numbers that the documents of some row versions keep, and these versions, in no particular
+    /// order; those that are gone are absent. `None` where the table can not be read.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn numbers_of(
+        &self,
+        versions: &[Seq],
+    ) -> Result<Option<Vec<(Seq, Seq)>>, StoreError> {
+        look_up_numbers(&mut *self.readers.begin().await?, versions).await
     }
 
     async fn read_page(
@@ -143,21 +174,10 @@ impl DocumentStore {
         request: &PageRequest<'_>,
         versions: &[Seq],
     ) -> Result<Option<Vec<(Seq, Found)>>, StoreError> {
-        let mut numbers = Vec::with_capacity(versions.len());
-        for versions in versions.chunks(LOOKED_UP_ROWS) {
-            let seqs: Vec<u64> = versions.iter().map(|seq| seq.0).collect();
-            let rows = sqlx::query(NUMBERS_OF).bind(json_list(&seqs)).fetch_all(&mut *snapshot);
-            let rows = match rows.await.map_err(StoreError::from) {
-                Err(error) if error.is_damaged_page() => return Ok(None),
-                rows => rows?,
-            };
-            if rows.len() < versions.len() {
-                return Ok(None);
-            }
-            for row in &rows {
-                numbers.push((read_seq(row, 0), read_seq(row, 1)));
-            }
-        }
+        let numbers = look_up_numbers(snapshot, versions).await?;
+        let Some(mut numbers) = numbers.filter(|numbers| numbers.len() == versions.len()) else {
+            return Ok(None);
+        };
         numbers.retain(|(number, _)| *number > request.after && *number <= request.through);
         numbers.sort_unstable();
         numbers.truncate(request.limit.saturating_add(1));
@@ -216,8 +236,8 @@ impl DocumentStore {
             (number, by_seq.remove(&seq).unwrap_or_else(absent))
         });
         let wanted = |found: &Found| match (found, request.matching) {
-            (Ok(document), Some(Matching { filter, as_of, .. })) => {
-                document.seq <= as_of || filter.matches(document)
+            (Ok(document), Some(matching)) => {
+                document.seq <= matching.as_of || matching.matches(document)
             }
             _ => true,
         };
@@ -275,6 +295,23 @@ impl DocumentStore {
         numbers.truncate(limit);
         Ok(numbers)
     }
+}
+
+async fn look_up_numbers(
+    snapshot: &mut SqliteConnection,
+    versions: &[Seq],
+) -> Result<Option<Vec<(Seq, Seq)>>, StoreError> {
+    let mut numbers = Vec::with_capacity(versions.len());
+    for versions in versions.chunks(LOOKED_UP_ROWS) {
+        let seqs: Vec<u64> = versions.iter().map(|seq| seq.0).collect();
+        let rows = sqlx::query(NUMBERS_OF).bind(json_list(&seqs)).fetch_all(&mut *snapshot);
+        let rows = match rows.await.map_err(StoreError::from) {
+            Err(error) if error.is_damaged_page() => return Ok(None),
+            rows => rows?,
+        };
+        numbers.extend(rows.iter().map(|row| (read_seq(row, 0), read_seq(row, 1))));
+    }
+    Ok(Some(numbers))
 }
 
 #[cfg(test)]

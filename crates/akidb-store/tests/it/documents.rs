@@ -121,7 +121,8 @@ async fn pages_follow_the_order_of_creation_and_the_filter() {
     let filter = Filter::parse(&json!({"value": {"$lt": 8}}), &Limits::default()).unwrap();
     let versions = store.matching(&filter).await.unwrap();
     let page = |after, limit| {
-        let matching = Some(Matching { filter: &filter, versions: &versions, as_of: Seq(10) });
+        let matching =
+            Some(Matching { filter: &filter, value: None, versions: &versions, as_of: Seq(10) });
         let (after, through) = (Seq(after), Seq(10));
         store.page(PageRequest { after, through, limit, matching, with_vector: false })
     };
@@ -157,7 +158,7 @@ async fn pages_of_few_and_of_many_that_match_are_those_of_their_rows() {
         let versions = store.matching(&filter).await.unwrap();
         assert_eq!(versions.len(), wanted.len());
         let as_of = store.last_seq();
-        let matching = Some(Matching { filter: &filter, versions: &versions, as_of });
+        let matching = Some(Matching { filter: &filter, value: None, versions: &versions, as_of });
         let (mut after, mut ids) = (Seq(0), Vec::new());
         loop {
             let through = store.last_seq();

@@ -31,6 +31,7 @@ pub(crate) enum DocumentCommand {
 #[command(after_help = "Examples:
   $ akidb document get films 42
   $ akidb document get films --filter '{\"year\":{\"$gte\":2000}}' --limit 100 --output json
+  $ akidb document get films --filter '{}' --order-by year:desc --limit 10
 
 42 is the id \"42\", where a document has it, else the integer.")]
 pub(crate) struct GetArgs {
@@ -48,6 +49,10 @@ pub(crate) struct GetArgs {
     /// With a filter: the next_cursor of the page before
     #[arg(long, requires = "filter")]
     cursor: Option<String>,
+    /// With a filter: the field by which documents are ordered, with :desc behind it from the greatest
+    /// value on; that of their creation if not given
+    #[arg(long, value_name = "FIELD", requires = "filter")]
+    order_by: Option<String>,
     #[command(flatten)]
     node: NodeArgs,
 }
@@ -147,6 +152,13 @@ async fn get(args: &GetArgs, configuration: &ConfigurationArgs, printer: Printer
         ("filter", args.filter.clone()),
         ("limit", args.limit.map(Value::from)),
         ("cursor", args.cursor.as_deref().map(Value::from)),
+        (
+            "order_by",
+            args.order_by.as_deref().map(|given| {
+                let (field, direction) = field_order(given);
+                json!({"field": field, "direction": direction})
+            }),
+        ),
     ]);
     let request = match &args.id {
         Some(id) => Request::get(&one(&args.collection)).query("id", id),
@@ -203,6 +215,15 @@ async fn count(args: &CountArgs, configuration: &ConfigurationArgs, printer: Pri
         .json(&body([("filter", args.filter.clone())]));
     let node = (&args.node, configuration, Opening::EXISTING);
     answer(&args.collection, request, node, printer).await
+}
+
+/// An order as it is typed: a field, and `:desc` or `:asc` behind it.
+pub(super) fn field_order(given: &str) -> (&str, &'static str) {
+    match given.rsplit_once(':') {
+        Some((field, "asc")) => (field, "asc"),
+        Some((field, "desc")) => (field, "desc"),
+        _ => (given, "asc"),
+    }
 }
 
 /// The node that is asked, and what is needed of it.

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod document;
 pub(crate) mod embed;
+pub(crate) mod facets;
 mod file_kind;
 pub(crate) mod import;
 pub(crate) mod man;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
         Command::Document(command) => document::run(command, configuration, printer).await,
         Command::Import(args) => import::run(args, configuration, printer).await,
         Command::Search(args) => search::run(*args, configuration, printer).await,
+        Command::Facets(args) => facets::run(args, configuration, printer).await,
         Command::Embed(args) => embed::run(args, configuration, printer).await,
         Command::Rerank(args) => rerank::run(args, configuration, printer).await,
         Command::Model(command) => model::run(command, configuration, printer).await,

@@ -24,6 +24,8 @@ use crate::{
   $ akidb search films 'GPT-4o -beta' --mode keyword
   $ akidb search films 'a ship meets \"iceberg A-68\"' --mode hybrid
   $ akidb search films 'space' --mode hybrid --fusion rrf --weights 1,2 --depth 200
+  $ akidb search films 'space' --group-by director --group-size 2
+  $ akidb search films 'space' --order-by year:desc --candidates 50
   $ akidb search films --id 42 --include metadata
   $ akidb search films 'space' --rerank ms-marco-minilm-l6-v2 --rerank-top 100
   $ akidb search films 'space' --ef 200 --explain
@@ -91,6 +93,12 @@ struct SearchRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     include: Option<Vec<Part>>,
     #[command(flatten)]
+    #[serde(skip_serializing_if = "Group::is_absent", rename = "group_by")]
+    group: Group,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "Order::is_absent", rename = "order_by")]
+    order: Order,
+    #[command(flatten)]
     #[serde(skip_serializing_if = "Params::is_absent")]
     params: Params,
     /// Show how the hits were found: what was compared, and how long it took
@@ -144,6 +152,57 @@ impl Rerank {
     const fn is_absent(&self) -> bool {
         self.model.is_none()
     }
+}
+
+/// Hits in groups.
+#[derive(Args, Debug, Serialize)]
+struct Group {
+    /// Show hits in groups of one value of this field; --limit and --offset are ones of groups
+    #[arg(long = "group-by", value_name = "FIELD", conflicts_with = "order_field")]
+    #[serde(rename = "field", skip_serializing_if = "Option::is_none")]
+    group_field: Option<String>,
+    /// Hits of each group; 3 if not given
+    #[arg(long, value_name = "NUMBER", requires = "group_field")]
+    #[serde(rename = "size", skip_serializing_if = "Option::is_none")]
+    group_size: Option<u64>,
+}
+
+impl Group {
+    fn is_absent(&self) -> bool {
+        self.group_field.is_none()
+    }
+}
+
+/// Hits in the order of a field.
+#[derive(Args, Debug, Serialize)]
+struct Order {
+    /// Show the best hits in the order of this field, with :desc behind it from the greatest value on
+    #[arg(long = "order-by", value_name = "FIELD", value_parser = field_order)]
+    #[serde(flatten)]
+    order_field: Option<FieldOrder>,
+    /// How many of the best hits are ordered; 100 if not given
+    #[arg(long, value_name = "NUMBER", requires = "order_field")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidates: Option<u64>,
+}
+
+impl Order {
+    fn is_absent(&self) -> bool {
+        self.order_field.is_none()
+    }
+}
+
+/// A field, and from which end on.
+#[derive(Clone, Debug, Serialize)]
+struct FieldOrder {
+    field: String,
+    direction: &'static str,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as a parser of an argument is")]
+fn field_order(given: &str) -> Result<FieldOrder, std::convert::Infallible> {
+    let (field, direction) = document::field_order(given);
+    Ok(FieldOrder { field: field.to_owned(), direction })
 }
 
 /// What documents are found by.
@@ -243,7 +302,10 @@ pub(crate) async fn run(
         nearest::explain(client, &args.collection, answer).await
     })
     .await?;
-    printer.answer(&reply, || hits_table(&reply["hits"]))?;
+    printer.answer(&reply, || match reply.get("groups") {
+        Some(groups) => hits_table(&in_groups(groups)),
+        None => hits_table(&reply["hits"]),
+    })?;
     if reply["degraded"] == true {
         printer.warning("the index is being built again, searches take longer until then");
     }
@@ -282,6 +344,20 @@ async fn search(
     client.send(Request::post(&["v1", "collections", collection, "search"]).json(&body)).await
 }
 
+/// The hits of all groups, each with the value of its group.
+fn in_groups(groups: &Value) -> Value {
+    let mut hits = Vec::new();
+    for group in groups.as_array().into_iter().flatten() {
+        for hit in group["hits"].as_array().into_iter().flatten() {
+            let mut hit = hit.clone();
+            // A text, so that it is shown where a group has no value.
+            hit["group"] = Value::String(show::cell(&group["value"]));
+            hits.push(hit);
+        }
+    }
+    Value::Array(hits)
+}
+
 fn hits_table(hits: &Value) -> comfy_table::Table {
     let hits = hits.as_array().map(Vec::as_slice).unwrap_or_default();
     let has =
@@ -294,10 +370,13 @@ fn hits_table(hits: &Value) -> comfy_table::Table {
     let scores = ["/score", "/parts/semantic", "/parts/keyword", "/parts/rerank"];
     let scores: Vec<&str> = scores.into_iter().filter(|at| *at == "/score" || given(at)).collect();
     let names = scores.iter().map(|score| score.rsplit('/').next().unwrap_or_default());
+    let group: &[&str] = if has(&"group") { &["group"] } else { &[] };
+    let names = group.iter().copied().chain(names);
     let mut table = printer::table(names.chain(["id"]).chain(parts.iter().copied()));
     for hit in hits {
         let scores = scores.iter().map(|at| rounded(hit.pointer(at)));
         let parts = parts.iter().map(|part| show::cell(shown(hit, part)));
+        let scores = group.iter().map(|part| show::cell(&hit[*part])).chain(scores);
         table.add_row(scores.chain([show::cell(&hit["id"])]).chain(parts));
     }
     table

@@ -58,10 +58,10 @@ pub(super) fn rows(list: &Value, fields: &[&str]) -> Table {
     table
 }
 
-/// Tells of the fields of a filter that no document has.
+/// Tells of the fields that were asked for and that no document has.
 pub(super) fn warn_of_unknown_fields(reply: &Value, printer: Printer) {
     for field in reply["unknown_fields"].as_array().into_iter().flatten() {
-        printer.warning(format_args!("no document has the field {field} of the filter"));
+        printer.warning(format_args!("no document has the field {field}"));
     }
 }
 

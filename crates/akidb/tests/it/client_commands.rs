@@ -73,6 +73,22 @@ fn round_trip(run: &dyn Fn(&[&str], &str) -> Output) {
         run_json(&["search", "films", "ship", "--include", "metadata", "--offset", "1"], "");
     assert!(found["hits"][0].get("text").is_none());
 
+    let by_year = ["search", "films", "meets", "--mode", "keyword", "--order-by", "year:desc"];
+    let found = run_json(&by_year, "");
+    assert_eq!((&found["hits"][0]["id"], &found["hits"][1]["id"]), (&value!(1), &value!("two")));
+    let grouped = ["search", "films", "meets", "--group-by", "year", "--group-size", "1"];
+    let found = run_json(&[&grouped[..], &["--limit", "2"]].concat(), "");
+    assert_eq!(found["groups"][1]["hits"].as_array().unwrap().len(), 1);
+    assert_eq!((&found["groups"][2], &found["hits"]), (&Value::Null, &value!([])));
+    let ordered = ["document", "get", "films", "--filter", "{}", "--order-by", "year", "--limit"];
+    let page = run_json(&[&ordered[..], &["1"]].concat(), "");
+    assert_eq!(page["documents"][0]["id"], "two");
+    let counted = run_json(&["facets", "films", "year", "yaer", "--borders", "1980,2000"], "");
+    assert_eq!(counted["facets"][0]["ranges"][0], value!({"to": 1980, "count": 1}));
+    assert_eq!(counted["unknown_fields"], value!(["yaer"]));
+    let counted = run_json(&["facets", "films", "year", "--limit", "1", "--filter", filter], "");
+    assert_eq!(counted["facets"][0]["values"], value!([{"value": 1975, "count": 1}]));
+
     let shown = run_json(&["document", "get", "films", "1"], "");
     assert_eq!((&shown["id"], &shown["metadata"]["year"]), (&value!(1), &value!(1997)));
     let seq = shown["seq"].to_string();

@@ -37,6 +37,7 @@ fn the_help_of_every_command() {
         "document count",
         "import",
         "search",
+        "facets",
         "embed",
         "model",
         "model list",

@@ -1,9 +1,9 @@
 //! The Rust client against a real node: every typed method once, and what errors keep.
 
 use akidb_client::{
-    AliasAction, Client, CollectionUpdate, Embed, ErrorCode, GetDocuments, Id, Import,
-    ImportAnswer, IndexState, Metric, ModelState, NewCollection, NewDocument, Part, Patch,
-    Readiness, RequestError, Search, Status, TaskState,
+    AliasAction, Client, CollectionUpdate, DateInterval, Embed, ErrorCode, Facet, GetDocuments, Id,
+    Import, ImportAnswer, IndexState, Metric, ModelState, NewCollection, NewDocument, OrderBy,
+    Part, Patch, Readiness, RequestError, Search, Status, TaskState,
 };
 use futures::stream;
 use serde_json::json;
@@ -48,6 +48,20 @@ async fn documents_are_stored_found_changed_and_deleted() {
     let page = GetDocuments { limit: Some(1), ..GetDocuments::default() };
     let page = films.scroll(&page).await.unwrap();
     assert_eq!((page.documents.len(), page.next_cursor.is_some()), (1, true));
+    let newest =
+        GetDocuments { order_by: Some(OrderBy::descending("year")), ..GetDocuments::default() };
+    assert_eq!(films.scroll(&newest).await.unwrap().documents[0].id, "one".into());
+    let by = [Facet::values("year").limit(1), Facet::ranges("year", vec![json!(1990)])];
+    let facets = films.facets(&by, None).await.unwrap();
+    assert_eq!((facets.count, facets.facets[0].truncated), (2, true));
+    assert_eq!(facets.facets[1].ranges[0].to, Some(json!(1990)));
+    let days = films.facets(&[Facet::dates("day", DateInterval::Day)], Some(&old)).await.unwrap();
+    assert_eq!((days.count, &days.unknown_fields[..]), (1, &["day".to_owned()][..]));
+    let grouped = films.search(&Search::text("ship").group_by("year", 1)).await.unwrap();
+    let groups = grouped.groups.unwrap();
+    assert_eq!((groups.len(), groups[0].hits.len()), (2, 1));
+    let ordered = Search::text("ship").order_by(OrderBy::ascending("year"));
+    assert_eq!(films.search(&ordered).await.unwrap().hits[1].id, "one".into());
 
     let stale = films.delete(&"one".into(), Some(stored.results[1].seq)).await.unwrap_err();
     assert_eq!(stale.code(), Some(ErrorCode::ConditionFailed));

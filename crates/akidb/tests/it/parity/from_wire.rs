@@ -119,6 +119,43 @@ pub(crate) fn got(given: wire::GetDocumentsResponse) -> Value {
     })
 }
 
+pub(crate) fn facets(given: wire::FacetsResponse) -> Value {
+    let facets = given.facets.into_iter().map(facet).collect::<Vec<_>>();
+    with_unknown_fields(json!({"count": given.count, "facets": facets}), given.unknown_fields)
+}
+
+fn facet(given: wire::FacetResult) -> Value {
+    use wire::facet_result::Listed;
+    let (mut values, mut ranges) = (None, None);
+    match given.listed.unwrap() {
+        Listed::Values(listed) => {
+            let listed = listed.values.into_iter();
+            let listed =
+                listed.map(|it| json!({"value": json_value(it.value.unwrap()), "count": it.count}));
+            values = Some(listed.collect());
+        }
+        Listed::Ranges(listed) => {
+            let listed = listed.ranges.into_iter().map(|it| {
+                object([
+                    ("from", it.from.map(json_value)),
+                    ("to", it.to.map(json_value)),
+                    ("count", Some(it.count.into())),
+                ])
+            });
+            ranges = Some(listed.collect());
+        }
+    }
+    object([
+        ("field", Some(given.field.into())),
+        ("values", values),
+        ("ranges", ranges),
+        ("distinct", Some(given.distinct.into())),
+        ("other", Some(given.other.into())),
+        ("truncated", Some(given.truncated.into())),
+        ("missing", Some(given.missing.into())),
+    ])
+}
+
 /// REST says nothing where there are none.
 pub(crate) fn with_unknown_fields(mut answer: Value, unknown: Vec<String>) -> Value {
     if !unknown.is_empty() {
@@ -128,7 +165,27 @@ pub(crate) fn with_unknown_fields(mut answer: Value, unknown: Vec<String>) -> Va
 }
 
 pub(crate) fn found(given: wire::SearchResult) -> Value {
-    let hits = given.hits.into_iter().map(|hit| {
+    let groups = given.groups.map(|given| {
+        let groups = given.groups.into_iter();
+        groups
+            .map(|it| json!({"value": json_value(it.value.unwrap()), "hits": hits(it.hits)}))
+            .collect()
+    });
+    let found = object([
+        ("hits", Some(hits(given.hits))),
+        ("groups", groups),
+        ("took_ms", Some(given.took_ms.into())),
+        ("degraded", given.degraded.then_some(true.into())),
+        ("damaged", damaged(given.damaged)),
+        ("unsearchable", (given.unsearchable > 0).then(|| given.unsearchable.into())),
+        ("plan", given.plan.map(plan)),
+        ("unknown_tokens", given.unknown_tokens.map(Value::from)),
+    ]);
+    with_unknown_fields(found, given.unknown_fields)
+}
+
+fn hits(given: Vec<wire::Hit>) -> Value {
+    let hits = given.into_iter().map(|hit| {
         let mut found = document(hit.document.unwrap());
         let members = found.as_object_mut().unwrap();
         // REST's hits have none.
@@ -147,16 +204,7 @@ pub(crate) fn found(given: wire::SearchResult) -> Value {
         }
         found
     });
-    let found = object([
-        ("hits", Some(hits.collect())),
-        ("took_ms", Some(given.took_ms.into())),
-        ("degraded", given.degraded.then_some(true.into())),
-        ("damaged", damaged(given.damaged)),
-        ("unsearchable", (given.unsearchable > 0).then(|| given.unsearchable.into())),
-        ("plan", given.plan.map(plan)),
-        ("unknown_tokens", given.unknown_tokens.map(Value::from)),
-    ]);
-    with_unknown_fields(found, given.unknown_fields)
+    hits.collect()
 }
 
 fn plan(given: wire::SearchPlan) -> Value {

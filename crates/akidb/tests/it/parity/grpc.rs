@@ -151,6 +151,9 @@ impl GrpcDoor {
                 let reply = client.count_documents(message).await?.into_inner();
                 from_wire::with_unknown_fields(json!({"count": reply.count}), reply.unknown_fields)
             }
+            Message::Facets(message) => {
+                from_wire::facets(client.facets(message).await?.into_inner())
+            }
             Message::Scroll(message) => first_page(client, message).await?,
             Message::Search(message) => {
                 from_wire::found(client.search(message).await?.into_inner().result.unwrap())

@@ -16,12 +16,15 @@ mod damaged;
 mod doors;
 mod embed_stream;
 mod expiry_cases;
+mod facet_cases;
 mod from_wire;
+mod group_cases;
 mod grpc;
 mod grpc_only;
 mod index_cases;
 mod mode_cases;
 mod mutations;
+mod order_cases;
 mod request;
 mod rerank_cases;
 mod rest;
@@ -44,6 +47,9 @@ async fn what_both_doors_can_do_is_answered_alike() {
         index_cases::searches(),
         mode_cases::by_words(),
         mode_cases::by_both(),
+        facet_cases::good(),
+        order_cases::good(),
+        group_cases::good(),
         cases::passages(),
         expiry_cases::all(),
         cases::fields(),
@@ -65,6 +71,9 @@ async fn what_is_wrong_is_refused_alike_and_changes_nothing() {
         wrong_cases::filters(),
         wrong_cases::searches(),
         mode_cases::wrong(),
+        facet_cases::wrong(),
+        order_cases::wrong(),
+        group_cases::wrong(),
         index_cases::wrong_settings(),
         index_cases::wrong_searches(),
         wrong_cases::embeddings(),

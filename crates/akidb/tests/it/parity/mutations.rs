@@ -59,8 +59,11 @@ fn good() -> Vec<Request> {
         Request::new(Operation::GetDocuments, "films", json!({"filter": {"$or": [{"year": {"$in": [1997]}}, {"lang": "en"}]}})),
         Request::new(Operation::PatchMetadata, "films", json!({"id": 2, "metadata": {"k": {"n": null}}})),
         Request::new(Operation::Count, "films", json!({"filter": {"$and": [{"year": {"$gt": 1, "$lte": 2_000}}, {"$not": {"lang": {"$exists": true}}}]}})),
-        Request::new(Operation::Scroll, "films", json!({"filter": {"year": {"$ne": 1}}, "limit": 2, "include": ["vector"]})),
+        Request::new(Operation::Facets, "films", json!({"filter": {"year": 1}, "facets": [{"field": "year", "limit": 2}, {"field": "year", "borders": [1, 2.5]}, {"field": "released", "interval": "day"}]})),
+        Request::new(Operation::Scroll, "films", json!({"filter": {"year": {"$ne": 1}}, "limit": 2, "include": ["vector"], "order_by": {"field": "year", "direction": "desc"}})),
         Request::new(Operation::Search, "films", json!({"text": "a", "limit": 2, "offset": 1, "filter": {"year": {"$nin": [1]}}, "min_score": -1, "include": ["text"], "params": {"exact": true, "ef": 20, "rescore": false}, "explain": true})),
+        Request::new(Operation::Search, "films", json!({"text": "a", "order_by": {"field": "year", "direction": "asc", "candidates": 20}})),
+        Request::new(Operation::Search, "films", json!({"text": "a", "mode": "keyword", "group_by": {"field": "year", "size": 2}})),
         Request::new(Operation::Search, "points", json!({"vector": [1, 2, 3], "limit": 2, "include": ["metadata"]})),
         Request::new(Operation::Search, "dots", json!({"id": 7, "min_score": 0.5})),
         Request::new(Operation::SearchBatch, "flat", json!({"searches": [{"id": 1}, {"vector": [1, 2], "limit": 1}]})),
@@ -117,8 +120,10 @@ async fn one_wrong_part_comes_to_the_same_through_both_doors() {
                 };
                 compared_count += 1;
                 let in_own_words = matches!(
-                    pointer.as_str(),
-                    "/metric" | "/pooling" | "/input_type" | "/truncate"
+                    pointer.rsplit('/').next(),
+                    Some(
+                        "metric" | "pooling" | "input_type" | "truncate" | "interval" | "direction"
+                    )
                 );
                 if let Err(complaint) = compared(rest, grpc, in_own_words) {
                     complaints.push(format!("{wrong}\n    {complaint}"));

@@ -43,6 +43,7 @@ pub(crate) enum Operation {
     DeleteDocument,
     DeleteDocuments,
     Count,
+    Facets,
     Scroll,
     Search,
     SearchBatch,

@@ -93,6 +93,7 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
         Operation::GetDocuments => (Method::POST, at("/documents/get")),
         Operation::DeleteDocuments => (Method::POST, at("/documents/delete")),
         Operation::Count => (Method::POST, at("/documents/count")),
+        Operation::Facets => (Method::POST, at("/documents/facets")),
         Operation::Scroll => (Method::POST, at("/documents/scroll")),
         Operation::Search => (Method::POST, at("/search")),
         Operation::SearchBatch => (Method::POST, at("/search/batch")),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use akidb_core::{FusionKind, Metric, SearchMode, WriteMode};
+use akidb_core::{DateInterval, Direction, FusionKind, Metric, SearchMode, WriteMode};
 use akidb_proto::{
     collection::v1::{self as wire, document_id, search::Query, value::Kind},
     embedding::v1 as embedding_wire,
@@ -43,6 +43,7 @@ pub(crate) enum Message {
     DeleteDocument(wire::DeleteDocumentRequest),
     DeleteDocuments(wire::DeleteDocumentsRequest),
     Count(wire::CountDocumentsRequest),
+    Facets(wire::FacetsRequest),
     Scroll(wire::ScrollDocumentsRequest),
     Search(wire::SearchRequest),
     SearchBatch(wire::SearchBatchRequest),
@@ -149,6 +150,7 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
                 include: body.optional("include", include)?,
                 limit: body.optional("limit", Value::as_u64)?,
                 cursor: body.optional("cursor", text)?,
+                order_by: body.optional("order_by", order_by)?,
             })
         }
         Operation::PatchMetadata => Message::PatchMetadata(wire::PatchMetadataRequest {
@@ -187,12 +189,18 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
             collection,
             filter: body.optional("filter", object)?,
         }),
+        Operation::Facets => Message::Facets(wire::FacetsRequest {
+            collection,
+            filter: body.optional("filter", object)?,
+            facets: body.required("facets", |value| each(value, facet))?,
+        }),
         Operation::Scroll => Message::Scroll(wire::ScrollDocumentsRequest {
             collection,
             filter: body.optional("filter", object)?,
             limit: body.optional("limit", Value::as_u64)?,
             cursor: body.optional("cursor", text)?,
             include: body.optional("include", include)?,
+            order_by: body.optional("order_by", order_by)?,
         }),
         Operation::Search => {
             let search = Some(search_of(&mut body)?);
@@ -497,6 +505,67 @@ fn search_of(fields: &mut Fields) -> Option<wire::Search> {
         explain: fields.optional("explain", Value::as_bool)?,
         rerank: fields.optional("rerank", search_rerank)?,
         field: fields.optional("field", text)?,
+        order_by: fields.optional("order_by", hit_order)?,
+        group_by: fields.optional("group_by", group_by)?,
+    })
+}
+
+fn hit_order(value: &Value) -> Option<wire::HitOrder> {
+    let mut body = Fields::of(value)?;
+    let candidates = body.optional("candidates", Value::as_u64)?;
+    let order = Some(order_by(&Value::Object(body.0))?);
+    Some(wire::HitOrder { order, candidates })
+}
+
+fn group_by(value: &Value) -> Option<wire::GroupBy> {
+    let mut body = Fields::of(value)?;
+    let group = wire::GroupBy {
+        field: body.required("field", text)?,
+        size: body.optional("size", Value::as_u64)?,
+    };
+    body.end()?;
+    Some(group)
+}
+
+fn order_by(value: &Value) -> Option<wire::OrderBy> {
+    let mut body = Fields::of(value)?;
+    let order = wire::OrderBy {
+        field: body.required("field", text)?,
+        direction: body.optional("direction", direction)?.unwrap_or_default(),
+    };
+    body.end()?;
+    Some(order)
+}
+
+fn direction(value: &Value) -> Option<i32> {
+    Some(match value.as_str()?.parse() {
+        Ok(Direction::Ascending) => wire::Direction::Asc.into(),
+        Ok(Direction::Descending) => wire::Direction::Desc.into(),
+        Err(_) => UNKNOWN,
+    })
+}
+
+fn facet(value: &Value) -> Option<wire::Facet> {
+    let mut body = Fields::of(value)?;
+    let facet = wire::Facet {
+        field: body.required("field", text)?,
+        limit: body.optional("limit", Value::as_u64)?,
+        borders: body.optional("borders", |value| {
+            Some(wire::ListValue { values: each(value, |value| Some(any(value)))? })
+        })?,
+        interval: body.optional("interval", interval)?.unwrap_or_default(),
+    };
+    body.end()?;
+    Some(facet)
+}
+
+fn interval(value: &Value) -> Option<i32> {
+    Some(match value.as_str()?.parse() {
+        Ok(DateInterval::Year) => wire::DateInterval::Year.into(),
+        Ok(DateInterval::Month) => wire::DateInterval::Month.into(),
+        Ok(DateInterval::Day) => wire::DateInterval::Day.into(),
+        Ok(DateInterval::Hour) => wire::DateInterval::Hour.into(),
+        Err(_) => UNKNOWN,
     })
 }
 

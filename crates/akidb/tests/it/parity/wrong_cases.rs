@@ -103,6 +103,7 @@ pub(crate) fn collections() -> Vec<Case> {
             (DeleteDocument, json!({"id": 1})),
             (DeleteDocuments, json!({"all": true})),
             (Count, json!({})),
+            (Facets, json!({"facets": [{"field": "year"}]})),
             (Scroll, json!({})),
             (Search, json!({"vector": [1, 2, 3]})),
             (SearchBatch, json!({"searches": [{"vector": [1, 2, 3]}]})),
@@ -303,6 +304,7 @@ pub(crate) fn filters() -> Vec<Case> {
             refused(operation, FILMS, body, InvalidFilter, says)
         };
         cases.push(with(Count, json!({})));
+        cases.push(with(Facets, json!({"facets": [{"field": "year"}]})));
         cases.push(with(Search, json!({"text": "a"})));
         cases.push(with(Scroll, json!({})));
         cases.push(with(GetDocuments, json!({})));
