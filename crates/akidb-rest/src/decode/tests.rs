@@ -105,10 +105,10 @@ fn unknown_fields_are_named_with_the_nearest_known_one() {
         "documents[0].vectr: is not a known field, did you mean \"vector\"? at line 1 column 22",
     );
     check::<SearchBody>(
-        r#"{"rerank":{}}"#,
+        r#"{"colour":{}}"#,
         unknown,
-        "rerank: is not a known field, allowed are text, vector, id, mode, limit, offset, filter, \
-         min_score, min_parts, hybrid, include, params, explain, field at line 1 column 9",
+        "colour: is not a known field, allowed are text, vector, id, mode, limit, offset, filter, \
+         min_score, min_parts, hybrid, include, params, rerank, explain, field at line 1 column 9",
     );
     check::<SearchBody>(
         r#"{"hybrid":{"alpha":0.5}}"#,

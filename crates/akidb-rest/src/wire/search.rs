@@ -581,6 +581,7 @@ mod tests {
             index: Duration::from_micros(20),
             keyword: Duration::ZERO,
             fetch: Duration::from_micros(300),
+            ..SearchPlan::default()
         };
         let expected = json!({
             "strategy": "graph_then_scan", "ef": 100, "matching": 7, "vectors": 9, "hops": 3,
@@ -596,16 +597,23 @@ mod tests {
         assert_eq!(reply(false, Some(words))["plan"], expected);
         let both = SearchPlan { candidates: Some(3), ..plan };
         assert_eq!(reply(false, Some(both))["plan"]["candidates"], 3);
+        let rerank = Duration::from_micros(70);
+        let reranked = SearchPlan { reranked: Some(2), rerank, ..plan };
+        let plan = &reply(false, Some(reranked))["plan"];
+        assert_eq!((&plan["reranked"], &plan["rerank_ms"]), (&json!(2), &json!(0.07)));
     }
 
     #[test]
     fn a_hit_shows_what_its_score_was_made_of_where_that_is_more_than_one() {
-        let parts = |parts: Option<ScoreParts>| {
-            serde_json::to_value(parts.map(ScorePartsAnswer::from)).unwrap()
+        let parts = |parts: Option<ScoreParts>, rerank| {
+            serde_json::to_value(ScorePartsAnswer::of(parts, rerank)).unwrap()
         };
         let both = ScoreParts { semantic: Some(0.5), keyword: 8.25 };
-        assert_eq!(parts(Some(both)), json!({"semantic": 0.5, "keyword": 8.25}));
+        assert_eq!(parts(Some(both), None), json!({"semantic": 0.5, "keyword": 8.25}));
         let words = ScoreParts { semantic: None, keyword: 8.25 };
-        assert_eq!(parts(Some(words)), json!({"keyword": 8.25}));
+        let all = json!({"keyword": 8.25, "rerank": 0.75});
+        assert_eq!(parts(Some(words), Some(0.75)), all);
+        assert_eq!(parts(None, Some(-3.5)), json!({"rerank": -3.5}));
+        assert_eq!(parts(None, None), Value::Null);
     }
 }

@@ -48,7 +48,7 @@ async fn bodies_that_are_not_json_are_typed() {
     assert_eq!(answer.status, StatusCode::OK);
     node.refused(SEARCH, "", (400, "malformed_request", "body")).await;
     node.refused(SEARCH, r#"{"mode":"both"}"#, (422, "invalid_argument", "mode")).await;
-    node.refused(SEARCH, r#"{"rerank":null}"#, (400, "unknown_field", "rerank")).await;
+    node.refused(SEARCH, r#"{"colour":null}"#, (400, "unknown_field", "colour")).await;
     let expect = (400, "unknown_field", "hybrid.alpha");
     node.refused(SEARCH, r#"{"mode":"hybrid","hybrid":{"alpha":0.5}}"#, expect).await;
     let expect = (422, "invalid_argument", "hybrid.fusion");

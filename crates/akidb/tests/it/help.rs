@@ -39,6 +39,7 @@ fn the_help_of_every_command() {
         "search",
         "facets",
         "embed",
+        "rerank",
         "model",
         "model list",
         "model import",

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use akidb_client::{Client, ModelKind, Rerank};
+use akidb_client::{Client, ModelKind, Rerank, Search};
 use serde_json::{Value, json as value};
 
 use crate::{
@@ -79,9 +79,9 @@ async fn every_door_gives_the_logits_of_transformers() {
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.contains("relevance_score") && table.contains("a lamp"), "{table}");
     let wrong = node.akidb(["rerank", "--model", "xlm-roberta", "the old harbour", "a lamp"]);
-    assert_failed(&wrong, 1, &["invalid_argument", "xlm-roberta makes vectors of texts"]);
+    assert_failed(&wrong, 64, &["invalid_argument", "xlm-roberta makes vectors of texts"]);
     let wrong = node.akidb(["embed", "--model", MODEL, "a lamp"]);
-    assert_failed(&wrong, 1, &["invalid_argument", "re-ranks documents and makes no vectors"]);
+    assert_failed(&wrong, 64, &["invalid_argument", "re-ranks documents and makes no vectors"]);
     assert!(node.stop().success());
 }
 
@@ -127,4 +127,46 @@ fn copy(from: &Path, to: &Path) {
             false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hits_of_a_search_come_in_the_order_of_the_reranker() {
+    let (_folder, data_dir) = scratch();
+    let node = start(&data_dir, &tiny_models());
+    let rest = RestClient::new(&node);
+    let texts = ["a lamp", "boats in the harbour", "silence", "the harbour", "an old boat", "snow"];
+    let documents: Vec<_> =
+        texts.iter().enumerate().map(|(id, text)| value!({"id": id, "text": text})).collect();
+    rest.post("/v1/collections", value!({"name": "notes"})).await;
+    rest.post("/v1/collections/notes/documents", value!({"documents": documents})).await;
+    let query = "the old harbour";
+    let asked = Rerank::new(MODEL, query, texts);
+    let client = Client::new(&node.url()).unwrap();
+    let ranking = client.rerank(&asked).await.unwrap().results;
+    let expected: Vec<_> = ranking.iter().map(|it| (it.index, it.relevance_score)).collect();
+
+    let search = Search::text(query).reranked_by(MODEL);
+    let found = client.collection("notes").search(&search).await.unwrap();
+    let ids = found.hits.iter().map(|hit| hit.id.to_string().parse().unwrap());
+    let scores = found.hits.iter().map(|hit| hit.parts.unwrap().rerank.unwrap());
+    // What a pair shares its batch with has no part in its score but for the last digits.
+    let found: Vec<(usize, f32)> = ids.zip(scores).collect();
+    assert!(found.iter().zip(&expected).all(|(one, other)| (one.1 - other.1).abs() < 1e-4));
+    assert_eq!(order(&found), order(&expected));
+
+    let best = order(&expected)[0].to_string();
+    let arguments =
+        ["search", "notes", query, "--rerank", MODEL, "--rerank-top", "6", "--limit", "1"];
+    let told = json(&node.akidb(arguments.into_iter().chain(["--explain", "--output", "json"])));
+    assert_eq!(told["hits"][0]["id"].to_string(), best);
+    assert_eq!(told["plan"]["reranked"], 6);
+    let table = String::from_utf8(node.akidb(arguments).stdout).unwrap();
+    assert!(table.contains(" rerank "), "{table}");
+    let alone = node.akidb(["search", "notes", query, "--rerank-top", "6"]);
+    assert_failed(&alone, 64, &["--rerank"]);
+    assert!(node.stop().success());
+}
+
+fn order(scored: &[(usize, f32)]) -> Vec<usize> {
+    scored.iter().map(|(id, _)| *id).collect()
 }

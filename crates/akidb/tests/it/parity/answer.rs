@@ -52,13 +52,14 @@ fn settle(value: &mut Value) {
                     // The user's own.
                     "metadata" => {}
                     "took_ms" | "duration_ms" | "filter_ms" | "index_ms" | "keyword_ms"
-                    | "fetch_ms" => {
+                    | "fetch_ms" | "rerank_ms" => {
                         *member = json!(member.as_f64().unwrap() >= 0.0);
                     }
                     "created_unix_ms" | "disk_bytes" => {
                         *member = json!(member.as_u64().is_some());
                     }
-                    "index" => settle_index(member),
+                    // Of a document that was re-ranked it is a number.
+                    "index" if member.is_object() => settle_index(member),
                     "next_cursor" => *member = json!(!member.as_str().unwrap().is_empty()),
                     "id" => {
                         if let Some(version) = made_version(member) {

@@ -26,7 +26,7 @@ fn ranked(query: &str, documents: Value, more: Value) -> Case {
 pub(crate) fn documents() -> Vec<Case> {
     vec![
         ranked("red boat", json!(["a hat", "the red boat", "a boat"]), json!({}))
-            .with("/results/0", json!({"index": 1, "relevance_score": 0.880_797_1_f32, "logit": 2.0})).with("/results/1/index", json!(2)).with("/results/1/relevance_score", json!(0.5)).with("/results/2/logit", json!(-2.0)).with("/model", json!(MODEL)).with("/usage/total_tokens", json!(13)).with("/truncated", json!([])),
+            .with("/results/0", json!({"index": 1, "relevance_score": 0.880_797, "logit": 2.0})).with("/results/1/index", json!(2)).with("/results/1/relevance_score", json!(0.5)).with("/results/2/logit", json!(-2.0)).with("/model", json!(MODEL)).with("/usage/total_tokens", json!(13)).with("/truncated", json!([])),
         ranked("red boat", json!([{"text": "a boat"}, "the red boat", {"text": "snow"}]), json!({"top_n": 2, "return_documents": true}))
             .with("/results/0/document/text", json!("the red boat")).with("/results/1/document/text", json!("a boat")).with("/results/2", Value::Null),
         ranked("red", json!(["a", "b", "a"]), json!({"top_n": 99, "return_documents": false})).with("/results/0/index", json!(0)).with("/results/2/index", json!(2)).with("/results/0/document", Value::Null),
@@ -70,8 +70,8 @@ pub(crate) fn searches() -> Vec<Case> {
     vec![
         works(Upsert, FILMS, json!({"documents": [{"id": "rr-1", "text": "an iceberg"}, {"id": "rr-2", "text": "a ship and an iceberg"}, {"id": "rr-3", "vector": vec![0.5; 8]}]})),
         works(Search, FILMS, by(json!({}))).with("/hits/0/id", json!("rr-2")).with("/hits/0/parts/semantic", Value::Null).with("/hits/0/parts/keyword", Value::Null),
-        works(Search, FILMS, by(json!({"mode": "keyword", "include": []}))).with("/hits/0/id", json!("rr-2")).with("/hits/0/parts/rerank", json!(0.880_797_1_f32)).with("/hits/0/text", Value::Null),
-        works(Search, FILMS, by(json!({"mode": "hybrid", "limit": 3, "rerank": {"model": MODEL, "top": 20}}))).with("/hits/0/id", json!("rr-2")).with("/hits/0/parts/rerank", json!(0.880_797_1_f32)),
+        works(Search, FILMS, by(json!({"mode": "keyword", "include": []}))).with("/hits/0/id", json!("rr-2")).with("/hits/0/parts/rerank", json!(0.880_797)).with("/hits/0/text", Value::Null),
+        works(Search, FILMS, by(json!({"mode": "hybrid", "limit": 3, "rerank": {"model": MODEL, "top": 20}}))).with("/hits/0/id", json!("rr-2")).with("/hits/0/parts/rerank", json!(0.880_797)),
         works(Search, FILMS, by(json!({"rerank": {"model": MODEL, "top": 2}}))).with("/hits/2", Value::Null),
         works(Search, FILMS, by(json!({"rerank": null}))).with("/hits/0/parts", Value::Null),
         works(SearchBatch, FILMS, json!({"searches": [by(json!({"limit": 1})), {"text": "ship", "limit": 1}]})).with("/results/0/hits/0/id", json!("rr-2")),

@@ -2,7 +2,7 @@
 
 use akidb_proto::{
     collection::v1::ScrollDocumentsRequest,
-    embedding::v1::{GetModelInfoRequest, ListModelsRequest},
+    embedding::v1::{GetModelInfoRequest, ListModelsRequest, ModelKind},
 };
 use serde_json::{Value, json};
 
@@ -118,7 +118,11 @@ async fn the_model_of_a_collection_is_the_model_of_the_node() {
     let embedding = &mut both.grpc.embedding;
     let listed = embedding.list_models(ListModelsRequest {}).await.unwrap().into_inner().models;
     let asked = embedding.get_model_info(GetModelInfoRequest { model: None }).await.unwrap();
-    for info in listed.into_iter().chain(asked.into_inner().model) {
+    let (rerankers, embedders): (Vec<_>, Vec<_>) =
+        listed.into_iter().partition(|info| info.kind() == ModelKind::Reranker);
+    let rerankers: Vec<_> = rerankers.iter().map(|info| info.name.as_str()).collect();
+    assert_eq!(rerankers, ["hash-reranker"]);
+    for info in embedders.into_iter().chain(asked.into_inner().model) {
         assert!(info.is_default && info.backend == "hash", "{info:?}");
         assert_eq!(from_wire::identity(info.identity.unwrap()), created["model"]);
     }
