@@ -98,13 +98,21 @@ impl Expiry {
     /// How it is written that a document stays.
     pub const NEVER: &str = "never";
 
+    /// The moment that it says.
+    #[must_use]
+    pub const fn moment(self) -> Option<Timestamp> {
+        match self {
+            Self::At(moment) => Some(moment),
+            Self::Unsaid | Self::Never => None,
+        }
+    }
+
     /// The moment, where a document that said nothing has `unsaid`.
     #[must_use]
     pub fn or(self, unsaid: impl FnOnce() -> Option<Timestamp>) -> Option<Timestamp> {
         match self {
             Self::Unsaid => unsaid(),
-            Self::Never => None,
-            Self::At(moment) => Some(moment),
+            said => said.moment(),
         }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct CreateCollectionBody {
     keyword: Option<Object<KeywordBody>>,
     /// How many seconds after its write a document expires that does not say when, up to a hundred years;
     /// where absent, it stays until it is deleted.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 3_155_760_000_i64)]
     ttl_seconds: Option<u64>,
     /// Named vector fields, by name. With some, it has the unnamed field as well only if something is
     /// said of that: a model, a dimension, a metric, an index or chunking.
@@ -136,7 +136,7 @@ pub(crate) struct PutCollectionBody {
     keyword: Option<Object<KeywordBody>>,
     /// How many seconds after its write a document expires that does not say when, up to a hundred years;
     /// where absent, it stays until it is deleted.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 3_155_760_000_i64)]
     ttl_seconds: Option<u64>,
     /// Named vector fields, by name. With some, it has the unnamed field as well only if something is
     /// said of that: a model, a dimension, a metric, an index or chunking.
@@ -194,7 +194,7 @@ pub(crate) struct UpdateCollectionBody {
     /// How many seconds after its write a document expires from now on that does not say when; `null` or 0 where
     /// it is to stay. Documents that are there keep the moment that they have.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<u64>, minimum = 0)]
+    #[schema(value_type = Option<u64>, minimum = 0, maximum = 3_155_760_000_i64)]
     ttl_seconds: Option<Option<u64>>,
     /// Other settings for its index, which is built again where it has to be, while searches go on.
     #[schema(value_type = Option<IndexBody>)]

@@ -65,7 +65,7 @@ pub(crate) struct NewDocumentBody {
     /// From when on it is there no more: a date, or `never` as `null`. Where absent, `ttl_seconds` of the
     /// collection after this write. A moment that has passed is taken, and the document is gone at once.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = super::schema::expires_at)]
     expires_at: Option<Option<String>>,
 }
 
@@ -208,7 +208,7 @@ pub(crate) struct PatchDocumentBody {
     if_seq: Option<u64>,
     /// From when on it is there no more: a date, or `never` as `null`.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = super::schema::expires_at)]
     expires_at: Option<Option<String>>,
 }
 

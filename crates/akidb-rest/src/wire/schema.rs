@@ -1,11 +1,15 @@
 //! Schemas of the description that say which words there are.
 
 use akidb_core::{
-    DateInterval, Direction, FusionKind, IndexEngine, Metric, Quantization, SearchMode, WriteMode,
+    DateInterval, Direction, Expiry, FusionKind, IndexEngine, Metric, Quantization, SearchMode,
+    WriteMode,
 };
 use utoipa::openapi::{
     RefOr,
-    schema::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type},
+    schema::{
+        Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema,
+        SchemaFormat, SchemaType, Type,
+    },
 };
 
 /// One of some words.
@@ -26,6 +30,23 @@ fn one_of_or_null<'w>(words: impl IntoIterator<Item = &'w str>) -> Object {
 pub(super) fn write_mode() -> Object {
     let modes = [WriteMode::Upsert, WriteMode::Create, WriteMode::Update];
     one_of_or_null(modes.map(WriteMode::as_str))
+}
+
+/// A moment in time.
+pub(super) fn moment() -> ObjectBuilder {
+    let date_time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(date_time))
+}
+
+/// When a document expires.
+pub(super) fn expires_at() -> Schema {
+    let never = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([Expiry::NEVER]));
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    let description = "From when on the document is there no more: a date, or `never` as `null`. Where absent, a \
+                       new one expires `ttl_seconds` of the collection after its write, and a changed one when it \
+                       was to expire before. A moment that has passed is taken: it is gone at once.";
+    let one_of = OneOfBuilder::new().item(moment()).item(never).item(null);
+    Schema::OneOf(one_of.description(Some(description)).build())
 }
 
 /// What became of a document.

@@ -16,6 +16,8 @@ use utoipa::{
     },
 };
 
+use super::schema::moment;
+
 /// A filter.
 pub(crate) struct FilterSchema;
 
@@ -83,8 +85,12 @@ impl PartialSchema for FilterSchema {
             .property("$or", filters())
             .property("$not", reference::<Self>())
             .property("$id", id)
+            .property(
+                "$expires_at",
+                OneOfBuilder::new().item(moment()).item(of(Type::Null)),
+            )
             .property_names(Some(of(Type::String).pattern(Some(
-                "^(\\$(and|or|not|id)|[^$\\u0000][^\\u0000]*)$",
+                "^(\\$(and|or|not|id|expires_at)|[^$\\u0000][^\\u0000]*)$",
             ))))
             .additional_properties(Some(AdditionalProperties::RefOr(field.into())))
             .description(Some(

@@ -310,9 +310,8 @@ pub(super) fn rows_of(
     let mut all_tokens = Vec::with_capacity(documents.len());
     let rows = documents.into_iter().enumerate().map(|(position, document)| {
         let Checked { id, text, vector, fields, metadata, if_seq, expiry } = document;
-        let (row_vectors, row_fields) = (None, Vec::new());
         let mut row =
-            NewRow { id, text, metadata, vectors: row_vectors, fields: row_fields, if_seq, expiry };
+            NewRow { id, text, metadata, vectors: None, fields: Vec::new(), if_seq, expiry };
         let mut tokens = Tokens::default();
         let mut embedded = |known: Option<KnownText>| {
             let known = known.ok_or_else(missing_embedding)?;

@@ -160,7 +160,7 @@ impl Transaction<'_> {
             let seq = Seq(last_seq.0 + 1);
             last_seq.0 += row.numbers();
             let (metadata, text) = (mem::take(&mut row.metadata), mem::take(&mut row.text));
-            let expires_at = row.expiry.or(|| None);
+            let expires_at = row.expiry.moment();
             let document = AddedDocument { seq, id: row.id.clone(), metadata, text, expires_at };
             let unnamed = row.vectors.is_some().then_some(Table::UNNAMED);
             let tables = unnamed.into_iter().chain(row.fields.iter().map(|it| Table(it.field)));
@@ -221,12 +221,17 @@ impl Transaction<'_> {
         let Placement(fields) = Placement::of(row, self.fields)?;
         let metadata = row.metadata.to_json();
         let (text, number) = (row.text.as_deref(), number.map(seq_to_sql));
-        let text_bytes = text.map(str::as_bytes);
-        let metadata_bytes = metadata.as_bytes();
         let fields = fields.as_deref();
-        let expires_at = row.expiry.or(|| None).map(Timestamp::unix_ms);
-        let (id, of_text, of_metadata) = (&row.id, text_bytes, metadata_bytes);
-        let sum = checksum::of_document(seq, id, of_text, of_metadata, number, fields, expires_at);
+        let expires_at = row.expiry.moment().map(Timestamp::unix_ms);
+        let sum = checksum::of_document(
+            seq,
+            &row.id,
+            text.map(str::as_bytes),
+            metadata.as_bytes(),
+            number,
+            fields,
+            expires_at,
+        );
         clock.lap(|times| &mut times.checksum);
         let seq = seq_to_sql(seq);
         let is_full = fields.is_some() || expires_at.is_some();
@@ -442,7 +447,7 @@ impl Transaction<'_> {
             return Ok(Some(Document { fields, ..document }));
         }
         let (text, metadata) = (changed.text.clone(), changed.metadata.clone());
-        let expires_at = changed.expiry.or(|| None);
+        let expires_at = changed.expiry.moment();
         let fields = self.texts_of(&changed);
         let written = self.upsert(vec![changed], UpsertRules::default())?;
         let seq = written.into_iter().flatten().next().map_or(self.last_seq, |row| row.seq);
