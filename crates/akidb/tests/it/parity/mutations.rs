@@ -122,7 +122,13 @@ async fn one_wrong_part_comes_to_the_same_through_both_doors() {
                 let in_own_words = matches!(
                     pointer.rsplit('/').next(),
                     Some(
-                        "metric" | "pooling" | "input_type" | "truncate" | "interval" | "direction"
+                        "metric"
+                            | "mode"
+                            | "pooling"
+                            | "input_type"
+                            | "truncate"
+                            | "interval"
+                            | "direction"
                     )
                 );
                 if let Err(complaint) = compared(rest, grpc, in_own_words) {
