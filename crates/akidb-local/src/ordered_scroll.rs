@@ -126,11 +126,10 @@ async fn groups(
         let versions_of = |group: OrderedGroup| {
             let mut versions: Vec<Seq> = Vec::new();
             for (source, slots) in group.slots.iter().enumerate() {
-                match found.get(source) {
-                    Some(part) => versions.extend(part.documents_in(slots)),
-                    None => {
-                        versions.extend(slots.iter().map(|slot| values.documents[slot as usize]))
-                    }
+                if let Some(part) = found.get(source) {
+                    versions.extend(part.documents_in(slots));
+                } else {
+                    versions.extend(slots.iter().map(|slot| values.documents[slot as usize]));
                 }
             }
             versions.sort_unstable();

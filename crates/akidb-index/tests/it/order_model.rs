@@ -1,7 +1,5 @@
 //! Slots in the order of a field, against the documents sorted one by one.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot make its documents has failed")]
-
 use akidb_core::{Direction, FieldPath, Metadata, OrderBy, SortKey};
 use akidb_index::{FilterIndex, OrderStart, OrderedGroup};
 use proptest::prelude::*;
