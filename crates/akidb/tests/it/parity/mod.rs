@@ -55,8 +55,14 @@ async fn what_both_doors_can_do_is_answered_alike() {
         cases::fields(),
     ];
     doors.run(good.into_iter().flatten()).await;
-    doors.run(rerank_cases::documents().into_iter().chain(rerank_cases::searches())).await;
     doors.run(cases::embedding().into_iter().chain(cases::deletions())).await;
+}
+
+#[tokio::test]
+async fn what_is_reranked_is_answered_alike() {
+    let mut doors = Doors::start().await;
+    doors.run(cases::collections().into_iter().chain(cases::documents())).await;
+    doors.run(rerank_cases::documents().into_iter().chain(rerank_cases::searches())).await;
 }
 
 #[tokio::test]
