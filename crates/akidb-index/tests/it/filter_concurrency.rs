@@ -38,7 +38,7 @@ fn answers_see_whole_writes_and_every_finished_one() {
                     .collect();
                 let documents = documents.iter().map(|(id, metadata)| (id, metadata));
                 let slots = (first..).map(|slot| slot..slot + 1);
-                index.insert_batch(slots.zip(documents).map(|(slots, (id, of))| (slots, (id, of))));
+                index.insert_batch(slots.zip(documents));
                 inserted.store(batch + 1, Ordering::Release);
                 if let Some(old) = batch.checked_sub(50) {
                     index.remove(&(old * BATCH..(old + 1) * BATCH).collect::<Vec<_>>());
