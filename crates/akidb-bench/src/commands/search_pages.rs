@@ -179,7 +179,7 @@ fn document(at: u32) -> Value {
         "own": at, "genre": format!("genre {}", scattered % 20), "maker": format!("maker {}", scattered / 3 % 1_000),
         "share": at % 10, "group": at / 100, "day": format!("{year}-{month:02}-{of_month:02}"),
     });
-    json!({"id": at, "vector": [f64::from(scattered % 1_000), f64::from(at % 997)], "metadata": metadata})
+    json!({"id": at, "vector": [f64::from(scattered % 1_000), f64::from(at % 997 + 1)], "metadata": metadata})
 }
 
 async fn post(node: &StartedNode, path: &str, body: &Value) -> anyhow::Result<Value> {
