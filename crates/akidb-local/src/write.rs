@@ -45,9 +45,9 @@ pub(crate) async fn write(
 /// Says of documents that say nothing of it when they expire.
 fn set_expiries(open: &OpenCollection, record: &CollectionRecord, write: &mut Write) {
     let Write::Upsert(rows, _) = write else { return };
-    let after_ttl = || Some(open.expiries.now().after_seconds(record.ttl_seconds?));
+    let after_ttl = record.ttl_seconds.map(|ttl| open.expiries.now().after_seconds(ttl));
     for row in rows {
-        row.expiry = row.expiry.or(after_ttl).map_or(Expiry::Never, Expiry::At);
+        row.expiry = row.expiry.or(|| after_ttl).map_or(Expiry::Never, Expiry::At);
     }
 }
 

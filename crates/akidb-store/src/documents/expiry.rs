@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use akidb_core::{Seq, Timestamp};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{SqliteExecutor, SqlitePool};
 
 use super::{DocumentStore, Loader, load::FILE_NAME};
 use crate::{StoreError, connection};
@@ -38,8 +38,7 @@ impl DocumentStore {
     /// # Errors
     /// When the read fails.
     pub async fn next_expiry(&self) -> Result<Option<Timestamp>, StoreError> {
-        let next = sqlx::query_scalar::<_, Option<i64>>(NEXT).fetch_one(&self.readers).await?;
-        Ok(next.map(Timestamp::from_unix_ms))
+        next(&self.readers).await
     }
 
     /// What the database of a collection says that is not open, which stays as it is.
@@ -60,11 +59,8 @@ async fn count(readers: &SqlitePool) -> Result<ClosedCount, StoreError> {
     let column = "SELECT count(*) FROM pragma_table_info('documents') WHERE name = 'expires_at'";
     // One that was written before documents could expire has none.
     let can_expire: i64 = sqlx::query_scalar(column).fetch_one(readers).await?;
-    let next = match can_expire {
-        0 => None,
-        _ => sqlx::query_scalar::<_, Option<i64>>(NEXT).fetch_one(readers).await?,
-    };
-    Ok(ClosedCount { documents, next_expiry: next.map(Timestamp::from_unix_ms) })
+    let next_expiry = if can_expire == 0 { None } else { next(readers).await? };
+    Ok(ClosedCount { documents, next_expiry })
 }
 
 impl Loader {
@@ -77,7 +73,7 @@ impl Loader {
     }
 }
 
-async fn next(connection: &mut SqliteConnection) -> Result<Option<Timestamp>, StoreError> {
-    let next = sqlx::query_scalar::<_, Option<i64>>(NEXT).fetch_one(connection).await?;
+async fn next(database: impl SqliteExecutor<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let next = sqlx::query_scalar::<_, Option<i64>>(NEXT).fetch_one(database).await?;
     Ok(next.map(Timestamp::from_unix_ms))
 }
