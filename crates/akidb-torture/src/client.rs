@@ -1,7 +1,7 @@
 //! A client of HTTP/1.1 that waits, resets and breaks off exactly when it is told to.
 //!
 //! It never sends a request twice by itself: whether a request without a reply was done is what the
-//! oracle has to find out.
+//! oracle has to find out. `akidb-client` keeps such things from its users, so it can not be used here.
 
 use std::{
     io::{self, BufRead, BufReader, Write},

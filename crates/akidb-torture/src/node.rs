@@ -1,21 +1,21 @@
 //! Starts the real binary over a data directory and watches it from outside.
 
 use std::{
-    fs::{self, File},
+    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
-    time::{Duration, Instant},
+    process::ExitStatus,
+    time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+pub(crate) use akidb_client::process::Signal;
+use akidb_client::process::{Launch as Process, NodeProcess, ProcessError};
+use anyhow::Result;
 
 use crate::client::Client;
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
 const STOPPED_WITHIN: Duration = Duration::from_secs(120);
-const POLL_EVERY: Duration = Duration::from_millis(3);
 
 /// Dimension of the vectors that the hash backend makes.
 pub(crate) const MODEL_DIMENSION: usize = 8;
@@ -36,12 +36,27 @@ impl Launch {
         launch.variables.push((name.to_owned(), value.to_string()));
         launch
     }
+
+    /// Starts a process, which has not said yet where it listens.
+    pub(crate) fn spawn(&self, data_dir: &Path) -> Result<NodeProcess> {
+        let mut process = Process::new(&self.akidb, data_dir).log(&log_of(data_dir));
+        process
+            .command()
+            .env_clear()
+            .env("AKIDB_EMBEDDING__BACKEND", "hash")
+            .env("AKIDB_EMBEDDING__DIMENSION", MODEL_DIMENSION.to_string())
+            .env("AKIDB_TORTURE_SHRUNKEN", "1")
+            // A small ballast: each data directory is copied many times.
+            .env("AKIDB_STORAGE__MIN_FREE", "1MiB")
+            .env("RUST_BACKTRACE", "1")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        Ok(process.spawn()?)
+    }
 }
 
 /// A running node, killed when it is dropped.
 pub(crate) struct Node {
-    child: Child,
-    log: PathBuf,
+    process: NodeProcess,
     /// Where REST listens.
     pub(crate) rest: SocketAddr,
     /// Where gRPC listens.
@@ -53,29 +68,23 @@ pub(crate) struct Node {
 pub(crate) struct Refusal {
     /// Its exit code, absent where a signal ended it or it hung.
     pub(crate) code: Option<i32>,
-    /// The end of its log.
+    /// The error with the end of its log.
     pub(crate) log: String,
 }
 
 impl Node {
     /// Starts a node and waits until it says where it listens. Its log goes beside the data.
     pub(crate) fn start(launch: &Launch, data_dir: &Path) -> Result<Result<Self, Refusal>> {
-        let mut starting = Starting::spawn(launch, data_dir)?;
-        let started = Instant::now();
-        loop {
-            if let Some((rest, grpc)) = starting.announced() {
-                let Starting { child, log, .. } = starting;
-                return Ok(Ok(Self { child, log, rest, grpc }));
+        let mut process = launch.spawn(data_dir)?;
+        let code = match process.ready(READY_WITHIN) {
+            Ok(addresses) => {
+                return Ok(Ok(Self { process, rest: addresses.rest, grpc: addresses.grpc }));
             }
-            if let Some(status) = starting.child.try_wait()? {
-                return Ok(Err(Refusal { code: status.code(), log: tail(&starting.log) }));
-            }
-            if started.elapsed() > READY_WITHIN {
-                starting.kill();
-                return Ok(Err(Refusal { code: None, log: tail(&starting.log) }));
-            }
-            std::thread::sleep(POLL_EVERY);
-        }
+            Err(ProcessError::NotStarted { status, .. }) => status.code(),
+            Err(ProcessError::Late { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Err(Refusal { code, log: warnings(&log_of(data_dir)) }))
     }
 
     /// Starts a node that must start.
@@ -91,99 +100,28 @@ impl Node {
     }
 
     /// Sends a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.child.id().try_into().ok().and_then(Pid::from_raw) {
-            // One that has ended already needs none.
-            let _ = kill_process(pid, signal);
-        }
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(self.process.signal(signal)?)
     }
 
     /// Whether it has ended, and how.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.process.ended()?)
     }
 
     /// Kills it as the power would.
     pub(crate) fn kill(mut self) -> Result<()> {
-        self.signal(Signal::KILL);
-        self.wait(STOPPED_WITHIN)?;
-        Ok(())
+        Ok(self.process.kill()?)
     }
 
     /// Asks it to stop and waits until it has; it must end well.
-    pub(crate) fn stop(mut self) -> Result<()> {
-        self.signal(Signal::TERM);
-        let status = self.wait(STOPPED_WITHIN)?;
-        if !status.success() {
-            bail!("the node ended with {status} after SIGTERM: {}", tail(&self.log));
-        }
-        Ok(())
+    pub(crate) fn stop(self) -> Result<()> {
+        Ok(self.process.stop(STOPPED_WITHIN)?)
     }
 
     /// Waits until it ends by itself.
     pub(crate) fn wait(&mut self, within: Duration) -> Result<ExitStatus> {
-        let started = Instant::now();
-        while started.elapsed() < within {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            std::thread::sleep(POLL_EVERY);
-        }
-        bail!("the node did not end within {within:?}: {}", tail(&self.log));
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A process that has not said yet where it listens.
-pub(crate) struct Starting {
-    child: Child,
-    log: PathBuf,
-    stdout: PathBuf,
-}
-
-impl Starting {
-    /// Starts the process.
-    pub(crate) fn spawn(launch: &Launch, data_dir: &Path) -> Result<Self> {
-        let (log, stdout) = (log_of(data_dir), data_dir.with_extension("stdout"));
-        let child = Command::new(&launch.akidb)
-            .args(["serve", "--rest-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"])
-            .arg("--data-dir")
-            .arg(data_dir)
-            .env_clear()
-            .env("AKIDB_EMBEDDING__BACKEND", "hash")
-            .env("AKIDB_EMBEDDING__DIMENSION", MODEL_DIMENSION.to_string())
-            .env("AKIDB_TORTURE_SHRUNKEN", "1")
-            // A small ballast: each data directory is copied many times.
-            .env("AKIDB_STORAGE__MIN_FREE", "1MiB")
-            .env("RUST_BACKTRACE", "1")
-            .envs(launch.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(File::create(&stdout)?)
-            .stderr(File::options().create(true).append(true).open(&log)?)
-            .spawn()
-            .with_context(|| format!("cannot start {}", launch.akidb.display()))?;
-        Ok(Self { child, log, stdout })
-    }
-
-    /// Kills it wherever it is.
-    pub(crate) fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    fn announced(&self) -> Option<(SocketAddr, SocketAddr)> {
-        let stdout = fs::read_to_string(&self.stdout).ok()?;
-        let line = stdout.lines().find(|line| line.starts_with("akidb: ready "))?;
-        // A line without its end may be cut within a number.
-        stdout.ends_with('\n').then_some(())?;
-        let address = |name| line.split(' ').find_map(|word| word.strip_prefix(name)?.parse().ok());
-        Some((address("rest=")?, address("grpc=")?))
+        Ok(self.process.wait(within)?)
     }
 }
 
@@ -199,7 +137,8 @@ pub(crate) fn panic_in(log: &Path) -> Option<String> {
     Some(lines.by_ref().take(3).collect::<Vec<_>>().join(" ")).filter(|lines| !lines.is_empty())
 }
 
-fn tail(log: &Path) -> String {
+/// The last lines of a log that tell more than that something went well.
+fn warnings(log: &Path) -> String {
     let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
     let lines: Vec<_> = text.lines().filter(|line| !line.contains("INFO")).collect();
     lines[lines.len().saturating_sub(6)..].join(" | ")

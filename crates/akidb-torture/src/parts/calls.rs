@@ -13,7 +13,6 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use rustix::process::Signal;
 use serde_json::json;
 
 use crate::{
@@ -21,7 +20,7 @@ use crate::{
     case::{Context, Tally, count},
     client::Reply,
     document::Form,
-    node::Node,
+    node::{Node, Signal},
     oracle::{Answered, Operation, Oracle, State},
     scene::{Left, Scene, copy},
     shim::{CallError, Failure, IS_AVAILABLE, Shim, kind},
@@ -220,8 +219,8 @@ impl Trial {
             }
             shim.disarm()?;
             // It may have ended by itself, which is one way to say so.
-            if node.ended().is_none() {
-                node.signal(end);
+            if node.ended()?.is_none() {
+                node.signal(end)?;
                 if node.wait(Duration::from_secs(60)).is_err() {
                     bail!("the node did not stop after {fired_at} failed");
                 }
@@ -267,12 +266,12 @@ impl Trial {
         wait_until_quiet(shim)?;
         shim.arm(failure)?;
         if self.step == Step::Stop {
-            node.signal(Signal::TERM);
+            node.signal(Signal::TERM)?;
             node.wait(Duration::from_secs(60))?;
             return Ok(Ended { node: None, oracle });
         }
         for operation in self.operations() {
-            if node.ended().is_some() {
+            if node.ended()?.is_some() {
                 break;
             }
             let request = Request::of(&operation, oracle.state());
@@ -347,7 +346,7 @@ impl Trial {
         let names: Vec<_> = oracle.state().keys().cloned().collect();
         let mut client = node.client();
         loop {
-            if let Some(status) = node.ended() {
+            if let Some(status) = node.ended()? {
                 return match status.code() {
                     Some(74) => Ok(()),
                     _ => bail!("the node ended with {status}, not with 74"),

@@ -5,12 +5,11 @@ use std::{thread, time::Duration};
 
 use anyhow::{Result, bail};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use rustix::process::Signal;
 
 use crate::{
     agree::agree,
     case::{Context, Tally, count},
-    node::Node,
+    node::{Node, Signal},
     oracle::Oracle,
     shared::{create_shared, part_of},
     shim::{IS_AVAILABLE, Shim},
@@ -51,9 +50,9 @@ pub(crate) fn run(context: &Context) -> Result<Tally> {
         for _ in 0..JUMPS {
             thread::sleep(Duration::from_millis(random.random_range(10..80)));
             shim.shift_clock(random.random_range(-200_000..200_000))?;
-            node.signal(Signal::STOP);
+            node.signal(Signal::STOP)?;
             thread::sleep(Duration::from_millis(random.random_range(5..300)));
-            node.signal(Signal::CONT);
+            node.signal(Signal::CONT)?;
         }
         writing.into_iter().try_for_each(|worker| match worker.join() {
             Ok(done) => done,

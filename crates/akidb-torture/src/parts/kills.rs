@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use crate::{
     agree::agree,
     case::{Context, Tally, count},
-    node::{Node, Starting},
+    node::Node,
     oracle::{Answered, Oracle, State},
     shared::{create_shared, part_of},
     workload::{Mix, Request, Worker, take},
@@ -38,9 +38,9 @@ pub(crate) fn run(context: &Context) -> Result<Tally> {
         count(&mut tally, "kills", 1);
         if random.random_ratio(1, 4) {
             // Recovery can be killed too.
-            let mut starting = Starting::spawn(&context.launch, &data_dir)?;
+            let mut starting = context.launch.spawn(&data_dir)?;
             thread::sleep(Duration::from_millis(random.random_range(1..150)));
-            starting.kill();
+            starting.kill()?;
             count(&mut tally, "kills", 1);
         }
         node = Node::must_start(&context.launch, &data_dir)?;
