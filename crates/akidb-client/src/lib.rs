@@ -31,6 +31,7 @@
 //! The feature `process` starts a node as a process of its own, for tests and measurements.
 
 mod aliases;
+mod backups;
 mod client;
 mod collection;
 mod collections;
@@ -56,6 +57,7 @@ pub use akidb_core::{ErrorCode, Metric, Outcome, Violation};
 
 pub use self::{
     aliases::{Alias, AliasAction},
+    backups::{BackedUpCollection, Backup},
     client::{Client, InvalidUrl},
     collection::Collection,
     collections::{

@@ -82,6 +82,8 @@ error_codes! {
     DocumentNotFound => "document_not_found", 404, 5, 1, false;
     /// No task has this id, be it that it ended long ago.
     TaskNotFound => "task_not_found", 404, 5, 1, false;
+    /// No backup has this id.
+    BackupNotFound => "backup_not_found", 404, 5, 1, false;
     /// The node's configuration lists no model of this name.
     ModelNotFound => "model_not_found", 404, 5, 1, false;
     /// A collection of this name exists already.

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    Alias, AliasAction, Applied, CollectionRecord, CollectionSettings, CollectionStatus, CopyWork,
-    Count, EngineStatus, FacetQuery, Facets, Found, InShadow, KnownText, Matching, Progress, Query,
-    Rows, ScrollPage, ScrollRequest, ShadowChange, ShadowPage, TaskRecord, TextHash, VectorField,
-    WorkEnd, Write,
+    Alias, AliasAction, Applied, BackupInfo, CollectionRecord, CollectionSettings,
+    CollectionStatus, CopyWork, Count, EngineStatus, FacetQuery, Facets, Found, InShadow,
+    KnownText, Matching, Progress, Query, Rows, ScrollPage, ScrollRequest, ShadowChange,
+    ShadowPage, TaskRecord, TextHash, VectorField, WorkEnd, Write,
 };
 
 /// The settings that a collection is to have, given what it is now, or why it can not.
@@ -127,6 +127,26 @@ pub trait StorageEngine: Debug + Send + Sync {
         collections_max: usize,
         progress: Progress,
     ) -> Result<WorkEnd>;
+
+    /// Writes a backup of all collections as of one moment, while writes go on. It is there when it is whole;
+    /// nothing is left of one that is stopped or fails. One of this id that is there is what was asked for.
+    ///
+    /// # Errors
+    /// When a page can not be read, writes fill the logs faster than they are copied, there is no room, or
+    /// storage fails.
+    async fn back_up(&self, id: Uuid, progress: Progress) -> Result<WorkEnd>;
+
+    /// Every backup that is whole, the oldest first.
+    ///
+    /// # Errors
+    /// When the folder of backups can not be read.
+    async fn backups(&self) -> Result<Vec<BackupInfo>>;
+
+    /// Removes a backup.
+    ///
+    /// # Errors
+    /// When there is none of the id, or storage fails.
+    async fn delete_backup(&self, id: Uuid) -> Result<()>;
 
     /// Every task that is kept, in the order of their ids.
     fn tasks(&self) -> Vec<Arc<TaskRecord>>;

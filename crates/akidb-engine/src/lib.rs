@@ -10,6 +10,7 @@
 //! | `engine` | the two traits: all collections, and one of them |
 //! | `record` | what a collection is |
 //! | `alias` | other names of collections |
+//! | `backup` | all collections as of one moment, kept beside the data |
 //! | `task` | work that outlives its request, and what is kept of it |
 //! | `write` | changes of documents, and what became of them |
 //! | `read` | documents by id, by filter and page by page, and how many have what |
@@ -20,6 +21,7 @@
 //! | `text_hash` | what names a text by its content |
 
 mod alias;
+mod backup;
 mod clock;
 mod engine;
 mod fusion;
@@ -32,6 +34,7 @@ mod text_hash;
 mod write;
 
 pub use alias::{Alias, AliasAction};
+pub use backup::{BackupInfo, CollectionInBackup};
 pub use clock::Clock;
 pub use engine::{Collection, SettingsChange, StorageEngine};
 pub use fusion::{Fusion, FusionCandidate, ScoreParts, Weights, fuse};

@@ -33,6 +33,8 @@ pub enum TaskWork {
     Copy(CopyWork),
     /// Embeds the texts of a field anew, with another model.
     Reembed(ReembedWork),
+    /// Writes a backup, which has the id of the task.
+    BackUp,
 }
 
 /// A copy of a collection.
@@ -109,7 +111,7 @@ impl TaskState {
 
 impl TaskWork {
     /// Each kind.
-    pub const KINDS: [&'static str; 2] = ["copy", "reembed"];
+    pub const KINDS: [&'static str; 3] = ["copy", "reembed", "backup"];
 
     /// The kind, a word.
     #[must_use]
@@ -117,6 +119,7 @@ impl TaskWork {
         match self {
             Self::Copy(_) => "copy",
             Self::Reembed(_) => "reembed",
+            Self::BackUp => "backup",
         }
     }
 }

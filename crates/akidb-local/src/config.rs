@@ -1,6 +1,9 @@
 //! What local storage needs to know before it opens, resolved by whoever starts it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use akidb_core::torture::threshold;
 use akidb_engine::Clock;
@@ -14,6 +17,8 @@ pub struct LocalConfig {
     pub storage: StorageConfig,
     /// What vector indexes may take.
     pub index: IndexConfig,
+    /// Where backups go.
+    pub backup: BackupConfig,
     /// The time by which documents expire.
     pub clock: Clock,
 }
@@ -26,8 +31,33 @@ impl LocalConfig {
             data_dir,
             storage: StorageConfig::default(),
             index: IndexConfig::default(),
+            backup: BackupConfig::default(),
             clock: Clock::System,
         }
+    }
+}
+
+/// Where backups go, and what they may take on their way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupConfig {
+    /// The folder with a folder for each; `backups` in the data directory where absent.
+    pub dir: Option<PathBuf>,
+    /// What the logs of databases that are still to be copied may take together: they keep all that is written
+    /// meanwhile.
+    pub log_bytes_max: u64,
+}
+
+impl BackupConfig {
+    /// The folder with a folder for each.
+    #[must_use]
+    pub fn folder(&self, data_dir: &Path) -> PathBuf {
+        self.dir.clone().unwrap_or_else(|| data_dir.join("backups"))
+    }
+}
+
+impl Default for BackupConfig {
+    fn default() -> Self {
+        Self { dir: None, log_bytes_max: 4 << 30 }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use akidb_core::{Error, ErrorCode, FieldName, Result};
 use akidb_engine::{
-    Alias, AliasAction, Collection, CollectionRecord, CopyWork, EngineStatus, Progress,
+    Alias, AliasAction, BackupInfo, Collection, CollectionRecord, CopyWork, EngineStatus, Progress,
     SettingsChange, ShadowChange, StorageEngine, StorageFinding, TaskRecord, UnopenedCollection,
     VectorField, WorkEnd,
 };
@@ -67,7 +67,7 @@ impl LocalEngine {
     /// # Errors
     /// See [`OpenError`]; nothing is left running then.
     pub async fn open(config: LocalConfig, registry: &Registry) -> Result<Self, OpenError> {
-        let LocalConfig { data_dir, storage, index, clock } = config;
+        let LocalConfig { data_dir, storage, index, backup, clock } = config;
         let metrics = Metrics::register(registry)
             .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
         let metrics = Arc::new(metrics);
@@ -77,7 +77,7 @@ impl LocalEngine {
         let (space, idle_close_after) = (Arc::new(space), storage.idle_close_after);
         let opened = Collections::open(
             directory,
-            storage,
+            (storage, backup),
             (&index, clock),
             Arc::clone(&metrics),
             Arc::clone(&space),
@@ -87,6 +87,7 @@ impl LocalEngine {
         tokio::spawn(close_idle_collections(weak(), idle_close_after / 4));
         tokio::spawn(look_at_disk(weak(), data_dir));
         tokio::spawn(count_closed(collections.all()));
+        collections.look_at_backups().await;
         tokio::spawn(watch_space(weak(), space));
         tokio::spawn(delete_expired(weak()));
         Ok(Self { collections })
@@ -189,6 +190,18 @@ impl StorageEngine for LocalEngine {
         progress: Progress,
     ) -> Result<WorkEnd> {
         self.collections.copy(copy, collections_max, progress).await
+    }
+
+    async fn back_up(&self, id: Uuid, progress: Progress) -> Result<WorkEnd> {
+        self.collections.back_up(id, progress).await
+    }
+
+    async fn backups(&self) -> Result<Vec<BackupInfo>> {
+        self.collections.backups().await
+    }
+
+    async fn delete_backup(&self, id: Uuid) -> Result<()> {
+        self.collections.delete_backup(id).await
     }
 
     fn tasks(&self) -> Vec<Arc<TaskRecord>> {

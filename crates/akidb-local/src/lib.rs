@@ -35,5 +35,5 @@ mod views;
 mod words;
 mod write;
 
-pub use config::{IndexConfig, IndexThresholds, LocalConfig, StorageConfig};
+pub use config::{BackupConfig, IndexConfig, IndexThresholds, LocalConfig, StorageConfig};
 pub use engine::{LocalEngine, OpenError};

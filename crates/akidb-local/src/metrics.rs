@@ -86,6 +86,18 @@ akidb_core::metrics! {
     }
 }
 
+akidb_core::metrics! {
+    /// The metrics of backups.
+    pub(crate) struct BackupMetrics {
+        pub(crate) newest: IntGauge,
+            "akidb_backup_newest_timestamp_seconds",
+            "The moment that the newest backup is of, in Unix time; 0 where there is none.";
+        pub(crate) held_seconds: Histogram within exponential_buckets(0.000_1, 2.0, 16)?,
+            "akidb_backup_commits_held_seconds",
+            "Time for which commits were held up, so that a backup is of one moment.";
+    }
+}
+
 /// The metrics of all that is stored on this node.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -93,6 +105,7 @@ pub(crate) struct Metrics {
     pub(crate) collections: CollectionMetrics,
     pub(crate) indexes: IndexMetrics,
     pub(crate) disk: DiskMetrics,
+    pub(crate) backups: BackupMetrics,
 }
 
 impl Metrics {
@@ -102,6 +115,7 @@ impl Metrics {
             collections: CollectionMetrics::register(registry)?,
             indexes: IndexMetrics::register(registry)?,
             disk: DiskMetrics::register(registry)?,
+            backups: BackupMetrics::register(registry)?,
         };
         metrics.make_first_series();
         Ok(metrics)

@@ -1,6 +1,7 @@
 //! The handlers: decode, call one method of the service, encode.
 
 pub(crate) mod aliases;
+pub(crate) mod backups;
 pub(crate) mod collections;
 pub(crate) mod documents;
 pub(crate) mod embed;

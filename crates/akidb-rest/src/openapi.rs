@@ -239,14 +239,15 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
             // A name or an id that is taken, other settings than those that were asked for, a model
             // that is in use.
             use akidb_service::Operation::{
-                CancelTask, ChangeAliases, CopyCollection, CreateCollection, DeleteCollection,
-                DropField, DropPrevious, PutCollection, PutField, ReembedCollection, UnloadModel,
-                UpdateCollection,
+                BackUp, CancelTask, ChangeAliases, CopyCollection, CreateCollection,
+                DeleteCollection, DropField, DropPrevious, PutCollection, PutField,
+                ReembedCollection, UnloadModel, UpdateCollection,
             };
             route.conditional
                 || matches!(
                     route.operation,
-                    CancelTask
+                    BackUp
+                        | CancelTask
                         | ChangeAliases
                         | CopyCollection
                         | CreateCollection

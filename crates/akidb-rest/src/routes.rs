@@ -19,21 +19,23 @@ use crate::{
     encoding::compressing,
     envelope::{catching_panics, enveloped},
     fallback,
-    handlers::{aliases, collections, documents, embed, models, node, openai, search, tasks},
+    handlers::{
+        aliases, backups, collections, documents, embed, models, node, openai, search, tasks,
+    },
     import,
     route::{ErrorShape, QueryParameter, RequestHeader, Route, Takes, Verb},
     state::RestState,
     wire::{
-        AliasListAnswer, AliveAnswer, ChangeAliasesBody, CollectionAnswer, CollectionDeletedAnswer,
-        CollectionListAnswer, CopyCollectionBody, CountAnswer, CountBody, CreateCollectionBody,
-        DeleteAnswer, DeleteBody, DocumentAnswer, DocumentListAnswer, DropPreviousBody,
-        EmbedAnswer, EmbedBody, FacetsAnswer, FacetsBody, FieldBody, GetBody, ImportAnswer,
-        ModelAnswer, ModelListAnswer, NewDocumentBody, OpenAiEmbeddingsAnswer,
-        OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody,
-        PutCollectionBody, ReadyAnswer, ReembedCollectionBody, RerankAnswer, RerankBody,
-        ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody,
-        TaskAnswer, TaskListAnswer, UpdateAnswer, UpdateBody, UpdateCollectionBody, UpsertAnswer,
-        UpsertBody, VersionAnswer,
+        AliasListAnswer, AliveAnswer, BackupAnswer, BackupListAnswer, ChangeAliasesBody,
+        CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CopyCollectionBody,
+        CountAnswer, CountBody, CreateCollectionBody, DeleteAnswer, DeleteBody, DocumentAnswer,
+        DocumentListAnswer, DropPreviousBody, EmbedAnswer, EmbedBody, FacetsAnswer, FacetsBody,
+        FieldBody, GetBody, ImportAnswer, ModelAnswer, ModelListAnswer, NewDocumentBody,
+        OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer,
+        PatchDocumentBody, PutCollectionBody, ReadyAnswer, ReembedCollectionBody, RerankAnswer,
+        RerankBody, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody,
+        SearchBody, TaskAnswer, TaskListAnswer, UpdateAnswer, UpdateBody, UpdateCollectionBody,
+        UpsertAnswer, UpsertBody, VersionAnswer,
     },
 };
 
@@ -359,6 +361,24 @@ pub(crate) static ROUTES: &[Route] = &[
         "cancel_task", "Cancel a task; answers when nothing is left of it.")
         .operation(Operation::CancelTask)
         .answers::<TaskAnswer>(),
+    route!(Post "/v1/admin/backups" => backups::create,
+        "create_backup",
+        "Begin to write a backup of all collections as of one moment. It has the id of the task, and is \
+         there when the task has succeeded.")
+        .operation(Operation::BackUp)
+        .begins::<TaskAnswer>(),
+    route!(Get "/v1/admin/backups" => backups::list,
+        "list_backups", "List the backups, the newest first.")
+        .operation(Operation::Backups)
+        .answers::<BackupListAnswer>(),
+    route!(Get "/v1/admin/backups/{id}" => backups::describe,
+        "describe_backup", "Describe a backup.")
+        .operation(Operation::Backups)
+        .answers::<BackupAnswer>(),
+    route!(Delete "/v1/admin/backups/{id}" => backups::delete,
+        "delete_backup", "Delete a backup.")
+        .operation(Operation::DeleteBackup)
+        .answers::<CollectionDeletedAnswer>(),
     route!(Get "/v1/admin/models" => models::list,
         "list_models", "List the models and their states.")
         .operation(Operation::Models)

@@ -4,6 +4,7 @@
 //! allowed.
 
 mod alias;
+mod backup;
 mod collection;
 mod document;
 mod document_write;
@@ -31,6 +32,7 @@ mod task;
 mod user_schema;
 
 pub(crate) use alias::{AliasListAnswer, ChangeAliasesBody};
+pub(crate) use backup::{BackupAnswer, BackupListAnswer};
 pub(crate) use collection::{
     CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CreateCollectionBody,
     PutCollectionBody, UpdateCollectionBody,

@@ -27,8 +27,8 @@ pub use akidb_embedding::{
     Truncate, mlx::MlxSettings,
 };
 pub use akidb_engine::{
-    Alias, Hit, HitPassage, IndexProgress, IndexState, IndexStatus, LostWrites, ScoreParts,
-    SearchPlan, StorageFinding,
+    Alias, BackupInfo, CollectionInBackup, Hit, HitPassage, IndexProgress, IndexState, IndexStatus,
+    LostWrites, ScoreParts, SearchPlan, StorageFinding,
 };
 pub use config::{Backend, EmbeddingConfig, ServiceConfig};
 pub use import::{

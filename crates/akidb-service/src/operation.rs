@@ -85,6 +85,12 @@ operations! {
     Tasks => "tasks";
     /// The end of a task that is not wanted any more.
     CancelTask => "cancel_task";
+    /// A backup of all collections, begun.
+    BackUp => "back_up";
+    /// The backups that there are.
+    Backups => "backups";
+    /// The end of a backup.
+    DeleteBackup => "delete_backup";
     /// A request that is none of the above: an unknown route or method.
     Unknown => "unknown";
 }
@@ -112,6 +118,8 @@ impl Operation {
                 | Self::ReembedCollection
                 | Self::DropPrevious
                 | Self::CancelTask
+                | Self::BackUp
+                | Self::DeleteBackup
                 | Self::UpdateCollection
                 | Self::DeleteCollection
                 | Self::PutField

@@ -139,6 +139,7 @@ impl Tasks {
         match &work {
             TaskWork::Copy(work) => self.check_name(&work.name)?,
             TaskWork::Reembed(work) => self.check_reembedding(work.of, &work.field)?,
+            TaskWork::BackUp => self.check_no_backup()?,
         }
         let running = self.running.lock().len();
         if running >= self.limits.tasks || self.is_closed.load(Ordering::Relaxed) {
@@ -166,13 +167,24 @@ impl Tasks {
         let running = self.running.lock();
         let is_same = |control: &Control| match &control.work {
             TaskWork::Reembed(work) => work.of == collection && work.field == *field,
-            TaskWork::Copy(_) => false,
+            TaskWork::Copy(_) | TaskWork::BackUp => false,
         };
         let Some((id, _)) = running.iter().find(|(_, control)| is_same(control)) else {
             return Ok(());
         };
         let message = format!("the task {id} embeds the texts of the vector field");
         Err(Error::new(ErrorCode::TaskRunning, message))
+    }
+
+    fn check_no_backup(&self) -> Result<()> {
+        let running = self.running.lock();
+        match running.iter().find(|(_, control)| control.work == TaskWork::BackUp) {
+            Some((id, _)) => {
+                let message = format!("the task {id} writes a backup");
+                Err(Error::new(ErrorCode::TaskRunning, message))
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_name(&self, name: &CollectionName) -> Result<()> {
@@ -278,7 +290,8 @@ impl Tasks {
             control.has_turn.store(true, Ordering::Relaxed);
         }
         match task.work.clone() {
-            TaskWork::Copy(_) if turn.is_none() => Ok(WorkEnd::Stopped),
+            TaskWork::Copy(_) | TaskWork::BackUp if turn.is_none() => Ok(WorkEnd::Stopped),
+            TaskWork::BackUp => self.engine.back_up(task.id, control.progress.clone()).await,
             TaskWork::Copy(work) => self.copy(work, control).await,
             // Also where it never had its turn: a node before may have begun it.
             TaskWork::Reembed(_) => reembed(service, task, control).await,

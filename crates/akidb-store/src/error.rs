@@ -172,6 +172,31 @@ pub enum StoreError {
     /// The writer can not apply a patch.
     #[error(transparent)]
     Metadata(#[from] akidb_core::InvalidMetadata),
+    /// There is no backup of this id.
+    #[error("no backup has the id {id}")]
+    BackupNotFound {
+        /// The id.
+        id: uuid::Uuid,
+    },
+    /// A backup is not as it was written, or of a version to come.
+    #[error("the backup {id} can not be used: {reason}")]
+    BackupDamaged {
+        /// Its id.
+        id: uuid::Uuid,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Writes filled the logs of what was still to be copied faster than that went; nothing is left of the backup.
+    #[error(
+        "the logs of databases that are still to be backed up have grown to {log_bytes} bytes, \
+         {log_bytes_max} at most are allowed (backup.log_max)"
+    )]
+    LogsTooLong {
+        /// What they have grown to.
+        log_bytes: u64,
+        /// What they may.
+        log_bytes_max: u64,
+    },
     /// Any other failure of SQLite.
     #[error("SQLite failed: {0}")]
     Sqlite(SqliteFailure),
@@ -341,6 +366,8 @@ impl From<StoreError> for Error {
                 let message = format!("{message}; deletes and searches go on");
                 Self::new(ErrorCode::StorageFull, message).with_retry_after(RETRY_AFTER_FULL)
             }
+            StoreError::BackupNotFound { .. } => Self::new(ErrorCode::BackupNotFound, message),
+            StoreError::LogsTooLong { .. } => Self::new(ErrorCode::LimitExceeded, message),
             StoreError::Damaged { .. } => Self::new(ErrorCode::DocumentDamaged, message),
             StoreError::FieldDropped { .. } => Self::new(ErrorCode::FieldNotFound, message),
             StoreError::Expired => Self::new(ErrorCode::DeadlineExceeded, message),
@@ -358,7 +385,8 @@ impl From<StoreError> for Error {
             StoreError::CommitUnknown { .. } => {
                 Self::new(ErrorCode::StorageFailed, message).with_outcome(Outcome::Unknown)
             }
-            StoreError::DamagedPage { .. }
+            StoreError::BackupDamaged { .. }
+            | StoreError::DamagedPage { .. }
             | StoreError::ForeignDatabase { .. }
             | StoreError::MixedDatabase { .. }
             | StoreError::LogAlone { .. }

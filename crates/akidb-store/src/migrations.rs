@@ -181,6 +181,7 @@ mod tests {
             shadows: Vec::new(),
             metrics,
             fail_stop: crate::FailStop::default(),
+            commits: crate::CommitGate::default(),
         };
         let mut loader = crate::DocumentStore::open(folder.path(), options).await.unwrap();
         assert!(!loader.has_damage());

@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        alias, collection, completions, config, doctor, document, embed, facets, import, man,
-        model, ready, reference, repair, rerank, search, serve, task, verify,
+        alias, backup, collection, completions, config, doctor, document, embed, facets, import,
+        man, model, ready, reference, repair, rerank, search, serve, task, verify,
     },
     printer::OutputFormat,
     settings::ConfigurationArgs,
@@ -65,6 +65,14 @@ pub(crate) enum Command {
   $ akidb task list"
     )]
     Task(task::TaskCommand),
+    /// Write, list, verify, restore and delete backups
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  $ akidb backup create
+  $ akidb backup restore latest --replace"
+    )]
+    Backup(backup::BackupCommand),
     /// Show, change, delete and count documents
     #[command(
         subcommand,

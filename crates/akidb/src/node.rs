@@ -9,7 +9,7 @@ mod start_failure;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub(crate) use self::{
-    parts::{HAS_METAL, workers},
+    parts::{HAS_METAL, backup_folder, workers},
     start_failure::{explain, model_error},
 };
 use akidb_grpc::{GrpcServer, HealthHandle};

@@ -18,6 +18,18 @@ impl Bits {
         self.0[usize::from(at / 64)] |= 1 << (at % 64);
     }
 
+    /// Takes one out, and says whether it was there.
+    #[inline]
+    pub(super) fn take(&mut self, at: u16) -> bool {
+        let was = self.has(at);
+        self.0[usize::from(at / 64)] &= !(1 << (at % 64));
+        was
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.fill(0);
+    }
+
     pub(super) fn set_range(&mut self, from: usize, to: usize) {
         for word_at in from / 64..to.div_ceil(64) {
             let low = from.saturating_sub(word_at * 64).min(63);

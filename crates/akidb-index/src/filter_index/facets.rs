@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{
     entry::{self, Kind, tags},
     rows::FilterRows,
-    walk::{Part, Walk, parts},
+    walk::{Part, Seen, Walk, parts},
 };
 
 /// The kinds of values that are counted each for itself, in their order.
@@ -113,16 +113,16 @@ impl Counting<'_, '_> {
 
     fn ranges(&self, borders: &Borders) -> Option<FacetCounts> {
         let kind = if borders.are_dates() { Kind::Instant } else { Kind::Number };
-        let mut counts = vec![0; borders.keys().len() + 1];
+        let (mut counts, mut seen) = (vec![0; borders.keys().len() + 1], Seen::default());
         for part in self.parts {
             if (self.is_late)() {
                 return None;
             }
             let mut rest = part.entries(self.path, kind);
             for (at, key) in borders.keys().iter().enumerate() {
-                counts[at] += part.count_of(&taken_below(part, kind, &mut rest, key));
+                counts[at] += part.count_of(&taken_below(part, kind, &mut rest, key), &mut seen);
             }
-            counts[borders.keys().len()] += part.count_of(&rest);
+            counts[borders.keys().len()] += part.count_of(&rest, &mut seen);
         }
         let values = borders.values();
         let ranges = counts.iter().enumerate().map(|(at, &count)| RangeCount {
@@ -139,17 +139,18 @@ impl Counting<'_, '_> {
     }
 
     fn dates(&self, interval: DateInterval, limit: usize) -> Option<FacetCounts> {
+        let mut seen = Seen::default();
         let mut calendars: Vec<Calendar<'_>> =
             self.parts.iter().map(|part| Calendar::of(part, self.path, interval)).collect();
         let mut next: BinaryHeap<Reverse<(i64, usize)>> = BinaryHeap::new();
         for (at, calendar) in calendars.iter_mut().enumerate() {
-            next.extend(calendar.advance().map(|second| Reverse((second, at))));
+            next.extend(calendar.advance(&mut seen).map(|second| Reverse((second, at))));
         }
         let (mut distinct, mut other) = (0_u64, 0);
         let mut latest: VecDeque<(i64, u64)> = VecDeque::new();
         while let Some(Reverse((second, at))) = next.pop() {
             let count = calendars[at].count;
-            next.extend(calendars[at].advance().map(|second| Reverse((second, at))));
+            next.extend(calendars[at].advance(&mut seen).map(|second| Reverse((second, at))));
             if let Some((last, of_last)) = latest.back_mut()
                 && *last == second
             {
@@ -183,13 +184,13 @@ impl Counting<'_, '_> {
 
     /// Wanted slots that have no value of these kinds.
     fn missing(&self, kinds: &[Kind]) -> Option<u64> {
-        let mut missing = 0;
+        let (mut missing, mut seen) = (0, Seen::default());
         for part in self.parts {
             if (self.is_late)() {
                 return None;
             }
             let entries = kinds.iter().flat_map(|&kind| part.entries(self.path, kind));
-            missing += part.count - part.count_of(&entries.collect::<Vec<_>>());
+            missing += part.count - part.count_of(&entries.collect::<Vec<_>>(), &mut seen);
         }
         Some(missing)
     }
@@ -226,7 +227,7 @@ impl<'p> Calendar<'p> {
     }
 
     /// Goes to the next interval that some wanted slot is in; the first second that stands for it.
-    fn advance(&mut self) -> Option<i64> {
+    fn advance(&mut self, seen: &mut Seen) -> Option<i64> {
         loop {
             let entries = &self.part.block.entries;
             let firsts = self.rest.iter().filter(|rest| !rest.is_empty());
@@ -240,7 +241,7 @@ impl<'p> Calendar<'p> {
                     taken_below(self.part, Kind::Instant, &mut self.rest, &key)
                 }
             };
-            self.count = self.part.count_of(&taken);
+            self.count = self.part.count_of(&taken, seen);
             if self.count > 0 {
                 return Some(from.unwrap_or(i64::MIN));
             }

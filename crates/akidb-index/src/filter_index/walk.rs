@@ -16,7 +16,7 @@ use roaring::RoaringBitmap;
 use super::{
     LONG_STRING_START_BYTES,
     bits::Bits,
-    block::Block,
+    block::{Block, RUN_SLOTS},
     entry::{Kind, tags},
     rows::FilterRows,
 };
@@ -29,6 +29,15 @@ pub(super) struct Part<'b> {
     pub(super) wanted: Bits,
     /// How many slots are wanted.
     pub(super) count: u64,
+}
+
+/// Room for the slots of a block that one count has met; empty before and after it.
+pub(super) struct Seen(Bits);
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self(Bits::none(RUN_SLOTS as usize / 64))
+    }
 }
 
 /// The parts of some indexes, without those of which no slot is wanted.
@@ -46,26 +55,24 @@ pub(super) fn parts<'b>(of: &'b [(Arc<FilterRows>, &RoaringBitmap)]) -> Vec<Part
 
 impl Part<'_> {
     /// How many of the wanted slots have one of some entries.
-    pub(super) fn count_of(&self, entries: &[Range<usize>]) -> u64 {
+    pub(super) fn count_of(&self, entries: &[Range<usize>], seen: &mut Seen) -> u64 {
         let mut given = entries.iter().filter(|entries| !entries.is_empty());
         let (Some(first), second) = (given.next(), given.next()) else { return 0 };
         if second.is_none() && first.len() == 1 {
             return self.block.posting(first.start).count_in(&self.wanted);
         }
+        let Seen(seen) = seen;
+        entries.iter().for_each(|entries| self.block.post(entries.clone(), seen));
         let lists: Vec<(&[u16], bool)> = entries.iter().map(|it| self.block.listed(it)).collect();
         let listed: usize = lists.iter().map(|(listed, _)| listed.len()).sum();
-        // A slot may have several of them, and counts once. Few are sorted faster than a bitmap is made.
-        if listed <= self.block.word_count() / 4 && lists.iter().all(|(_, has_bitmap)| !has_bitmap)
-        {
-            let listed = lists.iter().flat_map(|(listed, _)| listed.iter().copied());
-            let mut slots: Vec<u16> = listed.filter(|&slot| self.wanted.has(slot)).collect();
-            slots.sort_unstable();
-            slots.dedup();
-            return slots.len() as u64;
+        if listed > self.block.word_count() || lists.iter().any(|(_, has_bitmap)| *has_bitmap) {
+            let count = seen.count_with(self.wanted.words());
+            seen.clear();
+            return count;
         }
-        let mut bits = Bits::none(self.block.word_count());
-        entries.iter().for_each(|entries| self.block.post(entries.clone(), &mut bits));
-        bits.count_with(self.wanted.words())
+        // A slot may have several of them, and counts once.
+        let listed = lists.iter().flat_map(|(listed, _)| listed.iter());
+        listed.map(|&slot| u64::from(seen.take(slot) & self.wanted.has(slot))).sum()
     }
 
     /// The entries of a path that are of a kind, as values and as elements.
@@ -130,13 +137,14 @@ pub(super) struct Walk<'p, 'b> {
     heads: BinaryHeap<Head<'b>>,
     /// Where the value at hand stands: parts and entries.
     places: Vec<(usize, usize)>,
+    seen: Seen,
 }
 
 impl<'p, 'b> Walk<'p, 'b> {
     /// Over nothing yet.
     pub(super) fn new(parts: &'p [Part<'b>], direction: Direction) -> Self {
         let (runs, heads, places) = (Vec::new(), BinaryHeap::new(), Vec::new());
-        Self { parts, direction, runs, heads, places }
+        Self { parts, direction, runs, heads, places, seen: Seen::default() }
     }
 
     /// Over the values of some kinds, a kind after the other.
@@ -213,13 +221,13 @@ impl<'p, 'b> Walk<'p, 'b> {
     pub(super) fn count(&mut self) -> u64 {
         if let [(part, at)] = self.places[..] {
             let only = at..at + 1;
-            return self.parts[part].count_of(&[only]);
+            return self.parts[part].count_of(&[only], &mut self.seen);
         }
         self.places.sort_unstable();
         let of_parts = self.places.chunk_by(|(left, _), (right, _)| left == right);
         let counts = of_parts.map(|places| {
             let entries: Vec<Range<usize>> = places.iter().map(|(_, at)| *at..at + 1).collect();
-            self.parts[places[0].0].count_of(&entries)
+            self.parts[places[0].0].count_of(&entries, &mut self.seen)
         });
         counts.sum()
     }

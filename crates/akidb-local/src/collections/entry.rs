@@ -1,7 +1,7 @@
 //! One collection, open or not.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
@@ -267,6 +267,17 @@ impl Entry {
     /// Bytes of the files of a field's index.
     pub(crate) fn index_disk_bytes(&self, field: u32) -> u64 {
         size_of(&self.index_folder(field))
+    }
+
+    /// Where its files are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Bytes of its database, the log included.
+    pub(super) fn database_bytes(&self) -> u64 {
+        let files = ["documents.db", "documents.db-wal"].map(|name| self.folder.join(name));
+        files.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum()
     }
 
     /// Bytes of all files of the collection.

@@ -9,10 +9,10 @@ use std::{io, sync::Arc, time::Duration};
 
 use akidb_core::{Error, ErrorCode, FieldName, Result};
 use akidb_engine::{CollectionRecord, VectorField};
-use akidb_store::DocumentStore;
+use akidb_store::{DocumentStore, StoredField};
 use tokio::time::Instant;
 
-use super::{Collections, Entry, open::stored_field};
+use super::{Collections, Entry};
 use crate::projection::{Kept, Projections};
 
 /// How long the end of a drop waits for its turn to change the catalogue.
@@ -58,7 +58,7 @@ impl Collections {
         field.number = free_number(&record, &open.store).await?;
         let number = field.number;
         open.projections.add(&record, &field, open.store.position());
-        let (stored, after) = (stored_field(&field), with_field(&record, field));
+        let (stored, after) = (StoredField::of(&field), with_field(&record, field));
         let added = match open.store.add_field(stored).await {
             Ok(()) => self.catalogue.change(&after).await,
             Err(error) => Err(error),

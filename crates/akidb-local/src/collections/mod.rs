@@ -1,8 +1,9 @@
 //! The collections of a node: known by name, opened on first use, closed when idle.
 //!
 //! `names` is what they are called, `entry` is one collection and its opening, `open` what an open one holds, `changes` what changes
-//! which collections there are, `copies` makes one of another, `fields` which fields one has, `shadows` what stands beside them, `expired` deletes documents whose time is over. What is asked of documents lives in the operations, not here.
+//! which collections there are, `copies` makes one of another, `backups` keeps all of them as of one moment, `fields` which fields one has, `shadows` what stands beside them, `expired` deletes documents whose time is over. What is asked of documents lives in the operations, not here.
 
+mod backups;
 mod changes;
 mod copies;
 mod entry;
@@ -18,7 +19,9 @@ use akidb_core::{Error, ErrorCode, Result};
 use akidb_engine::{
     Alias, Clock, CollectionRecord, IndexProgress, IndexState, IndexStatus, TaskRecord,
 };
-use akidb_store::{Catalogue, DataDirectory, DiskSpace, FailStop, Finding, OpenedCatalogue};
+use akidb_store::{
+    Catalogue, CommitGate, DataDirectory, DiskSpace, FailStop, Finding, OpenedCatalogue,
+};
 use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
@@ -29,7 +32,7 @@ pub(crate) use open::OpenCollection;
 
 use self::names::Names;
 use crate::{
-    IndexConfig, StorageConfig,
+    BackupConfig, IndexConfig, StorageConfig,
     index_memory::IndexMemory,
     metrics::Metrics,
     projection::{Indexing, Kept, Maintainer},
@@ -39,6 +42,7 @@ use crate::{
 pub(crate) struct Collections {
     catalogue: Catalogue,
     config: StorageConfig,
+    backup: BackupConfig,
     pub(crate) indexing: Indexing,
     names: RwLock<Names>,
     tasks: RwLock<BTreeMap<Uuid, Arc<TaskRecord>>>,
@@ -54,7 +58,7 @@ impl Collections {
     /// Opens the catalogue and makes it and the folders agree.
     pub(crate) async fn open(
         directory: DataDirectory,
-        config: StorageConfig,
+        (config, backup): (StorageConfig, BackupConfig),
         (index, clock): (&IndexConfig, Clock),
         metrics: Arc<Metrics>,
         space: Arc<DiskSpace>,
@@ -80,10 +84,12 @@ impl Collections {
             space,
             fail_stop,
             clock,
+            commits: CommitGate::default(),
         };
         let collections = Self {
             catalogue,
             config,
+            backup,
             indexing,
             names,
             tasks: RwLock::new(tasks.into_iter().map(|task| (task.id, Arc::new(task))).collect()),

@@ -3,9 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use akidb_core::Result;
-use akidb_engine::{CollectionRecord, VectorField};
+use akidb_engine::CollectionRecord;
 use akidb_store::{
-    Catalogue, CommittedChange, DocumentStore, StoreOptions, StoredField, VectorsPerDocument,
+    Catalogue, CommittedChange, DocumentStore, StoreOptions, StoredField, stored_fields,
 };
 
 use crate::{
@@ -25,22 +25,6 @@ pub(crate) struct OpenCollection {
     pub(crate) expiries: Arc<Expiries>,
 }
 
-/// A field as the store has it.
-pub(super) fn stored_field(field: &VectorField) -> StoredField {
-    StoredField {
-        number: field.number,
-        name: field.name.clone(),
-        vectors_per_document: vectors_per_document(field),
-    }
-}
-
-const fn vectors_per_document(field: &VectorField) -> VectorsPerDocument {
-    match field.chunking {
-        None => VectorsPerDocument::One,
-        Some(_) => VectorsPerDocument::Several,
-    }
-}
-
 impl OpenCollection {
     /// Opens the store and what searches run over.
     pub(super) async fn open(
@@ -50,17 +34,17 @@ impl OpenCollection {
         config: &StorageConfig,
         indexing: &Indexing,
     ) -> Result<Self> {
-        let first = record.fields.iter().find(|field| field.number == 0);
-        let others = record.fields.iter().filter(|field| field.number > 0);
-        let shadows = record.shadows.iter().map(|shadow| stored_field(&shadow.field));
+        let (vectors_per_document, fields) = stored_fields(&record);
+        let shadows = record.shadows.iter().map(|shadow| StoredField::of(&shadow.field));
         let options = StoreOptions {
             readers_max: config.readers_per_collection,
-            vectors_per_document: first.map(vectors_per_document).unwrap_or_default(),
-            fields: others.map(stored_field).collect(),
+            vectors_per_document,
+            fields,
             shadows: shadows.collect(),
             metrics: indexing.metrics.store.clone(),
             fail_stop: indexing.fail_stop.clone(),
             clock: indexing.clock.clone(),
+            commits: indexing.commits.clone(),
         };
         let opened = DocumentStore::open(folder, options).await;
         let mut loader = opened.map_err(|error| indexing.space.explain(error))?;

@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use akidb_core::{Error, ErrorCode, FieldName, Result};
 use akidb_engine::{CollectionRecord, ShadowChange, ShadowField, ShadowRole, VectorField};
+use akidb_store::StoredField;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
     Collections, Entry,
     fields::{close_projection, free_number, remove_index_files, take_back_tables},
-    open::stored_field,
 };
 
 impl Collections {
@@ -71,7 +71,7 @@ impl Collections {
         open.projections.add_rest(&record, open.store.position());
         let mut after = CollectionRecord::clone(&record);
         after.last_field = number;
-        let stored = stored_field(&shadow);
+        let stored = StoredField::of(&shadow);
         after.shadows.push(ShadowField { role: ShadowRole::Filling, field: shadow });
         after.shadows.sort_by(|left, right| left.field.name.cmp(&right.field.name));
         let added = match open.store.add_shadow(stored, of).await {

@@ -44,7 +44,7 @@ use std::{
 use akidb_core::{Dimension, IndexEngine, IndexSettings, Metric, Seq};
 use akidb_engine::{Clock, CollectionRecord, IndexState, IndexStatus, ScoreParts};
 use akidb_index::{VectorIndex, open_engine};
-use akidb_store::{CommittedChange, DiskSpace, FailStop, Position, VectorKey};
+use akidb_store::{CommitGate, CommittedChange, DiskSpace, FailStop, Position, VectorKey};
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
@@ -138,6 +138,8 @@ pub(crate) struct Indexing {
     pub(crate) fail_stop: FailStop,
     /// Says which documents have expired.
     pub(crate) clock: Clock,
+    /// Holds up the commits of all collections while a backup takes its moment.
+    pub(crate) commits: CommitGate,
 }
 
 impl Context {

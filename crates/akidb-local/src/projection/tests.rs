@@ -29,6 +29,7 @@ fn projection() -> (Projection, tempfile::TempDir) {
             space: Arc::new(DiskSpace::open(folder.path(), Some(0), metrics.store.clone())),
             metrics,
             fail_stop: akidb_store::FailStop::default(),
+            commits: akidb_store::CommitGate::default(),
         },
     };
     let files = SnapshotFolder::new(folder.path().to_owned(), String::new());

@@ -28,10 +28,10 @@ pub(crate) async fn open_with(data_dir: &Path, clock: Clock, registry: &Registry
     let thresholds =
         IndexThresholds { graph_vectors: 16, snapshot_vectors: 8, removed_vectors: 16 };
     let config = LocalConfig {
-        data_dir: data_dir.to_owned(),
         storage: StorageConfig { min_free_bytes: Some(0), ..StorageConfig::default() },
         index: IndexConfig { memory_limit_bytes: None, thresholds },
         clock,
+        ..LocalConfig::new(data_dir.to_owned())
     };
     LocalEngine::open(config, registry).await.unwrap()
 }

@@ -44,7 +44,7 @@ pub(crate) async fn drop_previous(
     Ok(Reply::new(CollectionDeletedAnswer::DELETED))
 }
 
-fn begun(task: TaskInfo) -> Response {
+pub(super) fn begun(task: TaskInfo) -> Response {
     let answer = TaskAnswer::from(task);
     let location = AppendHeaders([(header::LOCATION, answer.location())]);
     (location, Reply::new(answer).with_status(StatusCode::ACCEPTED)).into_response()

@@ -49,7 +49,7 @@ pub(crate) struct DropPreviousBody {
 }))]
 pub(crate) struct TaskAnswer {
     id: String,
-    /// `copy`, `reembed`; `build_index` and `load_model`, which are told of while they go on.
+    /// `copy`, `reembed`, `backup`; `build_index` and `load_model`, which are told of while they go on.
     kind: &'static str,
     /// `pending`, `running`, `succeeded`, `failed` or `cancelled`.
     state: &'static str,

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod backpressure;
+mod backups;
 mod checked;
 mod collection;
 mod cursor;

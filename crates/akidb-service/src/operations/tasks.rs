@@ -112,6 +112,7 @@ impl Service {
                 overlap: work.overlap,
                 ..seen(TaskKind::Reembed)
             },
+            TaskWork::BackUp => seen(TaskKind::BackUp),
         };
         TaskInfo {
             id: task.id.to_string(),

@@ -48,6 +48,8 @@ pub enum TaskKind {
     Copy,
     /// Embeds the texts of a field with another model.
     Reembed,
+    /// Writes a backup, which has the id of the task.
+    BackUp,
     /// Builds an index, for other settings or for vectors that are new.
     BuildIndex,
     /// Loads a model.
@@ -76,6 +78,7 @@ impl TaskKind {
         match self {
             Self::Copy => "copy",
             Self::Reembed => "reembed",
+            Self::BackUp => "backup",
             Self::BuildIndex => "build_index",
             Self::LoadModel => "load_model",
         }

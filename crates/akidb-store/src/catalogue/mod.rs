@@ -4,12 +4,13 @@
 //! that hardly anything is ever in the write-ahead log. Each collection's folder says the same of
 //! itself (`description`). `recovery` compares the three at a start, and `plan` says what follows.
 
-mod description;
+pub(crate) mod description;
 mod field_row;
-mod mark;
+pub(crate) mod mark;
 mod one_field;
 mod plan;
 mod recovery;
+pub(crate) mod restored;
 mod row;
 mod task_row;
 
@@ -31,7 +32,7 @@ use self::{
 };
 use crate::{CopyWatch, DataDirectory, DocumentStore, FailStop, Position, StoreError, documents};
 
-const FILE_NAME: &str = "akidb.db";
+pub(crate) const FILE_NAME: &str = "akidb.db";
 
 /// The open catalogue. It is small and read once, so one connection does all.
 ///

@@ -12,6 +12,7 @@ use crate::StoreError;
 
 const COPY: &str = "copy";
 const REEMBED: &str = "reembed";
+const BACKUP: &str = "backup";
 
 const SELECT: &str = "SELECT id, kind, work, state, error_code, error_message, created_unix_ms, \
     ended_unix_ms, checksum FROM tasks ORDER BY id";
@@ -146,6 +147,7 @@ impl Columns {
                 };
                 (COPY, serde_json::to_string(&work))
             }
+            TaskWork::BackUp => (BACKUP, Ok("{}".to_owned())),
             TaskWork::Reembed(work) => {
                 let ReembedWork { of, of_name, field, model, model_name, was_kept, overlap } =
                     work.clone();
@@ -177,6 +179,7 @@ impl Columns {
     fn into_task(self) -> Result<TaskRecord, StoreError> {
         let work = match self.kind.as_str() {
             COPY => TaskWork::Copy(copy_of(&self.work)?),
+            BACKUP => TaskWork::BackUp,
             REEMBED => TaskWork::Reembed(reembed_of(&self.work)?),
             kind => return Err(malformed("kind of a task", format!("{kind:?} is not known"))),
         };

@@ -19,7 +19,7 @@ use akidb_core::torture::{PlantedFault, has_fault};
 use uuid::Uuid;
 
 use self::lock::Lock;
-use crate::StoreError;
+use crate::{StoreError, backup::restore};
 
 const COLLECTIONS: &str = "collections";
 /// Where it is moved to, the first where that can be done: of a data directory that is a file system
@@ -59,6 +59,7 @@ impl DataDirectory {
         create_private(root)?;
         let root = root.canonicalize().map_err(StoreError::io("opening", root))?;
         let lock = Lock::take(&root)?;
+        restore::finish(&root)?;
         modes::make_private(&root);
         create_private(&root.join(COLLECTIONS))?;
         sync_directory(&root)?;
@@ -238,7 +239,7 @@ pub fn set_aside_folders(root: &Path) -> Vec<(PathBuf, u64)> {
     folders.filter(|(_, entries)| *entries > 0).collect()
 }
 
-fn create_private(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn create_private(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Ok(());
     }

@@ -10,6 +10,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use akidb_core::FieldName;
+use akidb_engine::{CollectionRecord, VectorField};
 use sqlx::{AssertSqlSafe, Row, SqlSafeStr, SqlStr, SqliteConnection};
 
 use super::{StoreOptions, VectorsPerDocument};
@@ -27,10 +28,28 @@ pub struct StoredField {
 }
 
 impl StoredField {
+    /// A field as a collection has it.
+    #[must_use]
+    pub fn of(field: &VectorField) -> Self {
+        Self {
+            number: field.number,
+            name: field.name.clone(),
+            vectors_per_document: VectorsPerDocument::of(field),
+        }
+    }
+
     pub(super) fn placed_in(self, place: Place) -> PlacedField {
         let Self { number, name, vectors_per_document } = self;
         PlacedField { number, place, name, vectors_per_document }
     }
+}
+
+/// Whether the texts of the field with the number 0 are cut, and the other fields of a collection.
+#[must_use]
+pub fn stored_fields(record: &CollectionRecord) -> (VectorsPerDocument, Vec<StoredField>) {
+    let first = record.fields.iter().find(|field| field.number == 0);
+    let others = record.fields.iter().filter(|field| field.number > 0);
+    (first.map(VectorsPerDocument::of).unwrap_or_default(), others.map(StoredField::of).collect())
 }
 
 /// A field, and the place whose vectors it has.
@@ -74,14 +93,26 @@ impl Default for Fields {
 }
 
 impl Fields {
-    /// Those of a database, whose places are given where they are others than the numbers.
+    /// Those of an opened database, whose places are given where they are others than the numbers.
     pub(super) fn of(options: &StoreOptions, places: &Places) -> Self {
-        let unnamed = (Table::UNNAMED, options.vectors_per_document);
-        let mut fields = Self { unnamed, ..Self::default() };
-        for field in &options.fields {
-            fields.show(places.placed(field.clone()));
-        }
-        fields.shadows = options.shadows.iter().map(|it| places.placed(it.clone())).collect();
+        let shadows = options.shadows.iter().map(|it| places.placed(it.clone())).collect();
+        let others = options.fields.iter().cloned();
+        Self { shadows, ..Self::shown_of(options.vectors_per_document, others, places) }
+    }
+
+    /// Those of a collection, without what stands beside them.
+    pub(super) fn of_collection(record: &CollectionRecord, places: &Places) -> Self {
+        let (unnamed, others) = stored_fields(record);
+        Self::shown_of(unnamed, others.into_iter(), places)
+    }
+
+    fn shown_of(
+        unnamed: VectorsPerDocument,
+        others: impl Iterator<Item = StoredField>,
+        places: &Places,
+    ) -> Self {
+        let mut fields = Self { unnamed: (Table::UNNAMED, unnamed), ..Self::default() };
+        others.for_each(|field| fields.show(places.placed(field)));
         fields
     }
 

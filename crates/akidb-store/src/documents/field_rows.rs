@@ -115,8 +115,8 @@ pub(super) async fn texts_alone<S: Source>(
     Ok(found)
 }
 
-/// Which versions are in a place, and the texts of those that have one.
-async fn there<S: Source>(
+/// Which versions are in a place, and the sound texts of those that have one.
+pub(super) async fn there<S: Source>(
     connection: &mut S,
     place: Place,
     versions: &[(Seq, Placement)],

@@ -19,9 +19,12 @@ use super::{
     tidy::truncate_log,
 };
 use crate::{
-    StoreError, checksum,
+    StoreError, checksum, connection,
     high_water::{self, FILE_NAMES, HighWater, Mark},
+    migrations,
 };
+
+const SELECT_POSITION: &str = "SELECT last_seq, database_id, epoch, checksum FROM sequence";
 
 /// A moment in the history of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +218,41 @@ pub(super) async fn sound_position(connection: &mut SqliteConnection) -> Option<
     }
 }
 
+/// The same of a database that a transaction reads.
+pub(crate) fn position_of(connection: &rusqlite::Connection) -> Option<Position> {
+    let read = |row: &rusqlite::Row<'_>| {
+        let id: Vec<u8> = row.get(1)?;
+        let position = Position {
+            database: Uuid::from_slice(&id).unwrap_or_default(),
+            epoch: row.get::<_, i64>(2)?.cast_unsigned(),
+            seq: Seq(row.get::<_, i64>(0)?.cast_unsigned()),
+        };
+        Ok((position, row.get::<_, i64>(3)?))
+    };
+    let (position, sum) = connection.query_row(SELECT_POSITION, [], read).ok()?;
+    (checksum::of_position(&position) == sum).then_some(position)
+}
+
+/// Begins another epoch of a database that is a copy of before, and says where it is then: what others know of the
+/// writes that it lacks must not be taken for what it will have under their numbers. `None` where it does not say where
+/// it is; its next opening settles that.
+pub(crate) async fn raise_epoch(folder: &Path) -> Result<Option<Position>, StoreError> {
+    let path = folder.join(super::load::FILE_NAME);
+    let mut connection = connection::open_writer(&path, &migrations::collection()).await?;
+    let position = sound_position(&mut connection).await;
+    let position = position.map(|it| Position { epoch: it.epoch + 1, ..it });
+    if let Some(position) = position {
+        store(&mut connection, position, None).await?;
+    }
+    truncate_log(&mut connection).await?;
+    sqlx::Connection::close(connection).await?;
+    if let Some(position) = position {
+        HighWater::establish(folder, position)?;
+    }
+    crate::directory::sync_directory(folder)?;
+    Ok(position)
+}
+
 async fn stored(connection: &mut SqliteConnection) -> Result<Stored, StoreError> {
     let unnamed: Option<String> =
         sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE name = 'sequence_unchecked'")
@@ -229,7 +267,7 @@ async fn stored(connection: &mut SqliteConnection) -> Result<Stored, StoreError>
             Err(error) => Err(error),
         };
     }
-    let row = sqlx::query("SELECT last_seq, database_id, epoch, checksum FROM sequence");
+    let row = sqlx::query(SELECT_POSITION);
     match row.fetch_optional(connection).await.map_err(StoreError::from) {
         Ok(Some(row)) => read_position(&row),
         Ok(None) => Ok(Stored::Damaged("it is missing".to_owned())),

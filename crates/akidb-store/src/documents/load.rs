@@ -126,7 +126,7 @@ impl DocumentStore {
                 table.create(fields.place(table)?, &mut connection).await?;
             }
         }
-        let rows = RowWriter::open(&path)?;
+        let rows = RowWriter::open(&path, options.commits.clone())?;
         let mut loader =
             Loader { path, connection, rows, history, totals, has_damage, options, fields };
         let documents = loader.count().await?;

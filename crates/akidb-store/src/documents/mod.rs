@@ -21,6 +21,7 @@ mod read;
 mod repair;
 mod row;
 mod row_writer;
+mod salvage;
 mod shadow;
 mod source;
 mod survey;
@@ -50,13 +51,15 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{FailStop, StoreError, StoreMetrics};
+use crate::{CommitGate, FailStop, StoreError, StoreMetrics};
 pub use copy::CopyWatch;
 pub(crate) use copy::copy;
 pub use expiry::ClosedCount;
 use field::Fields;
-pub use field::StoredField;
+pub use field::{StoredField, stored_fields};
 pub use history::Position;
+pub(crate) use history::{position_of, raise_epoch};
+pub(crate) use load::FILE_NAME;
 pub use load::{Loader, Placed, StoredRows};
 use lookups::Lookups;
 use orders::Order;
@@ -92,6 +95,8 @@ pub struct StoreOptions {
     pub fail_stop: FailStop,
     /// Says which documents have expired.
     pub clock: Clock,
+    /// Holds commits up where a backup takes its moment.
+    pub commits: CommitGate,
 }
 
 #[cfg(test)]
@@ -106,6 +111,7 @@ impl StoreOptions {
             metrics,
             fail_stop: FailStop::default(),
             clock: Clock::System,
+            commits: CommitGate::default(),
         }
     }
 }

@@ -20,6 +20,7 @@ use super::{
     history, identity,
     load::FILE_NAME,
     read::{Parts, Reader},
+    salvage::Salvage,
     source::{Keys, json_list},
     survey::look_at_rows,
     tidy::truncate_log,
@@ -34,7 +35,7 @@ const NEW: &str = "documents.db.new";
 const KEPT: &str = "damaged-";
 /// Beside the old database, when all is done.
 const REPORT: &str = "missing.jsonl";
-/// Documents of which only the vectors are damaged, ready to be imported.
+/// What is sound of documents whose row is, ready to be imported.
 const READABLE: &str = "readable.jsonl";
 /// Documents copied by one statement.
 const COPIED_ROWS: usize = 512;
@@ -48,7 +49,7 @@ pub struct Repair {
     pub faults: Vec<DatabaseFault>,
     /// Where the old database is, and the lists of what is missing in the new one.
     pub kept_in: PathBuf,
-    /// Documents whose text and metadata are in `readable.jsonl` there.
+    /// Documents of which what is sound is in `readable.jsonl` there: the row, and texts and vectors of fields.
     pub readable: u64,
 }
 
@@ -78,7 +79,7 @@ pub async fn repair(folder: &Path) -> Result<Repair, StoreError> {
     let position = Position { database: Uuid::now_v7(), epoch: position.epoch + 1, ..position };
     let saved = copy(&path, &new_path, position, &survey.sound).await?;
     let kept_in = next_kept(folder)?;
-    write_readable(&mut old, &kept_in, &survey).await?;
+    write_readable(folder, &mut old, &kept_in, &survey).await?;
     exchange(folder, &kept_in)?;
     // Its file has moved by now, so closing copies no log into it and removes none: a connection that is dropped is
     // closed some time later, and could remove the log of the new one.
@@ -184,6 +185,7 @@ async fn copy_rows(
 
 /// Writes the documents of which the row is sound as lines that an import takes.
 async fn write_readable(
+    folder: &Path,
     old: &mut SqliteConnection,
     kept_in: &Path,
     survey: &Survey,
@@ -197,17 +199,13 @@ async fn write_readable(
     })?;
     let path = kept_in.join(READABLE);
     let mut file = BufWriter::new(File::create(&path).map_err(StoreError::io("creating", &path))?);
+    let salvage = Salvage::of(folder, old).await?;
     for seqs in survey.without_vectors.chunks(COPIED_ROWS) {
         let fields = Fields::default();
         let mut reader = Reader { connection: &mut *old, fields: &fields, metrics: &metrics };
-        for document in reader.rows(Keys::Seqs(seqs), Parts::Row).await?.rows.documents {
-            let mut line = serde_json::json!({
-                "id": document.id,
-                "metadata": document.metadata.into_object(),
-            });
-            if let Some(text) = document.text {
-                line["text"] = text.into();
-            }
+        let found = reader.rows(Keys::Seqs(seqs), Parts::Row).await?;
+        for (document, placement) in found.rows.documents.into_iter().zip(&found.placements) {
+            let line = salvage.line(old, document, placement).await?;
             writeln!(file, "{line}").map_err(StoreError::io("writing", &path))?;
         }
     }

@@ -17,7 +17,7 @@ use super::{
     write_times::WriteTimes,
 };
 use crate::{
-    StoreError, StoreMetrics,
+    CommitGate, StoreError, StoreMetrics,
     connection::{self, checkpoint_pages},
 };
 
@@ -32,6 +32,7 @@ pub(super) struct RowWriter {
     connection: AtHand,
     /// Pages of the log after the last group.
     log_pages: u32,
+    commits: CommitGate,
 }
 
 /// Writes that are one transaction, and what they are applied to.
@@ -85,14 +86,14 @@ impl GroupFailure {
 impl RowWriter {
     /// Opens the connection, with the collection and not with its first write: a database that can not
     /// be opened is told as that, and not by writes that fail under a node that says it is ready.
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, commits: CommitGate) -> Result<Self, StoreError> {
         let connection = connection::open_to_write_rows(path)?;
         let told = |_: &rusqlite::hooks::Wal, pages| {
             LOG_PAGES.set(u32::try_from(pages).unwrap_or(0));
             Ok(())
         };
         connection.wal_hook(Some(told));
-        Ok(Self { connection: AtHand(connection), log_pages: 0 })
+        Ok(Self { connection: AtHand(connection), log_pages: 0, commits })
     }
 
     /// The connection.
@@ -114,6 +115,7 @@ impl RowWriter {
         let mut committed = applied.map_err(|error| roll_back(connection, error))?;
         if !acknowledges_early {
             let began = Instant::now();
+            let _committing = self.commits.committing();
             match connection.execute("COMMIT") {
                 Ok(()) => {}
                 Err(StoreError::Full) => return Err(roll_back(connection, StoreError::Full)),
@@ -224,7 +226,8 @@ mod tests {
             now: Timestamp::from_unix_ms(0),
             metrics: metrics.clone(),
         };
-        let mut rows = RowWriter::open(&folder.path().join("documents.db")).unwrap();
+        let mut rows =
+            RowWriter::open(&folder.path().join("documents.db"), CommitGate::default()).unwrap();
         let write = |rows: &mut RowWriter, seq, values| {
             let written = rows.write(group(seq, values));
             assert_eq!(written.ok().map(|written| written.last_seq), Some(Seq(seq)));

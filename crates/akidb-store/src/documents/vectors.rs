@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{StoreError, checksum};
 use akidb_core::{Passage, Seq, in_characters};
-use akidb_engine::{EmbeddedText, KnownText, PassageVector, RowVectors};
+use akidb_engine::{EmbeddedText, KnownText, PassageVector, RowVectors, VectorField};
 
 /// Whether the texts of a collection are cut into passages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,17 @@ pub enum VectorsPerDocument {
     One,
     /// They are, so a document may have several vectors.
     Several,
+}
+
+impl VectorsPerDocument {
+    /// Those of a field.
+    #[must_use]
+    pub const fn of(field: &VectorField) -> Self {
+        match field.chunking {
+            None => Self::One,
+            Some(_) => Self::Several,
+        }
+    }
 }
 
 /// What names a vector of a row version.

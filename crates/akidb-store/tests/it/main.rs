@@ -19,8 +19,8 @@ use std::{path::Path, time::Duration};
 use akidb_core::{DocumentId, Limits, Metadata, Seq};
 use akidb_engine::{Applied, NewRow, OneDocument, Patch, RowVectors, UpsertRules, Write};
 use akidb_store::{
-    CommittedChange, DocumentStore, FailStop, StoreError, StoreMetrics, StoreOptions, VectorKey,
-    VectorsPerDocument,
+    CommitGate, CommittedChange, DocumentStore, FailStop, StoreError, StoreMetrics, StoreOptions,
+    VectorKey, VectorsPerDocument,
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -34,6 +34,7 @@ fn options() -> StoreOptions {
         shadows: Vec::new(),
         metrics,
         fail_stop: FailStop::default(),
+        commits: CommitGate::default(),
     }
 }
 

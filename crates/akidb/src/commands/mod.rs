@@ -1,6 +1,7 @@
 //! One file per command: its arguments, what it asks, how it shows the answer.
 
 pub(crate) mod alias;
+pub(crate) mod backup;
 pub(crate) mod collection;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
         Command::Serve(args) => serve::run(args, configuration, printer).await,
         Command::Collection(command) => collection::run(command, configuration, printer).await,
         Command::Alias(command) => alias::run(command, configuration, printer).await,
+        Command::Backup(command) => backup::run(command, configuration, printer).await,
         Command::Task(command) => task::run(command, configuration, printer).await,
         Command::Document(command) => document::run(command, configuration, printer).await,
         Command::Import(args) => import::run(args, configuration, printer).await,

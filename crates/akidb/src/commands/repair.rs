@@ -24,7 +24,7 @@ use crate::{
 
 Saves every document that can be read whole into a new database, which takes the place of the
 old one. The old one is kept beside it, with two lists: missing.jsonl says what the new one lacks,
-and readable.jsonl has texts and metadata of which only the vectors are damaged, ready for
+and readable.jsonl has what is sound of documents whose vectors or named texts are damaged, for
 `akidb import`. Databases that are sound are left as they are. A catalogue that is
 lost or damaged is made anew from the folders of the collections.
 

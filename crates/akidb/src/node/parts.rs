@@ -1,9 +1,9 @@
 //! The settings of each part of a node, from those of the configuration.
 
-use std::{thread, time::Duration};
+use std::{path::PathBuf, thread, time::Duration};
 
 use akidb_listener::ListenerOptions;
-use akidb_local::{IndexConfig, LocalConfig, StorageConfig};
+use akidb_local::{BackupConfig, IndexConfig, LocalConfig, StorageConfig};
 use akidb_rest::RestOptions;
 use akidb_service::{EmbeddingConfig, MlxSettings, QueueSettings, ServiceConfig};
 
@@ -26,8 +26,18 @@ pub(super) fn local(settings: &Settings) -> LocalConfig {
             memory_limit_bytes: Some(settings.index.memory_limit).filter(|&bytes| bytes > 0),
             ..IndexConfig::default()
         },
+        backup: backup(settings),
         ..LocalConfig::new(storage.data_dir.clone())
     }
+}
+
+fn backup(settings: &Settings) -> BackupConfig {
+    BackupConfig { dir: settings.backup.dir.clone(), log_bytes_max: settings.backup.log_max }
+}
+
+/// The folder that backups lie in.
+pub(crate) fn backup_folder(settings: &Settings) -> PathBuf {
+    backup(settings).folder(&settings.storage.data_dir)
 }
 
 pub(super) fn service(settings: &Settings) -> ServiceConfig {

@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) storage: StorageSettings,
     /// What vector indexes may take.
     pub(crate) index: IndexSettings,
+    /// Where backups go.
+    pub(crate) backup: BackupSettings,
     /// What turns text into vectors.
     pub(crate) embedding: EmbeddingSettings,
     /// What one request may ask.
@@ -113,6 +115,17 @@ pub(crate) struct IndexSettings {
     /// Bytes; 0 is no limit.
     #[serde(deserialize_with = "size::bytes")]
     pub(crate) memory_limit: u64,
+}
+
+/// `[backup]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BackupSettings {
+    /// Absent is `backups` in the data directory.
+    pub(crate) dir: Option<PathBuf>,
+    /// Bytes.
+    #[serde(deserialize_with = "size::bytes")]
+    pub(crate) log_max: u64,
 }
 
 /// `[embedding]`
@@ -270,6 +283,7 @@ impl Settings {
                 lock_wait_ms: 5_000,
             },
             index: IndexSettings { memory_limit: 0 },
+            backup: BackupSettings { dir: None, log_max: 4 << 30 },
             embedding: EmbeddingSettings {
                 enabled: true,
                 backend: Backend::Auto,

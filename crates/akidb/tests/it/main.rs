@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test whose world is not as it must be fails")]
 
 mod architecture;
+mod backups;
 mod browser;
 mod client_commands;
 mod copies;

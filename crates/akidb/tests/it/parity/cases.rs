@@ -30,6 +30,8 @@ pub(crate) struct Case {
     pub(crate) expect: Expect,
     /// The doors refuse it with the same code, but speak of it each in the terms of its wire.
     pub(crate) in_own_words: bool,
+    /// Whether it is asked for until it is so.
+    pub(crate) by_itself: bool,
 }
 
 /// What a request comes to, through either door.
@@ -49,6 +51,11 @@ impl Case {
         self
     }
 
+    /// The answer comes to be so by what a node does at a time of its own: it is asked for until it is.
+    pub(super) fn by_itself(self) -> Self {
+        Self { by_itself: true, ..self }
+    }
+
     pub(super) fn in_own_words(self) -> Self {
         Self { in_own_words: true, ..self }
     }
@@ -56,7 +63,7 @@ impl Case {
 
 pub(super) fn works(operation: Operation, collection: &str, body: Value) -> Case {
     let request = Request::new(operation, collection, body);
-    Case { request, expect: Expect::Answer(Vec::new()), in_own_words: false }
+    Case { request, expect: Expect::Answer(Vec::new()), in_own_words: false, by_itself: false }
 }
 
 pub(super) fn refused(
@@ -119,6 +126,7 @@ pub(crate) fn collections() -> Vec<Case> {
     vec![
         works(ListCollections, "", json!({})).with("/collections", json!([])),
         works(ListTasks, "", json!({})).with("/tasks", json!([])),
+        works(ListBackups, "", json!({})).with("/backups", json!([])),
         works(CreateCollection, "", json!({"name": FILMS})).with("/model/name", json!("hash")).with("/index/engine", json!("hnsw")).with("/index/ef", json!(100)).with("/index/vector_count", json!(0)),
         works(CreateCollection, "", json!({"name": POINTS, "dimension": 3}))
             .with("/metric", json!("cosine")),

@@ -1,6 +1,9 @@
 //! Two equal nodes, one behind each door, and the comparison of what they answer.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
 
 use akidb_core::ErrorCode;
 use serde_json::{Value, json};
@@ -27,6 +30,9 @@ pub(crate) fn small_node() -> (TempDir, Node) {
     });
     (folder, node)
 }
+
+/// Far more than what a node does by itself takes on a busy machine.
+const BY_ITSELF_WITHIN: Duration = Duration::from_secs(120);
 
 /// Both doors, each of its own node.
 pub(crate) struct Doors {
@@ -64,6 +70,17 @@ impl Doors {
     }
 
     async fn check(&mut self, case: &Case) -> Result<(), String> {
+        let began = Instant::now();
+        loop {
+            let checked = self.check_once(case).await;
+            if checked.is_ok() || !case.by_itself || began.elapsed() > BY_ITSELF_WITHIN {
+                return checked;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn check_once(&mut self, case: &Case) -> Result<(), String> {
         match &case.expect {
             Expect::Answer(parts) => {
                 self.state = None;

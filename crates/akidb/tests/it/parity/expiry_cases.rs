@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{
     cases::{Case, refused, works},
     request::Operation::{
-        Count, CreateCollection, DeleteCollection, DeleteDocument, GetDocument, PatchMetadata,
-        PutCollection, Search, UpdateCollection, Upsert,
+        Count, CreateCollection, DeleteCollection, DeleteDocument, DescribeCollection, GetDocument,
+        PatchMetadata, PutCollection, Search, UpdateCollection, Upsert,
     },
 };
 
@@ -42,8 +42,9 @@ pub(crate) fn all() -> Vec<Case> {
         works(UpdateCollection, SESSIONS, json!({"ttl_seconds": null})).with("/ttl_seconds", Value::Null),
         works(UpdateCollection, SESSIONS, json!({"ttl_seconds": 0})).with("/ttl_seconds", Value::Null),
         works(Upsert, SESSIONS, json!({"documents": [{"id": 3, "vector": vector, "expires_at": "2001-01-01"}]})).with("/results/0/status", json!("created")),
-        // Its row goes at a time of its own, under a sequence number: from here on nothing is asked that shows one.
         works(Count, SESSIONS, json!({})).with("/count", json!(4)),
+        // Its row goes at a time of its own, under a sequence number.
+        works(DescribeCollection, SESSIONS, json!({})).with("/last_seq", json!(10)).with("/index/vector_count", json!(4)).by_itself(),
         refused(GetDocument, SESSIONS, json!({"id": 3}), DocumentNotFound, "no document has the id 3"),
         refused(DeleteDocument, SESSIONS, json!({"id": 3}), DocumentNotFound, "3"),
         refused(PatchMetadata, SESSIONS, json!({"id": 3, "metadata": {"a": 1}}), DocumentNotFound, "3"),

@@ -341,6 +341,22 @@ fn index_settings(given: wire::IndexSettings) -> Value {
     ])
 }
 
+pub(crate) fn backup(given: wire::Backup) -> Value {
+    let collections = given.collections.into_iter().map(|of| {
+        json!({
+            "uuid": of.uuid, "name": of.name, "document_count": of.document_count, "bytes": of.bytes,
+        })
+    });
+    let mut backup = json!({
+        "id": given.id, "created_unix_ms": given.created_unix_ms, "version": given.version,
+        "bytes": given.bytes, "collections": collections.collect::<Vec<_>>(),
+    });
+    if let Some(fault) = given.fault {
+        backup["fault"] = fault.into();
+    }
+    backup
+}
+
 pub(crate) fn task(given: Option<wire::Task>) -> Value {
     let given = given.unwrap();
     let word = |name: &str| Value::from(name.rsplit_once("_").unwrap().1.to_lowercase());

@@ -111,6 +111,22 @@ impl GrpcDoor {
             Message::CancelTask(message) => {
                 from_wire::task(client.cancel_task(message).await?.into_inner().task)
             }
+            Message::CreateBackup(message) => {
+                from_wire::task(client.create_backup(message).await?.into_inner().task)
+            }
+            Message::ListBackups(message) => {
+                let backups = client.list_backups(message).await?.into_inner().backups;
+                let backups: Vec<_> = backups.into_iter().map(from_wire::backup).collect();
+                json!({"backups": backups})
+            }
+            Message::GetBackup(message) => {
+                let backup = client.get_backup(message).await?.into_inner().backup;
+                from_wire::backup(backup.unwrap())
+            }
+            Message::DeleteBackup(message) => {
+                client.delete_backup(message).await?;
+                json!({"deleted": true})
+            }
             Message::DeleteCollection(message) => {
                 client.delete_collection(message).await?;
                 json!({"deleted": true})

@@ -31,6 +31,10 @@ pub(crate) enum Operation {
     ListTasks,
     GetTask,
     CancelTask,
+    CreateBackup,
+    ListBackups,
+    GetBackup,
+    DeleteBackup,
     /// `field` in the body is that of the path.
     PutField,
     DropField,

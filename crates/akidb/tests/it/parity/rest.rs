@@ -86,6 +86,10 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
         Operation::CancelTask => {
             (Method::POST, format!("/v1/tasks/{}/cancel", task_id(&take("id").unwrap())))
         }
+        Operation::CreateBackup => (Method::POST, "/v1/admin/backups".to_owned()),
+        Operation::ListBackups => (Method::GET, "/v1/admin/backups".to_owned()),
+        Operation::GetBackup => (Method::GET, backup_path(&take("id").unwrap())),
+        Operation::DeleteBackup => (Method::DELETE, backup_path(&take("id").unwrap())),
         Operation::PutField => (Method::PUT, at(&field_path(&take("field").unwrap()))),
         Operation::DropField => (Method::DELETE, at(&field_path(&take("field").unwrap()))),
         Operation::DeleteCollection => (Method::DELETE, at("")),
@@ -108,6 +112,10 @@ fn spelled(request: &Request) -> (Method, String, Option<String>, Option<Value>)
     };
     let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
     (method, path, key, has_body.then_some(body))
+}
+
+fn backup_path(id: &Value) -> String {
+    format!("/v1/admin/backups/{}", task_id(id))
 }
 
 fn task_id(id: &Value) -> String {

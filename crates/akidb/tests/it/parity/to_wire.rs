@@ -32,6 +32,10 @@ pub(crate) enum Message {
     ListTasks(wire::ListTasksRequest),
     GetTask(wire::GetTaskRequest),
     CancelTask(wire::CancelTaskRequest),
+    CreateBackup(wire::CreateBackupRequest),
+    ListBackups(wire::ListBackupsRequest),
+    GetBackup(wire::GetBackupRequest),
+    DeleteBackup(wire::DeleteBackupRequest),
     PutField(wire::PutFieldRequest),
     DropField(wire::DropFieldRequest),
     DeleteCollection(wire::DeleteCollectionRequest),
@@ -111,6 +115,14 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
         Operation::ListTasks => Message::ListTasks(wire::ListTasksRequest {}),
         Operation::GetTask => {
             Message::GetTask(wire::GetTaskRequest { id: body.required("id", text)? })
+        }
+        Operation::CreateBackup => Message::CreateBackup(wire::CreateBackupRequest {}),
+        Operation::ListBackups => Message::ListBackups(wire::ListBackupsRequest {}),
+        Operation::GetBackup => {
+            Message::GetBackup(wire::GetBackupRequest { id: body.required("id", text)? })
+        }
+        Operation::DeleteBackup => {
+            Message::DeleteBackup(wire::DeleteBackupRequest { id: body.required("id", text)? })
         }
         Operation::CancelTask => {
             Message::CancelTask(wire::CancelTaskRequest { id: body.required("id", text)? })

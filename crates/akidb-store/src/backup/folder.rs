@@ -1,0 +1,170 @@
+//! The backups that there are.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use akidb_engine::BackupInfo;
+use uuid::Uuid;
+
+use super::manifest::BackupManifest;
+use crate::{
+    StoreError,
+    directory::{create_private, sync_directory},
+};
+
+/// What is not whole yet, or not whole any more.
+const NEW: &str = "new";
+
+fn unreadable(id: Uuid, error: &StoreError) -> BackupInfo {
+    let (seconds, _) = id.get_timestamp().map_or((0, 0), |moment| moment.to_unix());
+    BackupInfo {
+        id,
+        created_unix_ms: i64::try_from(seconds).unwrap_or(0) * 1_000,
+        version: String::new(),
+        bytes: 0,
+        collections: Vec::new(),
+        fault: Some(error.to_string()),
+    }
+}
+
+/// A folder with backups, a folder each.
+#[derive(Clone, Debug)]
+pub struct BackupFolder {
+    root: PathBuf,
+}
+
+impl BackupFolder {
+    /// One that need not be there yet.
+    #[must_use]
+    pub const fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// All backups, the oldest first.
+    ///
+    /// # Errors
+    /// When the folder can not be read.
+    pub fn list(&self) -> Result<Vec<BackupInfo>, StoreError> {
+        let ids = self.ids()?.into_iter().filter(|(_, is_whole)| *is_whole);
+        let told = ids.map(|(id, _)| match self.read(id) {
+            Ok(manifest) => manifest.info(),
+            Err(error) => unreadable(id, &error),
+        });
+        Ok(told.collect())
+    }
+
+    /// The manifest of a backup.
+    ///
+    /// # Errors
+    /// [`StoreError::BackupNotFound`], or that it can not be read.
+    pub fn read(&self, id: Uuid) -> Result<BackupManifest, StoreError> {
+        BackupManifest::read(&self.existing(id)?, id)
+    }
+
+    /// Removes a backup. One that is cut short is none any more.
+    ///
+    /// # Errors
+    /// [`StoreError::BackupNotFound`], or that it can not be removed.
+    pub fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        let (from, to) = (self.existing(id)?, self.unfinished(id));
+        fs::rename(&from, &to).map_err(StoreError::io("renaming", &from))?;
+        sync_directory(&self.root)?;
+        self.abandon(id)
+    }
+
+    /// Removes what is left of backups that did not come to their end.
+    ///
+    /// # Errors
+    /// When something can not be removed.
+    pub fn remove_unfinished(&self) -> Result<(), StoreError> {
+        for (id, is_whole) in self.ids()? {
+            if !is_whole {
+                self.abandon(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a backup is.
+    pub(super) fn existing(&self, id: Uuid) -> Result<PathBuf, StoreError> {
+        let path = self.root.join(id.to_string());
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => Ok(path),
+            Ok(_) => Err(StoreError::BackupNotFound { id }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(StoreError::BackupNotFound { id })
+            }
+            Err(error) => Err(StoreError::io("reading", path)(error)),
+        }
+    }
+
+    /// Whether what it has takes room of the disk that `path` is on.
+    #[must_use]
+    pub fn is_on_disk_of(&self, path: &Path) -> bool {
+        let device = |path: &Path| fs::metadata(path).ok().map(|it| MetadataExt::dev(&it));
+        let here = self.root.ancestors().find_map(device);
+        here.is_some() && here == device(path)
+    }
+
+    /// Makes the folder of a backup that is to be written.
+    pub(super) fn begin(&self, id: Uuid) -> Result<PathBuf, StoreError> {
+        self.abandon(id)?;
+        let path = self.unfinished(id);
+        create_private(&path)?;
+        Ok(path)
+    }
+
+    /// Gives a backup its name, durably.
+    pub(super) fn finish(&self, id: Uuid) -> Result<(), StoreError> {
+        let from = self.unfinished(id);
+        sync_directory(&from)?;
+        fs::rename(&from, self.root.join(id.to_string()))
+            .map_err(StoreError::io("renaming", &from))?;
+        sync_directory(&self.root)
+    }
+
+    /// Removes what there is of a backup that did not come to its end.
+    pub(super) fn abandon(&self, id: Uuid) -> Result<(), StoreError> {
+        let path = self.unfinished(id);
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::io("removing", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unfinished(&self, id: Uuid) -> PathBuf {
+        self.root.join(format!("{id}.{NEW}"))
+    }
+
+    /// The ids of all folders that a backup made, and whether they are whole; ascending.
+    fn ids(&self) -> Result<Vec<(Uuid, bool)>, StoreError> {
+        let entries = match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(StoreError::io("reading", &self.root))?,
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("reading", &self.root))?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let name = entry.file_name();
+            let name = name.to_str().unwrap_or_default();
+            let (id, is_whole) = name.strip_suffix(".new").map_or((name, true), |id| (id, false));
+            // Only as it is written, so that no other name leads to it.
+            let id = Uuid::try_parse(id).ok().filter(|uuid| uuid.to_string() == id);
+            ids.extend(id.filter(|_| is_folder).map(|id| (id, is_whole)));
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+}
