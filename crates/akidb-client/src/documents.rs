@@ -105,6 +105,8 @@ pub enum Part {
     Metadata,
     /// The vector, or those of the passages.
     Vector,
+    /// Of a search alone: the best passages of each hit.
+    Passages,
 }
 
 impl Part {
@@ -114,6 +116,7 @@ impl Part {
             Self::Text => "text",
             Self::Metadata => "metadata",
             Self::Vector => "vector",
+            Self::Passages => "passages",
         }
     }
 }

@@ -81,8 +81,9 @@ pub use self::{
     rerank::{Rerank, Reranked, RerankedDocument, Reranking},
     retries::Retries,
     search::{
-        Fusion, GroupBy, Hit, HitGroup, HitOrder, HitPassage, Hits, HybridParams, MinParts,
-        PartWeights, ScoreParts, Search, SearchMode, SearchParams, SearchPlan, SearchRerank,
+        BestPassage, CharacterRange, Fusion, GroupBy, Highlight, Highlights, Hit, HitGroup,
+        HitOrder, HitPassage, Hits, HybridParams, MinParts, PartWeights, ScoreParts, Search,
+        SearchMode, SearchParams, SearchPlan, SearchRerank,
     },
     tasks::{Task, TaskError, TaskState},
 };

@@ -44,9 +44,18 @@ pub struct Search {
     /// How a hybrid search is done; what is absent is left to the node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hybrid: Option<HybridParams>,
-    /// The parts to answer; text and metadata where absent.
+    /// The parts to answer. Where absent, text and metadata, or passages and metadata where passages are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub include: Option<Vec<Part>>,
+    /// How many of the best passages of each hit to answer. It asks for passages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passages_per_document: Option<u64>,
+    /// How many neighbors on either side each of these comes with. It asks for passages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passage_context: Option<u64>,
+    /// Whether and how words of the text are marked in the texts of hits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub highlight: Option<Highlight>,
     /// How to search; what is absent is left to the settings of the collection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<SearchParams>,
@@ -62,6 +71,17 @@ pub struct Search {
     /// Hits in groups of one value of a field; `limit` and `offset` are ones of groups then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_by: Option<GroupBy>,
+}
+
+/// Asks for the words of the text of a search in the texts of its hits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Highlight {
+    /// How many of each text, and of each passage, are listed, 100 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranges: Option<u64>,
+    /// How many neighboring sentences with the most of the words are shown, none where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snippet_sentences: Option<u64>,
 }
 
 /// The best hits in the order of a field. Those without a value come last.
@@ -235,6 +255,19 @@ impl Search {
         Self { group_by: Some(GroupBy { field: field.into(), size: Some(size) }), ..self }
     }
 
+    /// The same, with so many passages of each hit, each with so many neighbors on either side.
+    #[must_use]
+    pub fn passages(self, per_document: u64, context: u64) -> Self {
+        let (passages_per_document, passage_context) = (Some(per_document), Some(context));
+        Self { passages_per_document, passage_context, ..self }
+    }
+
+    /// The same, with the words of its text marked in the texts of hits.
+    #[must_use]
+    pub fn highlight(self, highlight: Highlight) -> Self {
+        Self { highlight: Some(highlight), ..self }
+    }
+
     /// The same, with these parts of each document.
     #[must_use]
     pub fn include(self, parts: &[Part]) -> Self {
@@ -294,8 +327,14 @@ pub struct Hit {
     /// In place of `vector` where the text was cut into passages: these, in their order.
     #[serde(default)]
     pub passages: Vec<Passage>,
-    /// The passage of the text that is nearest or has the words, where it was cut.
+    /// The passage of the text that is nearest or has the words, where it was cut and the search does not ask for
+    /// passages.
     pub passage: Option<HitPassage>,
+    /// The best passages, best first, where the search asks for them.
+    #[serde(default)]
+    pub best_passages: Vec<BestPassage>,
+    /// Where the text has words of the query, where the search asks for it.
+    pub highlights: Option<Highlights>,
     /// Its texts in named vector fields, by the field's name.
     #[serde(default)]
     pub texts: BTreeMap<String, String>,
@@ -341,6 +380,49 @@ pub struct HitPassage {
     pub text: String,
 }
 
+/// One of the best passages of a hit. Characters are Unicode code points.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct BestPassage {
+    /// Its first character in the text.
+    pub start: usize,
+    /// The character after its last one.
+    pub end: usize,
+    /// Its text.
+    pub text: String,
+    /// What it is among the best by, as the score of its hit is.
+    pub score: f32,
+    /// What the score of a hybrid search was made of.
+    pub parts: Option<ScoreParts>,
+    /// The text from the first of its neighbors to the last, where some are asked for and there are any.
+    pub context: Option<HitPassage>,
+    /// The words of the query in it, in characters of the whole text.
+    #[serde(default)]
+    pub highlights: Vec<CharacterRange>,
+}
+
+/// Where the text of a document has words of the query.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct Highlights {
+    /// The first ones, in their order.
+    pub ranges: Vec<CharacterRange>,
+    /// How many there are, listed or not.
+    pub total: u64,
+    /// The sentences with the most of them.
+    pub snippet: Option<HitPassage>,
+}
+
+/// Where words stand, in Unicode code points of the whole text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct CharacterRange {
+    /// The first character.
+    pub start: usize,
+    /// The character after the last one.
+    pub end: usize,
+}
+
 /// How a search found its hits.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
@@ -369,6 +451,10 @@ pub struct SearchPlan {
     pub keyword_ms: Option<f64>,
     /// Time to fetch the documents.
     pub fetch_ms: f64,
+    /// Passages that got a score, where some are asked for.
+    pub passages: Option<u64>,
+    /// Time to find passages and words, where any are asked for.
+    pub shown_ms: Option<f64>,
     /// Hits that the re-ranker read, where one is asked for.
     pub reranked: Option<u64>,
     /// Time of the re-ranker, where one is asked for.

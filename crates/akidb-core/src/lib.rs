@@ -41,7 +41,8 @@ pub use facet::{
 };
 pub use field_path::{FieldPath, InvalidFieldPath};
 pub use filter::{
-    Caseless, DateInterval, Filter, FilterError, Filtered, Operand, Ordered, Test, value_key,
+    Caseless, DateInterval, Filter, FilterError, Filtered, Operand, Ordered, Test, TextTest,
+    WordsJudge, WordsTest, value_key,
 };
 pub use index_settings::{IndexEngine, IndexSettings, Quantization, UnknownIndexSetting};
 pub use json::{JsonFault, KEY_STANDS_TWICE, read_json, read_raw_json};
@@ -50,7 +51,7 @@ pub use limits::Limits;
 pub use metadata::{InvalidMetadata, Metadata};
 pub use metric::{Metric, UnknownMetric};
 pub use name::{CollectionName, FieldName, InvalidFieldName, InvalidName};
-pub use passage::{Chunking, Passage, in_characters};
+pub use passage::{CharacterOffsets, Chunking, Passage, in_characters};
 pub use plan::{Codes, Strategy};
 pub use search_mode::{FusionKind, SearchMode};
 pub use sort_key::{Direction, OrderBy, SortKey, SortKind};

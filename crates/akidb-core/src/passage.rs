@@ -39,6 +39,41 @@ pub fn in_characters(
     ranges.collect()
 }
 
+/// Where some bytes of a text stand in characters, found in one pass over the text.
+#[derive(Clone, Debug)]
+pub struct CharacterOffsets {
+    /// Bytes with their characters, ascending.
+    known: Vec<(usize, usize)>,
+}
+
+impl CharacterOffsets {
+    /// Those of both ends of some ranges of bytes. Ends that are not in the text, or within a character, are not known.
+    #[must_use]
+    pub fn of<'r>(text: &str, ranges: impl IntoIterator<Item = &'r Range<usize>>) -> Self {
+        let ends = ranges.into_iter().flat_map(|range| [range.start, range.end]);
+        let mut ends: Vec<usize> = ends.filter(|end| text.is_char_boundary(*end)).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let (mut byte, mut character) = (0, 0);
+        let known = ends.into_iter().map(|end| {
+            character += text[byte..end].chars().count();
+            byte = end;
+            (end, character)
+        });
+        Self { known: known.collect() }
+    }
+
+    /// A range in characters; `None` where one of its ends is not known.
+    #[must_use]
+    pub fn characters(&self, range: &Range<usize>) -> Option<Range<usize>> {
+        let of = |end: usize| {
+            let found = self.known.binary_search_by_key(&end, |(byte, _)| *byte);
+            found.ok().map(|at| self.known[at].1)
+        };
+        Some(of(range.start)?..of(range.end)?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::iter;
@@ -53,5 +88,11 @@ mod tests {
         });
         assert_eq!(in_characters(text, iter::once(0..2)), None);
         assert_eq!(in_characters(text, iter::once(0..10)), None);
+        let ranges = [5..9, 0..1, 1..7, 0..2, 0..10, 9..9];
+        let offsets = CharacterOffsets::of(text, &ranges);
+        let expected = [Some(2..5), Some(0..1), Some(1..3), None, None, Some(5..5)];
+        assert_eq!(ranges.map(|range| offsets.characters(&range)), expected);
+        assert_eq!(offsets.characters(&(0..5)), Some(0..2));
+        assert_eq!(offsets.characters(&(0..8)), None, "nobody asked for it");
     }
 }

@@ -28,6 +28,7 @@ mod fusion;
 mod read;
 mod record;
 mod search;
+mod shown;
 mod status;
 mod task;
 mod text_hash;
@@ -48,6 +49,7 @@ pub use record::{
 pub use search::{
     Found, Hit, HitParts, HitPassage, Hybrid, Near, Query, Ranking, SearchPlan, Words,
 };
+pub use shown::{BestPassage, Highlight, Highlights, Shown, ShownPassages};
 pub use status::{
     CollectionStatus, EngineStatus, IndexProgress, IndexState, IndexStatus, LostWrites,
     StorageFinding, UnopenedCollection,

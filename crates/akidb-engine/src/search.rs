@@ -8,7 +8,7 @@ use std::{
 
 use akidb_core::{DamagedDocument, Document, DocumentId, Effort, Filter, Strategy};
 
-use crate::{Fusion, ScoreParts};
+use crate::{BestPassage, Fusion, Highlights, ScoreParts, Shown};
 
 /// Asks for the best documents.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Query {
     pub window: usize,
     /// How much of them comes.
     pub parts: HitParts,
+    /// What comes beside it. Where that is anything, so do texts and metadata.
+    pub shown: Shown,
     /// From when on nobody waits for the answer.
     pub deadline: Instant,
     /// What is done to find the right ones.
@@ -127,6 +129,11 @@ pub struct Hit {
     pub document: Document,
     /// The passage of its text that is nearest or has the words, where the collection cuts texts.
     pub passage: Option<HitPassage>,
+    /// The best passages of its text in the field that is searched, best first, where they are asked for. Where the text
+    /// was not cut it is its only passage.
+    pub best_passages: Option<Vec<BestPassage>>,
+    /// Where its text has words, where that is asked for.
+    pub highlights: Option<Highlights>,
 }
 
 /// The passage by which a document was found.
@@ -166,6 +173,10 @@ pub struct SearchPlan {
     pub keyword: Duration,
     /// Time to fetch the documents.
     pub fetch: Duration,
+    /// Passages that got a score, where some are to be shown.
+    pub passages: Option<u64>,
+    /// Of `fetch`, the time to find what is shown beside documents, where anything is.
+    pub shown: Option<Duration>,
     /// Hits that a re-ranker read, in front of the engine, where it was asked for.
     pub reranked: Option<u64>,
     /// Time of the re-ranker.
@@ -184,7 +195,17 @@ impl SearchPlan {
             index: self.index + later.index,
             keyword: self.keyword + later.keyword,
             fetch: self.fetch + later.fetch,
+            passages: sum(self.passages, later.passages),
+            shown: sum(self.shown, later.shown),
             ..later
         }
+    }
+}
+
+/// What is known of two.
+fn sum<T: std::ops::Add<Output = T>>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one + other),
+        (one, other) => one.or(other),
     }
 }

@@ -272,7 +272,7 @@ impl CollectionService for CollectionDoor {
     ) -> Reply<GetDocumentResponse> {
         let (call, message) = Call::open(request)?;
         let id = call.decoded(decode::id(message.id))?;
-        let include = decode::include(message.include);
+        let include = call.decoded(decode::include(message.include))?;
         let context = call.context();
         let reply = self.service.get_document(&context, &message.collection, id, include).await;
         let document = reply.map(|found| encode::document(found, include));
@@ -377,9 +377,8 @@ impl CollectionService for CollectionDoor {
     async fn search(&self, request: Request<SearchRequest>) -> Reply<SearchResponse> {
         let (call, message) = Call::open(request)?;
         let asked = call.decoded(decode::search(message.search))?;
-        let include = asked.include;
         let reply = self.service.search(&call.context(), &message.collection, asked).await;
-        let result = reply.map(|found| encode::search_result(found, include));
+        let result = reply.map(encode::search_result);
         call.reply(result.map(|found| SearchResponse { result: Some(found) }))
     }
 
@@ -389,12 +388,8 @@ impl CollectionService for CollectionDoor {
     ) -> Reply<SearchBatchResponse> {
         let (call, message) = Call::open(request)?;
         let asked = call.decoded(decode::searches(message.searches))?;
-        let includes: Vec<_> = asked.iter().map(|search| search.include).collect();
         let reply = self.service.search_batch(&call.context(), &message.collection, asked).await;
-        let results = reply.map(|found| {
-            let found = found.into_iter().zip(includes);
-            found.map(|(found, include)| encode::search_result(found, include)).collect()
-        });
+        let results = reply.map(|found| found.into_iter().map(encode::search_result).collect());
         call.reply(results.map(|results| SearchBatchResponse { results }))
     }
 }

@@ -11,10 +11,10 @@ use akidb_proto::{
 };
 use akidb_service::{
     CreateCollection, DeleteDocuments, Direction, Embed, FusionKind, GetDocuments, GivenAlias,
-    GivenAliasAction, GivenChunking, GivenField, GivenGroup, GivenId, GivenIndex, GivenOrder,
-    HitOrder, HybridParams, Include, InputType, MinParts, NewDocument, PartWeights, PatchDocument,
-    Pooling, Rerank, Scroll, Search, SearchMode, SearchParams, SearchRerank, Truncate,
-    UpdateCollection, UpdateDocuments, Upsert,
+    GivenAliasAction, GivenChunking, GivenField, GivenGroup, GivenHighlight, GivenId, GivenIndex,
+    GivenOrder, HitInclude, HitOrder, HybridParams, Include, InputType, MinParts, NewDocument,
+    PartWeights, PatchDocument, Pooling, Rerank, Scroll, Search, SearchMode, SearchParams,
+    SearchRerank, Truncate, UpdateCollection, UpdateDocuments, Upsert,
 };
 use serde_json::{Map, Value};
 
@@ -238,7 +238,7 @@ pub(crate) fn get_documents(given: wire::GetDocumentsRequest) -> Result<GetDocum
         limit: given.limit,
         cursor: given.cursor,
         order_by: order_by(given.order_by)?,
-        include: include(given.include),
+        include: include(given.include)?,
     })
 }
 
@@ -265,14 +265,32 @@ pub(crate) fn delete_documents(given: wire::DeleteDocumentsRequest) -> Result<De
     Ok(request)
 }
 
-pub(crate) fn include(given: Option<wire::Include>) -> Include {
+/// Parts of documents.
+///
+/// # Errors
+/// `invalid_argument` for passages, which hits have.
+pub(crate) fn include(given: Option<wire::Include>) -> Result<Include> {
     let default = Include::default();
     let given = given.unwrap_or_default();
-    Include {
+    if given.passages.is_some() {
+        let fault = "is for searches, whose hits have passages";
+        return Err(Error::at(ErrorCode::InvalidArgument, "include.passages", fault));
+    }
+    Ok(Include {
         text: given.text.unwrap_or(default.text),
         metadata: given.metadata.unwrap_or(default.metadata),
         vector: given.vector.unwrap_or(default.vector),
-    }
+    })
+}
+
+fn hit_include(given: Option<wire::Include>) -> HitInclude {
+    let wire::Include { text, metadata, vector, passages } = given.unwrap_or_default();
+    HitInclude { text, metadata, vector, passages }
+}
+
+fn highlight(given: wire::Highlight) -> GivenHighlight {
+    let wire::Highlight { ranges, snippet_sentences } = given;
+    GivenHighlight { ranges, snippet_sentences }
 }
 
 pub(crate) fn scroll(given: wire::ScrollDocumentsRequest) -> Result<Scroll> {
@@ -281,7 +299,7 @@ pub(crate) fn scroll(given: wire::ScrollDocumentsRequest) -> Result<Scroll> {
         limit: given.limit,
         cursor: given.cursor,
         order_by: order_by(given.order_by)?,
-        include: include(given.include),
+        include: include(given.include)?,
     })
 }
 
@@ -310,7 +328,10 @@ fn one_search(given: wire::Search) -> Result<Search> {
         order_by: hit_order(given.order_by)?,
         group_by: given.group_by.map(|wire::GroupBy { field, size }| GivenGroup { field, size }),
         min_score: given.min_score,
-        include: include(given.include),
+        include: hit_include(given.include),
+        passages_per_document: given.passages_per_document,
+        passage_context: given.passage_context,
+        highlight: given.highlight.map(highlight),
         params: params(given.params),
         rerank: given.rerank.map(|wire::SearchRerank { model, top }| SearchRerank { model, top }),
         explain: given.explain,
@@ -422,9 +443,16 @@ mod tests {
 
     #[test]
     fn an_absent_include_is_the_default_of_the_service() {
+        let include = |given| include(given).unwrap();
         assert_eq!(include(None), Include::default());
         let given = wire::Include { text: Some(false), vector: Some(true), ..Default::default() };
         assert_eq!(include(Some(given)), Include { text: false, metadata: true, vector: true });
+        let passages = wire::Include { passages: Some(false), ..Default::default() };
+        check_refused(
+            super::include(Some(passages)),
+            ErrorCode::InvalidArgument,
+            "include.passages",
+        );
     }
 
     #[test]

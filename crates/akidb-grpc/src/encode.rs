@@ -16,7 +16,7 @@ use akidb_service::{
     TaskKind, TaskProgressState, UpsertReply, UpsertResult, UpsertStatus,
 };
 
-use crate::value;
+use crate::{shown, value};
 
 pub(crate) fn description(given: CollectionDescription) -> wire::CollectionDescription {
     let status = |name: &str| given.indexes.get(name).copied();
@@ -274,7 +274,7 @@ fn passages(given: Vec<Passage>, include: Include) -> Vec<wire::Passage> {
     passages.collect()
 }
 
-fn span(characters: &Range<usize>) -> wire::Passage {
+pub(crate) fn span(characters: &Range<usize>) -> wire::Passage {
     let (start, end) = (characters.start as u64, characters.end as u64);
     wire::Passage { start, end, ..wire::Passage::default() }
 }
@@ -293,7 +293,8 @@ pub(crate) fn damaged(given: Vec<DamagedDocument>) -> Vec<wire::DamagedDocument>
         .collect()
 }
 
-pub(crate) fn search_result(given: SearchReply, include: Include) -> wire::SearchResult {
+pub(crate) fn search_result(given: SearchReply) -> wire::SearchResult {
+    let include = given.include;
     let group = |given: HitGroup| wire::HitGroup {
         value: Some(value::wire_value(given.value)),
         hits: given.hits.into_iter().map(|given| hit(given, include)).collect(),
@@ -334,19 +335,29 @@ fn search_plan(given: SearchPlan) -> wire::SearchPlan {
         keyword_ms: (!given.keyword.is_zero()).then(|| milliseconds(given.keyword)),
         reranked: given.reranked,
         rerank_ms: given.reranked.map(|_| milliseconds(given.rerank)),
+        passages: given.passages,
+        shown_ms: given.shown.map(milliseconds),
     }
 }
 
 fn hit(given: Hit, include: Include) -> wire::Hit {
-    let passage = given
-        .passage
-        .map(|found| wire::Passage { text: Some(found.text), ..span(&found.characters) });
+    let passage = given.passage.filter(|_| given.best_passages.is_none()).map(shown::text_part);
     let document = Some(document(given.document, include));
     let parts = score_parts(given.score_parts, given.rerank);
-    wire::Hit { score: given.score, document, passage, parts }
+    wire::Hit {
+        score: given.score,
+        document,
+        passage,
+        parts,
+        best_passages: given.best_passages.map(shown::best_passages),
+        highlights: given.highlights.map(shown::highlights),
+    }
 }
 
-fn score_parts(given: Option<ScoreParts>, rerank: Option<f32>) -> Option<wire::ScoreParts> {
+pub(crate) fn score_parts(
+    given: Option<ScoreParts>,
+    rerank: Option<f32>,
+) -> Option<wire::ScoreParts> {
     let semantic = given.and_then(|given| given.semantic);
     let keyword = given.map(|given| given.keyword);
     (given.is_some() || rerank.is_some()).then_some(wire::ScoreParts { semantic, keyword, rerank })
@@ -442,6 +453,7 @@ mod tests {
     #[test]
     fn a_degraded_answer_says_so() {
         let reply = |degraded| SearchReply {
+            include: Include::default(),
             hits: Vec::new(),
             groups: None,
             took: Duration::ZERO,
@@ -452,7 +464,7 @@ mod tests {
             unknown_fields: Vec::new(),
             unknown_tokens: None,
         };
-        assert!(search_result(reply(true), Include::default()).degraded);
-        assert!(!search_result(reply(false), Include::default()).degraded);
+        assert!(search_result(reply(true)).degraded);
+        assert!(!search_result(reply(false)).degraded);
     }
 }

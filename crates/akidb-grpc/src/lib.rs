@@ -23,6 +23,7 @@ mod ordered_replies;
 mod scrape;
 mod scroll;
 mod server;
+mod shown;
 mod status;
 mod stream_upsert;
 mod value;

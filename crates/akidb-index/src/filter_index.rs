@@ -49,7 +49,9 @@ use std::{
     sync::Arc,
 };
 
-use akidb_core::{DocumentId, Facet, FacetCounts, FieldPath, Filter, Filtered, OrderBy, SortKey};
+use akidb_core::{
+    DocumentId, Facet, FacetCounts, FieldPath, Filter, Filtered, OrderBy, SortKey, TextTest,
+};
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
@@ -76,7 +78,7 @@ pub struct Matching {
     /// It is empty but for these: strings beyond [`FilterIndex::STRING_BYTES_MAX`] in which `$contains`
     /// or `$icontains` look for a text, or which begin as a long operand does; lists and objects beyond
     /// [`FilterIndex::COMPOUND_BYTES_MAX`] that have the hash of an operand; `$contains` of several values
-    /// through a list of objects; filters on a path beyond [`FilterIndex::PATH_BYTES_MAX`].
+    /// through a list of objects; filters on a path beyond [`FilterIndex::PATH_BYTES_MAX`]; conditions on texts.
     pub unsure: RoaringBitmap,
 }
 
@@ -188,10 +190,25 @@ impl FilterIndex {
         self.publish(state);
     }
 
-    /// The live slots whose documents match a filter.
+    /// The live slots whose documents match a filter. It knows nothing of texts: where a condition is on these, only the
+    /// document tells.
     #[must_use]
     pub fn matching(&self, filter: &Filter) -> Matching {
-        self.snapshot().matching(filter)
+        let state = self.snapshot();
+        let slots = state.slot_count();
+        state
+            .matching(filter, &|_| Matching { unsure: (0..slots).collect(), ..Matching::default() })
+    }
+
+    /// The same, where somebody knows more: `texts` gives the slots that hold a condition on texts, and those of which only the
+    /// document tells. It is asked of a moment that is not before the one that is searched.
+    #[must_use]
+    pub fn matching_with(
+        &self,
+        filter: &Filter,
+        texts: &dyn Fn(&TextTest) -> Matching,
+    ) -> Matching {
+        self.snapshot().matching(filter, texts)
     }
 
     /// How many of some slots have which values of a field, over several indexes. Each slot stands for a
@@ -221,6 +238,12 @@ impl FilterIndex {
     ) -> Option<Vec<OrderedGroup>> {
         let states: Vec<_> = of.iter().map(|(index, slots)| (index.snapshot(), *slots)).collect();
         ordered::groups(&states, order, start, wanted, is_late)
+    }
+
+    /// Whether any of some slots was removed.
+    #[must_use]
+    pub fn has_removed(&self, slots: &RoaringBitmap) -> bool {
+        !self.snapshot().dead().is_disjoint(slots)
     }
 
     /// The id of the document that was inserted under a slot, be it removed or not.

@@ -110,7 +110,7 @@ async fn scrolled(store: &DocumentStore) -> Result<Scrolled> {
 
 /// The documents that an exact search for everything finds.
 fn searched(projection: &Projection) -> BTreeSet<Seq> {
-    let view = projection.view(None);
+    let view = projection.view(None, None);
     let request = SearchRequest::nearest(projection.slot_count().max(1)).exactly();
     let found = view.search(&vec![1.0; projection.dimension()], request);
     found.candidates.into_iter().map(|candidate| candidate.key.document).collect()

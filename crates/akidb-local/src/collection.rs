@@ -59,7 +59,7 @@ impl LocalCollection {
 
 /// How many documents match, of all where there is no filter.
 async fn count(open: &OpenCollection, filter: Option<&Filter>) -> Result<u64> {
-    match open.expiries.alive(filter) {
+    match open.asked(filter) {
         None => Ok(open.store.document_count()),
         Some(filter) => matching::count(open, &filter).await,
     }
@@ -106,7 +106,7 @@ impl Collection for LocalCollection {
 
     async fn matching(&self, filter: &Filter) -> Result<Matching> {
         let open = self.opened().await?;
-        let alive = open.expiries.alive(Some(filter));
+        let alive = open.asked(Some(filter));
         let found = matching::versions(&open, alive.as_deref().unwrap_or(filter)).await?;
         let unknown_fields = open.projections.unknown_fields(Some(filter));
         Ok(Matching { versions: found.versions, unknown_fields })

@@ -23,7 +23,7 @@ const ATTEMPTS_MAX: u32 = 8;
 /// When a read fails, or nobody waits for the answer any more.
 pub(crate) async fn facets(open: &OpenCollection, query: FacetQuery) -> Result<Facets> {
     let everything = Filter::And(Vec::new());
-    let alive = open.expiries.alive(query.filter.as_ref()).map(Cow::into_owned);
+    let alive = open.asked(query.filter.as_ref()).map(Cow::into_owned);
     let counted = query.facets.iter().map(|facet| &facet.field);
     let unknown_fields = open
         .projections

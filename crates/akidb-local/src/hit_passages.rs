@@ -1,11 +1,12 @@
-//! The passage of a text by which its document was found: the nearest, or the one with the words.
+//! The passages of a text by which its document was found: the nearest, or those with the words.
 
 use std::{collections::HashMap, ops::Range};
 
 use akidb_core::{Document, Result, Seq, in_characters};
-use akidb_engine::{HitPassage, Ranking};
+use akidb_engine::{HitPassage, Query};
+use akidb_index::SearchRequest;
 use akidb_store::{DocumentStore, PassageSpans};
-use akidb_text::{TextIndex, TextSettings};
+use akidb_text::{TextMatcher, TextMatches};
 
 use crate::{
     projection::{Candidate, FieldIdentity},
@@ -22,75 +23,92 @@ pub(crate) enum Passage {
     Damaged,
 }
 
+/// A passage whose place in its text is known.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownPassage {
+    pub(crate) bytes: Range<usize>,
+    /// How near it is to the vector of the query, where that is known.
+    pub(crate) nearness: Option<f32>,
+}
+
 /// The passages of the candidates of a search, by the part that has them. Those of whole texts have none.
 pub(crate) struct Passages {
     of_parts: HashMap<usize, PassageSpans>,
+    /// How near the vectors of passages are that are to be shown.
+    nearness: HashMap<Seq, f32>,
 }
 
 impl Passages {
-    /// Reads on this thread where in their texts the passages are that candidates were found by; of one
-    /// that was found by its words, all of its passages.
+    /// Reads on this thread where in their texts the passages are that candidates were found by: all passages of one
+    /// that was found by its words, and of each where the search shows some.
     pub(crate) fn of(
         store: &DocumentStore,
         views: &Views,
         candidates: &[Candidate],
+        query: &Query,
+        request: SearchRequest<'_>,
     ) -> Result<Self> {
         let mut of_parts = HashMap::new();
+        let shows_some = query.shown.passages.is_some();
+        // A candidate is no later hit than its place, but an earlier one where others are gone.
+        let (before, shown) = candidates.split_at(candidates.len().min(query.shown.from));
         for part in 0..views.len() {
             let (projection, view) = views.part(part);
             let Some(field) = projection.field().filter(|field| field.cuts_texts) else { continue };
-            let here = candidates.iter().filter(|candidate| candidate.part == part);
-            let vectors = here.flat_map(|candidate| match candidate.by_words {
-                true => view.passages_of(candidate.slot),
+            let with_all = before.iter().map(|candidate| (candidate, candidate.by_words));
+            let shown = shown.iter().map(|candidate| (candidate, candidate.by_words || shows_some));
+            let here = with_all.chain(shown).filter(|(candidate, _)| candidate.part == part);
+            let vectors = here.flat_map(|(candidate, with_all)| match with_all {
+                true => view.passages_of(candidate.key.document),
                 false => vec![candidate.key.seq()],
             });
             let vectors: Vec<Seq> = vectors.collect();
             of_parts.insert(part, store.passage_spans_here(field.number, &vectors)?);
         }
-        Ok(Self { of_parts })
+        let mut nearness = HashMap::new();
+        if let Some((near, (part, view))) = query.ranking.near().zip(views.near())
+            && shows_some
+            && of_parts.contains_key(&part)
+        {
+            let here = shown.iter().filter(|candidate| candidate.part == part);
+            let mut documents: Vec<Seq> = here.map(|candidate| candidate.key.document).collect();
+            documents.sort_unstable();
+            nearness = view.nearness_of_passages(&documents, &near.vector, request);
+        }
+        Ok(Self { of_parts, nearness })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.of_parts.is_empty()
     }
 
-    /// The passage by which a document was found.
-    pub(crate) fn of_document(
-        &self,
-        document: &Document,
-        candidate: &Candidate,
-        views: &Views,
-        ranking: &Ranking,
-    ) -> Passage {
-        let (projection, view) = views.part(candidate.part);
-        let spans = self.of_parts.get(&candidate.part);
-        let Some((field, spans)) = projection.field().zip(spans) else { return Passage::None };
-        let text = text_in(document, field);
-        let sources = projection.word_sources().filter(|sources| sources.has_text);
-        match (ranking, sources) {
-            (Ranking::Keyword(words), Some(sources)) if candidate.by_words => {
-                let vectors = view.passages_of(candidate.slot);
-                let known = vectors.iter().filter_map(|vector| spans.sound.get(vector)?.clone());
-                let known: Vec<Range<usize>> = known.collect();
-                // A damaged one among others does not keep the document from being found by its words.
-                match with_words(text, &known, &sources.settings, &words.text) {
-                    Some(bytes) => found(text, bytes),
-                    None => Passage::None,
-                }
-            }
-            _ if candidate.by_words => Passage::None,
-            _ => match spans.sound.get(&candidate.key.seq()) {
-                Some(Some(bytes)) => found(text, bytes.clone()),
-                Some(None) => Passage::None,
-                None if spans.damaged.contains(&candidate.key.seq()) => Passage::Damaged,
-                None => Passage::Gone,
-            },
+    /// The passages of a candidate whose place is known, in their order. Damaged ones are left out, which do not keep
+    /// the document from being found by others.
+    pub(crate) fn known(&self, candidate: &Candidate, views: &Views) -> Vec<KnownPassage> {
+        let (_, view) = views.part(candidate.part);
+        let Some(spans) = self.of_parts.get(&candidate.part) else { return Vec::new() };
+        let vectors = view.passages_of(candidate.key.document).into_iter();
+        let known = vectors.filter_map(|vector| {
+            let bytes = spans.sound.get(&vector)?.clone()?;
+            Some(KnownPassage { bytes, nearness: self.nearness.get(&vector).copied() })
+        });
+        known.collect()
+    }
+
+    /// The passage whose vector is the nearest of a document.
+    pub(crate) fn nearest(&self, text: &str, candidate: &Candidate) -> Passage {
+        let Some(spans) = self.of_parts.get(&candidate.part) else { return Passage::None };
+        match spans.sound.get(&candidate.key.seq()) {
+            Some(Some(bytes)) => found(text, bytes.clone()),
+            Some(None) => Passage::None,
+            None if spans.damaged.contains(&candidate.key.seq()) => Passage::Damaged,
+            None => Passage::Gone,
         }
     }
 }
 
 /// The text that a document has in a field.
-fn text_in<'d>(document: &'d Document, field: &FieldIdentity) -> &'d str {
+pub(crate) fn text_in<'d>(document: &'d Document, field: &FieldIdentity) -> &'d str {
     let text = match field.name.is_unnamed() {
         true => document.text.as_deref(),
         false => {
@@ -101,23 +119,17 @@ fn text_in<'d>(document: &'d Document, field: &FieldIdentity) -> &'d str {
     text.unwrap_or_default()
 }
 
-/// The passage that fits the words best, the first where none has any of them alone.
-fn with_words(
+/// The passage that fits the words best, the first where none has any of them.
+pub(crate) fn with_words(
     text: &str,
-    passages: &[Range<usize>],
-    settings: &TextSettings,
-    words: &str,
-) -> Option<Range<usize>> {
-    let first = passages.first()?;
-    if passages.len() == 1 {
-        return Some(first.clone());
-    }
-    let index = TextIndex::new(settings.clone());
-    for (slot, passage) in (0..).zip(passages) {
-        index.insert(slot, &[(0, text.get(passage.clone()).unwrap_or_default())]);
-    }
-    let best = index.query(words).search(1, None);
-    best.first().map_or(Some(first), |best| passages.get(best.slot as usize)).cloned()
+    passages: &[KnownPassage],
+    matches: &TextMatches,
+    matcher: &TextMatcher,
+) -> Passage {
+    let score = |passage: &KnownPassage| matches.score(&passage.bytes, matcher);
+    // Of equal ones the first.
+    let best = passages.iter().rev().max_by(|one, other| score(one).total_cmp(&score(other)));
+    best.map_or(Passage::None, |best| found(text, best.bytes.clone()))
 }
 
 fn found(text: &str, bytes: Range<usize>) -> Passage {

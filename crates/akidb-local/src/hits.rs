@@ -1,12 +1,17 @@
 //! From what the indexes found to hits: the documents, and the passages that they were found by.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
 
-use akidb_core::{DamagedDocument, Document, DocumentId, Metadata, Result, Seq};
+use akidb_core::{DamagedDocument, Document, DocumentId, Error, Metadata, Result, Seq};
 use akidb_engine::{Hit, HitParts, Query};
-use akidb_store::DocumentStore;
+use akidb_index::SearchRequest;
 
 use crate::{
+    collections::OpenCollection,
+    hit_details::{Details, Shows},
     hit_passages::{Passage, Passages},
     projection::Candidate,
     views::Views,
@@ -20,19 +25,33 @@ pub(crate) struct Fetched {
     pub(crate) damaged: Vec<DamagedDocument>,
     /// How many are gone.
     pub(crate) missing: usize,
+    /// How many passages got a score, to be shown, and the time that what is shown took.
+    pub(crate) passages: u64,
+    pub(crate) shown: Duration,
 }
 
 /// The documents of the candidates, which a search has found. Reads on this thread.
+///
+/// # Errors
+/// When a read fails, or nobody waits for the answer any more.
 pub(crate) fn fetch(
-    store: &DocumentStore,
+    open: &OpenCollection,
     views: &Views,
     candidates: &[Candidate],
     search: &Query,
+    request: SearchRequest<'_>,
 ) -> Result<Fetched> {
-    let passages = Passages::of(store, views, candidates)?;
+    let store = &open.store;
+    let began = Instant::now();
+    let passages = Passages::of(store, views, candidates, search, request)?;
+    let details = Details::of(open, search, views, &passages);
+    let mut shown = began.elapsed();
+    let mut scored_passages = 0;
     // A passage is a part of its document's text.
     let of_index: Vec<Option<DocumentId>> = match search.parts {
-        HitParts::Id if passages.is_empty() => known_ids(views, candidates),
+        HitParts::Id if passages.is_empty() && !search.shown.is_any() => {
+            known_ids(views, candidates)
+        }
         _ => vec![None; candidates.len()],
     };
     let read: Vec<Candidate> = candidates
@@ -63,7 +82,14 @@ pub(crate) fn fetch(
     let itself = search.ranking.near().and_then(|near| near.itself.as_ref());
     for candidate in candidates {
         let Some(document) = by_seq.remove(&candidate.key.document) else { continue };
-        let passage = passages.of_document(&document, candidate, views, &search.ranking);
+        if details.is_late() {
+            return Err(Error::too_late());
+        }
+        let began = Instant::now();
+        let Shows { passage, best_passages, highlights, scored } =
+            details.of_hit(&document, candidate, hits.len() >= search.shown.from);
+        shown += began.elapsed();
+        scored_passages += scored;
         let passage = match passage {
             Passage::None => None,
             Passage::Found(passage) => Some(passage),
@@ -79,10 +105,18 @@ pub(crate) fn fetch(
         };
         if itself != Some(&document.id) && hits.len() < search.window {
             let Candidate { score, score_parts, .. } = *candidate;
-            hits.push(Hit { score, score_parts, rerank: None, document, passage });
+            hits.push(Hit {
+                score,
+                score_parts,
+                rerank: None,
+                document,
+                passage,
+                best_passages,
+                highlights,
+            });
         }
     }
-    Ok(Fetched { hits, damaged, missing })
+    Ok(Fetched { hits, damaged, missing, passages: scored_passages, shown })
 }
 
 /// The ids of documents that are known without a look at these, each in the place of its candidate.

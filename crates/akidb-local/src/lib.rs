@@ -7,6 +7,7 @@
 //! | `collection` | what is asked of one collection |
 //! | `write`, `scroll`, `search`, `hits`, `matching`, `facets`, `ordered_scroll` | the ways to ask, one each |
 //! | `views`, `words` | what a search looks at, and what is found there by words |
+//! | `hit_passages`, `hit_details` | the passages of a hit, and where it has the words of a query |
 //! | `projection` | what searches run over, kept in step with the store |
 //! | `index_memory` | the memory of all indexes, and the limit on it |
 //! | `agreement` | whether all ways to ask give the same |
@@ -21,6 +22,7 @@ mod disk;
 mod engine;
 mod expiries;
 mod facets;
+mod hit_details;
 mod hit_passages;
 mod hits;
 mod index_memory;

@@ -3,8 +3,9 @@
 
 use akidb_core::{Filter, Result, Seq};
 use akidb_store::DocumentStore;
+use roaring::RoaringTreemap;
 
-use crate::{collections::OpenCollection, projection::Matching};
+use crate::{collections::OpenCollection, projection::Matching, search::COMMIT_TAKES_MAX};
 
 /// Documents read at once to see whether they match a filter.
 const UNSURE_ROWS: usize = 256;
@@ -28,7 +29,23 @@ pub(crate) struct Settled {
     pub(crate) matching: Vec<Seq>,
     pub(crate) damaged: Vec<Seq>,
     /// Whether all of them are still there.
-    is_whole: bool,
+    pub(crate) is_whole: bool,
+    /// Whether any was read.
+    pub(crate) has_read: bool,
+}
+
+/// Row versions that were held against a filter. They never change, so that a further look has to read none of them
+/// again.
+#[derive(Default)]
+pub(crate) struct Verdicts {
+    matching: RoaringTreemap,
+    others: RoaringTreemap,
+}
+
+impl Verdicts {
+    fn knows(&self, version: Seq) -> bool {
+        self.matching.contains(version.0) || self.others.contains(version.0)
+    }
 }
 
 /// Reads documents to see which of them match. `matching` is in no particular order.
@@ -36,15 +53,25 @@ pub(crate) async fn settle(
     store: &DocumentStore,
     filter: &Filter,
     unsure: &[Seq],
+    verdicts: &mut Verdicts,
 ) -> Result<Settled> {
     let mut settled = Settled { is_whole: true, ..Settled::default() };
-    for unsure in unsure.chunks(UNSURE_ROWS) {
-        let rows = store.by_seqs(unsure, false).await?;
-        settled.is_whole &= rows.documents.len() + rows.damaged.len() == unsure.len();
-        let matches = rows.documents.iter().filter(|row| filter.matches(*row));
-        settled.matching.extend(matches.map(|row| row.seq));
+    let unread = unsure.iter().copied().filter(|version| !verdicts.knows(*version));
+    let unread: Vec<Seq> = unread.collect();
+    settled.has_read = !unread.is_empty();
+    for unread in unread.chunks(UNSURE_ROWS) {
+        let rows = store.by_seqs(unread, false).await?;
+        settled.is_whole &= rows.documents.len() + rows.damaged.len() == unread.len();
+        for row in &rows.documents {
+            match filter.matches(row) {
+                true => verdicts.matching.insert(row.seq.0),
+                false => verdicts.others.insert(row.seq.0),
+            };
+        }
         settled.damaged.extend(rows.damaged.iter().filter_map(|row| row.seq));
     }
+    let matches = unsure.iter().copied().filter(|version| verdicts.matching.contains(version.0));
+    settled.matching = matches.collect();
     Ok(settled)
 }
 
@@ -81,13 +108,18 @@ pub(crate) async fn look(
     filter: &Filter,
 ) -> Result<(Vec<Matching>, Settled)> {
     let mut attempt = 1;
+    let mut verdicts = Verdicts::default();
     loop {
+        let indexed = open.store.indexed_seq();
         let found = open.projections.matching(filter);
         let unsure: Vec<Seq> = found.iter().flat_map(|part| part.unsure.iter().copied()).collect();
-        let settled = settle(&open.store, filter, &unsure).await?;
+        let settled = settle(&open.store, filter, &unsure, &mut verdicts).await?;
         if settled.is_whole || attempt == ATTEMPTS_MAX {
             return Ok((found, settled));
         }
+        // The store has replaced what the indexes are about to.
+        let next_commit = open.store.indexed_after(indexed);
+        let _ = tokio::time::timeout(COMMIT_TAKES_MAX, next_commit).await;
         attempt += 1;
     }
 }

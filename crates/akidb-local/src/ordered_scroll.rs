@@ -55,7 +55,7 @@ pub(crate) async fn ordered(
     order: &OrderBy,
 ) -> Result<ScrollPage> {
     let everything = Filter::And(Vec::new());
-    let alive = open.expiries.alive(request.filter);
+    let alive = open.asked(request.filter);
     let filter = alive.as_deref().unwrap_or(&everything);
     let mut attempt = 1;
     loop {

@@ -35,7 +35,7 @@ async fn by_creation(open: &OpenCollection, request: &ScrollRequest<'_>) -> Resu
     let begin = (Seq(0), open.store.last_seq());
     let (after, through) = request.position.as_ref().map_or(begin, |it| (it.after, it.through));
     let filter = filter.filter(|filter| !filter.is_always_true());
-    let alive = open.expiries.alive(filter);
+    let alive = open.asked(filter);
     let found = match alive.as_deref() {
         Some(filter) => Some(read_for(open, filter).await?),
         None => None,

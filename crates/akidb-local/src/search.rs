@@ -20,6 +20,7 @@ use tracing::{Instrument, Span};
 use crate::{
     collections::OpenCollection,
     hits::{Fetched, fetch},
+    matching::Verdicts,
     metrics::Metrics,
     projection::{FoundDocuments, Projection},
     views::{Parts, Views},
@@ -29,13 +30,14 @@ use crate::{
 /// How often a search is repeated when documents that it found were replaced meanwhile.
 const ATTEMPTS_MAX: u32 = 8;
 
-/// Of these, looks at several parts of a collection that no commit may come between. Under steady writes one always
-/// does, and hardly ever with a document that goes from one part to another.
+/// Of these, looks at several parts of a collection that no commit may come between, and at what a filter lets through
+/// with none of it removed meanwhile. Under steady writes one always comes, and hardly ever with a document that goes from one part
+/// to another.
 const UNDISTURBED_LOOKS_MAX: u32 = 3;
 
 /// How long the commit that replaced them is waited for before each. It is on its way into the indexes, on
 /// a machine that may have other work.
-const COMMIT_TAKES_MAX: Duration = Duration::from_millis(250);
+pub(crate) const COMMIT_TAKES_MAX: Duration = Duration::from_millis(250);
 
 /// What a search in an index may be expected to take on the thread that asks. Another thread takes a
 /// tenth of it to wake and to answer, and other requests wait for no longer.
@@ -75,8 +77,11 @@ struct Searched {
 
 impl Searched {
     /// Adds one search of the index, and the time that its parts took.
-    fn add(&mut self, looked: &Looked, filter: Duration, compares_vectors: bool) {
-        let found = &looked.found;
+    fn add(&mut self, looked: &Looked, filter: Duration, query: &Query) {
+        let Looked { found, fetched, .. } = looked;
+        let compares_vectors = query.ranking.near().is_some();
+        let plan = self.plan;
+        let shows = &query.shown;
         self.work = self.work.and(found.work);
         self.degraded |= found.degraded;
         let Work { strategy, ef, hops, compared, rescored } = self.work;
@@ -93,6 +98,8 @@ impl Searched {
             filter: self.plan.filter + filter,
             index: self.plan.index + looked.index,
             fetch: self.plan.fetch + looked.fetch,
+            passages: shows.passages.map(|_| plan.passages.unwrap_or(0) + fetched.passages),
+            shown: shows.is_any().then(|| plan.shown.unwrap_or_default() + fetched.shown),
             ..self.plan
         };
     }
@@ -127,30 +134,32 @@ pub(crate) async fn search(
     mut query: Query,
     metrics: &Arc<Metrics>,
 ) -> Result<Found> {
-    if let Some(Cow::Owned(alive)) = open.expiries.alive(query.filter.as_ref()) {
-        query.filter = Some(alive);
+    if let Some(Cow::Owned(asked)) = open.asked(query.filter.as_ref()) {
+        query.filter = Some(asked);
     }
-    let parts = Arc::new(Parts::of(&open.projections, &query.ranking)?);
-    let compares_vectors = query.ranking.near().is_some();
+    let parts = Parts::of(&open.projections, &query.ranking, query.filter.as_ref())?;
+    let parts = Arc::new(parts);
     let search = Search { open, query: Arc::new(query), metrics: Arc::clone(metrics) };
     let Search { open, query, .. } = &search;
     let mut searched = Searched::default();
+    let mut verdicts = Verdicts::default();
     let mut attempt = 1;
     loop {
         let began = Instant::now();
         let indexed = open.store.indexed_seq();
         let span = tracing::debug_span!(target: TRACE_TARGET, "index");
-        let settled = parts.settled(open, query.filter.as_ref());
+        let settled = parts.settled(open, query.filter.as_ref(), &mut verdicts);
         let views = Arc::new(settled.instrument(span.clone()).await?);
         let filter = began.elapsed();
         let looked = search.look(&views, span).await?;
         if looked.found.has_work {
             parts.all().iter().for_each(Projection::do_what_waits);
         }
-        searched.add(&looked, filter, compares_vectors);
-        let Fetched { hits, damaged, missing } = looked.fetched;
-        let is_disturbed = attempt <= UNDISTURBED_LOOKS_MAX && views.were_disturbed();
-        let is_whole = missing == 0 && !is_disturbed;
+        searched.add(&looked, filter, query);
+        let Fetched { hits, damaged, missing, .. } = looked.fetched;
+        let was_disturbed = views.were_disturbed() || views.lost_some();
+        let is_disturbed = attempt <= UNDISTURBED_LOOKS_MAX && was_disturbed;
+        let is_whole = missing == 0 && views.is_whole && !is_disturbed;
         if is_whole || attempt == ATTEMPTS_MAX {
             return Ok(Found {
                 hits,
@@ -185,6 +194,8 @@ impl Search {
     async fn look(&self, views: &Arc<Views>, span: Span) -> Result<Looked> {
         let request = self.request();
         let reads_quickly = match self.query.parts {
+            // Long texts take longer to go through than to read.
+            _ if self.query.shown.is_any() => false,
             HitParts::Id => true,
             HitParts::Row | HitParts::Vectors => self.open.store.lookups_are_quick(request.limit),
         };
@@ -250,7 +261,7 @@ impl Search {
         }
         let span = tracing::debug_span!(target: TRACE_TARGET, "store");
         let fetched =
-            span.in_scope(|| fetch(&self.open.store, views, &found.candidates, &self.query))?;
+            span.in_scope(|| fetch(&self.open, views, &found.candidates, &self.query, request))?;
         Ok(Looked { found, candidates, fetched, index, keyword, fetch: found_at.elapsed() })
     }
 }

@@ -7,9 +7,12 @@ use akidb_engine::Ranking;
 
 use crate::{
     collections::OpenCollection,
-    matching::settle,
+    matching::{Verdicts, settle},
     projection::{Projection, Projections, View},
 };
+
+/// Looks at documents that have to be read, between which commits may come.
+const LOOKS_MAX: u32 = 16;
 
 /// The projections of a collection that a search is about.
 pub(crate) struct Parts {
@@ -18,11 +21,18 @@ pub(crate) struct Parts {
     near: Option<usize>,
     /// Those that have the words of documents; each document is in one of them.
     words: Vec<usize>,
+    /// Projections beside, which say which documents hold conditions on texts where a part does not know.
+    texts: Vec<Projection>,
 }
 
 impl Parts {
-    pub(crate) fn of(projections: &Projections, ranking: &Ranking) -> Result<Self> {
-        let mut parts = Self { all: Vec::with_capacity(1), near: None, words: Vec::new() };
+    pub(crate) fn of(
+        projections: &Projections,
+        ranking: &Ranking,
+        filter: Option<&Filter>,
+    ) -> Result<Self> {
+        let mut parts =
+            Self { all: Vec::with_capacity(1), near: None, words: Vec::new(), texts: Vec::new() };
         if let Some(near) = ranking.near() {
             parts.near = Some(0);
             parts.all.push(projections.of(near.field)?);
@@ -36,6 +46,10 @@ impl Parts {
                 }
             }
         }
+        let asks_for_texts = filter.is_some_and(|filter| !filter.text_tests().is_empty());
+        if asks_for_texts && !parts.all.iter().all(Projection::has_words) {
+            parts.texts = projections.with_words();
+        }
         Ok(parts)
     }
 
@@ -45,7 +59,7 @@ impl Parts {
 
     /// The last commits that they have.
     fn applied(&self) -> Vec<Seq> {
-        self.all.iter().map(Projection::applied).collect()
+        self.all.iter().chain(&self.texts).map(Projection::applied).collect()
     }
 
     /// Of each what a search can find, with the documents looked at of which nothing else tells whether
@@ -54,28 +68,73 @@ impl Parts {
         self: &Arc<Self>,
         open: &OpenCollection,
         filter: Option<&Filter>,
+        verdicts: &mut Verdicts,
     ) -> Result<Views> {
         let as_of = self.applied();
-        let mut views = Vec::with_capacity(self.all.len());
-        for projection in &self.all {
-            views.push(settled(open, projection, filter).await?);
+        let mut look = 1;
+        loop {
+            let (before, mut views) = (self.states(), self.views(open, filter));
+            let settling = settle_views(open, &mut views, filter, verdicts).await?;
+            // What a commit removed while documents were read can not be found any more, and what took its place is not
+            // among those that were looked at. The next look has to read that alone.
+            let is_stale = settling == Settling::Read && self.states() != before;
+            if !is_stale || look == LOOKS_MAX {
+                let is_whole = settling != Settling::Missed;
+                return Ok(Views { parts: Arc::clone(self), views, as_of, is_whole });
+            }
+            look += 1;
         }
-        Ok(Views { parts: Arc::clone(self), views, as_of })
+    }
+
+    fn states(&self) -> Vec<(u64, Seq)> {
+        self.all.iter().chain(&self.texts).map(Projection::state).collect()
+    }
+
+    fn views(&self, open: &OpenCollection, filter: Option<&Filter>) -> Vec<View> {
+        match filter.filter(|_| !self.texts.is_empty()) {
+            None => self.all.iter().map(|part| part.view(filter, None)).collect(),
+            Some(asked) => {
+                let of = self.all.iter().chain(&self.texts);
+                open.projections.as_of_one_commit(of, || {
+                    let found = open.projections.found_texts(asked);
+                    self.all.iter().map(|part| part.view(filter, Some(&found))).collect()
+                })
+            }
+        }
     }
 }
 
-async fn settled(
+/// What was done to know of each document whether it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Settling {
+    /// Nothing was read.
+    Known,
+    /// Documents were read, all of which were there.
+    Read,
+    /// Some were not there any more.
+    Missed,
+}
+
+/// Looks at the documents of which nothing else tells whether they match.
+async fn settle_views(
     open: &OpenCollection,
-    projection: &Projection,
+    views: &mut [View],
     filter: Option<&Filter>,
-) -> Result<View> {
-    let mut view = projection.view(filter);
-    let unsure = view.unsure();
-    if let Some(filter) = filter.filter(|_| !unsure.is_empty()) {
-        let settled = settle(&open.store, filter, &unsure).await?;
+    verdicts: &mut Verdicts,
+) -> Result<Settling> {
+    let mut settling = Settling::Known;
+    for view in views {
+        let unsure = view.unsure();
+        let Some(filter) = filter.filter(|_| !unsure.is_empty()) else { continue };
+        let settled = settle(&open.store, filter, &unsure, verdicts).await?;
+        settling = settling.max(match (settled.is_whole, settled.has_read) {
+            (false, _) => Settling::Missed,
+            (true, true) => Settling::Read,
+            (true, false) => Settling::Known,
+        });
         view.settle(&settled.matching.into_iter().collect());
     }
-    Ok(view)
+    Ok(settling)
 }
 
 /// What a search can find in each of its parts.
@@ -84,6 +143,8 @@ pub(crate) struct Views {
     views: Vec<View>,
     /// The last commits that the parts had before.
     as_of: Vec<Seq>,
+    /// Whether no document was replaced before it was known whether it matches. The one in its place may be in none.
+    pub(crate) is_whole: bool,
 }
 
 impl Views {
@@ -106,9 +167,15 @@ impl Views {
         (&self.parts.all[part], &self.views[part])
     }
 
+    /// Whether some of the documents that a filter lets through were removed meanwhile. What took their place may match as
+    /// well, and was not looked at.
+    pub(crate) fn lost_some(&self) -> bool {
+        self.views.iter().any(View::lost_some)
+    }
+
     /// Whether a document may have gone from one part to another while they were looked at, and may have
     /// been met in none.
     pub(crate) fn were_disturbed(&self) -> bool {
-        self.views.len() > 1 && self.parts.applied() != self.as_of
+        self.as_of.len() > 1 && self.parts.applied() != self.as_of
     }
 }

@@ -28,6 +28,7 @@ mod order;
 mod rerank;
 mod schema;
 mod search;
+mod shown;
 mod task;
 mod user_schema;
 

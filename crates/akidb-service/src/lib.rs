@@ -27,8 +27,8 @@ pub use akidb_embedding::{
     Truncate, mlx::MlxSettings,
 };
 pub use akidb_engine::{
-    Alias, BackupInfo, CollectionInBackup, Hit, HitPassage, IndexProgress, IndexState, IndexStatus,
-    LostWrites, ScoreParts, SearchPlan, StorageFinding,
+    Alias, BackupInfo, BestPassage, CollectionInBackup, Highlights, Hit, HitPassage, IndexProgress,
+    IndexState, IndexStatus, LostWrites, ScoreParts, SearchPlan, StorageFinding,
 };
 pub use config::{Backend, EmbeddingConfig, ServiceConfig};
 pub use import::{
@@ -38,8 +38,8 @@ pub use metrics::{DoorMetrics, METRICS_CONTENT_TYPE, OpenConnection};
 pub use models::ModelStartError;
 pub use operation::Operation;
 pub use operations::{
-    FACET_INTERVALS_DEFAULT, FACET_LIMIT_DEFAULT, GROUP_SIZE_DEFAULT, SCROLL_LIMIT_DEFAULT,
-    SEARCH_LIMIT_DEFAULT,
+    FACET_INTERVALS_DEFAULT, FACET_LIMIT_DEFAULT, GROUP_SIZE_DEFAULT, HIGHLIGHTS_DEFAULT,
+    PASSAGES_DEFAULT, SCROLL_LIMIT_DEFAULT, SEARCH_LIMIT_DEFAULT,
 };
 pub use request::*;
 pub use request_span::RequestSpan;

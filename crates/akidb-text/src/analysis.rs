@@ -71,11 +71,7 @@ impl AnalyzedDocument {
 
 /// Analyzes a document. `texts` are those of fields, by their number.
 pub(crate) fn analyze(settings: &TextSettings, texts: &[(usize, &str)]) -> AnalyzedDocument {
-    let manner = match settings.language {
-        LanguageSetting::None => Manner::Plain,
-        LanguageSetting::Named(language) => Manner::of(language),
-        LanguageSetting::Auto => Manner::guess(texts.iter().map(|&(_, text)| text)),
-    };
+    let manner = manner_of(settings, texts.iter().map(|&(_, text)| text));
     let mut collector = Collector::default();
     let mut length = 0_u32;
     let mut words = Words::new(manner);
@@ -98,6 +94,18 @@ pub(crate) fn analyze(settings: &TextSettings, texts: &[(usize, &str)]) -> Analy
         next[field] = first.saturating_add(count).saturating_add(GAP);
     }
     collector.finish(manner, length, settings)
+}
+
+/// How a document of some texts is analyzed.
+pub(crate) fn manner_of<'t>(
+    settings: &TextSettings,
+    texts: impl Iterator<Item = &'t str>,
+) -> Manner {
+    match settings.language {
+        LanguageSetting::None => Manner::Plain,
+        LanguageSetting::Named(language) => Manner::of(language),
+        LanguageSetting::Auto => Manner::guess(texts),
+    }
 }
 
 /// The terms of one document while it is read.

@@ -5,12 +5,19 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::{
-    AnalyzedDocument, Frozen, TextQuery, TextSettings, analysis::analyze, block::Posting,
-    count_code, dictionary::Dictionary, forward::Forward, language::Manner, lengths::Lengths,
-    parsed::parse, query,
+    AnalyzedDocument, Frozen, TextMatcher, TextQuery, TextSettings,
+    analysis::{analyze, manner_of},
+    block::Posting,
+    count_code,
+    dictionary::Dictionary,
+    forward::Forward,
+    language::Manner,
+    lengths::Lengths,
+    parsed::parse,
+    query,
 };
 
 /// Terms of one document that are written before searches get a turn.
@@ -233,6 +240,40 @@ impl TextIndex {
         let parsed = parse(text, &self.settings, &manners);
         let rows = self.rows.read();
         query::prepare(&parsed, &rows)
+    }
+
+    /// What finds the words of a query in texts, with the statistics of all documents of some indexes, which have the
+    /// same settings; `None` where there is no index.
+    #[must_use]
+    pub fn matcher(of: &[&Self], text: &str) -> Option<TextMatcher> {
+        let settings = of.first()?.shared_settings();
+        let manners = Self::manners_of(of);
+        let parsed = parse(text, &settings, &manners);
+        let rows: Vec<_> = of.iter().map(|index| index.rows.read()).collect();
+        let rows: Vec<&Rows> = rows.iter().map(|rows| &**rows).collect();
+        Some(TextMatcher::new(settings, manners, &parsed, &rows))
+    }
+
+    /// The ways in which the documents of some indexes are analyzed; that of a document which says nothing where there are
+    /// none.
+    pub(crate) fn manners_of(indexes: &[&Self]) -> Vec<Manner> {
+        let mut manners: Vec<Manner> =
+            indexes.iter().flat_map(|index| index.rows.read().statistics.manners()).collect();
+        manners.sort_unstable();
+        manners.dedup();
+        if let Some(index) = indexes.first().filter(|_| manners.is_empty()) {
+            manners.push(manner_of(&index.settings, std::iter::empty()));
+        }
+        manners
+    }
+
+    pub(crate) fn shared_settings(&self) -> Arc<TextSettings> {
+        Arc::clone(&self.settings)
+    }
+
+    /// What searches read. Writers wait until it is dropped.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Rows> {
+        self.rows.read()
     }
 
     /// All of it at this moment, to be written or compacted while writes go on. Writes wait for as long as

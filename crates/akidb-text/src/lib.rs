@@ -18,6 +18,8 @@
 //! | `index`, `dictionary`, `list`, `block`, `lengths`, `forward` | what an index holds, and how it is written |
 //! | `syntax`, `parsed`, `query` | what somebody typed, as clauses, as terms, over an index |
 //! | `search`, `cursor`, `condition`, `saturation` | the best documents of a query, and the score of given ones |
+//! | `matcher`, `matches`, `phrases`, `snippet` | where a text has the words of a query, and the sentences of it that have most |
+//! | `found` | all documents of a query, and those that may have a text in them |
 //! | `frozen`, `bytes` | one moment of an index: compacted, written and read |
 //! | `numbers`, `count_code`, `hash` | numbers in few bytes, and hashes of terms |
 
@@ -29,20 +31,25 @@ mod count_code;
 mod cursor;
 mod dictionary;
 mod forward;
+mod found;
 mod frozen;
 mod hash;
 mod index;
 mod language;
 mod lengths;
 mod list;
+mod matcher;
+mod matches;
 mod normal;
 mod numbers;
 mod parsed;
+mod phrases;
 mod query;
 mod saturation;
 mod script;
 mod search;
 mod settings;
+mod snippet;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -51,9 +58,12 @@ mod tokens;
 pub use self::{
     analysis::AnalyzedDocument,
     bytes::DamagedTextIndex,
+    found::{DocumentJudge, PossibleDocuments},
     frozen::Frozen,
     index::TextIndex,
     language::{Language, UnknownLanguage},
+    matcher::TextMatcher,
+    matches::TextMatches,
     query::{TextHit, TextQuery},
     settings::{LanguageSetting, TextField, TextSettings},
 };

@@ -18,6 +18,8 @@ pub(crate) const WORDS_MAX: usize = 1_024;
 pub(crate) struct Parsed {
     /// Each different word, and how often it stands.
     pub(crate) words: Vec<(Word, u32)>,
+    /// Of each of these whether it stands anywhere but in a phrase or behind the name of a field.
+    pub(crate) by_itself: Vec<bool>,
     pub(crate) conditions: Vec<ParsedCondition>,
 }
 
@@ -69,7 +71,7 @@ pub(crate) fn parse(text: &str, settings: &TextSettings, manners: &[Manner]) -> 
                 in_order.push((token.position, word.clone()));
             }
             if !clause.excluded && !word.is_empty() {
-                parser.count(word);
+                parser.count(word, !is_condition);
             }
         });
         if is_condition {
@@ -110,13 +112,15 @@ impl Parser {
         word
     }
 
-    fn count(&mut self, word: Word) {
+    fn count(&mut self, word: Word, by_itself: bool) {
         if let Some(&at) = self.numbers.get(&word) {
             let count = &mut self.parsed.words[at].1;
             *count = count.saturating_add(1);
+            self.parsed.by_itself[at] |= by_itself;
         } else if self.parsed.words.len() < WORDS_MAX {
             self.numbers.insert(word.clone(), self.parsed.words.len());
             self.parsed.words.push((word, 1));
+            self.parsed.by_itself.push(by_itself);
         }
     }
 

@@ -134,19 +134,7 @@ impl Lists<'_> {
     /// The postings of all terms that stand for a word, and how many documents have one of them, as far as no
     /// document has two.
     fn of_word(&mut self, word: &Word) -> (Vec<usize>, u64) {
-        let dictionary = &self.rows.dictionary;
-        let mut terms: Vec<u32> =
-            word.terms.iter().filter_map(|term| dictionary.find(term)).collect();
-        if let Some(start) = &word.start {
-            let live = |number: &u32| std::cmp::Reverse(dictionary.list(*number).live);
-            let mut starting: Vec<u32> = dictionary.with_start(start, START_TERMS_MAX).collect();
-            starting.sort_by_key(live);
-            terms.extend(starting.into_iter().take(START_TERMS_USED));
-            terms.sort_unstable();
-            terms.dedup();
-        }
-        terms.retain(|&number| dictionary.list(number).live > 0);
-        let having = terms.iter().map(|&number| u64::from(dictionary.list(number).live)).sum();
+        let (terms, having) = terms_of(word, self.rows);
         (terms.into_iter().map(|number| self.hold(number)).collect(), having)
     }
 
@@ -157,4 +145,22 @@ impl Lists<'_> {
             held.len() - 1
         })
     }
+}
+
+/// The terms that stand for a word, by their numbers, and how many documents have one of them, as far as no
+/// document has two.
+pub(crate) fn terms_of(word: &Word, rows: &Rows) -> (Vec<u32>, u64) {
+    let dictionary = &rows.dictionary;
+    let mut terms: Vec<u32> = word.terms.iter().filter_map(|term| dictionary.find(term)).collect();
+    if let Some(start) = &word.start {
+        let live = |number: &u32| std::cmp::Reverse(dictionary.list(*number).live);
+        let mut starting: Vec<u32> = dictionary.with_start(start, START_TERMS_MAX).collect();
+        starting.sort_by_key(live);
+        terms.extend(starting.into_iter().take(START_TERMS_USED));
+        terms.sort_unstable();
+        terms.dedup();
+    }
+    terms.retain(|&number| dictionary.list(number).live > 0);
+    let having = terms.iter().map(|&number| u64::from(dictionary.list(number).live)).sum();
+    (terms, having)
 }

@@ -47,6 +47,26 @@ pub(crate) fn best(
     best.into_sorted()
 }
 
+/// All documents that have a word, of those that the query lets through.
+pub(crate) fn all(query: &TextQuery) -> RoaringBitmap {
+    if query.is_empty() {
+        return RoaringBitmap::new();
+    }
+    let mut lookup = Lookup::new(query);
+    if let Some(slots) = required_slots(query) {
+        let slots = slots.into_iter().take_while(|&slot| slot < query.visible);
+        return slots.filter(|&slot| lookup.score(slot) > 0 && lookup.lets_through(slot)).collect();
+    }
+    let mut having = RoaringBitmap::new();
+    for &(list, _) in &query.scored {
+        let mut slots = Vec::new();
+        Cursor::new(&query.lists[list]).visit(0, query.visible, |slot, _| slots.push(slot));
+        having |= slots.into_iter().collect::<RoaringBitmap>();
+    }
+    let is_found = |slot: &u32| query.lengths.get(*slot) != 0 && lookup.lets_through(*slot);
+    having.iter().filter(is_found).collect()
+}
+
 /// The score of each slot, in any order; `None` where the query does not let it through.
 pub(crate) fn scores(query: &TextQuery, slots: &[u32]) -> Vec<Option<u32>> {
     let mut order: Vec<usize> = (0..slots.len()).collect();

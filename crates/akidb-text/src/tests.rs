@@ -1,6 +1,8 @@
 //! The index against a plain evaluation, and against bytes and texts of every kind.
 
 mod damage;
+mod found;
+mod matches;
 mod oracle;
 mod queries;
 mod sequences;

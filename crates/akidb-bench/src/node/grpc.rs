@@ -143,5 +143,5 @@ fn integer(value: i64) -> wire::Value {
 
 /// Neither text nor metadata.
 fn include(vector: bool) -> wire::Include {
-    wire::Include { text: Some(false), metadata: Some(false), vector: Some(vector) }
+    wire::Include { text: Some(false), metadata: Some(false), vector: Some(vector), passages: None }
 }

@@ -29,10 +29,11 @@ const SHAPES: &str = "match match_phrase range between term terms";
 
 /// Words that stand where a field stands, with a condition or a list of them below.
 const WORDS: &[(&str, &str)] = &[
+    ("where_document", r#"{"$text": {"$contains": ".."}}"#),
     ("must and all_of operands conditions", r#"{"$and": [..]}"#),
     ("should or any_of", r#"{"$or": [..]}"#),
     ("must_not not none_of nor", r#"{"$not": {..}}"#),
-    ("where where_document filter filters bool query", "what stands below it, in its place"),
+    ("where filter filters bool query", "what stands below it, in its place"),
     ("term terms match match_phrase range key", r#"{"year": {"$gte": 2000}}"#),
 ];
 
@@ -46,6 +47,7 @@ const UNKNOWN: &[(&str, &str)] = &[
     ("$like", r#"{"$prefix": ".."}, {"$contains": ".."} or {"$icontains": ".."}"#),
     ("$ilike", r#"{"$icontains": ".."}"#),
     ("$text", r#"{"$icontains": ".."}"#),
+    ("$search", r#"{"$text": {"$match": ".."}}"#),
     ("$not_contains", r#"{"$not": {"$contains": ".."}}"#),
     ("$notin", r#"{"$nin": [..]}"#),
     ("$neq", "$ne"),

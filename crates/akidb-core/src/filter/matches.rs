@@ -16,19 +16,21 @@ pub struct Filtered<'d> {
     pub metadata: &'d Metadata,
     /// When it expires; absent where it never does.
     pub expires_at: Option<Timestamp>,
+    /// Its own text.
+    pub text: Option<&'d str>,
 }
 
 impl<'d> From<&'d Document> for Filtered<'d> {
     fn from(document: &'d Document) -> Self {
-        let Document { id, metadata, expires_at, .. } = document;
-        Self { id, metadata, expires_at: *expires_at }
+        let Document { id, metadata, expires_at, text, .. } = document;
+        Self { id, metadata, expires_at: *expires_at, text: text.as_deref() }
     }
 }
 
-/// One that never expires.
+/// One without a text that never expires.
 impl<'d> From<(&'d DocumentId, &'d Metadata)> for Filtered<'d> {
     fn from((id, metadata): (&'d DocumentId, &'d Metadata)) -> Self {
-        Self { id, metadata, expires_at: None }
+        Self { id, metadata, expires_at: None, text: None }
     }
 }
 
@@ -49,6 +51,7 @@ impl Filter {
                 let moment = document.expires_at.map(|moment| Value::from(moment.to_string()));
                 test.holds(moment.as_ref().as_slice())
             }
+            Self::Text(test) => test.holds(document.text, document.metadata),
             Self::Field { path, test } => {
                 let mut values = Vec::new();
                 resolve(document.metadata.as_object(), path, &mut values);
@@ -262,7 +265,7 @@ mod tests {
         let expires = |at: Option<&str>, filter: &Value| {
             let expires_at = at.map(|at| at.parse().unwrap());
             let parsed = Filter::parse(filter, &Limits::default()).unwrap();
-            parsed.matches(Filtered { id: &id, metadata: &metadata, expires_at })
+            parsed.matches(Filtered { id: &id, metadata: &metadata, expires_at, text: None })
         };
         let at = Some("2030-01-31T10:00:00.5Z");
         for (filter, expect) in [
@@ -294,7 +297,7 @@ mod tests {
             [(None, true), (Some(1_001), true), (Some(1_000), false), (Some(999), false)]
         {
             let expires_at = at.map(Timestamp::from_unix_ms);
-            let document = Filtered { id: &id, metadata: &metadata, expires_at };
+            let document = Filtered { id: &id, metadata: &metadata, expires_at, text: None };
             assert_eq!(Filter::alive_at(now).matches(document), expect, "{at:?}");
         }
     }

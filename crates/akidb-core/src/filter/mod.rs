@@ -2,7 +2,7 @@
 //!
 //! `parse` reads it from JSON within the limits, and `foreign` knows what people write who come from
 //! elsewhere. `matches` holds it against one document, `compare` says how two values relate, `instant`
-//! what a date is, `date_interval` which year or hour it is in, `caseless` how text is found whatever its case. For an index, `fields` lists what
+//! what a date is, `texts` what can be asked of texts, `date_interval` which year or hour it is in, `caseless` how text is found whatever its case. For an index, `fields` lists what
 //! filters can reach and `value_key` makes bytes of values that compare as they do. How a filter is
 //! answered quickly for a whole collection is out of scope.
 
@@ -14,6 +14,7 @@ mod foreign;
 pub(crate) mod instant;
 mod matches;
 mod parse;
+mod texts;
 pub mod value_key;
 
 pub use caseless::Caseless;
@@ -21,10 +22,11 @@ pub use compare::Operand;
 pub use date_interval::DateInterval;
 pub use matches::Filtered;
 pub(crate) use matches::resolve;
+pub use texts::{TextTest, WordsJudge, WordsTest};
 
 use crate::Timestamp;
 
-/// A condition on a document: on its metadata, its id, or the moment at which it expires.
+/// A condition on a document: on its metadata, its text, its id, or the moment at which it expires.
 ///
 /// | form | holds when |
 /// |---|---|
@@ -40,7 +42,8 @@ use crate::Timestamp;
 /// | `$and` `$or` `$not` | all hold; one holds; the condition does not hold |
 ///
 /// Several conditions side by side must all hold. A field is a key, or a path of keys with dots; `$id`
-/// is the document's id, `$expires_at` the moment at which it expires. Strings that are dates or date-times compare as instants, ids as text.
+/// is the document's id, `$expires_at` the moment at which it expires. `$text` takes `$contains`, a part of the document's
+/// text, and `$match`, words that a search finds it by. Strings that are dates or date-times compare as instants, ids as text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
     /// All hold; the empty list always does.
@@ -53,6 +56,8 @@ pub enum Filter {
     Id(Test),
     /// A condition on the moment at which the document expires: a date, absent where it never does.
     ExpiresAt(Test),
+    /// A condition on the document's text, or on its words.
+    Text(TextTest),
     /// A condition on one field.
     Field {
         /// A key, or a path of keys with dots.
@@ -131,7 +136,7 @@ impl Filter {
             }
             Self::Not(filter) => filter.collect_fields(fields),
             Self::Field { path, .. } if !fields.contains(&path.as_str()) => fields.push(path),
-            Self::Field { .. } | Self::Id(_) | Self::ExpiresAt(_) => {}
+            Self::Field { .. } | Self::Id(_) | Self::ExpiresAt(_) | Self::Text(_) => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Caseless, Filter, FilterError, Operand, Ordered, Test, foreign};
+use super::{Caseless, Filter, FilterError, Operand, Ordered, Test, TextTest, WordsTest, foreign};
 use crate::{InvalidTimestamp, Limits};
 
 const FIELD_OPERATORS: &str =
@@ -150,9 +150,13 @@ impl Parser<'_> {
                 "$not" => Ok(Filter::Not(Box::new(self.conditions(value, &place, depth + 1)?))),
                 "$id" => self.special(Subject::Id, value, &place, depth + 1),
                 "$expires_at" => self.special(Subject::ExpiresAt, value, &place, depth + 1),
+                "$text" => self.of_text(value, &place, depth + 1),
+                "$contains" | "$not_contains" | "$match" => place.fault(
+                    r#"is an operator of a field or of the text, write {"$text": {"$contains": ".."}} for the text of documents"#,
+                ),
                 _ if key.starts_with('$') => place.unknown_operator(
                     key,
-                    "is not an operator, allowed here are $and $or $not $id $expires_at and names of fields",
+                    "is not an operator, allowed here are $and $or $not $id $expires_at $text and names of fields",
                 ),
                 "" => place.fault("the name of a field must not be empty"),
                 _ => self.field(key, value, &place, depth + 1),
@@ -223,6 +227,57 @@ impl Parser<'_> {
                 let operand = self.operand(subject, json, place, depth)?;
                 Ok(subject.must(Test::AnyOf(vec![operand])))
             }
+        }
+    }
+
+    /// Conditions on the text of a document.
+    fn of_text(
+        &mut self,
+        json: &Value,
+        place: &Path<'_>,
+        depth: usize,
+    ) -> Result<Filter, FilterError> {
+        self.enter(place, depth)?;
+        let Some(object) = json.as_object().filter(|object| !object.is_empty()) else {
+            return place.fault(
+                r#"must have operators, write {"$text": {"$contains": ".."}} for a part of the text or {"$text": {"$match": ".."}} for words"#,
+            );
+        };
+        let tests = object.iter().map(|(operator, json)| {
+            let place = place.key(operator);
+            match operator.as_str() {
+                "$contains" => {
+                    let part = self.part_of_text(json, &place, depth + 1)?;
+                    Ok(Filter::Text(TextTest::Contains(part)))
+                }
+                "$match" => {
+                    let words = WordsTest::new(self.part_of_text(json, &place, depth + 1)?);
+                    Ok(Filter::Text(TextTest::Match(words)))
+                }
+                "$not" => Ok(not(self.of_text(json, &place, depth + 1)?)),
+                _ => place.unknown_operator(
+                    operator,
+                    "is not an operator, allowed on the text are $contains $match $not",
+                ),
+            }
+        });
+        Ok(all_of(tests.collect::<Result<_, _>>()?))
+    }
+
+    fn part_of_text(
+        &mut self,
+        json: &Value,
+        place: &Path<'_>,
+        depth: usize,
+    ) -> Result<String, FilterError> {
+        let text = self.text(json, place, depth)?;
+        let bytes_max = self.limits.text_bytes;
+        match text.len() {
+            0 => place.fault("is empty"),
+            bytes if bytes > bytes_max => {
+                place.fault(format!("has {bytes} bytes, allowed are at most {bytes_max}"))
+            }
+            _ => Ok(text.to_owned()),
         }
     }
 

@@ -69,7 +69,7 @@ async fn documents_come_back_as_they_were_given() {
     assert_eq!(reply.results[0].id, Some(integer(i64::MIN)));
     assert_eq!(reply.results[0].status(), UpsertStatus::Created);
 
-    let include = Include { text: None, metadata: None, vector: Some(true) };
+    let include = Include { vector: Some(true), ..Default::default() };
     let id = Some(integer(i64::MIN));
     let request = GetDocumentRequest { collection: collection.clone(), id, include: Some(include) };
     let found = client.get_document(request.clone()).await.unwrap().into_inner();

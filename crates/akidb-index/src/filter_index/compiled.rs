@@ -1,11 +1,11 @@
 //! A filter made ready: for each condition the entries that it looks for, in their order.
 
-use akidb_core::{Caseless, Filter, Operand, Ordered, Test, value_key};
+use akidb_core::{Caseless, Filter, Operand, Ordered, Test, TextTest, value_key};
 use memchr::memmem::Finder;
 use serde_json::Value;
 
 use super::{
-    FilterIndex, LONG_STRING_START_BYTES,
+    FilterIndex, LONG_STRING_START_BYTES, Matching,
     builder::{EXPIRIES, IDS},
     entry::{self, Kind, ValuePlace, end_of, tag},
 };
@@ -19,6 +19,8 @@ pub(super) enum CompiledFilter<'f> {
         path: &'f [u8],
         condition: Condition<'f>,
     },
+    /// A condition on texts, by the slots that hold it.
+    Texts(Matching),
     /// A condition on a path that is too long to be kept.
     LongPath {
         holds_if_absent: bool,
@@ -55,11 +57,13 @@ pub(super) struct Part<'f> {
 }
 
 impl<'f> CompiledFilter<'f> {
-    pub(super) fn of(filter: &'f Filter) -> Self {
+    pub(super) fn of(filter: &'f Filter, texts: &dyn Fn(&TextTest) -> Matching) -> Self {
+        let all = |filters: &'f [Filter]| filters.iter().map(|it| Self::of(it, texts)).collect();
         match filter {
-            Filter::And(filters) => Self::All(filters.iter().map(Self::of).collect()),
-            Filter::Or(filters) => Self::Any(filters.iter().map(Self::of).collect()),
-            Filter::Not(filter) => Self::Not(Box::new(Self::of(filter))),
+            Filter::And(filters) => Self::All(all(filters)),
+            Filter::Or(filters) => Self::Any(all(filters)),
+            Filter::Not(filter) => Self::Not(Box::new(Self::of(filter, texts))),
+            Filter::Text(test) => Self::Texts(texts(test)),
             Filter::Id(test) => Self::Field { path: IDS, condition: condition(test) },
             Filter::ExpiresAt(test) => Self::Field { path: EXPIRIES, condition: condition(test) },
             Filter::Field { path, test } if path.len() > FilterIndex::PATH_BYTES_MAX => {

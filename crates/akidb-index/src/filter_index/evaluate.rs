@@ -5,7 +5,7 @@ use std::ops::Range;
 use akidb_core::Caseless;
 
 use super::{
-    LONG_STRING_START_BYTES,
+    LONG_STRING_START_BYTES, Matching,
     bits::{Bits, Interval},
     block::Block,
     builder::LONG_PATHS,
@@ -45,6 +45,9 @@ impl<'b> Evaluation<'b> {
             CompiledFilter::Not(filter) => self.run(filter).complement(&self.universe),
             CompiledFilter::Field { path, condition } => {
                 self.condition(&self.block.field(path), condition)
+            }
+            CompiledFilter::Texts(Matching { certain, unsure }) => {
+                Interval::with_unsure(self.block.own_of(certain), self.block.own_of(unsure))
             }
             CompiledFilter::LongPath { holds_if_absent } => self.long_path(*holds_if_absent),
         }

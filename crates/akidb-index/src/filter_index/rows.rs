@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use akidb_core::{DocumentId, Filter, Filtered};
+use akidb_core::{DocumentId, Filter, Filtered, TextTest};
 use roaring::RoaringBitmap;
 
 use super::{
@@ -112,8 +112,12 @@ impl FilterRows {
         Arc::make_mut(&mut self.dead).extend(known);
     }
 
-    pub(super) fn matching(&self, filter: &Filter) -> Matching {
-        let plan = CompiledFilter::of(filter);
+    pub(super) fn matching(
+        &self,
+        filter: &Filter,
+        texts: &dyn Fn(&TextTest) -> Matching,
+    ) -> Matching {
+        let plan = CompiledFilter::of(filter, texts);
         let mut matching = Matching::default();
         for block in &self.blocks {
             let mut interval = Evaluation::of(block).run(&plan);

@@ -223,7 +223,7 @@ struct Document {
 impl<'d> From<&'d Document> for Filtered<'d> {
     fn from(document: &'d Document) -> Self {
         let Document { id, metadata, expires_at } = document;
-        Self { id, metadata, expires_at: *expires_at }
+        Self { id, metadata, expires_at: *expires_at, text: None }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What an open collection holds: its store, and the projection that searches see.
 
-use std::{path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
-use akidb_core::Result;
+use akidb_core::{Filter, Result};
 use akidb_engine::CollectionRecord;
 use akidb_store::{
     Catalogue, CommittedChange, DocumentStore, StoreOptions, StoredField, stored_fields,
@@ -26,6 +26,13 @@ pub(crate) struct OpenCollection {
 }
 
 impl OpenCollection {
+    /// What documents have to match that match a filter, or none, and have not expired; with somebody to say which of them
+    /// have its words.
+    pub(crate) fn asked<'f>(&self, filter: Option<&'f Filter>) -> Option<Cow<'f, Filter>> {
+        let alive = self.expiries.alive(filter)?;
+        Some(self.projections.judged(&alive).map_or(alive, Cow::Owned))
+    }
+
     /// Opens the store and what searches run over.
     pub(super) async fn open(
         record: Arc<CollectionRecord>,

@@ -355,6 +355,27 @@ impl Projections {
         }
     }
 
+    /// What several projections say together as of one commit. The last look holds commits up.
+    pub(crate) fn as_of_one_commit<'p, T>(
+        &self,
+        of: impl Iterator<Item = &'p Projection> + Clone,
+        look: impl Fn() -> T,
+    ) -> T {
+        let state = || of.clone().map(Projection::state).collect::<Vec<_>>();
+        for _ in 0..UNDISTURBED_LOOKS_MAX {
+            let before = state();
+            let found = look();
+            let last = before.first().map(|(_, seq)| *seq);
+            let is_quiet =
+                |&(begun, seq): &(u64, Seq)| begun.is_multiple_of(2) && Some(seq) == last;
+            if before.iter().all(is_quiet) && state() == before {
+                return found;
+            }
+        }
+        let _writing = self.writing.lock();
+        look()
+    }
+
     /// The fields of a filter that no document has.
     pub(crate) fn unknown_fields(&self, filter: Option<&Filter>) -> Vec<String> {
         let there = self.there();
@@ -424,9 +445,14 @@ impl Projection {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// How words are searched; absent where they are not.
-    pub(crate) fn word_sources(&self) -> Option<&WordSources> {
-        self.shared.words.as_deref()
+    /// Twice the commits that it was brought in step with, one more while it is, and the last of them.
+    pub(crate) fn state(&self) -> (u64, Seq) {
+        (self.shared.commits.load(Ordering::Acquire), self.applied())
+    }
+
+    /// Whether its documents are found by their words.
+    pub(crate) fn has_words(&self) -> bool {
+        self.shared.generation().words.is_some()
     }
 
     /// The last commit that it has.

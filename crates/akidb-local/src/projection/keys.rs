@@ -77,6 +77,22 @@ impl Keys {
         from..from + rest.count()
     }
 
+    /// The first slot of those behind a slot that is not of the same document as the one before.
+    pub(super) fn end_of_document(&self, mut slot: usize) -> usize {
+        let document = |slot: usize| self.key(slot).document;
+        while 0 < slot && slot < self.len() && document(slot) == document(slot - 1) {
+            slot += 1;
+        }
+        slot.min(self.len())
+    }
+
+    /// The first slot of the documents after one.
+    pub(super) fn first_after(&self, document: Seq) -> usize {
+        let from = self.seqs.partition_point(|known| *known <= document);
+        let passages = (from..self.len()).take_while(|&slot| self.key(slot).document <= document);
+        from + passages.count()
+    }
+
     /// The keys of some slots, for an index that has only those.
     pub(super) fn of_slots(&self, slots: &[u32]) -> Self {
         let mut keys = Self::default();
@@ -141,6 +157,14 @@ mod tests {
         assert_eq!(slots(&cut, &[2, 3, 7, 10]), [1, 2, 3, 4, 5, 6]);
         assert_eq!(slots(&cut, &[]), [0; 0]);
         assert_eq!(cut.of_document(Seq(7), 0), 4..6);
+        assert_eq!(
+            [0, 1, 2, 3, 5, 6, 7].map(|slot| cut.end_of_document(slot)),
+            [0, 1, 4, 4, 6, 6, 7]
+        );
+        assert_eq!(
+            [0, 1, 2, 3, 6, 7, 8, 10].map(|seq| cut.first_after(Seq(seq))),
+            [0, 1, 4, 4, 4, 6, 6, 7]
+        );
         assert_eq!(cut.of_slots(&[0, 2, 6]), keys(&[(1, 0), (2, 1), (10, 0)]));
     }
 

@@ -45,7 +45,7 @@ impl Shared {
     fn matching(&self, filter: &Filter) -> Matching {
         let as_of = Seq(self.applied_seq.load(Ordering::Acquire));
         let generation = self.generation();
-        let found = generation.filter.matching(filter);
+        let found = generation.matching(filter, None);
         let mut unsure = generation.documents_in(&found.unsure);
         // The indexes do not have all of these, and the store tells what it has.
         let unsearchable = self.unsearchable.read();

@@ -10,6 +10,7 @@
 //! | `keys` | which vector stands in which slot |
 //! | `generation` | vectors, keys, filters and words over the same slots |
 //! | `words` | the words of documents, and where they come from |
+//! | `texts` | the documents that hold conditions on their texts |
 //! | `search` | a search of a generation, as documents |
 //! | `matching` | the documents that a filter lets through, as of one commit |
 //! | `maintenance` | linking, compaction, rebuilding and snapshots, a step at a time |
@@ -30,6 +31,7 @@ mod search;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod words;
 
 use std::{
@@ -53,7 +55,8 @@ pub(crate) use self::{
     maintainer::Maintainer,
     matching::Matching,
     search::{FoundDocuments, View},
-    words::WordSources,
+    texts::FoundTexts,
+    words::{QueryWords, WordSources},
 };
 use self::{generation::Generation, maintenance::Maintenance, words::Words};
 use crate::{
@@ -95,7 +98,6 @@ pub(crate) struct Shared {
     over: Over,
     dimension: Dimension,
     metric: Metric,
-    words: Option<Arc<WordSources>>,
     current: RwLock<Arc<Generation>>,
     /// Held by a commit while it is brought into the indexes, and while a generation takes the
     /// place of another.
@@ -230,7 +232,6 @@ impl Projection {
             over: context.over,
             dimension: context.dimension,
             metric: context.metric,
-            words: context.words,
             current: RwLock::new(Arc::new(generation)),
             writing: Mutex::default(),
             commits: AtomicU64::new(0),

@@ -1,13 +1,17 @@
 //! Searches of one moment of a collection, whose answers are documents.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use akidb_core::{DocumentId, Filter, Seq};
 use akidb_index::{SearchRequest, Work};
 use akidb_text::{TextHit, TextIndex, TextQuery};
 use roaring::RoaringBitmap;
 
-use super::{Candidate, Projection, generation::Generation, keys::slot};
+use super::{Candidate, FoundTexts, Projection, generation::Generation, keys::slot};
 
 /// How many passages of a document are expected among the best; with more of them a search runs
 /// again for as many times as much.
@@ -42,10 +46,11 @@ pub(crate) struct FoundDocuments {
 
 impl Projection {
     /// All vectors of this moment, or those that match.
-    pub(crate) fn view(&self, filter: Option<&Filter>) -> View {
+    /// `found` are documents that hold the conditions on texts, for a projection without words.
+    pub(crate) fn view(&self, filter: Option<&Filter>, found: Option<&FoundTexts>) -> View {
         let generation = self.shared.generation();
         let ef = self.shared.wanted.read().ef as usize;
-        let matching = filter.map(|filter| generation.filter.matching(filter));
+        let matching = filter.map(|filter| generation.matching(filter, found));
         let (allowed, unsure) = match matching {
             Some(matching) => (Some(matching.certain), matching.unsure),
             None => (None, RoaringBitmap::new()),
@@ -78,6 +83,11 @@ impl View {
         let slots: RoaringBitmap =
             std::mem::take(&mut self.unsure).iter().filter(matches).collect();
         self.allowed = self.allowed.take().map(|allowed| allowed | slots);
+    }
+
+    /// Whether some of what a filter lets through was removed since.
+    pub(crate) fn lost_some(&self) -> bool {
+        self.allowed.as_ref().is_some_and(|allowed| self.generation.filter.has_removed(allowed))
     }
 
     /// About how long a search takes.
@@ -178,11 +188,31 @@ impl View {
         Some(vector)
     }
 
-    /// The vectors of the document in a slot, in the order of its passages.
-    pub(crate) fn passages_of(&self, slot: u32) -> Vec<Seq> {
+    /// The vectors of a document, in the order of its passages.
+    pub(crate) fn passages_of(&self, document: Seq) -> Vec<Seq> {
         let keys = self.generation.keys.read();
-        let slots = keys.of_document(keys.key(slot as usize).document, slot as usize);
+        let slots = keys.of_document(document, 0);
         slots.map(|slot| keys.key(slot).seq()).collect()
+    }
+
+    /// How near each vector of some documents, ascending, is.
+    pub(crate) fn nearness_of_passages(
+        &self,
+        documents: &[Seq],
+        vector: &[f32],
+        request: SearchRequest<'_>,
+    ) -> HashMap<Seq, f32> {
+        let slots = self.generation.keys.read().of_documents(documents);
+        if slots.is_empty() {
+            return HashMap::new();
+        }
+        let request =
+            SearchRequest { allowed: Some(&slots), limit: slots.len() as usize, ..request };
+        let found = self.generation.index.search(vector, &request.with_min_score(None));
+        let keys = self.generation.keys.read();
+        let scored =
+            found.neighbors.iter().map(|near| (keys.key(near.slot as usize).seq(), near.score));
+        scored.collect()
     }
 
     /// The nearest documents. The request's `limit` is one of documents; its `allowed` is not

@@ -81,14 +81,14 @@ fn cut(documents: &[(u64, &[f32])]) -> CommittedChange {
 
 fn found(projection: &Projection, filter: Option<serde_json::Value>) -> Vec<u64> {
     let filter = filter.map(|json| Filter::parse(&json, &Limits::default()).unwrap());
-    let view = projection.view(filter.as_ref());
+    let view = projection.view(filter.as_ref(), None);
     assert!(view.unsure().is_empty());
     let found = view.search(&[0.0, 1.0], SearchRequest::nearest(100)).candidates;
     found.into_iter().map(|candidate| candidate.key.document.0).collect()
 }
 
 fn best_passages(projection: &Projection, limit: usize) -> Vec<(u64, u32)> {
-    let found = projection.view(None).search(&[0.0, 1.0], SearchRequest::nearest(limit));
+    let found = projection.view(None, None).search(&[0.0, 1.0], SearchRequest::nearest(limit));
     let found = found.candidates.into_iter();
     found.map(|found| (found.key.document.0, found.key.passage)).collect()
 }
@@ -167,7 +167,7 @@ fn a_document_is_found_once_by_its_best_passage() {
     let filter = json!({"value": {"$in": [1, 300]}});
     assert_eq!(found(&projection, Some(filter.clone())), [300, 1]);
     let filter = Filter::parse(&filter, &Limits::default()).unwrap();
-    let found = projection.view(Some(&filter)).search(&[1.0; 2], SearchRequest::nearest(9));
+    let found = projection.view(Some(&filter), None).search(&[1.0; 2], SearchRequest::nearest(9));
     assert_eq!(found.matching, Some(3));
     projection.apply(&change(&[303], &[2, 302]));
     assert_eq!(best_passages(&projection, 9), [(303, 0), (300, 1), (1, 0)]);
@@ -216,7 +216,7 @@ fn what_the_filter_leaves_open_is_settled_by_the_documents() {
     projection.apply(&added);
     let filter = json!({"text": {"$contains": "needle"}});
     let filter = Filter::parse(&filter, &Limits::default()).unwrap();
-    let mut view = projection.view(Some(&filter));
+    let mut view = projection.view(Some(&filter), None);
     assert_eq!(view.unsure(), [Seq(1), Seq(2)]);
     view.settle(&HashSet::from([Seq(1)]));
     let found = view.search(&[0.0, 1.0], SearchRequest::nearest(9)).candidates;

@@ -13,7 +13,7 @@ use std::{
 use akidb_core::{DocumentId, Effort, Expiry, Filter, Limits, Timestamp, WriteMode};
 use akidb_engine::{
     Applied, Clock, Collection, HitParts, NewRow, OneDocument, Patch, Query, Ranking,
-    ScrollRequest, StorageEngine, UpsertRules, Words, Write,
+    ScrollRequest, Shown, StorageEngine, UpsertRules, Words, Write,
 };
 use akidb_local::LocalEngine;
 use prometheus::Registry;
@@ -94,8 +94,8 @@ fn integer(id: &DocumentId) -> i64 {
 
 async fn searched(collection: &dyn Collection, ranking: Ranking, exact: bool) -> Vec<i64> {
     let effort = Effort { exact, ..Effort::default() };
-    let (filter, parts) = (None, HitParts::Row);
-    let query = Query { ranking, filter, window: 100, parts, deadline: deadline(), effort };
+    let (filter, parts, shown) = (None, HitParts::Row, Shown::default());
+    let query = Query { ranking, filter, window: 100, parts, shown, deadline: deadline(), effort };
     let found = collection.search(query).await.unwrap();
     let mut ids: Vec<i64> = found.hits.iter().map(|hit| integer(&hit.document.id)).collect();
     ids.sort_unstable();

@@ -10,8 +10,8 @@ use akidb_core::{
 };
 use akidb_engine::{
     Clock, Collection, CollectionRecord, FieldPatch, FieldRow, HitParts, Near, NewRow, OneDocument,
-    Patch, Query, Ranking, RowVectors, ScrollRequest, StorageEngine, UpsertRules, VectorField,
-    Write,
+    Patch, Query, Ranking, RowVectors, ScrollRequest, Shown, StorageEngine, UpsertRules,
+    VectorField, Write,
 };
 use akidb_local::{IndexConfig, IndexThresholds, LocalConfig, LocalEngine, StorageConfig};
 use prometheus::Registry;
@@ -132,6 +132,7 @@ async fn found(
         filter: filter.map(|json| Filter::parse(&json, &Limits::default()).unwrap()),
         window: 1_000,
         parts: HitParts::Row,
+        shown: Shown::default(),
         deadline: deadline(),
         effort: Effort::default(),
     };

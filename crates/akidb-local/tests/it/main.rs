@@ -7,4 +7,6 @@ mod facets;
 mod fields;
 mod orders;
 mod searches;
+mod shown;
+mod text_filters;
 mod words;

@@ -5,7 +5,9 @@ use std::{
 };
 
 use akidb_core::{DocumentId, Effort, ErrorCode};
-use akidb_engine::{Collection, Found, HitParts, NewRow, Query, StorageEngine, UpsertRules, Write};
+use akidb_engine::{
+    Collection, Found, HitParts, NewRow, Query, Shown, StorageEngine, UpsertRules, Write,
+};
 
 use crate::fields::{create, deadline, field, near, open, reopened, row};
 
@@ -15,6 +17,7 @@ fn query(parts: HitParts) -> Query {
         filter: None,
         window: 10,
         parts,
+        shown: Shown::default(),
         deadline: deadline(),
         effort: Effort::default(),
     }

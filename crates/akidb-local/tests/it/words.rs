@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use akidb_core::{Chunking, DocumentId, Effort, Filter, KeywordSettings, Limits};
 use akidb_engine::{
     Collection, EmbeddedText, Found, Fusion, HitParts, Hybrid, KnownText, NewRow, PassageVector,
-    Query, Ranking, RowVectors, StorageEngine, TextHash, UpsertRules, VectorField, Words, Write,
+    Query, Ranking, RowVectors, Shown, StorageEngine, TextHash, UpsertRules, VectorField, Words,
+    Write,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
@@ -27,6 +28,7 @@ fn query(ranking: Ranking) -> Query {
         filter: None,
         window: 100,
         parts: HitParts::Row,
+        shown: Shown::default(),
         deadline: deadline(),
         effort: Effort::default(),
     }

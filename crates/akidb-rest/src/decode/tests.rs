@@ -108,8 +108,8 @@ fn unknown_fields_are_named_with_the_nearest_known_one() {
         r#"{"colour":{}}"#,
         unknown,
         "colour: is not a known field, allowed are text, vector, id, mode, limit, offset, filter, \
-         min_score, min_parts, hybrid, include, params, rerank, explain, order_by, group_by, field \
-         at line 1 column 9",
+         min_score, min_parts, hybrid, include, passages_per_document, passage_context, highlight, \
+         params, rerank, explain, order_by, group_by, field at line 1 column 9",
     );
     check::<SearchBody>(
         r#"{"hybrid":{"alpha":0.5}}"#,

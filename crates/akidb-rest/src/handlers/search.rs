@@ -17,9 +17,8 @@ pub(crate) async fn search(
     Json(body): Json<SearchBody>,
 ) -> Answer<SearchAnswer> {
     let search = body.into_request().map_err(Failure::refused)?;
-    let include = search.include;
     let reply = service.search(&call.context, &call.collection, search).await?;
-    let answer = SearchAnswer::new(reply, include);
+    let answer = SearchAnswer::new(reply);
     let numbers = answer.numbers();
     Ok(Reply::with_numbers(answer, numbers))
 }
@@ -30,9 +29,8 @@ pub(crate) async fn search_batch(
     Json(body): Json<SearchBatchBody>,
 ) -> Answer<SearchBatchAnswer> {
     let searches = body.into_requests().map_err(Failure::refused)?;
-    let includes = searches.iter().map(|search| search.include).collect();
     let replies = service.search_batch(&call.context, &call.collection, searches).await?;
-    let answer = SearchBatchAnswer::new(replies, includes);
+    let answer = SearchBatchAnswer::new(replies);
     let numbers = answer.numbers();
     Ok(Reply::with_numbers(answer, numbers))
 }

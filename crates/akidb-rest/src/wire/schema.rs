@@ -109,6 +109,13 @@ pub(super) fn include() -> Array {
     ArrayBuilder::new().schema_type(types).items(one_of(["text", "metadata", "vector"])).build()
 }
 
+/// Parts of hits.
+pub(super) fn hit_include() -> Array {
+    let parts = one_of(["text", "metadata", "vector", "passages"]);
+    let types = SchemaType::from_iter([Type::Array, Type::Null]);
+    ArrayBuilder::new().schema_type(types).items(parts).build()
+}
+
 /// A vector of a request.
 pub(super) fn vector() -> Schema {
     let list = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::Number));

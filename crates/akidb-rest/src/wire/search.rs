@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use akidb_core::{Error, FusionKind, SearchMode, Strategy};
 use akidb_service::{
-    Hit, HitGroup, HitPassage, HybridParams, Include, MinParts, PartWeights, ScoreParts, Search,
-    SearchParams, SearchPlan, SearchReply, SearchRerank,
+    Hit, HitGroup, HybridParams, Include, MinParts, PartWeights, ScoreParts, Search, SearchParams,
+    SearchPlan, SearchReply, SearchRerank,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,11 +13,13 @@ use utoipa::ToSchema;
 
 use super::{
     Id, JsonValue, List, Object, Vector,
-    document::{DamagedAnswer, PassageAnswer, damaged, expires_at, include_of, passages},
+    document::{DamagedAnswer, PassageAnswer, damaged, expires_at, passages},
     field::FieldParts,
     id::StoredId,
+    include::hit_include_from,
     milliseconds,
     order::{GroupBody, HitOrderBody},
+    shown::{BestPassageAnswer, HighlightBody, HighlightsAnswer, HitPassageAnswer},
     user_schema::FilterSchema,
 };
 
@@ -60,9 +62,20 @@ pub(crate) struct SearchBody {
     min_parts: Option<Object<LowestParts>>,
     #[schema(value_type = Option<HybridParameters>)]
     hybrid: Option<Object<HybridParameters>>,
-    /// Some of `text`, `metadata` and `vector`; `["text", "metadata"]` where absent.
-    #[schema(schema_with = super::schema::include)]
+    /// Some of `text`, `metadata`, `vector` and `passages`. Where absent `["text", "metadata"]`, or
+    /// `["passages", "metadata"]` where the search asks for passages by the fields below.
+    #[schema(schema_with = super::schema::hit_include)]
     include: Option<List<String>>,
+    /// How many of the best passages of each hit come as `best_passages`, 3 where absent and `passages` are among
+    /// `include`. Giving it asks for them.
+    #[schema(minimum = 1, maximum = 100)]
+    passages_per_document: Option<u64>,
+    /// How many neighbors on either side each of these passages comes with, as its `context`; 0 where absent. Giving it
+    /// asks for passages.
+    #[schema(minimum = 0, maximum = 10)]
+    passage_context: Option<u64>,
+    #[schema(value_type = Option<HighlightBody>)]
+    highlight: Option<Object<HighlightBody>>,
     #[schema(value_type = Option<SearchParameters>)]
     params: Option<Object<SearchParameters>>,
     #[schema(value_type = Option<RerankParameters>)]
@@ -202,7 +215,13 @@ impl SearchBody {
             mode: self.mode.as_deref().map(str::parse::<SearchMode>).transpose()?,
             hybrid: hybrid.unwrap_or_default(),
             min_parts: self.min_parts.map(|parts| parts.0.into()).unwrap_or_default(),
-            include: include_of(self.include.as_ref(), "include")?,
+            include: hit_include_from(
+                self.include.as_ref().map(|names| names.0.iter().map(String::as_str)),
+                "include",
+            )?,
+            passages_per_document: self.passages_per_document,
+            passage_context: self.passage_context,
+            highlight: self.highlight.map(|highlight| highlight.0.into()),
             field: self.field,
             text: self.text,
             vector: self.vector.map(|vector| vector.0),
@@ -334,6 +353,12 @@ struct SearchPlanAnswer {
     keyword_ms: Option<f64>,
     /// Time to fetch the documents.
     fetch_ms: f64,
+    /// Passages that got a score, where some are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passages: Option<u64>,
+    /// Of `fetch_ms`, the time to find passages and words, where any are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown_ms: Option<f64>,
     /// Hits that the re-ranker read, where one is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     reranked: Option<u64>,
@@ -357,6 +382,8 @@ impl From<SearchPlan> for SearchPlanAnswer {
             index_ms: milliseconds(plan.index),
             keyword_ms: (!plan.keyword.is_zero()).then(|| milliseconds(plan.keyword)),
             fetch_ms: milliseconds(plan.fetch),
+            passages: plan.passages,
+            shown_ms: plan.shown.map(milliseconds),
             reranked: plan.reranked,
             rerank_ms: plan.reranked.map(|_| milliseconds(plan.rerank)),
         }
@@ -403,9 +430,17 @@ struct HitAnswer {
     #[schema(required = false)]
     field_passages: BTreeMap<String, Vec<PassageAnswer>>,
     /// The passage of the text that is nearest or has the words, where the collection cuts texts and
-    /// embedded this one.
+    /// embedded this one. Absent where the search asks for passages, of which it would be one.
     #[serde(skip_serializing_if = "Option::is_none")]
     passage: Option<HitPassageAnswer>,
+    /// Where the search asks for passages: the best ones of the text in the field that is searched, best first. A text
+    /// that was not cut is its own only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<BestPassageAnswer>, required = false)]
+    best_passages: Option<Vec<BestPassageAnswer>>,
+    /// Where the search asks for it: where the document's `text` has words of the query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    highlights: Option<HighlightsAnswer>,
 }
 
 /// Hits whose documents have the same value in a field.
@@ -423,7 +458,7 @@ struct HitGroupAnswer {
 /// gave, by which the hits are ordered then.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ScoreParts)]
-struct ScorePartsAnswer {
+pub(super) struct ScorePartsAnswer {
     /// How near the document is; absent where it has no vector in the field that is searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     semantic: Option<f32>,
@@ -437,28 +472,10 @@ struct ScorePartsAnswer {
 }
 
 impl ScorePartsAnswer {
-    fn of(parts: Option<ScoreParts>, rerank: Option<f32>) -> Option<Self> {
+    pub(super) fn of(parts: Option<ScoreParts>, rerank: Option<f32>) -> Option<Self> {
         let semantic = parts.and_then(|parts| parts.semantic);
         let keyword = parts.map(|parts| parts.keyword);
         (parts.is_some() || rerank.is_some()).then_some(Self { semantic, keyword, rerank })
-    }
-}
-
-/// The passage by which a document was found. Characters are Unicode code points: `text[start:end]`
-/// in Python.
-#[derive(Serialize, ToSchema)]
-#[schema(as = HitPassage)]
-struct HitPassageAnswer {
-    /// Its first character in the document's text.
-    start: usize,
-    /// The character after its last one.
-    end: usize,
-    text: String,
-}
-
-impl From<HitPassage> for HitPassageAnswer {
-    fn from(HitPassage { characters, text }: HitPassage) -> Self {
-        Self { start: characters.start, end: characters.end, text }
     }
 }
 
@@ -478,7 +495,12 @@ impl HitAnswer {
             texts: named.texts,
             vectors: named.vectors,
             field_passages: named.passages,
-            passage: hit.passage.map(HitPassageAnswer::from),
+            passage: hit
+                .passage
+                .filter(|_| hit.best_passages.is_none())
+                .map(HitPassageAnswer::from),
+            best_passages: hit.best_passages.map(|all| all.into_iter().map(Into::into).collect()),
+            highlights: hit.highlights.map(HighlightsAnswer::from),
         }
     }
 }
@@ -493,7 +515,8 @@ impl HitAnswer {
 
 impl SearchAnswer {
     /// The hits with the parts that were asked for.
-    pub(crate) fn new(reply: SearchReply, include: Include) -> Self {
+    pub(crate) fn new(reply: SearchReply) -> Self {
+        let include = reply.include;
         let answers = |hits: Vec<Hit>| {
             hits.into_iter().map(|hit| HitAnswer::new(hit, include)).collect::<Vec<_>>()
         };
@@ -527,11 +550,8 @@ pub(crate) struct SearchBatchAnswer {
 
 impl SearchBatchAnswer {
     /// The replies with the parts that each search asked for.
-    pub(crate) fn new(replies: Vec<SearchReply>, includes: Vec<Include>) -> Self {
-        let results = replies.into_iter().zip(includes);
-        Self {
-            results: results.map(|(reply, include)| SearchAnswer::new(reply, include)).collect(),
-        }
+    pub(crate) fn new(replies: Vec<SearchReply>) -> Self {
+        Self { results: replies.into_iter().map(SearchAnswer::new).collect() }
     }
 
     /// How many numbers the answer carries.
@@ -550,6 +570,7 @@ mod tests {
 
     fn reply(degraded: bool, plan: Option<SearchPlan>) -> Value {
         let reply = SearchReply {
+            include: Include::default(),
             hits: Vec::new(),
             groups: None,
             took: Duration::ZERO,
@@ -560,7 +581,7 @@ mod tests {
             unknown_fields: Vec::new(),
             unknown_tokens: Some(0),
         };
-        let answer = serde_json::to_string(&SearchAnswer::new(reply, Include::default())).unwrap();
+        let answer = serde_json::to_string(&SearchAnswer::new(reply)).unwrap();
         serde_json::from_str(&answer).unwrap()
     }
 

@@ -24,6 +24,9 @@ pub(crate) struct FilterSchema;
 /// What must hold for one field.
 struct ConditionSchema;
 
+/// What must hold for the text of a document.
+struct TextConditionSchema;
+
 /// Metadata.
 pub(crate) struct MetadataSchema;
 
@@ -89,12 +92,13 @@ impl PartialSchema for FilterSchema {
                 "$expires_at",
                 OneOfBuilder::new().item(moment()).item(of(Type::Null)),
             )
+            .property("$text", reference::<TextConditionSchema>())
             .property_names(Some(of(Type::String).pattern(Some(
-                "^(\\$(and|or|not|id|expires_at)|[^$\\u0000][^\\u0000]*)$",
+                "^(\\$(and|or|not|id|expires_at|text)|[^$\\u0000][^\\u0000]*)$",
             ))))
             .additional_properties(Some(AdditionalProperties::RefOr(field.into())))
             .description(Some(
-                "A condition on the metadata, see the guide on filters. At most `filter_depth` (16) \
+                "A condition on the metadata, the text or the id, see the guide on filters. At most `filter_depth` (16) \
                  levels and `filter_nodes` (1,024) nodes.",
             ))
             .examples([serde_json::json!({"year": {"$gte": 1990}, "lang": "en"})]);
@@ -108,13 +112,38 @@ impl ToSchema for FilterSchema {
     }
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        for (name, schema) in
-            [(ConditionSchema::name(), ConditionSchema::schema()), (Self::name(), Self::schema())]
-        {
+        for (name, schema) in [
+            (ConditionSchema::name(), ConditionSchema::schema()),
+            (TextConditionSchema::name(), TextConditionSchema::schema()),
+            (Self::name(), Self::schema()),
+        ] {
             if !schemas.iter().any(|(known, _)| *known == name) {
                 schemas.push((name.into_owned(), schema));
             }
         }
+    }
+}
+
+impl PartialSchema for TextConditionSchema {
+    fn schema() -> RefOr<Schema> {
+        let part = || text().min_length(Some(1));
+        let operators = ObjectBuilder::new()
+            .property("$contains", part())
+            .property("$match", part())
+            .property("$not", reference::<Self>())
+            .min_properties(Some(1))
+            .description(Some(
+                "Operators that must all hold for a document: `$contains`, its text has this one in it; `$match`, a \
+                 search of the mode `keyword` for these words finds it.",
+            ))
+            .examples([serde_json::json!({"$match": "\"white whale\" -storm"})]);
+        closed(operators).into()
+    }
+}
+
+impl ToSchema for TextConditionSchema {
+    fn name() -> Cow<'static, str> {
+        "FilterTextCondition".into()
     }
 }
 

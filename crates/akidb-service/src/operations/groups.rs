@@ -61,6 +61,11 @@ impl Grouping {
         Ok(Self { field, size, groups, offset, window_max })
     }
 
+    /// Hits of all groups together.
+    pub(super) const fn hits(&self) -> usize {
+        self.groups.saturating_mul(self.size)
+    }
+
     fn window(&self, groups: usize) -> usize {
         let places = groups.saturating_mul(self.size).saturating_mul(HITS_A_PLACE);
         places.clamp(WINDOW_MIN.min(self.window_max), self.window_max)

@@ -20,8 +20,8 @@ use akidb_core::{
 use akidb_embedding::ModelIdentity;
 use akidb_engine::{
     Collection, CollectionRecord, Fill, HitParts, InShadow, Near, Query, Ranking, ReembedWork,
-    ScrollRequest, ShadowChange, ShadowRole, TaskRecord, TaskWork, TextHash, VectorField, WorkEnd,
-    Write,
+    ScrollRequest, ShadowChange, ShadowRole, Shown, TaskRecord, TaskWork, TextHash, VectorField,
+    WorkEnd, Write,
 };
 
 use super::{
@@ -469,6 +469,7 @@ async fn nearest(
         filter: None,
         window: NEAREST,
         parts: HitParts::Id,
+        shown: Shown::default(),
         deadline: Instant::now() + STEP_MAX,
         effort: Effort { exact: true, ..Effort::default() },
     };

@@ -8,7 +8,7 @@ use akidb_core::{
 };
 use akidb_embedding::{EmbedOptions, InputType};
 use akidb_engine::{
-    Collection, CollectionRecord, Found, HitParts, Hybrid, Near, Query, Ranking, VectorField,
+    Collection, CollectionRecord, Found, HitParts, Hybrid, Near, Query, Ranking, Shown, VectorField,
 };
 
 use super::{
@@ -19,6 +19,7 @@ use super::{
     read::{check_limit, check_order, in_order_of, not_found, trim},
     rerank_hits::Reranking,
     selection::parse_filter,
+    shown::{check_highlight, check_passages, included},
     text_vectors::missing_embedding,
 };
 use crate::{
@@ -50,6 +51,7 @@ struct Wanted {
     filter: Option<Filter>,
     shape: Shape,
     include: Include,
+    shown: Shown,
     effort: Effort,
     reranking: Option<Reranking>,
     explain: bool,
@@ -62,6 +64,17 @@ enum Shape {
     /// In the order of a field, so many of the best.
     Ordered(OrderBy, usize),
     Grouped(Grouping),
+}
+
+impl Shape {
+    /// How many hits are found for so many.
+    fn window(&self, hits: usize) -> usize {
+        match self {
+            Self::Best => hits,
+            Self::Ordered(_, candidates) => *candidates,
+            Self::Grouped(grouping) => grouping.hits(),
+        }
+    }
 }
 
 impl Service {
@@ -135,6 +148,7 @@ impl Service {
             filter: wanted.filter.filter(|filter| !filter.is_always_true()),
             window,
             parts,
+            shown: wanted.shown,
             deadline: context.deadline,
             effort: wanted.effort,
         };
@@ -158,6 +172,7 @@ impl Service {
             hits: hits.into_iter().map(trimmed).collect(),
         };
         Ok(SearchReply {
+            include: wanted.include,
             hits: hits.map(trimmed).collect(),
             groups: groups.map(|groups| groups.into_iter().map(of_group).collect()),
             took: started.elapsed(),
@@ -190,6 +205,7 @@ impl Service {
         }
         let reranking = Reranking::of(&request, window, limits)?;
         let window = reranking.as_ref().map_or(window, |it| it.top);
+        let highlight = check_highlight(&request)?;
         let by = check_ranking(&mut request, window, limits)?;
         if reranking.is_some() {
             refuse_beside_rerank(&request)?;
@@ -204,6 +220,10 @@ impl Service {
                 return Err(Error::at(ErrorCode::InvalidArgument, "order_by", fault));
             }
         };
+        let is_ranked = matches!(shape, Shape::Best) && reranking.is_none();
+        let (from, hits) = if is_ranked { (offset, limit) } else { (0, shape.window(window)) };
+        let shown = Shown { passages: check_passages(&request, hits, limits)?, highlight, from };
+        let include = included(&request);
         let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
         let ef = candidates("params.ef", request.params.ef, limits.result_window, "result_window")?;
         // Of words it is theirs, and of both there are two.
@@ -217,7 +237,8 @@ impl Service {
             offset,
             filter,
             shape,
-            include: request.include,
+            include,
+            shown,
             effort: Effort {
                 ef: ef.map(|ef| ef as usize),
                 exact: request.params.exact.unwrap_or(false),
@@ -308,10 +329,11 @@ impl Wanted {
         self.reranking.as_ref().map_or(self.offset + self.limit, |reranking| reranking.top)
     }
 
-    /// What has to be known of a hit. A re-ranker needs its text, whether or not that is answered.
+    /// What has to be known of a hit. A re-ranker needs its text, and what is shown of that, whether or not it is answered.
     fn parts(&self) -> HitParts {
         let answered = parts(self.include);
-        if self.reranking.is_some() { answered.max(HitParts::Row) } else { answered }
+        let reads_texts = self.reranking.is_some() || self.shown.is_any();
+        if reads_texts { answered.max(HitParts::Row) } else { answered }
     }
 }
 

@@ -31,7 +31,7 @@ pub use model::{InUse, ModelInfo, ModelState};
 pub use node::{ComponentState, Readiness};
 pub use rerank::{Rerank, RerankReply, Reranked, SearchRerank};
 pub use search::{
-    GivenGroup, HitGroup, HitOrder, HybridParams, MinParts, PartWeights, Search, SearchParams,
-    SearchReply,
+    GivenGroup, GivenHighlight, HitGroup, HitInclude, HitOrder, HybridParams, MinParts,
+    PartWeights, Search, SearchParams, SearchReply,
 };
 pub use task::{ReembedCollection, TaskInfo, TaskKind, TaskProgressState};

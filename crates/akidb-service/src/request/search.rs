@@ -38,13 +38,49 @@ pub struct Search {
     /// How a hybrid search is done.
     pub hybrid: HybridParams,
     /// The parts of the documents to return.
-    pub include: Include,
+    pub include: HitInclude,
+    /// Passages of each hit to show, 3 where absent and passages are asked for at all, as this does.
+    pub passages_per_document: Option<u64>,
+    /// Neighbors on either side of each passage that come with it, none where absent. It asks for passages, too.
+    pub passage_context: Option<u64>,
+    /// Whether and how the words of the text are marked in the texts of hits.
+    pub highlight: Option<GivenHighlight>,
     /// How to search.
     pub params: SearchParams,
     /// What is to put the best hits in the order in which they answer the text.
     pub rerank: Option<SearchRerank>,
     /// Whether the reply is to say how it was found.
     pub explain: Option<bool>,
+}
+
+/// Which parts of hits a reply carries. What is absent is left to the node: metadata, and the text where no passages are
+/// asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HitInclude {
+    /// The text.
+    pub text: Option<bool>,
+    /// The metadata.
+    pub metadata: Option<bool>,
+    /// The vector.
+    pub vector: Option<bool>,
+    /// The best passages. Where it is `false` and something else asks for them, they come.
+    pub passages: Option<bool>,
+}
+
+impl From<Include> for HitInclude {
+    fn from(Include { text, metadata, vector }: Include) -> Self {
+        let (text, metadata, vector) = (Some(text), Some(metadata), Some(vector));
+        Self { text, metadata, vector, passages: None }
+    }
+}
+
+/// Asks for the words of a query in the texts of hits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GivenHighlight {
+    /// How many of each text, and of each passage, are listed at most, 100 where absent.
+    pub ranges: Option<u64>,
+    /// How many neighboring sentences with the most of the words are shown, none where absent.
+    pub snippet_sentences: Option<u64>,
 }
 
 /// Asks for the best hits in the order of a field. Those with the same value are in the order of their scores,
@@ -122,6 +158,8 @@ pub struct PartWeights {
 /// The best documents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchReply {
+    /// Which parts of their documents hits have.
+    pub include: Include,
     /// Best first, or as `order_by` says; none where there are groups.
     pub hits: Vec<Hit>,
     /// Where the request asks for groups, these, by their best hits.

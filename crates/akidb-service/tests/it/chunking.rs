@@ -101,7 +101,7 @@ async fn own_vectors_filters_scores_and_parts_hold_in_a_collection_that_cuts() {
     assert_eq!(found(&service, "t", exact).await, ["3"]);
 
     let include = Include { text: false, metadata: true, vector: true };
-    let with_vectors = Search { include, limit: Some(3), ..asking("whales") };
+    let with_vectors = Search { include: include.into(), limit: Some(3), ..asking("whales") };
     let with_vectors = hits(&service, with_vectors).await;
     assert!(with_vectors.iter().all(|hit| hit.document.text.is_none()));
     let cut = with_vectors.iter().find(|hit| hit.document.id == 2.into()).unwrap();

@@ -109,7 +109,7 @@ async fn filters_offsets_scores_and_parts_are_kept_to() {
         filter: Some(even.clone()),
         limit: Some(3),
         offset: Some(2),
-        include: Include { text: false, metadata: false, vector: true },
+        include: Include { text: false, metadata: false, vector: true }.into(),
         ..near(&[1.0])
     };
     let reply = service.search(&context(), "v", search).await.unwrap();

@@ -208,7 +208,7 @@ async fn only_the_best_are_read_and_pages_are_of_them() {
         rerank: Some(SearchRerank { model: Some(MODEL.into()), top: Some(top) }),
         offset: Some(offset),
         limit: Some(limit),
-        include: Include { text: false, metadata: true, vector: false },
+        include: Include { text: false, metadata: true, vector: false }.into(),
         ..reranked(SearchMode::Keyword)
     };
     let all = service.search(&context, "films", of(4, 0, 4)).await.unwrap();

@@ -166,8 +166,8 @@ pub struct AddedDocument {
 
 impl<'d> From<&'d AddedDocument> for Filtered<'d> {
     fn from(document: &'d AddedDocument) -> Self {
-        let AddedDocument { id, metadata, expires_at, .. } = document;
-        Self { id, metadata, expires_at: *expires_at }
+        let AddedDocument { id, metadata, expires_at, text, .. } = document;
+        Self { id, metadata, expires_at: *expires_at, text: text.as_deref() }
     }
 }
 

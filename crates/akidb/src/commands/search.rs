@@ -25,6 +25,8 @@ use crate::{
   $ akidb search films 'a ship meets \"iceberg A-68\"' --mode hybrid
   $ akidb search films 'space' --mode hybrid --fusion rrf --weights 1,2 --depth 200
   $ akidb search films 'space' --group-by director --group-size 2
+  $ akidb search papers 'hull fractures' --passages 3 --passage-context 1
+  $ akidb search papers 'hull \"brittle fracture\"' --mode keyword --snippet 2
   $ akidb search films 'space' --order-by year:desc --candidates 50
   $ akidb search films --id 42 --include metadata
   $ akidb search films 'space' --rerank ms-marco-minilm-l6-v2 --rerank-top 100
@@ -88,10 +90,21 @@ struct SearchRequest {
     #[command(flatten)]
     #[serde(skip_serializing_if = "Rerank::is_absent")]
     rerank: Rerank,
-    /// Parts of the documents to show; text and metadata if not given
+    /// Parts of the documents to show; metadata, and text or passages, if not given
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     include: Option<Vec<Part>>,
+    /// Show so many of the best passages of each text, in place of the text; 3 if only --include asks for them
+    #[arg(long = "passages", value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passages_per_document: Option<u64>,
+    /// Show so many neighbors on either side of each of these passages
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passage_context: Option<u64>,
+    #[command(flatten)]
+    #[serde(skip_serializing_if = "Highlight::is_absent")]
+    highlight: Highlight,
     #[command(flatten)]
     #[serde(skip_serializing_if = "Group::is_absent", rename = "group_by")]
     group: Group,
@@ -133,6 +146,26 @@ struct Params {
 impl Params {
     fn is_absent(&self) -> bool {
         self.ef.is_none() && !self.exact
+    }
+}
+
+/// The words of the text in the texts of hits.
+#[derive(Args, Debug, Serialize)]
+struct Highlight {
+    /// Tell where the texts have the words, at most this often in each; 100 if not given
+    #[arg(long = "highlight", value_name = "NUMBER", num_args = 0..=1, require_equals = true,
+        default_missing_value = "100")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranges: Option<u64>,
+    /// Show so many sentences of each text that have the most of the words
+    #[arg(long = "snippet", value_name = "SENTENCES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snippet_sentences: Option<u64>,
+}
+
+impl Highlight {
+    const fn is_absent(&self) -> bool {
+        self.ranges.is_none() && self.snippet_sentences.is_none()
     }
 }
 
@@ -288,6 +321,7 @@ enum Part {
     Text,
     Metadata,
     Vector,
+    Passages,
 }
 
 pub(crate) async fn run(
@@ -364,8 +398,8 @@ fn hits_table(hits: &Value) -> comfy_table::Table {
         |part: &&str| hits.iter().any(|hit| hit.get(*part).is_some_and(|value| !value.is_null()));
     // A person looks for the passage, not for all of a text that was cut into some.
     let text = if has(&"passage") { "passage" } else { "text" };
-    let parts: Vec<&str> =
-        [text, "metadata", "vector", "passages"].into_iter().filter(has).collect();
+    let parts = [text, "best_passages", "highlights", "metadata", "vector", "passages"];
+    let parts: Vec<&str> = parts.into_iter().filter(has).collect();
     let given = |at: &&str| hits.iter().any(|hit| hit.pointer(at).is_some());
     let scores = ["/score", "/parts/semantic", "/parts/keyword", "/parts/rerank"];
     let scores: Vec<&str> = scores.into_iter().filter(|at| *at == "/score" || given(at)).collect();
@@ -375,11 +409,35 @@ fn hits_table(hits: &Value) -> comfy_table::Table {
     let mut table = printer::table(names.chain(["id"]).chain(parts.iter().copied()));
     for hit in hits {
         let scores = scores.iter().map(|at| rounded(hit.pointer(at)));
-        let parts = parts.iter().map(|part| show::cell(shown(hit, part)));
+        let parts = parts.iter().map(|part| match *part {
+            "best_passages" => passages(&hit["best_passages"]),
+            "highlights" => words(hit),
+            part => show::cell(shown(hit, part)),
+        });
         let scores = group.iter().map(|part| show::cell(&hit[*part])).chain(scores);
         table.add_row(scores.chain([show::cell(&hit["id"])]).chain(parts));
     }
     table
+}
+
+/// Passages one below the other, each with its neighbors where these are shown.
+fn passages(passages: &Value) -> String {
+    let texts = passages.as_array().into_iter().flatten().map(|passage| {
+        let shown = passage.get("context").unwrap_or(passage);
+        format!("{} {}", rounded(passage.get("score")), show::cell(&shown["text"]))
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// The sentences that have the words, or where these stand in the text.
+fn words(hit: &Value) -> String {
+    let highlights = &hit["highlights"];
+    if let Some(snippet) = highlights.get("snippet") {
+        return show::cell(&snippet["text"]);
+    }
+    let ranges = highlights["ranges"].as_array().into_iter().flatten();
+    let ranges = ranges.map(|range| format!("{}-{}", range["start"], range["end"]));
+    ranges.collect::<Vec<_>>().join(" ")
 }
 
 /// A score, which a document without a vector has not of both kinds.

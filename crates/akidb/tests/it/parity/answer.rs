@@ -52,7 +52,7 @@ fn settle(value: &mut Value) {
                     // The user's own.
                     "metadata" => {}
                     "took_ms" | "duration_ms" | "filter_ms" | "index_ms" | "keyword_ms"
-                    | "fetch_ms" | "rerank_ms" => {
+                    | "fetch_ms" | "shown_ms" | "rerank_ms" => {
                         *member = json!(member.as_f64().unwrap() >= 0.0);
                     }
                     "created_unix_ms" | "disk_bytes" => {

@@ -18,7 +18,7 @@ pub(super) const POINTS: &str = "points";
 /// Vectors of three values by the inner product.
 pub(super) const DOTS: &str = "dots";
 /// Texts, cut into passages.
-const BOOKS: &str = "books";
+pub(super) const BOOKS: &str = "books";
 /// Vectors of two values by the Euclidean distance.
 pub(super) const FLAT: &str = "flat";
 /// Named vector fields alone.
@@ -302,8 +302,16 @@ pub(crate) fn searches() -> Vec<Case> {
 }
 
 /// Long texts are cut into passages, and found by them.
-#[rustfmt::skip] // A case is a line.
 pub(crate) fn passages() -> Vec<Case> {
+    let mut all = cut_texts();
+    all.extend(super::shown_cases::of_cut_texts());
+    all.extend(fewer_cut_texts());
+    all
+}
+
+/// Texts are cut and found by their passages.
+#[rustfmt::skip] // A case is a line.
+fn cut_texts() -> Vec<Case> {
     let long = format!("{}Океан думает 🌊 о нас.", "The road is long and dull today. ".repeat(4));
     let chunking = json!({"tokens": 9, "overlap": 2});
     vec![
@@ -327,6 +335,13 @@ pub(crate) fn passages() -> Vec<Case> {
         works(GetDocument, BOOKS, json!({"id": 1, "include": ["vector"]})).with("/passages/1/start", json!(33)).with("/passages/5", Value::Null).with("/vector", Value::Null),
         works(GetDocument, BOOKS, json!({"id": 3, "include": ["vector"]})).with("/vector/7", json!(8.0)).with("/passages", Value::Null),
         works(GetDocument, BOOKS, json!({"id": 1})).with("/passages", Value::Null),
+    ]
+}
+
+/// Texts that were cut are changed, and go.
+#[rustfmt::skip] // A case is a line.
+fn fewer_cut_texts() -> Vec<Case> {
+    vec![
         works(PatchMetadata, BOOKS, json!({"id": 1, "metadata": {"a": 2}})).with("/metadata/a", json!(2)),
         works(Search, BOOKS, json!({"text": "Океан думает 🌊 о нас", "filter": {"a": 2}})).with("/hits/0/passage/start", json!(132)).with("/hits/1", Value::Null),
         works(Scroll, BOOKS, json!({"include": ["vector"]})).with("/documents/3/passages/0/start", json!(0)).with("/documents/4", Value::Null),

@@ -192,12 +192,19 @@ fn hits(given: Vec<wire::Hit>) -> Value {
         members.shift_remove("seq");
         members.insert("score".to_owned(), single(hit.score));
         if let Some(parts) = hit.parts {
-            let parts = [
-                ("semantic", parts.semantic.map(single)),
-                ("keyword", parts.keyword.map(single)),
-                ("rerank", parts.rerank.map(single)),
+            members.insert("parts".to_owned(), score_parts(parts));
+        }
+        if let Some(best) = hit.best_passages {
+            let best = best.passages.into_iter().map(best_passage).collect();
+            members.insert("best_passages".to_owned(), best);
+        }
+        if let Some(found) = hit.highlights {
+            let highlights = [
+                ("ranges", Some(ranges(found.ranges))),
+                ("total", Some(found.total.into())),
+                ("snippet", found.snippet.map(passage)),
             ];
-            members.insert("parts".to_owned(), object(parts));
+            members.insert("highlights".to_owned(), object(highlights));
         }
         if let Some(found) = hit.passage {
             members.insert("passage".to_owned(), passage(found));
@@ -205,6 +212,31 @@ fn hits(given: Vec<wire::Hit>) -> Value {
         found
     });
     hits.collect()
+}
+
+fn score_parts(parts: wire::ScoreParts) -> Value {
+    object([
+        ("semantic", parts.semantic.map(single)),
+        ("keyword", parts.keyword.map(single)),
+        ("rerank", parts.rerank.map(single)),
+    ])
+}
+
+fn best_passage(given: wire::BestPassage) -> Value {
+    let mut found = passage(given.passage.unwrap());
+    let members = found.as_object_mut().unwrap();
+    members.insert("score".to_owned(), single(given.score));
+    members.extend(given.parts.map(|parts| ("parts".to_owned(), score_parts(parts))));
+    members.extend(given.context.map(|context| ("context".to_owned(), passage(context))));
+    if !given.highlights.is_empty() {
+        members.insert("highlights".to_owned(), ranges(given.highlights));
+    }
+    found
+}
+
+fn ranges(given: Vec<wire::CharacterRange>) -> Value {
+    let ranges = given.into_iter().map(|range| json!({"start": range.start, "end": range.end}));
+    ranges.collect()
 }
 
 fn plan(given: wire::SearchPlan) -> Value {
@@ -227,6 +259,8 @@ fn plan(given: wire::SearchPlan) -> Value {
         ("index_ms", Some(given.index_ms.into())),
         ("keyword_ms", given.keyword_ms.map(Value::from)),
         ("fetch_ms", Some(given.fetch_ms.into())),
+        ("passages", given.passages.map(Value::from)),
+        ("shown_ms", given.shown_ms.map(Value::from)),
         ("reranked", given.reranked.map(Value::from)),
         ("rerank_ms", given.rerank_ms.map(Value::from)),
     ])

@@ -30,7 +30,9 @@ mod rerank_cases;
 pub(crate) mod rest;
 mod rest_only;
 mod same_node;
+mod shown_cases;
 mod streams;
+mod text_cases;
 mod to_wire;
 mod wrong_cases;
 
@@ -47,6 +49,8 @@ async fn what_both_doors_can_do_is_answered_alike() {
         index_cases::searches(),
         mode_cases::by_words(),
         mode_cases::by_both(),
+        shown_cases::of_whole_texts(),
+        text_cases::good(),
         facet_cases::good(),
         order_cases::good(),
         group_cases::good(),
@@ -76,6 +80,8 @@ async fn what_is_wrong_is_refused_alike_and_changes_nothing() {
         wrong_cases::selections(),
         wrong_cases::filters(),
         wrong_cases::searches(),
+        shown_cases::wrong(),
+        text_cases::wrong(),
         mode_cases::wrong(),
         facet_cases::wrong(),
         order_cases::wrong(),

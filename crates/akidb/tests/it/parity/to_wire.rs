@@ -390,13 +390,18 @@ fn alias_action(value: &Value) -> Option<wire::AliasAction> {
 }
 
 fn include(value: &Value) -> Option<wire::Include> {
-    let mut include =
-        wire::Include { text: Some(false), metadata: Some(false), vector: Some(false) };
+    let mut include = wire::Include {
+        text: Some(false),
+        metadata: Some(false),
+        vector: Some(false),
+        passages: None,
+    };
     for part in each(value, text)? {
         match part.as_str() {
             "text" => include.text = Some(true),
             "metadata" => include.metadata = Some(true),
             "vector" => include.vector = Some(true),
+            "passages" => include.passages = Some(true),
             _ => return None,
         }
     }
@@ -516,6 +521,9 @@ fn search_of(fields: &mut Fields) -> Option<wire::Search> {
         params: fields.optional("params", search_params)?,
         explain: fields.optional("explain", Value::as_bool)?,
         rerank: fields.optional("rerank", search_rerank)?,
+        passages_per_document: fields.optional("passages_per_document", Value::as_u64)?,
+        passage_context: fields.optional("passage_context", Value::as_u64)?,
+        highlight: fields.optional("highlight", highlight)?,
         field: fields.optional("field", text)?,
         order_by: fields.optional("order_by", hit_order)?,
         group_by: fields.optional("group_by", group_by)?,
@@ -636,6 +644,16 @@ fn search_params(value: &Value) -> Option<wire::SearchParams> {
     };
     fields.end()?;
     Some(params)
+}
+
+fn highlight(value: &Value) -> Option<wire::Highlight> {
+    let mut fields = Fields::of(value)?;
+    let highlight = wire::Highlight {
+        ranges: fields.optional("ranges", Value::as_u64)?,
+        snippet_sentences: fields.optional("snippet_sentences", Value::as_u64)?,
+    };
+    fields.end()?;
+    Some(highlight)
 }
 
 fn search_rerank(value: &Value) -> Option<wire::SearchRerank> {
