@@ -5,8 +5,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 use protox::prost::Message;
 
 const PROTO_ROOT: &str = "../../proto";
-const SERVICES: [&str; 2] =
-    ["akidb/collection/v1/collection_service.proto", "akidb/embedding/v1/embedding_service.proto"];
+const SERVICES: [&str; 3] = [
+    "akidb/admin/v1/admin_service.proto",
+    "akidb/collection/v1/collection_service.proto",
+    "akidb/embedding/v1/embedding_service.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={PROTO_ROOT}");

@@ -8,7 +8,7 @@ use http_body_util::StreamBody;
 use hyper::body::Frame;
 use reqwest::{
     Body, Response, Url,
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
@@ -38,6 +38,8 @@ pub struct Client {
     /// Of uploads, which have no limit of time.
     uploads: reqwest::Client,
     base: Url,
+    /// What stands in `authorization`. It is not in what is written for people to look at.
+    key: Option<HeaderValue>,
     timeout: Option<Duration>,
     retries: Retries,
     answer_bytes_max: usize,
@@ -63,6 +65,11 @@ pub enum InvalidUrl {
     },
 }
 
+/// What is to be a key can not be sent as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key is visible ASCII without blanks, and not empty")]
+pub struct InvalidKey;
+
 impl Client {
     /// A client of the node at `url`, such as `http://127.0.0.1:8080`. Nothing is sent yet. Proxies
     /// of the environment are ignored.
@@ -87,10 +94,24 @@ impl Client {
             http: built(builder().read_timeout(READ_TIMEOUT)),
             uploads: built(builder().tcp_keepalive(KEEP_ALIVE)),
             base,
+            key: None,
             timeout: None,
             retries: Retries::default(),
             answer_bytes_max: ANSWER_BYTES_MAX,
         })
+    }
+
+    /// The same, with a key that each request shows.
+    ///
+    /// # Errors
+    /// It is no key.
+    pub fn with_key(self, key: &str) -> Result<Self, InvalidKey> {
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(InvalidKey);
+        }
+        let mut header = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| InvalidKey)?;
+        header.set_sensitive(true);
+        Ok(Self { key: Some(header), ..self })
     }
 
     /// The same, with a time within which each request is answered, all attempts included. The node
@@ -226,6 +247,10 @@ impl Client {
             parts.pop_if_empty().extend(&request.path);
         }
         let prepared = http.request(request.method.clone(), url);
+        let prepared = match &self.key {
+            Some(key) => prepared.header(AUTHORIZATION, key.clone()),
+            None => prepared,
+        };
         let prepared =
             if request.query.is_empty() { prepared } else { prepared.query(&request.query) };
         request

@@ -41,6 +41,7 @@ mod error;
 mod facets;
 mod id;
 mod import;
+mod keys;
 mod lines;
 mod models;
 mod node_state;
@@ -58,7 +59,7 @@ pub use akidb_core::{ErrorCode, Metric, Outcome, Violation};
 pub use self::{
     aliases::{Alias, AliasAction},
     backups::{BackedUpCollection, Backup},
-    client::{Client, InvalidUrl},
+    client::{Client, InvalidKey, InvalidUrl},
     collection::Collection,
     collections::{
         Chunking, CollectionDescription, CollectionUpdate, Field, FieldChange, IndexDescription,
@@ -74,6 +75,7 @@ pub use self::{
     facets::{DateInterval, Facet, FacetCounts, Facets, RangeCount, ValueCount},
     id::Id,
     import::{Import, ImportAnswer, ImportAnswers, ImportSummary},
+    keys::{IssuedKey, Key, NewKey, Role},
     lines::AnswerLines,
     models::{Model, ModelIdentity, ModelKind, ModelState},
     node_state::{Component, Finding, IndexProgress, LoadState, Readiness, Version},

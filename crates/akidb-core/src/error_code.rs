@@ -54,7 +54,7 @@ macro_rules! error_codes {
 
 // gRPC: 3 INVALID_ARGUMENT, 4 DEADLINE_EXCEEDED, 5 NOT_FOUND, 6 ALREADY_EXISTS, 7 PERMISSION_DENIED,
 // 8 RESOURCE_EXHAUSTED, 9 FAILED_PRECONDITION, 12 UNIMPLEMENTED, 13 INTERNAL, 14 UNAVAILABLE,
-// 15 DATA_LOSS. Exit codes: 1 failure, 2 damage found, 64 usage, 74 IO.
+// 15 DATA_LOSS, 16 UNAUTHENTICATED. Exit codes: 1 failure, 2 damage found, 64 usage, 74 IO.
 error_codes! {
     /// The request could not be read: broken JSON, a wrong type, broken UTF-8, a missing field.
     MalformedRequest => "malformed_request", 400, 3, 64, false;
@@ -64,6 +64,10 @@ error_codes! {
     InvalidFilter => "invalid_filter", 400, 3, 64, false;
     /// The scroll cursor was not made by this collection.
     InvalidCursor => "invalid_cursor", 400, 3, 64, false;
+    /// The node requires a key, and the request has none, or one that is not valid any more.
+    Unauthenticated => "unauthenticated", 401, 16, 1, false;
+    /// The key does not allow this: another role is needed, or the collection is not one of its own.
+    PermissionDenied => "permission_denied", 403, 7, 1, false;
     /// The request names a host that is not this node's: server.hosts lists its names.
     HostNotAllowed => "host_not_allowed", 403, 7, 64, false;
     /// A web page of another site sent the request: server.cors_origins lists those that may.
@@ -84,6 +88,8 @@ error_codes! {
     TaskNotFound => "task_not_found", 404, 5, 1, false;
     /// No backup has this id.
     BackupNotFound => "backup_not_found", 404, 5, 1, false;
+    /// No key has this id, be it that it was revoked long ago.
+    KeyNotFound => "key_not_found", 404, 5, 1, false;
     /// The node's configuration lists no model of this name.
     ModelNotFound => "model_not_found", 404, 5, 1, false;
     /// A collection of this name exists already.
@@ -106,6 +112,8 @@ error_codes! {
     TaskRunning => "task_running", 409, 9, 1, false;
     /// The task has ended, so that it can not be cancelled.
     TaskEnded => "task_ended", 409, 9, 1, false;
+    /// The key is revoked, or the last one by which others can be made, or the first one and not such a key.
+    KeyConflict => "key_conflict", 409, 9, 1, false;
     /// A collection uses the model, which is therefore not unloaded.
     ModelInUse => "model_in_use", 409, 9, 1, false;
     /// The document is not of the version that the write requires (`if_seq`, `If-Match`).

@@ -4,6 +4,7 @@
 //! error codes. Out of scope: anything that reads a file, a socket or a clock. `torture` is what
 //! tests alone ask for.
 
+mod access;
 mod condition;
 mod document;
 mod effort;
@@ -30,6 +31,7 @@ pub mod torture;
 mod trace;
 mod vector;
 
+pub use access::{CollectionScope, InvalidPattern, NamePattern, Role, UnknownRole};
 pub use condition::{Conflict, WriteMode};
 pub use document::{DamagedDocument, Document, DocumentField, DocumentId, InvalidDocumentId, Seq};
 pub use effort::Effort;

@@ -71,6 +71,10 @@ limits! {
     aliases = 1_000;
     /// Changes of aliases in one request.
     batch_aliases = 100;
+    /// Keys that are not revoked.
+    keys = 10_000;
+    /// Revoked keys that are still told of; the oldest are forgotten.
+    revoked_keys = 1_000;
     /// Tasks that wait or run.
     tasks = 100;
     /// Tasks that have ended and can still be asked for; the oldest are forgotten.

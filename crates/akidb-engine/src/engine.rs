@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     Alias, AliasAction, Applied, BackupInfo, CollectionRecord, CollectionSettings,
     CollectionStatus, CopyWork, Count, EngineStatus, FacetQuery, Facets, Found, InShadow,
-    KnownText, Matching, Progress, Query, Rows, ScrollPage, ScrollRequest, ShadowChange,
+    KeyRecord, KnownText, Matching, Progress, Query, Rows, ScrollPage, ScrollRequest, ShadowChange,
     ShadowPage, TaskRecord, TextHash, VectorField, WorkEnd, Write,
 };
 
@@ -156,6 +156,21 @@ pub trait StorageEngine: Debug + Send + Sync {
     /// # Errors
     /// When storage fails.
     async fn keep_task(&self, task: TaskRecord, forgotten: Vec<Uuid>) -> Result<()>;
+
+    /// Every key that is kept, in the order of their ids.
+    fn keys(&self) -> Vec<Arc<KeyRecord>>;
+
+    /// The key of an id.
+    fn key(&self, id: &str) -> Option<Arc<KeyRecord>>;
+
+    /// Whether there is a key, or ever was one, be it that all of them are lost.
+    fn has_had_keys(&self) -> bool;
+
+    /// Keeps a key as it is now, in place of the record of its id, and forgets others in the same step.
+    ///
+    /// # Errors
+    /// When storage fails.
+    async fn keep_key(&self, key: KeyRecord, forgotten: Vec<String>) -> Result<()>;
 
     /// Whether writes that take room are taken now.
     ///

@@ -18,6 +18,7 @@
 //! | `fusion` | one score of two |
 //! | `clock` | the time by which documents expire |
 //! | `status` | what storage says of itself |
+//! | `key` | who may ask for what, as storage keeps it |
 //! | `text_hash` | what names a text by its content |
 
 mod alias;
@@ -25,6 +26,7 @@ mod backup;
 mod clock;
 mod engine;
 mod fusion;
+mod key;
 mod read;
 mod record;
 mod search;
@@ -39,6 +41,7 @@ pub use backup::{BackupInfo, CollectionInBackup};
 pub use clock::Clock;
 pub use engine::{Collection, SettingsChange, StorageEngine};
 pub use fusion::{Fusion, FusionCandidate, ScoreParts, Weights, fuse};
+pub use key::{KeyRecord, PreviousSecret, SecretHash};
 pub use read::{
     Count, FacetQuery, Facets, InShadow, Matching, Rows, ScrollPage, ScrollPosition, ScrollRequest,
     ShadowPage,

@@ -4,7 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use akidb_core::Limits;
 use akidb_local::{LocalConfig, LocalEngine};
-use akidb_service::{Backend, EmbeddingConfig, MlxSettings, QueueSettings, Service, ServiceConfig};
+use akidb_service::{
+    Backend, EmbeddingConfig, KeyConfig, MlxSettings, QueueSettings, Service, ServiceConfig,
+};
 use axum::Router;
 use http::Request;
 use tempfile::TempDir;
@@ -94,5 +96,7 @@ fn config() -> ServiceConfig {
             mlx: MlxSettings::default(),
         }),
         slow_request: None,
+        keys: KeyConfig::default(),
+        audit: None,
     }
 }

@@ -4,7 +4,7 @@ use std::{error::Error as _, sync::Arc};
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_listener::{BodyShare, Deadlines, RequestId};
-use akidb_service::{Door, RequestContext, RequestSpan, Service};
+use akidb_service::{Caller, Door, RequestContext, RequestSpan, Service};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
@@ -24,6 +24,8 @@ pub(crate) struct Call {
     pub(crate) span: RequestSpan,
     pub(crate) method: Method,
     pub(crate) deadlines: Deadlines,
+    /// Who sent it.
+    pub(crate) caller: Caller,
     /// The memory of the request; held until the handler is done.
     pub(crate) share: Arc<BodyShare>,
     /// The limit `grpc_message_bytes`.
@@ -41,7 +43,8 @@ impl Call {
 
     /// The context of what starts now: the call, or one message of it.
     pub(crate) fn context(&self) -> RequestContext {
-        RequestContext::new(Door::Grpc, self.deadlines.message()).within(self.span.clone())
+        let context = RequestContext::new(Door::Grpc, self.deadlines.message());
+        context.within(self.span.clone()).of(self.caller.clone())
     }
 
     /// What was decoded; a fault is counted, since the service never sees it.

@@ -9,7 +9,7 @@ use akidb_listener::{
     Arrival, BodyBudget, BodyError, BoundedBody, Deadlines, Handler, ListenerOptions, RequestBody,
     RequestId, caught,
 };
-use akidb_service::{Door, RequestSpan, Service};
+use akidb_service::{Caller, Door, Operation, RequestSpan, Service};
 use http::{HeaderMap, Request, Response, StatusCode, Version, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
 use tonic::{Status, body::Body, service::Routes};
@@ -27,9 +27,6 @@ use crate::{
 
 const ACCEPTED_ENCODINGS: &str = "grpc-accept-encoding";
 
-/// What is answered whoever asks, and however many do.
-const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
-
 /// Stands before the services; clones share it.
 #[derive(Clone)]
 pub(crate) struct GrpcDoor {
@@ -44,17 +41,21 @@ impl Handler for GrpcDoor {
 
     async fn answer(&self, request: Request<RequestBody>, arrival: Arrival) -> Response<Body> {
         let path = request.uri().path();
-        let refused = arrival.refusal(path.starts_with(HEALTH_PATH));
         if request.version() < Version::HTTP_2 {
+            let operation = scrape::operation(&request);
+            let arrived = self.admitted(&arrival, request.headers(), operation);
+            if let Err(error) = &arrived {
+                self.service.count_refused(Door::Grpc, operation, error);
+            }
             let metrics_text = || self.service.metrics_text();
-            return scrape::answer(&request, refused, metrics_text).map(Body::new);
+            return scrape::answer(&request, arrived.err().as_ref(), metrics_text).map(Body::new);
         }
         let method = Method::of(path);
         let name = method.is_served.then(|| path.trim_start_matches('/').to_owned());
         let span = arrival.begin_span(Door::Grpc, request.headers(), || {
             name.as_deref().unwrap_or("none").to_owned()
         });
-        let arrived = refused.map_or(Ok(()), |error| Err(error.clone()));
+        let arrived = self.admitted(&arrival, request.headers(), method.operation);
         let answer = self.answer_call(method, (&arrival.id, &span), arrived, request);
         let (head, body) = span.around(answer).await.into_parts();
         let metrics = self.service.door_metrics();
@@ -74,13 +75,30 @@ impl GrpcDoor {
         Self { routes, service, options: Arc::new(options), budget }
     }
 
+    /// Who sent a request, where the listener has nothing against it and they may ask for an operation.
+    fn admitted(
+        &self,
+        arrival: &Arrival,
+        headers: &HeaderMap,
+        operation: Operation,
+    ) -> Result<Caller> {
+        match arrival.refusal(operation == Operation::Health) {
+            Some(error) => Err(error.clone()),
+            None => arrival.caller((&self.service, Door::Grpc), headers, operation),
+        }
+    }
+
     async fn answer_call(
         &self,
         method: Method,
         named: (&RequestId, &RequestSpan),
-        arrived: Result<()>,
+        arrived: Result<Caller>,
         request: Request<RequestBody>,
     ) -> Response<Body> {
+        let (arrived, caller) = match arrived {
+            Ok(caller) => (Ok(()), caller),
+            Err(error) => (Err(error), Caller::default()),
+        };
         let timeout = arrived
             .and_then(|()| check_content_type(request.headers()))
             .and_then(|()| grpc_timeout::given(request.headers()));
@@ -89,11 +107,11 @@ impl GrpcDoor {
         match timeout {
             Ok(given) => {
                 let deadlines = deadlines_of(given, &self.options);
-                self.routed(self.call(named, method, deadlines), request).await
+                self.routed(self.call(named, method, deadlines, caller), request).await
             }
             Err(error) => {
                 let deadlines = deadlines_of(None, &self.options);
-                refused(&self.call(named, method, deadlines), &error)
+                refused(&self.call(named, method, deadlines, caller), &error)
             }
         }
     }
@@ -103,6 +121,7 @@ impl GrpcDoor {
         (id, span): (&RequestId, &RequestSpan),
         method: Method,
         deadlines: Deadlines,
+        caller: Caller,
     ) -> Call {
         let message_bytes_max = self.service.limits().grpc_message_bytes;
         Call {
@@ -110,6 +129,7 @@ impl GrpcDoor {
             span: span.clone(),
             method,
             deadlines,
+            caller,
             share: Arc::new(self.budget.share(method.messages_held * message_bytes_max)),
             message_bytes_max,
             service: self.service.clone(),

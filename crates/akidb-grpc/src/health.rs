@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use akidb_proto::{
+    admin::v1::admin_service_server::SERVICE_NAME as ADMIN_SERVICE,
     collection::v1::collection_service_server::SERVICE_NAME as COLLECTION_SERVICE,
     embedding::v1::embedding_service_server::SERVICE_NAME as EMBEDDING_SERVICE,
 };
@@ -115,7 +116,7 @@ impl Watch {
 }
 
 fn is_served(service: &str) -> bool {
-    ["", COLLECTION_SERVICE, EMBEDDING_SERVICE].contains(&service)
+    ["", ADMIN_SERVICE, COLLECTION_SERVICE, EMBEDDING_SERVICE].contains(&service)
 }
 
 fn serving_status(state: Readiness) -> ServingStatus {

@@ -3,9 +3,10 @@
 //!
 //! A request passes the listener (sockets, who may speak), `door` (deadlines, bounds of its body,
 //! faults below the services), tonic (framing and protobuf), and then one handler of
-//! `collection_service` or `embedding_service`; its answer leaves as an `answer_body`. `scrape`
+//! `collection_service`, `embedding_service` or `admin_service`; its answer leaves as an `answer_body`. `scrape`
 //! answers what is not gRPC.
 
+mod admin_service;
 mod answer_body;
 mod below_services;
 mod call;
@@ -29,4 +30,5 @@ mod stream_upsert;
 mod value;
 
 pub use health::HealthHandle;
+pub use method::operation_of;
 pub use server::GrpcServer;

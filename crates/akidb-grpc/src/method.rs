@@ -20,6 +20,14 @@ pub(crate) struct Method {
 
 const NOT_SERVED: Method = Method { is_served: false, ..read(Operation::Unknown) };
 
+/// What a path, `/package.Service/Method`, asks of the service, which says who may; `None` where no service
+/// has it.
+#[must_use]
+pub fn operation_of(path: &str) -> Option<Operation> {
+    let method = Method::of(path);
+    method.is_served.then_some(method.operation)
+}
+
 impl Method {
     /// The method of a request path, or one that is not served.
     pub(crate) fn of(path: &str) -> Self {
@@ -27,7 +35,10 @@ impl Method {
             Some(method) => collection(method),
             None => match path.strip_prefix("/akidb.embedding.v1.EmbeddingService/") {
                 Some(method) => embedding(method),
-                None => other(path),
+                None => match path.strip_prefix("/akidb.admin.v1.AdminService/") {
+                    Some(method) => admin(method),
+                    None => other(path),
+                },
             },
         };
         known.unwrap_or(NOT_SERVED)
@@ -100,13 +111,23 @@ fn embedding(method: &str) -> Option<Method> {
     })
 }
 
+fn admin(method: &str) -> Option<Method> {
+    Some(match method {
+        "CreateKey" => write(Operation::CreateKey),
+        "ListKeys" => read(Operation::Keys),
+        "RevokeKey" => write(Operation::RevokeKey),
+        "RotateKey" => write(Operation::RotateKey),
+        _ => return None,
+    })
+}
+
 fn other(path: &str) -> Option<Method> {
     Some(match path {
-        "/grpc.health.v1.Health/Check" => read(Operation::Unknown),
-        "/grpc.health.v1.Health/Watch" => read(Operation::Unknown).streaming(),
+        "/grpc.health.v1.Health/Check" => read(Operation::Health),
+        "/grpc.health.v1.Health/Watch" => read(Operation::Health).streaming(),
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
         | "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => {
-            read(Operation::Unknown).streaming()
+            read(Operation::Reflection).streaming()
         }
         _ => return None,
     })
@@ -149,7 +170,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(methods, 29 + 7 + 2 + 2);
+        assert_eq!(methods, 29 + 7 + 4 + 2 + 2);
         assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
         assert!(!Method::of("/").is_served);
     }

@@ -4,7 +4,8 @@ use std::io;
 
 use akidb_listener::ListenerOptions;
 use akidb_proto::{
-    FILE_DESCRIPTOR_SET, collection::v1::collection_service_server::CollectionServiceServer,
+    FILE_DESCRIPTOR_SET, admin::v1::admin_service_server::AdminServiceServer,
+    collection::v1::collection_service_server::CollectionServiceServer,
     embedding::v1::embedding_service_server::EmbeddingServiceServer,
 };
 use akidb_service::{Door, Service};
@@ -14,7 +15,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::{pb, server::Builder};
 
 use crate::{
-    HealthHandle, collection_service::CollectionDoor, door::GrpcDoor,
+    HealthHandle, admin_service::AdminDoor, collection_service::CollectionDoor, door::GrpcDoor,
     embedding_service::EmbeddingDoor, health::HealthService,
 };
 
@@ -64,8 +65,10 @@ fn service_routes(service: &Service) -> Routes {
     let message_bytes_max = service.limits().grpc_message_bytes;
     let collections = CollectionServiceServer::new(CollectionDoor::new(service.clone()));
     let embeddings = EmbeddingServiceServer::new(EmbeddingDoor::new(service.clone()));
+    let admin = AdminServiceServer::new(AdminDoor::new(service.clone()));
     Routes::new(collections.max_decoding_message_size(message_bytes_max))
         .add_service(embeddings.max_decoding_message_size(message_bytes_max))
+        .add_service(admin.max_decoding_message_size(message_bytes_max))
 }
 
 /// Adds what answers without the service, and so without its admission.

@@ -6,10 +6,10 @@ use std::{
 };
 
 use akidb_core::Error;
-use akidb_service::{Door, RequestSpan};
+use akidb_service::{Caller, Door, Operation, RequestSpan, Service};
 use http::{HeaderMap, HeaderValue};
 
-use crate::RequestId;
+use crate::{RequestId, credential::shown_key};
 
 /// Comes with a request to its door, which answers what it says.
 #[derive(Clone, Debug)]
@@ -46,6 +46,24 @@ impl Arrival {
     #[must_use]
     pub fn refusal(&self, is_health: bool) -> Option<&Error> {
         self.malformed.as_ref().or_else(|| self.refused.as_ref().filter(|_| !is_health))
+    }
+
+    /// Who sent the request, where they may ask for an operation as far as its body does not say more.
+    ///
+    /// # Errors
+    /// `unauthenticated`, `permission_denied`.
+    pub fn caller(
+        &self,
+        (service, door): (&Service, Door),
+        headers: &HeaderMap,
+        operation: Operation,
+    ) -> Result<Caller, Error> {
+        let stranger = Caller {
+            request_id: self.id.as_str().into(),
+            address: Some(self.client).filter(|address| !address.is_unspecified()),
+            ..Caller::default()
+        };
+        service.identify(door, stranger, shown_key(headers), operation)
     }
 
     /// Begins the span of the request, which continues the trace that its headers name.

@@ -13,6 +13,7 @@ mod body_budget;
 mod body_rate;
 mod bounded_body;
 mod connection;
+mod credential;
 mod deadlines;
 mod guard;
 mod heads;

@@ -9,9 +9,9 @@ use std::{
 
 use akidb_core::{Error, ErrorCode, FieldName, Result};
 use akidb_engine::{
-    Alias, AliasAction, BackupInfo, Collection, CollectionRecord, CopyWork, EngineStatus, Progress,
-    SettingsChange, ShadowChange, StorageEngine, StorageFinding, TaskRecord, UnopenedCollection,
-    VectorField, WorkEnd,
+    Alias, AliasAction, BackupInfo, Collection, CollectionRecord, CopyWork, EngineStatus,
+    KeyRecord, Progress, SettingsChange, ShadowChange, StorageEngine, StorageFinding, TaskRecord,
+    UnopenedCollection, VectorField, WorkEnd,
 };
 use akidb_store::{DataDirectory, DiskSpace, StoreError};
 use async_trait::async_trait;
@@ -210,6 +210,22 @@ impl StorageEngine for LocalEngine {
 
     async fn keep_task(&self, task: TaskRecord, forgotten: Vec<Uuid>) -> Result<()> {
         self.collections.keep_task(task, forgotten).await
+    }
+
+    fn keys(&self) -> Vec<Arc<KeyRecord>> {
+        self.collections.keys()
+    }
+
+    fn key(&self, id: &str) -> Option<Arc<KeyRecord>> {
+        self.collections.key(id)
+    }
+
+    fn has_had_keys(&self) -> bool {
+        self.collections.has_had_keys()
+    }
+
+    async fn keep_key(&self, key: KeyRecord, forgotten: Vec<String>) -> Result<()> {
+        self.collections.keep_key(key, forgotten).await
     }
 
     fn check_space(&self) -> Result<()> {

@@ -6,6 +6,15 @@
 
 mod json_object;
 
+/// Keys.
+pub mod admin {
+    /// The first version.
+    pub mod v1 {
+        #![expect(clippy::allow_attributes, reason = "generated")]
+        tonic::include_proto!("akidb.admin.v1");
+    }
+}
+
 /// Collections, documents and searches.
 pub mod collection {
     /// The first version.
@@ -26,6 +35,6 @@ pub mod embedding {
     }
 }
 
-/// The descriptors of both packages, an encoded `google.protobuf.FileDescriptorSet`, for reflection.
+/// The descriptors of the packages, an encoded `google.protobuf.FileDescriptorSet`, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/akidb_descriptors.bin"));

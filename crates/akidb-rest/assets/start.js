@@ -9,7 +9,8 @@ const linesAreNoJson = () => ({
   },
 });
 
-// Draws the description of this node. No validator of the web is asked, and no sign-in offered.
+// Draws the description of this node. No validator of the web is asked. The key that a person gives is kept
+// until the page is closed, and no longer.
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#page",

@@ -1,10 +1,12 @@
-//! What the listener found about a request, answered before any route sees it; and CORS.
+//! What the listener found about a request, and whose key it has: answered before any route sees it and
+//! before its body is read. And CORS.
 //!
 //! CORS is off unless the configuration lists origins. A page of such an origin may use every route and
 //! read every reply; the browser asks first (a preflight) whether it may.
 
+use akidb_core::{Error, ErrorCode};
 use akidb_listener::Arrival;
-use akidb_service::{Door, Service};
+use akidb_service::{Door, Operation, Service};
 use axum::{
     Extension,
     extract::{MatchedPath, Request, State},
@@ -13,11 +15,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use crate::{
-    body::discard,
-    failure::Failure,
-    routes::{is_health, operation_of},
-};
+use crate::{body::discard, failure::Failure, routes::operation_of};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 /// What a page may read of the heads of replies.
@@ -42,23 +40,57 @@ pub(crate) async fn arrive(
     next: Next,
 ) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    if let Some(error) = arrival.refusal(path.is_some_and(is_health)) {
-        let operation = operation_of(request.method(), path.unwrap_or_default());
-        service.count_refused(Door::Rest, operation, error);
-        let refusal = Failure::refused(error.clone());
-        if !request.headers().contains_key(header::EXPECT) {
-            discard(&mut request.into_body(), DISCARD_BYTES).await;
-        }
-        return with_vary(refusal.into_response());
+    let operation = operation_of(request.method(), path);
+    if let Some(error) = arrival.refusal(operation == Some(Operation::Health)) {
+        let refused = refused(&service, operation.unwrap_or(Operation::Unknown), error, request);
+        return with_vary(refused.await);
     }
-    let Some(origin) = arrival.allowed_origin else { return next.run(request).await };
-    let mut response = match is_preflight(&request) {
+    let origin = arrival.allowed_origin.clone();
+    // Browsers ask before they send a key.
+    let mut response = match origin.is_some() && is_preflight(&request) {
         true => preflight(request.headers()),
-        false => next.run(request).await,
+        false => admitted(&service, &arrival, operation, request, next).await,
     };
+    let Some(origin) = origin else { return response };
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     response.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     with_vary(response)
+}
+
+/// Answers a request of somebody who may ask for it, and tells its handler who that is.
+async fn admitted(
+    service: &Service,
+    arrival: &Arrival,
+    operation: Option<Operation>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(operation) = operation else {
+        let error = Error::new(ErrorCode::Internal, "the route has no operation in the table");
+        return Failure::refused(error).into_response();
+    };
+    match arrival.caller((service, Door::Rest), request.headers(), operation) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => refused(service, operation, &error, request).await,
+    }
+}
+
+/// The answer to a request of which no route sees anything.
+async fn refused(
+    service: &Service,
+    operation: Operation,
+    error: &Error,
+    request: Request,
+) -> Response {
+    service.count_refused(Door::Rest, operation, error);
+    let refusal = Failure::refused(error.clone());
+    if !request.headers().contains_key(header::EXPECT) {
+        discard(&mut request.into_body(), DISCARD_BYTES).await;
+    }
+    refusal.into_response()
 }
 
 fn is_preflight(request: &Request) -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use akidb_core::{Error, ErrorCode, WriteMode};
 use akidb_listener::Deadlines;
-use akidb_service::{Door, GivenId, InUse, Include, RequestContext, RequestSpan, Upsert};
+use akidb_service::{Caller, Door, GivenId, InUse, Include, RequestContext, RequestSpan, Upsert};
 use axum::{
     extract::{FromRequestParts, Request, State},
     middleware::Next,
@@ -60,6 +60,7 @@ pub(crate) async fn admit(
     next: Next,
 ) -> Response {
     let call = Call::decode(&request, route, &state);
+    let call = call.and_then(|call| call.reached(route, &state));
     let call = call.and_then(|call| encoding::decoded(&mut request).map(|()| call));
     let response = match call {
         Ok(call) => {
@@ -80,12 +81,13 @@ impl Call {
         let timeout = timeout(request.headers(), options.max_timeout)?;
         let deadlines = route.deadlines(timeout, options);
         let span = request.extensions().get().cloned().unwrap_or(RequestSpan::none());
+        let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
         media::check(request, route.takes)?;
         let mut path = path_values(route.path, request.uri().path())?;
         let query = query_values(route.query, request.uri().query().unwrap_or_default())?;
         let mut part = |name| path.remove(name).unwrap_or_default();
         Ok(Self {
-            context: RequestContext::new(Door::Rest, deadlines.request()).within(span),
+            context: RequestContext::new(Door::Rest, deadlines.request()).within(span).of(caller),
             deadlines,
             collection: part("name"),
             model: part("model"),
@@ -95,6 +97,13 @@ impl Call {
             idempotency_key: idempotency_key(route, request.headers()),
             if_match: if_match(route, request.headers())?,
         })
+    }
+
+    /// The call, where the key of its caller reaches the collection of the path.
+    fn reached(self, route: &Route, state: &RestState) -> Result<Self, Error> {
+        let collection = Some(self.collection.as_str()).filter(|name| !name.is_empty());
+        state.service.authorize(Door::Rest, &self.context.caller, route.operation, collection)?;
+        Ok(self)
     }
 
     /// The id of the path as it stands there.

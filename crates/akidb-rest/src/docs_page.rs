@@ -56,6 +56,11 @@ pub(crate) async fn page() -> Response {
     PAGE.answer()
 }
 
+/// The paths of what the page loads.
+pub(crate) fn assets() -> impl Iterator<Item = &'static str> {
+    ASSETS.iter().map(|asset| asset.path)
+}
+
 /// Adds what the page loads.
 pub(crate) fn with_assets<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     ASSETS.iter().fold(router, |router, asset| {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use akidb_core::{Error, Outcome};
+use akidb_core::{Error, ErrorCode, Outcome};
 use akidb_listener::{Arrival, RequestId, caught};
 use akidb_service::{Door, DoorMetrics};
 use axum::{
@@ -23,6 +23,9 @@ use crate::{
     routes::error_shape,
     wire::{ErrorAnswer, OpenAiErrorAnswer},
 };
+
+/// What a client is asked for that shows no key (RFC 6750, section 3).
+const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"akidb\"");
 
 /// Turns panics of the routes and fallbacks of a router into failures.
 pub(crate) fn catching_panics<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
@@ -84,6 +87,9 @@ fn encode_failure(
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, JSON);
     insert_retry_after(headers, &error);
+    if error.code == ErrorCode::Unauthenticated {
+        headers.insert(header::WWW_AUTHENTICATE, BEARER);
+    }
     let body = match shape {
         ErrorShape::Own => encoded(&ErrorAnswer::new(error, request_id.as_str())),
         ErrorShape::OpenAi => {

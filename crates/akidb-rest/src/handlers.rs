@@ -5,6 +5,7 @@ pub(crate) mod backups;
 pub(crate) mod collections;
 pub(crate) mod documents;
 pub(crate) mod embed;
+pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod node;
 pub(crate) mod openai;

@@ -29,5 +29,5 @@ mod wire;
 pub use import::{FrameFault, Framed, Framer, ImportFormat};
 pub use openapi::openapi;
 pub use options::RestOptions;
-pub use routes::router;
+pub use routes::{operations, router};
 pub use server::serve;

@@ -6,12 +6,14 @@ mod examples;
 use std::collections::BTreeMap;
 
 use akidb_core::ErrorCode;
+use akidb_service::{Access, Reach};
 use utoipa::openapi::{
     Components, ComponentsBuilder, Content, Header, HttpMethod, InfoBuilder, LicenseBuilder,
     OpenApi, OpenApiBuilder, Paths, PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
     path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem},
     request_body::RequestBodyBuilder,
     schema::{ObjectBuilder, Schema, Type},
+    security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     tag::TagBuilder,
 };
 
@@ -29,6 +31,10 @@ const JSON: &str = "application/json";
 /// Names of collections.
 const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 
+/// The names of the two ways to show a key.
+const BEARER: &str = "bearer";
+const API_KEY: &str = "api-key";
+
 /// The longest time that a request may ask for, by default.
 const TIMEOUT_MS_MAX: f64 = 600_000.0;
 
@@ -42,7 +48,7 @@ may help (`retryable`), and whether anything was applied (`outcome`).";
 
 /// The areas of the API in the order of the page, where each example succeeds that is sent after
 /// those above it: what deletes stands below what reads, and what unloads a model below what embeds.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("collections", "Sets of documents with one model or one length of vectors."),
     ("documents", "Texts, vectors and metadata."),
     ("search", "By a text, by a vector, or by a document that is stored."),
@@ -55,6 +61,7 @@ const TAGS: [(&str, &str); 9] = [
         "What goes on for longer than a request: copies, indexes that are built, models that are loaded.",
     ),
     ("models", "What embeds: the models of the configuration, into memory and out of it."),
+    ("keys", "Who may ask for what."),
 ];
 
 /// The description of every route of the REST door.
@@ -74,8 +81,27 @@ pub fn openapi() -> OpenApi {
         .info(info)
         .tags(Some(tags))
         .paths(paths())
+        .security(Some(security()))
         .components(Some(components()))
         .build()
+}
+
+/// One of the two headers, or none where no key is required.
+fn security() -> Vec<SecurityRequirement> {
+    let named = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
+    vec![named(BEARER), named(API_KEY), SecurityRequirement::default()]
+}
+
+/// Who may ask, where keys are required.
+fn needed_key(access: Access) -> Option<String> {
+    let Access::Key(role, reach) = access else { return None };
+    let of_what = match reach {
+        Reach::Anything => "",
+        Reach::Collection => " that reaches the collection",
+        Reach::Own => ", and is about what the key reaches",
+        Reach::Node => " that reaches every collection",
+    };
+    Some(format!("Where keys are required, this needs one of the role `{role}`{of_what}."))
 }
 
 fn paths() -> Paths {
@@ -100,6 +126,8 @@ fn operation(route: &Route) -> Operation {
     let mut operation = OperationBuilder::new()
         .operation_id(Some(route.name))
         .summary(Some(route.summary))
+        .description(needed_key(route.operation.access()))
+        .securities((route.operation.access() == Access::Public).then(Vec::new))
         .tag(tag(route))
         .parameters(Some(parameters(route)));
     if let Some(body) = route.body {
@@ -133,6 +161,7 @@ fn tag(route: &Route) -> &'static str {
         "/v1/embeddings" | "/v1/models" | "/v1/models/{id}" => "openai",
         path if path.contains("/models") => "models",
         path if path.contains("/tasks") => "tasks",
+        path if path.contains("/keys") => "keys",
         _ => "node",
     }
 }
@@ -179,6 +208,7 @@ fn path_parameter(path: &str, name: &str) -> &'static str {
         "name" => "The collection's name.",
         "model" => "A model of the node's configuration, percent-encoded.",
         _ if path.starts_with("/v1/models/") => "The name of a loaded model, percent-encoded.",
+        _ if path.starts_with("/v1/admin/keys/") => "The key's id.",
         _ => "The id, percent-encoded.",
     }
 }
@@ -233,15 +263,17 @@ fn answers(answers: Answers) -> Vec<(String, Response)> {
 fn may_fail_with(route: &Route, status: u16) -> bool {
     match status {
         500 => true,
+        401 => route.operation.access() != Access::Public,
+        403 if route.exempt => route.operation.access() != Access::Public,
         _ if route.exempt => false,
         405 => false,
         409 => {
             // A name or an id that is taken, other settings than those that were asked for, a model
             // that is in use.
             use akidb_service::Operation::{
-                BackUp, CancelTask, ChangeAliases, CopyCollection, CreateCollection,
+                BackUp, CancelTask, ChangeAliases, CopyCollection, CreateCollection, CreateKey,
                 DeleteCollection, DropField, DropPrevious, PutCollection, PutField,
-                ReembedCollection, UnloadModel, UpdateCollection,
+                ReembedCollection, RevokeKey, RotateKey, UnloadModel, UpdateCollection,
             };
             route.conditional
                 || matches!(
@@ -251,12 +283,15 @@ fn may_fail_with(route: &Route, status: u16) -> bool {
                         | ChangeAliases
                         | CopyCollection
                         | CreateCollection
+                        | CreateKey
                         | DeleteCollection
                         | DropField
                         | DropPrevious
                         | PutCollection
                         | PutField
                         | ReembedCollection
+                        | RevokeKey
+                        | RotateKey
                         | UnloadModel
                         | UpdateCollection
                 )
@@ -278,7 +313,15 @@ fn components() -> Components {
         let statuses = error_statuses(shape).into_iter();
         statuses.map(move |(status, codes)| (name(shape, status), failure(shape, &codes)))
     });
-    ComponentsBuilder::new().schemas_from_iter(schemas).responses_from_iter(responses).build()
+    ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .responses_from_iter(responses)
+        .security_scheme(BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+        .security_scheme(
+            API_KEY,
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("api-key"))),
+        )
+        .build()
 }
 
 fn wire_types(route: &Route) -> impl Iterator<Item = Described> + use<> {

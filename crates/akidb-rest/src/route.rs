@@ -33,6 +33,17 @@ impl Verb {
         MethodFilter::try_from(method.clone()).is_ok_and(|method| method == self.filter())
     }
 
+    /// The method.
+    pub(crate) const fn method(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Post => Method::POST,
+            Self::Put => Method::PUT,
+            Self::Patch => Method::PATCH,
+            Self::Delete => Method::DELETE,
+        }
+    }
+
     /// What the router knows it by.
     pub(crate) const fn filter(self) -> MethodFilter {
         match self {
@@ -106,15 +117,13 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     /// Its name in the description.
     pub(crate) name: &'static str,
-    /// What the service's metrics count it as.
+    /// What it asks of the service, which says who may, and what metrics count it as.
     pub(crate) operation: Operation,
     /// One sentence.
     pub(crate) summary: &'static str,
     pub(crate) handler: fn() -> MethodRouter<RestState>,
     /// Whether it answers probes and scrapers, whatever else they send.
     pub(crate) exempt: bool,
-    /// Whether it says if the node is well, which is answered whoever asks and however many do.
-    pub(crate) is_health: bool,
     /// The parameters of the query that it knows.
     pub(crate) query: &'static [QueryParameter],
     pub(crate) headers: &'static [RequestHeader],
@@ -154,7 +163,6 @@ impl Route {
             summary,
             handler,
             exempt: false,
-            is_health: false,
             query: &[],
             headers: &[],
             body: None,
@@ -193,7 +201,7 @@ impl Route {
 
     /// Says whether the node is well.
     pub(crate) const fn health(self) -> Self {
-        Self { is_health: true, ..self.exempt() }
+        self.exempt().operation(Operation::Health)
     }
 
     /// Reads a header.

@@ -20,7 +20,7 @@ use crate::{
     envelope::{catching_panics, enveloped},
     fallback,
     handlers::{
-        aliases, backups, collections, documents, embed, models, node, openai, search, tasks,
+        aliases, backups, collections, documents, embed, keys, models, node, openai, search, tasks,
     },
     import,
     route::{ErrorShape, QueryParameter, RequestHeader, Route, Takes, Verb},
@@ -30,12 +30,13 @@ use crate::{
         CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CopyCollectionBody,
         CountAnswer, CountBody, CreateCollectionBody, DeleteAnswer, DeleteBody, DocumentAnswer,
         DocumentListAnswer, DropPreviousBody, EmbedAnswer, EmbedBody, FacetsAnswer, FacetsBody,
-        FieldBody, GetBody, ImportAnswer, ModelAnswer, ModelListAnswer, NewDocumentBody,
-        OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer,
-        PatchDocumentBody, PutCollectionBody, ReadyAnswer, ReembedCollectionBody, RerankAnswer,
-        RerankBody, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody,
-        SearchBody, TaskAnswer, TaskListAnswer, UpdateAnswer, UpdateBody, UpdateCollectionBody,
-        UpsertAnswer, UpsertBody, VersionAnswer,
+        FieldBody, GetBody, ImportAnswer, IssuedKeyAnswer, KeyAnswer, KeyListAnswer, ModelAnswer,
+        ModelListAnswer, NewDocumentBody, NewKeyBody, OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody,
+        OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody, PutCollectionBody,
+        ReadyAnswer, ReembedCollectionBody, RerankAnswer, RerankBody, RotateKeyBody, ScrollAnswer,
+        ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody, TaskAnswer,
+        TaskListAnswer, UpdateAnswer, UpdateBody, UpdateCollectionBody, UpsertAnswer, UpsertBody,
+        VersionAnswer,
     },
 };
 
@@ -134,9 +135,11 @@ macro_rules! route {
 pub(crate) static ROUTES: &[Route] = &[
     route!(Get "/" => node::version, "version", "Which program answers, and of which version.")
         .exempt()
+        .operation(Operation::Version)
         .answers::<VersionAnswer>(),
     route!(Get "/version" => node::version, "version_too", "The same.")
         .exempt()
+        .operation(Operation::Version)
         .answers::<VersionAnswer>(),
     route!(Get "/health" => node::alive, "health", "Whether the process is alive.")
         .health()
@@ -149,11 +152,14 @@ pub(crate) static ROUTES: &[Route] = &[
         .answers_readiness::<ReadyAnswer>(),
     route!(Get "/metrics" => node::metrics, "metrics", "Metrics as Prometheus text.")
         .exempt()
+        .operation(Operation::Metrics)
         .answers_text(),
     route!(Get "/openapi.json" => node::openapi, "openapi", "This description.")
-        .exempt(),
+        .exempt()
+        .operation(Operation::Description),
     route!(Get "/docs" => docs_page::page, "docs", "A page to read this description and try it.")
         .exempt()
+        .operation(Operation::Description)
         .answers_page(),
     route!(Post "/embed" => embed::embed, "embed", "Embed texts.")
         .operation(Operation::Embed)
@@ -396,6 +402,25 @@ pub(crate) static ROUTES: &[Route] = &[
         "load_model", "Begin to load a model; its state says how it goes on.")
         .operation(Operation::LoadModel)
         .begins::<ModelAnswer>(),
+    route!(Get "/v1/admin/keys" => keys::list, "list_keys", "List the keys, without their secrets.")
+        .operation(Operation::Keys)
+        .answers::<KeyListAnswer>(),
+    route!(Post "/v1/admin/keys/{id}/rotate" => keys::rotate,
+        "rotate_key", "Give a key another secret.")
+        .operation(Operation::RotateKey)
+        .body::<RotateKeyBody>()
+        .answers::<IssuedKeyAnswer>(),
+    route!(Post "/v1/admin/keys/{id}/revoke" => keys::revoke,
+        "revoke_key", "Revoke a key: the next request with it is refused.")
+        .operation(Operation::RevokeKey)
+        .answers::<KeyAnswer>(),
+    route!(Post "/v1/admin/keys" => keys::create,
+        "create_key",
+        "Make a key. From the first one on every request needs a key, so the first one must be of the \
+         role admin and reach every collection.")
+        .operation(Operation::CreateKey)
+        .body::<NewKeyBody>()
+        .creates::<IssuedKeyAnswer>(),
 ];
 
 /// Where one document is found, whatever its id.
@@ -422,15 +447,32 @@ pub fn router(service: Service, options: RestOptions) -> Router {
     compressing(enveloped(router, metrics)).with_state(state)
 }
 
-/// Whether a path is one of those that say whether the node is well.
-pub(crate) fn is_health(path: &str) -> bool {
-    ROUTES.iter().any(|route| route.path == path && route.is_health)
+/// Each method and path that the door answers, and what of the service it asks for, which says who may.
+/// Parts of paths that are the request's own stand in braces.
+pub fn operations() -> impl Iterator<Item = (Method, &'static str, Operation)> {
+    let routes = ROUTES.iter().map(|route| (route.verb.method(), route.path, route.operation));
+    let assets = docs_page::assets().map(|path| (Method::GET, path, Operation::Description));
+    routes.chain(assets)
 }
 
-/// What the service's metrics count a request as.
-pub(crate) fn operation_of(method: &Method, path: &str) -> Operation {
-    let route = ROUTES.iter().find(|route| route.path == path && route.verb.is(method));
-    route.map_or(Operation::Unknown, |route| route.operation)
+/// What a request asks for, by the route that it matched, which says who may: `None` of a route that is
+/// not in the table, which nobody may ask for.
+pub(crate) fn operation_of(method: &Method, path: Option<&str>) -> Option<Operation> {
+    let Some(path) = path else { return Some(Operation::Unknown) };
+    if docs_page::assets().any(|asset| asset == path) {
+        return Some(Operation::Description);
+    }
+    // The router answers HEAD with the route of GET.
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    let answering =
+        |path: &str| ROUTES.iter().find(|route| route.path == path && route.verb.is(method));
+    let is_word = || paths_beside_document().any(|beside| beside == path);
+    let route = answering(path).or_else(|| answering(DOCUMENT).filter(|_| is_word()));
+    match route {
+        Some(route) => Some(route.operation),
+        // Of another method than those that it answers.
+        None => ROUTES.iter().any(|route| route.path == path).then_some(Operation::Unknown),
+    }
 }
 
 /// How the route of a path writes its errors.

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use akidb_core::Limits;
 use akidb_embedding::{Precision, QueueSettings, mlx::MlxSettings};
+use akidb_engine::SecretHash;
 
 /// Everything that [`Service::open`](crate::Service::open) takes.
 #[derive(Clone, Debug)]
@@ -14,6 +15,44 @@ pub struct ServiceConfig {
     pub embedding: Option<EmbeddingConfig>,
     /// A request that takes so long is logged with where its time went; none is where absent.
     pub slow_request: Option<Duration>,
+    /// Who may ask.
+    pub keys: KeyConfig,
+    /// Where it is written down who has changed what, and who was not let in; nowhere where absent.
+    pub audit: Option<AuditConfig>,
+}
+
+/// The audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// The file, of lines of JSON.
+    pub path: PathBuf,
+    /// Bytes of a file; one that is full is put aside.
+    pub file_bytes: u64,
+    /// How many are kept that were put aside.
+    pub kept_files: usize,
+}
+
+/// Who may ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyConfig {
+    /// Whether requests need a key.
+    pub required: KeysRequired,
+    /// Keys of the role admin that storage knows nothing of, by their hashes.
+    pub admin: Vec<SecretHash>,
+    /// The same, of whoever has started the node for a moment and for itself. It counts for nothing else.
+    pub own: Option<SecretHash>,
+}
+
+/// Whether requests need a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeysRequired {
+    /// They do from the first key on, whatever becomes of it.
+    #[default]
+    OnceThereIsOne,
+    /// They do, be there a key or not.
+    Always,
+    /// They do not, whatever keys there are.
+    Never,
 }
 
 /// What embeds texts.

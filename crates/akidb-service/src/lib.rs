@@ -3,14 +3,19 @@
 //! It has the rules, limits, admission and metrics. Wire formats are the doors', storage and its
 //! indexes are behind `akidb-engine`, tokens are the embedding's.
 
+mod access;
+mod audit;
+mod authorization;
 mod config;
 mod double_writes;
 mod failure;
 mod import;
+mod keys;
 mod metrics;
 mod models;
 mod operation;
 mod operations;
+mod principal;
 mod request;
 mod request_record;
 mod request_span;
@@ -18,9 +23,10 @@ mod request_times;
 mod service;
 mod tasks;
 
+pub use access::{Access, Reach};
 pub use akidb_core::{
-    Codes, DateInterval, Direction, FacetBuckets, FacetCounts, FusionKind, KeywordSettings,
-    RangeCount, SearchMode, Strategy, ValueCount,
+    Codes, CollectionScope, DateInterval, Direction, FacetBuckets, FacetCounts, FusionKind,
+    KeywordSettings, RangeCount, Role, SearchMode, Strategy, ValueCount,
 };
 pub use akidb_embedding::{
     EmbedInputs, InputType, Lane, ModelIdentity, ModelKind, Pooling, Precision, QueueSettings,
@@ -28,9 +34,9 @@ pub use akidb_embedding::{
 };
 pub use akidb_engine::{
     Alias, BackupInfo, BestPassage, CollectionInBackup, Highlights, Hit, HitPassage, IndexProgress,
-    IndexState, IndexStatus, LostWrites, ScoreParts, SearchPlan, StorageFinding,
+    IndexState, IndexStatus, LostWrites, ScoreParts, SearchPlan, SecretHash, StorageFinding,
 };
-pub use config::{Backend, EmbeddingConfig, ServiceConfig};
+pub use config::{AuditConfig, Backend, EmbeddingConfig, KeyConfig, KeysRequired, ServiceConfig};
 pub use import::{
     Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, LineOutcome,
 };
@@ -41,6 +47,7 @@ pub use operations::{
     FACET_INTERVALS_DEFAULT, FACET_LIMIT_DEFAULT, GROUP_SIZE_DEFAULT, HIGHLIGHTS_DEFAULT,
     PASSAGES_DEFAULT, SCROLL_LIMIT_DEFAULT, SEARCH_LIMIT_DEFAULT,
 };
+pub use principal::{Caller, Principal};
 pub use request::*;
 pub use request_span::RequestSpan;
 pub use request_times::RequestTimes;

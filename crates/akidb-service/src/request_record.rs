@@ -19,12 +19,19 @@ pub(crate) struct Asked<'r> {
     pub(crate) operation: Operation,
     /// As the client wrote it, empty where the operation has none.
     pub(crate) collection: &'r str,
+    /// What else it is about, such as the id of a key; empty where it is nothing.
+    pub(crate) subject: &'r str,
 }
 
 impl Operation {
     /// This operation on a collection.
     pub(crate) const fn on(self, collection: &str) -> Asked<'_> {
-        Asked { operation: self, collection }
+        Asked { operation: self, collection, subject: "" }
+    }
+
+    /// This operation on something that is no collection.
+    pub(crate) const fn about(self, subject: &str) -> Asked<'_> {
+        Asked { operation: self, collection: "", subject }
     }
 }
 
@@ -87,6 +94,7 @@ impl<'r> Running<'r> {
             door = self.context.door.as_str(),
             operation = self.asked.operation.as_str(),
             collection = self.asked.collection(),
+            key = self.context.caller.principal.key(),
             code,
             took_ms = milliseconds(took),
             queue_ms = milliseconds(times.of(Phase::Queue)),

@@ -20,7 +20,9 @@ use tracing::{Instrument, field::Empty};
 use crate::{
     ComponentState, Door, DoorMetrics, ModelStartError, Operation, Readiness, RequestContext,
     ServiceConfig,
+    audit::AuditLog,
     double_writes::DoubleWrites,
+    keys::Keys,
     metrics::Metrics,
     models::Models,
     operations::models_of_collections,
@@ -45,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) models: Option<Arc<Models>>,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) double_writes: DoubleWrites,
+    pub(crate) keys: Keys,
+    pub(crate) audit: Option<AuditLog>,
     permits: Semaphore,
     pub(crate) imports: Semaphore,
     slow_request: Option<Duration>,
@@ -59,6 +63,14 @@ pub enum OpenError {
     /// A model of the configuration is not installed.
     #[error(transparent)]
     Model(#[from] ModelStartError),
+    /// The audit log can not be opened.
+    #[error("the audit log {path}: {source}")]
+    Audit {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A metric is not sound.
     #[error("{0}")]
     Node(#[from] Error),
@@ -82,6 +94,11 @@ impl Service {
             Models::open(config, Arc::clone(&metrics), models_of_collections(&*engine))
         });
         let models = models.transpose()?;
+        let audit = config.audit.map(|config| {
+            let path = config.path.display().to_string();
+            AuditLog::open(config).map_err(|source| OpenError::Audit { path, source })
+        });
+        let audit = audit.transpose()?;
         let limits = Arc::new(config.limits);
         let inner = Inner {
             permits: Semaphore::new(permits(&limits)),
@@ -89,6 +106,8 @@ impl Service {
             slow_request: config.slow_request,
             tasks: Arc::new(Tasks::new(Arc::clone(&engine), Arc::clone(&limits))),
             double_writes: DoubleWrites::default(),
+            keys: Keys::new(Arc::clone(&engine), config.keys),
+            audit,
             limits,
             metrics,
             engine,
@@ -248,7 +267,19 @@ impl Service {
             collection = asked.collection(),
             code = Empty,
         );
-        let result = self.admitted(context, operation, work).instrument(span.clone()).await;
+        let (door, caller) = (context.door, &context.caller);
+        let result = match self.authorize(door, caller, operation, Some(asked.collection)) {
+            Ok(()) => {
+                let result = self.admitted(context, operation, work).instrument(span.clone()).await;
+                let code = result.as_ref().err().map(|error| error.code);
+                // Of a collection within the request it is found out later that a key does not reach it.
+                if operation.is_audited() || code == Some(ErrorCode::PermissionDenied) {
+                    self.audit(door, caller, asked, code);
+                }
+                result
+            }
+            Err(error) => Err(error),
+        };
         let code = result.as_ref().err().map(|error| error.code);
         span.record("code", code.map_or("ok", ErrorCode::as_str));
         running.end(code);

@@ -17,7 +17,8 @@ macro_rules! files {
 const CATALOGUE: Files = files!(
     "catalogue": "0001_collections.sql", "0002_chunking.sql", "0003_index_settings.sql",
     "0004_checksums.sql", "0005_fields.sql", "0006_aliases.sql", "0007_tasks.sql",
-    "0008_shadow_fields.sql", "0009_keyword.sql", "0010_ttl.sql"
+    "0008_shadow_fields.sql", "0009_keyword.sql", "0010_ttl.sql",
+    "0011_keys.sql"
 );
 const COLLECTION: Files = files!(
     "collection": "0001_documents.sql", "0002_embedded_texts.sql", "0003_passages.sql",

@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     commands::{
         alias, backup, collection, completions, config, doctor, document, embed, facets, import,
-        man, model, ready, reference, repair, rerank, search, serve, task, verify,
+        key, man, model, ready, reference, repair, rerank, search, serve, task, verify,
     },
     printer::OutputFormat,
     settings::ConfigurationArgs,
@@ -99,6 +99,18 @@ pub(crate) enum Command {
   $ akidb model status"
     )]
     Model(model::ModelCommand),
+    /// Make, list, revoke and exchange the keys by which requests are told apart
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  $ akidb key create operators --role admin
+  $ akidb key create 'web shop' --role read --collection 'films*'
+  $ akidb key list
+
+From the first key on every request needs one: --key or AKIDB_API_KEY. The first one must be of the role
+admin. With --data-dir, and no node running on the directory, none is needed."
+    )]
+    Key(key::KeyCommand),
     /// Look at what a node needs, and say what mends what is missing
     Doctor(doctor::DoctorArgs),
     /// Look at every row, page and index of a data directory over which no node runs

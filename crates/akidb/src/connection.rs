@@ -8,6 +8,7 @@ use std::{
 };
 
 use akidb_client::{Client, Retries};
+use akidb_service::Secret;
 use clap::Args;
 use tokio::net::TcpListener;
 
@@ -25,12 +26,16 @@ pub(crate) struct RunningNodeArgs {
     /// The REST address of a running node
     #[arg(long, env = "AKIDB_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
+    /// A key of the node, where it requires one. Other users of this machine see the options of a
+    /// command: the variable is the better place
+    #[arg(long, env = "AKIDB_API_KEY", hide_env_values = true, value_name = "KEY")]
+    key: Option<String>,
 }
 
 impl RunningNodeArgs {
     /// A client of the node.
     pub(crate) fn client(&self) -> Result<Client> {
-        client_of(&self.url)
+        client_of(&self.url, self.key.as_deref())
     }
 }
 
@@ -80,10 +85,13 @@ pub(crate) async fn with_node<T>(
     match &args.data_dir {
         None => ask(&args.running.client()?).await,
         Some(data_dir) => {
-            let node =
-                waiting("opening the data directory", open(data_dir, configuration, opening))
-                    .await?;
-            let outcome = match client_of(&format!("http://{}", node.rest_addr())) {
+            // Whoever may read the directory needs no key, and nobody else is to use this node.
+            let key = Secret::random()
+                .map_err(|error| Failure::new(error.code.into(), error.to_string()))?;
+            let opened = open(data_dir, configuration, opening, &key);
+            let node = waiting("opening the data directory", opened).await?;
+            let url = format!("http://{}", node.rest_addr());
+            let outcome = match client_of(&url, Some(key.expose())) {
                 Ok(client) => ask(&client).await,
                 Err(failure) => Err(failure),
             };
@@ -94,8 +102,15 @@ pub(crate) async fn with_node<T>(
 }
 
 /// A client that tells the first error; a command that has patience says so.
-fn client_of(url: &str) -> Result<Client> {
-    Ok(Client::new(url)?.with_retries(Retries::NONE))
+fn client_of(url: &str, key: Option<&str>) -> Result<Client> {
+    let client = Client::new(url)?.with_retries(Retries::NONE);
+    match key {
+        None => Ok(client),
+        Some(key) => client.with_key(key).map_err(|error| {
+            Failure::usage(error.to_string())
+                .hint("--key and AKIDB_API_KEY take what `akidb key create` shows")
+        }),
+    }
 }
 
 /// A node of our own, on a port that nobody else knows.
@@ -103,6 +118,7 @@ async fn open(
     data_dir: &Path,
     configuration: &ConfigurationArgs,
     opening: Opening,
+    key: &Secret,
 ) -> Result<Node> {
     if !opening.may_create && !data_dir.is_dir() {
         return Err(Failure::usage(format!("there is no data directory {}", data_dir.display()))
@@ -116,7 +132,7 @@ async fn open(
     let rest = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .map_err(|error| Failure::io("cannot listen on 127.0.0.1", &error))?;
-    let node = Node::start(&settings, Listeners { rest, grpc: None }).await?;
+    let node = Node::start_for(&settings, Listeners { rest, grpc: None }, Some(key)).await?;
     node.models_settled().await;
     match node.model_failure() {
         None => Ok(node),

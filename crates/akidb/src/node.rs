@@ -3,6 +3,7 @@
 //! Out of scope: signals and what is printed, which are the commands'; what settings mean to each
 //! part ([`parts`]); what a failed start means to a person ([`start_failure`]).
 
+mod admin_keys;
 mod parts;
 mod start_failure;
 
@@ -14,7 +15,7 @@ pub(crate) use self::{
 };
 use akidb_grpc::{GrpcServer, HealthHandle};
 use akidb_local::LocalEngine;
-use akidb_service::{Service, ServiceConfig};
+use akidb_service::{Secret, Service, ServiceConfig};
 use prometheus::Registry;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,7 @@ async fn follow_readiness(service: Service, health: HealthHandle, stop: Cancella
 
 /// The service of a node without doors and models, for a command that looks at the data.
 pub(crate) async fn service_without_models(settings: &Settings) -> Result<Service> {
-    let config = ServiceConfig { embedding: None, ..parts::service(settings) };
+    let config = ServiceConfig { embedding: None, audit: None, ..parts::service(settings, None)? };
     open(settings, config).await
 }
 
@@ -95,10 +96,19 @@ pub(crate) struct Node {
 impl Node {
     /// Opens the data directory, begins to load the models and starts to answer.
     pub(crate) async fn start(settings: &Settings, listeners: Listeners) -> Result<Self> {
+        Self::start_for(settings, listeners, None).await
+    }
+
+    /// The same for whoever has a key that nobody else knows.
+    pub(crate) async fn start_for(
+        settings: &Settings,
+        listeners: Listeners,
+        own_key: Option<&Secret>,
+    ) -> Result<Self> {
         // This may take seconds, and so may the models: who waits should know for what.
         let data_dir = settings.storage.data_dir.display();
         tracing::info!(%data_dir, "opening the data directory");
-        let service = open(settings, parts::service(settings)).await?;
+        let service = open(settings, parts::service(settings, own_key)?).await?;
         let mut node = Self {
             doors: JoinSet::new(),
             stop: CancellationToken::new(),

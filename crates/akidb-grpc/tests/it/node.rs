@@ -13,7 +13,9 @@ use akidb_proto::{
     },
     embedding::v1::embedding_service_client::EmbeddingServiceClient,
 };
-use akidb_service::{Backend, EmbeddingConfig, MlxSettings, QueueSettings, Service, ServiceConfig};
+use akidb_service::{
+    Backend, EmbeddingConfig, KeyConfig, MlxSettings, QueueSettings, Service, ServiceConfig,
+};
 use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -63,6 +65,8 @@ impl Node {
                 mlx: MlxSettings::default(),
             }),
             slow_request: None,
+            keys: KeyConfig::default(),
+            audit: None,
         };
         let service = Service::open(config, Arc::new(engine), registry).unwrap();
         service.models_settled().await;

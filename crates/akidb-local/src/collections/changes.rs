@@ -3,10 +3,14 @@
 //! Each change runs to its end once it has begun, whatever becomes of the request: its client may
 //! leave, its deadline pass. So the catalogue and what is in memory change together or not at all.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use akidb_core::{CollectionName, Error, ErrorCode, Outcome, Result};
-use akidb_engine::{Alias, AliasAction, CollectionRecord, SettingsChange, TaskRecord};
+use akidb_engine::{Alias, AliasAction, CollectionRecord, KeyRecord, SettingsChange, TaskRecord};
 use akidb_store::StoreError;
 use tokio::{sync::MutexGuard, time::Instant};
 use tracing::Instrument;
@@ -87,6 +91,26 @@ impl Collections {
             return Err(Error::new(ErrorCode::LimitExceeded, message));
         }
         Ok(())
+    }
+
+    /// Keeps a key, and forgets others.
+    pub(crate) async fn keep_key(
+        self: &Arc<Self>,
+        key: KeyRecord,
+        forgotten: Vec<String>,
+    ) -> Result<()> {
+        let this = Arc::clone(self);
+        let keep = async move {
+            let _changing = this.changing.lock().await;
+            let kept = this.catalogue.keep_key(&key, &forgotten).await;
+            kept.map_err(|error| this.not_written(error))?;
+            let mut keys = this.keys.write();
+            keys.retain(|id, _| !forgotten.contains(id));
+            keys.insert(key.id.clone(), Arc::new(key));
+            this.has_had_keys.store(true, Ordering::Release);
+            Ok(())
+        };
+        self.detached(keep).await
     }
 
     /// Keeps a task, and forgets others.

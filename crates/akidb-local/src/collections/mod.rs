@@ -13,11 +13,19 @@ mod names;
 mod open;
 mod shadows;
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use akidb_core::{Error, ErrorCode, Result};
 use akidb_engine::{
-    Alias, Clock, CollectionRecord, IndexProgress, IndexState, IndexStatus, TaskRecord,
+    Alias, Clock, CollectionRecord, IndexProgress, IndexState, IndexStatus, KeyRecord, TaskRecord,
 };
 use akidb_store::{
     Catalogue, CommitGate, DataDirectory, DiskSpace, FailStop, Finding, OpenedCatalogue,
@@ -46,6 +54,9 @@ pub(crate) struct Collections {
     pub(crate) indexing: Indexing,
     names: RwLock<Names>,
     tasks: RwLock<BTreeMap<Uuid, Arc<TaskRecord>>>,
+    keys: RwLock<BTreeMap<String, Arc<KeyRecord>>>,
+    /// Whether there is a key, or ever was one.
+    has_had_keys: AtomicBool,
     /// What of the catalogue was not as it was left.
     findings: Vec<Finding>,
     /// Held while the catalogue changes, so that a name is taken once.
@@ -66,7 +77,8 @@ impl Collections {
         let fail_stop = FailStop::default();
         let opened = Catalogue::open(Arc::new(directory), fail_stop.clone()).await;
         let opened = opened.map_err(|error| space.explain(error))?;
-        let OpenedCatalogue { catalogue, collections, tasks, findings } = opened;
+        let OpenedCatalogue { catalogue, collections, tasks, keys, has_had_keys, findings } =
+            opened;
         metrics.count_findings(&findings);
         let entries = collections.into_iter().map(|record| {
             let folder = catalogue.directory().collection(record.uuid);
@@ -93,6 +105,10 @@ impl Collections {
             indexing,
             names,
             tasks: RwLock::new(tasks.into_iter().map(|task| (task.id, Arc::new(task))).collect()),
+            keys: RwLock::new(
+                keys.into_iter().map(|key| (key.id.clone(), Arc::new(key))).collect(),
+            ),
+            has_had_keys: AtomicBool::new(has_had_keys),
             findings,
             changing: Mutex::default(),
             running: Arc::default(),
@@ -129,6 +145,21 @@ impl Collections {
     /// Every task that is kept, in the order of their ids.
     pub(crate) fn tasks(&self) -> Vec<Arc<TaskRecord>> {
         self.tasks.read().values().cloned().collect()
+    }
+
+    /// Every key that is kept, in the order of their ids.
+    pub(crate) fn keys(&self) -> Vec<Arc<KeyRecord>> {
+        self.keys.read().values().cloned().collect()
+    }
+
+    /// The key of an id.
+    pub(crate) fn key(&self, id: &str) -> Option<Arc<KeyRecord>> {
+        self.keys.read().get(id).cloned()
+    }
+
+    /// Whether there is a key, or ever was one.
+    pub(crate) fn has_had_keys(&self) -> bool {
+        self.has_had_keys.load(Ordering::Acquire)
     }
 
     /// Opens a collection where it is not open. The opening goes on when whoever asked is gone: who

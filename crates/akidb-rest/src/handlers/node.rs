@@ -2,8 +2,9 @@
 
 use std::sync::LazyLock;
 
-use akidb_service::{METRICS_CONTENT_TYPE, Service};
+use akidb_service::{Caller, METRICS_CONTENT_TYPE, Service};
 use axum::{
+    Extension,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -25,8 +26,11 @@ pub(crate) async fn version() -> Reply<VersionAnswer> {
     Reply::new(VersionAnswer::THIS)
 }
 
-pub(crate) async fn ready(State(service): State<Service>) -> Reply<ReadyAnswer> {
-    let answer = ReadyAnswer::from(service.readiness());
+pub(crate) async fn ready(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+) -> Reply<ReadyAnswer> {
+    let answer = ReadyAnswer::from(service.readiness_for(&caller.principal));
     let status = if answer.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Reply::new(answer).with_status(status)
 }

@@ -19,6 +19,9 @@ const MODEL: &str = "all-minilm-l6-v2";
 /// The form of an id alone: which tasks there are only the node knows.
 const TASK: &str = "01a22a8c-0c33-7335-b376-17d5be95297f";
 
+/// The same of a key.
+const KEY: &str = "3f1c2b7a90d4e855";
+
 /// A list, lines and rows of the same two documents.
 fn list() -> Value {
     json!([
@@ -44,6 +47,7 @@ pub(super) fn of_path(path: &str, name: &str) -> &'static str {
         "model" => MODEL,
         _ if path.starts_with("/v1/models/") => MODEL,
         _ if path.starts_with("/v1/tasks/") => TASK,
+        _ if path.starts_with("/v1/admin/keys/") => KEY,
         _ => "film-1",
     }
 }

@@ -15,7 +15,9 @@ use akidb_core::Limits;
 use akidb_listener::ListenerOptions;
 use akidb_local::{IndexConfig, LocalConfig, LocalEngine, StorageConfig};
 use akidb_rest::{RestOptions, router};
-use akidb_service::{Backend, EmbeddingConfig, MlxSettings, QueueSettings, Service, ServiceConfig};
+use akidb_service::{
+    Backend, EmbeddingConfig, KeyConfig, MlxSettings, QueueSettings, Service, ServiceConfig,
+};
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -71,6 +73,8 @@ impl Node {
                 mlx: MlxSettings::default(),
             }),
             slow_request: None,
+            keys: KeyConfig::default(),
+            audit: None,
         };
         let service = Service::open(config, Arc::new(engine), registry).unwrap();
         service.models_settled().await;

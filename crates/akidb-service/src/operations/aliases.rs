@@ -3,6 +3,7 @@
 use akidb_core::{CollectionName, Error, ErrorCode, Result};
 use akidb_engine::{Alias, AliasAction};
 
+use super::collection::check_own_name;
 use crate::{
     GivenAlias, GivenAliasAction, Operation, RequestContext, Service, failure::above_limit,
 };
@@ -19,9 +20,12 @@ impl Service {
     ) -> Result<Vec<Alias>> {
         let asked = Operation::ListAliases.on(collection.unwrap_or_default());
         self.run(context, asked, async {
-            let only = collection.map(|name| self.inner.engine.open(name)).transpose()?;
+            if let Some(name) = collection {
+                self.check_reach(&context.caller.principal, name)?;
+            }
+            let only = collection.map(|name| self.open_for(context, name)).transpose()?;
             let only = only.map(|collection| collection.record().name.clone());
-            let mut aliases = self.inner.engine.aliases();
+            let mut aliases = reached(context, self.inner.engine.aliases());
             aliases.retain(|alias| only.as_ref().is_none_or(|only| alias.collection == *only));
             Ok(aliases)
         })
@@ -47,12 +51,53 @@ impl Service {
             let actions = actions.into_iter().enumerate();
             let actions: Vec<_> =
                 actions.map(|(index, given)| action_of(index, given)).collect::<Result<_>>()?;
+            let actions = self.reached_actions(context, actions)?;
             self.check_space()?;
             let (engine, aliases_max) = (&self.inner.engine, self.limits().aliases);
-            engine.change_aliases(actions, aliases_max, context.deadline).await
+            let changed = engine.change_aliases(actions, aliases_max, context.deadline).await?;
+            Ok(reached(context, changed))
         })
         .await
     }
+}
+
+impl Service {
+    /// The changes, where a key reaches what each of them is about: the alias by its name, what it leads to
+    /// and what it is to lead to, which is named by its own name from here on.
+    ///
+    /// # Errors
+    /// `permission_denied`.
+    fn reached_actions(
+        &self,
+        context: &RequestContext,
+        mut actions: Vec<AliasAction>,
+    ) -> Result<Vec<AliasAction>> {
+        let principal = &context.caller.principal;
+        if principal.reaches_all() {
+            return Ok(actions);
+        }
+        for action in &mut actions {
+            let alias = action.alias().as_str();
+            check_own_name(context, alias)?;
+            self.check_reach(principal, alias)?;
+            if let AliasAction::Create { collection, .. } | AliasAction::Set { collection, .. } =
+                action
+            {
+                self.check_reach(principal, collection)?;
+                if let Ok(found) = self.open_for(context, collection) {
+                    found.record().name.as_str().clone_into(collection);
+                }
+            }
+        }
+        Ok(actions)
+    }
+}
+
+/// Those of collections that a key reaches.
+fn reached(context: &RequestContext, mut aliases: Vec<Alias>) -> Vec<Alias> {
+    let principal = &context.caller.principal;
+    aliases.retain(|alias| principal.reaches(alias.collection.as_str()));
+    aliases
 }
 
 fn action_of(index: usize, given: GivenAliasAction) -> Result<AliasAction> {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     CollectionDescription, CollectionSummary, CreateCollection, GivenChunking, GivenIndex,
-    Operation, RequestContext, Service, UpdateCollection,
+    Operation, RequestContext, Service, UpdateCollection, keys::outside,
 };
 
 /// Tokens of the text itself that a passage must have room for.
@@ -37,7 +37,9 @@ impl Service {
         context: &RequestContext,
         request: CreateCollection,
     ) -> Result<CollectionDescription> {
-        self.run(context, Operation::CreateCollection, async {
+        let name = request.name.clone();
+        self.run(context, Operation::CreateCollection.on(&name), async {
+            check_own_name(context, &request.name)?;
             let record = self.record_of(request)?;
             self.check_space()?;
             let created =
@@ -57,7 +59,10 @@ impl Service {
         context: &RequestContext,
     ) -> Result<Vec<CollectionSummary>> {
         self.run(context, Operation::ListCollections, async {
-            self.inner.engine.collections().iter().map(|record| summary_of(record)).collect()
+            let principal = &context.caller.principal;
+            let all = self.inner.engine.collections();
+            let reached = all.iter().filter(|record| principal.reaches(record.name.as_str()));
+            reached.map(|record| summary_of(record)).collect()
         })
         .await
     }
@@ -72,7 +77,7 @@ impl Service {
         name: &str,
     ) -> Result<CollectionDescription> {
         self.run(context, Operation::DescribeCollection.on(name), async {
-            description_of(&*self.inner.engine.open(name)?).await
+            description_of(&*self.open_for(context, name)?).await
         })
         .await
     }
@@ -89,10 +94,14 @@ impl Service {
         request: UpdateCollection,
     ) -> Result<CollectionDescription> {
         self.run(context, Operation::UpdateCollection.on(name), async {
-            self.inner.engine.open(name)?;
+            // By its own name: an alias may lead elsewhere by now.
+            let own_name = self.open_for(context, name)?.record().name.clone();
             self.check_space()?;
             let ef_max = self.limits().result_window;
             let renamed = request.name.as_deref().map(name_of).transpose()?;
+            if let Some(renamed) = &renamed {
+                check_own_name(context, renamed.as_str())?;
+            }
             let change = move |record: &CollectionRecord| {
                 let before = record.settings();
                 let name = renamed.unwrap_or(before.name);
@@ -119,7 +128,8 @@ impl Service {
                 };
                 Ok(CollectionSettings { name, description, indexes, ttl_seconds })
             };
-            let updated = self.inner.engine.update(name, Box::new(change), context.deadline);
+            let change = Box::new(change);
+            let updated = self.inner.engine.update(own_name.as_str(), change, context.deadline);
             self.description_after_change(context, &*updated.await?).await
         })
         .await
@@ -130,8 +140,11 @@ impl Service {
     /// # Errors
     /// When there is none of the name, it is named by an alias, or has one.
     pub async fn delete_collection(&self, context: &RequestContext, name: &str) -> Result<()> {
-        let delete = self.inner.engine.delete(name, context.deadline);
-        self.run(context, Operation::DeleteCollection.on(name), delete).await
+        self.run(context, Operation::DeleteCollection.on(name), async {
+            check_own_name(context, name)?;
+            self.inner.engine.delete(name, context.deadline).await
+        })
+        .await
     }
 
     pub(super) fn record_of(&self, request: CreateCollection) -> Result<CollectionRecord> {
@@ -223,6 +236,15 @@ impl Service {
         let described = described.unwrap_or_else(|_| Err(Error::too_late()));
         described.map_err(|error| error.with_outcome(Outcome::Unknown))
     }
+}
+
+/// Whether a key reaches what has, or gets, this name as its own: an alias of it does not count.
+///
+/// # Errors
+/// `permission_denied`.
+pub(super) fn check_own_name(context: &RequestContext, name: &str) -> Result<()> {
+    let principal = &context.caller.principal;
+    if principal.reaches(name) { Ok(()) } else { Err(outside(principal, name)) }
 }
 
 /// A name that is given to a collection.

@@ -26,7 +26,7 @@ impl Service {
         self.run(context, Operation::Delete.on(collection), async {
             let ids = check_one_id(id)?;
             let document = OneDocument { ids: ids.clone(), if_seq: if_seq.map(Seq) };
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             match self.delete(context, &*collection, Write::DeleteOne(document)).await? {
                 0 => Err(not_found(&ids)),
                 _ => Ok(()),
@@ -48,7 +48,7 @@ impl Service {
         self.run(context, Operation::Delete.on(collection), async {
             let DeleteDocuments { ids, filter, all } = request;
             let selected = Selected::to_change(ids, filter, all, self.limits())?;
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             match selected {
                 Selected::Ids(ids) => {
                     let deleted = self.delete(context, &*collection, Write::DeleteIds(ids)).await?;

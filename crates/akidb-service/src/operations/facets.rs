@@ -32,7 +32,7 @@ impl Service {
             let fields: Vec<String> = facets.iter().map(|facet| facet.field.clone()).collect();
             let facets = check(facets, limits)?;
             let filter = filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             let query = FacetQuery { filter, facets, deadline: context.deadline };
             let Facets { count, facets, unknown_fields } =
                 context.in_store(collection.facets(query)).await?;

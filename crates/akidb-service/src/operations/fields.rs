@@ -23,14 +23,16 @@ impl Service {
         self.run(context, Operation::PutField.on(collection), async {
             let name = field_name(name, "field")?;
             let asked = self.field_of(name, given.clone())?;
-            let record = self.inner.engine.open(collection)?.record();
+            let record = self.open_for(context, collection)?.record();
             if let Ok(found) = record.field(&asked.name) {
                 check_same(found, &asked, &given)?;
-                let collection = description_of(&*self.inner.engine.open(collection)?).await?;
+                let collection = description_of(&*self.open_for(context, collection)?).await?;
                 return Ok(PutFieldReply { collection, created: false });
             }
             check_count(record.fields.len() + 1, self.limits().collection_fields)?;
             self.check_space()?;
+            // By its own name: an alias may lead elsewhere by now.
+            let collection = record.name.as_str();
             let added = self.inner.engine.add_field(collection, asked, context.deadline);
             let collection = self.description_after_change(context, &*added.await?).await?;
             Ok(PutFieldReply { collection, created: true })
@@ -51,8 +53,9 @@ impl Service {
     ) -> Result<()> {
         self.run(context, Operation::DropField.on(collection), async {
             let name = field_name(name, "field")?;
-            let record = self.inner.engine.open(collection)?.record();
+            let record = self.open_for(context, collection)?.record();
             self.inner.tasks.check_reembedding(record.uuid, &name)?;
+            let collection = record.name.as_str();
             self.inner.engine.drop_field(collection, &name, context.deadline).await?;
             Ok(())
         })

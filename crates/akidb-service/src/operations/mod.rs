@@ -14,6 +14,7 @@ mod fields;
 mod groups;
 mod import;
 mod index_settings;
+mod keys;
 mod models;
 mod put_collection;
 mod ranking;

@@ -67,7 +67,8 @@ impl Service {
     /// # Errors
     /// When the configuration does not list it, or it is being unloaded.
     pub async fn load_model(&self, context: &RequestContext, name: &str) -> Result<ModelInfo> {
-        self.run(context, Operation::LoadModel, async { self.all_models()?.load(name) }).await
+        self.run(context, Operation::LoadModel.about(name), async { self.all_models()?.load(name) })
+            .await
     }
 
     /// Takes no more texts for a model, embeds those that wait, and gives its memory back.
@@ -81,7 +82,7 @@ impl Service {
         name: &str,
         in_use: InUse,
     ) -> Result<ModelInfo> {
-        self.run(context, Operation::UnloadModel, async {
+        self.run(context, Operation::UnloadModel.about(name), async {
             let models = self.all_models()?;
             models.info(Some(name))?;
             if in_use == InUse::Refuse {

@@ -7,7 +7,10 @@ use akidb_core::{Error, ErrorCode, Expiry, Result};
 use akidb_embedding::ModelIdentity;
 use akidb_engine::{CollectionRecord, VectorField};
 
-use super::{collection::description_of, models::model_identity};
+use super::{
+    collection::{check_own_name, description_of},
+    models::model_identity,
+};
 use crate::{CreateCollection, GivenIndex, Operation, PutReply, RequestContext, Service};
 
 /// How often a collection is looked for that others make and drop meanwhile.
@@ -36,10 +39,11 @@ impl Service {
         context: &RequestContext,
         request: CreateCollection,
     ) -> Result<PutReply> {
+        check_own_name(context, &request.name)?;
         let record = self.record_of(request.clone())?;
         let mut attempt = 1;
         loop {
-            match self.inner.engine.open(record.name.as_str()) {
+            match self.open_for(context, record.name.as_str()) {
                 Ok(collection) => {
                     check_same(&collection.record(), &record, &request)?;
                     let collection = description_of(&*collection).await?;

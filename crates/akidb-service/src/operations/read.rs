@@ -34,7 +34,7 @@ impl Service {
     ) -> Result<Document> {
         self.run(context, Operation::Get.on(collection), async {
             let ids = check_one_id(id)?;
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             let rows = context.in_store(collection.by_ids(&ids, include.vector)).await?;
             let mut documents = in_order_of(&ids, rows.sound()?).into_iter();
             documents.next().map(|document| trim(document, include)).ok_or_else(|| not_found(&ids))
@@ -59,7 +59,7 @@ impl Service {
             let selected = Selected::to_read(ids, filter, limits)?;
             let limit = limit.map(|limit| check_limit(limit, limits.result_window)).transpose()?;
             let order = order_by.clone().map(check_order).transpose()?;
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             match selected {
                 Selected::Ids(ids) => {
                     let paged = [
@@ -98,7 +98,7 @@ impl Service {
     ) -> Result<CountReply> {
         self.run(context, Operation::Count.on(collection), async {
             let filter = filter.map(|filter| parse_filter(&filter, self.limits())).transpose()?;
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             let counted = context.in_store(collection.count(filter.as_ref())).await?;
             Ok(CountReply { count: counted.count, unknown_fields: counted.unknown_fields })
         })
@@ -123,7 +123,7 @@ impl Service {
             let limit = request.limit.unwrap_or(SCROLL_LIMIT_DEFAULT);
             let limit = check_limit(limit, limits.result_window)?;
             let filter = request.filter.map(|filter| parse_filter(&filter, limits)).transpose()?;
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             let Scroll { cursor, include, order_by, .. } = request;
             let order = order_by.map(check_order).transpose()?;
             let ordered = (filter.as_ref(), order.as_ref());

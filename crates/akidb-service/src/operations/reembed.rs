@@ -73,7 +73,7 @@ impl Service {
         self.run(context, Operation::ReembedCollection.on(collection), async {
             let ReembedCollection { model: model_name, field } = request;
             let name = field_of(field.as_deref())?;
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             let record = collection.record();
             let field = record.field(&name)?;
             let Some(before) = model_identity(field)? else {
@@ -130,7 +130,7 @@ impl Service {
     ) -> Result<()> {
         self.run(context, Operation::DropPrevious.on(collection), async {
             let name = field_of(field)?;
-            let record = self.inner.engine.open(collection)?.record();
+            let record = self.open_for(context, collection)?.record();
             record.field(&name)?;
             self.inner.tasks.check_reembedding(record.uuid, &name)?;
             // Writes of before may still bring vectors there.
@@ -478,7 +478,7 @@ async fn nearest(
 }
 
 fn step() -> RequestContext {
-    RequestContext::new(Door::Rest, Instant::now() + STEP_MAX)
+    RequestContext::new(Door::Rest, Instant::now() + STEP_MAX).of_node()
 }
 
 /// Whether the same may go well in a moment.

@@ -89,7 +89,7 @@ impl Service {
         request: Search,
     ) -> Result<SearchReply> {
         self.run(context, Operation::Search.on(collection), async {
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             self.search_one(context, &*collection, request).await
         })
         .await
@@ -117,7 +117,7 @@ impl Service {
                 }
                 _ => {}
             }
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             let mut replies = Vec::with_capacity(requests.len());
             for (i, request) in requests.into_iter().enumerate() {
                 let reply = self.search_one(context, &*collection, request).await;

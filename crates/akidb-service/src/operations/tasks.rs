@@ -4,8 +4,9 @@ use akidb_core::{CollectionName, Error, ErrorCode, Result};
 use akidb_engine::{CopyWork, IndexProgress, TaskRecord, TaskState, TaskWork};
 use uuid::Uuid;
 
+use super::collection::check_own_name;
 use crate::{
-    ModelInfo, ModelState, Operation, RequestContext, Service, TaskInfo, TaskKind,
+    ModelInfo, ModelState, Operation, Principal, RequestContext, Service, TaskInfo, TaskKind,
     TaskProgressState,
 };
 
@@ -25,7 +26,8 @@ impl Service {
         self.run(context, Operation::CopyCollection.on(collection), async {
             let to = CollectionName::new(to)
                 .map_err(|fault| Error::at(ErrorCode::InvalidName, "to", fault))?;
-            let of = self.inner.engine.open(collection)?.record();
+            check_own_name(context, to.as_str())?;
+            let of = self.open_for(context, collection)?.record();
             if of.name == to {
                 let fault = "is the collection itself";
                 return Err(Error::at(ErrorCode::InvalidArgument, "to", fault));
@@ -47,7 +49,9 @@ impl Service {
         self.run(context, Operation::Tasks, async {
             let kept = self.inner.engine.tasks();
             let kept = kept.iter().rev().map(|task| self.kept_task(task));
-            Ok(self.seen_tasks().into_iter().chain(kept).collect())
+            let tasks = self.seen_tasks().into_iter().chain(kept);
+            let principal = &context.caller.principal;
+            Ok(tasks.filter(|task| is_reached(task, principal)).collect())
         })
         .await
     }
@@ -57,7 +61,7 @@ impl Service {
     /// # Errors
     /// When there is none of the id, be it that it ended long ago.
     pub async fn task(&self, context: &RequestContext, id: &str) -> Result<TaskInfo> {
-        self.run(context, Operation::Tasks, async { self.task_of(id) }).await
+        self.run(context, Operation::Tasks, async { self.task_of(context, id) }).await
     }
 
     /// Cancels a task, and returns when nothing is left of it.
@@ -65,24 +69,26 @@ impl Service {
     /// # Errors
     /// When there is none of the id, it has ended, or it is none that can be cancelled.
     pub async fn cancel_task(&self, context: &RequestContext, id: &str) -> Result<TaskInfo> {
-        self.run(context, Operation::CancelTask, async {
-            let task = self.task_of(id)?;
+        self.run(context, Operation::CancelTask.about(id), async {
+            let task = self.task_of(context, id)?;
             let Ok(uuid) = Uuid::try_parse(&task.id) else {
                 let fault =
                     format!("a task of the kind {} can not be cancelled", task.kind.as_str());
                 return Err(Error::at(ErrorCode::InvalidArgument, "id", fault));
             };
             self.inner.tasks.cancel(uuid, context.deadline).await?;
-            self.task_of(id)
+            self.task_of(context, id)
         })
         .await
     }
 
-    fn task_of(&self, id: &str) -> Result<TaskInfo> {
+    fn task_of(&self, context: &RequestContext, id: &str) -> Result<TaskInfo> {
         let kept = self.inner.engine.tasks();
         let kept = kept.iter().find(|task| task.id.to_string() == id);
         let seen = || self.seen_tasks().into_iter().find(|task| task.id == id);
-        kept.map(|task| self.kept_task(task)).or_else(seen).ok_or_else(|| {
+        let found = kept.map(|task| self.kept_task(task)).or_else(seen);
+        let principal = &context.caller.principal;
+        found.filter(|task| is_reached(task, principal)).ok_or_else(|| {
             let shown: String = id.chars().take(80).collect();
             Error::new(ErrorCode::TaskNotFound, format!("no task has the id {shown:?}"))
         })
@@ -133,6 +139,13 @@ impl Service {
         let models = models.into_iter().filter(|model| model.state == ModelState::Loading);
         indexes.chain(models.map(loading)).collect()
     }
+}
+
+/// Whether a key reaches what a task is about: all of its collections, by what they are called then. A
+/// model is nobody's alone.
+fn is_reached(task: &TaskInfo, principal: &Principal) -> bool {
+    let mut collections = task.collection.iter().chain(&task.to);
+    collections.all(|name| principal.reaches(name))
 }
 
 fn building(IndexProgress { collection, progress, .. }: IndexProgress) -> TaskInfo {

@@ -38,7 +38,7 @@ impl Service {
         request: PatchDocument,
     ) -> Result<Document> {
         self.run(context, Operation::PatchMetadata.on(collection), async {
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             let ids = check_one_id(id)?;
             let PatchDocument { text, vector, texts, vectors, emptied_fields, metadata, if_seq, expires_at } =
                 request;
@@ -196,7 +196,7 @@ impl Service {
             else {
                 return Err(Error::new(ErrorCode::Internal, "no ids were given"));
             };
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             let matching = context.in_store(collection.matching(&filter)).await?;
             let patch = |versions| {
                 let (merge, limits) = (merge.clone(), Arc::clone(&self.inner.limits));

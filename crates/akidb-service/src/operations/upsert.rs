@@ -44,6 +44,8 @@ pub(super) struct Embedded {
 pub(super) struct Rules<'r> {
     /// Under it a document without an id gets the same one every time.
     pub(super) key: Option<&'r str>,
+    /// Whose request it is: what others call the same is another one.
+    pub(super) owner: Option<&'r str>,
     pub(super) mode: WriteMode,
 }
 
@@ -62,12 +64,13 @@ impl Service {
     ) -> Result<UpsertReply> {
         let started = Instant::now();
         self.run(context, Operation::Upsert.on(collection), async {
-            let collection = self.inner.engine.open(collection)?;
+            let collection = self.open_for(context, collection)?;
             self.check_space()?;
             let rules = UpsertRules { mode: request.mode, conflicts: ConflictsStop::All };
             let _knows_fields = self.inner.double_writes.begin();
             let record = collection.record();
-            let documents = self.check_documents(&record, request)?;
+            let owner = context.caller.principal.key();
+            let documents = self.check_documents(&record, request, owner)?;
             self.inner.metrics.requests.upsert_documents.observe(documents.len() as f64);
             let embeddings =
                 self.embed_documents(&*collection, &record, &documents, context).await?;
@@ -114,7 +117,12 @@ impl Service {
         context.in_store(collection.write(write, context.deadline)).await
     }
 
-    fn check_documents(&self, record: &CollectionRecord, request: Upsert) -> Result<Vec<Checked>> {
+    fn check_documents(
+        &self,
+        record: &CollectionRecord,
+        request: Upsert,
+        owner: Option<&str>,
+    ) -> Result<Vec<Checked>> {
         let limits = self.limits();
         let count = request.documents.len();
         if count == 0 {
@@ -125,7 +133,7 @@ impl Service {
             return Err(above_limit("documents", count, "batch_documents", limits.batch_documents));
         }
         let key = request.idempotency_key.as_deref().map(check_key).transpose()?;
-        let rules = Rules { key, mode: request.mode };
+        let rules = Rules { key, owner, mode: request.mode };
         let mut checked = Vec::with_capacity(count);
         let mut faults = Vec::new();
         for (position, document) in request.documents.into_iter().enumerate() {
@@ -182,7 +190,7 @@ impl Service {
             (None, None) => DocumentId::Text(Uuid::now_v7().to_string()),
             (None, Some(key)) => {
                 let content = (text.as_deref(), vector.as_deref(), &fields[..], &metadata);
-                derived_id(key, record.uuid, place, content)
+                derived_id((rules.owner, key), record.uuid, place, content)
             }
         };
         Ok(Checked { id, text, vector, fields, metadata, if_seq: if_seq.map(Seq), expiry })
@@ -404,7 +412,7 @@ type Content<'c> = (Option<&'c str>, Option<&'c [f32]>, &'c [CheckedField], &'c 
 /// (RFC 9562) of the key, the place in the batch and the content. On lines the place does not
 /// count, so that a file may lose or gain lines between two imports of it.
 fn derived_id(
-    key: &str,
+    (owner, key): (Option<&str>, &str),
     collection: Uuid,
     place: Place,
     (text, vector, fields, metadata): Content<'_>,
@@ -414,6 +422,11 @@ fn derived_id(
     metadata.sort_all_objects();
     let mut hash = Xxh3::new();
     hash.update(collection.as_bytes());
+    if let Some(owner) = owner {
+        hash.update(b"owner");
+        hash.update(&(owner.len() as u64).to_le_bytes());
+        hash.update(owner.as_bytes());
+    }
     if let Place::Position(position) = place {
         hash.update(&(position as u64).to_le_bytes());
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::{RequestSpan, RequestTimes};
+use crate::{Caller, Principal, RequestSpan, RequestTimes};
 
 /// The door through which a request came, a label of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +24,33 @@ pub struct RequestContext {
     pub times: RequestTimes,
     /// What its tasks run in.
     pub span: RequestSpan,
+    /// Who sent it.
+    pub caller: Caller,
 }
 
 impl RequestContext {
-    /// The context of a request that begins.
+    /// The context of a request that begins, of nobody. Where keys are required, nobody may do anything.
     #[must_use]
     pub fn new(door: Door, deadline: Instant) -> Self {
-        Self { door, deadline, times: RequestTimes::default(), span: RequestSpan::none() }
+        Self {
+            door,
+            deadline,
+            times: RequestTimes::default(),
+            span: RequestSpan::none(),
+            caller: Caller::default(),
+        }
+    }
+
+    /// The same of this caller.
+    #[must_use]
+    pub fn of(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    /// The same of the node itself.
+    #[must_use]
+    pub(crate) fn of_node(self) -> Self {
+        self.of(Caller { principal: Principal::NODE, ..Caller::default() })
     }
 
     /// The same within the span of a request.

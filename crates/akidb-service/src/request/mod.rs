@@ -7,6 +7,7 @@ mod document;
 mod embed;
 mod facet;
 mod id;
+mod key;
 mod model;
 mod node;
 mod rerank;
@@ -27,6 +28,7 @@ pub use document::{
 pub use embed::{Embed, EmbedReply, EmbedRules};
 pub use facet::{CountFacets, FacetReply, FacetsReply, GivenFacet};
 pub use id::GivenId;
+pub use key::{IssuedKey, KeyInfo, KeyState, NewKey, Secret};
 pub use model::{InUse, ModelInfo, ModelState};
 pub use node::{ComponentState, Readiness};
 pub use rerank::{Rerank, RerankReply, Reranked, SearchRerank};

@@ -10,6 +10,7 @@ mod graphs;
 mod groups;
 mod import;
 mod index;
+mod keys;
 mod known_texts;
 mod losses;
 mod reembed;
@@ -26,7 +27,7 @@ use std::{
 use akidb_core::{ErrorCode, Limits, Result};
 use akidb_local::{IndexConfig, LocalConfig, LocalEngine, OpenError, StorageConfig};
 use akidb_service::{
-    Backend, CreateCollection, Door, EmbeddingConfig, GivenId, MlxSettings, NewDocument,
+    Backend, CreateCollection, Door, EmbeddingConfig, GivenId, KeyConfig, MlxSettings, NewDocument,
     QueueSettings, RequestContext, Search, Service, ServiceConfig, Upsert,
 };
 use prometheus::Registry;
@@ -42,12 +43,20 @@ struct Config {
 
 impl Config {
     async fn try_open(self) -> std::result::Result<Service, OpenError> {
+        self.try_open_with(KeyConfig::default()).await
+    }
+
+    async fn try_open_with(self, keys: KeyConfig) -> std::result::Result<Service, OpenError> {
         let Self { data_dir, storage, index, limits, embedding } = self;
         let registry = Registry::new();
         let local = LocalConfig { storage, index, ..LocalConfig::new(data_dir) };
         let engine = LocalEngine::open(local, &registry).await?;
-        let config = ServiceConfig { limits, embedding, slow_request: None };
+        let config = ServiceConfig { limits, embedding, slow_request: None, keys, audit: None };
         Ok(Service::open(config, Arc::new(engine), registry).unwrap())
+    }
+
+    async fn open_with(self, keys: KeyConfig) -> Service {
+        self.try_open_with(keys).await.unwrap()
     }
 
     async fn open(self) -> Service {

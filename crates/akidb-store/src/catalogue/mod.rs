@@ -6,6 +6,8 @@
 
 pub(crate) mod description;
 mod field_row;
+mod key_row;
+mod keys_mark;
 pub(crate) mod mark;
 mod one_field;
 mod plan;
@@ -20,7 +22,7 @@ use std::{
 };
 
 use akidb_core::torture::{PlantedFault, has_fault};
-use akidb_engine::{CollectionRecord, TaskRecord};
+use akidb_engine::{CollectionRecord, KeyRecord, TaskRecord};
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -64,6 +66,10 @@ pub struct OpenedCatalogue {
     pub collections: Vec<CollectionRecord>,
     /// Every task that is kept.
     pub tasks: Vec<TaskRecord>,
+    /// Every key that is kept.
+    pub keys: Vec<KeyRecord>,
+    /// Whether there is a key, or ever was one.
+    pub has_had_keys: bool,
     /// What was not as it was left; it is put right, and in the log.
     pub findings: Vec<Finding>,
 }
@@ -76,6 +82,8 @@ enum Change<'a> {
     Delete(Uuid),
     /// Keeps a task, and forgets others.
     Task(&'a TaskRecord, &'a [Uuid]),
+    /// Keeps a key, and forgets others.
+    Key(&'a KeyRecord, &'a [String]),
 }
 
 impl Catalogue {
@@ -96,10 +104,16 @@ impl Catalogue {
             change: recovered.change,
             poisoned: false,
         };
+        if !recovered.keys.is_empty() {
+            keys_mark::set(directory.root());
+        }
+        let has_had_keys = !recovered.keys.is_empty() || keys_mark::is_set(directory.root());
         Ok(OpenedCatalogue {
             catalogue: Self { directory, state: Mutex::new(state), fail_stop },
             collections: recovered.rows.into_iter().map(|stamped| stamped.row).collect(),
             tasks: recovered.tasks,
+            keys: recovered.keys,
+            has_had_keys,
             findings: recovered.findings,
         })
     }
@@ -185,6 +199,19 @@ impl Catalogue {
         let _on_panic = self.fail_stop.on_panic("keeping a task");
         let mut state = self.state.lock().await;
         self.commit(&mut state, Change::Task(task, forgotten)).await
+    }
+
+    /// Keeps a key in place of the record of its id, and forgets others. From the first one on the
+    /// directory is known to have keys, whatever becomes of them.
+    ///
+    /// # Errors
+    /// After [`StoreError::CommitUnknown`] it may be kept; after any other it is not.
+    pub async fn keep_key(&self, key: &KeyRecord, forgotten: &[String]) -> Result<(), StoreError> {
+        let _on_panic = self.fail_stop.on_panic("keeping a key");
+        let mut state = self.state.lock().await;
+        self.commit(&mut state, Change::Key(key, forgotten)).await?;
+        keys_mark::set(self.directory.root());
+        Ok(())
     }
 
     async fn make_folder(&self, uuid: Uuid) -> Result<(), StoreError> {
@@ -363,6 +390,12 @@ async fn apply(
             task_row::replace(connection, task).await?;
             for id in forgotten {
                 task_row::delete(connection, *id).await?;
+            }
+        }
+        Change::Key(key, forgotten) => {
+            key_row::replace(connection, key).await?;
+            for id in forgotten {
+                key_row::delete(connection, id).await?;
             }
         }
         Change::Delete(uuid) => row::delete(connection, uuid).await?,

@@ -3,12 +3,13 @@
 
 use std::{fs, path::Path};
 
-use akidb_engine::TaskRecord;
+use akidb_engine::{KeyRecord, TaskRecord};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     FILE_NAME,
     description::{self, Description, Undescribed},
+    key_row::{self, StoredKeys},
     mark::{self, Mark},
     one_field,
     plan::{Finding, FindingKind, Found, FoundFolder, Plan, plan},
@@ -35,6 +36,7 @@ struct Read {
     state: State,
     rows: Vec<StoredRow>,
     tasks: StoredTasks,
+    keys: StoredKeys,
     /// Whether some of the rows have the form of before.
     is_old: bool,
     /// Why it can not be used any more, where it can not.
@@ -43,7 +45,14 @@ struct Read {
 
 impl Read {
     fn nothing(state: State, fault: Option<String>) -> Self {
-        Self { state, rows: Vec::new(), tasks: StoredTasks::default(), is_old: false, fault }
+        Self {
+            state,
+            rows: Vec::new(),
+            tasks: StoredTasks::default(),
+            keys: StoredKeys::default(),
+            is_old: false,
+            fault,
+        }
     }
 
     fn damaged(error: &StoreError) -> Self {
@@ -57,6 +66,7 @@ pub(super) struct Recovered {
     pub(super) change: u64,
     pub(super) rows: Vec<Stamped>,
     pub(super) tasks: Vec<TaskRecord>,
+    pub(super) keys: Vec<KeyRecord>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -75,10 +85,13 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
         Err(error) => return Err(error),
     };
     let tasks = std::mem::take(&mut read.tasks);
+    let keys = std::mem::take(&mut read.keys);
     findings.extend(damaged_tasks(&tasks));
+    findings.extend(damaged_keys(&keys));
     let mut connection = match connection {
         Some(mut connection) if read.fault.is_none() => {
             task_row::delete_damaged(&mut connection, &tasks.damaged).await?;
+            key_row::delete_damaged(&mut connection, &keys.damaged).await?;
             connection
         }
         damaged => {
@@ -93,6 +106,9 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
             for task in &tasks.sound {
                 task_row::replace(&mut connection, task).await?;
             }
+            for key in &keys.sound {
+                key_row::replace(&mut connection, key).await?;
+            }
             connection
         }
     };
@@ -103,7 +119,8 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
     findings.append(&mut plan.findings);
     findings.extend(found.findings);
     let change = carry_out(directory, &mut connection, &mut plan, &findings, last_change).await?;
-    Ok(Recovered { connection, change, rows: plan.rows, tasks: tasks.sound, findings })
+    let (tasks, keys) = (tasks.sound, keys.sound);
+    Ok(Recovered { connection, change, rows: plan.rows, tasks, keys, findings })
 }
 
 /// What a start would find, without changing anything. Nothing is told of a catalogue of an earlier
@@ -125,7 +142,7 @@ pub(super) async fn inspect(root: &Path) -> Result<Vec<Finding>, StoreError> {
     } else {
         Read::nothing(State::First, None)
     };
-    let of_tasks: Vec<_> = damaged_tasks(&read.tasks).collect();
+    let of_tasks: Vec<_> = damaged_tasks(&read.tasks).chain(damaged_keys(&read.keys)).collect();
     let found = found(root, read, is_there)?;
     let planned = plan(found.found).findings;
     Ok(of_tasks.into_iter().chain(planned).chain(found.findings).collect())
@@ -136,6 +153,15 @@ fn damaged_tasks(tasks: &StoredTasks) -> impl Iterator<Item = Finding> + use<'_>
     tasks.damaged.iter().map(|(id, reason)| {
         let id = String::from_utf8_lossy(id);
         let detail = format!("a task that says it is {id:?} is damaged: {reason}");
+        Finding { kind: FindingKind::Removed, detail }
+    })
+}
+
+/// Keys that nobody can tell of any more. Requests with them are refused, as with any that is unknown.
+fn damaged_keys(keys: &StoredKeys) -> impl Iterator<Item = Finding> + use<'_> {
+    keys.damaged.iter().map(|(id, reason)| {
+        let id = String::from_utf8_lossy(id);
+        let detail = format!("a key that says it is {id:?} is damaged: {reason}");
         Finding { kind: FindingKind::Removed, detail }
     })
 }
@@ -330,6 +356,13 @@ async fn read(connection: &mut SqliteConnection) -> Result<Read, StoreError> {
         }
         tasks => tasks?,
     };
+    let keys = match key_row::read_all(connection).await {
+        Err(error) if is_damage(&error) => {
+            fault = fault.or_else(|| Some(format!("can not be read to its end: {error}")));
+            StoredKeys::default()
+        }
+        keys => keys?,
+    };
     let check = sqlx::query_scalar::<_, String>("PRAGMA integrity_check(1)");
     match check.fetch_one(connection).await.map_err(StoreError::from) {
         Ok(said) if said == "ok" => {}
@@ -337,7 +370,7 @@ async fn read(connection: &mut SqliteConnection) -> Result<Read, StoreError> {
         Err(error) if is_damage(&error) => fault = fault.or_else(|| Some(error.to_string())),
         Err(error) => return Err(error),
     }
-    Ok(Read { state, rows, tasks, is_old, fault })
+    Ok(Read { state, rows, tasks, keys, is_old, fault })
 }
 
 /// Reads rows as long as that can be done, and says whether there are some of before.

@@ -11,6 +11,7 @@ pub(crate) mod embed;
 pub(crate) mod facets;
 mod file_kind;
 pub(crate) mod import;
+pub(crate) mod key;
 pub(crate) mod man;
 pub(crate) mod model;
 mod nearest;
@@ -47,6 +48,7 @@ pub(crate) async fn run(cli: Cli, printer: Printer) -> Result {
         Command::Embed(args) => embed::run(args, configuration, printer).await,
         Command::Rerank(args) => rerank::run(args, configuration, printer).await,
         Command::Model(command) => model::run(command, configuration, printer).await,
+        Command::Key(command) => key::run(command, configuration, printer).await,
         Command::Doctor(args) => doctor::run(args, configuration, printer).await,
         Command::Verify(args) => verify::run(args, configuration, printer).await,
         Command::Repair(args) => repair::run(args, configuration, printer).await,

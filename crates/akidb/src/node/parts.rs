@@ -5,9 +5,16 @@ use std::{path::PathBuf, thread, time::Duration};
 use akidb_listener::ListenerOptions;
 use akidb_local::{BackupConfig, IndexConfig, LocalConfig, StorageConfig};
 use akidb_rest::RestOptions;
-use akidb_service::{EmbeddingConfig, MlxSettings, QueueSettings, ServiceConfig};
+use akidb_service::{
+    AuditConfig, EmbeddingConfig, KeyConfig, KeysRequired, MlxSettings, QueueSettings, Secret,
+    ServiceConfig,
+};
 
-use crate::settings::{self, Backend, EmbeddingSettings, ServerSettings, Settings};
+use super::admin_keys;
+use crate::{
+    failure::Result,
+    settings::{self, AuthSettings, Backend, EmbeddingSettings, ServerSettings, Settings},
+};
 
 /// Whether MLX is what runs models fastest: where it has Apple's GPU.
 pub(crate) const HAS_METAL: bool = cfg!(all(target_os = "macos", target_arch = "aarch64"));
@@ -40,13 +47,33 @@ pub(crate) fn backup_folder(settings: &Settings) -> PathBuf {
     backup(settings).folder(&settings.storage.data_dir)
 }
 
-pub(super) fn service(settings: &Settings) -> ServiceConfig {
-    ServiceConfig {
+/// `own_key` is that of the command which starts the node for itself.
+pub(super) fn service(settings: &Settings, own_key: Option<&Secret>) -> Result<ServiceConfig> {
+    Ok(ServiceConfig {
         limits: settings.limits.clone(),
         embedding: settings.embedding.enabled.then(|| embedding(&settings.embedding)),
         slow_request: Some(Duration::from_millis(settings.log.slow_request_ms))
             .filter(|time| !time.is_zero()),
-    }
+        keys: keys(&settings.auth, own_key)?,
+        audit: settings.audit.path.clone().map(|path| AuditConfig {
+            path,
+            file_bytes: settings.audit.file_bytes,
+            kept_files: settings.audit.kept_files,
+        }),
+    })
+}
+
+fn keys(settings: &AuthSettings, own_key: Option<&Secret>) -> Result<KeyConfig> {
+    let admin = settings.admin_key_file.as_deref().map(admin_keys::read).transpose()?;
+    Ok(KeyConfig {
+        required: match settings.keys {
+            settings::RequiredKeys::Auto => KeysRequired::OnceThereIsOne,
+            settings::RequiredKeys::Required => KeysRequired::Always,
+            settings::RequiredKeys::Off => KeysRequired::Never,
+        },
+        admin: admin.unwrap_or_default(),
+        own: own_key.map(Secret::hash),
+    })
 }
 
 fn embedding(settings: &EmbeddingSettings) -> EmbeddingConfig {

@@ -28,6 +28,8 @@ pub(super) fn of_service(error: akidb_service::OpenError) -> Failure {
     let message = chain(&error);
     match error {
         akidb_service::OpenError::Model(error) => model(&error),
+        akidb_service::OpenError::Audit { .. } => Failure::configuration(message)
+            .hint("audit.path names a file in a folder that this user may write to"),
         akidb_service::OpenError::Node(error) => Failure::new(error.code.into(), message),
     }
 }

@@ -44,6 +44,10 @@ pub(crate) struct Settings {
     pub(crate) backup: BackupSettings,
     /// What turns text into vectors.
     pub(crate) embedding: EmbeddingSettings,
+    /// Who may ask.
+    pub(crate) auth: AuthSettings,
+    /// What is written down of who did what.
+    pub(crate) audit: AuditSettings,
     /// What one request may ask.
     pub(crate) limits: Limits,
     /// What the node says about itself.
@@ -89,6 +93,37 @@ pub(crate) struct ServerSettings {
     pub(crate) grpc_keepalive_interval_ms: u64,
     #[serde(deserialize_with = "positive")]
     pub(crate) grpc_keepalive_timeout_ms: u64,
+}
+
+/// `[auth]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuthSettings {
+    pub(crate) keys: RequiredKeys,
+    pub(crate) admin_key_file: Option<PathBuf>,
+}
+
+/// Whether requests need a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RequiredKeys {
+    /// From the first key on.
+    Auto,
+    /// Always.
+    Required,
+    /// Never.
+    Off,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditSettings {
+    pub(crate) path: Option<PathBuf>,
+    /// Bytes.
+    #[serde(deserialize_with = "size::bytes")]
+    pub(crate) file_bytes: u64,
+    pub(crate) kept_files: usize,
 }
 
 /// `[storage]`
@@ -320,6 +355,8 @@ impl Settings {
                     device: Device::Auto,
                 },
             },
+            auth: AuthSettings { keys: RequiredKeys::Auto, admin_key_file: None },
+            audit: AuditSettings { path: None, file_bytes: 64 << 20, kept_files: 8 },
             limits: Limits::default(),
             log: LogSettings {
                 format: LogFormat::Text,

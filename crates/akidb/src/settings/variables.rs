@@ -11,8 +11,14 @@ use crate::failure::{Failure, Result};
 const PREFIX: &str = "AKIDB_";
 
 /// Read elsewhere: by the command line, by the Python module of MLX, by tests.
-const READ_ELSEWHERE: [&str; 5] =
-    ["AKIDB_CONFIG", "AKIDB_URL", "AKIDB_OPENBLAS", "AKIDB_MODELS", "AKIDB_WRITE_REFERENCE"];
+const READ_ELSEWHERE: [&str; 6] = [
+    "AKIDB_API_KEY",
+    "AKIDB_CONFIG",
+    "AKIDB_URL",
+    "AKIDB_OPENBLAS",
+    "AKIDB_MODELS",
+    "AKIDB_WRITE_REFERENCE",
+];
 const TESTS: &str = "AKIDB_TEST_";
 
 /// What other programs call a key of ours.

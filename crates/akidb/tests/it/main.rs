@@ -15,6 +15,7 @@ mod fields;
 mod help;
 mod import;
 mod import_formats;
+mod keys;
 mod meaning;
 mod mlx;
 mod names;

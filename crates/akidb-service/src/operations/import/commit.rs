@@ -11,7 +11,7 @@ use super::{
     embedding::{EmbeddedBatch, EmbeddedRow},
 };
 use crate::{
-    ImportEvent, ImportSummary, LineOutcome, UpsertResult, UpsertStatus,
+    ImportEvent, ImportSummary, LineOutcome, Operation, UpsertResult, UpsertStatus,
     operations::checked::Tokens,
 };
 
@@ -123,6 +123,8 @@ impl Commits<'_> {
     /// Writes rows of different ids in one commit. A conflict stops its row alone.
     async fn write_once(&self, rows: Vec<EmbeddedRow>) -> Result<Vec<Result<UpsertResult>>> {
         let RunningImport { service, collection, context, rules, .. } = self.import;
+        // It may go on for hours, and the key be revoked meanwhile.
+        service.inner.keys.check(&context.caller.principal, Operation::Import)?;
         let rules = UpsertRules { mode: rules.mode, conflicts: ConflictsStop::Themselves };
         let rows: (Vec<NewRow>, Vec<Tokens>) = rows.into_iter().unzip();
         service.store_documents(&**collection, rows, rules, context).await

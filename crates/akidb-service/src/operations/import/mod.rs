@@ -105,10 +105,11 @@ impl Service {
         collection: &str,
         request: &'a Import,
     ) -> Result<RunningImport<'a>> {
-        let collection = self.inner.engine.open(collection)?;
+        let collection = self.open_for(context, collection)?;
         self.check_space()?;
         let key = request.idempotency_key.as_deref().map(check_key).transpose()?;
-        let rules = Rules { key, mode: request.mode };
+        let owner = context.caller.principal.key();
+        let rules = Rules { key, owner, mode: request.mode };
         let place = self.inner.imports.try_acquire().map_err(|_| {
             let limit = self.limits().concurrent_imports;
             let message = format!("{limit} imports run already (concurrent_imports)");
