@@ -2,18 +2,20 @@
 
 use akidb_core::{Error, ErrorCode, Role};
 use akidb_proto::admin::v1::{
-    self as proto, CollectionPatterns, CreateKeyRequest, CreateKeyResponse, Key, ListKeysRequest,
+    self as proto, CollectionPatterns, CreateBackupRequest, CreateBackupResponse, CreateKeyRequest,
+    CreateKeyResponse, DeleteBackupRequest, DeleteBackupResponse, GetBackupRequest,
+    GetBackupResponse, Key, ListBackupsRequest, ListBackupsResponse, ListKeysRequest,
     ListKeysResponse, RevokeKeyRequest, RevokeKeyResponse, RotateKeyRequest, RotateKeyResponse,
     admin_service_server::AdminService,
 };
-use akidb_service::{IssuedKey, KeyInfo, KeyState, NewKey, Service};
+use akidb_service::{BackupInfo, IssuedKey, KeyInfo, KeyState, NewKey, Service};
 use tonic::{Request, Response, Status};
 
-use crate::call::Call;
+use crate::{call::Call, encode};
 
 type Reply<T> = Result<Response<T>, Status>;
 
-/// Answers for the keys of a service.
+/// Answers for the keys and backups of a service.
 pub(crate) struct AdminDoor {
     service: Service,
 }
@@ -26,6 +28,41 @@ impl AdminDoor {
 
 #[tonic::async_trait]
 impl AdminService for AdminDoor {
+    async fn create_backup(
+        &self,
+        request: Request<CreateBackupRequest>,
+    ) -> Reply<CreateBackupResponse> {
+        let (call, _) = Call::open(request)?;
+        let reply = self.service.back_up(&call.context()).await;
+        call.reply(reply.map(|task| CreateBackupResponse { task: Some(encode::task(task)) }))
+    }
+
+    async fn list_backups(
+        &self,
+        request: Request<ListBackupsRequest>,
+    ) -> Reply<ListBackupsResponse> {
+        let (call, _) = Call::open(request)?;
+        let reply = self.service.backups(&call.context()).await;
+        let backups = reply.map(|all| all.into_iter().map(backup).collect());
+        call.reply(backups.map(|backups| ListBackupsResponse { backups }))
+    }
+
+    async fn get_backup(&self, request: Request<GetBackupRequest>) -> Reply<GetBackupResponse> {
+        let (call, message) = Call::open(request)?;
+        let reply = self.service.backup(&call.context(), &message.id).await;
+        let backup = reply.map(backup);
+        call.reply(backup.map(|backup| GetBackupResponse { backup: Some(backup) }))
+    }
+
+    async fn delete_backup(
+        &self,
+        request: Request<DeleteBackupRequest>,
+    ) -> Reply<DeleteBackupResponse> {
+        let (call, message) = Call::open(request)?;
+        let reply = self.service.delete_backup(&call.context(), &message.id).await;
+        call.reply(reply.map(|()| DeleteBackupResponse {}))
+    }
+
     async fn create_key(&self, request: Request<CreateKeyRequest>) -> Reply<CreateKeyResponse> {
         let (call, message) = Call::open(request)?;
         let asked = call.decoded(new_key(message))?;
@@ -96,5 +133,22 @@ fn told(key: KeyInfo) -> Key {
         expires_unix_ms: key.expires_unix_ms,
         revoked_unix_ms: key.revoked_unix_ms,
         previous_until_unix_ms: key.previous_until_unix_ms,
+    }
+}
+
+fn backup(given: BackupInfo) -> proto::Backup {
+    let collections = given.collections.into_iter().map(|of| proto::BackedUpCollection {
+        uuid: of.uuid.to_string(),
+        name: of.name,
+        document_count: of.document_count,
+        bytes: of.bytes,
+    });
+    proto::Backup {
+        id: given.id.to_string(),
+        created_unix_ms: given.created_unix_ms,
+        version: given.version,
+        bytes: given.bytes,
+        collections: collections.collect(),
+        fault: given.fault,
     }
 }

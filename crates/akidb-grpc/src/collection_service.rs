@@ -203,41 +203,6 @@ impl CollectionService for CollectionDoor {
         call.reply(reply.map(|task| CancelTaskResponse { task: Some(encode::task(task)) }))
     }
 
-    async fn create_backup(
-        &self,
-        request: Request<CreateBackupRequest>,
-    ) -> Reply<CreateBackupResponse> {
-        let (call, _) = Call::open(request)?;
-        let reply = self.service.back_up(&call.context()).await;
-        call.reply(reply.map(|task| CreateBackupResponse { task: Some(encode::task(task)) }))
-    }
-
-    async fn list_backups(
-        &self,
-        request: Request<ListBackupsRequest>,
-    ) -> Reply<ListBackupsResponse> {
-        let (call, _) = Call::open(request)?;
-        let reply = self.service.backups(&call.context()).await;
-        let backups = reply.map(|all| all.into_iter().map(encode::backup).collect());
-        call.reply(backups.map(|backups| ListBackupsResponse { backups }))
-    }
-
-    async fn get_backup(&self, request: Request<GetBackupRequest>) -> Reply<GetBackupResponse> {
-        let (call, message) = Call::open(request)?;
-        let reply = self.service.backup(&call.context(), &message.id).await;
-        let backup = reply.map(encode::backup);
-        call.reply(backup.map(|backup| GetBackupResponse { backup: Some(backup) }))
-    }
-
-    async fn delete_backup(
-        &self,
-        request: Request<DeleteBackupRequest>,
-    ) -> Reply<DeleteBackupResponse> {
-        let (call, message) = Call::open(request)?;
-        let reply = self.service.delete_backup(&call.context(), &message.id).await;
-        call.reply(reply.map(|()| DeleteBackupResponse {}))
-    }
-
     async fn delete_collection(
         &self,
         request: Request<DeleteCollectionRequest>,

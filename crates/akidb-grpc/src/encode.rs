@@ -10,10 +10,10 @@ use akidb_proto::{
     embedding::v1 as embedding_wire,
 };
 use akidb_service::{
-    Alias, BackupInfo, CollectionDescription, CollectionSummary, EmbedReply, FieldDescription, Hit,
-    HitGroup, Include, IndexState, IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelKind,
-    ModelState, Pooling, RerankReply, ScoreParts, SearchPlan, SearchReply, Strategy, TaskInfo,
-    TaskKind, TaskProgressState, UpsertReply, UpsertResult, UpsertStatus,
+    Alias, CollectionDescription, CollectionSummary, EmbedReply, FieldDescription, Hit, HitGroup,
+    Include, IndexState, IndexStatus, LostWrites, ModelIdentity, ModelInfo, ModelKind, ModelState,
+    Pooling, RerankReply, ScoreParts, SearchPlan, SearchReply, Strategy, TaskInfo, TaskKind,
+    TaskProgressState, UpsertReply, UpsertResult, UpsertStatus,
 };
 
 use crate::{shown, value};
@@ -164,23 +164,6 @@ pub(crate) fn task(given: TaskInfo) -> wire::Task {
         ended_unix_ms: given.ended_unix_ms,
         field: given.field,
         overlap: given.overlap,
-    }
-}
-
-pub(crate) fn backup(given: BackupInfo) -> wire::Backup {
-    let collections = given.collections.into_iter().map(|of| wire::BackedUpCollection {
-        uuid: of.uuid.to_string(),
-        name: of.name,
-        document_count: of.document_count,
-        bytes: of.bytes,
-    });
-    wire::Backup {
-        id: given.id.to_string(),
-        created_unix_ms: given.created_unix_ms,
-        version: given.version,
-        bytes: given.bytes,
-        collections: collections.collect(),
-        fault: given.fault,
     }
 }
 

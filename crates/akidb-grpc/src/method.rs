@@ -75,10 +75,6 @@ fn collection(method: &str) -> Option<Method> {
         "ListTasks" => read(Operation::Tasks),
         "GetTask" => read(Operation::Tasks),
         "CancelTask" => write(Operation::CancelTask),
-        "CreateBackup" => write(Operation::BackUp),
-        "ListBackups" => read(Operation::Backups),
-        "GetBackup" => read(Operation::Backups),
-        "DeleteBackup" => write(Operation::DeleteBackup),
         "DeleteCollection" => write(Operation::DeleteCollection),
         "UpsertDocuments" => write(Operation::Upsert),
         "StreamUpsertDocuments" => write(Operation::Upsert).streaming(),
@@ -117,6 +113,10 @@ fn admin(method: &str) -> Option<Method> {
         "ListKeys" => read(Operation::Keys),
         "RevokeKey" => write(Operation::RevokeKey),
         "RotateKey" => write(Operation::RotateKey),
+        "CreateBackup" => write(Operation::BackUp),
+        "ListBackups" => read(Operation::Backups),
+        "GetBackup" => read(Operation::Backups),
+        "DeleteBackup" => write(Operation::DeleteBackup),
         _ => return None,
     })
 }

@@ -32,7 +32,9 @@ pub(crate) struct BackupAnswer {
 #[derive(Serialize, ToSchema)]
 #[schema(as = BackedUpCollection)]
 struct BackedUpCollectionAnswer {
+    /// Its identity.
     uuid: String,
+    /// What it was called.
     name: String,
     /// Documents in the backup.
     document_count: u64,

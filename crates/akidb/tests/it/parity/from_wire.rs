@@ -1,6 +1,7 @@
 //! From the messages of gRPC to JSON as REST writes it.
 
 use akidb_proto::{
+    admin::v1 as admin_wire,
     collection::v1::{self as wire, document_id, value::Kind},
     embedding::v1 as embedding_wire,
 };
@@ -375,7 +376,7 @@ fn index_settings(given: wire::IndexSettings) -> Value {
     ])
 }
 
-pub(crate) fn backup(given: wire::Backup) -> Value {
+pub(crate) fn backup(given: admin_wire::Backup) -> Value {
     let collections = given.collections.into_iter().map(|of| {
         json!({
             "uuid": of.uuid, "name": of.name, "document_count": of.document_count, "bytes": of.bytes,

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use akidb_proto::{
+    admin::v1::admin_service_client::AdminServiceClient,
     collection::v1::{self as wire, collection_service_client::CollectionServiceClient},
     embedding::v1::embedding_service_client::EmbeddingServiceClient,
 };
@@ -26,6 +27,7 @@ pub(crate) struct GrpcDoor {
     pub(crate) channel: Channel,
     pub(crate) collections: CollectionServiceClient<Channel>,
     pub(crate) embedding: EmbeddingServiceClient<Channel>,
+    pub(crate) admin: AdminServiceClient<Channel>,
 }
 
 impl GrpcDoor {
@@ -36,6 +38,7 @@ impl GrpcDoor {
             collections: CollectionServiceClient::new(channel.clone())
                 .max_decoding_message_size(usize::MAX),
             embedding: EmbeddingServiceClient::new(channel.clone()),
+            admin: AdminServiceClient::new(channel.clone()),
             channel,
         }
     }
@@ -112,19 +115,19 @@ impl GrpcDoor {
                 from_wire::task(client.cancel_task(message).await?.into_inner().task)
             }
             Message::CreateBackup(message) => {
-                from_wire::task(client.create_backup(message).await?.into_inner().task)
+                from_wire::task(self.admin.create_backup(message).await?.into_inner().task)
             }
             Message::ListBackups(message) => {
-                let backups = client.list_backups(message).await?.into_inner().backups;
+                let backups = self.admin.list_backups(message).await?.into_inner().backups;
                 let backups: Vec<_> = backups.into_iter().map(from_wire::backup).collect();
                 json!({"backups": backups})
             }
             Message::GetBackup(message) => {
-                let backup = client.get_backup(message).await?.into_inner().backup;
+                let backup = self.admin.get_backup(message).await?.into_inner().backup;
                 from_wire::backup(backup.unwrap())
             }
             Message::DeleteBackup(message) => {
-                client.delete_backup(message).await?;
+                self.admin.delete_backup(message).await?;
                 json!({"deleted": true})
             }
             Message::DeleteCollection(message) => {

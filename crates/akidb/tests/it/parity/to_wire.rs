@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use akidb_core::{DateInterval, Direction, FusionKind, Metric, SearchMode, WriteMode};
 use akidb_proto::{
+    admin::v1 as admin_wire,
     collection::v1::{self as wire, document_id, search::Query, value::Kind},
     embedding::v1 as embedding_wire,
 };
@@ -32,10 +33,10 @@ pub(crate) enum Message {
     ListTasks(wire::ListTasksRequest),
     GetTask(wire::GetTaskRequest),
     CancelTask(wire::CancelTaskRequest),
-    CreateBackup(wire::CreateBackupRequest),
-    ListBackups(wire::ListBackupsRequest),
-    GetBackup(wire::GetBackupRequest),
-    DeleteBackup(wire::DeleteBackupRequest),
+    CreateBackup(admin_wire::CreateBackupRequest),
+    ListBackups(admin_wire::ListBackupsRequest),
+    GetBackup(admin_wire::GetBackupRequest),
+    DeleteBackup(admin_wire::DeleteBackupRequest),
     PutField(wire::PutFieldRequest),
     DropField(wire::DropFieldRequest),
     DeleteCollection(wire::DeleteCollectionRequest),
@@ -116,14 +117,14 @@ pub(crate) fn read(request: &Request) -> Option<Message> {
         Operation::GetTask => {
             Message::GetTask(wire::GetTaskRequest { id: body.required("id", text)? })
         }
-        Operation::CreateBackup => Message::CreateBackup(wire::CreateBackupRequest {}),
-        Operation::ListBackups => Message::ListBackups(wire::ListBackupsRequest {}),
+        Operation::CreateBackup => Message::CreateBackup(admin_wire::CreateBackupRequest {}),
+        Operation::ListBackups => Message::ListBackups(admin_wire::ListBackupsRequest {}),
         Operation::GetBackup => {
-            Message::GetBackup(wire::GetBackupRequest { id: body.required("id", text)? })
+            Message::GetBackup(admin_wire::GetBackupRequest { id: body.required("id", text)? })
         }
-        Operation::DeleteBackup => {
-            Message::DeleteBackup(wire::DeleteBackupRequest { id: body.required("id", text)? })
-        }
+        Operation::DeleteBackup => Message::DeleteBackup(admin_wire::DeleteBackupRequest {
+            id: body.required("id", text)?,
+        }),
         Operation::CancelTask => {
             Message::CancelTask(wire::CancelTaskRequest { id: body.required("id", text)? })
         }
