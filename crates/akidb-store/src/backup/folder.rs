@@ -15,8 +15,12 @@ use crate::{
     directory::{create_private, sync_directory},
 };
 
-/// What is not whole yet, or not whole any more.
+/// What is not whole yet. Only the backup of its id goes on with it, or removes it.
 const NEW: &str = "new";
+/// What nobody wants any more.
+const DELETED: &str = "deleted";
+/// Where a backup is restored to be looked at.
+const TEST: &str = "test";
 
 fn unreadable(id: Uuid, error: &StoreError) -> BackupInfo {
     let (seconds, _) = id.get_timestamp().map_or((0, 0), |moment| moment.to_unix());
@@ -54,8 +58,7 @@ impl BackupFolder {
     /// # Errors
     /// When the folder can not be read.
     pub fn list(&self) -> Result<Vec<BackupInfo>, StoreError> {
-        let ids = self.ids()?.into_iter().filter(|(_, is_whole)| *is_whole);
-        let told = ids.map(|(id, _)| match self.read(id) {
+        let told = self.ids("")?.into_iter().map(|id| match self.read(id) {
             Ok(manifest) => manifest.info(),
             Err(error) => unreadable(id, &error),
         });
@@ -70,26 +73,16 @@ impl BackupFolder {
         BackupManifest::read(&self.existing(id)?, id)
     }
 
-    /// Removes a backup. One that is cut short is none any more.
+    /// Removes a backup. What a removal of before has left goes too.
     ///
     /// # Errors
     /// [`StoreError::BackupNotFound`], or that it can not be removed.
     pub fn delete(&self, id: Uuid) -> Result<(), StoreError> {
-        let (from, to) = (self.existing(id)?, self.unfinished(id));
-        fs::rename(&from, &to).map_err(StoreError::io("renaming", &from))?;
+        let from = self.existing(id)?;
+        fs::rename(&from, self.beside(id, DELETED)).map_err(StoreError::io("renaming", &from))?;
         sync_directory(&self.root)?;
-        self.abandon(id)
-    }
-
-    /// Removes what is left of backups that did not come to their end.
-    ///
-    /// # Errors
-    /// When something can not be removed.
-    pub fn remove_unfinished(&self) -> Result<(), StoreError> {
-        for (id, is_whole) in self.ids()? {
-            if !is_whole {
-                self.abandon(id)?;
-            }
+        for id in self.ids(DELETED)? {
+            remove(&self.beside(id, DELETED))?;
         }
         Ok(())
     }
@@ -134,21 +127,24 @@ impl BackupFolder {
 
     /// Removes what there is of a backup that did not come to its end.
     pub(super) fn abandon(&self, id: Uuid) -> Result<(), StoreError> {
-        let path = self.unfinished(id);
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError::io("removing", path)(error))
-            }
-            _ => Ok(()),
-        }
+        remove(&self.unfinished(id))
     }
 
     fn unfinished(&self, id: Uuid) -> PathBuf {
-        self.root.join(format!("{id}.{NEW}"))
+        self.beside(id, NEW)
     }
 
-    /// The ids of all folders that a backup made, and whether they are whole; ascending.
-    fn ids(&self) -> Result<Vec<(Uuid, bool)>, StoreError> {
+    /// Where a backup is restored to be looked at.
+    pub(super) fn for_test(&self, id: Uuid) -> PathBuf {
+        self.beside(id, TEST)
+    }
+
+    fn beside(&self, id: Uuid, state: &str) -> PathBuf {
+        self.root.join(format!("{id}.{state}"))
+    }
+
+    /// The ids of folders whose names end with a state, or with nothing where it is empty; ascending.
+    fn ids(&self, state: &str) -> Result<Vec<Uuid>, StoreError> {
         let entries = match fs::read_dir(&self.root) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(StoreError::io("reading", &self.root))?,
@@ -159,12 +155,22 @@ impl BackupFolder {
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let name = entry.file_name();
             let name = name.to_str().unwrap_or_default();
-            let (id, is_whole) = name.strip_suffix(".new").map_or((name, true), |id| (id, false));
+            let (name, of) = name.split_once('.').unwrap_or((name, ""));
             // Only as it is written, so that no other name leads to it.
-            let id = Uuid::try_parse(id).ok().filter(|uuid| uuid.to_string() == id);
-            ids.extend(id.filter(|_| is_folder).map(|id| (id, is_whole)));
+            let id = Uuid::try_parse(name).ok().filter(|id| id.to_string() == name);
+            ids.extend(id.filter(|_| is_folder && of == state));
         }
         ids.sort_unstable();
         Ok(ids)
+    }
+}
+
+/// Removes a folder, where it is there.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("removing", path)(error))
+        }
+        _ => Ok(()),
     }
 }

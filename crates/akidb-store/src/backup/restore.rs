@@ -7,7 +7,6 @@
 
 use std::{
     fs::{self, File},
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,7 +14,8 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    BackupFolder, BackupManifest, manifest::malformed, moment::COLLECTIONS, verify::verify_backup,
+    BackupFolder, BackupManifest, folder::remove, manifest::malformed, moment::COLLECTIONS,
+    verify::verify_backup,
 };
 use crate::{
     Catalogue, DataDirectory, FailStop, StoreError,
@@ -158,15 +158,6 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
 
 fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(StoreError::io("renaming", from))
-}
-
-fn remove(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::io("removing", path)(error))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{
     BackupFolder, BackupManifest,
+    folder::remove,
     manifest::{FileOfBackup, malformed},
     moment::COLLECTIONS,
     restore::stage,
@@ -50,7 +51,7 @@ pub fn verify_backup(backups: &BackupFolder, id: Uuid) -> Result<BackupManifest,
 /// As [`verify_backup`], or when the disk fails or is full.
 pub async fn test_restore(backups: &BackupFolder, id: Uuid) -> Result<RestoreTest, StoreError> {
     let manifest = verify_backup(backups, id)?;
-    let scratch = backups.begin(id)?;
+    let scratch = backups.for_test(id);
     let tested = async || {
         stage(&manifest, &backups.existing(id)?, &scratch).await?;
         let mut faults = Vec::new();
@@ -72,6 +73,6 @@ pub async fn test_restore(backups: &BackupFolder, id: Uuid) -> Result<RestoreTes
         Ok::<_, StoreError>(faults)
     };
     let faults = tested().await;
-    backups.abandon(id)?;
+    remove(&scratch)?;
     Ok(RestoreTest { manifest, faults: faults? })
 }
