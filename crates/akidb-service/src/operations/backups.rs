@@ -51,7 +51,7 @@ impl Service {
     /// # Errors
     /// When there is none of the id, or storage fails.
     pub async fn delete_backup(&self, context: &RequestContext, id: &str) -> Result<()> {
-        self.run(context, Operation::DeleteBackup, async {
+        self.run(context, Operation::DeleteBackup.about(id), async {
             let uuid = Uuid::try_parse(id).ok().filter(|uuid| uuid.to_string() == id);
             self.inner.engine.delete_backup(uuid.ok_or_else(|| not_found(id))?).await
         })

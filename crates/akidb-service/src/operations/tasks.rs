@@ -141,11 +141,15 @@ impl Service {
     }
 }
 
-/// Whether a key reaches what a task is about: all of its collections, by what they are called then. A
-/// model is nobody's alone.
+/// Whether a key reaches what a task is about: all of its collections, by what they are called then. What
+/// has none is about all of the node, but a model is for everybody.
 fn is_reached(task: &TaskInfo, principal: &Principal) -> bool {
     let mut collections = task.collection.iter().chain(&task.to);
-    collections.all(|name| principal.reaches(name))
+    match task.kind {
+        TaskKind::LoadModel => true,
+        _ if task.collection.is_none() => principal.reaches_all(),
+        _ => collections.all(|name| principal.reaches(name)),
+    }
 }
 
 fn building(IndexProgress { collection, progress, .. }: IndexProgress) -> TaskInfo {
