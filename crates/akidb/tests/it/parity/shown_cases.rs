@@ -15,7 +15,7 @@ pub(super) fn of_cut_texts() -> Vec<Case> {
     let ends = json!({"start": 132, "end": 153, "text": "Океан думает 🌊 о нас."});
     vec![
         works(Search, BOOKS, json!({"text": sea, "limit": 1, "passages_per_document": 2})).with("/hits/0/text", Value::Null).with("/hits/0/passage", Value::Null).with("/hits/0/metadata/a", json!(1))
-            .with("/hits/0/best_passages/0/start", json!(132)).with("/hits/0/best_passages/0/text", ends["text"].clone()).with("/hits/0/best_passages/1/text", json!("The road is long and dull today.")).with("/hits/0/best_passages/2", Value::Null).with("/hits/0/best_passages/0/context", Value::Null),
+            .with("/hits/0/best_passages/0/start", json!(132)).with("/hits/0/best_passages/0/text", ends["text"].clone()).with("/hits/0/best_passages/1/text", json!("The road is long and dull today. ")).with("/hits/0/best_passages/2", Value::Null).with("/hits/0/best_passages/0/context", Value::Null),
         works(Search, BOOKS, json!({"text": sea, "limit": 1, "include": ["passages", "text"], "passage_context": 1})).with("/hits/0/best_passages/0/context/start", json!(99)).with("/hits/0/best_passages/0/context/end", json!(153)).with("/hits/0/best_passages/2/start", json!(33)).with("/hits/0/metadata", Value::Null),
         works(Search, BOOKS, json!({"text": sea, "limit": 1, "passage_context": 10, "passages_per_document": 100})).with("/hits/0/best_passages/4/context/start", json!(0)).with("/hits/0/best_passages/4/context/end", json!(153)).with("/hits/0/best_passages/5", Value::Null),
         works(Search, BOOKS, json!({"text": "думает", "mode": "keyword", "limit": 1, "include": ["passages"], "highlight": {}})).with("/hits/0/best_passages/0/start", json!(132)).with("/hits/0/best_passages/1", Value::Null)
