@@ -19,6 +19,7 @@ use super::request::{NAN, Operation, Request};
 const UNKNOWN: i32 = 99;
 
 /// A message, by the method it is for.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Message {
     CreateCollection(wire::CreateCollectionRequest),
     PutCollection(wire::PutCollectionRequest),
