@@ -245,7 +245,8 @@ async fn a_text_that_was_not_cut_is_its_own_passage() {
     let found = hits(&*collection, query(near(0, &[1.0, 0.0]), shown, "harbors")).await;
     let best = found[0].1.best_passages.as_ref().unwrap();
     assert_eq!((best.len(), &best[0].passage.characters, best[0].score), (1, &(0..18), 2.0));
-    assert_eq!((&best[0].context, &best[0].highlights), (&None, &vec![11..17]));
+    assert_eq!((&best[0].context, best[0].highlights.len()), (&None, 1));
+    assert_eq!(best[0].highlights[0], 11..17);
     let highlights = found[0].1.highlights.as_ref().unwrap();
     assert_eq!(highlights.snippet.as_ref().unwrap().text, "Ä harbor.");
     assert_eq!(found[1].1.best_passages, Some(Vec::new()));

@@ -49,7 +49,9 @@ fn text(random: &mut StdRng) -> Option<String> {
 }
 
 /// A condition, and whether a text holds it.
-fn conditions() -> Vec<(Value, fn(&str) -> bool)> {
+type Condition = (Value, fn(&str) -> bool);
+
+fn conditions() -> Vec<Condition> {
     vec![
         (json!({"$text": {"$contains": "harbor"}}), |text| text.contains("harbor")),
         (json!({"$text": {"$contains": "bor st"}}), |text| text.contains("bor st")),

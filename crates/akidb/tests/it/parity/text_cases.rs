@@ -34,7 +34,7 @@ pub(crate) fn good() -> Vec<Case> {
         works(Search, FILMS, json!({"text": "a", "mode": "hybrid", "filter": {"$text": {"$contains": "boat"}}})).with("/hits/0/id", json!(2)).with("/hits/1", Value::Null),
         works(Search, FILMS, json!({"text": "a", "group_by": {"field": "year"}, "filter": {"$text": {"$match": "meets"}}})).with("/groups/2", Value::Null),
         works(Scroll, FILMS, json!({"filter": {"$text": {"$contains": "planet"}}})).with("/documents/0/id", json!("2")).with("/documents/1", Value::Null),
-        works(Scroll, FILMS, json!({"filter": {"$text": {"$match": "meets"}}, "order_by": {"field": "year", "direction": "asc"}})).with("/documents/1/metadata/year", json!(1997)).with("/documents/2", Value::Null),
+        works(Scroll, FILMS, json!({"filter": {"$text": {"$match": "meets"}}, "order_by": {"field": "year", "direction": "asc"}})).with("/documents/0/id", json!("titanic")).with("/documents/1/id", json!(2)).with("/documents/2", Value::Null),
         works(GetDocuments, FILMS, json!({"filter": {"$text": {"$match": "Океан"}}})).with("/documents/0/id", json!("солярис")).with("/documents/1", Value::Null),
         works(Facets, FILMS, json!({"filter": {"$text": {"$match": "meets"}}, "facets": [{"field": "lang"}]})).with("/count", json!(2)),
         works(DeleteDocuments, FILMS, json!({"filter": {"$text": {"$match": "submarine"}}})).with("/deleted", json!(0)),
