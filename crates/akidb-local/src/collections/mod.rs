@@ -1,7 +1,10 @@
 //! The collections of a node: known by name, opened on first use, closed when idle.
 //!
-//! `names` is what they are called, `entry` is one collection and its opening, `open` what an open one holds, `changes` what changes
-//! which collections there are, `copies` makes one of another, `backups` keeps all of them as of one moment, `fields` which fields one has, `shadows` what stands beside them, `expired` deletes documents whose time is over. What is asked of documents lives in the operations, not here.
+//! `names` is what they are called, `entry` is one collection and its opening, `open` what an open one
+//! holds, `changes` what changes which collections there are, `copies` makes one of another, `backups`
+//! keeps all of them as of one moment, `fields` which fields one has, `shadows` what stands beside them,
+//! `expired` deletes documents whose time is over. What is asked of documents lives in the operations, not
+//! here.
 
 mod backups;
 mod changes;

@@ -1,10 +1,10 @@
 //! Backups: the catalogue and the documents of all collections as of one moment, in a folder of their own.
 //!
-//! A moment is a read transaction in each database, all begun while no commit goes on. Writes are held up for that
-//! alone: what the transactions see is copied afterwards, while the log keeps it.
+//! A moment is a read transaction in each database, all begun while no commit goes on. Writes are held up
+//! for that alone: what the transactions see is copied afterwards, while the log keeps it.
 //!
-//! A backup is `<id>.new` until all of it is on the disk, and `<id>` from then on. Its manifest says what it has, with the
-//! hash of each file.
+//! A backup is `<id>.new` until all of it is on the disk, and `<id>` from then on. Its manifest says what
+//! it has, with the hash of each file.
 //!
 //! | module | what it is |
 //! |---|---|

@@ -1,9 +1,9 @@
 //! A data directory of a backup, all or nothing.
 //!
-//! A copy of the backup is made in the data directory, in `restore.new`, and opened there as a start would do it. When it
-//! is whole it is called `restore.ready`, and then it is decided: the files of before are moved into a folder of their own and
-//! those of the backup take their places. Whoever opens the data directory next, a node or a command, ends what was cut
-//! short there.
+//! A copy of the backup is made in the data directory, in `restore.new`, and opened there as a start would
+//! do it. When it is whole it is called `restore.ready`, and then it is decided: the files of before are
+//! moved into a folder of their own and those of the backup take their places. Whoever opens the data
+//! directory next, a node or a command, ends what was cut short there.
 
 use std::{
     fs::{self, File},
