@@ -170,7 +170,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(methods, 29 + 7 + 4 + 2 + 2);
+        assert_eq!(methods, 29 + 7 + 8 + 2 + 2);
         assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
         assert!(!Method::of("/").is_served);
     }

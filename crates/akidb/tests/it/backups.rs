@@ -72,6 +72,8 @@ async fn a_backup_is_made_verified_restored_and_pruned() {
     let delete = Request::new(Operation::DeleteBackup, "", value!({"id": second}));
     assert_eq!(rest.ask(&delete).await.unwrap(), value!({"deleted": true}));
     assert!(rest.ask(&delete).await.is_err());
+    // The node would wait for the connection to end.
+    drop(grpc);
 
     fill(&node, "films", 300..400);
     json(&node.akidb(["collection", "delete", "books", "--output", "json"]));
