@@ -170,13 +170,22 @@ impl Pinned {
         let connection = Connection::open_with_flags(&path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "trusted_schema", 0)?;
-        Ok(Self { connection, path })
+        let pinned = Self { connection, path };
+        // Reads the schema, so that commits are not held up by that.
+        pinned.look()?;
+        Ok(pinned)
     }
 
     /// Begins to see the database as it is now.
     fn pin(&self) -> Result<(), StoreError> {
         self.connection.execute_batch("BEGIN")?;
-        self.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        self.look()
+    }
+
+    /// Reads, which is what a transaction really begins with.
+    fn look(&self) -> Result<(), StoreError> {
+        let mut first = self.connection.prepare_cached("SELECT 1 FROM sqlite_schema LIMIT 1")?;
+        first.exists([])?;
         Ok(())
     }
 
