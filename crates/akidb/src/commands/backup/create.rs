@@ -19,8 +19,8 @@ use crate::{
   $ akidb backup create
   $ akidb backup create --detach
 
-The backup is of one moment over all collections: what was acknowledged before it is in it. It lies in the
-folder `backup.dir` of the node's configuration, and is there when it is whole.")]
+The backup is of one moment over all collections: what was acknowledged before it is in it. It lies
+in the folder `backup.dir` of the node's configuration, and is there when it is whole.")]
 pub(crate) struct CreateArgs {
     /// Return when it has begun; `akidb task show` says how it goes on
     #[arg(long, conflicts_with = "data_dir")]

@@ -18,10 +18,10 @@ use crate::{
   $ akidb backup restore latest --replace
   $ akidb backup restore latest --data-dir ./elsewhere --backup-dir ./films/backups
 
-The data directory has what the backup has after it, and nothing else; no node may run over it. All of the backup is
-verified and opened before anything changes, and a restore that is cut short is as if it had not been, or is ended by
-whoever opens the data directory next. What was there is kept in it, in `before-restore-1`. Indexes are
-built anew by the first use of each collection.")]
+The data directory has what the backup has after it, and nothing else; no node may run over it.
+All of the backup is verified and opened before anything changes, and a restore that is cut short
+is as if it had not been, or is ended by whoever opens the data directory next. What was there is
+kept in it, in `before-restore-1`. Indexes are built anew by the first use of each collection.")]
 pub(crate) struct RestoreArgs {
     #[command(flatten)]
     files: FilesArgs,

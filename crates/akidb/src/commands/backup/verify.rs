@@ -18,9 +18,9 @@ use crate::{
   $ akidb backup verify latest
   $ akidb backup verify latest --restore-test
 
-Needs no node, and a node may run. With --restore-test the backup is restored into a folder beside it, where every row,
-page and index is looked at and documents are counted, and the folder is removed. Ends with exit code 2 when
-something is not as it was written.")]
+Needs no node, and a node may run. With --restore-test the backup is restored into a folder beside
+it, where every row, page and index is looked at and documents are counted, and the folder is
+removed. Ends with exit code 2 when something is not as it was written.")]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     files: FilesArgs,
