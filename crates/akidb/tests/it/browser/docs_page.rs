@@ -22,7 +22,7 @@ async fn operations(node: &Node) -> BTreeSet<String> {
 }
 
 /// Whether the node has done what was asked. An import answers 200 whatever becomes of its lines; no
-/// example knows the id that a node gives a task; a node of one model has no other to embed texts or re-rank with,
+/// example knows the id that a node gives a task or a backup; a node of one model has no other to embed texts or re-rank with,
 /// and so no previous vectors; the copy that one made still uses the model; and the first key can not be one that
 /// only reads.
 fn has_succeeded(result: &Value) -> bool {
@@ -30,6 +30,7 @@ fn has_succeeded(result: &Value) -> bool {
     match result["name"].as_str().unwrap() {
         "describe_task" | "cancel_task" => return body.contains("task_not_found"),
         "reembed_collection" | "rerank" => return body.contains("model_not_found"),
+        "describe_backup" | "delete_backup" => return body.contains("backup_not_found"),
         "drop_previous" => return body.contains("no other vectors are kept"),
         "create_key" => return body.contains("the first key must be"),
         "rotate_key" | "revoke_key" => return body.contains("key_not_found"),
