@@ -3,14 +3,10 @@
 //! A key reads `akidb_ID_SECRET`. By the id its record is found, and the hash of the whole is compared with
 //! the record's in a time that does not depend on either.
 
-use std::{
-    fmt::Write as _,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt::Write as _, sync::Arc};
 
 use akidb_core::{CollectionScope, Error, ErrorCode, Result, Role};
-use akidb_engine::{KeyRecord, SecretHash, StorageEngine};
+use akidb_engine::{Clock, KeyRecord, SecretHash, StorageEngine};
 use subtle::ConstantTimeEq;
 
 use crate::{
@@ -141,8 +137,7 @@ pub(crate) fn new_secret(id: &str) -> Result<Secret> {
 }
 
 pub(crate) fn now_unix_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+    Clock::System.now().unix_ms()
 }
 
 fn random_hex(bytes: usize) -> Result<String> {

@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use akidb_core::{CollectionName, Error, ErrorCode, FieldName, Limits, Outcome, Result};
@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{Service, metrics::TaskMetrics, operations::reembed};
+use crate::{Service, keys::now_unix_ms, metrics::TaskMetrics, operations::reembed};
 
 /// How long the runner waits before it tries again to note how a task ended.
 const NOTE_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -369,9 +369,4 @@ impl Control {
 
 fn ended(id: Uuid) -> Error {
     Error::new(ErrorCode::TaskEnded, format!("the task {id} has ended already"))
-}
-
-fn now_unix_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }

@@ -167,8 +167,8 @@ pub(crate) fn open_readers(path: &Path, connections_max: u32) -> SqlitePool {
         .connect_lazy_with(options)
 }
 
-/// A connection for reads by keys: it runs statements on the thread that asks, and keeps them prepared. It
-/// is to the database what the others that read are.
+/// A connection for reads by keys, and for backups: it runs statements on the thread that asks, and keeps them
+/// prepared. It is to the database what the others that read are.
 pub(crate) fn open_at_hand(path: &Path) -> Result<rusqlite::Connection, StoreError> {
     // Without a lock of its own, as one thread at a time has it.
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use akidb_core::Result;
-use akidb_engine::{BackupInfo, Progress, WorkEnd};
+use akidb_engine::{BackupInfo, Clock, Progress, WorkEnd};
 use akidb_store::{BackupFolder, CopyWatch, Moment, NewBackup, StoreError};
 use uuid::Uuid;
 
-use super::{Collections, copies::now_unix_ms};
+use super::Collections;
 
 /// What a backup looks at on its way.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ impl Collections {
             let (collections, gate) = (collections.collect(), self.indexing.commits.clone());
             let new = NewBackup {
                 id,
-                created_unix_ms: now_unix_ms(),
+                created_unix_ms: Clock::System.now().unix_ms(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 log_bytes_max,
             };

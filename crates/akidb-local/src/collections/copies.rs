@@ -1,13 +1,10 @@
 //! Copies of collections: the documents first, beside whatever goes on, and when they are whole, in one
 //! change, the collection.
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use akidb_core::{Error, ErrorCode, Result};
-use akidb_engine::{CollectionRecord, CopyWork, Progress, WorkEnd};
+use akidb_engine::{Clock, CollectionRecord, CopyWork, Progress, WorkEnd};
 use akidb_store::CopyWatch;
 use uuid::Uuid;
 
@@ -76,7 +73,7 @@ impl Collections {
                     uuid: copy.uuid,
                     name: copy.name.clone(),
                     aliases: Vec::new(),
-                    created_unix_ms: now_unix_ms(),
+                    created_unix_ms: Clock::System.now().unix_ms(),
                     ..CollectionRecord::clone(&record)
                 };
                 return self.finish_copy(record, collections_max).await.map(|()| WorkEnd::Done);
@@ -102,11 +99,6 @@ impl Collections {
     pub(super) fn with_uuid(&self, uuid: Uuid) -> Option<Arc<Entry>> {
         self.names.read().all().find(|entry| entry.record().uuid == uuid).cloned()
     }
-}
-
-pub(super) fn now_unix_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Which vectors the database of a collection has.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::manifest::BackupManifest;
 use crate::{
     StoreError,
-    directory::{create_private, sync_directory},
+    directory::{create_private, remove_folder, rename, sync_directory},
 };
 
 /// What is not whole yet. Only the backup of its id goes on with it, or removes it.
@@ -79,10 +79,10 @@ impl BackupFolder {
     /// [`StoreError::BackupNotFound`], or that it can not be removed.
     pub fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let from = self.existing(id)?;
-        fs::rename(&from, self.beside(id, DELETED)).map_err(StoreError::io("renaming", &from))?;
+        rename(&from, &self.beside(id, DELETED))?;
         sync_directory(&self.root)?;
         for id in self.ids(DELETED)? {
-            remove(&self.beside(id, DELETED))?;
+            remove_folder(&self.beside(id, DELETED))?;
         }
         Ok(())
     }
@@ -120,14 +120,13 @@ impl BackupFolder {
     pub(super) fn finish(&self, id: Uuid) -> Result<(), StoreError> {
         let from = self.unfinished(id);
         sync_directory(&from)?;
-        fs::rename(&from, self.root.join(id.to_string()))
-            .map_err(StoreError::io("renaming", &from))?;
+        rename(&from, &self.root.join(id.to_string()))?;
         sync_directory(&self.root)
     }
 
     /// Removes what there is of a backup that did not come to its end.
     pub(super) fn abandon(&self, id: Uuid) -> Result<(), StoreError> {
-        remove(&self.unfinished(id))
+        remove_folder(&self.unfinished(id))
     }
 
     fn unfinished(&self, id: Uuid) -> PathBuf {
@@ -162,15 +161,5 @@ impl BackupFolder {
         }
         ids.sort_unstable();
         Ok(ids)
-    }
-}
-
-/// Removes a folder, where it is there.
-pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::io("removing", path)(error))
-        }
-        _ => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rusqlite::{
-    Connection, OpenFlags,
+    Connection,
     backup::{Backup, StepResult},
 };
 use uuid::Uuid;
@@ -18,15 +18,13 @@ use super::{
 };
 use crate::{
     CopyWatch, StoreError, catalogue,
+    connection::open_at_hand,
     directory::{create_private, sync_directory},
     documents,
 };
 
 /// Pages copied between two looks at whether the backup is still wanted, 4 MiB.
 const STEP_PAGES: i32 = 512;
-
-/// How long a lock of somebody else is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a step waits that met somebody who writes.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
@@ -166,11 +164,7 @@ impl Drop for Moment {
 
 impl Pinned {
     fn open(path: PathBuf) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "trusted_schema", 0)?;
-        let pinned = Self { connection, path };
+        let pinned = Self { connection: open_at_hand(&path)?, path };
         // Reads the schema, so that commits are not held up by that.
         pinned.look()?;
         Ok(pinned)

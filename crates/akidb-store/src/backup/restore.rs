@@ -14,13 +14,12 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    BackupFolder, BackupManifest, folder::remove, manifest::malformed, moment::COLLECTIONS,
-    verify::verify_backup,
+    BackupFolder, BackupManifest, manifest::malformed, moment::COLLECTIONS, verify::verify_backup,
 };
 use crate::{
     Catalogue, DataDirectory, FailStop, StoreError,
     catalogue::{self, mark},
-    directory::{create_private, replace_file, sync_directory},
+    directory::{create_private, remove_folder, rename, replace_file, sync_directory},
     documents,
 };
 
@@ -63,7 +62,7 @@ pub async fn restore(
     let root = directory.root();
     let staged = root.join(NEW);
     if let Err(error) = stage(&manifest, &backups.existing(id)?, &staged).await {
-        let _rest = remove(&staged);
+        let _rest = remove_folder(&staged);
         return Err(error);
     }
     let names = (1..).map(|number| format!("{KEPT}{number}"));
@@ -80,7 +79,7 @@ pub async fn restore(
 pub(crate) fn finish(root: &Path) -> Result<(), StoreError> {
     let ready = root.join(READY);
     if !ready.is_dir() {
-        return remove(&root.join(NEW));
+        return remove_folder(&root.join(NEW));
     }
     let path = ready.join(KEPT_IN);
     let kept_in = fs::read_to_string(&path).map_err(StoreError::io("reading", &path))?;
@@ -97,7 +96,7 @@ pub(crate) fn finish(root: &Path) -> Result<(), StoreError> {
             sync_directory(root)?;
         }
     }
-    remove(&ready)?;
+    remove_folder(&ready)?;
     tracing::info!(kept_in = %kept_in.display(), "a backup was restored");
     Ok(())
 }
@@ -121,7 +120,7 @@ pub(super) async fn stage(
     backup: &Path,
     to: &Path,
 ) -> Result<(), StoreError> {
-    remove(to)?;
+    remove_folder(to)?;
     create_private(&to.join(COLLECTIONS))?;
     copy(&backup.join(catalogue::FILE_NAME), &to.join(catalogue::FILE_NAME))?;
     for collection in &manifest.collections {
@@ -154,10 +153,6 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::copy(from, to).map_err(StoreError::io("copying", from))?;
     let synced = File::open(to).and_then(|file| file.sync_all());
     synced.map_err(StoreError::io("syncing", to))
-}
-
-fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).map_err(StoreError::io("renaming", from))
 }
 
 #[cfg(test)]

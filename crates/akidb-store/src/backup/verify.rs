@@ -4,12 +4,11 @@ use uuid::Uuid;
 
 use super::{
     BackupFolder, BackupManifest,
-    folder::remove,
     manifest::{FileOfBackup, malformed},
     moment::COLLECTIONS,
     restore::stage,
 };
-use crate::{StoreError, catalogue, documents};
+use crate::{StoreError, catalogue, directory::remove_folder, documents};
 
 /// What a restore into a folder of its own has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +72,6 @@ pub async fn test_restore(backups: &BackupFolder, id: Uuid) -> Result<RestoreTes
         Ok::<_, StoreError>(faults)
     };
     let faults = tested().await;
-    remove(&scratch)?;
+    remove_folder(&scratch)?;
     Ok(RestoreTest { manifest, faults: faults? })
 }

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::row::{malformed, update_with_text, valid};
+use super::{
+    checked_rows::CheckedRows,
+    row::{malformed, update_with_text, valid},
+};
 use crate::StoreError;
 
 const SELECT: &str = "SELECT id, name, access, hash, previous_hash, previous_until_unix_ms, \
@@ -16,13 +19,11 @@ const REPLACE: &str = "INSERT OR REPLACE INTO keys (id, name, access, hash, prev
     previous_until_unix_ms, created_unix_ms, expires_unix_ms, revoked_unix_ms, checksum) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
+/// Takes the id as the row says it, which may be no text.
+pub(super) const DELETE_DAMAGED: &str = "DELETE FROM keys WHERE CAST(id AS BLOB) = ?1";
+
 /// The keys that were read.
-#[derive(Debug, Default)]
-pub(super) struct StoredKeys {
-    pub(super) sound: Vec<KeyRecord>,
-    /// What the rows say of their ids, true or not, and what is wrong with them.
-    pub(super) damaged: Vec<(Vec<u8>, String)>,
-}
+pub(super) type StoredKeys = CheckedRows<KeyRecord>;
 
 /// What a key may do, as JSON.
 #[derive(Serialize, Deserialize)]
@@ -75,30 +76,8 @@ pub(super) async fn delete(connection: &mut SqliteConnection, id: &str) -> Resul
     Ok(())
 }
 
-/// Removes the rows that can not be read, whatever their id says.
-pub(super) async fn delete_damaged(
-    connection: &mut SqliteConnection,
-    damaged: &[(Vec<u8>, String)],
-) -> Result<(), StoreError> {
-    for (id, _) in damaged {
-        let delete = sqlx::query("DELETE FROM keys WHERE CAST(id AS BLOB) = ?1");
-        delete.bind(id.as_slice()).execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
 pub(super) async fn read_all(connection: &mut SqliteConnection) -> Result<StoredKeys, StoreError> {
-    let mut keys = StoredKeys::default();
-    for row in sqlx::query(SELECT).fetch_all(connection).await? {
-        match read(&row) {
-            Ok(key) => keys.sound.push(key),
-            Err(error) => {
-                let id: &[u8] = row.try_get_unchecked(0)?;
-                keys.damaged.push((id.to_owned(), error.to_string()));
-            }
-        }
-    }
-    Ok(keys)
+    CheckedRows::read(connection, SELECT, read).await
 }
 
 fn read(row: &SqliteRow) -> Result<KeyRecord, StoreError> {

@@ -4,6 +4,7 @@
 //! that hardly anything is ever in the write-ahead log. Each collection's folder says the same of
 //! itself (`description`). `recovery` compares the three at a start, and `plan` says what follows.
 
+mod checked_rows;
 pub(crate) mod description;
 mod field_row;
 mod key_row;

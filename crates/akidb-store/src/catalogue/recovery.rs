@@ -90,8 +90,8 @@ pub(super) async fn open(directory: &DataDirectory) -> Result<Recovered, StoreEr
     findings.extend(damaged_keys(&keys));
     let mut connection = match connection {
         Some(mut connection) if read.fault.is_none() => {
-            task_row::delete_damaged(&mut connection, &tasks.damaged).await?;
-            key_row::delete_damaged(&mut connection, &keys.damaged).await?;
+            tasks.delete_damaged(&mut connection, task_row::DELETE_DAMAGED).await?;
+            keys.delete_damaged(&mut connection, key_row::DELETE_DAMAGED).await?;
             connection
         }
         damaged => {

@@ -7,7 +7,10 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::row::{malformed, update_with_text, valid};
+use super::{
+    checked_rows::CheckedRows,
+    row::{malformed, update_with_text, valid},
+};
 use crate::StoreError;
 
 const COPY: &str = "copy";
@@ -21,13 +24,11 @@ const REPLACE: &str = "INSERT OR REPLACE INTO tasks (id, kind, work, state, erro
     error_message, created_unix_ms, ended_unix_ms, checksum) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
+/// Takes the id as the row says it, which may be no text.
+pub(super) const DELETE_DAMAGED: &str = "DELETE FROM tasks WHERE CAST(id AS BLOB) = ?1";
+
 /// The tasks that were read.
-#[derive(Debug, Default)]
-pub(super) struct StoredTasks {
-    pub(super) sound: Vec<TaskRecord>,
-    /// What the rows say of their ids, true or not, and what is wrong with them.
-    pub(super) damaged: Vec<(Vec<u8>, String)>,
-}
+pub(super) type StoredTasks = CheckedRows<TaskRecord>;
 
 /// The work of a copy, as JSON.
 #[derive(Serialize, Deserialize)]
@@ -92,30 +93,8 @@ pub(super) async fn delete(connection: &mut SqliteConnection, id: Uuid) -> Resul
     Ok(())
 }
 
-/// Removes the rows that can not be read, whatever their id says.
-pub(super) async fn delete_damaged(
-    connection: &mut SqliteConnection,
-    damaged: &[(Vec<u8>, String)],
-) -> Result<(), StoreError> {
-    for (id, _) in damaged {
-        let delete = sqlx::query("DELETE FROM tasks WHERE CAST(id AS BLOB) = ?1");
-        delete.bind(id.as_slice()).execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
 pub(super) async fn read_all(connection: &mut SqliteConnection) -> Result<StoredTasks, StoreError> {
-    let mut tasks = StoredTasks::default();
-    for row in sqlx::query(SELECT).fetch_all(connection).await? {
-        match read(&row) {
-            Ok(task) => tasks.sound.push(task),
-            Err(error) => {
-                let id: &[u8] = row.try_get_unchecked(0)?;
-                tasks.damaged.push((id.to_owned(), error.to_string()));
-            }
-        }
-    }
-    Ok(tasks)
+    CheckedRows::read(connection, SELECT, read).await
 }
 
 fn read(row: &SqliteRow) -> Result<TaskRecord, StoreError> {

@@ -142,12 +142,8 @@ impl DataDirectory {
     }
 
     pub(crate) fn remove(&self, folder: &Path) -> Result<(), StoreError> {
-        match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError::io("removing", folder)(error))
-            }
-            _ => sync_directory(&self.root.join(COLLECTIONS)),
-        }
+        remove_folder(folder)?;
+        sync_directory(&self.root.join(COLLECTIONS))
     }
 
     /// Moves a file or folder of the data directory to `lost+found`, or else to `set-aside`, and
@@ -250,7 +246,17 @@ pub(crate) fn create_private(path: &Path) -> Result<(), StoreError> {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_directory)
 }
 
-fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+/// Removes a folder, where it is there.
+pub(crate) fn remove_folder(folder: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("removing", folder)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(StoreError::io("renaming", from))
 }
 
