@@ -82,9 +82,9 @@ impl Collection for LocalCollection {
     async fn by_ids(&self, ids: &[DocumentId], with_vector: bool) -> Result<Rows> {
         let open = self.opened().await?;
         let mut rows = open.store.by_ids(ids, with_vector).await?;
-        if let Some(now) = open.expiries.due() {
-            rows.documents.retain(|document| document.expires_at.is_none_or(|moment| moment > now));
-        }
+        // Whether any is due says nothing of these rows: they may have been deleted since they were read.
+        let now = open.expiries.now();
+        rows.documents.retain(|document| document.expires_at.is_none_or(|moment| moment > now));
         Ok(rows)
     }
 

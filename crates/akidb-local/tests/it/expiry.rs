@@ -306,3 +306,28 @@ async fn every_answer_is_that_of_the_moment() {
     drop(films);
     world.engine.close().await;
 }
+
+/// Rows are read at one moment, and whether any may have expired is asked at another.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_while_it_is_read_is_in_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let collection = create(&world.engine, vec![field(0, "", 2)]).await;
+    let ids: Vec<DocumentId> = (0..2_000).map(DocumentId::from).collect();
+    for round in 1..=5 {
+        let rows = (0..2_000).map(|id| document(id, at(0))).collect();
+        upsert(&*collection, rows).await;
+        let everything_deleted = world.deleted(f64::from(round * 2_000));
+        let asked_again_and_again = async {
+            loop {
+                let got = collection.by_ids(&ids, false).await.unwrap().documents;
+                assert!(got.is_empty(), "round {round}: {} documents", got.len());
+            }
+        };
+        tokio::select! {
+            () = everything_deleted => {}
+            () = asked_again_and_again => {}
+        }
+    }
+    world.engine.close().await;
+}
