@@ -32,13 +32,21 @@ pub struct NewKey {
     collections: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_per_minute: Option<u32>,
 }
 
 impl NewKey {
     /// A key that reaches every collection and does not expire, under a name for people.
     #[must_use]
     pub fn new(name: &str, role: Role) -> Self {
-        Self { name: name.to_owned(), role, collections: None, ttl_seconds: None }
+        Self {
+            name: name.to_owned(),
+            role,
+            collections: None,
+            ttl_seconds: None,
+            requests_per_minute: None,
+        }
     }
 
     /// The same, of these collections alone: names, or how names begin with a `*` behind.
@@ -52,6 +60,12 @@ impl NewKey {
     #[must_use]
     pub fn ttl_seconds(self, seconds: u64) -> Self {
         Self { ttl_seconds: Some(seconds), ..self }
+    }
+
+    /// The same, of so many requests a minute in place of what the node allows every key.
+    #[must_use]
+    pub fn requests_per_minute(self, rate: u32) -> Self {
+        Self { requests_per_minute: Some(rate), ..self }
     }
 }
 
@@ -67,6 +81,8 @@ pub struct Key {
     pub role: Role,
     /// The collections that it reaches; every one where absent.
     pub collections: Option<Vec<String>>,
+    /// Requests a minute, where it has a rate of its own.
+    pub requests_per_minute: Option<u32>,
     /// `active`, `expired` or `revoked`.
     pub state: String,
     /// Milliseconds since the Unix epoch.

@@ -146,6 +146,8 @@ error_codes! {
     EmbeddingDisabled => "embedding_disabled", 422, 9, 1, false;
     /// The embedding queue is full.
     QueueFull => "queue_full", 429, 8, 1, true;
+    /// A key or an address has sent more requests than it may, a minute or at once.
+    RateLimited => "rate_limited", 429, 8, 1, true;
     /// Too many requests are running.
     Overloaded => "overloaded", 503, 14, 1, true;
     /// The model is not loaded, is being loaded or unloaded, or failed to load.

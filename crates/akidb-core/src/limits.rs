@@ -1,8 +1,13 @@
-//! Every limit on what one request may ask, in one table.
+//! Every limit on what one request, or those of one client, may ask, in one table.
 
 /// Declares [`Limits`] from one table of name, default and meaning.
+///
+/// After `off_at_zero` come those that limit nothing where they are 0; the others are at least 1.
 macro_rules! limits {
-    ($($(#[doc = $doc:literal])+ $name:ident = $default:expr;)+) => {
+    (
+        $($(#[doc = $doc:literal])+ $name:ident = $default:expr;)+
+        off_at_zero: $($off:ident)+
+    ) => {
         /// The limits that the service enforces. Each has a key of its name in `[limits]`.
         #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[serde(default, deny_unknown_fields)]
@@ -20,6 +25,14 @@ macro_rules! limits {
             /// Name, default and meaning of each limit, for the documentation.
             pub const TABLE: &[(&'static str, usize, &'static str)] =
                 &[$((stringify!($name), $default, concat!($($doc),+)),)+];
+
+            /// The names of those that limit nothing where they are 0.
+            pub const OFF_AT_ZERO: &[&str] = &[$(stringify!($off)),+];
+
+            /// The name and the value of each limit, as [`TABLE`](Self::TABLE) has them in order.
+            pub fn values(&self) -> impl Iterator<Item = (&'static str, usize)> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
         }
     };
 }
@@ -83,4 +96,12 @@ limits! {
     ended_task_days = 30;
     /// Requests running at once; more are refused as overloaded.
     concurrent_requests = 512;
+    /// Requests of one key running at once; more are refused as rate-limited. 0 for no limit.
+    concurrent_requests_per_user = 0;
+    /// Requests a minute of one key, which may come all at once; one that has a rate of its own keeps to
+    /// that. 0 for no limit.
+    rate_limit_per_user = 0;
+    /// Requests a minute of one address, or of one IPv6 network of 64 bits. 0 for no limit.
+    rate_limit_per_ip = 0;
+    off_at_zero: concurrent_requests_per_user rate_limit_per_user rate_limit_per_ip
 }

@@ -1,6 +1,6 @@
 //! Keys by which requests are told apart, as storage keeps them. What a client shows is in none of them.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use akidb_core::{CollectionScope, Role};
 use sha2::{Digest, Sha256};
@@ -16,6 +16,8 @@ pub struct KeyRecord {
     pub role: Role,
     /// The collections that it reaches.
     pub collections: CollectionScope,
+    /// Requests a minute, in place of what the node allows every key.
+    pub requests_per_minute: Option<NonZeroU32>,
     /// SHA-256 of what a client shows.
     pub hash: SecretHash,
     /// What it was before the last exchange, which is taken for some time more.

@@ -5,10 +5,10 @@ use akidb_proto::admin::v1::{
     self as proto, CollectionPatterns, CreateBackupRequest, CreateBackupResponse, CreateKeyRequest,
     CreateKeyResponse, DeleteBackupRequest, DeleteBackupResponse, GetBackupRequest,
     GetBackupResponse, Key, ListBackupsRequest, ListBackupsResponse, ListKeysRequest,
-    ListKeysResponse, RevokeKeyRequest, RevokeKeyResponse, RotateKeyRequest, RotateKeyResponse,
-    admin_service_server::AdminService,
+    ListKeysResponse, ListLimitsRequest, ListLimitsResponse, RevokeKeyRequest, RevokeKeyResponse,
+    RotateKeyRequest, RotateKeyResponse, admin_service_server::AdminService,
 };
-use akidb_service::{BackupInfo, IssuedKey, KeyInfo, KeyState, NewKey, Service};
+use akidb_service::{BackupInfo, IssuedKey, KeyInfo, KeyState, LimitInfo, NewKey, Service};
 use tonic::{Request, Response, Status};
 
 use crate::{call::Call, encode};
@@ -95,6 +95,18 @@ impl AdminService for AdminDoor {
             secret: secret.expose().to_owned(),
         }))
     }
+
+    async fn list_limits(&self, request: Request<ListLimitsRequest>) -> Reply<ListLimitsResponse> {
+        let (call, _) = Call::open(request)?;
+        let reply = self.service.limits_in_force(&call.context()).await;
+        let limits = reply.map(|limits| limits.into_iter().map(limit).collect());
+        call.reply(limits.map(|limits| ListLimitsResponse { limits }))
+    }
+}
+
+fn limit(LimitInfo { name, value, default, meaning }: LimitInfo) -> proto::Limit {
+    let (name, meaning) = (name.to_owned(), meaning.to_owned());
+    proto::Limit { name, value, default_value: default, meaning }
 }
 
 fn new_key(message: CreateKeyRequest) -> Result<NewKey, Error> {
@@ -107,9 +119,9 @@ fn new_key(message: CreateKeyRequest) -> Result<NewKey, Error> {
             return Err(Error::at(ErrorCode::InvalidArgument, "role", fault));
         }
     };
-    let CreateKeyRequest { name, collections, ttl_seconds, .. } = message;
+    let CreateKeyRequest { name, collections, ttl_seconds, requests_per_minute, .. } = message;
     let collections = collections.map(|collections| collections.patterns);
-    Ok(NewKey { name, role, collections, ttl_seconds })
+    Ok(NewKey { name, role, collections, ttl_seconds, requests_per_minute })
 }
 
 fn told(key: KeyInfo) -> Key {
@@ -133,6 +145,7 @@ fn told(key: KeyInfo) -> Key {
         expires_unix_ms: key.expires_unix_ms,
         revoked_unix_ms: key.revoked_unix_ms,
         previous_until_unix_ms: key.previous_until_unix_ms,
+        requests_per_minute: key.requests_per_minute,
     }
 }
 

@@ -116,6 +116,7 @@ fn admin(method: &str) -> Option<Method> {
         "CreateBackup" => write(Operation::BackUp),
         "ListBackups" => read(Operation::Backups),
         "GetBackup" => read(Operation::Backups),
+        "ListLimits" => read(Operation::Limits),
         "DeleteBackup" => write(Operation::DeleteBackup),
         _ => return None,
     })
@@ -170,7 +171,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(methods, 29 + 7 + 8 + 2 + 2);
+        assert_eq!(methods, 29 + 7 + 9 + 2 + 2);
         assert!(!Method::of("/akidb.collection.v1.CollectionService/Nope").is_served);
         assert!(!Method::of("/").is_served);
     }

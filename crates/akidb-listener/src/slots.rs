@@ -2,11 +2,12 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::Arc,
 };
 
 use akidb_core::{Error, ErrorCode};
+use akidb_service::counted_address;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -74,7 +75,7 @@ impl Slots {
     /// A place for a connection from this address; one beyond the caps is reserved for health.
     pub(crate) fn connection(&self, address: IpAddr) -> (Slot, Option<Reserved>) {
         // A proxy speaks for many, each of whom is counted by its requests.
-        let client = (!self.is_proxy(address)).then(|| counted(address));
+        let client = (!self.is_proxy(address)).then(|| counted_address(address));
         let mut table = self.table.lock();
         let refused = if table.served >= self.max {
             Some(overloaded(format!("{} connections are open (server.max_connections)", self.max)))
@@ -98,7 +99,7 @@ impl Slots {
 
     /// A place for a request of a client that a proxy names.
     pub(crate) fn request(&self, client: IpAddr) -> Result<Slot, Error> {
-        let client = counted(client);
+        let client = counted_address(client);
         self.table.lock().count(client, self.max_of(client))?;
         Ok(self.slot(SlotHolder::Request(client)))
     }
@@ -153,16 +154,6 @@ impl Drop for Slot {
             SlotHolder::Request(client) => table.release(client),
             SlotHolder::Reserved(number) => table.reserved.retain(|(other, _)| *other != number),
         }
-    }
-}
-
-/// The address that counts: one customer of IPv6 has a whole /64.
-fn counted(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => {
-            Ipv6Addr::from_bits(address.to_bits() & !(u128::from(u64::MAX))).into()
-        }
-        address => address,
     }
 }
 

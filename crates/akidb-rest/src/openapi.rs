@@ -263,7 +263,7 @@ fn answers(answers: Answers) -> Vec<(String, Response)> {
 fn may_fail_with(route: &Route, status: u16) -> bool {
     match status {
         500 => true,
-        401 => route.operation.access() != Access::Public,
+        401 | 429 => route.operation.access() != Access::Public,
         403 if route.exempt => route.operation.access() != Access::Public,
         _ if route.exempt => false,
         405 => false,

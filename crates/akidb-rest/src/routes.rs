@@ -30,13 +30,13 @@ use crate::{
         CollectionAnswer, CollectionDeletedAnswer, CollectionListAnswer, CopyCollectionBody,
         CountAnswer, CountBody, CreateCollectionBody, DeleteAnswer, DeleteBody, DocumentAnswer,
         DocumentListAnswer, DropPreviousBody, EmbedAnswer, EmbedBody, FacetsAnswer, FacetsBody,
-        FieldBody, GetBody, ImportAnswer, IssuedKeyAnswer, KeyAnswer, KeyListAnswer, ModelAnswer,
-        ModelListAnswer, NewDocumentBody, NewKeyBody, OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody,
-        OpenAiModelAnswer, OpenAiModelListAnswer, PatchDocumentBody, PutCollectionBody,
-        ReadyAnswer, ReembedCollectionBody, RerankAnswer, RerankBody, RotateKeyBody, ScrollAnswer,
-        ScrollBody, SearchAnswer, SearchBatchAnswer, SearchBatchBody, SearchBody, TaskAnswer,
-        TaskListAnswer, UpdateAnswer, UpdateBody, UpdateCollectionBody, UpsertAnswer, UpsertBody,
-        VersionAnswer,
+        FieldBody, GetBody, ImportAnswer, IssuedKeyAnswer, KeyAnswer, KeyListAnswer,
+        LimitListAnswer, ModelAnswer, ModelListAnswer, NewDocumentBody, NewKeyBody,
+        OpenAiEmbeddingsAnswer, OpenAiEmbeddingsBody, OpenAiModelAnswer, OpenAiModelListAnswer,
+        PatchDocumentBody, PutCollectionBody, ReadyAnswer, ReembedCollectionBody, RerankAnswer,
+        RerankBody, RotateKeyBody, ScrollAnswer, ScrollBody, SearchAnswer, SearchBatchAnswer,
+        SearchBatchBody, SearchBody, TaskAnswer, TaskListAnswer, UpdateAnswer, UpdateBody,
+        UpdateCollectionBody, UpsertAnswer, UpsertBody, VersionAnswer,
     },
 };
 
@@ -402,6 +402,10 @@ pub(crate) static ROUTES: &[Route] = &[
         "load_model", "Begin to load a model; its state says how it goes on.")
         .operation(Operation::LoadModel)
         .begins::<ModelAnswer>(),
+    route!(Get "/v1/admin/limits" => node::limits,
+        "list_limits", "List what requests and clients are limited to, as the node was started.")
+        .operation(Operation::Limits)
+        .answers::<LimitListAnswer>(),
     route!(Get "/v1/admin/keys" => keys::list, "list_keys", "List the keys, without their secrets.")
         .operation(Operation::Keys)
         .answers::<KeyListAnswer>(),

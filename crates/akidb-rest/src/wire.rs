@@ -58,7 +58,7 @@ pub(crate) use key::{IssuedKeyAnswer, KeyAnswer, KeyListAnswer, NewKeyBody, Rota
 pub(crate) use list::{LIST_TOO_LONG, List};
 pub(crate) use model::{ModelAnswer, ModelListAnswer};
 pub(crate) use named::Named;
-pub(crate) use node::{AliveAnswer, ReadyAnswer, VersionAnswer};
+pub(crate) use node::{AliveAnswer, LimitListAnswer, ReadyAnswer, VersionAnswer};
 pub(crate) use number::Vector;
 pub(crate) use object::Object;
 pub(crate) use openai::{

@@ -26,10 +26,11 @@ impl Service {
     }
 
     /// A caller with whoever the shown key says it is, where they may ask for an operation as far as it is
-    /// known by now. What everybody may ask for is answered to a bad key as to none.
+    /// known by now, and have not asked too often. What everybody may ask for is answered to a bad key as to
+    /// none, however often.
     ///
     /// # Errors
-    /// `unauthenticated`, `permission_denied`.
+    /// `unauthenticated`, `permission_denied`, `rate_limited`.
     pub fn identify(
         &self,
         door: Door,
@@ -37,6 +38,11 @@ impl Service {
         shown: Result<Option<&str>>,
         operation: Operation,
     ) -> Result<Caller> {
+        let clients = &self.inner.client_limits;
+        if let (Access::Key(..), Some(address)) = (operation.access(), stranger.address) {
+            // Before the key is looked at, so that nobody tries keys faster than that.
+            clients.check_address(address)?;
+        }
         let principal = match shown {
             // Clients of other services send a key to whatever they speak to.
             _ if !self.requires_keys() => Ok(Principal::default()),
@@ -44,7 +50,10 @@ impl Service {
         };
         let principal = match (operation.access(), principal) {
             (Access::Public, principal) => principal.unwrap_or_default(),
-            (Access::Key(..), Ok(principal)) => principal,
+            (Access::Key(..), Ok(principal)) => {
+                clients.check_user(&principal)?;
+                principal
+            }
             (Access::Key(..), Err(error)) => {
                 self.note_refusal(door, &stranger, operation.into(), &error);
                 return Err(error);

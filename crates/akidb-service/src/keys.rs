@@ -62,7 +62,7 @@ impl Keys {
         if is_own || self.config.admin.iter().any(|configured| is_same(configured, &hash)) {
             let key = if is_own { OWN } else { CONFIGURED }.to_owned();
             let (role, collections) = (Role::Admin, CollectionScope::All);
-            return Ok(Principal::of(Grant { key, role, collections }));
+            return Ok(Principal::of(Grant { key, role, collections, requests_per_minute: None }));
         }
         let now = now_unix_ms();
         let found = id_of(shown).and_then(|id| self.engine.key(id));
@@ -77,6 +77,7 @@ impl Keys {
             key: key.id.clone(),
             role: key.role,
             collections: key.collections.clone(),
+            requests_per_minute: key.requests_per_minute,
         }))
     }
 

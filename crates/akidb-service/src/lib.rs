@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod authorization;
+mod client_limits;
 mod config;
 mod double_writes;
 mod failure;
@@ -36,6 +37,7 @@ pub use akidb_engine::{
     Alias, BackupInfo, BestPassage, CollectionInBackup, Highlights, Hit, HitPassage, IndexProgress,
     IndexState, IndexStatus, LostWrites, ScoreParts, SearchPlan, SecretHash, StorageFinding,
 };
+pub use client_limits::counted_address;
 pub use config::{AuditConfig, Backend, EmbeddingConfig, KeyConfig, KeysRequired, ServiceConfig};
 pub use import::{
     Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, LineOutcome,

@@ -110,6 +110,8 @@ operations! {
     RevokeKey => "revoke_key", Access::Key(Admin, Node);
     /// Another secret for a key.
     RotateKey => "rotate_key", Access::Key(Admin, Node);
+    /// What requests and clients are limited to.
+    Limits => "limits", Access::Key(Admin, Node);
     /// Whether the node is well. Details are for keys that may see all of it.
     Health => "health", Access::Public;
     /// Which program answers.

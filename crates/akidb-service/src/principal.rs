@@ -1,6 +1,6 @@
 //! Who asks.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use akidb_core::{CollectionScope, Role};
 
@@ -30,6 +30,8 @@ pub(crate) struct Grant {
     pub(crate) key: String,
     pub(crate) role: Role,
     pub(crate) collections: CollectionScope,
+    /// In place of what the node allows every key.
+    pub(crate) requests_per_minute: Option<NonZeroU32>,
 }
 
 impl Principal {

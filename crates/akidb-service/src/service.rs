@@ -13,14 +13,16 @@ use std::{
 
 use akidb_core::{Error, ErrorCode, Limits, Result, TRACE_TARGET};
 use akidb_engine::{EngineStatus, StorageEngine, UnopenedCollection};
+use governor::clock::DefaultClock;
 use prometheus::Registry;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tracing::{Instrument, field::Empty};
 
 use crate::{
     ComponentState, Door, DoorMetrics, ModelStartError, Operation, Readiness, RequestContext,
     ServiceConfig,
     audit::AuditLog,
+    client_limits::{ClientLimits, RunningOf},
     double_writes::DoubleWrites,
     keys::Keys,
     metrics::Metrics,
@@ -48,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) double_writes: DoubleWrites,
     pub(crate) keys: Keys,
+    pub(crate) client_limits: ClientLimits,
     pub(crate) audit: Option<AuditLog>,
     permits: Semaphore,
     pub(crate) imports: Semaphore,
@@ -107,6 +110,7 @@ impl Service {
             tasks: Arc::new(Tasks::new(Arc::clone(&engine), Arc::clone(&limits))),
             double_writes: DoubleWrites::default(),
             keys: Keys::new(Arc::clone(&engine), config.keys),
+            client_limits: ClientLimits::new(&limits, DefaultClock::default()),
             audit,
             limits,
             metrics,
@@ -296,8 +300,8 @@ impl Service {
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let metrics = &self.inner.metrics;
-        match self.admit() {
-            Ok(_permit) => {
+        match self.admit(context) {
+            Ok(_permits) => {
                 metrics.requests.in_flight.inc();
                 let _running = at_end(|| metrics.requests.in_flight.dec());
                 if operation.keeps_its_own_deadline() {
@@ -325,15 +329,20 @@ impl Service {
         self.inner.engine.check_space()
     }
 
-    fn admit(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
+    fn admit(
+        &self,
+        context: &RequestContext,
+    ) -> Result<(SemaphorePermit<'_>, Option<RunningOf<'_>>)> {
         if *self.inner.draining.borrow() {
             return Err(Error::new(ErrorCode::ShuttingDown, "the node is shutting down"));
         }
-        self.inner.permits.try_acquire().map_err(|_| {
+        let of_user = self.inner.client_limits.begin(&context.caller.principal)?;
+        let permit = self.inner.permits.try_acquire().map_err(|_| {
             let limit = self.inner.limits.concurrent_requests;
             let message = format!("{limit} requests run already (concurrent_requests)");
             Error::new(ErrorCode::Overloaded, message).with_retry_after(RETRY_AFTER_OVERLOAD)
-        })
+        })?;
+        Ok((permit, of_user))
     }
 }
 

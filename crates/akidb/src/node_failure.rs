@@ -81,6 +81,9 @@ const fn hint(code: ErrorCode) -> Option<&'static str> {
             "give vectors, or set embedding.enabled = true in the node's configuration"
         }
         ErrorCode::QueueFull | ErrorCode::Overloaded => "the node is busy, try again",
+        ErrorCode::RateLimited => {
+            "send less often, or raise the rate of the key or in [limits] of the node"
+        }
         ErrorCode::ModelNotReady => "the model is still loading, or failed to; the node's log says",
         ErrorCode::ShuttingDown => "try again when the node is back",
         ErrorCode::StorageFull => {

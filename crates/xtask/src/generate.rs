@@ -123,8 +123,8 @@ fn errors_page() -> String {
 fn limits_page() -> String {
     let mut page = format!(
         "{NOTICE}\n\n# Limits\n\n\
-         What one request may ask. Each is a key of its name in `[limits]` of the configuration; \
-         crossing\none is an error that names it.\n\n\
+         What one request, or those of one client, may ask. Each is a key of its name in `[limits]` of the configuration; \
+         crossing one is an error\nthat names it.\n\n\
          | limit | default | meaning |\n|---|---|---|\n"
     );
     for (name, default, meaning) in Limits::TABLE {

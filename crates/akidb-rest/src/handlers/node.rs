@@ -11,9 +11,11 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
+use super::Answer;
 use crate::{
+    call::Call,
     json::{JSON, Reply},
-    wire::{AliveAnswer, ReadyAnswer, VersionAnswer},
+    wire::{AliveAnswer, LimitListAnswer, ReadyAnswer, VersionAnswer},
 };
 
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static(METRICS_CONTENT_TYPE);
@@ -33,6 +35,10 @@ pub(crate) async fn ready(
     let answer = ReadyAnswer::from(service.readiness_for(&caller.principal));
     let status = if answer.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Reply::new(answer).with_status(status)
+}
+
+pub(crate) async fn limits(State(service): State<Service>, call: Call) -> Answer<LimitListAnswer> {
+    Ok(Reply::new(service.limits_in_force(&call.context).await?.into()))
 }
 
 pub(crate) async fn metrics(State(service): State<Service>) -> Response {

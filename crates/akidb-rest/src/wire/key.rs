@@ -22,6 +22,9 @@ pub(crate) struct NewKeyBody {
     /// Seconds after which it is not valid any more; never where absent.
     #[schema(minimum = 1)]
     ttl_seconds: Option<u64>,
+    /// Requests a minute, in place of what the node allows every key (`rate_limit_per_user`).
+    #[schema(minimum = 1)]
+    requests_per_minute: Option<u32>,
 }
 
 impl NewKeyBody {
@@ -30,11 +33,11 @@ impl NewKeyBody {
     /// # Errors
     /// `invalid_argument` for an unknown role.
     pub(crate) fn into_request(self) -> Result<NewKey, Error> {
-        let Self { name, role, collections, ttl_seconds } = self;
+        let Self { name, role, collections, ttl_seconds, requests_per_minute } = self;
         let role = role
             .parse::<Role>()
             .map_err(|fault| Error::at(ErrorCode::InvalidArgument, "role", fault))?;
-        Ok(NewKey { name, role, collections, ttl_seconds })
+        Ok(NewKey { name, role, collections, ttl_seconds, requests_per_minute })
     }
 }
 
@@ -64,6 +67,9 @@ pub(crate) struct KeyAnswer {
     /// The collections that it reaches; every one where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     collections: Option<Vec<String>>,
+    /// Requests a minute, where it has a rate of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_per_minute: Option<u32>,
     /// `active`, `expired` or `revoked`.
     state: &'static str,
     /// Milliseconds since the Unix epoch.
@@ -86,6 +92,7 @@ impl From<KeyInfo> for KeyAnswer {
             name: key.name,
             role: key.role.as_str(),
             collections: key.collections,
+            requests_per_minute: key.requests_per_minute,
             state: key.state.as_str(),
             created_unix_ms: key.created_unix_ms,
             expires_unix_ms: key.expires_unix_ms,

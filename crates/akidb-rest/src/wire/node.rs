@@ -1,6 +1,6 @@
 //! The answers about the node itself.
 
-use akidb_service::{IndexProgress, ModelInfo, Readiness, StorageFinding};
+use akidb_service::{IndexProgress, LimitInfo, ModelInfo, Readiness, StorageFinding};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -175,5 +175,41 @@ mod tests {
              \"findings\":{findings}}}"
         );
         assert_eq!(answer, expected);
+    }
+}
+
+/// One of the limits that requests and clients keep to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Limit)]
+struct LimitAnswer {
+    /// Its key in `[limits]` of the configuration.
+    name: &'static str,
+    /// What the node was started with.
+    value: u64,
+    /// What it is where the configuration says nothing.
+    default: u64,
+    /// What is limited.
+    meaning: &'static str,
+}
+
+/// All limits.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LimitList, example = json!({"limits": [{
+    "name": "rate_limit_per_ip", "value": 6_000, "default": 0,
+    "meaning": "Requests a minute of one address, or of one IPv6 network of 64 bits. 0 for no limit."
+}]}))]
+pub(crate) struct LimitListAnswer {
+    limits: Vec<LimitAnswer>,
+}
+
+impl From<Vec<LimitInfo>> for LimitListAnswer {
+    fn from(limits: Vec<LimitInfo>) -> Self {
+        let answer = |LimitInfo { name, value, default, meaning }| LimitAnswer {
+            name,
+            value,
+            default,
+            meaning,
+        };
+        Self { limits: limits.into_iter().map(answer).collect() }
     }
 }

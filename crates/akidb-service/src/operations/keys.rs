@@ -1,6 +1,6 @@
 //! Keys: made, listed, revoked, exchanged.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use akidb_core::{CollectionScope, Error, ErrorCode, NamePattern, Result, Role};
 use akidb_engine::{KeyRecord, PreviousSecret};
@@ -43,6 +43,7 @@ impl Service {
                 name,
                 role: new.role,
                 collections,
+                requests_per_minute: new.requests_per_minute.map(check_rate).transpose()?,
                 hash: secret.hash(),
                 previous: None,
                 created_unix_ms: now,
@@ -197,6 +198,7 @@ fn told(key: &KeyRecord, now_unix_ms: i64) -> KeyInfo {
         name: key.name.clone(),
         role: key.role,
         collections: (!key.collections.is_all()).then(|| patterns.collect()),
+        requests_per_minute: key.requests_per_minute.map(NonZeroU32::get),
         state: state_of(key, now_unix_ms),
         created_unix_ms: key.created_unix_ms,
         expires_unix_ms: key.expires_unix_ms,
@@ -212,6 +214,16 @@ fn check_name(name: String) -> Result<String> {
         return Err(Error::at(ErrorCode::InvalidArgument, "name", fault));
     }
     Ok(name)
+}
+
+fn check_rate(per_minute: u32) -> Result<NonZeroU32> {
+    NonZeroU32::new(per_minute).ok_or_else(|| {
+        Error::at(
+            ErrorCode::InvalidArgument,
+            "requests_per_minute",
+            "is 0, the least is 1: revoke a key that may send nothing",
+        )
+    })
 }
 
 fn scope_of(given: Option<Vec<String>>) -> Result<CollectionScope> {

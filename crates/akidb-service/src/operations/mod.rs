@@ -15,6 +15,7 @@ mod groups;
 mod import;
 mod index_settings;
 mod keys;
+mod limits;
 mod models;
 mod put_collection;
 mod ranking;

@@ -19,6 +19,8 @@ pub struct NewKey {
     pub collections: Option<Vec<String>>,
     /// Seconds after which it is not valid any more; never where absent.
     pub ttl_seconds: Option<u64>,
+    /// Requests a minute, in place of what the node allows every key.
+    pub requests_per_minute: Option<u32>,
 }
 
 /// A key, without what a client shows.
@@ -32,6 +34,8 @@ pub struct KeyInfo {
     pub role: Role,
     /// The collections that it reaches; every one where absent.
     pub collections: Option<Vec<String>>,
+    /// Requests a minute, where it has a rate of its own.
+    pub requests_per_minute: Option<u32>,
     /// Whether it is valid now.
     pub state: KeyState,
     /// Milliseconds since the Unix epoch.

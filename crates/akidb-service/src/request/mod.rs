@@ -30,7 +30,7 @@ pub use facet::{CountFacets, FacetReply, FacetsReply, GivenFacet};
 pub use id::GivenId;
 pub use key::{IssuedKey, KeyInfo, KeyState, NewKey, Secret};
 pub use model::{InUse, ModelInfo, ModelState};
-pub use node::{ComponentState, Readiness};
+pub use node::{ComponentState, LimitInfo, Readiness};
 pub use rerank::{Rerank, RerankReply, Reranked, SearchRerank};
 pub use search::{
     GivenGroup, GivenHighlight, HitGroup, HitInclude, HitOrder, HybridParams, MinParts,

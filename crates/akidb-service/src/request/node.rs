@@ -27,3 +27,16 @@ pub struct ComponentState {
     /// For people.
     pub detail: String,
 }
+
+/// One of the limits that requests and clients keep to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitInfo {
+    /// Its key in `[limits]`.
+    pub name: &'static str,
+    /// What the node was started with.
+    pub value: u64,
+    /// What it is where the configuration says nothing.
+    pub default: u64,
+    /// What is limited.
+    pub meaning: &'static str,
+}

@@ -23,6 +23,7 @@ fn new_key(role: Role, collections: Option<&[&str]>) -> NewKey {
         role,
         collections: collections.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
         ttl_seconds: None,
+        requests_per_minute: None,
     }
 }
 

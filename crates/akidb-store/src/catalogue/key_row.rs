@@ -1,5 +1,7 @@
 //! A key as a row of the catalogue.
 
+use std::num::NonZeroU32;
+
 use akidb_core::{CollectionScope, NamePattern, Role};
 use akidb_engine::{KeyRecord, PreviousSecret, SecretHash};
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,8 @@ struct Access {
     /// Absent where it is every collection.
     #[serde(skip_serializing_if = "Option::is_none")]
     collections: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_per_minute: Option<NonZeroU32>,
 }
 
 /// The columns of a row, before the checksum.
@@ -104,6 +108,7 @@ impl Columns {
         let access = Access {
             role: key.role.as_str().to_owned(),
             collections: (!key.collections.is_all()).then(|| patterns.collect()),
+            requests_per_minute: key.requests_per_minute,
         };
         Ok(Self {
             id: key.id.clone(),
@@ -138,6 +143,7 @@ impl Columns {
             name: self.name,
             role: valid("role of a key", access.role.parse::<Role>())?,
             collections,
+            requests_per_minute: access.requests_per_minute,
             hash: secret_hash(&self.hash)?,
             previous,
             created_unix_ms: self.created_unix_ms,

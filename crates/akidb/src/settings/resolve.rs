@@ -102,9 +102,8 @@ fn check(settings: &Settings) -> Result {
         "limits.body_bytes and limits.grpc_message_bytes",
         body_bytes as u64,
     )?;
-    for (name, ..) in akidb_core::Limits::TABLE {
-        let value = serde_json::to_value(&settings.limits).ok();
-        if value.and_then(|limits| limits.get(name).cloned()) == Some(0.into()) {
+    for (name, value) in limits.values() {
+        if value == 0 && !akidb_core::Limits::OFF_AT_ZERO.contains(&name) {
             return Err(Failure::configuration(format!(
                 "limits.{name} is 0, allowed are 1 and more"
             ))

@@ -35,6 +35,9 @@ pub(crate) struct CreateArgs {
     /// Seconds after which it is not valid any more
     #[arg(long, value_name = "SECONDS")]
     ttl_seconds: Option<u64>,
+    /// Requests a minute, in place of what the node allows every key
+    #[arg(long, value_name = "COUNT")]
+    requests_per_minute: Option<u32>,
     #[command(flatten)]
     node: NodeArgs,
 }
@@ -62,6 +65,9 @@ pub(super) async fn run(
     }
     if let Some(seconds) = args.ttl_seconds {
         new = new.ttl_seconds(seconds);
+    }
+    if let Some(rate) = args.requests_per_minute {
+        new = new.requests_per_minute(rate);
     }
     let request = Request::post(&KEYS).json(&new);
     let opening = Opening::NEW_DIRECTORY;

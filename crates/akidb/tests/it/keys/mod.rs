@@ -5,9 +5,11 @@ mod before_the_body;
 mod commands;
 mod grpc;
 mod matrix;
+mod rates;
 mod same_answers;
 
 use akidb_client::{Client, IssuedKey, NewKey, Role};
+use tonic::metadata::MetadataValue;
 
 use crate::node::Node;
 
@@ -25,6 +27,14 @@ struct Shown {
     role: Option<Role>,
     /// Whether it is limited to collections whose names begin with `mine`.
     is_limited: bool,
+}
+
+/// A message of gRPC with a key.
+fn with_key<T>(secret: &str, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    let value: MetadataValue<_> = format!("Bearer {secret}").parse().unwrap();
+    request.metadata_mut().insert("authorization", value);
+    request
 }
 
 /// Closes a node by its first key, and makes one of each kind.

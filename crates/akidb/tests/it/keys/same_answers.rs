@@ -6,9 +6,10 @@ use akidb_proto::admin::v1::{
     RotateKeyRequest, admin_service_client::AdminServiceClient,
 };
 use serde_json::{Value, json};
-use tonic::{Status, metadata::MetadataValue, transport::Channel};
+use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt;
 
+use super::with_key;
 use crate::node::{Node, scratch};
 
 type Admin = AdminServiceClient<Channel>;
@@ -26,6 +27,7 @@ fn in_rest(key: wire::Key) -> Value {
     });
     let optional = [
         ("collections", key.collections.map(|it| json!(it.patterns))),
+        ("requests_per_minute", key.requests_per_minute.map(|it| json!(it))),
         ("expires_unix_ms", key.expires_unix_ms.map(|it| json!(it))),
         ("revoked_unix_ms", key.revoked_unix_ms.map(|it| json!(it))),
         ("previous_until_unix_ms", key.previous_until_unix_ms.map(|it| json!(it))),
@@ -36,13 +38,6 @@ fn in_rest(key: wire::Key) -> Value {
         }
     }
     json
-}
-
-fn with_key<T>(secret: &str, message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    let value: MetadataValue<_> = format!("Bearer {secret}").parse().unwrap();
-    request.metadata_mut().insert("authorization", value);
-    request
 }
 
 fn same(rest: RequestError, grpc: &Status) {
@@ -79,6 +74,7 @@ async fn both_doors_make_list_exchange_and_revoke_keys() {
     let limited = CreateKeyRequest {
         collections: Some(CollectionPatterns { patterns: vec!["films".into(), "mine*".into()] }),
         ttl_seconds: Some(60),
+        requests_per_minute: Some(600),
         ..reader.clone()
     };
     let limited = grpc.create_key(with_key(secret, limited)).await.unwrap().into_inner();
@@ -119,6 +115,7 @@ async fn both_doors_make_list_exchange_and_revoke_keys() {
     for (grpc_new, rest_new) in [
         (new(|new| new.name.clear()), NewKey::new("", Role::Read)),
         (new(|new| new.ttl_seconds = Some(0)), rest_new().ttl_seconds(0)),
+        (new(|new| new.requests_per_minute = Some(0)), rest_new().requests_per_minute(0)),
         (none, rest_new().collections::<String>([])),
         (all, rest_new().collections(["*"])),
     ] {
