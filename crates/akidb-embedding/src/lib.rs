@@ -35,7 +35,7 @@ pub use native::{NativeEmbedder, int8_instructions};
 pub use passages::PassageLength;
 pub use queue::{
     EmbedInputs, EmbedOptions, EmbedTimes, Embedding, EmbeddingQueue, Lane, LaneLocks,
-    QueueSettings, RequestPart, Stage, StageTimer,
+    QueueSettings, RequestPart, Sender, Stage, StageTimer,
 };
 pub use store::{ImportMode, InstalledModel, ModelStore, VerifyReport};
 pub use tokenize::{TextTokenizer, TokenizedText, Truncate, UnknownToken, UnknownTruncate};

@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Lane, QueueSettings, throughput::Throughput};
+use super::{Lane, QueueSettings, shares::Sender, throughput::Throughput};
 use crate::error::{EmbedError, QueueLimit};
 
 /// How much longer than foreseen a request may take before it misses its deadline: speeds are
@@ -20,12 +20,22 @@ const DEADLINE_MARGIN: f64 = 1.25;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Demand {
     pub(super) lane: Lane,
+    pub(super) sender: Sender,
     pub(super) deadline: Option<Instant>,
     /// Tokens of the same request that are queued after these, by estimate.
     pub(super) following_tokens: usize,
     /// Whether texts of the same request were embedded before these. It has waited its turn, and to
     /// refuse it would throw them away.
     pub(super) continues: bool,
+}
+
+/// The tokens that a request finds in its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ahead {
+    /// Those that run before its last one.
+    pub(super) before: usize,
+    /// All of them.
+    pub(super) in_lane: usize,
 }
 
 /// The tokens that may be in a lane when a request joins it.
@@ -64,25 +74,22 @@ impl Room {
     }
 
     /// Whether a request that adds so many tokens to those that wait fits.
-    pub(super) const fn fits(&self, waiting: usize, added: usize) -> bool {
-        let with = waiting.saturating_add(added);
-        let in_time = waiting <= self.before && with <= self.by_deadline;
-        (waiting == 0 || in_time) && with <= self.in_memory
+    pub(super) const fn fits(&self, Ahead { before, in_lane }: Ahead, added: usize) -> bool {
+        let in_time = before <= self.before && before.saturating_add(added) <= self.by_deadline;
+        (before == 0 || in_time) && in_lane.saturating_add(added) <= self.in_memory
     }
 
     /// How many tokens have to go before it fits.
-    fn missing(&self, waiting: usize, request: usize) -> usize {
-        let may_wait = self
-            .before
-            .min(self.by_deadline.saturating_sub(request))
-            .min(self.in_memory.saturating_sub(request));
-        waiting.saturating_sub(may_wait)
+    fn missing(&self, Ahead { before, in_lane }: Ahead, request: usize) -> usize {
+        let may_be_before = self.before.min(self.by_deadline.saturating_sub(request));
+        let may_be_in_lane = self.in_memory.saturating_sub(request);
+        before.saturating_sub(may_be_before).max(in_lane.saturating_sub(may_be_in_lane))
     }
 
     /// What a request that does not fit is told.
     pub(super) fn refusal(
         &self,
-        (waiting_tokens, request_tokens): (usize, usize),
+        (ahead, request_tokens): (Ahead, usize),
         demand: &Demand,
         throughput: &Throughput,
         settings: &QueueSettings,
@@ -93,19 +100,18 @@ impl Room {
             return EmbedError::RequestTooLarge { request_tokens, limit_tokens: in_memory };
         }
         let time_of = |tokens| throughput.time_of(demand.lane, tokens);
-        let limit = if waiting_tokens + request_tokens > in_memory {
-            QueueLimit::Tokens { tokens: in_memory }
-        } else if waiting_tokens > before {
+        let (waiting_tokens, limit) = if ahead.in_lane + request_tokens > in_memory {
+            (ahead.in_lane, QueueLimit::Tokens { tokens: in_memory })
+        } else if ahead.before > before {
             let (limit, name) = (settings.wait(demand.lane), wait_name(demand.lane));
-            QueueLimit::Wait { wait: time_of(waiting_tokens), limit, name }
+            (ahead.before, QueueLimit::Wait { wait: time_of(ahead.before), limit, name })
         } else {
-            debug_assert!(waiting_tokens + request_tokens > by_deadline, "{self:?}");
-            let wait = time_of(waiting_tokens + request_tokens + demand.following_tokens);
+            debug_assert!(ahead.before + request_tokens > by_deadline, "{self:?}");
+            let wait = time_of(ahead.before + request_tokens + demand.following_tokens);
             let left = demand.deadline.map_or(Duration::MAX, |deadline| deadline - now);
-            QueueLimit::Deadline { wait, left }
+            (ahead.before, QueueLimit::Deadline { wait, left })
         };
-        let retry_after =
-            throughput.retry_after(demand.lane, self.missing(waiting_tokens, request_tokens));
+        let retry_after = throughput.retry_after(demand.lane, self.missing(ahead, request_tokens));
         EmbedError::QueueFull { request_tokens, waiting_tokens, limit, retry_after }
     }
 }

@@ -1,7 +1,7 @@
 //! The queue in front of a backend: admission, lanes, batches, deadlines.
 //!
 //! Scope: [`EmbeddingQueue`], the handle. `inputs` makes tokens of what is given, `tasks` holds
-//! what waits, `admission` says who may wait, `query_cache` holds the vectors of queries of late,
+//! what waits, `shares` whose turn it is, `admission` says who may wait, `query_cache` holds the vectors of queries of late,
 //! `throughput` says how much runs at once and how fast, `state` is these together; `request` gathers a
 //! request's answers, `request_times` says where its time went, `owner` is the threads that alone run the
 //! backend, `lane_locks` is whose turn it is among several models. Out of scope: what a text may look
@@ -15,6 +15,7 @@ mod query_cache;
 mod request;
 mod request_times;
 mod shared;
+mod shares;
 mod state;
 mod tasks;
 mod throughput;
@@ -40,6 +41,7 @@ pub use self::{
     inputs::EmbedInputs,
     lane_locks::LaneLocks,
     request_times::{EmbedTimes, Stage, StageTimer},
+    shares::Sender,
 };
 use crate::{
     error::EmbedError,
@@ -111,6 +113,8 @@ pub enum Lane {
 pub struct EmbedOptions {
     /// Who waits for it.
     pub lane: Lane,
+    /// Who has sent it: each has an equal share of a lane.
+    pub sender: Sender,
     /// When the answer is of no use any more.
     pub deadline: Option<Instant>,
     /// Which of the model's prompts goes before the texts.
@@ -143,7 +147,8 @@ pub struct RequestPart {
 impl EmbedOptions {
     fn demand(&self) -> Demand {
         let RequestPart { continues, following_tokens } = self.part;
-        Demand { lane: self.lane, deadline: self.deadline, following_tokens, continues }
+        let Self { lane, sender, deadline, .. } = *self;
+        Demand { lane, sender, deadline, following_tokens, continues }
     }
 
     /// Whether the texts are what somebody searches with, which tends to come again.

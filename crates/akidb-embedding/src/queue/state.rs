@@ -46,10 +46,10 @@ impl QueueState {
         }
         let room = Room::of(demand, &self.throughput, settings, now);
         let is_first = self.queue.lane_tokens(demand.lane) == 0;
-        self.queue.admit(items, demand.lane, &room, now).map_err(
-            |NoRoom { request_tokens, waiting_tokens }| {
-                let tokens = (waiting_tokens, request_tokens);
-                room.refusal(tokens, demand, &self.throughput, settings, now)
+        let place = (demand.lane, demand.sender);
+        self.queue.admit(items, place, &room, now).map_err(
+            |NoRoom { request_tokens, ahead }| {
+                room.refusal((ahead, request_tokens), demand, &self.throughput, settings, now)
             },
         )?;
         self.throughput.note_arrival(demand.lane, is_first, now);
@@ -66,16 +66,16 @@ impl QueueState {
         now: Instant,
     ) -> Result<(), EmbedError> {
         let room = Room::of(demand, &self.throughput, settings, now);
-        if room.fits(self.queue.lane_tokens(demand.lane), 1) {
+        if room.fits(self.queue.ahead(demand.lane, demand.sender, 1), 1) {
             return Ok(());
         }
         self.queue.drop_unwanted(demand.lane, now);
-        let waiting_tokens = self.queue.lane_tokens(demand.lane);
-        if room.fits(waiting_tokens, 1) {
+        let ahead = self.queue.ahead(demand.lane, demand.sender, 1);
+        if room.fits(ahead, 1) {
             return Ok(());
         }
         // Whether it is too large for the queue at all, only its own tokens can say.
-        let tokens = (waiting_tokens, request_tokens.min(settings.queue_tokens));
+        let tokens = (ahead, request_tokens.min(settings.queue_tokens));
         Err(room.refusal(tokens, demand, &self.throughput, settings, now))
     }
 

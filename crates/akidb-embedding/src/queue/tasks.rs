@@ -9,7 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Embedding, Lane, admission::Room, request::PendingRequest};
+use super::{
+    Embedding, Lane,
+    admission::{Ahead, Room},
+    request::PendingRequest,
+    shares::{Sender, Shares},
+};
 use crate::{error::EmbedError, identity::Pooling};
 
 /// Everything that a backend is told of a text: equal ones have equal vectors.
@@ -63,6 +68,8 @@ pub(super) struct Task {
     pub(super) encoding: Arc<Encoding>,
     /// At least one, in the order of their arrival.
     pub(super) waiters: Vec<Waiter>,
+    /// Whose share of the lane it takes: of the first who waits for it.
+    sender: Sender,
     enqueued_at: Instant,
 }
 
@@ -88,8 +95,7 @@ impl Task {
 pub(super) struct NoRoom {
     /// Those of the request's distinct texts.
     pub(super) request_tokens: usize,
-    /// Those in its lane.
-    pub(super) waiting_tokens: usize,
+    pub(super) ahead: Ahead,
 }
 
 /// The most that a batch may hold; a single longer text still runs, alone.
@@ -111,38 +117,51 @@ pub(super) enum Duty {
     Bulk,
 }
 
-/// The tasks of one lane, in the order of their arrival.
+/// The tasks of one lane, in the order in which they run.
 #[derive(Debug, Default)]
 struct Waiting {
-    /// By ticket.
-    tasks: BTreeMap<u64, Task>,
-    tickets: HashMap<Arc<Encoding>, u64>,
+    tasks: BTreeMap<Turn, Task>,
+    turns: HashMap<Arc<Encoding>, Turn>,
     next_ticket: u64,
+    shares: Shares,
     tokens: usize,
     /// Requests that came since the last batch was taken.
     arrivals: usize,
 }
 
+/// When a task runs: the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    start: u64,
+    /// In the order of arrival.
+    ticket: u64,
+}
+
 impl Waiting {
     /// The tokens by which `items` would make the lane longer.
     fn added_tokens(&self, items: &[(Encoding, Waiter)]) -> usize {
-        let new = distinct(items).filter(|encoding| !self.tickets.contains_key(*encoding));
+        let new = distinct(items).filter(|encoding| !self.turns.contains_key(*encoding));
         new.map(|encoding| encoding.token_ids.len()).sum()
     }
 
-    fn add(&mut self, encoding: Encoding, waiter: Waiter, now: Instant) {
-        if let Some(task) =
-            self.tickets.get(&encoding).and_then(|ticket| self.tasks.get_mut(ticket))
-        {
+    /// What a request that adds so many tokens finds.
+    fn ahead(&self, sender: Sender, added: usize) -> Ahead {
+        Ahead { before: self.shares.before(sender, added), in_lane: self.tokens }
+    }
+
+    fn add(&mut self, encoding: Encoding, waiter: Waiter, sender: Sender, now: Instant) {
+        if let Some(task) = self.turns.get(&encoding).and_then(|turn| self.tasks.get_mut(turn)) {
             task.waiters.push(waiter);
             return;
         }
         let encoding = Arc::new(encoding);
-        self.tokens += encoding.token_ids.len();
-        self.tickets.insert(Arc::clone(&encoding), self.next_ticket);
-        let task = Task { encoding, waiters: vec![waiter], enqueued_at: now };
-        self.tasks.insert(self.next_ticket, task);
+        let tokens = encoding.token_ids.len();
+        self.tokens += tokens;
+        let turn = Turn { start: self.shares.add(sender, tokens), ticket: self.next_ticket };
         self.next_ticket += 1;
+        self.turns.insert(Arc::clone(&encoding), turn);
+        let task = Task { encoding, waiters: vec![waiter], sender, enqueued_at: now };
+        self.tasks.insert(turn, task);
     }
 
     fn first(&self) -> Option<&Task> {
@@ -150,19 +169,22 @@ impl Waiting {
     }
 
     fn take_first(&mut self) -> Option<Task> {
-        let (_, task) = self.tasks.pop_first()?;
-        self.tickets.remove(&task.encoding);
+        let (turn, task) = self.tasks.pop_first()?;
+        self.turns.remove(&task.encoding);
         self.tokens -= task.tokens();
+        self.shares.advance(turn.start);
+        self.shares.remove(task.sender, task.tokens());
         Some(task)
     }
 
     fn drop_unwanted(&mut self, now: Instant) {
-        let Self { tasks, tickets, tokens, .. } = self;
+        let Self { tasks, turns, tokens, shares, .. } = self;
         tasks.retain(|_, task| {
             let is_wanted = task.is_wanted(now);
             if !is_wanted {
-                tickets.remove(&task.encoding);
+                turns.remove(&task.encoding);
                 *tokens -= task.tokens();
+                shares.remove(task.sender, task.tokens());
             }
             is_wanted
         });
@@ -188,6 +210,11 @@ impl TaskQueue {
         self.lane(lane).tokens
     }
 
+    /// What a request that adds so many tokens finds in its lane.
+    pub(super) fn ahead(&self, lane: Lane, sender: Sender, added: usize) -> Ahead {
+        self.lane(lane).ahead(sender, added)
+    }
+
     /// Requests that came into a lane since its last batch was taken.
     pub(super) fn arrivals(&self, lane: Lane) -> usize {
         self.lane(lane).arrivals
@@ -198,23 +225,26 @@ impl TaskQueue {
     pub(super) fn admit(
         &mut self,
         items: Vec<(Encoding, Waiter)>,
-        lane: Lane,
+        (lane, sender): (Lane, Sender),
         room: &Room,
         now: Instant,
     ) -> Result<(), NoRoom> {
         let waiting = self.lane_mut(lane);
-        let fits = |waiting: &Waiting| room.fits(waiting.tokens, waiting.added_tokens(&items));
+        let fits = |waiting: &Waiting| {
+            let added = waiting.added_tokens(&items);
+            room.fits(waiting.ahead(sender, added), added)
+        };
         if !fits(waiting) {
             waiting.drop_unwanted(now);
         }
         if !fits(waiting) {
             let tokens = distinct(&items).map(|encoding| encoding.token_ids.len());
-            let waiting_tokens = waiting.tokens;
-            return Err(NoRoom { request_tokens: tokens.sum(), waiting_tokens });
+            let request_tokens = tokens.sum();
+            return Err(NoRoom { request_tokens, ahead: waiting.ahead(sender, request_tokens) });
         }
         waiting.arrivals += 1;
         for (encoding, waiter) in items {
-            waiting.add(encoding, waiter, now);
+            waiting.add(encoding, waiter, sender, now);
         }
         Ok(())
     }
@@ -250,7 +280,7 @@ impl TaskQueue {
         })
     }
 
-    /// Takes the next batch of a lane: in the order of arrival, since backends pack texts without
+    /// Takes the next batch of a lane: in the order of turns, since backends pack texts without
     /// padding and gain nothing from equal lengths. Empty when nothing in it is wanted any more.
     pub(super) fn take_batch(&mut self, lane: Lane, limit: BatchLimit, now: Instant) -> Vec<Task> {
         let waiting = self.lane_mut(lane);

@@ -62,14 +62,12 @@ fn options(context: &RequestContext, request: &Embed) -> EmbedOptions {
     let dimensions = request.dimensions.map(|given| usize::try_from(given).unwrap_or(usize::MAX));
     EmbedOptions {
         lane: request.rules.lane(request),
-        deadline: Some(context.deadline),
         input_type: request.input_type,
         pooling: request.pooling,
         normalize: request.normalize,
         dimensions,
         truncate: request.truncate.unwrap_or(request.rules.truncate()),
-        times: context.times.embedding(),
-        ..EmbedOptions::default()
+        ..context.embed_options()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use akidb_core::{Error, ErrorCode, Limits, Result, check_text};
-use akidb_embedding::{EmbedOptions, Embedding};
+use akidb_embedding::Embedding;
 
 use super::text_vectors::missing_embedding;
 use crate::{
@@ -65,11 +65,7 @@ impl Service {
         documents: Vec<String>,
         place_of: impl Fn(usize) -> String,
     ) -> Result<Vec<Embedding>> {
-        let options = EmbedOptions {
-            deadline: Some(context.deadline),
-            times: context.times.embedding(),
-            ..EmbedOptions::default()
-        };
+        let options = context.embed_options();
         let scored = documents.len() as u64;
         let pairs = model.score_pairs(query, documents, &options, place_of).await?;
         self.inner.metrics.requests.reranked_documents.inc_by(scored);

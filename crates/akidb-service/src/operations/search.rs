@@ -296,12 +296,8 @@ impl Service {
                 Ok(of(vector))
             }
             Like::Text(text) => {
-                let options = EmbedOptions {
-                    deadline: Some(context.deadline),
-                    input_type: Some(InputType::Query),
-                    times: context.times.embedding(),
-                    ..EmbedOptions::default()
-                };
+                let options =
+                    EmbedOptions { input_type: Some(InputType::Query), ..context.embed_options() };
                 let model = self.model_of(field)?;
                 let mut embeddings = model.embed(vec![text], &options, |_| "text".into()).await?;
                 let embedding = embeddings.pop().ok_or_else(missing_embedding)?;

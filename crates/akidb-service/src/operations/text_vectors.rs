@@ -98,10 +98,8 @@ impl Service {
         let owned = || texts.iter().map(|(_, placed)| placed.text.to_owned()).collect::<Vec<_>>();
         let options = EmbedOptions {
             lane: Lane::Bulk,
-            deadline: Some(context.deadline),
             input_type: Some(InputType::Document),
-            times: context.times.embedding(),
-            ..EmbedOptions::default()
+            ..context.embed_options()
         };
         let mut cut = Vec::new();
         if let Some(chunking) = field.chunking {

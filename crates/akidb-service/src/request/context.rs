@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use akidb_embedding::{EmbedOptions, Sender};
+
 use crate::{Caller, Principal, RequestSpan, RequestTimes};
 
 /// The door through which a request came, a label of the metrics.
@@ -51,6 +53,17 @@ impl RequestContext {
     #[must_use]
     pub(crate) fn of_node(self) -> Self {
         self.of(Caller { principal: Principal::NODE, ..Caller::default() })
+    }
+
+    /// How texts are embedded for it, as far as it says.
+    #[must_use]
+    pub(crate) fn embed_options(&self) -> EmbedOptions {
+        EmbedOptions {
+            sender: self.caller.principal.key().map_or_else(Sender::default, Sender::named),
+            deadline: Some(self.deadline),
+            times: self.times.embedding(),
+            ..EmbedOptions::default()
+        }
     }
 
     /// The same within the span of a request.

@@ -1,7 +1,7 @@
 //! Overload without a clock: requests come, a backend of a known speed runs, and time is a number
 //! that steps on.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     error::QueueLimit,
     identity::Pooling,
-    queue::{Embedding, request::PendingRequest},
+    queue::{Embedding, request::PendingRequest, shares::Sender},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -26,6 +26,7 @@ type Answer = Result<Vec<Embedding>, EmbedError>;
 /// Somebody whose texts wait.
 struct Client {
     lane: Lane,
+    sender: Sender,
     tokens: usize,
     came: Duration,
     answer: Receiver<Answer>,
@@ -52,6 +53,10 @@ struct World {
     next_text: u32,
     queries: Done,
     inserts: Done,
+    /// Inserts too, by who has sent them.
+    shares: HashMap<Sender, Done>,
+    /// Who sends now.
+    sender: Sender,
 }
 
 impl World {
@@ -66,6 +71,8 @@ impl World {
             next_text: 0,
             queries: Done::default(),
             inserts: Done::default(),
+            shares: HashMap::new(),
+            sender: Sender::default(),
         }
     }
 
@@ -106,10 +113,11 @@ impl World {
                 waiter,
             ));
         }
-        let demand = Demand { lane, deadline, following_tokens: 0, continues };
+        let demand = Demand { lane, sender: self.sender, deadline, following_tokens: 0, continues };
         self.state.admit(items, &demand, &self.settings, self.start + self.now)?;
         let tokens = texts.iter().sum();
-        self.clients.push(Client { lane, tokens, came: self.now, answer });
+        let sender = self.sender;
+        self.clients.push(Client { lane, sender, tokens, came: self.now, answer });
         Ok(())
     }
 
@@ -139,19 +147,46 @@ impl World {
     }
 
     fn take_answers(&mut self) {
-        let (now, queries, inserts) = (self.now, &mut self.queries, &mut self.inserts);
+        let Self { now, queries, inserts, shares, .. } = self;
         self.clients.retain_mut(|client| {
-            let done = if client.lane == Lane::Interactive { &mut *queries } else { &mut *inserts };
-            match client.answer.try_recv() {
-                Ok(Ok(_)) => {
+            let answer = client.answer.try_recv();
+            if answer == Err(TryRecvError::Empty) {
+                return true;
+            }
+            let mut counts = if client.lane == Lane::Interactive {
+                vec![&mut *queries]
+            } else {
+                vec![&mut *inserts, shares.entry(client.sender).or_default()]
+            };
+            for done in &mut counts {
+                if let Ok(Ok(_)) = answer {
                     done.tokens += client.tokens;
-                    done.longest = done.longest.max(now - client.came);
+                    done.longest = done.longest.max(*now - client.came);
+                } else {
+                    done.late += 1;
                 }
-                Ok(Err(_)) | Err(TryRecvError::Closed) => done.late += 1,
-                Err(TryRecvError::Empty) => return true,
             }
             false
         });
+    }
+
+    /// Inserts of several senders, each at its own rate of tokens, for so long. Answers how many of each
+    /// were refused.
+    fn share(&mut self, rates: &[(Sender, f64)], time: Duration) -> Vec<usize> {
+        let (until, mut refused) = (self.now + time, vec![0; rates.len()]);
+        let mut owed = vec![0.0; rates.len()];
+        while self.now < until {
+            for (index, (sender, rate)) in rates.iter().enumerate() {
+                owed[index] += rate / 1e3;
+                while owed[index] >= INSERT_TOKENS as f64 {
+                    owed[index] -= INSERT_TOKENS as f64;
+                    self.sender = *sender;
+                    refused[index] += usize::from(self.insert().is_err());
+                }
+            }
+            self.pass();
+        }
+        refused
     }
 
     /// Inserts at a rate of tokens, and ten queries a second, for so long. Answers the inserts
@@ -283,11 +318,51 @@ fn until_the_speed_is_known_only_memory_bounds_the_queue_and_a_full_one_refuses_
     assert!(matches!(refused, EmbedError::QueueFull { limit: found, .. } if found == limit));
     let (mut world, _) = overloaded(QueueSettings::default());
     let (settings, now) = (world.settings.clone(), world.at());
-    let demand = |lane| Demand { lane, deadline: None, following_tokens: 0, continues: false };
+    let demand = |lane| {
+        let sender = Sender::default();
+        Demand { lane, sender, deadline: None, following_tokens: 0, continues: false }
+    };
     let early =
         |world: &mut World, lane| world.state.refuse_early(9, &demand(lane), &settings, now);
     assert!(matches!(early(&mut world, Lane::Bulk), Err(EmbedError::QueueFull { .. })));
     assert_eq!(early(&mut world, Lane::Interactive), Ok(()), "lanes do not fill each other");
     let huge = world.ask(&[300_000], Lane::Bulk, SECOND, false);
     assert!(matches!(huge, Err(EmbedError::RequestTooLarge { .. })), "{huge:?}");
+}
+
+#[test]
+fn who_sends_little_does_not_wait_for_what_another_has_sent() {
+    let mut world = World::new(QueueSettings::default());
+    let [much, little] = ["much", "little"].map(Sender::named);
+    // An insert a second is far below an equal share.
+    let rates = [(much, 3.0 * capacity()), (little, INSERT_TOKENS as f64)];
+    let refused = world.share(&rates, 60 * SECOND);
+    assert!(refused[0] > 0, "there is always more of the one");
+    assert_eq!(refused[1], 0, "and the other is always let in");
+    let (much, little) = (&world.shares[&much], &world.shares[&little]);
+    assert!(much.longest > 5 * SECOND, "{:?}", much.longest);
+    // Its own tokens, as many of the other one, and the batch that runs.
+    let limit = 2 * batch_time(2 * INSERT_TOKENS);
+    assert!(little.longest <= limit, "{:?}", little.longest);
+    assert_eq!((much.late, little.late), (0, 0));
+}
+
+#[test]
+fn who_send_without_end_have_equal_shares() {
+    let mut world = World::new(QueueSettings::default());
+    let capacity = capacity();
+    let senders = ["a", "b", "c"].map(Sender::named);
+    let rates = senders.map(|sender| (sender, 2.0 * capacity));
+    let refused = world.share(&rates, 120 * SECOND);
+    assert!(refused.iter().all(|count| *count > 0), "{refused:?}");
+    let served = world.inserts.tokens as f64;
+    for sender in senders {
+        let Done { tokens, late, .. } = &world.shares[&sender];
+        let share = *tokens as f64 / served;
+        assert!((0.32..=0.35).contains(&share), "{share} of what was served");
+        assert_eq!(*late, 0);
+    }
+    let told = (0..1_000).find_map(|_| world.insert().err()).expect("there is an end to it");
+    let EmbedError::QueueFull { retry_after, .. } = told else { panic!("{told:?}") };
+    assert!(retry_after <= 10 * SECOND, "{retry_after:?}");
 }

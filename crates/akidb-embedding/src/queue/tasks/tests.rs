@@ -156,7 +156,7 @@ impl World {
         });
         let items = items.collect();
         let room = Room::in_memory(QUEUE_TOKENS);
-        let outcome = self.queue.admit(items, lane, &room, self.at(self.now));
+        let outcome = self.queue.admit(items, (lane, Sender::default()), &room, self.at(self.now));
         if self.lane_tokens(lane) + self.added_tokens(lane, texts) > QUEUE_TOKENS {
             self.forget_unwanted(lane);
         }
