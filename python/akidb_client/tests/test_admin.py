@@ -26,7 +26,8 @@ def test_keys_close_a_node(tmp_path: Path, node_env: dict[str, str]) -> None:
             with Client(opened.url, api_key=rotated.secret) as revoked:
                 with pytest.raises(error_codes.UnauthenticatedError):
                     revoked.collection("open").count()
-            assert {key.name for key in admin.admin.keys()} == {"first", "reader"}
+            listed = admin.admin.keys()
+            assert {key.name for key in listed} == {"first", "reader"}
         with Client(opened.url, api_key="wrong") as wrong:
             with pytest.raises(error_codes.UnauthenticatedError):
                 wrong.collections()

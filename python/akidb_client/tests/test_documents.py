@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from akidb_client import Client, Collection, NewDocument, NewField, OrderBy, error_codes
+from akidb_client import Client, Collection, NewDocument, NewField, NodeError, OrderBy, error_codes
 from akidb_client.errors import InvalidValueError, TaskFailedError
 from akidb_client.models import AliasAction, GivenAlias, IndexSettings
 
@@ -49,7 +49,7 @@ def test_aliases_and_copies(client: Client, films: Collection) -> None:
 def test_a_task_that_fails_is_an_error(client: Client, films: Collection) -> None:
     with pytest.raises(error_codes.TaskNotFoundError):
         client.tasks.wait("01a22f6d-a44f-75da-afda-ee26c3763125")
-    with pytest.raises((TaskFailedError, error_codes.NodeError)):
+    with pytest.raises((TaskFailedError, NodeError)):
         client.tasks.wait(films.reembed("no-such-model"))
 
 

@@ -1,4 +1,4 @@
-"""Frames as strangers bring them: each cell is stored as what it means, or refused with its place."""
+"""Frames as strangers bring them: each cell is stored as what it means, or is refused."""
 
 import datetime as dt
 from decimal import Decimal

@@ -7,6 +7,7 @@ from akidb_client import (
     Collection,
     FacetRequest,
     HybridParameters,
+    NodeError,
     RerankParameters,
     SearchRequest,
     error_codes,
@@ -78,9 +79,9 @@ def test_wrong_searches_are_errors_of_their_own(client: Client, films: Collectio
         films.search(vector=[1.0, 2.0])
     with pytest.raises(error_codes.InvalidFilterError):
         films.search("a", filter={"year": {"gte": 1990}})
-    with pytest.raises(error_codes.NodeError):
+    with pytest.raises(NodeError):
         films.search()
-    with pytest.raises(error_codes.NodeError) as raised:
+    with pytest.raises(NodeError) as raised:
         films.search("a", rerank=RerankParameters(model="none"))
     assert raised.value.code == "model_not_found"
     assert films.search("a", filter={"yaer": 1}).unknown_fields == ["yaer"]

@@ -85,14 +85,14 @@ class Batch:
         index = self.first + len(self.lines)
         try:
             line = line_of(document, f"documents[{index}]")
-            line = with_id(line) if self.makes_ids else line
+            line, has_id = with_id(line) if self.makes_ids else (line, True)
         except InvalidValueError as error:
             self.refused.append(LineError(index, error))
-            line = b""
+            line, has_id = b"", True
         self.lines.append(line)
         self.size += len(line) + 1
         # A second try of one with a condition would fail at what the first one did.
-        self.repeatable = self.repeatable and b'"if_seq"' not in line
+        self.repeatable = self.repeatable and has_id and b'"if_seq"' not in line
 
     def is_full(self) -> bool:
         """Whether it is to be sent."""
@@ -123,17 +123,20 @@ def line_of(document: ImportedDocument, place: str) -> bytes:
     return line
 
 
-def with_id(line: bytes) -> bytes:
-    """A line with an id of its own where it has none; what is no object stays as it is."""
+def with_id(line: bytes) -> tuple[bytes, bool]:
+    """A line with an id of its own where it has none, and whether it has one then.
+
+    What the node will refuse counts as if it had.
+    """
     try:
         document = json.loads(line)
     except ValueError:
-        return line
+        return line, True
     if not isinstance(document, dict) or "id" in document:
-        return line
+        return line, not isinstance(document, dict) or document["id"] is not None
     start = b'{"id":"%s"' % str(uuid.uuid4()).encode()
     # Put in as text: what json has read may not be all that the line says.
-    return start + (b"," if document else b"") + line.lstrip()[1:]
+    return start + (b"," if document else b"") + line.lstrip()[1:], True
 
 
 @dataclass(slots=True)
