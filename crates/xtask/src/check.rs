@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use crate::{
     generate,
     process::{self, cargo, program},
+    python_packages::PythonPackages,
     tools::DENY,
 };
 
@@ -28,6 +29,7 @@ const CHECKS: &[Check] = &[
     Check { name: "formatting", run: formatting },
     Check { name: "lints", run: lints },
     Check { name: "generated files", run: generated_files },
+    Check { name: "packages of Python", run: packages_of_python },
     Check { name: "dependencies", run: dependencies },
     Check { name: "alerts", run: metrics::check_alerts },
     Check { name: "metrics of a node", run: metrics::check },
@@ -82,6 +84,11 @@ fn lints() -> Result<Verdict> {
 
 fn generated_files() -> Result<Verdict> {
     generate::check()?;
+    Ok(Verdict::Passed)
+}
+
+fn packages_of_python() -> Result<Verdict> {
+    PythonPackages::set_up()?.lint()?;
     Ok(Verdict::Passed)
 }
 

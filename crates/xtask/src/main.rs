@@ -24,6 +24,7 @@ mod node;
 mod packages;
 mod process;
 mod python;
+mod python_packages;
 mod smoke;
 mod test_run;
 mod tools;

@@ -21,6 +21,7 @@ use crate::{
     model, packages,
     process::{self, cargo, program},
     python,
+    python_packages::PythonPackages,
     tools::NEXTEST,
     torture, workspace,
 };
@@ -47,6 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut report = Report::default();
     let setup = Setup {
         python: python::with_clients()?,
+        packages: PythonPackages::set_up()?,
         mlx: Mlx::set_up()?,
         nextest: NEXTEST.ensure()?,
         prometheus: report.fetched("Prometheus", packages::prometheus("prometheus")),
@@ -58,6 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.is_plain() {
         report.add("documentation tests", documentation());
         report.add("module of MLX", setup.module());
+        report.add("packages of Python", setup.packages());
         report.add("pages", setup.pages());
         report.add("texts by MLX", setup.texts_by_mlx(&options.nextest));
     }
@@ -76,6 +79,7 @@ fn documentation() -> Result<PartResult> {
 /// What is installed and built before the first test.
 struct Setup {
     python: PathBuf,
+    packages: PythonPackages,
     mlx: Mlx,
     nextest: PathBuf,
     prometheus: Option<PathBuf>,
@@ -92,6 +96,11 @@ impl Setup {
 
     fn module(&self) -> Result<PartResult> {
         self.mlx.test_module(&self.model_dir())?;
+        Ok(PartResult::Passed)
+    }
+
+    fn packages(&self) -> Result<PartResult> {
+        self.packages.test(&self.akidb, &self.models_dir)?;
         Ok(PartResult::Passed)
     }
 

@@ -35,8 +35,10 @@ def test_data_stays_and_a_second_client_is_told_of_the_lock(
         assert "lock" in str(raised.value) and str(tmp_path / "data") in str(raised.value)
     with Client(path=tmp_path / "data", env=node_env) as client:
         assert client.collection("kept").count() == 1
+        folder = client._node._folder if client._node else tmp_path
         assert client.is_alive() and client.ready().ready and "akidb_" in client.metrics()
     client.close()
+    assert not folder.exists()
 
 
 PARENT = """

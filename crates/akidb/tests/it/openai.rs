@@ -6,6 +6,7 @@ use std::{
     process::Command,
 };
 
+use akidb_client::{NewKey, Role};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
@@ -29,13 +30,37 @@ fn the_official_python_client_works_unchanged() {
         return;
     };
     let (_folder, data_dir) = scratch();
-    let node = Node::start_with(&data_dir, Backend::Native, |command| {
+    let node = start(&data_dir);
+    run_client(&python, &node, &[]);
+}
+
+#[tokio::test]
+async fn the_official_python_client_shows_its_key() {
+    let Some(python) = python() else {
+        eprintln!("SKIPPED: no Python with OpenAI's client; `cargo xtask test` installs it");
+        return;
+    };
+    let (_folder, data_dir) = scratch();
+    let node = start(&data_dir);
+    let open = akidb_client::Client::new(&node.url()).unwrap();
+    let admin = open.create_key(&NewKey::new("first", Role::Admin)).await.unwrap();
+    let closed = open.with_key(&admin.secret).unwrap();
+    let reader = closed.create_key(&NewKey::new("reader", Role::Read)).await.unwrap();
+    run_client(&python, &node, &[&reader.secret]);
+}
+
+fn start(data_dir: &Path) -> Node {
+    Node::start_with(data_dir, Backend::Native, |command| {
         // It also sends ids of the model's own vocabulary.
         command.env("AKIDB_EMBEDDING__ACCEPT_TOKEN_IDS", "true");
-    });
+    })
+}
+
+/// Runs the script with OpenAI's client, which fails where anything is not as it must be.
+fn run_client(python: &Path, node: &Node, keys: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/openai_client.py");
     let url = format!("{}/v1", node.url());
-    let output = Command::new(&python).arg(script).arg(url).arg(MODEL).output();
+    let output = Command::new(python).arg(script).args([url.as_str(), MODEL]).args(keys).output();
     let output = output.unwrap_or_else(|error| panic!("{}: {error}", python.display()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

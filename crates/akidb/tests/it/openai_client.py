@@ -1,7 +1,8 @@
 """The official client of OpenAI, unchanged, against a node.
 
 Run with the URL of the node's /v1 and the name of its model, which reads 256 tokens at most and
-makes vectors of 384 values. Ends with an exception where anything is not as it must be.
+makes vectors of 384 values; on a node that is closed by keys, with one of them too. Ends with an
+exception where anything is not as it must be.
 """
 
 import math
@@ -12,8 +13,8 @@ from array import array
 import openai
 from openai import OpenAI
 
-url, model = sys.argv[1:]
-client = OpenAI(base_url=url, api_key="not used", max_retries=0)
+url, model, *keys = sys.argv[1:]
+client = OpenAI(base_url=url, api_key=keys[0] if keys else "not used", max_retries=0)
 TEXTS = ["a boat on a lake", "Ein Boot auf dem See 🚣", "stock market losses"]
 # "a boat on a lake", without and with the model's special tokens.
 TOKENS = [1037, 4049, 2006, 1037, 2697]
@@ -111,5 +112,14 @@ def errors():
     refused(bad, 400, "inputs", "did you mean", "unknown_field", unknown)
 
 
+def other_keys():
+    for key in ("wrong", keys[0][:-1]):
+        stranger = client.with_options(api_key=key)
+        for ask in (lambda: stranger.embeddings.create(model=model, input="a"), stranger.models.list):
+            refused(openai.AuthenticationError, 401, None, "key", "unauthenticated", ask)
+
+
 for check in (shapes, dimensions, extensions, models, errors):
     check()
+if keys:
+    other_keys()

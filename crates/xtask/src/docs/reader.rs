@@ -23,6 +23,7 @@ use crate::{
 };
 
 const PAGE_WITHIN: Duration = Duration::from_secs(900);
+const PYTHON_CLIENT: &str = "python/akidb_client/src";
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
 /// What the pages are run with.
@@ -93,6 +94,8 @@ impl<'a> Reader<'a> {
             .current_dir(self.folder.join("akidb"))
             .env("HOME", self.folder.join("home"))
             .env("PATH", search_path(self.tools)?)
+            // As if the reader had installed the client that the pages say to install.
+            .env("PYTHONPATH", workspace::root().join(PYTHON_CLIENT))
             .env("AKIDB_URL", format!("http://{}", self.addresses.rest))
             .env("no_proxy", "127.0.0.1")
             .stdin(Stdio::null())

@@ -62,9 +62,9 @@ class OwnNode:
         start_timeout_s: float = 120.0,
     ) -> None:
         self.path = Path(path)
-        self._folder = tempfile.TemporaryDirectory(prefix="akidb-client-")
-        self.log_path = Path(self._folder.name) / "log"
-        self._said = Path(self._folder.name) / "said"
+        self._folder = Path(tempfile.mkdtemp(prefix="akidb-client-"))
+        self.log_path = self._folder / "log"
+        self._said = self._folder / "said"
         self._process = self._start(find_binary(binary), {**os.environ, **(env or {})})
         atexit.register(self.stop)
         try:
@@ -79,7 +79,7 @@ class OwnNode:
         with self._said.open("wb") as said, self.log_path.open("wb") as log:
             # A session of its own, so that Ctrl-C in a terminal stops this process first.
             return subprocess.Popen(  # noqa: S603 (the program is the user's choice)
-                [sys.executable, "-I", "-S", str(KEEPER), *serve],
+                [sys.executable, "-I", "-S", str(KEEPER), str(self._folder), *serve],
                 stdin=subprocess.PIPE,
                 stdout=said,
                 stderr=log,
@@ -133,4 +133,5 @@ class OwnNode:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._folder.cleanup()
+        # The keeper has removed it, unless the node had ended by itself.
+        shutil.rmtree(self._folder, ignore_errors=True)
