@@ -101,6 +101,12 @@ def test_values_are_stored_as_what_they_mean(films: Collection) -> None:
     stored = {"at": "2024-01-31T12:00:00+00:00", "n": 7, "x": 0.5, "l": [1, 2]}
     assert films.get("dated").metadata == stored
     assert films.count({"at": {"$gte": moment}}) == 1
+    within: list[object] = []
+    within.append(within)
+    with pytest.raises(InvalidValueError, match="within itself"):
+        films.upsert([{"id": 1, "text": "a", "metadata": {"v": within}}])
+    with pytest.raises(InvalidValueError, match="within itself"):
+        films.update_all({"v": within})
     for value in (float("nan"), float("inf"), {1, 2}, b"bytes", object()):
         with pytest.raises(InvalidValueError) as raised:
             films.upsert([{"id": 1, "text": "a"}, {"id": 2, "text": "b", "metadata": {"v": value}}])

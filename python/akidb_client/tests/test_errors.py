@@ -69,6 +69,8 @@ def test_a_write_is_sent_again_where_nothing_was_changed(
         (("301 Moved", b"", "location: https://elsewhere/"), NotANodeError, "elsewhere"),
         (("200 OK", b'{"name": 5, "version": "1"}'), NotANodeError, ".name is 5"),
         (("200 OK", b"[]"), NotANodeError, "not as expected"),
+        (("200 OK", b"[" * 100_000), NotANodeError, "no JSON"),
+        (("200 OK", b"\xff\xfe"), NotANodeError, "no JSON"),
         (("200 OK", b"\x1f\x8bbroken", "content-encoding: gzip"), NotANodeError, "can not be read"),
         (("500 Oh", b'{"error": "oops"}'), NotANodeError, "500"),
         (("500 Oh", b'{"error": {"code": "new_one", "message": "m"}}'), NodeError, "new_one: m"),
@@ -145,7 +147,7 @@ def test_an_older_node_is_named_as_such(client: Client) -> None:
 
 
 def test_arguments_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    for wrong in ("./data", "ftp://a", "http://", "127.0.0.1:8080", "http://a:b"):
+    for wrong in ("./data", "ftp://a", "http://", "127.0.0.1:8080", "http://a:b", "http://a/?b"):
         with pytest.raises(InvalidValueError):
             Client(wrong)
     for arguments in (
@@ -159,7 +161,8 @@ def test_arguments_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
             Client(**arguments)  # type: ignore[arg-type]
     monkeypatch.setenv("AKIDB_API_KEY", "of-the-environment")
     assert Client()._transport.settings.api_key == "of-the-environment"
-    assert Client(api_key="own")._transport.settings.api_key == "own"
+    own = Client(api_key="own-secret")._transport.settings
+    assert own.api_key == "own-secret" and "own-secret" not in repr(own)
 
 
 def test_errors_can_be_sent_between_processes() -> None:

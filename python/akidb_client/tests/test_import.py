@@ -104,6 +104,14 @@ SUMMARY = (
 SOON = Retries(first_wait_s=0.001)
 
 
+@pytest.mark.parametrize("line", [b"7", b'{"error":{}}', b'{"line":"x","error":{"code":"a"}}'])
+def test_a_strangers_answer_is_no_answer(stranger: Stranger, line: bytes) -> None:
+    stranger.says("200 OK", line + b"\n")
+    with Client(stranger.url, retries=Retries(attempts_max=1)) as client:
+        with pytest.raises(ImportInterruptedError):
+            client.collection("a").import_documents([{"vector": [1]}])
+
+
 def test_an_answer_that_broke_off_is_asked_for_again(stranger: Stranger) -> None:
     stranger.says("200 OK", b"").says("200 OK", SUMMARY)
     with Client(stranger.url, retries=SOON) as client:

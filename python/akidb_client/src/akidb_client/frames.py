@@ -167,7 +167,9 @@ def _is_nan(cell: Any) -> bool:
 def _hint(cell: Any) -> str | None:
     name = type(cell).__name__
     if name == "Decimal":
-        return "say what is meant: .astype(float), or .astype(str)"
+        return "say what is meant: a float, or a text"
+    if isinstance(cell, float):
+        return "make it a missing one, such as by .fill_nan(None)"
     if name in {"timedelta", "Timedelta", "timedelta64", "time", "Period", "Interval"}:
         return "say what is meant: a number of seconds, or a text"
     return None

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from akidb_client import json_reading, json_writing, request
-from akidb_client.errors import AkiDBError, InvalidValueError, NodeError, UnreachableError
+from akidb_client.errors import (
+    AkiDBError,
+    InvalidValueError,
+    NodeError,
+    NotANodeError,
+    UnreachableError,
+)
 from akidb_client.models import ImportSummary, NewDocument
 
 LINES_MAX = 1000
@@ -169,8 +175,15 @@ def read_answer(body: bytes, batch: Batch) -> Answer:
         UnreachableError: The answer broke off.
         NotANodeError: It is no answer to an import.
     """
+    try:
+        return _read_lines(body.splitlines(), batch)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise NotANodeError("the answer is none to an import", outcome="unknown") from None
+
+
+def _read_lines(lines: list[bytes], batch: Batch) -> Answer:
     errors: list[LineError] = []
-    for line in body.splitlines():
+    for line in lines:
         answer = _object(line)
         if "summary" in answer:
             if answer.get("error"):

@@ -28,7 +28,7 @@ def parse(body: bytes) -> Any:
     """
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         start = body[:60].decode("utf-8", "replace").strip()
         raise NotANodeError(
             f"the answer is no JSON, it begins with {start!r}",

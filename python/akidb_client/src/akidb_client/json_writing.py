@@ -16,6 +16,7 @@ from uuid import UUID
 from akidb_client import vectors
 from akidb_client.errors import InvalidValueError
 
+TOO_DEEP = "it is nested too deeply, or within itself"
 VECTOR_KEYS = {"vector": "one", "vectors": "map"}
 """Where vectors stand in a document that is given as a dict."""
 
@@ -28,6 +29,18 @@ def to_bytes(value: Any) -> bytes:
     except UnicodeEncodeError as error:
         wrong = f"a text has a lone surrogate, {error.object[error.start : error.end]!a}"
         raise InvalidValueError("the request", wrong) from None
+
+
+def body(value: Any) -> bytes:
+    """The bytes of a request's dataclass, or of other JSON.
+
+    Raises:
+        InvalidValueError: A part of it has no meaning in JSON.
+    """
+    try:
+        return to_bytes(request(value))
+    except RecursionError:
+        raise InvalidValueError("the request", TOO_DEEP) from None
 
 
 def request(value: Any, place: str = "") -> Any:
@@ -43,6 +56,13 @@ def request(value: Any, place: str = "") -> Any:
 
 def document(value: Any, place: str) -> dict[str, Any]:
     """A document as JSON, be it a `NewDocument` or a dict with its fields."""
+    try:
+        return _document(value, place)
+    except RecursionError:
+        raise InvalidValueError(place, TOO_DEEP) from None
+
+
+def _document(value: Any, place: str) -> dict[str, Any]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _fields(value, place)
     if not isinstance(value, Mapping):

@@ -1,7 +1,8 @@
 """Runs a node for as long as the process that started this one lives.
 
-It is run as a program: its arguments are a folder that goes with the node, and the command. Its stdin is
-a pipe of which the other end is held by that process alone; the system closes it however that ends.
+It is run as a program: its arguments are a folder that goes with the node, and the command. Its
+stdin is a pipe of which that process alone holds the other end; the system closes it however that
+ends.
 """
 
 import os

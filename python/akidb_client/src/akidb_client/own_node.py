@@ -61,11 +61,12 @@ class OwnNode:
         env: Mapping[str, str] | None = None,
         start_timeout_s: float = 120.0,
     ) -> None:
+        program = find_binary(binary)
         self.path = Path(path)
         self._folder = Path(tempfile.mkdtemp(prefix="akidb-client-"))
         self.log_path = self._folder / "log"
         self._said = self._folder / "said"
-        self._process = self._start(find_binary(binary), {**os.environ, **(env or {})})
+        self._process = self._start(program, {**os.environ, **(env or {})})
         atexit.register(self.stop)
         try:
             self.url = self._ready(start_timeout_s)

@@ -62,7 +62,7 @@ def with_body(
     method: str, path: tuple[str, ...], body: Any, *, repeatable: bool = False
 ) -> Request:
     """The same of any method."""
-    written = None if body is None else json_writing.to_bytes(json_writing.request(body))
+    written = None if body is None else json_writing.body(body)
     return Request(method, path, body=written, repeatable=repeatable)
 
 

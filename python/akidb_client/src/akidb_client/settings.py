@@ -3,7 +3,7 @@
 import os
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -30,7 +30,7 @@ class Settings:
     """What `Client` and `AsyncClient` are made of, checked."""
 
     url: str
-    api_key: str | None
+    api_key: str | None = field(repr=False)
     tls: ssl.SSLContext | bool
     timeout_s: float | None
     retries: Retries
@@ -61,7 +61,7 @@ def checked_url(url: str) -> str:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
         raise InvalidValueError("url", f"{url!r} is no URL") from None
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.query:
         raise InvalidValueError(
             "url",
             f"{url!r} does not start with http:// or https://",

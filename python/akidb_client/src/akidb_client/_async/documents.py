@@ -142,8 +142,7 @@ class AsyncDocuments(AsyncNamed):
             expires_at=expires_at,
             if_seq=if_seq,
         )
-        body = json_writing.to_bytes(json_writing.request(wanted))
-        sent = Request("PATCH", self._path("document"), _of_id(id), body)
+        sent = Request("PATCH", self._path("document"), _of_id(id), json_writing.body(wanted))
         return await self._transport.send(sent, Document)
 
     async def update_where(self, filter: Filter, metadata: Mapping[str, Any]) -> UpdateReply:

@@ -145,8 +145,7 @@ class Documents(Named):
             expires_at=expires_at,
             if_seq=if_seq,
         )
-        body = json_writing.to_bytes(json_writing.request(wanted))
-        sent = Request("PATCH", self._path("document"), _of_id(id), body)
+        sent = Request("PATCH", self._path("document"), _of_id(id), json_writing.body(wanted))
         return self._transport.send(sent, Document)
 
     def update_where(self, filter: Filter, metadata: Mapping[str, Any]) -> UpdateReply:

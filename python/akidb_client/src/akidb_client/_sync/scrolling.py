@@ -86,7 +86,7 @@ class Scrolls(Named):
         """Writes all documents that match as JSON Lines, which `import_file` reads; says how many.
 
         Args:
-            path: The file, which is replaced.
+            path: The file, which is replaced when all is written.
             filter: Which documents; all where absent.
             vectors: Whether their vectors are written, so that no text is embedded again.
             show_progress: Whether a bar of `tqdm` shows how far it is, where that is installed.
@@ -94,12 +94,13 @@ class Scrolls(Named):
         """
         include: list[Part] = ["text", "metadata", "vector"] if vectors else ["text", "metadata"]
         documents = self.scroll(filter=filter, include=include, on_damaged=on_damaged)
-        count = 0
-        with Path(path).open("w", encoding="utf-8") as file, progress.bar(show_progress) as bar:
+        count, partial = 0, Path(f"{path}.partial")
+        with partial.open("w", encoding="utf-8") as file, progress.bar(show_progress) as bar:
             for document in documents:
                 file.write(json.dumps(frames.exported(document), ensure_ascii=False) + "\n")
                 count += 1
                 bar.update(1)
+        partial.replace(path)
         return count
 
     def to_pandas(
