@@ -92,6 +92,10 @@ class NodeError(AkiDBError):
         self.code, self.status, self.violations = code, status, violations
 
 
+class ClientClosedError(AkiDBError):
+    """The client was closed before the request."""
+
+
 class UnreachableError(AkiDBError):
     """No answer came, or not all of it."""
 
@@ -154,7 +158,15 @@ class ImportInterruptedError(AkiDBError):
     def __init__(self, documents: int, cause: AkiDBError) -> None:
         self.documents, self.cause = documents, cause
         message = f"the import ended after {documents} documents: {cause.message}"
-        super().__init__(message, hint=cause.hint, outcome="unknown", retryable=cause.retryable)
+        super().__init__(
+            message,
+            hint=cause.hint,
+            outcome="unknown",
+            retryable=cause.retryable,
+            retry_after=cause.retry_after,
+            request_id=cause.request_id,
+        )
+        self.code = cause.code
 
 
 class TaskFailedError(AkiDBError):

@@ -73,6 +73,10 @@ class Columns:
         for name in keys:
             if name not in names:
                 raise FrameError(None, name, "the frame has no such column")
+        for name, usual in zip((id, text, vector), OWN, strict=False):
+            # The usual ones need not be there, others were asked for.
+            if name not in (None, usual, *names):
+                raise FrameError(None, str(name), "the frame has no such column")
         found = [one if one in names else None for one in (id, text, vector)]
         if found[1] is None and found[2] is None:
             raise FrameError(

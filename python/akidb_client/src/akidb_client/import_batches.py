@@ -3,13 +3,11 @@
 Scope: what is the same whether the client waits or not. Out of scope: sending.
 """
 
-import gzip
 import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from akidb_client import json_reading, json_writing, request
 from akidb_client.errors import (
@@ -111,11 +109,6 @@ class Batch:
     def body(self) -> bytes:
         """What is sent."""
         return b"\n".join(self.lines) + b"\n"
-
-
-def opened(path: Path) -> IO[bytes]:
-    """A file of lines, decompressed where its name ends with `.gz`."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
 def line_of(document: ImportedDocument, place: str) -> bytes:

@@ -1,6 +1,7 @@
 """A request before it is sent, and what an answer that is no success says."""
 
 import dataclasses
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,6 +71,15 @@ def with_headers(request: Request, headers: Mapping[str, str | None]) -> Request
     """The same with those headers that have a value."""
     given = {name: value for name, value in headers.items() if value is not None}
     return dataclasses.replace(request, headers={**request.headers, **given})
+
+
+def is_of_tls(error: BaseException | None) -> bool:
+    """Whether no connection was made because of TLS: another protocol, a certificate of nobody."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> AkiDBError:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from akidb_client.errors import AkiDBError
+from akidb_client.errors import AkiDBError, InvalidValueError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +25,16 @@ class Retries:
     attempts_max: int = 4
     first_wait_s: float = 0.1
     wait_max_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuses what would never send, or never wait.
+
+        Raises:
+            InvalidValueError: A number is too small.
+        """
+        for name, least in (("attempts_max", 1), ("first_wait_s", 0), ("wait_max_s", 0)):
+            if not getattr(self, name) >= least:
+                raise InvalidValueError(name, f"{getattr(self, name)} is less than {least}")
 
     def wait_s(self, attempt: int, error: AkiDBError, *, repeatable: bool) -> float | None:
         """The seconds to wait after attempt number `attempt`, from 0; `None`: the error counts."""

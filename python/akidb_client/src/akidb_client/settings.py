@@ -1,5 +1,6 @@
 """How a client speaks to its node."""
 
+import math
 import os
 import re
 import ssl
@@ -61,13 +62,32 @@ def checked_url(url: str) -> str:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
         raise InvalidValueError("url", f"{url!r} is no URL") from None
-    if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.query:
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise InvalidValueError(
             "url",
             f"{url!r} does not start with http:// or https://",
             hint="a data directory is given by its name: Client(path=..)",
         )
+    if parsed.userinfo:
+        # It would stand in errors and logs.
+        raise InvalidValueError("url", "it has a user or a password", hint="a key is api_key=")
+    if parsed.query or parsed.fragment:
+        raise InvalidValueError("url", f"{url!r} has more than an address: ? or #")
     return url.rstrip("/")
+
+
+def checked_timeout(timeout: float | None) -> float | None:
+    """The seconds that a request may take.
+
+    Raises:
+        InvalidValueError: It is no number of seconds above 0.
+    """
+    if timeout is None:
+        return None
+    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if not is_number or not 0 < timeout < math.inf:
+        raise InvalidValueError("timeout", f"{timeout!r} is no number of seconds above 0")
+    return float(timeout)
 
 
 def checked_key(api_key: str | None) -> str | None:

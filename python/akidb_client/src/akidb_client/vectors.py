@@ -51,7 +51,9 @@ def _of_array(vector: Any, place: str) -> "array[float]":
     kind = getattr(getattr(vector, "dtype", None), "kind", "f")
     if kind not in "fiu":
         raise InvalidVectorShapeError(place, f"an array of {vector.dtype} holds no numbers")
-    return _of_sequence(vector.tolist(), place)
+    # A column of polars has the other name alone.
+    values = vector.tolist() if hasattr(vector, "tolist") else vector.to_list()
+    return _of_sequence(values, place)
 
 
 def _of_sequence(vector: Any, place: str) -> "array[float]":

@@ -36,6 +36,7 @@ from akidb_client.models import (
 from akidb_client.own_node import OwnNode
 from akidb_client.retries import Retries
 from akidb_client.settings import Settings
+from akidb_client.values import listed
 
 ONCE = Retries()
 
@@ -92,14 +93,15 @@ class AsyncClient:
             raise InvalidValueError("binary, env", "they are of a node that path= starts")
         key = settings.checked_key(api_key)
         tls = settings.tls(ca, verify=verify)
-        address = settings.checked_url(url or settings.DEFAULT_URL)
+        address = settings.checked_url(settings.DEFAULT_URL if url is None else url)
+        timeout_s = settings.checked_timeout(timeout)
         self._node = None if path is None else OwnNode(path, binary=binary, env=env)
         self._transport = AsyncTransport(
             Settings(
                 url=address if self._node is None else self._node.url,
                 api_key=key,
                 tls=tls,
-                timeout_s=timeout,
+                timeout_s=timeout_s,
                 retries=retries,
                 answer_bytes_max=answer_bytes_max,
             )
@@ -245,7 +247,7 @@ class AsyncClient:
             QueueFullError: The node has too much to embed already, also after the retries.
         """
         wanted = EmbedRequest(
-            texts=list(texts),
+            texts=listed(texts, "texts"),
             model=model,
             input_type=input_type,
             dimensions=dimensions,
@@ -269,7 +271,7 @@ class AsyncClient:
         """Documents in the order in which they answer a query, by a re-ranker that is loaded."""
         wanted = RerankRequest(
             query=query,
-            documents=list(documents),
+            documents=listed(documents, "documents"),
             model=model,
             top_n=top_n,
             return_documents=return_documents,

@@ -7,7 +7,6 @@ from typing import Any, Literal, TypeAlias
 
 from akidb_client import json_writing, request
 from akidb_client._async.named import AsyncNamed
-from akidb_client.errors import InvalidValueError
 from akidb_client.models import (
     CountReply,
     CountRequest,
@@ -23,7 +22,7 @@ from akidb_client.models import (
     UpsertReply,
 )
 from akidb_client.request import Request
-from akidb_client.values import DocumentId, Filter, Vector
+from akidb_client.values import DocumentId, Filter, Vector, checked_id, listed
 
 GivenDocument: TypeAlias = NewDocument | Mapping[str, Any]
 """A `NewDocument`, or a dict with its fields."""
@@ -57,7 +56,8 @@ class AsyncDocuments(AsyncNamed):
             ConditionFailedError: A document is not of the version of its `if_seq`.
         """
         written = [
-            json_writing.document(one, f"documents[{index}]") for index, one in enumerate(documents)
+            json_writing.document(one, f"documents[{index}]")
+            for index, one in enumerate(listed(documents, "documents"))
         ]
         body: dict[str, Any] = {"documents": written}
         if mode is not None:
@@ -92,7 +92,7 @@ class AsyncDocuments(AsyncNamed):
         """
         query = _of_id(id)
         if include is not None:
-            query["include"] = ",".join(include)
+            query["include"] = ",".join(listed(include, "include"))
         return await self._transport.send(
             request.get(*self._path("document"), query=query), Document
         )
@@ -101,7 +101,7 @@ class AsyncDocuments(AsyncNamed):
         self, ids: Sequence[DocumentId], *, include: Sequence[Part] | None = None
     ) -> DocumentList:
         """The documents of these ids that are there, in this order, and those that are damaged."""
-        wanted = GetRequest(ids=list(ids), include=include)
+        wanted = GetRequest(ids=listed(ids, "ids"), include=include)
         sent = request.post(*self._path("documents", "get"), body=wanted, repeatable=True)
         return await self._transport.send(sent, DocumentList)
 
@@ -159,9 +159,7 @@ class AsyncDocuments(AsyncNamed):
 
     async def delete(self, ids: Sequence[DocumentId]) -> DeleteReply:
         """Deletes the documents of these ids that are there, and says how many that were."""
-        if isinstance(ids, (str, int)):
-            raise InvalidValueError("ids", f"{ids!r} is one id", hint="give a list of ids")
-        return await self._delete(DeleteRequest(ids=list(ids)))
+        return await self._delete(DeleteRequest(ids=listed(ids, "ids")))
 
     async def delete_one(self, id: DocumentId, *, if_seq: int | None = None) -> None:
         """Deletes one document.
@@ -200,6 +198,5 @@ class AsyncDocuments(AsyncNamed):
 
 def _of_id(id: DocumentId) -> dict[str, str]:
     """What names one document in a query: `5` and `"5"` are different ids."""
-    if isinstance(id, bool) or not isinstance(id, (str, int)):
-        raise InvalidValueError("id", f"{type(id).__name__} is no id: a text or an integer is")
-    return {"id": str(id), "type": "string" if isinstance(id, str) else "integer"}
+    found = checked_id(id, "id")
+    return {"id": str(found), "type": "string" if isinstance(found, str) else "integer"}

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from akidb_client import frames, import_batches, progress
+from akidb_client import files, frames, import_batches, progress
 from akidb_client._async.iterating import AnyIterable, each
 from akidb_client._async.named import AsyncNamed
 from akidb_client.errors import AkiDBError, ImportInterruptedError
 from akidb_client.import_batches import Answer, Batch, ImportedDocument, ImportResult, LineError
 from akidb_client.request import Request
+from akidb_client.values import several
 
 IDEMPOTENCY = "idempotency-key"
 Mode = Literal["upsert", "create", "update"]
@@ -51,6 +52,7 @@ class AsyncImports(AsyncNamed):
             total: How many documents there are, for the bar.
 
         Raises:
+            NodeError: The node refused it before anything was stored.
             ImportInterruptedError: The node went away for longer than the retries last, or ended
                 the import; it says how many documents were answered.
         """
@@ -66,7 +68,7 @@ class AsyncImports(AsyncNamed):
                 if on_progress is not None:
                     on_progress(result)
 
-            async for document in each(documents):
+            async for document in each(several(documents, "documents")):
                 batch.add(document)
                 if batch.is_full():
                     await send(batch)
@@ -86,7 +88,7 @@ class AsyncImports(AsyncNamed):
         show_progress: bool = False,
     ) -> ImportResult:
         """Imports a file of JSON Lines, compressed by gzip where its name ends with `.gz`."""
-        with import_batches.opened(Path(path)) as lines:
+        with files.opened(Path(path)) as lines:
             return await self.import_documents(
                 lines,
                 mode=mode,
@@ -162,6 +164,8 @@ class AsyncImports(AsyncNamed):
             except AkiDBError as error:
                 retries = self._transport.settings.retries_of(sent)
                 wait_s = retries.wait_s(attempt, error, repeatable=sent.repeatable)
+                if wait_s is None and batch.first == 0 and error.outcome == "not_applied":
+                    raise
                 if wait_s is None:
                     raise ImportInterruptedError(batch.first, error) from error
                 await asyncio.sleep(wait_s)

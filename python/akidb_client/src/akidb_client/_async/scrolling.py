@@ -1,11 +1,10 @@
 """All documents of a collection, page by page, one by one, into files and frames."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from akidb_client import frames, progress, request
+from akidb_client import files, frames, json_writing, progress, request
 from akidb_client._async.named import AsyncNamed
 from akidb_client.models import DamagedDocument, Document, OrderBy, ScrollReply, ScrollRequest
 from akidb_client.values import Filter
@@ -83,7 +82,8 @@ class AsyncScrolls(AsyncNamed):
         """Writes all documents that match as JSON Lines, which `import_file` reads; says how many.
 
         Args:
-            path: The file, which is replaced when all is written.
+            path: The file, which is replaced at the end; its lines are compressed by gzip where its
+                name ends with `.gz`.
             filter: Which documents; all where absent.
             vectors: Whether their vectors are written, so that no text is embedded again.
             show_progress: Whether a bar of `tqdm` shows how far it is, where that is installed.
@@ -91,13 +91,12 @@ class AsyncScrolls(AsyncNamed):
         """
         include: list[Part] = ["text", "metadata", "vector"] if vectors else ["text", "metadata"]
         documents = self.scroll(filter=filter, include=include, on_damaged=on_damaged)
-        count, partial = 0, Path(f"{path}.partial")
-        with partial.open("w", encoding="utf-8") as file, progress.bar(show_progress) as bar:
+        count = 0
+        with files.replaced(Path(path)) as file, progress.bar(show_progress) as bar:
             async for document in documents:
-                file.write(json.dumps(frames.exported(document), ensure_ascii=False) + "\n")
+                file.write(json_writing.to_bytes(frames.exported(document)) + b"\n")
                 count += 1
                 bar.update(1)
-        partial.replace(path)
         return count
 
     async def to_pandas(

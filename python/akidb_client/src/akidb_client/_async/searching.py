@@ -21,7 +21,7 @@ from akidb_client.models import (
     SearchReply,
     SearchRequest,
 )
-from akidb_client.values import DocumentId, Filter, Vector
+from akidb_client.values import DocumentId, Filter, Vector, listed
 
 
 class AsyncSearches(AsyncNamed):
@@ -107,7 +107,7 @@ class AsyncSearches(AsyncNamed):
 
     async def search_batch(self, searches: Sequence[SearchRequest]) -> list[SearchReply]:
         """Up to 100 searches in one call; a reply each, in their order."""
-        wanted = SearchBatchRequest(searches=list(searches))
+        wanted = SearchBatchRequest(searches=listed(searches, "searches"))
         sent = request.post(*self._path("search", "batch"), body=wanted, repeatable=True)
         return (await self._transport.send(sent, SearchBatchReply)).results
 
@@ -115,7 +115,10 @@ class AsyncSearches(AsyncNamed):
         self, facets: Sequence[FacetRequest | str], *, filter: Filter | None = None
     ) -> FacetsReply:
         """Counts how many documents have which values; a field's name counts its values."""
-        asked = [FacetRequest(field=one) if isinstance(one, str) else one for one in facets]
+        asked = [
+            FacetRequest(field=one) if isinstance(one, str) else one
+            for one in listed(facets, "facets")
+        ]
         wanted = FacetsRequest(facets=asked, filter=filter)
         sent = request.post(*self._path("documents", "facets"), body=wanted, repeatable=True)
         return await self._transport.send(sent, FacetsReply)

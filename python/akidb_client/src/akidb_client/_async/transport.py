@@ -10,6 +10,7 @@ from akidb_client import json_reading, request
 from akidb_client.errors import (
     AkiDBError,
     AnswerTooLargeError,
+    ClientClosedError,
     InvalidValueError,
     NotANodeError,
     RequestTimeoutError,
@@ -19,6 +20,9 @@ from akidb_client.request import Request
 from akidb_client.settings import GRACE_S, LIMITS, SILENCE, Settings
 
 T = TypeVar("T")
+
+REFUSED_HINT = "is a node running there? `akidb serve` starts one"
+TLS_HINT = "does it speak TLS? Then ca= names the certificates that its own is checked by"
 
 
 class AsyncTransport:
@@ -69,6 +73,8 @@ class AsyncTransport:
     ) -> tuple[int, dict[str, str], bytes]:
         """Sends it once and answers what came back, be it a success or not."""
         target = sent.target()
+        if self._http.is_closed:
+            raise ClientClosedError("the client is closed", hint="make another one")
         try:
             return await self._exchange(sent, target, until)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -126,10 +132,10 @@ class AsyncTransport:
 
     def _unreachable(self, error: Exception, *, refused: bool) -> UnreachableError:
         message = f"no answer from {self.settings.url}: {error or type(error).__name__}"
-        hint = "is a node running there? `akidb serve` starts one" if refused else None
+        by_tls = refused and request.is_of_tls(error)
         return UnreachableError(
             message,
-            hint=hint,
+            hint=(TLS_HINT if by_tls else REFUSED_HINT) if refused else None,
             outcome="not_applied" if refused else "unknown",
-            retryable=True,
+            retryable=not by_tls,
         )

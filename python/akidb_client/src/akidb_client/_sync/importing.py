@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from akidb_client import frames, import_batches, progress
+from akidb_client import files, frames, import_batches, progress
 from akidb_client._sync.iterating import AnyIterable, each
 from akidb_client._sync.named import Named
 from akidb_client.errors import AkiDBError, ImportInterruptedError
 from akidb_client.import_batches import Answer, Batch, ImportedDocument, ImportResult, LineError
 from akidb_client.request import Request
+from akidb_client.values import several
 
 IDEMPOTENCY = "idempotency-key"
 Mode = Literal["upsert", "create", "update"]
@@ -53,6 +54,7 @@ class Imports(Named):
             total: How many documents there are, for the bar.
 
         Raises:
+            NodeError: The node refused it before anything was stored.
             ImportInterruptedError: The node went away for longer than the retries last, or ended
                 the import; it says how many documents were answered.
         """
@@ -68,7 +70,7 @@ class Imports(Named):
                 if on_progress is not None:
                     on_progress(result)
 
-            for document in each(documents):
+            for document in each(several(documents, "documents")):
                 batch.add(document)
                 if batch.is_full():
                     send(batch)
@@ -88,7 +90,7 @@ class Imports(Named):
         show_progress: bool = False,
     ) -> ImportResult:
         """Imports a file of JSON Lines, compressed by gzip where its name ends with `.gz`."""
-        with import_batches.opened(Path(path)) as lines:
+        with files.opened(Path(path)) as lines:
             return self.import_documents(
                 lines,
                 mode=mode,
@@ -164,6 +166,8 @@ class Imports(Named):
             except AkiDBError as error:
                 retries = self._transport.settings.retries_of(sent)
                 wait_s = retries.wait_s(attempt, error, repeatable=sent.repeatable)
+                if wait_s is None and batch.first == 0 and error.outcome == "not_applied":
+                    raise
                 if wait_s is None:
                     raise ImportInterruptedError(batch.first, error) from error
                 time.sleep(wait_s)

@@ -24,7 +24,7 @@ from akidb_client.models import (
     SearchReply,
     SearchRequest,
 )
-from akidb_client.values import DocumentId, Filter, Vector
+from akidb_client.values import DocumentId, Filter, Vector, listed
 
 
 class Searches(Named):
@@ -110,7 +110,7 @@ class Searches(Named):
 
     def search_batch(self, searches: Sequence[SearchRequest]) -> list[SearchReply]:
         """Up to 100 searches in one call; a reply each, in their order."""
-        wanted = SearchBatchRequest(searches=list(searches))
+        wanted = SearchBatchRequest(searches=listed(searches, "searches"))
         sent = request.post(*self._path("search", "batch"), body=wanted, repeatable=True)
         return (self._transport.send(sent, SearchBatchReply)).results
 
@@ -118,7 +118,10 @@ class Searches(Named):
         self, facets: Sequence[FacetRequest | str], *, filter: Filter | None = None
     ) -> FacetsReply:
         """Counts how many documents have which values; a field's name counts its values."""
-        asked = [FacetRequest(field=one) if isinstance(one, str) else one for one in facets]
+        asked = [
+            FacetRequest(field=one) if isinstance(one, str) else one
+            for one in listed(facets, "facets")
+        ]
         wanted = FacetsRequest(facets=asked, filter=filter)
         sent = request.post(*self._path("documents", "facets"), body=wanted, repeatable=True)
         return self._transport.send(sent, FacetsReply)

@@ -12,6 +12,7 @@ from akidb_client import json_reading, request
 from akidb_client.errors import (
     AkiDBError,
     AnswerTooLargeError,
+    ClientClosedError,
     InvalidValueError,
     NotANodeError,
     RequestTimeoutError,
@@ -21,6 +22,9 @@ from akidb_client.request import Request
 from akidb_client.settings import GRACE_S, LIMITS, SILENCE, Settings
 
 T = TypeVar("T")
+
+REFUSED_HINT = "is a node running there? `akidb serve` starts one"
+TLS_HINT = "does it speak TLS? Then ca= names the certificates that its own is checked by"
 
 
 class Transport:
@@ -71,6 +75,8 @@ class Transport:
     ) -> tuple[int, dict[str, str], bytes]:
         """Sends it once and answers what came back, be it a success or not."""
         target = sent.target()
+        if self._http.is_closed:
+            raise ClientClosedError("the client is closed", hint="make another one")
         try:
             return self._exchange(sent, target, until)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -128,10 +134,10 @@ class Transport:
 
     def _unreachable(self, error: Exception, *, refused: bool) -> UnreachableError:
         message = f"no answer from {self.settings.url}: {error or type(error).__name__}"
-        hint = "is a node running there? `akidb serve` starts one" if refused else None
+        by_tls = refused and request.is_of_tls(error)
         return UnreachableError(
             message,
-            hint=hint,
+            hint=(TLS_HINT if by_tls else REFUSED_HINT) if refused else None,
             outcome="not_applied" if refused else "unknown",
-            retryable=True,
+            retryable=not by_tls,
         )
