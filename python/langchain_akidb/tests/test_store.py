@@ -4,12 +4,14 @@ from typing import Any
 
 import openai
 import pytest
-from akidb_client import Client, error_codes
+from akidb_client import Client
+from akidb_client.models import ChunkingSettings, Hit
 from langchain_core.documents import Document
 from langchain_openai import OpenAIEmbeddings
 
 from langchain_akidb import AkiDBEmbeddings, AkiDBVectorStore
 from langchain_akidb.diversity import most_diverse
+from langchain_akidb.vector_store import diverse
 
 MODEL = "all-minilm-l6-v2"
 FILMS = [
@@ -58,10 +60,51 @@ async def test_retrievers_find_too(store: AkiDBVectorStore) -> None:
     )
     diverse = store.as_retriever(search_type="mmr", search_kwargs={"k": 2, "lambda_mult": 0.2})
     assert len({"titanic", "sinking"} & set(ids(diverse.invoke("a ship at sea")))) == 1
+
+
+async def test_scores_of_words_are_no_relevance(store: AkiDBVectorStore) -> None:
     with pytest.raises(NotImplementedError, match="similarity_search_with_score"):
-        AkiDBVectorStore(
-            store.name, client=store.client, embedding=store.embeddings, mode="hybrid"
-        ).similarity_search_with_relevance_scores("a")
+        store.similarity_search_with_relevance_scores("iceberg", mode="hybrid")
+    with pytest.raises(NotImplementedError, match="similarity_search_with_score"):
+        await store.asimilarity_search_with_relevance_scores("iceberg", mode="keyword")
+    ((found, relevance),) = store.similarity_search_with_relevance_scores("iceberg", k=1)
+    ((same, score),) = store.similarity_search_with_score("iceberg", k=1)
+    assert found == same and relevance == pytest.approx(score)
+
+
+def test_diversity_is_among_what_the_mode_finds(store: AkiDBVectorStore) -> None:
+    found = store.max_marginal_relevance_search("ship", k=4, mode="keyword")
+    assert set(ids(found)) == {"titanic", "sinking"}
+
+
+def test_documents_are_deleted_by_a_filter(store: AkiDBVectorStore) -> None:
+    assert store.delete(filter={"year": {"$gt": 1990}})
+    assert store.collection.count() == 2
+    with pytest.raises(ValueError, match="not both"):
+        store.delete(["jaws"], filter={"year": 1975})
+    assert store.collection.count() == 2
+
+
+def test_collections_of_any_settings_are_used(client: Client) -> None:
+    settings = {"chunking": ChunkingSettings(tokens=16), "language": "en"}
+    log = "We left on Monday in light rain. On Tuesday a whale followed us until noon."
+    for chosen in (settings, None):
+        store = AkiDBVectorStore("logbook", client=client, settings=chosen)
+        store.add_texts([log, "The budget is moved."], ids=["log", "memo"])
+        assert ids(store.max_marginal_relevance_search("a big animal", k=1)) == ["log"]
+    store.collection.drop()
+
+
+def test_documents_without_a_vector_are_not_diverse() -> None:
+    hits = [Hit(id="bare", score=1.0), Hit(id="whole", score=0.5, vector=[1.0])]
+    assert ids(diverse([1.0], hits, 4, 0.5)) == ["whole"]
+
+
+def test_vectors_need_something_that_makes_them(client: Client) -> None:
+    client.create_collection("no-model", dimension=3)
+    with pytest.raises(ValueError, match="'no-model' has no model"):
+        AkiDBVectorStore("no-model", client=client).max_marginal_relevance_search("a")
+    client.collection("no-model").drop()
 
 
 def test_texts_and_their_ids_belong_together(store: AkiDBVectorStore) -> None:
@@ -83,8 +126,10 @@ def test_texts_and_their_ids_belong_together(store: AkiDBVectorStore) -> None:
 def test_vectors_of_another_length_are_refused(client: Client) -> None:
     AkiDBVectorStore.from_texts(["a"], None, client=client, collection="lengths")
     short = AkiDBEmbeddings(client, dimensions=16)
-    with pytest.raises(error_codes.CollectionDiffersError):
+    with pytest.raises(ValueError, match="length of vectors of the collection 'lengths' is 384"):
         AkiDBVectorStore.from_texts(["a"], short, client=client, collection="lengths")
+    with pytest.raises(ValueError, match="metric of the collection 'lengths' is cosine, not l2"):
+        AkiDBVectorStore("lengths", client=client, metric="l2").similarity_search("a")
     client.collection("lengths").drop()
 
 

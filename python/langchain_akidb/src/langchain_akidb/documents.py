@@ -58,7 +58,9 @@ def from_node(document: NodeDocument | Hit) -> Document:
 
 
 def vector_of(hit: Hit) -> list[float]:
-    """The vector that a hit was found by; of several passages that of the first."""
+    """The vector that a hit was found by: its own, or its nearest passage's; empty without one."""
     if hit.vector is not None:
         return hit.vector
-    return hit.passages[0].vector if hit.passages else []
+    passages = hit.passages or []
+    nearest = [one for one in passages if hit.passage and one.start == hit.passage.start]
+    return next((one.vector for one in nearest or passages), [])

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from akidb_client import Client, Collection, Filter
-from akidb_client.models import Hit
+from akidb_client.error_codes import CollectionNotFoundError
+from akidb_client.models import CollectionDescription, Hit
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
+from langchain_core.runnables import run_in_executor
 from langchain_core.vectorstores import VectorStore
 
 from langchain_akidb import documents
@@ -14,13 +16,17 @@ from langchain_akidb.diversity import most_diverse
 
 Mode = Literal["semantic", "keyword", "hybrid"]
 
+WITH_VECTORS = ["text", "metadata", "vector"]
+"""The parts of hits among which diverse ones are chosen."""
+
 
 class AkiDBVectorStore(VectorStore):
     """Keeps documents in a collection, and finds them by meaning, by words or by both.
 
     Without `embedding` the node embeds the texts itself; with one it stores the vectors that this
     makes. The collection is made at the first use where there is none: with the node's default
-    model, or for vectors of the length that `embedding` makes.
+    model, or for vectors of the length that `embedding` makes. One that is there is taken as it is,
+    whatever its model, passages and other settings.
 
     All searches take `filter`, as the guide on filters describes it, `mode`, and any other argument
     of `akidb_client.Collection.search`. The methods that begin with `a` do the same in threads.
@@ -32,11 +38,13 @@ class AkiDBVectorStore(VectorStore):
         url: The address of the node, where no client is given.
         api_key: The key that is shown to it.
         mode: How searches are done that do not say it.
-        metric: The metric of a collection that is made.
+        metric: The metric of a collection that is made, or must be.
+        settings: Other settings of a collection that is made, which are arguments of
+            `Client.create_collection`: `model`, `chunking`, `language`.
 
     Raises:
-        CollectionDiffersError: The collection that is there has vectors of another length, or
-            another metric.
+        ValueError: The collection that is there has vectors of another length than `embedding`
+            makes, or another metric. It is raised at the first use.
     """
 
     def __init__(
@@ -49,10 +57,11 @@ class AkiDBVectorStore(VectorStore):
         api_key: str | None = None,
         mode: Mode = "semantic",
         metric: Literal["cosine", "dot", "l2"] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.client = client or Client(url, api_key=api_key)
         self.name, self.mode, self.metric = collection, mode, metric
-        self._embedding = embedding
+        self._embedding, self._settings = embedding, dict(settings or {})
         self._collection: Collection | None = None
 
     @property
@@ -64,13 +73,20 @@ class AkiDBVectorStore(VectorStore):
     def collection(self) -> Collection:
         """The collection, which is made where there is none."""
         if self._collection is None:
-            dimension = None
-            if self._embedding is not None:
-                dimension = len(self._embedding.embed_query("the length of a vector"))
-            self._collection = self.client.get_or_create_collection(
-                self.name, dimension=dimension, metric=self.metric
-            )
+            self._collection = self._opened()
         return self._collection
+
+    def _opened(self) -> Collection:
+        found, dimension = self.client.collection(self.name), None
+        if self._embedding is not None:
+            dimension = len(self._embedding.embed_query("the length of a vector"))
+        try:
+            description = found.describe()
+        except CollectionNotFoundError:
+            settings = {"dimension": dimension, "metric": self.metric, **self._settings}
+            return self.client.get_or_create_collection(self.name, **settings)
+        compare(description, dimension, self.metric)
+        return found
 
     def add_texts(
         self,
@@ -95,10 +111,20 @@ class AkiDBVectorStore(VectorStore):
             self.collection.upsert(written[start : start + documents.DOCUMENTS_MAX])
         return found
 
-    def delete(self, ids: list[str] | None = None, **kwargs: Any) -> bool | None:
-        """Deletes documents by their ids, or all of them where none are given."""
+    def delete(
+        self, ids: list[str] | None = None, *, filter: Filter | None = None, **kwargs: Any
+    ) -> bool | None:
+        """Deletes documents by their ids or by a filter, or all of them where neither is given.
+
+        Raises:
+            ValueError: Both are given.
+        """
         refuse_unknown(kwargs)
-        if ids is None:
+        if ids is not None and filter is not None:
+            raise ValueError("delete takes ids or a filter, not both")
+        if filter is not None:
+            self.collection.delete_where(filter)
+        elif ids is None:
             self.collection.delete_all()
         elif ids:
             self.collection.delete(ids)
@@ -139,11 +165,14 @@ class AkiDBVectorStore(VectorStore):
         filter: Filter | None = None,
         **kwargs: Any,
     ) -> list[Document]:
-        """Documents that are near a text and unlike each other, chosen among the best `fetch_k`."""
+        """Documents that are near a text and unlike each other, chosen among the best `fetch_k`.
+
+        Raises:
+            ValueError: Nothing makes vectors of texts.
+        """
         vector = self._vector_of(query)
-        return self.max_marginal_relevance_search_by_vector(
-            vector, k, fetch_k, lambda_mult, filter, **kwargs
-        )
+        hits = self._hits(query, fetch_k, filter, {**kwargs, "include": WITH_VECTORS})
+        return diverse(vector, hits, k, lambda_mult)
 
     def max_marginal_relevance_search_by_vector(
         self,
@@ -155,16 +184,9 @@ class AkiDBVectorStore(VectorStore):
         **kwargs: Any,
     ) -> list[Document]:
         """The same of a vector, `[dimension]`."""
-        found = self.collection.search(
-            vector=embedding,
-            limit=fetch_k,
-            filter=filter,
-            include=["text", "metadata", "vector"],
-            **kwargs,
-        )
-        rows = [documents.vector_of(hit) for hit in found.hits]
-        chosen = most_diverse(embedding, rows, k, lambda_mult)
-        return [documents.from_node(found.hits[at]) for at in chosen]
+        asked = {**kwargs, "include": WITH_VECTORS}
+        found = self.collection.search(vector=embedding, limit=fetch_k, filter=filter, **asked)
+        return diverse(embedding, found.hits, k, lambda_mult)
 
     @classmethod
     def from_texts(
@@ -194,12 +216,29 @@ class AkiDBVectorStore(VectorStore):
             **kwargs,
         )
 
+    def _similarity_search_with_relevance_scores(
+        self, query: str, k: int = 4, **kwargs: Any
+    ) -> list[tuple[Document, float]]:
+        relevance = self._relevance_in(kwargs.get("mode", self.mode))
+        found = self.similarity_search_with_score(query, k, **kwargs)
+        return [(document, relevance(score)) for document, score in found]
+
+    async def _asimilarity_search_with_relevance_scores(
+        self, query: str, k: int = 4, **kwargs: Any
+    ) -> list[tuple[Document, float]]:
+        search = self._similarity_search_with_relevance_scores
+        return await run_in_executor(None, search, query, k, **kwargs)
+
     def _select_relevance_score_fn(self) -> Callable[[float], float]:
+        return self._relevance_in(self.mode)
+
+    def _relevance_in(self, mode: Mode) -> Callable[[float], float]:
+        """The cosine itself, as other stores have it; what points away is 0."""
         metric = self.collection.describe().metric
-        if self.mode == "semantic" and metric == "cosine":
-            return lambda score: (score + 1) / 2
+        if mode == "semantic" and metric == "cosine":
+            return lambda score: min(max(score, 0.0), 1.0)
         raise NotImplementedError(
-            f"scores of mode {self.mode} and metric {metric} have no range from 0 to 1\n"
+            f"scores of mode {mode} and metric {metric} have no range from 0 to 1\n"
             "hint: use similarity_search_with_score"
         )
 
@@ -207,8 +246,10 @@ class AkiDBVectorStore(VectorStore):
         if self._embedding is not None:
             return self._embedding.embed_query(query)
         model = self.collection.describe().model
-        name = None if model is None else model.name
-        return self.client.embed([query], model=name, input_type="query").embeddings[0].values
+        if model is None:
+            raise ValueError(f"the collection {self.name!r} has no model: give an embedding")
+        reply = self.client.embed([query], model=model.name, input_type="query")
+        return reply.embeddings[0].values
 
     def _hits(
         self, query: str, k: int, filter: Filter | None, others: Mapping[str, Any]
@@ -220,6 +261,29 @@ class AkiDBVectorStore(VectorStore):
         # A hybrid search has the words beside the vector.
         text = query if asked["mode"] == "hybrid" else None
         return self.collection.search(text, vector=vector, **asked).hits
+
+
+def compare(found: CollectionDescription, dimension: int | None, metric: str | None) -> None:
+    """Refuses a collection whose searches would mean nothing.
+
+    Raises:
+        ValueError: Its vectors have another length, or another metric is asked for.
+    """
+    for what, wanted, there in (
+        ("length of vectors", dimension, found.dimension),
+        ("metric", metric, found.metric),
+    ):
+        if wanted is not None and wanted != there:
+            raise ValueError(
+                f"the {what} of the collection {found.name!r} is {there}, not {wanted}"
+            )
+
+
+def diverse(vector: list[float], hits: Sequence[Hit], k: int, weight: float) -> list[Document]:
+    """The most diverse of hits; one without a vector can not be compared and is left out."""
+    found = [(hit, row) for hit in hits if (row := documents.vector_of(hit))]
+    chosen = most_diverse(vector, [row for _, row in found], k, weight)
+    return [documents.from_node(found[at][0]) for at in chosen]
 
 
 def refuse_unknown(others: Mapping[str, Any]) -> None:
