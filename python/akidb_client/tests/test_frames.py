@@ -146,7 +146,9 @@ def test_frames_go_in_and_out(client: Client, films: Collection) -> None:
     assert both.columns == ["id", "text", "vector"] and len(both["vector"][0]) == 384
     assert books.import_frame(both).updated == 2
     assert list(books.to_pandas(filter={"published": 0}).columns) == ["id"]
-    bad = pd.DataFrame({"id": [1, 2], "text": ["new", "bad"], "x": [1.0, float("inf")]})
+    # More than are sent at once, so that some would be stored before the last one is looked at.
+    many = range(1001)
+    bad = pd.DataFrame({"id": many, "text": "new", "x": [*[1.0] * 1000, float("inf")]})
     with pytest.raises(FrameError):
         films.import_frame(bad)
     assert films.count() == 3, "nothing is sent of a frame with a bad cell"
