@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from akidb_client import AsyncClient, Client, error_codes
+from akidb_client import NO_RETRIES, AsyncClient, Client, error_codes
+from akidb_client.errors import UnreachableError
 
 
 def test_it_does_what_its_twin_does(client: Client, tmp_path: Path) -> None:
@@ -45,3 +46,11 @@ def test_it_starts_a_node_of_its_own(tmp_path: Path, node_env: dict[str, str]) -
             assert (await client.version()).name == "akidb"
 
     asyncio.run(run())
+
+
+def test_a_client_of_another_event_loop_says_so(client: Client) -> None:
+    other = AsyncClient(client.url, retries=NO_RETRIES)
+    asyncio.run(other.version())
+    with pytest.raises(UnreachableError) as raised:
+        asyncio.run(other.version())
+    assert "event loop" in (raised.value.hint or "")

@@ -22,6 +22,7 @@ from akidb_client.settings import GRACE_S, LIMITS, SILENCE, Settings
 T = TypeVar("T")
 
 REFUSED_HINT = "is a node running there? `akidb serve` starts one"
+LOOP_HINT = "an asynchronous client is for one event loop: make one in each"
 TLS_HINT = "does it speak TLS? Then ca= names the certificates that its own is checked by"
 
 
@@ -89,6 +90,10 @@ class AsyncTransport:
             ) from error
         except httpx.HTTPError as error:
             raise self._unreachable(error, refused=False) from error
+        except RuntimeError as error:
+            # A connection belongs to the event loop that opened it.
+            message = f"no answer from {self.settings.url}: {error}"
+            raise UnreachableError(message, hint=LOOP_HINT, outcome="unknown") from error
 
     async def _exchange(
         self, sent: Request, target: str, until: float | None
