@@ -9,6 +9,7 @@ use std::{
 };
 
 use akidb_core::{Error, ErrorCode, Outcome};
+use akidb_service::TlsFailure;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header::CONNECTION};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -19,7 +20,7 @@ use parking_lot::Mutex;
 use tokio::{
     net::TcpStream,
     sync::{Notify, watch},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use crate::{
@@ -32,6 +33,8 @@ use crate::{
     server::Handler,
     slots::{Reserved, Slots},
     socket::Socket,
+    tls::Handshakes,
+    wire::{Duplex, Wire},
 };
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -46,6 +49,8 @@ const LOOKS: u32 = 4;
 pub(crate) struct Shared<H> {
     handler: H,
     options: ListenerOptions,
+    /// Absent where HTTP is spoken without TLS.
+    handshakes: Option<Handshakes>,
     guard: Guard,
     slots: Slots,
     draining: watch::Receiver<bool>,
@@ -55,10 +60,12 @@ impl<H> Shared<H> {
     pub(crate) fn new(
         handler: H,
         options: ListenerOptions,
+        handshakes: Option<Handshakes>,
         draining: watch::Receiver<bool>,
     ) -> Self {
         Self {
             handler,
+            handshakes,
             guard: Guard::new(options.hosts.clone(), options.cors_origins.clone()),
             slots: Slots::new(&options),
             options,
@@ -111,6 +118,15 @@ async fn run<H: Handler>(
     let mut draining = shared.draining.clone();
     let evicted = reserved.as_ref().map(|reserved| reserved.evicted.clone());
     let activity = Arc::new(Activity::starting_now(&options));
+    let socket = Socket::new(stream, activity.clone());
+    let stream = tokio::select! {
+        secured = secured(&shared, socket, &options) => secured,
+        () = until_evicted(evicted.as_deref()) => None,
+        _ = draining.wait_for(|draining| *draining) => None,
+    };
+    let Some(stream) = stream else {
+        return tracing::debug!(%peer, "a connection ended before its first request");
+    };
     let heads = Arc::new(Mutex::new(Heads::default()));
     let own = Arc::new(Connection {
         shared,
@@ -128,8 +144,8 @@ async fn run<H: Handler>(
         })
     };
     let builder = builder(&options);
-    let socket = TokioIo::new(Socket::new(stream, activity.clone(), heads));
-    let mut http = pin!(builder.serve_connection(socket, service));
+    let wire = TokioIo::new(Wire::new(stream, activity.clone(), heads));
+    let mut http = pin!(builder.serve_connection(wire, service));
     let mut ticks = interval(tick(&options));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut finishing = None;
@@ -161,6 +177,28 @@ async fn run<H: Handler>(
                 }
                 Verdict::Close(reason) => return tracing::debug!(%peer, reason, "closing a connection"),
             },
+        }
+    }
+}
+
+/// The connection once HTTP may begin; none where the handshake has failed.
+async fn secured<H>(
+    shared: &Shared<H>,
+    socket: Socket,
+    options: &ListenerOptions,
+) -> Option<Box<dyn Duplex>> {
+    let Some(handshakes) = &shared.handshakes else {
+        return Some(Box::new(socket));
+    };
+    match timeout(options.header_read_timeout, handshakes.secure(socket)).await {
+        Ok(Ok(stream)) => Some(Box::new(stream)),
+        Ok(Err(failure)) => {
+            handshakes.failed(failure);
+            None
+        }
+        Err(_) => {
+            handshakes.failed(TlsFailure::TimedOut);
+            None
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use crate::{HostName, Network, Origin};
+use crate::{HostName, Network, Origin, Tls};
 
 /// How much and how long a listener and the door behind it allow, and whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ListenerOptions {
+    /// What the listener shows to clients; absent where it speaks HTTP without TLS.
+    pub tls: Option<Tls>,
     /// Connections open at once. Some more are taken, of which only health routes are answered.
     pub max_connections: usize,
     /// Connections of one address open at once: of an IPv4 address, or of a /64 of IPv6.
@@ -47,6 +49,7 @@ pub struct ListenerOptions {
 impl Default for ListenerOptions {
     fn default() -> Self {
         Self {
+            tls: None,
             max_connections: 1_024,
             connections_per_ip: 128,
             trusted_proxies: Vec::new(),

@@ -57,7 +57,8 @@ pub async fn serve(
 ) {
     let drain_timeout = options.drain_timeout;
     let (drain, draining) = watch::channel(false);
-    let shared = Arc::new(Shared::new(handler, options, draining));
+    let handshakes = options.tls.as_ref().map(|tls| tls.handshakes(door, metrics.clone()));
+    let shared = Arc::new(Shared::new(handler, options, handshakes, draining));
     let mut connections = JoinSet::new();
     {
         let mut shutdown = std::pin::pin!(shutdown);

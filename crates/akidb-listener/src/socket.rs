@@ -1,4 +1,4 @@
-//! The socket of a connection, watched: what moves, what does not, and how heads are written.
+//! The socket of a connection, watched for what moves and what does not.
 
 use std::{
     io,
@@ -7,27 +7,29 @@ use std::{
     task::{Context, Poll},
 };
 
-use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
-use crate::{activity::Activity, heads::Heads};
+use crate::activity::Activity;
 
 pub(crate) struct Socket {
     stream: TcpStream,
     activity: Arc<Activity>,
-    heads: Arc<Mutex<Heads>>,
 }
 
 impl Socket {
-    pub(crate) fn new(
-        stream: TcpStream,
-        activity: Arc<Activity>,
-        heads: Arc<Mutex<Heads>>,
-    ) -> Self {
-        Self { stream, activity, heads }
+    pub(crate) const fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
+        Self { stream, activity }
+    }
+
+    pub(crate) const fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
     }
 
     fn wrote<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -45,17 +47,7 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let read = &buffer.filled()[before..];
-        if !read.is_empty() {
-            let mut heads = self.heads.lock();
-            heads.follow(read);
-            if heads.is_http2() {
-                self.activity.greeted();
-            }
-        }
-        polled
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 

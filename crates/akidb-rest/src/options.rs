@@ -5,7 +5,7 @@ use std::time::Duration;
 use akidb_listener::ListenerOptions;
 
 /// Settings of the REST door, resolved by the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RestOptions {
     /// Connections, timers, the memory for bodies, and who may speak.
     pub listener: ListenerOptions,

@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod authorization;
 mod client_limits;
+mod certificate;
 mod config;
 mod double_writes;
 mod failure;
@@ -42,7 +43,7 @@ pub use config::{AuditConfig, Backend, EmbeddingConfig, KeyConfig, KeysRequired,
 pub use import::{
     Import, ImportEnd, ImportEvent, ImportEvents, ImportLine, ImportSummary, LineOutcome,
 };
-pub use metrics::{DoorMetrics, METRICS_CONTENT_TYPE, OpenConnection};
+pub use metrics::{DoorMetrics, METRICS_CONTENT_TYPE, OpenConnection, TlsFailure};
 pub use models::ModelStartError;
 pub use operation::Operation;
 pub use operations::{

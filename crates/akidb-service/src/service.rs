@@ -14,6 +14,7 @@ use std::{
 use akidb_core::{Error, ErrorCode, Limits, Result, TRACE_TARGET};
 use akidb_engine::{EngineStatus, StorageEngine, UnopenedCollection};
 use governor::clock::DefaultClock;
+use parking_lot::Mutex;
 use prometheus::Registry;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tracing::{Instrument, field::Empty};
@@ -23,6 +24,7 @@ use crate::{
     ServiceConfig,
     audit::AuditLog,
     client_limits::{ClientLimits, RunningOf},
+    certificate::CertificateState,
     double_writes::DoubleWrites,
     keys::Keys,
     metrics::Metrics,
@@ -52,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) keys: Keys,
     pub(crate) client_limits: ClientLimits,
     pub(crate) audit: Option<AuditLog>,
+    /// Absent where the node speaks no TLS.
+    pub(crate) certificate: Mutex<Option<CertificateState>>,
     permits: Semaphore,
     pub(crate) imports: Semaphore,
     slow_request: Option<Duration>,
@@ -112,6 +116,7 @@ impl Service {
             keys: Keys::new(Arc::clone(&engine), config.keys),
             client_limits: ClientLimits::new(&limits, DefaultClock::default()),
             audit,
+            certificate: Mutex::default(),
             limits,
             metrics,
             engine,
@@ -183,7 +188,11 @@ impl Service {
         };
         Readiness {
             ready: !draining && embedding.ready,
-            components: vec![storage, embedding, index],
+            // Clients who take the certificate are served, whatever lies in its files.
+            components: [storage, embedding, index]
+                .into_iter()
+                .chain(self.certificate_component())
+                .collect(),
             models: models.map(|models| models.all()).unwrap_or_default(),
             indexes: status.indexes,
             findings: status.findings,

@@ -124,7 +124,7 @@ impl From<ModelInfo> for ModelStateAnswer {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Component)]
 struct ComponentAnswer {
-    /// `storage`, `embedding` or `indexes`.
+    /// `storage`, `embedding`, `indexes`, or `tls` where the node speaks it.
     name: &'static str,
     /// Whether it can serve.
     ready: bool,

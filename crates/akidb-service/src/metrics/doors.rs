@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use prometheus::{IntGauge, Registry};
 
-use super::REQUEST_SECONDS;
+use super::{REQUEST_SECONDS, TlsFailure};
 use crate::Door;
 
 akidb_core::metrics! {
@@ -19,6 +19,15 @@ akidb_core::metrics! {
         connections_open: IntGaugeVec by ["door"],
             "akidb_connections_open",
             "Connections open now, by door.";
+        handshake_failures: IntCounterVec by ["door", "reason"],
+            "akidb_tls_handshake_failures_total",
+            "Connections that ended before TLS was set up, by door and reason.";
+        certificate_expires: IntGauge,
+            "akidb_tls_certificate_expires_timestamp_seconds",
+            "Until when the certificate that is shown is valid, in Unix time; 0 without TLS.";
+        certificate_reloads: IntCounterVec by ["outcome"],
+            "akidb_tls_certificate_reloads_total",
+            "Changed files of the certificate: ok where they are shown, failed where those of before are.";
         http_responses: IntCounterVec by ["method", "route", "status"],
             "akidb_http_responses_total",
             "Answers of REST by method, template of the route and class of the status.";
@@ -48,6 +57,12 @@ impl DoorMetrics {
         for door in [Door::Rest, Door::Grpc] {
             self.connections.with_label_values(&[door.as_str()]);
             self.connections_open.with_label_values(&[door.as_str()]);
+            for reason in TlsFailure::ALL {
+                self.handshake_failures.with_label_values(&[door.as_str(), reason.as_str()]);
+            }
+        }
+        for outcome in ["ok", "failed"] {
+            self.certificate_reloads.with_label_values(&[outcome]);
         }
         self.http_responses.with_label_values(&["GET", "/metrics", "2xx"]);
         self.http_seconds.with_label_values(&["/metrics"]);
@@ -62,6 +77,21 @@ impl DoorMetrics {
         let open = self.connections_open.with_label_values(&[door.as_str()]);
         open.inc();
         OpenConnection { open }
+    }
+
+    /// Counts a connection that ended before TLS was set up.
+    pub fn handshake_failed(&self, door: Door, reason: TlsFailure) {
+        self.handshake_failures.with_label_values(&[door.as_str(), reason.as_str()]).inc();
+    }
+
+    pub(crate) fn certificate_expires(&self, unix_s: i64) {
+        self.certificate_expires.set(unix_s);
+    }
+
+    /// Counts changed files of the certificate.
+    pub(crate) fn certificate_changed(&self, is_shown: bool) {
+        let outcome = if is_shown { "ok" } else { "failed" };
+        self.certificate_reloads.with_label_values(&[outcome]).inc();
     }
 
     /// Counts an answer of REST. `route` is the template of a route, and absent where none matched.

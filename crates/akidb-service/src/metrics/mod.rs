@@ -6,6 +6,7 @@
 
 mod doors;
 mod node;
+mod tls_failure;
 
 use std::time::Duration;
 
@@ -14,8 +15,11 @@ use akidb_embedding::EmbeddingMetricFamilies;
 use akidb_engine::{TaskState, TaskWork};
 use prometheus::{Encoder, IntGaugeVec, Opts, Registry, TextEncoder, exponential_buckets};
 
-pub use self::doors::{DoorMetrics, OpenConnection};
 use self::node::NodeMetrics;
+pub use self::{
+    doors::{DoorMetrics, OpenConnection},
+    tls_failure::TlsFailure,
+};
 use crate::{Door, Operation, RequestTimes, request_times::Phase};
 
 /// Bounds of the time of a request. 25 ms is one of them, since that is what searches are held to.

@@ -20,7 +20,7 @@ pub struct Readiness {
 /// The state of one part of the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentState {
-    /// `storage`, `embedding`, `indexes`.
+    /// `storage`, `embedding`, `indexes`, and `tls` where the node speaks it.
     pub name: &'static str,
     /// Whether it can serve.
     pub ready: bool,
