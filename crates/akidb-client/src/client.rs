@@ -10,12 +10,14 @@ use reqwest::{
     Body, Response, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
+use rustls::ClientConfig;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use crate::{
     AnswerLines, Collection, Readiness, Request, RequestError, Retries,
     reply::{Reply, parse},
+    tls,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,10 +60,18 @@ pub enum InvalidUrl {
         reason: String,
     },
     /// It is not one of HTTP, which is all that a node speaks.
-    #[error("{url:?} does not start with http://")]
+    #[error("{url:?} starts neither with http:// nor with https://")]
     NotHttp {
         /// What was given.
         url: String,
+    },
+    /// No certificate of a node could be verified.
+    #[error("the certificate of {url:?} could not be verified: {reason}")]
+    NoAuthority {
+        /// What was given.
+        url: String,
+        /// What is wrong with the authorities.
+        reason: String,
     },
 }
 
@@ -71,25 +81,49 @@ pub enum InvalidUrl {
 pub struct InvalidKey;
 
 impl Client {
-    /// A client of the node at `url`, such as `http://127.0.0.1:8080`. Nothing is sent yet. Proxies
-    /// of the environment are ignored.
+    /// A client of the node at `url`, such as `http://127.0.0.1:8080`. Behind `https://`, the node must
+    /// show a certificate of an authority that the system trusts. Nothing is sent yet. Proxies of the
+    /// environment are ignored.
     ///
     /// # Errors
-    /// The URL is not one of HTTP.
+    /// The URL is not one of HTTP, or the system trusts nobody.
     ///
     /// # Panics
     /// The system's own resolver can not be prepared.
-    #[expect(clippy::expect_used, reason = "there is no TLS whose set-up could fail")]
     pub fn new(url: &str) -> Result<Self, InvalidUrl> {
+        Self::over(url, tls::of_system)
+    }
+
+    /// The same, which takes certificates of the authorities in `pem` alone.
+    ///
+    /// # Errors
+    /// The URL is not one of HTTP, or there is no certificate in `pem`.
+    ///
+    /// # Panics
+    /// As [`Client::new`].
+    pub fn with_authorities(url: &str, pem: &[u8]) -> Result<Self, InvalidUrl> {
+        Self::over(url, || tls::of_authorities(pem))
+    }
+
+    #[expect(clippy::expect_used, reason = "TLS is set up before, and nothing else fails")]
+    fn over(
+        url: &str,
+        tls: impl FnOnce() -> Result<ClientConfig, String>,
+    ) -> Result<Self, InvalidUrl> {
         let base = Url::parse(url).map_err(|error| InvalidUrl::Malformed {
             url: url.to_owned(),
             reason: error.to_string(),
         })?;
-        if base.scheme() != "http" || base.host_str().is_none() {
-            return Err(InvalidUrl::NotHttp { url: url.to_owned() });
-        }
-        let built =
-            |builder: reqwest::ClientBuilder| builder.build().expect("an HTTP client without TLS");
+        let config = match base.scheme() {
+            "https" => tls(),
+            "http" => tls::of_nobody(),
+            _ => return Err(InvalidUrl::NotHttp { url: url.to_owned() }),
+        };
+        let config =
+            config.map_err(|reason| InvalidUrl::NoAuthority { url: url.to_owned(), reason })?;
+        let built = |builder: reqwest::ClientBuilder| {
+            builder.tls_backend_preconfigured(config.clone()).build().expect("an HTTP client")
+        };
         Ok(Self {
             http: built(builder().read_timeout(READ_TIMEOUT)),
             uploads: built(builder().tcp_keepalive(KEEP_ALIVE)),

@@ -28,10 +28,13 @@
 //! Each request has a typed method; [`Client::send`] sends any other, and answers JSON as it came to
 //! whom the types would lose something.
 //!
-//! The feature `process` starts a node as a process of its own, for tests and measurements.
+//! The feature `process` starts a node as a process of its own, and makes certificates for it, for tests
+//! and measurements.
 
 mod aliases;
 mod backups;
+#[cfg(feature = "process")]
+pub mod certificates;
 mod client;
 mod collection;
 mod collections;
@@ -53,6 +56,7 @@ mod rerank;
 mod retries;
 mod search;
 mod tasks;
+mod tls;
 
 pub use akidb_core::{ErrorCode, Metric, Outcome, Violation};
 

@@ -37,7 +37,7 @@ pub struct Readiness {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Component {
-    /// `storage`, `embedding` or `indexes`.
+    /// `storage`, `embedding`, `indexes`, or `tls` where the node speaks it.
     pub name: String,
     /// Whether it can serve.
     pub ready: bool,

@@ -34,6 +34,19 @@ use rustix::{
     process::{Pid, kill_process},
 };
 
+/// Asks in plain HTTP whatever has no method in [`Client`](crate::Client). `reqwest` alone would look for
+/// the authorities of the system, and for cryptography that this program does not have.
+///
+/// # Panics
+/// The system's own resolver can not be prepared.
+#[must_use]
+#[expect(clippy::expect_used, reason = "there is nothing to set up that could fail")]
+pub fn plain_http() -> reqwest::Client {
+    let tls = crate::tls::of_nobody().expect("TLS that takes no certificate");
+    let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
+    builder.build().expect("an HTTP client")
+}
+
 const POLL_EVERY: Duration = Duration::from_millis(3);
 /// A node says one line there before it is ready.
 const STDOUT_BYTES: usize = 4 << 10;

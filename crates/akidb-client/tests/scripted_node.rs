@@ -128,7 +128,9 @@ async fn a_request_that_is_no_http_is_not_sent() {
     let client = Client::new("http://127.0.0.1:9").unwrap();
     let error = client.send::<Value>(Request::get(&[]).header("x", "a\nb")).await.unwrap_err();
     assert!(matches!(&error, RequestError::Invalid { .. }) && error.changed_nothing(), "{error}");
-    for url in ["127.0.0.1", "https://127.0.0.1", "unix:/x"] {
+    for url in ["127.0.0.1", "ftp://127.0.0.1", "unix:/x"] {
         assert!(Client::new(url).is_err(), "{url}");
     }
+    let none = Client::with_authorities("https://127.0.0.1", b"no certificate").unwrap_err();
+    assert!(none.to_string().contains("no certificate in PEM"), "{none}");
 }

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_client::Embed;
+use akidb_client::{Embed, process::plain_http};
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde::Serialize;
@@ -245,7 +245,7 @@ impl Load<'_> {
             json!({"texts": [text(0), text(1)]}).to_string()
         };
         let schedule = Schedule { rate, time, arrivals: self.arrivals };
-        open_loop::run(&reqwest::Client::new(), &self.node.url("/embed"), schedule, body).await
+        open_loop::run(&plain_http(), &self.node.url("/embed"), schedule, body).await
     }
 
     async fn measured(

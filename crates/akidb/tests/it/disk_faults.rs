@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use akidb_client::process::plain_http;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
@@ -39,7 +40,7 @@ async fn in_flight(node: &Node, count: u32) {
     let line = format!("akidb_requests_in_flight {count}");
     loop {
         let url = format!("{}/metrics", node.url());
-        let metrics = reqwest::get(url).await.unwrap().text().await.unwrap();
+        let metrics = plain_http().get(url).send().await.unwrap().text().await.unwrap();
         if metrics.lines().any(|it| it == line) {
             return;
         }
@@ -78,7 +79,7 @@ async fn assert_ends_with_74(
     match client {
         Client::Waits => {
             let url = format!("{}{path}", node.url());
-            let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+            let answer = plain_http().post(url).json(&body).send().await.unwrap();
             let status = answer.status();
             let answer: Value = answer.json().await.unwrap();
             let error = (&answer["error"]["code"], &answer["error"]["outcome"]);

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use akidb_client::process::plain_http;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -79,7 +80,7 @@ struct Client(reqwest::Client, String);
 
 impl Client {
     fn new(node: &Node) -> Self {
-        Self(reqwest::Client::new(), node.url())
+        Self(plain_http(), node.url())
     }
 
     async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use akidb_client::process::plain_http;
 use serde_json::Value;
 
 use super::chromium::Chromium;
@@ -12,7 +13,8 @@ const EXECUTE_ALL: &str = include_str!("docs_page.js");
 
 /// Every operation of the description, by its name.
 async fn operations(node: &Node) -> BTreeSet<String> {
-    let description = reqwest::get(format!("{}/openapi.json", node.url())).await.unwrap();
+    let description =
+        plain_http().get(format!("{}/openapi.json", node.url())).send().await.unwrap();
     let description: Value = description.json().await.unwrap();
     let paths = description["paths"].as_object().unwrap().values();
     paths

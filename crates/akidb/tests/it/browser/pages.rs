@@ -1,5 +1,6 @@
 //! Pages of other sites, of the node's own, and of origins that are allowed.
 
+use akidb_client::process::plain_http;
 use serde_json::{Value, json};
 
 use super::{Site, chromium::Chromium};
@@ -83,7 +84,8 @@ async fn a_page_of_another_site_changes_and_reads_nothing() {
         }
     }
     assert_eq!(count(&node).await, 3);
-    let models = reqwest::get(format!("{}/v1/admin/models/hash", node.url())).await.unwrap();
+    let models =
+        plain_http().get(format!("{}/v1/admin/models/hash", node.url())).send().await.unwrap();
     assert_eq!(models.json::<Value>().await.unwrap()["state"], "ready");
 }
 

@@ -1,5 +1,6 @@
 //! Keys on the command line, and that no secret is written where others read.
 
+use akidb_client::process::plain_http;
 use serde_json::{Value, json};
 
 use crate::node::{Node, akidb, assert_failed, json, scratch};
@@ -75,7 +76,7 @@ fn a_node_is_closed_before_its_first_start_and_opened_by_its_key() {
 fn metrics_of(node: &Node, secret: &str) -> String {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let request = reqwest::Client::new().get(format!("{}/metrics", node.url()));
+        let request = plain_http().get(format!("{}/metrics", node.url()));
         request.bearer_auth(secret).send().await.unwrap().text().await.unwrap()
     })
 }

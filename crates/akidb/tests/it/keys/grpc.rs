@@ -1,5 +1,6 @@
 //! Every method of gRPC, and what its listener answers besides, with every kind of key.
 
+use akidb_client::process::plain_http;
 use akidb_service::{Access, Operation, Reach};
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -136,7 +137,7 @@ async fn what_the_listener_answers_over_http1_needs_a_key_too() {
     let keys = keys_of(&node).await;
     for (path, operation) in [("/metrics", Operation::Metrics), ("/nothing", Operation::Unknown)] {
         for shown in &keys.all {
-            let request = reqwest::Client::new().get(format!("http://{}{path}", node.grpc));
+            let request = plain_http().get(format!("http://{}{path}", node.grpc));
             let request = match &shown.secret {
                 Some(secret) => request.bearer_auth(secret),
                 None => request,

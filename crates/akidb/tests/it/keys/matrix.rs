@@ -1,5 +1,6 @@
 //! Every route of REST, with every kind of key: what comes of it is what the table declares.
 
+use akidb_client::process::plain_http;
 use reqwest::{Method, StatusCode};
 
 use super::{Outcome, keys_of};
@@ -27,7 +28,7 @@ async fn every_route_lets_in_whom_the_table_says() {
     let (_folder, data_dir) = scratch();
     let node = Node::start(&data_dir);
     let keys = keys_of(&node).await;
-    let http = reqwest::Client::new();
+    let http = plain_http();
     let mut complaints = String::new();
     let mut asked = 0;
     let routes: Vec<_> = akidb_rest::operations().collect();

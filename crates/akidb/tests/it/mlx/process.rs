@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use akidb_client::process::plain_http;
 use rustix::process::Signal;
 
 use super::setup::{MlxNode, eventually};
@@ -30,7 +31,7 @@ async fn a_worker_ends_with_its_node_however_that_ends() {
             if fault == "hang" {
                 let url = format!("{}/embed", node.node.url());
                 let body = serde_json::json!({"texts": ["a text that is never answered"]});
-                let asked = reqwest::Client::new().post(url).json(&body).send();
+                let asked = plain_http().post(url).json(&body).send();
                 tokio::spawn(asked);
                 node.logged(PRINTED_BY_EACH_BATCH).await;
                 // The node waits for the batch; a second signal does not.
@@ -103,7 +104,7 @@ async fn what_the_worker_prints_and_what_it_counts_is_to_be_seen() {
     node.recovered().await;
     node.logged(PRINTED_BY_EACH_BATCH).await;
     let url = format!("{}/metrics", node.node.url());
-    let read = async || reqwest::get(&url).await.unwrap().text().await.unwrap();
+    let read = async || plain_http().get(&url).send().await.unwrap().text().await.unwrap();
     // A worker is asked for its memory now and then.
     let peak = "akidb_embedding_worker_memory_bytes{kind=\"peak\",model=\"all-minilm-l6-v2\"} 2";
     eventually("the worker's memory is counted", async || read().await.contains(peak)).await;

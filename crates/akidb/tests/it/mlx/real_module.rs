@@ -3,6 +3,7 @@
 
 use std::{process::Command, sync::Arc};
 
+use akidb_client::process::plain_http;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -97,7 +98,7 @@ async fn a_worker_that_was_killed_is_back_with_the_real_model() {
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     let killed_at = std::time::Instant::now();
     let url = format!("{}/embed", node.url());
-    let ask = || reqwest::Client::new().post(&url).json(&json!({"texts": ["back?"]})).send();
+    let ask = || plain_http().post(&url).json(&json!({"texts": ["back?"]})).send();
     eventually("texts are embedded", async || ask().await.unwrap().status().is_success()).await;
     eprintln!("texts are embedded {:?} after the worker was killed", killed_at.elapsed());
 }

@@ -1,5 +1,6 @@
 //! One node behind both doors: what goes in through one comes out of the other.
 
+use akidb_client::process::plain_http;
 use akidb_proto::{
     collection::v1::ScrollDocumentsRequest,
     embedding::v1::{GetModelInfoRequest, ListModelsRequest, ModelKind},
@@ -159,7 +160,8 @@ async fn a_query_of_one_door_is_not_encoded_again_for_the_other() {
 
 /// Texts of queries that were encoded, and those whose vector was known.
 async fn encoded_and_known(node: &Node) -> (u64, u64) {
-    let metrics = reqwest::get(format!("{}/metrics", node.url())).await.unwrap().text().await;
+    let metrics =
+        plain_http().get(format!("{}/metrics", node.url())).send().await.unwrap().text().await;
     let metrics = metrics.unwrap();
     let count = |outcome: &str| {
         let start = format!("akidb_embedding_query_cache_{outcome}_total{{model=\"hash\"}} ");

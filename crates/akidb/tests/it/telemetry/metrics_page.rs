@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use akidb_client::process::plain_http;
+
 use crate::node::{Node, scratch};
 
 const PAGE: &str = "docs/reference/metrics.md";
@@ -38,7 +40,14 @@ async fn the_page_of_metrics_is_that_of_a_node() {
     }
     let (_folder, data_dir) = scratch();
     let node = Node::start(&data_dir);
-    let text = reqwest::get(format!("{}/metrics", node.url())).await.unwrap().text().await.unwrap();
+    let text = plain_http()
+        .get(format!("{}/metrics", node.url()))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     let page = page(&families(&text));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(PAGE);
     if env::var_os(WRITE).is_some() {
