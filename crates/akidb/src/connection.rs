@@ -3,6 +3,7 @@
 //! Both are spoken to by the same client through the same door, so that there is one path.
 
 use std::{
+    fs,
     net::Ipv4Addr,
     path::{Path, PathBuf},
 };
@@ -26,6 +27,10 @@ pub(crate) struct RunningNodeArgs {
     /// The REST address of a running node
     #[arg(long, env = "AKIDB_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
+    /// A file of the authorities in PEM whose certificates are taken behind https://, instead of those
+    /// that the system trusts
+    #[arg(long, env = "AKIDB_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// A key of the node, where it requires one. Other users of this machine see the options of a
     /// command: the variable is the better place
     #[arg(long, env = "AKIDB_API_KEY", hide_env_values = true, value_name = "KEY")]
@@ -35,7 +40,11 @@ pub(crate) struct RunningNodeArgs {
 impl RunningNodeArgs {
     /// A client of the node.
     pub(crate) fn client(&self) -> Result<Client> {
-        client_of(&self.url, self.key.as_deref())
+        let client = match &self.ca {
+            None => Client::new(&self.url)?,
+            Some(path) => Client::with_authorities(&self.url, &authorities(path)?)?,
+        };
+        with_key(client, self.key.as_deref())
     }
 }
 
@@ -91,7 +100,8 @@ pub(crate) async fn with_node<T>(
             let opened = open(data_dir, configuration, opening, &key);
             let node = waiting("opening the data directory", opened).await?;
             let url = format!("http://{}", node.rest_addr());
-            let outcome = match client_of(&url, Some(key.expose())) {
+            let client = Client::new(&url).map_err(Failure::from);
+            let outcome = match client.and_then(|client| with_key(client, Some(key.expose()))) {
                 Ok(client) => ask(&client).await,
                 Err(failure) => Err(failure),
             };
@@ -101,9 +111,13 @@ pub(crate) async fn with_node<T>(
     }
 }
 
+fn authorities(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Failure::io(format!("--ca {}", path.display()), &error))
+}
+
 /// A client that tells the first error; a command that has patience says so.
-fn client_of(url: &str, key: Option<&str>) -> Result<Client> {
-    let client = Client::new(url)?.with_retries(Retries::NONE);
+fn with_key(client: Client, key: Option<&str>) -> Result<Client> {
+    let client = client.with_retries(Retries::NONE);
     match key {
         None => Ok(client),
         Some(key) => client.with_key(key).map_err(|error| {
@@ -132,7 +146,7 @@ async fn open(
     let rest = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .map_err(|error| Failure::io("cannot listen on 127.0.0.1", &error))?;
-    let node = Node::start_for(&settings, Listeners { rest, grpc: None }, Some(key)).await?;
+    let node = Node::start_for(&settings, Listeners::own(rest), Some(key)).await?;
     node.models_settled().await;
     match node.model_failure() {
         None => Ok(node),

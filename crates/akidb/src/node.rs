@@ -4,6 +4,8 @@
 //! part ([`parts`]); what a failed start means to a person ([`start_failure`]).
 
 mod admin_keys;
+mod certificate;
+mod exposure;
 mod parts;
 mod start_failure;
 
@@ -14,12 +16,15 @@ pub(crate) use self::{
     start_failure::{explain, model_error},
 };
 use akidb_grpc::{GrpcServer, HealthHandle};
+use akidb_listener::{ListenerOptions, Tls};
 use akidb_local::LocalEngine;
+use akidb_rest::RestOptions;
 use akidb_service::{Secret, Service, ServiceConfig};
 use prometheus::Registry;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use self::exposure::Exposure;
 use crate::{
     failure::{ExitStatus, Failure, Result},
     settings::{ServerSettings, Settings},
@@ -31,12 +36,31 @@ pub(crate) struct Listeners {
     pub(crate) rest: TcpListener,
     /// For gRPC; absent in a node that one command opened for itself.
     pub(crate) grpc: Option<TcpListener>,
+    /// What both show to clients; absent where they speak without TLS.
+    pub(crate) tls: Option<Tls>,
+    /// Whether others may reach them without a key and TLS.
+    pub(crate) insecure: bool,
 }
 
 impl Listeners {
+    /// Of a node that one command opens for itself.
+    pub(crate) const fn own(rest: TcpListener) -> Self {
+        Self { rest, grpc: None, tls: None, insecure: false }
+    }
+
     /// Binds both, before anything else is opened: a port in use is found at once.
-    pub(crate) async fn bind(server: &ServerSettings) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When an address can not be listened on or the certificate not be shown, or when others could read
+    /// along where that is not allowed.
+    pub(crate) async fn bind(server: &ServerSettings, insecure: bool) -> Result<Self> {
+        if !insecure {
+            let grpc = Some(server.grpc_addr);
+            Exposure::of(server.rest_addr, grpc, &server.tls).refuse_without_tls()?;
+        }
         Ok(Self {
+            tls: certificate::open(&server.tls)?,
+            insecure,
             rest: bind("server.rest_addr", "--rest-addr", server.rest_addr).await?,
             grpc: Some(bind("server.grpc_addr", "--grpc-addr", server.grpc_addr).await?),
         })
@@ -109,18 +133,33 @@ impl Node {
         let data_dir = settings.storage.data_dir.display();
         tracing::info!(%data_dir, "opening the data directory");
         let service = open(settings, parts::service(settings, own_key)?).await?;
+        let rest_addr = local_addr(&listeners.rest)?;
+        let grpc_addr = listeners.grpc.as_ref().map(local_addr).transpose()?;
+        let exposure = Exposure::of(rest_addr, grpc_addr, &settings.server.tls);
+        if listeners.insecure {
+            exposure.warn(service.requires_keys());
+        } else if let Err(failure) = exposure.refuse_without_keys(service.requires_keys()) {
+            service.shutdown().await;
+            return Err(failure);
+        }
         let mut node = Self {
             doors: JoinSet::new(),
             stop: CancellationToken::new(),
-            rest_addr: local_addr(&listeners.rest)?,
-            grpc_addr: listeners.grpc.as_ref().map(local_addr).transpose()?,
+            rest_addr,
+            grpc_addr,
             health: None,
             drain_delay: Duration::from_millis(settings.server.drain_delay_ms),
             service,
         };
-        node.open_rest(listeners.rest, settings);
+        let tls = listeners.tls;
+        node.open_rest(listeners.rest, parts::rest(&settings.server, tls.clone()));
         if let Some(listener) = listeners.grpc {
-            node.open_grpc(listener, settings)?;
+            node.open_grpc(listener, parts::grpc(&settings.server, tls.clone()))?;
+        }
+        if let Some(tls) = tls {
+            let look_every = Duration::from_millis(settings.server.tls.reload_interval_ms);
+            let follow = certificate::follow(tls, look_every, node.service.clone());
+            tokio::spawn(node.stop.clone().run_until_cancelled_owned(follow));
         }
         Ok(node)
     }
@@ -136,8 +175,8 @@ impl Node {
         self.service.default_model_failure().map(|error| start_failure::model(&error))
     }
 
-    fn open_rest(&mut self, listener: TcpListener, settings: &Settings) {
-        let (service, options) = (self.service.clone(), parts::rest(&settings.server));
+    fn open_rest(&mut self, listener: TcpListener, options: RestOptions) {
+        let service = self.service.clone();
         let stop = self.stop.clone().cancelled_owned();
         self.doors.spawn(async move {
             akidb_rest::serve(listener, service, options, stop).await;
@@ -145,8 +184,8 @@ impl Node {
         });
     }
 
-    fn open_grpc(&mut self, listener: TcpListener, settings: &Settings) -> Result {
-        let server = GrpcServer::new(self.service.clone(), parts::grpc(&settings.server))
+    fn open_grpc(&mut self, listener: TcpListener, options: ListenerOptions) -> Result {
+        let server = GrpcServer::new(self.service.clone(), options)
             .map_err(|error| Failure::io("cannot start gRPC", &error))?;
         let health = server.health();
         self.health = Some(health.clone());

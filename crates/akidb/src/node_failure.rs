@@ -6,9 +6,18 @@ use crate::failure::{ExitStatus, Failure};
 
 const URL_HINT: &str = "give the REST address of a node, such as http://127.0.0.1:8080";
 
+const AUTHORITY_HINT: &str =
+    "--ca names a file with the authority of the node's certificate, and --url a name in it";
+/// How rustls begins what it has against the certificate of a node.
+const UNKNOWN_CERTIFICATE: &str = "invalid peer certificate";
+
 impl From<InvalidUrl> for Failure {
     fn from(error: InvalidUrl) -> Self {
-        Self::usage(error.to_string()).hint(URL_HINT)
+        let hint = match error {
+            InvalidUrl::NoAuthority { .. } => AUTHORITY_HINT,
+            _ => URL_HINT,
+        };
+        Self::usage(error.to_string()).hint(hint)
     }
 }
 
@@ -16,6 +25,9 @@ impl From<RequestError> for Failure {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::Node(error) => error.into(),
+            RequestError::Unreachable { message, .. } if message.contains(UNKNOWN_CERTIFICATE) => {
+                Self::new(ExitStatus::IO, message).hint(AUTHORITY_HINT)
+            }
             RequestError::Unreachable { message, refused: true } => Self::new(ExitStatus::IO, message)
                 .hint("start a node with `akidb serve`, name another with --url, or open the data itself with --data-dir"),
             RequestError::Unreachable { message, refused: false } => Self::new(ExitStatus::IO, message)

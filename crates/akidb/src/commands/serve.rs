@@ -10,7 +10,7 @@ use crate::{
     failure::{ExitStatus, Failure, Result},
     node::{Listeners, Node},
     printer::Printer,
-    settings::{ConfigurationArgs, ServerSettings, SettingFlags, Settings, Sources, resolve},
+    settings::{ConfigurationArgs, SettingFlags, Settings, Sources, resolve},
     telemetry::Telemetry,
 };
 
@@ -27,7 +27,7 @@ server.drain_timeout_ms; a second signal stops it at once.")]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     flags: SettingFlags,
-    /// Listen on other addresses than loopback although nothing protects them
+    /// Listen on other addresses than loopback although they have no key or no TLS
     #[arg(long)]
     insecure: bool,
 }
@@ -38,19 +38,15 @@ pub(crate) async fn run(
     printer: Printer,
 ) -> Result {
     let settings = resolve(&Sources::read(configuration, args.flags.given())?)?.settings;
-    if !args.insecure {
-        refuse_wide_bind(&settings.server)?;
-    }
+    let listeners = Listeners::bind(&settings.server, args.insecure).await?;
     let telemetry = Telemetry::start(&settings.log, &settings.tracing)?;
-    warn_of_wide_binds(&settings.server);
     allow_open_files();
-    let outcome = serve(&settings, printer).await;
+    let outcome = serve(&settings, listeners, printer).await;
     telemetry.finish().await;
     outcome
 }
 
-async fn serve(settings: &Settings, printer: Printer) -> Result {
-    let listeners = Listeners::bind(&settings.server).await?;
+async fn serve(settings: &Settings, listeners: Listeners, printer: Printer) -> Result {
     let node = Node::start(settings, listeners).await?;
     let mut signals = StopSignals::listen()?;
     tokio::select! {
@@ -69,24 +65,6 @@ async fn serve(settings: &Settings, printer: Printer) -> Result {
     run_until_stopped(node, &mut signals).await
 }
 
-/// The addresses that others can reach. Nothing protects the listeners yet: no keys, no TLS.
-fn wide_binds(server: &ServerSettings) -> impl Iterator<Item = (&'static str, SocketAddr)> {
-    [("server.rest_addr", server.rest_addr), ("server.grpc_addr", server.grpc_addr)]
-        .into_iter()
-        .filter(|(_, addr)| !addr.ip().is_loopback())
-}
-
-/// What --insecure allows is said at each start: it is easily left in a file that is copied.
-fn warn_of_wide_binds(server: &ServerSettings) {
-    for (key, addr) in wide_binds(server) {
-        tracing::warn!(
-            key,
-            %addr,
-            "--insecure: whoever reaches this address may read and delete everything, without a key and without TLS"
-        );
-    }
-}
-
 /// Takes as many open files as the system allows: the usual limit of 1,024 is used up by the
 /// connections that `server.max_connections` allows, and then nothing can be accepted or opened.
 fn allow_open_files() {
@@ -97,16 +75,6 @@ fn allow_open_files() {
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "could not raise the limit of open files");
-    }
-}
-
-fn refuse_wide_bind(server: &ServerSettings) -> Result {
-    match wide_binds(server).next() {
-        None => Ok(()),
-        Some((key, addr)) => Err(Failure::configuration(format!(
-            "{key} is {addr}, which others can reach without a key and without TLS"
-        ))
-        .hint("listen on 127.0.0.1, or give --insecure where the network itself is trusted")),
     }
 }
 
@@ -173,24 +141,5 @@ impl StopSignals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    #[test]
-    fn only_loopback_is_bound_without_being_asked_twice() {
-        let mut server = Settings::defaults(&BTreeMap::new()).server;
-        assert!(refuse_wide_bind(&server).is_ok());
-        server.grpc_addr = "[::1]:9090".parse().unwrap();
-        assert!(refuse_wide_bind(&server).is_ok());
-        server.grpc_addr = "0.0.0.0:9090".parse().unwrap();
-        let failure = refuse_wide_bind(&server).unwrap_err();
-        assert_eq!(failure.exit, ExitStatus::CONFIGURATION);
-        assert!(failure.message.starts_with("server.grpc_addr is 0.0.0.0:9090"));
     }
 }

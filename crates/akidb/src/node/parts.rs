@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, thread, time::Duration};
 
-use akidb_listener::ListenerOptions;
+use akidb_listener::{ListenerOptions, Tls};
 use akidb_local::{BackupConfig, IndexConfig, LocalConfig, StorageConfig};
 use akidb_rest::RestOptions;
 use akidb_service::{
@@ -128,15 +128,16 @@ pub(crate) fn workers(settings: &settings::MlxSettings, batch_tokens: usize) -> 
     }
 }
 
-pub(super) fn rest(server: &ServerSettings) -> RestOptions {
+pub(super) fn rest(server: &ServerSettings, tls: Option<Tls>) -> RestOptions {
     RestOptions {
-        listener: listener(server),
+        listener: listener(server, tls),
         import_idle_timeout: Duration::from_millis(server.import_idle_timeout_ms),
     }
 }
 
-fn listener(server: &ServerSettings) -> ListenerOptions {
+fn listener(server: &ServerSettings, tls: Option<Tls>) -> ListenerOptions {
     ListenerOptions {
+        tls,
         max_connections: server.max_connections,
         connections_per_ip: server.connections_per_ip,
         trusted_proxies: server.trusted_proxies.clone(),
@@ -155,10 +156,10 @@ fn listener(server: &ServerSettings) -> ListenerOptions {
     }
 }
 
-pub(super) fn grpc(server: &ServerSettings) -> ListenerOptions {
+pub(super) fn grpc(server: &ServerSettings, tls: Option<Tls>) -> ListenerOptions {
     ListenerOptions {
         keepalive_interval: Duration::from_millis(server.grpc_keepalive_interval_ms),
         keepalive_timeout: Duration::from_millis(server.grpc_keepalive_timeout_ms),
-        ..listener(server)
+        ..listener(server, tls)
     }
 }

@@ -93,6 +93,19 @@ pub(crate) struct ServerSettings {
     pub(crate) grpc_keepalive_interval_ms: u64,
     #[serde(deserialize_with = "positive")]
     pub(crate) grpc_keepalive_timeout_ms: u64,
+    /// What the listeners show to clients.
+    pub(crate) tls: TlsSettings,
+}
+
+/// `[server.tls]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsSettings {
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    #[serde(deserialize_with = "positive")]
+    pub(crate) reload_interval_ms: u64,
+    pub(crate) ends_at_proxy: bool,
 }
 
 /// `[auth]`
@@ -308,6 +321,12 @@ impl Settings {
                 idle_timeout_ms: 300_000,
                 grpc_keepalive_interval_ms: 30_000,
                 grpc_keepalive_timeout_ms: 20_000,
+                tls: TlsSettings {
+                    certificate: None,
+                    key: None,
+                    reload_interval_ms: 1_000,
+                    ends_at_proxy: false,
+                },
             },
             storage: StorageSettings {
                 data_dir: home_path(environment, "XDG_DATA_HOME", ".local/share", "akidb"),

@@ -11,8 +11,9 @@ use crate::failure::{Failure, Result};
 const PREFIX: &str = "AKIDB_";
 
 /// Read elsewhere: by the command line, by the Python module of MLX, by tests.
-const READ_ELSEWHERE: [&str; 6] = [
+const READ_ELSEWHERE: [&str; 7] = [
     "AKIDB_API_KEY",
+    "AKIDB_CA",
     "AKIDB_CONFIG",
     "AKIDB_URL",
     "AKIDB_OPENBLAS",

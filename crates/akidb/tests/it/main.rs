@@ -31,4 +31,5 @@ mod rust_client;
 mod serve;
 mod telemetry;
 mod terminal;
+mod tls;
 mod words;

@@ -1,14 +1,13 @@
 //! `akidb serve`: how it starts, how it stops, and what it refuses.
 
 use std::{
-    fs::File,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
-    process::Stdio,
     time::Duration,
 };
 
+use akidb_client::process::plain_http;
 use akidb_proto::embedding::v1::{EmbedRequest, embedding_service_client::EmbeddingServiceClient};
 use rustix::process::Signal;
 use tonic_health::pb::{
@@ -151,7 +150,7 @@ async fn a_node_without_embedding_needs_no_model_and_takes_vectors() {
     let hint = "hint: give vectors, or set embedding.enabled = true";
     assert_failed(&output, 1, &["embedding_disabled", hint, "request id: "]);
     let body = serde_json::json!({"texts": ["a text"]});
-    let refused = reqwest::Client::new().post(format!("{}/embed", node.url())).json(&body);
+    let refused = plain_http().post(format!("{}/embed", node.url())).json(&body);
     let refused = refused.send().await.unwrap();
     assert_eq!((refused.status().as_u16(), refused.headers().get("retry-after")), (422, None));
     let refused: serde_json::Value = refused.json().await.unwrap();
@@ -168,39 +167,6 @@ async fn a_node_without_embedding_needs_no_model_and_takes_vectors() {
     assert!(status.get_details_retry_info().is_none(), "{status:?}");
 }
 
-#[test]
-fn addresses_that_others_reach_are_refused() {
-    let (_folder, data_dir) = scratch();
-    let data_dir = data_dir.to_str().unwrap();
-    let output =
-        akidb(["serve", "--rest-addr", "0.0.0.0:0", "--data-dir", data_dir]).output().unwrap();
-    assert_failed(&output, 78, &["server.rest_addr is 0.0.0.0:0", "hint: ", "--insecure"]);
-}
-
-/// What is allowed by a flag is easily forgotten in a file that is copied.
-#[test]
-fn an_insecure_node_says_at_each_start_what_can_be_reached() {
-    let (_folder, data_dir) = scratch();
-    let node = Node::start_with(&data_dir, Backend::Hash, |command| {
-        command.arg("--insecure");
-    });
-    drop(node);
-    let log = || std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
-    assert!(!log().contains("without a key"), "loopback alone is listened on");
-    let mut wide = akidb(["serve", "--insecure", "--rest-addr", "0.0.0.0:0"]);
-    wide.args(["--grpc-addr", "127.0.0.1:0", "--data-dir"]).arg(&data_dir);
-    let log = File::create(data_dir.with_extension("log")).unwrap();
-    wide.env("AKIDB_EMBEDDING__BACKEND", "hash").stdout(Stdio::piped()).stderr(log);
-    let mut wide = wide.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(wide.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    wide.kill().unwrap();
-    wide.wait().unwrap();
-    assert!(line.starts_with("akidb: ready"), "{line}");
-    let log = std::fs::read_to_string(data_dir.with_extension("log")).unwrap();
-    assert!(log.contains("may read and delete everything"), "{log}");
-}
-
 /// A load balancer learns that a node stops before the node refuses what it sends.
 #[tokio::test]
 async fn a_node_that_is_asked_to_stop_is_not_ready_and_answers_on_for_a_while() {
@@ -209,7 +175,7 @@ async fn a_node_that_is_asked_to_stop_is_not_ready_and_answers_on_for_a_while() 
         command.env("AKIDB_SERVER__DRAIN_DELAY_MS", "3600000");
     });
     let status = async |path: &str| {
-        let answer = reqwest::get(format!("{}{path}", node.url())).await.unwrap();
+        let answer = plain_http().get(format!("{}{path}", node.url())).send().await.unwrap();
         answer.status().as_u16()
     };
     let channel = tonic::transport::Endpoint::try_from(format!("http://{}", node.grpc)).unwrap();
@@ -295,7 +261,7 @@ async fn a_model_that_can_not_be_loaded_stops_neither_vectors_nor_other_models()
             .env("AKIDB_MODELS_DIR", folder.path().join("models"))
             .env("AKIDB_EMBEDDING__ADDITIONAL_MODELS", "[broken]");
     });
-    let ready = reqwest::get(format!("{}/readyz", node.url())).await.unwrap();
+    let ready = plain_http().get(format!("{}/readyz", node.url())).send().await.unwrap();
     assert_eq!(ready.status(), 503);
     let ready: serde_json::Value = ready.json().await.unwrap();
     assert_eq!(
@@ -315,6 +281,6 @@ async fn a_model_that_can_not_be_loaded_stops_neither_vectors_nor_other_models()
 
     // A model that is not needed any more does not keep the node from being ready.
     json(&node.akidb(["model", "unload", "broken", "--output", "json"]));
-    let ready = reqwest::get(format!("{}/readyz", node.url())).await.unwrap();
+    let ready = plain_http().get(format!("{}/readyz", node.url())).send().await.unwrap();
     assert_eq!(ready.status(), 200);
 }
