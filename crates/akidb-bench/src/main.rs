@@ -49,7 +49,7 @@ use self::{
     commands::{
         by_filter, embed, embed_load, encode, exact_search, filter_index, hard_vectors, import,
         insert, keyword, keyword_quality, mlx_worker, restart, retrieval, search, search_pages,
-        search_while_writing, tenants, vector_index, vectors,
+        search_while_writing, tenants, tls, vector_index, vectors,
     },
     report::{OutputFormat, Verdict},
 };
@@ -103,6 +103,8 @@ enum Command {
     SearchWhileWriting(search_while_writing::Arguments),
     /// Start a node with many small collections: time, memory, and disk given back
     Tenants(tenants::Arguments),
+    /// Start nodes with and without keys and TLS, and search them in turn
+    Tls(tls::Arguments),
     /// Search our graph of vectors, in this process, beside the graphs of others
     VectorIndex(vector_index::Arguments),
     /// Turn texts into a file of vectors, for vector-index
@@ -142,6 +144,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Search(arguments) => report::publish(&search::run(arguments)?, cli.output)?,
         Command::Tenants(arguments) => report::publish(&tenants::run(arguments)?, cli.output)?,
+        Command::Tls(arguments) => report::publish(&tls::run(arguments)?, cli.output)?,
         Command::VectorIndex(arguments) => {
             report::publish(&vector_index::run(arguments)?, cli.output)?
         }

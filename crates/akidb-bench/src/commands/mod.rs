@@ -18,5 +18,6 @@ pub(crate) mod search;
 pub(crate) mod search_pages;
 pub(crate) mod search_while_writing;
 pub(crate) mod tenants;
+pub(crate) mod tls;
 pub(crate) mod vector_index;
 pub(crate) mod vectors;

@@ -217,7 +217,7 @@ impl Bench<'_> {
     }
 
     async fn fill(&self, node: &StartedNode, rows: std::ops::Range<usize>) -> anyhow::Result<()> {
-        let endpoint = Endpoint { door: Door::Grpc, url: node.addresses.grpc_url() };
+        let endpoint = Endpoint::open(Door::Grpc, node.addresses.grpc_url());
         let batches = rows.len().div_ceil(BATCH);
         let fill = Fill { vectors: Arc::clone(&self.vectors), rows };
         load::run(&endpoint, FILLERS, batches, fill).await?;

@@ -9,20 +9,32 @@ use akidb_proto::{
     embedding::v1::{EmbedRequest, embedding_service_client::EmbeddingServiceClient},
 };
 use anyhow::Context;
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    service::interceptor::InterceptedService,
+    transport::{Certificate, Channel, ClientTlsConfig},
+};
 
-use super::{Batch, GROUP, HitParts, id_of};
+use super::{Batch, Endpoint, GROUP, HitParts, access::ShownKey, id_of};
+
+/// A connection over which each call shows the key.
+type Keyed = InterceptedService<Channel, ShownKey>;
 
 /// One HTTP/2 connection.
 pub(crate) struct Client {
-    service: CollectionServiceClient<Channel>,
-    embedding: EmbeddingServiceClient<Channel>,
+    service: CollectionServiceClient<Keyed>,
+    embedding: EmbeddingServiceClient<Keyed>,
 }
 
 impl Client {
-    pub(super) async fn connect(url: &str) -> anyhow::Result<Self> {
-        let endpoint = Endpoint::from_shared(url.to_owned())?;
-        let channel = endpoint.connect().await.with_context(|| format!("cannot reach {url}"))?;
+    pub(super) async fn connect(endpoint: &Endpoint) -> anyhow::Result<Self> {
+        let (url, access) = (&endpoint.url, &endpoint.access);
+        let mut channel = Channel::from_shared(url.clone())?;
+        if let Some(pem) = &access.authority {
+            let authority = Certificate::from_pem(pem);
+            channel = channel.tls_config(ClientTlsConfig::new().ca_certificate(authority))?;
+        }
+        let channel = channel.connect().await.with_context(|| format!("cannot reach {url}"))?;
+        let channel = InterceptedService::new(channel, ShownKey::of(access)?);
         let embedding = EmbeddingServiceClient::new(channel.clone())
             .max_decoding_message_size(Limits::default().grpc_message_bytes);
         Ok(Self { service: CollectionServiceClient::new(channel), embedding })

@@ -2,6 +2,7 @@
 //!
 //! Out of scope: retries. A benchmark that is refused has failed.
 
+mod access;
 mod grpc;
 mod rest;
 
@@ -12,6 +13,7 @@ use akidb_core::Metric;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
+pub(crate) use self::access::Access;
 use crate::dataset::Dataset;
 
 /// Which node, and through which doors.
@@ -44,7 +46,7 @@ impl NodeArguments {
         {
             let wanted = self.door.is_none_or(|door| door == choice || door == DoorChoice::Both);
             match url {
-                Some(url) if wanted => endpoints.push(Endpoint { door, url: url.clone() }),
+                Some(url) if wanted => endpoints.push(Endpoint::open(door, url.clone())),
                 None if wanted && self.door.is_some() => {
                     bail!("--door asks for {}, give --{0} URL", door.as_str())
                 }
@@ -89,14 +91,20 @@ impl Door {
 pub(crate) struct Endpoint {
     pub(crate) door: Door,
     pub(crate) url: String,
+    pub(crate) access: Access,
 }
 
 impl Endpoint {
+    /// Of a node that asks for nothing.
+    pub(crate) fn open(door: Door, url: String) -> Self {
+        Self { door, url, access: Access::default() }
+    }
+
     /// A client with a connection of its own.
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
         Ok(match self.door {
-            Door::Rest => Client::Rest(rest::Client::new(&self.url)?),
-            Door::Grpc => Client::Grpc(Box::new(grpc::Client::connect(&self.url).await?)),
+            Door::Rest => Client::Rest(rest::Client::new(self)?),
+            Door::Grpc => Client::Grpc(Box::new(grpc::Client::connect(self).await?)),
         })
     }
 }

@@ -1,18 +1,26 @@
 //! REST of a node.
 
-use akidb_client::{IndexState, NewCollection, NewDocument, Part, Search, Status};
+use akidb_client::{IndexState, NewCollection, NewDocument, Part, Retries, Search, Status};
 use akidb_core::Metric;
 use anyhow::Context;
 use serde_json::json;
 
-use super::{Batch, GROUP, HitParts, id_of};
+use super::{Batch, Endpoint, GROUP, HitParts, id_of};
 
 /// One HTTP/1.1 connection, kept open.
 pub(crate) struct Client(akidb_client::Client);
 
 impl Client {
-    pub(super) fn new(url: &str) -> anyhow::Result<Self> {
-        Ok(Self(super::rest_client(url)?))
+    pub(super) fn new(endpoint: &Endpoint) -> anyhow::Result<Self> {
+        let client = match &endpoint.access.authority {
+            Some(pem) => akidb_client::Client::with_authorities(&endpoint.url, pem.as_bytes())?,
+            None => akidb_client::Client::new(&endpoint.url)?,
+        };
+        let client = client.with_retries(Retries::NONE);
+        Ok(Self(match &endpoint.access.key {
+            Some(key) => client.with_key(key)?,
+            None => client,
+        }))
     }
 
     pub(super) async fn create_collection(
