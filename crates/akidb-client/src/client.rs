@@ -302,6 +302,7 @@ impl Client {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "its cryptography is given before it is built")]
 fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .no_proxy()

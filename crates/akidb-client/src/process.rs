@@ -42,9 +42,19 @@ use rustix::{
 #[must_use]
 #[expect(clippy::expect_used, reason = "there is nothing to set up that could fail")]
 pub fn plain_http() -> reqwest::Client {
+    plain_http_builder().build().expect("an HTTP client")
+}
+
+/// The same, for whoever sets more of it.
+///
+/// # Panics
+/// As [`plain_http`].
+#[must_use]
+#[expect(clippy::expect_used, reason = "there is nothing to set up that could fail")]
+#[expect(clippy::disallowed_methods, reason = "here it gets its own cryptography")]
+pub fn plain_http_builder() -> reqwest::ClientBuilder {
     let tls = crate::tls::of_nobody().expect("TLS that takes no certificate");
-    let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
-    builder.build().expect("an HTTP client")
+    reqwest::Client::builder().tls_backend_preconfigured(tls)
 }
 
 const POLL_EVERY: Duration = Duration::from_millis(3);

@@ -128,7 +128,7 @@ async fn measure(arguments: &Arguments, machine: Machine) -> anyhow::Result<TlsR
     let queries = Dataset::clustered(shape, QUERIES, 1);
     let (mut lanes, mut nodes) = (Vec::new(), Vec::new());
     for protection in PROTECTIONS {
-        progress(&format!("filling a node, before which stands {}", protection.name));
+        progress(format!("filling a node, before which stands {}", protection.name));
         let (node, endpoints) = start(arguments, protection)?;
         fill(&mut endpoints[0].connect().await?, &vectors).await?;
         for endpoint in endpoints {

@@ -6,8 +6,8 @@ use std::{
     process::Command,
 };
 
-use akidb_client::{NewKey, Role};
-use reqwest::{Client, Method, Response};
+use akidb_client::{NewKey, Role, process::plain_http};
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::node::{Backend, Node, scratch};
@@ -67,7 +67,7 @@ fn run_client(python: &Path, node: &Node, keys: &[&str]) {
 
 /// Sends a request as no client of OpenAI would; answers its status and its error.
 async fn refused(node: &Node, method: Method, path: &str, body: &str) -> (u16, Value) {
-    let request = Client::new().request(method, format!("{}{path}", node.url()));
+    let request = plain_http().request(method, format!("{}{path}", node.url()));
     let request = request.header("content-type", "application/json").body(body.to_owned());
     let response: Response = request.send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/json");

@@ -1,6 +1,6 @@
 //! The default model from end to end: texts that share no word are found by what they mean.
 
-use reqwest::Client;
+use akidb_client::process::plain_http;
 use serde_json::{Value, json as value};
 
 use crate::{
@@ -54,7 +54,7 @@ async fn texts_of_which_no_token_remains_are_one_error_whatever_they_are_sent_to
         client.post("/v1/collections", value!({"name": name, "chunking": chunking})).await;
     }
     let refusal = async |path: &str, body: String| {
-        let request = Client::new().post(format!("{}{path}", node.url()));
+        let request = plain_http().post(format!("{}{path}", node.url()));
         let request = request.header("content-type", "application/json").body(body);
         request.send().await.unwrap().json::<Value>().await.unwrap()["error"].take()
     };
@@ -74,7 +74,7 @@ async fn texts_of_which_no_token_remains_are_one_error_whatever_they_are_sent_to
         for name in ["whole", "cut"] {
             let lines = format!("{}\n{}\n", value!({"text": text}), value!({"text": "a boat"}));
             let path = format!("{}/v1/collections/{name}/import?status=all", node.url());
-            let import = Client::new().post(path).header("content-type", "application/x-ndjson");
+            let import = plain_http().post(path).header("content-type", "application/x-ndjson");
             let answer = import.body(lines).send().await.unwrap().text().await.unwrap();
             let lines: Vec<Value> =
                 answer.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

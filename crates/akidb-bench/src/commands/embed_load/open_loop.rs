@@ -234,7 +234,7 @@ mod tests {
         let time = Duration::from_secs(1);
         let schedule = Schedule { rate: 100.0, time, arrivals: Arrivals::Even };
         let body = |_| "0123456789".to_owned();
-        let found = run(&Client::new(), &url, schedule, body).await.unwrap();
+        let found = run(&akidb_client::process::plain_http(), &url, schedule, body).await.unwrap();
         assert_eq!((found.requests, found.errors), (100, 0));
         // Half of the requests came in the stall; a busy machine can only make them wait longer.
         assert!(found.max_ms > 400.0 && found.p95_ms > 350.0, "{found:?}");

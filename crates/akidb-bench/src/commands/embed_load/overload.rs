@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use akidb_client::NewCollection;
+use akidb_client::{NewCollection, process::plain_http};
 use anyhow::{Context, ensure};
 use hdrhistogram::Histogram;
 use reqwest::{Client, StatusCode, header::RETRY_AFTER};
@@ -115,7 +115,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<Overload> {
     node.client.create_collection(&NewCollection::with_default_model(COLLECTION)).await?;
     let inserts = Arc::new(Inserts {
-        client: Client::new(),
+        client: plain_http(),
         url: node.url(&format!("/v1/collections/{COLLECTION}/documents")),
         texts,
         next: AtomicUsize::new(0),

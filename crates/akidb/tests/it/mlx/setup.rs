@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use akidb_client::process::plain_http_builder;
 use reqwest::Client;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -109,7 +110,7 @@ impl MlxNode {
                 .env("AKIDB_EMBEDDING__MLX__MODULE_PATH", module.path());
             adjust(command);
         });
-        let client = Client::builder().timeout(PATIENCE).build().unwrap();
+        let client = plain_http_builder().timeout(PATIENCE).build().unwrap();
         Some(Self { node, module, client, folder })
     }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt::Display, time::Duration};
 
+use akidb_client::process::plain_http_builder;
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ pub(crate) struct RestDoor {
 
 impl RestDoor {
     pub(crate) fn new(node: &Node) -> Self {
-        let client = Client::builder().timeout(Duration::from_secs(600)).build().unwrap();
+        let client = plain_http_builder().timeout(Duration::from_secs(600)).build().unwrap();
         Self { client, url: node.url() }
     }
 

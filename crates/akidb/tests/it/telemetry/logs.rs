@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path};
 
+use akidb_client::process::plain_http;
 use akidb_proto::collection::v1::{self as wire, NewDocument};
-use reqwest::Client;
 use serde_json::{Value, json};
 use tonic::Request;
 
@@ -78,7 +78,7 @@ async fn upsert_by_rest(node: &Node, request_id: &str) {
     RestClient::new(node).post("/v1/collections", json!({"name": "films"})).await;
     let documents: Vec<_> =
         (0..DOCUMENTS).map(|id| json!({"id": id, "text": format!("film {id}")})).collect();
-    let request = Client::new()
+    let request = plain_http()
         .post(format!("{}/v1/collections/films/documents", node.url()))
         .header("x-request-id", request_id)
         .json(&json!({"documents": documents}));

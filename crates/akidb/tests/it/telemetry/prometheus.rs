@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use akidb_client::process::plain_http;
 use akidb_proto::collection::v1::{self as wire, search::Query};
-use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::grpc;
@@ -73,7 +73,7 @@ async fn load(node: &Node, round: usize) {
     let search = json!({"text": format!("film {round}"), "filter": {"n": {"$gte": 1}}});
     rest.post("/v1/collections/films/search", search).await;
     let line = json!({"id": 100 + round % 10, "text": format!("imported {round}")}).to_string();
-    let import = Client::new().post(format!("{}/v1/collections/films/import", node.url()));
+    let import = plain_http().post(format!("{}/v1/collections/films/import", node.url()));
     let import = import.header("content-type", "application/x-ndjson").body(line);
     assert!(import.send().await.unwrap().status().is_success());
     let request = wire::SearchRequest {
@@ -88,8 +88,7 @@ async fn load(node: &Node, round: usize) {
 
 /// Asks for vectors of a model that could not be loaded.
 async fn fail(node: &Node) {
-    let request =
-        Client::new().post(format!("{}/embed", node.url())).json(&json!({"texts": ["a"]}));
+    let request = plain_http().post(format!("{}/embed", node.url())).json(&json!({"texts": ["a"]}));
     let response = request.send().await.unwrap();
     assert_eq!(response.status().as_u16(), 503, "{}", response.text().await.unwrap());
 }
@@ -229,7 +228,7 @@ impl Prometheus {
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Value {
         let url = format!("http://{}/api/v1/{path}", self.address);
-        let response = Client::new().get(url).query(query).send().await.unwrap();
+        let response = plain_http().get(url).query(query).send().await.unwrap();
         let answer: Value = response.json().await.unwrap();
         assert_eq!(answer["status"], "success", "{query:?}: {answer}");
         answer

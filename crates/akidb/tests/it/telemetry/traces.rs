@@ -2,9 +2,9 @@
 
 use std::net::TcpListener;
 
+use akidb_client::process::plain_http;
 use akidb_proto::collection::v1::{self as wire, search::Query};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use reqwest::Client;
 use serde_json::json;
 use tonic::Request;
 
@@ -97,7 +97,7 @@ async fn a_collector_that_is_not_there_holds_up_nothing() {
 
 async fn upsert(node: &Node, trace: &str, flags: &str) {
     let url = format!("{}/v1/collections/films/documents", node.url());
-    let request = Client::new()
+    let request = plain_http()
         .post(url)
         .header("traceparent", format!("00-{trace}-{CLIENT}-{flags}"))
         .header("x-request-id", "mine-rest")
