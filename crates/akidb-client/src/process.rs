@@ -49,7 +49,6 @@ pub fn plain_http() -> reqwest::Client {
 ///
 /// # Panics
 /// As [`plain_http`].
-#[must_use]
 #[expect(clippy::expect_used, reason = "there is nothing to set up that could fail")]
 #[expect(clippy::disallowed_methods, reason = "here it gets its own cryptography")]
 pub fn plain_http_builder() -> reqwest::ClientBuilder {

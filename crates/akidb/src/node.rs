@@ -152,6 +152,9 @@ impl Node {
             service,
         };
         let tls = listeners.tls;
+        if let Some(tls) = &tls {
+            node.service.certificate_shown(tls.expires_unix_s());
+        }
         node.open_rest(listeners.rest, parts::rest(&settings.server, tls.clone()));
         if let Some(listener) = listeners.grpc {
             node.open_grpc(listener, parts::grpc(&settings.server, tls.clone()))?;

@@ -42,10 +42,9 @@ fn explain(error: &TlsError) -> Failure {
     })
 }
 
-/// Looks at the files for as long as it is polled. What can not be shown leaves the certificate of
+/// Looks at the files for as long as it is polled. The certificate of the start is told before. What can not be shown leaves the certificate of
 /// before where it is, and is told.
 pub(super) async fn follow(tls: Tls, look_every: Duration, service: Service) {
-    service.certificate_shown(tls.expires_unix_s());
     let mut looks = interval(look_every);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
