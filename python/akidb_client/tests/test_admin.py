@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from akidb_client import Client, error_codes
+from akidb_client import Client, Retries, error_codes
 
 
 def test_keys_close_a_node(tmp_path: Path, node_env: dict[str, str]) -> None:
@@ -31,6 +31,22 @@ def test_keys_close_a_node(tmp_path: Path, node_env: dict[str, str]) -> None:
         with Client(opened.url, api_key="wrong") as wrong:
             with pytest.raises(error_codes.UnauthenticatedError):
                 wrong.collections()
+
+
+def test_a_key_keeps_to_a_rate_of_its_own(tmp_path: Path, node_env: dict[str, str]) -> None:
+    with Client(path=tmp_path / "data", env=node_env) as opened:
+        first = opened.admin.create_key("first", "admin")
+        with Client(opened.url, api_key=first.secret) as admin:
+            limits = {limit.name: limit for limit in admin.admin.limits()}
+            rate = limits["rate_limit_per_user"]
+            assert (rate.value, rate.default) == (0, 0)
+            slow = admin.admin.create_key("slow", "read", requests_per_minute=1)
+            assert slow.key.requests_per_minute == 1
+        with Client(opened.url, api_key=slow.secret, retries=Retries(attempts_max=1)) as limited:
+            with pytest.raises(error_codes.RateLimitedError) as raised:
+                while True:
+                    limited.collections()
+            assert 0 < (raised.value.retry_after or 0) <= 60
 
 
 def test_a_backup_is_made_and_deleted(tmp_path: Path, node_env: dict[str, str]) -> None:

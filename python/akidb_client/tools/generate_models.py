@@ -70,8 +70,8 @@ MODULES = {
         r"|RerankParam|Score|Search|ValueCount",
     ),
     "node": (
-        "The node: its state, its models, tasks, backups and keys.",
-        r"Alive|Backup|BackedUp|Component|IndexProgress|IssuedKey|Key(?!word)|Model(?!Identity)"
+        "The node: its state, its models, tasks, backups, keys and limits.",
+        r"Alive|Backup|BackedUp|Component|IndexProgress|IssuedKey|Key(?!word)|Limit|Model(?!Identity)"
         r"|NewKey|Ready|RotateKey|StorageFinding|Task|Version",
     ),
 }

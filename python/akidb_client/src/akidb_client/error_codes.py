@@ -200,6 +200,10 @@ class QueueFullError(NodeError):
     """The embedding queue is full."""
 
 
+class RateLimitedError(NodeError):
+    """A key or an address has sent more requests than it may, a minute or at once."""
+
+
 class OverloadedError(NodeError):
     """Too many requests are running."""
 
@@ -286,6 +290,7 @@ BY_CODE: dict[str, type[NodeError]] = {
     "model_mismatch": ModelMismatchError,
     "embedding_disabled": EmbeddingDisabledError,
     "queue_full": QueueFullError,
+    "rate_limited": RateLimitedError,
     "overloaded": OverloadedError,
     "model_not_ready": ModelNotReadyError,
     "shutting_down": ShuttingDownError,

@@ -12,6 +12,8 @@ from akidb_client.models import (
     IssuedKey,
     Key,
     KeyList,
+    Limit,
+    LimitList,
     Model,
     ModelList,
     NewKey,
@@ -41,12 +43,20 @@ class AsyncAdmin:
         *,
         collections: Sequence[str] | None = None,
         ttl_seconds: int | None = None,
+        requests_per_minute: int | None = None,
     ) -> IssuedKey:
         """Makes a key. Its `secret` is what clients show, and nobody can be told it again.
 
         The first key must be of role `admin`; from it on the node answers nobody without a key.
+        `requests_per_minute` stands in place of the node's `rate_limit_per_user`.
         """
-        wanted = NewKey(name=name, role=role, collections=collections, ttl_seconds=ttl_seconds)
+        wanted = NewKey(
+            name=name,
+            role=role,
+            collections=collections,
+            ttl_seconds=ttl_seconds,
+            requests_per_minute=requests_per_minute,
+        )
         return await self._transport.send(request.post(*KEYS, body=wanted), IssuedKey)
 
     async def rotate_key(self, key_id: str, *, grace_seconds: int | None = None) -> IssuedKey:
@@ -59,6 +69,10 @@ class AsyncAdmin:
     async def revoke_key(self, key_id: str) -> Key:
         """Ends a key at once."""
         return await self._transport.send(request.post(*KEYS, key_id, "revoke"), Key)
+
+    async def limits(self) -> list[Limit]:
+        """What requests and clients are limited to, as the node was started."""
+        return (await self._transport.send(request.get("v1", "admin", "limits"), LimitList)).limits
 
     async def backups(self) -> list[Backup]:
         """Every backup, the newest first."""
