@@ -6,8 +6,8 @@
 mod access;
 mod audit;
 mod authorization;
-mod client_limits;
 mod certificate;
+mod client_limits;
 mod config;
 mod double_writes;
 mod failure;
