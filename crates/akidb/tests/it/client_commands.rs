@@ -303,7 +303,7 @@ fn without_a_node_the_way_out_is_shown() {
     let output = akidb(["collection", "list", "--url", "http://127.0.0.1:1"]).output().unwrap();
     assert_failed(&output, 74, &["no answer from http://127.0.0.1:1/", "hint: ", "akidb serve"]);
     let output = akidb(["collection", "list", "--url", "localhost:1"]).output().unwrap();
-    assert_failed(&output, 64, &["does not start with http://"]);
+    assert_failed(&output, 64, &["starts neither with http:// nor with https://"]);
     let output = akidb(["collection", "list", "--data-dir", "/nowhere"]).output().unwrap();
     assert_failed(&output, 64, &["there is no data directory /nowhere"]);
 }
