@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use rustls::{
-    ClientConfig, RootCertStore,
-    client::danger::ServerCertVerifier,
+    ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, pem::PemObject},
 };
@@ -15,9 +14,9 @@ const HTTP_1: &[u8] = b"http/1.1";
 
 /// TLS with those that the system trusts.
 pub(crate) fn of_system() -> Result<ClientConfig, String> {
-    let provider = provider();
-    let verifier = Verifier::new(provider.clone()).map_err(|error| error.to_string())?;
-    verified_by(Arc::new(verifier), provider)
+    let verifier = Verifier::new(provider()).map_err(|error| error.to_string())?;
+    let builder = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(speaking_http(builder.with_no_client_auth()))
 }
 
 /// TLS with the authorities in this text of PEM, and no others.
@@ -39,25 +38,13 @@ pub(crate) fn of_nobody() -> Result<ClientConfig, String> {
 }
 
 fn trusting(roots: RootCertStore) -> Result<ClientConfig, String> {
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(speaking_http(config))
+    Ok(speaking_http(builder()?.with_root_certificates(roots).with_no_client_auth()))
 }
 
-fn verified_by(
-    verifier: Arc<dyn ServerCertVerifier>,
-    provider: Arc<CryptoProvider>,
-) -> Result<ClientConfig, String> {
-    let config = ClientConfig::builder_with_provider(provider)
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
+    ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    Ok(speaking_http(config))
+        .map_err(|error| error.to_string())
 }
 
 fn speaking_http(mut config: ClientConfig) -> ClientConfig {

@@ -24,10 +24,8 @@ use self::rate_table::RateTable;
 use crate::{
     Principal,
     principal::{Grant, OWN},
+    service::RETRY_AFTER_OVERLOAD,
 };
-
-/// When a request of a key may be sent again that has as many running as it may.
-const RETRY_AFTER_RUNNING: Duration = Duration::from_secs(1);
 
 /// What keys and addresses have sent of late, held against what they may.
 pub(crate) struct ClientLimits<C: Clock = DefaultClock> {
@@ -115,7 +113,7 @@ impl<C: Clock + Clone> ClientLimits<C> {
             let max = self.running_max;
             let message =
                 format!("the key {key} has {max} requests running (concurrent_requests_per_user)");
-            return Err(limited(message, RETRY_AFTER_RUNNING));
+            return Err(limited(message, RETRY_AFTER_OVERLOAD));
         }
         *count += 1;
         Ok(Some(RunningOf { running: &self.running, key }))

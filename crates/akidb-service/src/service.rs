@@ -34,8 +34,8 @@ use crate::{
     tasks::Tasks,
 };
 
-/// What a client is told to wait when too many requests run.
-const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
+/// What a client is told to wait when too many requests run, be it of all or its own.
+pub(crate) const RETRY_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
 
 /// The service layer of one node; clones share it.
 #[derive(Clone)]

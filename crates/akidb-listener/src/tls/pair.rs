@@ -1,10 +1,6 @@
 //! A certificate and a key that fit, and until when.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -124,7 +120,7 @@ fn valid_until(bytes: &PairBytes, chain: &[CertificateDer<'_>]) -> Result<i64, T
     let der = chain.first().map(|first| &**first).unwrap_or_default();
     let (_, own) = x509_parser::certificate::X509Certificate::from_der(der)
         .map_err(|error| no_certificate(bytes, error))?;
-    let (validity, now) = (own.validity(), now_unix_s());
+    let (validity, now) = (own.validity(), ASN1Time::now().timestamp());
     let (path, shown) = (bytes.files.certificate.clone(), |time: ASN1Time| time.to_string());
     if now > validity.not_after.timestamp() {
         return Err(TlsError::Expired { path, until: shown(validity.not_after) });
@@ -141,9 +137,4 @@ fn no_certificate(bytes: &PairBytes, reason: impl ToString) -> TlsError {
         wanted: "certificate",
         reason: reason.to_string(),
     }
-}
-
-fn now_unix_s() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
